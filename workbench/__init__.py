@@ -1,0 +1,1 @@
+"""Feature Workbench: from a notebook cell to a feature in production."""

@@ -1,0 +1,294 @@
+"""The exception tree. Every error names its remedy.
+
+::
+
+    WorkbenchError
+    ├── InvalidName            a name that must not reach git, a path or SQL
+    ├── UsageError             a verb called with words it does not take
+    ├── ConfigError            workbench.toml
+    ├── ProjectError           no project here, no write permission, disk full
+    ├── BranchError            git: branches, commits, identity
+    │   ├── GitMissing
+    │   ├── BranchNotFound
+    │   ├── BranchMoved        somebody else's commit came first
+    │   └── ProtectedBranch
+    ├── SourceError            a source's data or its declaration
+    │   └── SourceNotFound
+    ├── DefinitionError        a definition's text, before anything is computed
+    │   ├── CellError          the cell does not hold exactly one feature view
+    │   ├── DefinitionFailed   the user's code raised; carries the user's own lines
+    │   ├── UnknownInput       a parameter that names no source or view
+    │   ├── DefinitionCycle
+    │   ├── MissingSchema
+    │   ├── WrongReturn        not a LazyFrame, or not the contract's columns
+    │   └── NotFingerprintable
+    ├── FeatureNotFound        a reference that names no view or feature
+    ├── ComputeError           the engine failed while computing a view
+    ├── ContractViolation      the data does not keep the contract
+    └── TrackingError          MLflow
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any, ClassVar, Self
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``did you mean 'x'?`` for the closest of `known`, else the list of what is known.
+
+    Parameters
+    ----------
+    name
+        What the user wrote.
+    known
+        What would have been understood.
+
+    Returns
+    -------
+    str
+        A clause without a final full stop; empty where nothing is known.
+    """
+    options = sorted(set(known))
+    close = get_close_matches(name, options, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    if not options:
+        return ""
+    shown = ", ".join(options[:12])
+    return f"known: {shown}" + (", ..." if len(options) > 12 else "")
+
+
+class WorkbenchError(Exception):
+    """Root of the tree: what is wrong, and what to do about it.
+
+    Parameters
+    ----------
+    message
+        What is wrong, in one sentence.
+    remedy
+        What the user can do about it; empty only where nothing can be done.
+    lines
+        Further lines shown below the message, e.g. the user's own source lines.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, remedy: str = "", lines: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.lines = tuple(lines)
+
+    def __str__(self) -> str:
+        return "\n".join([self.message, *self.lines, *([self.remedy] if self.remedy else [])])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), self.message, self.remedy, self.lines, self.__dict__))
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the error as JSON-ready values: ``error``, ``message``, ``remedy``, ``lines``."""
+        return {
+            "error": type(self).__name__,
+            "message": self.message,
+            "remedy": self.remedy,
+            "lines": list(self.lines),
+        }
+
+    def _render_traceback_(self) -> list[str]:
+        """Show IPython the message alone: our stack frames help nobody."""
+        red, bold, off = "\x1b[31m", "\x1b[1m", "\x1b[0m"
+        head = f"{red}{bold}{type(self).__name__}{off}: {self.message}"
+        return [head, *self.lines, *([f"{bold}->{off} {self.remedy}"] if self.remedy else [])]
+
+
+def _rebuild(
+    kind: type[WorkbenchError], message: str, remedy: str, lines: tuple[str, ...], state: dict[str, Any]
+) -> WorkbenchError:
+    error = kind.__new__(kind)
+    WorkbenchError.__init__(error, message, remedy=remedy, lines=lines)
+    error.__dict__.update(state)
+    return error
+
+
+class InvalidName(WorkbenchError):
+    """A name that must not reach git, a path or SQL."""
+
+    @classmethod
+    def of(cls, kind: str, name: str, *, rule: str) -> Self:
+        """Return the error for `name` of a `kind` (view, branch, source, ...) that breaks `rule`."""
+        shown = name if len(name) <= 80 else name[:77] + "..."
+        return cls(f"{shown!r} is not a valid {kind} name.", remedy=rule)
+
+
+class UsageError(WorkbenchError):
+    """A verb called with words it does not take."""
+
+
+class ConfigError(WorkbenchError):
+    """``workbench.toml`` cannot be read or does not say what it must."""
+
+
+class ProjectError(WorkbenchError):
+    """The project cannot be opened or written."""
+
+    @classmethod
+    def missing(cls, start: str) -> Self:
+        """Return the error for a folder with no ``workbench.toml`` in it or above it."""
+        return cls(
+            f"No workbench.toml in {start} or any folder above it.",
+            remedy="Make a project here with `workbench init`, or give the project's path.",
+        )
+
+    @classmethod
+    def not_writable(cls, path: str, reason: str) -> Self:
+        """Return the error for a project folder that cannot be written."""
+        return cls(
+            f"Cannot write {path}: {reason}.",
+            remedy="Free some space or change the permissions, then run the same command again; nothing was changed.",
+        )
+
+
+class BranchError(WorkbenchError):
+    """Git refused, or the repository is not in a state we can work with."""
+
+
+class GitMissing(BranchError):
+    """There is no git on this machine's PATH."""
+
+    @classmethod
+    def on_path(cls) -> Self:
+        """Return the error for a machine without git."""
+        return cls("git was not found on PATH.", remedy="Install git 2.38 or newer, then run the same command again.")
+
+
+class BranchNotFound(BranchError):
+    """A branch or revision that the repository does not have."""
+
+    @classmethod
+    def named(cls, name: str, known: Iterable[str]) -> Self:
+        """Return the error for the unknown branch or revision `name`."""
+        return cls(
+            f"There is no branch or commit {name!r}.",
+            remedy=f"{did_you_mean(name, known)} Make it with `%feature branch {name}`.".strip(),
+        )
+
+
+class BranchMoved(BranchError):
+    """Somebody else's commit came first."""
+
+    @classmethod
+    def during(cls, branch: str, *, expected: str, found: str) -> Self:
+        """Return the error for a compare-and-swap on `branch` that lost."""
+        return cls(
+            f"Branch {branch!r} moved from {expected[:10]} to {found[:10]} while this was written.",
+            remedy="Run the same command again: it starts from the new tip. Nothing was lost.",
+        )
+
+
+class ProtectedBranch(BranchError):
+    """A write to a branch that only ``promote`` may write."""
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """Return the error for a write to the protected branch `name`."""
+        return cls(
+            f"Branch {name!r} is protected: experiments do not write it.",
+            remedy="Start an experiment with `%feature branch exp/<name>` and run the cell again; "
+            "`promote` publishes it.",
+        )
+
+
+class SourceError(WorkbenchError):
+    """A source's data or its declaration in ``workbench.toml`` is not usable."""
+
+
+class SourceNotFound(SourceError):
+    """A source that ``workbench.toml`` does not name, or whose data is gone."""
+
+    @classmethod
+    def named(cls, name: str, known: Iterable[str]) -> Self:
+        """Return the error for the undeclared source `name`."""
+        return cls(
+            f"There is no source {name!r} in workbench.toml.",
+            remedy=f"{did_you_mean(name, known)} Declare it under [sources.{name}].".strip(),
+        )
+
+
+class DefinitionError(WorkbenchError):
+    """A definition's text is wrong; nothing was computed or committed."""
+
+
+class CellError(DefinitionError):
+    """The text does not hold exactly one feature view."""
+
+
+class DefinitionFailed(DefinitionError):
+    """The user's own code raised. `lines` holds the user's frames, `__cause__` the exception."""
+
+
+class UnknownInput(DefinitionError):
+    """A parameter of a view that names no source and no view."""
+
+    @classmethod
+    def of(cls, view: str, parameter: str, known: Iterable[str]) -> Self:
+        """Return the error for `parameter` of `view`."""
+        return cls(
+            f"View {view!r} asks for {parameter!r}, which is neither a source nor a view.",
+            remedy=f"{did_you_mean(parameter, known)} Sources are declared in workbench.toml; "
+            "a parameter with a default value must be keyword-only (after `*`).".strip(),
+        )
+
+
+class DefinitionCycle(DefinitionError):
+    """Views that use each other in a circle."""
+
+    @classmethod
+    def through(cls, views: Sequence[str]) -> Self:
+        """Return the error for the circle `views`, the first repeated at the end."""
+        return cls(
+            f"These views use each other in a circle: {' -> '.join(views)}.",
+            remedy="Take one of these parameters out, or move what both need into a third view.",
+        )
+
+
+class MissingSchema(DefinitionError):
+    """A view whose return annotation names no FeatureModel."""
+
+    @classmethod
+    def of(cls, view: str) -> Self:
+        """Return the error for `view`."""
+        return cls(
+            f"View {view!r} has no schema.",
+            remedy=f"Write a FeatureModel and annotate the return: def {view}(...) -> LazyFrame[YourModel].",
+        )
+
+
+class WrongReturn(DefinitionError):
+    """A view that returned something else than the LazyFrame its contract describes."""
+
+
+class NotFingerprintable(DefinitionError):
+    """Code that reaches something whose identity cannot be known, so reuse would be a guess."""
+
+
+class FeatureNotFound(WorkbenchError):
+    """A reference that names no view or no feature of it."""
+
+    @classmethod
+    def named(cls, ref: str, known: Iterable[str]) -> Self:
+        """Return the error for `ref`, with the closest of `known`."""
+        return cls(f"There is no view or feature {ref!r}.", remedy=did_you_mean(ref, known))
+
+
+class ComputeError(WorkbenchError):
+    """The engine failed while computing a view; no view was written."""
+
+
+class ContractViolation(WorkbenchError):
+    """The data does not keep its contract."""
+
+
+class TrackingError(WorkbenchError):
+    """MLflow cannot be used for what was asked."""
