@@ -21,11 +21,13 @@
     │   ├── DefinitionCycle
     │   ├── MissingSchema
     │   ├── WrongReturn        not a LazyFrame, or not the contract's columns
+    │   ├── WindowError        windowed(...) asked for what it cannot give
     │   └── NotFingerprintable
     ├── FeatureNotFound        a reference that names no view or feature
     ├── ComputeError           the engine failed while computing a view
     ├── ContractViolation      the data does not keep the contract
-    └── TrackingError          MLflow
+    ├── TrackingError          MLflow
+    └── Interrupted            the user stopped it
 """
 
 from __future__ import annotations
@@ -269,6 +271,70 @@ class WrongReturn(DefinitionError):
     """A view that returned something else than the LazyFrame its contract describes."""
 
 
+class WindowError(DefinitionError):
+    """``windowed(...)`` was asked for something that it cannot give."""
+
+    @classmethod
+    def unknown_column(cls, column: str, known: Iterable[str]) -> Self:
+        """Return the error for a `column` that the events do not have."""
+        return cls(f"windowed: the events have no column {column!r}.", remedy=did_you_mean(column, known))
+
+    @classmethod
+    def bad_window(cls, window: object, reason: str) -> Self:
+        """Return the error for a `window` that is no fixed positive length of time."""
+        return cls(
+            f"windowed: {window!r} is not a window: {reason}.",
+            remedy="Write a fixed length such as '7d', '12h', '1d12h', '30m', '90s' or timedelta(days=7); "
+            "months and years differ in length, write '30d' or '365d'.",
+        )
+
+    @classmethod
+    def bad_closed(cls, closed: object) -> Self:
+        """Return the error for a `closed` that is none of the four."""
+        return cls(f"windowed: closed={closed!r} is not known.", remedy="Use 'left', 'right', 'both' or 'none'.")
+
+    @classmethod
+    def nothing(cls, what: str) -> Self:
+        """Return the error for a call without any `what`: windows or aggregations."""
+        return cls(
+            f"windowed: no {what} were given.",
+            remedy="Write for example: windows=['7d'], delay_mean=pl.col('delay').mean(), flights=pl.len().",
+        )
+
+    @classmethod
+    def not_lazy(cls, frame: object) -> Self:
+        """Return the error for events that are no LazyFrame."""
+        return cls(
+            f"windowed: the events are a {type(frame).__name__}, not a LazyFrame.",
+            remedy="Pass the view's input as it comes, or add .lazy().",
+        )
+
+    @classmethod
+    def not_an_expression(cls, name: str, value: object) -> Self:
+        """Return the error for an aggregation `name` that is no Polars expression."""
+        return cls(
+            f"windowed: the aggregation {name!r} is a {type(value).__name__}, not a Polars expression.",
+            remedy=f"Write {name}=pl.col('...').mean() or another aggregation.",
+        )
+
+    @classmethod
+    def not_a_time(cls, column: str, dtype: object) -> Self:
+        """Return the error for a time `column` that holds `dtype`."""
+        return cls(
+            f"windowed: the time column {column!r} is {dtype}, not a datetime.",
+            remedy=f"Make it one first: pl.col({column!r}).cast(pl.Datetime('us')).dt.replace_time_zone('UTC'); "
+            "a text needs .str.to_datetime(time_zone='UTC').",
+        )
+
+    @classmethod
+    def name_clash(cls, name: str) -> Self:
+        """Return the error for two output columns called `name`."""
+        return cls(
+            f"windowed: two output columns would be called {name!r}.",
+            remedy="Rename the aggregation or the key, or give each window once.",
+        )
+
+
 class NotFingerprintable(DefinitionError):
     """Code that reaches something whose identity cannot be known, so reuse would be a guess."""
 
@@ -289,6 +355,28 @@ class ComputeError(WorkbenchError):
 class ContractViolation(WorkbenchError):
     """The data does not keep its contract."""
 
+    @classmethod
+    def of(cls, view: str, details: Iterable[str]) -> Self:
+        """Return the error for `view`, whose failed checks say `details`."""
+        return cls(
+            f"View {view!r} does not keep its contract.",
+            lines=[f"  {detail}" for detail in details],
+            remedy="The card shows failing rows. Correct the view or its FeatureModel and run the cell again; "
+            "it is committed, but cannot be promoted like this.",
+        )
+
 
 class TrackingError(WorkbenchError):
     """MLflow cannot be used for what was asked."""
+
+
+class Interrupted(WorkbenchError):
+    """The user stopped the computation; nothing is half done."""
+
+    @classmethod
+    def during(cls, what: str) -> Self:
+        """Return the error for a Ctrl-C, or a kernel's interrupt, during `what`."""
+        return cls(
+            f"Interrupted during {what}.",
+            remedy="Nothing is half done: what was computed before is kept. Run it again when you like.",
+        )
