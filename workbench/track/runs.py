@@ -1,0 +1,124 @@
+"""What a run says: plain, frozen, JSON-ready values that know nothing of MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, Self
+from uuid import uuid4
+
+RunStatus = Literal["FINISHED", "FAILED"]
+DatasetContext = Literal["source", "view"]
+
+VERSION = 1
+"""Of the JSON form; a reader refuses what it does not know."""
+
+
+def new_key() -> str:
+    """Return a fresh record key: 32 hexadecimal digits."""
+    return uuid4().hex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetRecord:
+    """One table that a run read (context ``source``) or computed (context ``view``).
+
+    Parameters
+    ----------
+    name
+        The source's or view's name.
+    digest
+        Our full digest of its data; MLflow shows the first 36 characters.
+    kind
+        How `source` is read back: ``view`` and ``files`` by path, ``delta`` by uri and version, ``query`` not at all.
+    context
+        ``source`` for what was read, ``view`` for what was computed.
+    source
+        JSON-ready: ``path`` or ``paths`` (relative to the project), ``uri``, ``version``, and whatever identifies it.
+    schema
+        Column name to Polars dtype, as text.
+    profile
+        JSON-ready numbers shown beside the dataset, e.g. ``num_rows``.
+    """
+
+    name: str
+    digest: str
+    kind: str
+    context: DatasetContext
+    source: Mapping[str, Any] = field(default_factory=dict)
+    schema: Mapping[str, str] = field(default_factory=dict)
+    profile: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """Everything that one MLflow run will hold.
+
+    Parameters
+    ----------
+    key
+        Identity of the record: delivered at most once, found in MLflow as tag ``workbench.key``.
+    project, experiment
+        The project, and the MLflow experiment the run goes to.
+    name
+        The run's name, usually the view's.
+    status
+        ``FINISHED`` or ``FAILED``.
+    start, end
+        Milliseconds since 1970, UTC.
+    user
+        Who ran it.
+    tags, params, metrics
+        As MLflow means them. Values that MLflow would cut or refuse are put right by `limits.fit`.
+    datasets
+        What was read and computed.
+    artifacts
+        Path below the run's artifact folder to text.
+    note
+        Markdown shown as the run's description.
+    """
+
+    project: str
+    experiment: str
+    name: str
+    start: int
+    end: int
+    key: str = field(default_factory=new_key)
+    status: RunStatus = "FINISHED"
+    user: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    datasets: tuple[DatasetRecord, ...] = ()
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as JSON-ready values."""
+        values = {"version": VERSION} | _plain(self)
+        return values | {"datasets": [_plain(dataset) for dataset in self.datasets]}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the record that `to_dict` wrote.
+
+        Raises
+        ------
+        ValueError
+            Another version, missing or unknown fields.
+        """
+        facts = dict(values)
+        version = facts.pop("version", None)
+        if version != VERSION:
+            raise ValueError(f"a run record of version {version!r}; this is version {VERSION}")
+        try:
+            facts["datasets"] = tuple(DatasetRecord(**dataset) for dataset in facts["datasets"])
+            return cls(**facts)
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"not a run record: {error}") from None
+
+
+def _plain(value: RunRecord | DatasetRecord) -> dict[str, Any]:
+    """Return the fields of `value`, any kind of mapping as a dict; `asdict` would copy deeply and refuse proxies."""
+    found = {each.name: getattr(value, each.name) for each in fields(value)}
+    return {name: dict(item) if isinstance(item, Mapping) else item for name, item in found.items()}
