@@ -9,7 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from workbench.define.windowed import windowed  # now: loaded later, the module would take the function's name
+
 if TYPE_CHECKING:
+    from workbench.define.cell import Cell, parse_cell
     from workbench.define.contract import ColumnContract, Contract
     from workbench.define.dtypes import UTC, dtype_from_json, dtype_to_json
     from workbench.define.durations import format_duration, parse_duration
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from workbench.define.view import FeatureView, feature_view
 
 _HOMES = {
+    "cell": ("Cell", "parse_cell"),
     "contract": ("ColumnContract", "Contract"),
     "dtypes": ("UTC", "dtype_from_json", "dtype_to_json"),
     "durations": ("format_duration", "parse_duration"),
@@ -28,6 +32,7 @@ _HOMES = {
 
 __all__ = [
     "UTC",
+    "Cell",
     "ColumnContract",
     "Contract",
     "Feature",
@@ -40,7 +45,9 @@ __all__ = [
     "feature_set",
     "feature_view",
     "format_duration",
+    "parse_cell",
     "parse_duration",
+    "windowed",
 ]
 
 
