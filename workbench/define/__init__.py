@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from workbench.define.dtypes import UTC, dtype_from_json, dtype_to_json
     from workbench.define.durations import format_duration, parse_duration
     from workbench.define.featureset import FeatureSet, feature_set
+    from workbench.define.frames import definition_failed, user_frames
+    from workbench.define.load import Definitions, load_tree
     from workbench.define.model import Feature, FeatureModel, LazyFrame
     from workbench.define.view import FeatureView, feature_view
 
@@ -26,6 +28,8 @@ _HOMES = {
     "dtypes": ("UTC", "dtype_from_json", "dtype_to_json"),
     "durations": ("format_duration", "parse_duration"),
     "featureset": ("FeatureSet", "feature_set"),
+    "frames": ("definition_failed", "user_frames"),
+    "load": ("Definitions", "load_tree"),
     "model": ("Feature", "FeatureModel", "LazyFrame"),
     "view": ("FeatureView", "feature_view"),
 }
@@ -35,18 +39,22 @@ __all__ = [
     "Cell",
     "ColumnContract",
     "Contract",
+    "Definitions",
     "Feature",
     "FeatureModel",
     "FeatureSet",
     "FeatureView",
     "LazyFrame",
+    "definition_failed",
     "dtype_from_json",
     "dtype_to_json",
     "feature_set",
     "feature_view",
     "format_duration",
+    "load_tree",
     "parse_cell",
     "parse_duration",
+    "user_frames",
     "windowed",
 ]
 

@@ -141,12 +141,12 @@ def dtype_to_json(dtype: pl.DataType) -> object:
         case pl.Enum():
             return {"kind": "Enum", "categories": dtype.categories.to_list()}
         case pl.List():
-            return {"kind": "List", "inner": dtype_to_json(_instance(dtype.inner))}
+            return {"kind": "List", "inner": dtype_to_json(instance(dtype.inner))}
         case pl.Array():
             outer = dtype.shape[0] if dtype.shape else 0
-            return {"kind": "Array", "inner": dtype_to_json(_instance(dtype.inner)), "width": outer}
+            return {"kind": "Array", "inner": dtype_to_json(instance(dtype.inner)), "width": outer}
         case pl.Struct():
-            fields = [[field.name, dtype_to_json(_instance(field.dtype))] for field in dtype.fields]
+            fields = [[field.name, dtype_to_json(instance(field.dtype))] for field in dtype.fields]
             return {"kind": "Struct", "fields": fields}
         case _ if type(dtype).__name__ in _SIMPLE and dtype == _SIMPLE[type(dtype).__name__]():
             return type(dtype).__name__
@@ -185,6 +185,6 @@ def dtype_from_json(value: Any) -> pl.DataType:
             )
 
 
-def _instance(dtype: pl.DataType | DataTypeClass) -> pl.DataType:
+def instance(dtype: pl.DataType | DataTypeClass) -> pl.DataType:
     """Polars keeps an inner dtype as it was written: ``pl.Int64`` or ``pl.Int64()``."""
     return dtype if isinstance(dtype, pl.DataType) else dtype()

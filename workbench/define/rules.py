@@ -8,6 +8,7 @@ import textwrap
 from typing import Any
 
 from workbench.define.contract import ColumnContract, Role
+from workbench.define.dtypes import instance
 from workbench.define.model import KEY, FeatureOptions
 
 _BOUNDS = {
@@ -39,7 +40,7 @@ def column_contract(column: Any, *, role: Role) -> ColumnContract:
         bounds["isin"] = options.isin  # in the user's order; pandera keeps a set
     return ColumnContract(
         name=column.name,
-        dtype=column.dtype.type,
+        dtype=instance(column.dtype.type),
         role=role,
         unit=options.unit,
         tolerance=options.tolerance,
