@@ -166,8 +166,6 @@ class FeatureModel(_PanderaModel):
         annotations = _annotations(cls, sys._getframe(1))
         _refuse_untyped(cls, annotations)
         for column, annotation in list(annotations.items()):
-            if get_origin(annotation) is ClassVar or annotation is ClassVar or column == "Config":
-                continue
             annotations[column] = _column(cls, valid_name("column", column), annotation)
         cls.__annotations__ = annotations
         super().__init_subclass__(**kwargs)
@@ -190,9 +188,15 @@ def _annotations(model: type, place: FrameType) -> dict[str, Any]:
 
 def _refuse_untyped(model: type, annotations: dict[str, Any]) -> None:
     for name, value in vars(model).items():
-        if _is_field(value) and name not in annotations:
+        if name in annotations and get_origin(annotations[name]) is not ClassVar:
+            continue
+        if _is_field(value):
             raise DefinitionError(
                 f"Column {name!r} of {model.__name__} has no type.", remedy=f"Write `{name}: float = Feature(...)`."
+            )
+        if not name.startswith("_") and not inspect.isroutine(value) and name != "Config":
+            raise DefinitionError(
+                f"{model.__name__}.{name} is no column.", remedy="Move it out of the model: a model holds columns only."
             )
 
 

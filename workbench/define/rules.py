@@ -67,11 +67,21 @@ def _rule(check: Any) -> str:
     if check.statistics:
         settings = ", ".join(f"{key}={value!r}" for key, value in sorted(check.statistics.items()))
         return f"{check.name}({settings})"
-    function = inspect.unwrap(check._check_fn)
-    while hasattr(function, "__wrapped__") or hasattr(function, "func"):
-        function = getattr(function, "func", None) or function.__wrapped__
+    function = _written(check._check_fn)
     try:
         source = ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(function))))
     except (OSError, TypeError, SyntaxError):
         return str(check.name)
     return f"{check.name}: {source}"
+
+
+def _written(function: Any) -> Any:
+    """Return the function that the user wrote: pandera wraps a model's methods twice."""
+    while True:
+        inside = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
+        infos = [value.check_fn for value in inside if hasattr(value, "check_fn")]
+        inner = infos[0] if infos else getattr(function, "__wrapped__", None) or getattr(function, "func", None)
+        inner = getattr(inner, "__func__", inner)
+        if inner is None:
+            return function
+        function = inner

@@ -108,7 +108,7 @@ class FeatureView:
 def feature_view(
     *function: Callable[..., pl.LazyFrame],
     entities: str | Sequence[str] = (),
-    event_time: str,
+    event_time: str = "",
     ttl: str | timedelta | None = None,
     lookback: str | timedelta | None = None,
     owner: str | None = None,
@@ -127,7 +127,7 @@ def feature_view(
     entities
         Key column or columns; none for a global view.
     event_time
-        Column of dtype UTC: when a row's values hold from.
+        Column of dtype UTC: when a row's values hold from. Required.
     ttl
         How long a value may be used, e.g. ``"2d"``; 0 or None without limit.
     lookback
@@ -168,7 +168,7 @@ def feature_view(
     >>> busy.inputs, dict(busy.parameters), busy.ttl
     (('flights',), {'every': '1h'}, datetime.timedelta(days=2))
     """
-    if function:
+    if function or not event_time:
         raise DefinitionError(
             "feature_view needs to know the event time.", remedy='Write @feature_view(event_time="...") above the def.'
         )
