@@ -284,8 +284,7 @@ class WindowError(DefinitionError):
         """Return the error for a `window` that is no fixed positive length of time."""
         return cls(
             f"windowed: {window!r} is not a window: {reason}.",
-            remedy="Write a fixed length such as '7d', '12h', '1d12h', '30m', '90s' or timedelta(days=7); "
-            "months and years differ in length, write '30d' or '365d'.",
+            remedy="Write a fixed length such as '7d', '12h', '1d12h', '30m', '90s' or timedelta(days=7).",
         )
 
     @classmethod
@@ -315,6 +314,14 @@ class WindowError(DefinitionError):
         return cls(
             f"windowed: the aggregation {name!r} is a {type(value).__name__}, not a Polars expression.",
             remedy=f"Write {name}=pl.col('...').mean() or another aggregation.",
+        )
+
+    @classmethod
+    def many_outputs(cls, name: str) -> Self:
+        """Return the error for an aggregation `name` that makes several columns at once."""
+        return cls(
+            f"windowed: the aggregation {name!r} makes several columns.",
+            remedy="Write one aggregation a column: x_sum=pl.col('x').sum(), y_sum=pl.col('y').sum().",
         )
 
     @classmethod

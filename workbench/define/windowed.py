@@ -17,7 +17,7 @@ from typing import Literal
 import polars as pl
 import polars.selectors as cs
 
-from workbench.define.duration import microseconds, parse_duration, spell_duration
+from workbench.define.durations import format_duration, parse_duration
 from workbench.define.emptiness import empty_is_null
 from workbench.errors import WindowError
 
@@ -27,14 +27,8 @@ _ENTERS: Mapping[str, int] = {"left": 1, "right": 0, "both": 0, "none": 1}
 _LONGER: Mapping[str, int] = {"left": 0, "right": 0, "both": 1, "none": -1}
 _RUN = "__run"
 _SIZE = "__size"
-
-
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """One window: what its columns are called, and how long an event stays in it."""
-
-    label: str
-    stay: int
+_ROW = "__row"
+_LEFT = "__left"
 
 
 def windowed(
@@ -81,7 +75,9 @@ def windowed(
     Raises
     ------
     WindowError
-        For unknown columns, lengths that are not fixed, a time that is no datetime, or clashing names.
+        For unknown columns, a window of no length, a time that is no datetime, or clashing names.
+    DefinitionError
+        For a length of time that cannot be read or is not fixed, such as a month.
 
     Examples
     --------
@@ -96,20 +92,15 @@ def windowed(
     keys = (by,) if isinstance(by, str) else tuple(by)
     spans = _spans(windows, closed)
     schema = _checked(frame, keys, time, spans, aggregations)
-    work = _Work(
-        keys=keys,
-        time=time,
-        spans=spans,
-        aggregations=aggregations,
-        nulled=frozenset(name for name, value in aggregations.items() if empty_is_null(value, schema)),
-    )
-    events = _events(frame, keys, time, schema[time])
-    rows = [work.rows(events, shift=shift) for shift in sorted({0, *(span.stay for span in spans)})]
-    enters = _ENTERS[closed]
-    if enters:
-        first = events.filter(_starts())
-        rows.insert(0, work.rows(first, shift=-enters))
-    return work.settled(rows, events.filter(_starts()).select(_RUN, *keys), enters)
+    nulled = tuple(name for name, value in aggregations.items() if empty_is_null(value, schema))
+    events = _events(frame, keys, time, schema[time]).cache()
+    entities = events.filter(_starts()).select(keys)
+    rows = _instants(events, time, spans, _ENTERS[closed]).cache()
+    tables = [_contents(events, time, span, aggregations, nulled).gather(rows.select(span.pointer)) for span in spans]
+    columns = [rows.select(pl.col(time) + pl.duration(microseconds=_ENTERS[closed])), *tables]
+    if keys:
+        columns.insert(0, entities.gather(rows.select(_RUN)))
+    return pl.concat(columns, how="horizontal")
 
 
 windowed.__semantics__ = 1  # type: ignore[attr-defined]  # part of every fingerprint: raised when values change
@@ -122,54 +113,53 @@ class _Span:
     label: str
     stay: int
 
+    @property
+    def pointer(self) -> str:
+        """The column that says which row of the window's contents holds at an instant."""
+        return f"__held_{self.label}"
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What is computed for each set of instants."""
 
-    keys: tuple[str, ...]
-    time: str
-    spans: tuple[_Span, ...]
-    aggregations: Mapping[str, pl.Expr]
-    nulled: frozenset[str]
+def _contents(
+    events: pl.LazyFrame, time: str, span: _Span, aggregations: Mapping[str, pl.Expr], nulled: Sequence[str]
+) -> pl.LazyFrame:
+    """Return all that one window ever holds, aggregated: `n` rows on entering, `n` on leaving, one of nothing."""
+    values = [value.alias(f"{name}_{span.label}") for name, value in aggregations.items()]
 
-    def rows(self, events: pl.LazyFrame, *, shift: int) -> pl.LazyFrame:
-        """Return the windows' values `shift` microseconds after each of `events`."""
-        parts = [self._rolled(events, span, shift) for span in self.spans]
-        first = parts[0].with_columns(pl.col(self.time) + pl.duration(microseconds=shift))
-        return pl.concat([first, *(part.drop(_RUN, self.time) for part in parts[1:])], how="horizontal")
+    def rolled(some: pl.LazyFrame, offset: int) -> pl.LazyFrame:
+        period = {"period": f"{span.stay}us", "offset": f"{offset}us"}
+        return some.rolling(time, group_by=_RUN, closed="right", **period).agg(*values, pl.len().alias(_SIZE))
 
-    def _rolled(self, events: pl.LazyFrame, span: _Span, shift: int) -> pl.LazyFrame:
-        values = [value.alias(f"{name}_{span.label}") for name, value in self.aggregations.items()]
-        rolling = events.rolling(
-            self.time,
-            group_by=_RUN,
-            period=f"{span.stay}us",
-            offset=f"{shift - span.stay}us",
-            closed="right",
-        )
-        rolled = rolling.agg(*values, pl.len().alias(_SIZE))
-        nulled = [f"{name}_{span.label}" for name in self.aggregations if name in self.nulled]
-        if nulled:
-            rolled = rolled.with_columns(pl.when(pl.col(_SIZE) > 0).then(pl.col(nulled)))
-        return rolled.drop(_SIZE)
+    table = pl.concat([rolled(events, -span.stay), rolled(events, 0), rolled(events.head(1), 1)])
+    if nulled:
+        names = [f"{name}_{span.label}" for name in nulled]
+        table = table.with_columns(pl.when(pl.col(_SIZE) > 0).then(pl.col(names)))
+    narrow = cs.integer() - cs.by_dtype(pl.UInt64, pl.Int128, pl.UInt128)
+    return table.drop(_RUN, time, _SIZE).with_columns(narrow.cast(pl.Int64), cs.by_dtype(pl.Float32).cast(pl.Float64))
 
-    def settled(self, families: Sequence[pl.LazyFrame], entities: pl.LazyFrame, enters: int) -> pl.LazyFrame:
-        """Return all `families` as one frame, one row for each entity and instant, in their order."""
-        merged = families[0]
-        for family in families[1:]:
-            merged = merged.merge_sorted(family, [_RUN, self.time], maintain_order=True)
-        instants = pl.col(_RUN, self.time)
-        values = [f"{name}_{span.label}" for span in self.spans for name in self.aggregations]
-        merged = merged.with_columns(
-            (cs.by_name(values) & cs.integer() - cs.by_dtype(pl.UInt64, pl.Int128, pl.UInt128)).cast(pl.Int64),
-            (cs.by_name(values) & cs.by_dtype(pl.Float32)).cast(pl.Float64),
-        )
-        return (
-            merged.filter(pl.any_horizontal(instants.ne_missing(instants.shift(1))))
-            .join(entities, on=_RUN, how="left", maintain_order="left")
-            .select(*self.keys, pl.col(self.time) + pl.duration(microseconds=enters), *values)
-        )
+
+def _instants(events: pl.LazyFrame, time: str, spans: Sequence[_Span], enters: int) -> pl.LazyFrame:
+    """Return the instants at which a window's content changes, and the row of `_contents` that each window then has."""
+    size, row = pl.len(), pl.int_range(pl.len(), dtype=pl.get_index_type())
+    numbered = events.select(_RUN, time, (size * 2).alias(_SIZE), row.alias(_ROW), (size + row).alias(_LEFT))
+    pointers = [span.pointer for span in spans]
+    entering = numbered.select(_RUN, time, *(pl.col(_ROW).alias(name) for name in pointers))
+    unchanged = pl.lit(None, pl.get_index_type())
+    families = [entering]
+    if enters:
+        nothing = numbered.filter(_starts())
+        before = pl.col(time) - pl.duration(microseconds=enters)
+        families.insert(0, nothing.select(_RUN, before, *(pl.col(_SIZE).alias(name) for name in pointers)))
+    for span in spans:
+        later = pl.col(time) + pl.duration(microseconds=span.stay)
+        left = [(pl.col(_LEFT) if other is span else unchanged).alias(other.pointer) for other in spans]
+        families.append(numbered.select(_RUN, later, *left))
+    instant = pl.col(_RUN, time)
+    return (
+        pl.concat(families)
+        .sort(_RUN, time, maintain_order=True)
+        .with_columns(pl.col(pointers).forward_fill())
+        .filter(pl.any_horizontal(instant.ne_missing(instant.shift(-1))))
+    )
 
 
 def _events(frame: pl.LazyFrame, keys: Sequence[str], time: str, dtype: pl.DataType) -> pl.LazyFrame:
@@ -194,21 +184,18 @@ def _spans(windows: str | timedelta | Sequence[str | timedelta], closed: Closed)
     """Return the windows asked for, checked."""
     if closed not in _ENTERS:
         raise WindowError.bad_closed(closed)
-    asked = [windows] if isinstance(windows, str | timedelta) else list(windows)
+    asked = list(windows) if isinstance(windows, Sequence) and not isinstance(windows, str) else [windows]
     if not asked:
         raise WindowError.nothing("windows")
     spans = []
     for window in asked:
-        try:
-            length = microseconds(parse_duration(window))
-        except ValueError as reason:
-            raise WindowError.bad_window(window, str(reason)) from None
+        length = parse_duration(window, what="windows") // timedelta(microseconds=1)
         if length <= 0:
             raise WindowError.bad_window(window, "it must be longer than zero")
         stay = length + _LONGER[closed]
         if stay == 0:
             raise WindowError.bad_window(window, "with closed='none' it can never hold an event")
-        spans.append(_Span(window.strip() if isinstance(window, str) else spell_duration(window), stay))
+        spans.append(_Span(window.strip() if isinstance(window, str) else format_duration(window), stay))
     return tuple(spans)
 
 
@@ -228,6 +215,8 @@ def _checked(
     for name, value in aggregations.items():
         if not isinstance(value, pl.Expr):
             raise WindowError.not_an_expression(name, value)
+        if value.meta.has_multiple_outputs():
+            raise WindowError.many_outputs(name)
     needed = [*keys, time, *(root for value in aggregations.values() for root in value.meta.root_names())]
     for column in needed:
         if column not in schema:
