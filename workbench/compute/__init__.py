@@ -1,1 +1,29 @@
-"""Room under construction."""
+"""Computing views: from a definition and its inputs to a verified Parquet file, once for each view id.
+
+`build` turns a view and its inputs into a query, `plan_hash` names what it would compute, `materialize_view` finds the
+view in the `ViewCache` or has the engine compute it, and `digests` says what came out, whatever the order of rows.
+"""
+
+from workbench.compute.build import InputData, build
+from workbench.compute.cache import DamagedViewWarning, ViewCache
+from workbench.compute.digest import OutputDigest, digest_frame, digests
+from workbench.compute.plan import plan_hash
+from workbench.compute.progress import Progress
+from workbench.compute.records import StoredView, ViewRecord
+from workbench.compute.run import Computed, materialize_view
+
+__all__ = [
+    "Computed",
+    "DamagedViewWarning",
+    "InputData",
+    "OutputDigest",
+    "Progress",
+    "StoredView",
+    "ViewCache",
+    "ViewRecord",
+    "build",
+    "digest_frame",
+    "digests",
+    "materialize_view",
+    "plan_hash",
+]

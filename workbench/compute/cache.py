@@ -1,0 +1,268 @@
+"""The view cache: one folder for each view id, complete or absent.
+
+::
+
+    <root>/<view id>/data.parquet, view.json     never changed once they are there
+    <root>/.plans/<plan hash>                    names the view id that was computed by that plan
+    <root>/.work/<view id>.<random>/             being written, by the holder of the lock
+    <root>/.locks/<view id>.lock                 freed by the system when its holder dies
+    <root>/.damaged/<view id>.<random>/          set aside because it could not be read
+
+A view appears by one rename of its folder. Whoever is killed before leaves only a folder in ``.work``, and the next
+who comes finds its lock free and removes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from workbench.compute.records import StoredView, ViewRecord
+from workbench.errors import InvalidName, ProjectError
+
+_HEX = re.compile(r"[0-9a-f]{8,128}")
+_KEEP_DAMAGED = 3
+DATA, RECORD = "data.parquet", "view.json"
+
+
+class DamagedViewWarning(UserWarning):
+    """A stored view could not be read; it was set aside and is computed again."""
+
+
+class ViewCache:
+    """Computed views on disk, shared by any number of processes.
+
+    Parameters
+    ----------
+    root
+        Folder of the cache; made when first written to.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def get(self, view_id: str) -> StoredView | None:
+        """Return the view stored under `view_id`, or None; one that is damaged is set aside, with a warning.
+
+        What is checked is cheap: the record reads, the file has the recorded size, its Parquet footer reads and names
+        the recorded columns.
+        """
+        folder = self._folder(view_id)
+        if not folder.is_dir():
+            return None
+        try:
+            return _read(folder, view_id)
+        except FileNotFoundError as error:
+            if not folder.exists():  # removed in this moment by another process
+                return None
+            reason = str(error)
+        except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+            reason = _short(error)
+        self._set_aside(folder, reason)
+        return None
+
+    def by_plan(self, plan_hash: str) -> StoredView | None:
+        """Return a view that was computed by the plan `plan_hash`, or None."""
+        try:
+            view_id = (self.root / ".plans" / _valid(plan_hash)).read_text(encoding="utf-8")
+            stored = self.get(view_id)
+        except (OSError, InvalidName):
+            return None
+        return stored if stored is not None and stored.record.plan_hash == plan_hash else None
+
+    def adopt(self, record: ViewRecord, other: StoredView) -> StoredView:
+        """Store the data of `other` under another view id too, without copying where the file system can link.
+
+        Parameters
+        ----------
+        record
+            What is to be known of it under its own id.
+        other
+            The view whose data it is.
+        """
+        with self.workspace(record.view_id) as work:
+            try:
+                os.link(other.path, work / DATA)
+            except OSError:
+                shutil.copyfile(other.path, work / DATA)
+            return self.commit(work, record)
+
+    @contextmanager
+    def workspace(self, view_id: str) -> Iterator[Path]:
+        """Give a new folder to write a view in; whatever of it was not committed is removed at the end."""
+        work = self.root / ".work" / f"{_valid(view_id)}.{uuid.uuid4().hex}"
+        try:
+            work.mkdir(parents=True)
+        except OSError as error:
+            raise ProjectError.not_writable(str(self.root), _reason(error)) from error
+        try:
+            yield work
+        finally:
+            remove(work)
+
+    def commit(self, work: Path, record: ViewRecord) -> StoredView:
+        """Make what was written in `work` the view of `record.view_id`, at once and durably; never overwrites.
+
+        Returns
+        -------
+        StoredView
+            The view as stored: another process's, where that came first.
+        """
+        folder = self._folder(record.view_id)
+        record = replace(record, size=(work / DATA).stat().st_size)
+        try:
+            _write(work / RECORD, json.dumps(record.to_dict(), indent=1))
+            _sync(work / DATA)
+            _sync(work)
+            try:
+                work.rename(folder)
+            except OSError:
+                first = self.get(record.view_id)
+                if first is not None:
+                    return first
+                work.rename(folder)
+            _sync(self.root)
+            if record.plan_hash is not None:
+                self._index(record.plan_hash, record.view_id)
+        except OSError as error:
+            raise ProjectError.not_writable(str(self.root), _reason(error)) from error
+        return StoredView(record.view_id, folder / DATA, record)
+
+    @contextmanager
+    def lock(self, view_id: str) -> Iterator[None]:
+        """Hold the right to compute `view_id`; waits for whoever holds it, and is free again when that one dies."""
+        from filelock import FileLock
+
+        path = self.root / ".locks" / f"{_valid(view_id)}.lock"
+        lock = FileLock(path, thread_local=False)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except OSError as error:
+            raise ProjectError.not_writable(str(self.root), _reason(error)) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def sweep(self) -> int:
+        """Remove what killed processes left, and return how many folders that were; those at work are left alone."""
+        from filelock import FileLock, Timeout
+
+        left = 0
+        for work in _entries(self.root / ".work"):
+            lock = FileLock(self.root / ".locks" / f"{work.name.partition('.')[0]}.lock", timeout=0, thread_local=False)
+            try:
+                with lock:
+                    left += remove(work)
+            except (Timeout, OSError):
+                continue
+        oldest_first = sorted(_entries(self.root / ".damaged"), key=_modified)
+        for damaged in oldest_first[:-_KEEP_DAMAGED]:
+            remove(damaged)
+        return left
+
+    def _folder(self, view_id: str) -> Path:
+        return self.root / _valid(view_id)
+
+    def _index(self, plan_hash: str, view_id: str) -> None:
+        plans = self.root / ".plans"
+        plans.mkdir(exist_ok=True)
+        new = plans / f".{uuid.uuid4().hex}"
+        try:
+            _write(new, view_id)
+            new.replace(plans / plan_hash)
+        finally:
+            new.unlink(missing_ok=True)
+
+    def _set_aside(self, folder: Path, reason: str) -> None:
+        aside = self.root / ".damaged" / f"{folder.name}.{uuid.uuid4().hex}"
+        try:
+            aside.parent.mkdir(exist_ok=True)
+            folder.rename(aside)
+        except FileNotFoundError:
+            return  # another process was quicker
+        except OSError as error:
+            raise ProjectError.not_writable(str(self.root), _reason(error)) from error
+        message = f"The stored view {folder.name[:12]} is damaged ({reason}); set aside in {aside}, computing it again."
+        warnings.warn(message, DamagedViewWarning, stacklevel=4)
+
+
+def remove(folder: Path) -> bool:
+    """Remove `folder` and what is in it; True if it was there. A second Ctrl-C does not stop it."""
+    there = folder.exists()
+    for _ in range(3):
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+        except KeyboardInterrupt:  # the engine and Python both report one Ctrl-C; the first is on its way up already
+            continue
+        break
+    return there
+
+
+def _read(folder: Path, view_id: str) -> StoredView:
+    data = folder / DATA
+    record = ViewRecord.from_dict(json.loads((folder / RECORD).read_text(encoding="utf-8")))
+    if record.view_id != view_id:
+        raise ValueError(f"its record is that of {record.view_id[:12]}")
+    size = data.stat().st_size
+    if size != record.size:
+        raise ValueError(f"{size} bytes instead of {record.size}")
+    if tuple(pl.read_parquet_schema(data)) != record.order:
+        raise ValueError("its columns are not the recorded ones")
+    return StoredView(view_id, data, record)
+
+
+def _valid(name: str) -> str:
+    if not _HEX.fullmatch(name):
+        raise InvalidName.of("view id", name, rule="It is a hash in lower-case hexadecimal.")
+    return name
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _write(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(path: Path) -> None:
+    """Have the system write `path`, a file or a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _short(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0][:200] if lines else type(error).__name__

@@ -1,0 +1,225 @@
+"""The digest of a computed view: what its data is, whatever order its rows are in.
+
+A view's rows form a multiset of (key, values). For each column the digest sums, over the rows, a scrambled function of
+(key, value) modulo 2**64: a sum does not know the order of rows, threads or row groups. With k the scrambled key of a
+row, w the word of its value (`words`) and c a constant of the column's name,
+
+    t = mix(w * c + k),   first sum: t,   second sum: t * mix(k)
+
+so both sums together are 128 bits. One sum of 64 bits would do against accidents but not against structure (data is not
+random: swapped pairs, duplicated rows, values that cancel), and the two must vanish together: for a pair of values
+swapped between the keys k1 and k2 the first asks that the two changes of t cancel, the second that they cancel when
+weighted differently. Only where the same key occurs more than once, and the change is among its rows alone, do the two
+coincide and leave 64 bits. Since every t is scrambled before it is added, changes that cancel in the values
+(1, 4 -> 2, 3) do not cancel in t. The view's digest adds a third sum over whole rows, so that the association of the
+columns to each other counts even among rows of equal key. None of this resists somebody who searches for collisions.
+
+Floats count twice: `rounded` to 12 significant digits, for "is this the same data" across engines and machines, and
+`exact` to the bit. The exact digest is the rounded one plus one more weighted sum of the exact bits. Noise of the
+engine (about 1e-15) moves the exact digest always and the rounded one where a value lies at the edge of a decimal cell
+(see `rounding`): equal rounded digests mean equal data, unequal ones ask for a comparison within the tolerance.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+
+from workbench.compute.mixing import FIRST, GOLDEN, MASK, SECOND, Words, constant, fold, mix, total
+from workbench.compute.words import WordColumn
+
+SCHEME = "wb1"
+_BLOCK = 32_768  # rows at a time: a handful of such arrays stay in a core's cache
+_BATCH = 262_144
+
+
+@dataclass(frozen=True, slots=True)
+class OutputDigest:
+    """The identity of a view's data.
+
+    Parameters
+    ----------
+    view
+        Digest of the whole, floats rounded to 12 significant digits; what downstream view ids are made from.
+    exact
+        Digest of the whole to the bit.
+    columns
+        For each column ``exact`` and ``rounded``.
+    rows
+        Number of rows.
+    scheme
+        Version of the way the digests are made; digests of different schemes do not compare.
+    """
+
+    view: str
+    exact: str
+    columns: Mapping[str, Mapping[str, str]]
+    rows: int
+    scheme: str = SCHEME
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the digest as JSON-ready values."""
+        columns = {name: dict(pair) for name, pair in self.columns.items()}
+        return {"view": self.view, "exact": self.exact, "columns": columns, "rows": self.rows, "scheme": self.scheme}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        """Return the digest that `to_dict` wrote."""
+        return cls(**{name: record[name] for name in ("view", "exact", "columns", "rows", "scheme")})
+
+
+def digests(path: Path, *, keys: Sequence[str], columns: Sequence[str] | None = None) -> OutputDigest:
+    """Digest a Parquet file, a few row groups at a time.
+
+    Parameters
+    ----------
+    path
+        The file.
+    keys
+        Columns whose values say which row a value belongs to: a view's entities and event time. Without any, each
+        column counts as a bag of values and only the view's digest knows what stood together.
+    columns
+        Columns to digest, in any order; all of the file's by default.
+
+    Returns
+    -------
+    OutputDigest
+        The same for every order of the rows.
+    """
+    frame = pl.scan_parquet(path, glob=False)
+    return digest_frame(frame if columns is None else frame.select(columns), keys=keys)
+
+
+def digest_frame(frame: pl.LazyFrame, *, keys: Sequence[str]) -> OutputDigest:
+    """Digest a frame's rows as `digests` does a file's: batch by batch, on as many threads as there are processors."""
+    schema = frame.collect_schema()
+    sums = Sums(schema, keys)
+    batches = frame.collect_batches(chunk_size=_BATCH, maintain_order=False)
+    workers = max(1, min(4, os.cpu_count() or 1))
+    with ThreadPoolExecutor(workers, thread_name_prefix="digest") as pool:
+        running: list[Future[Sums]] = []
+        for batch in batches:
+            running.append(pool.submit(Sums(schema, keys).add, batch))
+            if len(running) > workers:
+                sums.merge(running.pop(0).result())
+        for left in running:
+            sums.merge(left.result())
+    return sums.digest()
+
+
+@dataclass(slots=True)
+class Lanes:
+    """The running sums of one column."""
+
+    first: int = 0
+    second: int = 0
+    bits: int = 0
+
+    def merge(self, other: Lanes) -> None:
+        """Add the sums over other rows."""
+        self.first = (self.first + other.first) & MASK
+        self.second = (self.second + other.second) & MASK
+        self.bits = (self.bits + other.bits) & MASK
+
+
+@dataclass(slots=True)
+class Sums:
+    """Running sums over rows: rows are added in any order, and the sums of parts merge into those of the whole."""
+
+    schema: Mapping[str, pl.DataType]
+    keys: Sequence[str]
+    rows: int = 0
+    key: Lanes = field(default_factory=Lanes)
+    row: Lanes = field(default_factory=Lanes)
+    columns: dict[str, Lanes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.columns = {name: Lanes() for name in self.schema if name not in self.keys}
+
+    def add(self, frame: pl.DataFrame) -> Sums:
+        """Add the rows of `frame`, whose columns are those of the schema."""
+        taken = {name: WordColumn.of(frame[name]) for name in self.schema}
+        for start in range(0, frame.height, _BLOCK):
+            stop = min(start + _BLOCK, frame.height)
+            self._add_block({name: column.block(start, stop) for name, column in taken.items()}, stop - start)
+        return self
+
+    def merge(self, other: Sums) -> None:
+        """Add the sums over other rows of the same schema and keys."""
+        self.rows += other.rows
+        self.key.merge(other.key)
+        self.row.merge(other.row)
+        for name, lanes in other.columns.items():
+            self.columns[name].merge(lanes)
+
+    def _add_block(self, block: Mapping[str, tuple[Words, Words]], height: int) -> None:
+        scratch = np.empty(height, dtype=np.uint64)
+        key, bits = _keys(block, sorted(self.keys), scratch)
+        weight = mix(np.multiply(key, FIRST), scratch)
+        self.rows += height
+        self.key.merge(_lanes(key, weight, scratch))
+        if bits is not None:
+            self.key.merge(Lanes(bits=_weighted(fold(bits, scratch), weight, scratch)))
+        row = key.copy()
+        for name, lanes in self.columns.items():
+            exact, rounded = block[name]
+            term = np.multiply(rounded, constant("column", name))
+            np.add(term, key, out=term)
+            mix(term, scratch)
+            np.add(row, term, out=row)
+            lanes.merge(_lanes(term, weight, scratch))
+            if exact is not rounded:
+                lanes.merge(Lanes(bits=_weighted(fold(exact, scratch), weight, scratch)))
+        self.row.merge(Lanes(first=total(mix(row, scratch))))
+
+    def digest(self) -> OutputDigest:
+        """Return the digest of the rows added so far."""
+        columns = {
+            name: {
+                "rounded": self._column(name, self.columns.get(name, self.key), exact=False),
+                "exact": self._column(name, self.columns.get(name, self.key), exact=True),
+            }
+            for name in self.schema
+        }
+        return OutputDigest(
+            view=self._whole(columns, "rounded"), exact=self._whole(columns, "exact"), columns=columns, rows=self.rows
+        )
+
+    def _column(self, name: str, lanes: Lanes, *, exact: bool) -> str:
+        facts = [name, str(self.schema[name]), self.rows, lanes.first, lanes.second, self.key.first, self.key.second]
+        return _hex([*facts, lanes.bits, self.key.bits] if exact else facts)
+
+    def _whole(self, columns: Mapping[str, Mapping[str, str]], kind: str) -> str:
+        return _hex([*(columns[name][kind] for name in sorted(columns)), sorted(self.keys), self.rows, self.row.first])
+
+
+def _keys(block: Mapping[str, tuple[Words, Words]], keys: Sequence[str], scratch: Words) -> tuple[Words, Words | None]:
+    """Return one word for each row's key, and where the key has floats, one for its exact bits."""
+    key: Words = np.full(len(scratch), GOLDEN, dtype=np.uint64)
+    bits: Words | None = None
+    for name in keys:
+        exact, rounded = block[name]
+        key = mix(np.multiply(key, SECOND) + rounded * constant("key", name), scratch)
+        if exact is not rounded:
+            bits = exact * constant("bits", name) + (bits if bits is not None else np.uint64(0))
+    return key, bits
+
+
+def _lanes(terms: Words, weight: Words, scratch: Words) -> Lanes:
+    return Lanes(first=total(terms), second=_weighted(terms, weight, scratch))
+
+
+def _weighted(terms: Words, weight: Words, scratch: Words) -> int:
+    return total(np.multiply(terms, weight, out=scratch))
+
+
+def _hex(facts: Sequence[object]) -> str:
+    return sha256(repr((SCHEME, *facts)).encode()).hexdigest()[:32]
