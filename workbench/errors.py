@@ -270,6 +270,11 @@ class MissingSchema(DefinitionError):
 class WrongReturn(DefinitionError):
     """A view that returned something else than the LazyFrame its contract describes."""
 
+    @classmethod
+    def of(cls, view: str, what: str, *, remedy: str) -> Self:
+        """Return the error for `view`, which returned `what`."""
+        return cls(f"View {view!r} returned {what}.", remedy=remedy)
+
 
 class WindowError(DefinitionError):
     """``windowed(...)`` was asked for something that it cannot give."""
@@ -357,6 +362,11 @@ class FeatureNotFound(WorkbenchError):
 
 class ComputeError(WorkbenchError):
     """The engine failed while computing a view; no view was written."""
+
+    @classmethod
+    def engine(cls, view: str, message: str, *, remedy: str) -> Self:
+        """Return the error for a query of `view` that Polars refused or gave up, with its `message` in short."""
+        return cls(f"View {view!r} could not be computed: {message}", remedy=remedy)
 
 
 class ContractViolation(WorkbenchError):

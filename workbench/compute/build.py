@@ -73,7 +73,7 @@ def build(view: FeatureView, inputs: Sequence[InputData]) -> pl.LazyFrame:
     return _in_contract_order(view, frame)
 
 
-def engine_error(view: str, error: Exception) -> ComputeError:
+def engine_error(view: str, error: BaseException) -> ComputeError:
     """Return what Polars' `error` means to the author of `view`: its first line, and a remedy."""
     text = str(error)
     missing = _MISSING.search(text)
@@ -85,24 +85,23 @@ def engine_error(view: str, error: Exception) -> ComputeError:
     return ComputeError.engine(view, f"{first[:400]} ({type(error).__name__})", remedy=_remedy(error))
 
 
-def _remedy(error: Exception) -> str:
+def _remedy(error: BaseException) -> str:
     kinds = pl.exceptions
     if isinstance(error, kinds.ColumnNotFoundError | kinds.SchemaFieldNotFoundError | kinds.StructFieldNotFoundError):
         return "Compare the name with the inputs' columns; those made earlier in the query count only after that step."
     if isinstance(error, kinds.SchemaError | kinds.InvalidOperationError):
-        return "Check the dtypes that meet in this expression and cast them in the view; `strict=False` makes what does not fit null."
+        return "Check the dtypes that meet here and cast them in the view; `strict=False` makes null what does not fit."
     if isinstance(error, kinds.ShapeError | kinds.DuplicateError):
-        return "Look at what each step of the view returns with `.collect_schema()`; name columns once and make lengths equal."
+        return "Look at what each step returns with `.collect_schema()`: name columns once and make lengths equal."
     if isinstance(error, kinds.PanicException):
-        return "This is a fault in Polars itself: write the step it names differently, and report it to the Polars project."
+        return "This is a fault in Polars itself: write the step that it names differently, and report it to Polars."
     return "Correct the expression that Polars names in the view and run the cell again; nothing was stored."
 
 
 def _no_lazyframe(view: str, value: object) -> WrongReturn:
     if isinstance(value, pl.DataFrame):
-        return WrongReturn.of(
-            view, "a DataFrame, not a LazyFrame", remedy="Drop the `.collect()` from what it returns."
-        )
+        remedy = "Drop the `.collect()` from what it returns."
+        return WrongReturn.of(view, "a DataFrame, not a LazyFrame", remedy=remedy)
     if value is None:
         return WrongReturn.of(view, "nothing", remedy="Write `return` before the query at the end of the function.")
     if isinstance(value, pl.Expr | pl.Series):

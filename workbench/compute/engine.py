@@ -1,13 +1,15 @@
 """Let Polars compute a query into a Parquet file.
 
-Always through a sink. Measured with Polars 2.1 on two cores and 10 million rows, against collecting in memory and
-writing: joins and projections 1.7 s to 2.9 s, rolling windows 7.2 s to 9.0 s, tumbling windows 7.6 s to 10.0 s, with the
-smaller peak of memory each time: plans that the streaming engine cannot stream it runs in memory by itself, and a
-sink's `engine=` changes nothing. LZ4 and not the default zstd: a fifth to a quarter larger, but quicker to write by about as much as the
-digests cost, and read in half the time; a cache is read more often than written.
+Always through a sink. Measured with Polars 2.1 on two cores and 10 million rows, sink against collecting in memory and
+writing: joins and projections 1.7 s to 2.9 s, rolling windows 7.2 s to 9.0 s, tumbling windows 7.6 s to 10.0 s, and the
+smaller peak of memory each time. What the streaming engine cannot stream it runs in memory by itself, and a sink's
+``engine=`` changes nothing.
 
-The query runs on the calling thread: there, and only there, Polars looks for Ctrl-C and stops the query (a query in the
-background cannot be stopped: `InProcessQuery.cancel` waits for its end).
+LZ4 and not the default zstd: a fifth to a quarter larger, but quicker to write by about as much as the digests cost,
+and read in half the time; a cache is read more often than written.
+
+The query runs on the calling thread: there, and only there, Polars looks for Ctrl-C and stops the query. One in the
+background cannot be stopped: ``InProcessQuery.cancel`` lets it run to its end.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ def write_parquet(frame: pl.LazyFrame, path: Path, *, view: str) -> None:
         raise _failure(view, error, path) from error
 
 
-def _failure(view: str, error: Exception, path: Path) -> WorkbenchError:
+def _failure(view: str, error: BaseException, path: Path) -> WorkbenchError:
     text = str(error)
     if _NO_ROOM.search(text):
         return ProjectError.not_writable(str(path.parent.parent.parent), "there is no space left for the view")

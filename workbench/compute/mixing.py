@@ -1,7 +1,7 @@
 """64-bit mixing on arrays: the arithmetic below the digests.
 
-Everything is unsigned 64-bit arithmetic that wraps, on little-endian bit patterns, written out here instead of taken from
-an engine's ``hash``: those promise nothing between versions, and a digest outlives the library it was made with.
+Everything is unsigned 64-bit arithmetic that wraps, on little-endian bit patterns, written out here instead of taken
+from an engine's ``hash``: those promise nothing between versions, and a digest outlives the library it was made with.
 The multipliers are those of splitmix64 and Murmur3 (public domain; Steele et al. 2014, doi:10.1145/2660193.2660195).
 """
 

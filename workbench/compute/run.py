@@ -87,6 +87,7 @@ def materialize_view(
     with Ticker(view.name, progress) as ticker:
         stored = cache.get(view_id)
         if stored is not None:
+            ticker.phase("planning", stored.record.rows)
             return Computed(stored, "view id", ticker.seconds)
         with cache.lock(view_id):
             cache.sweep()

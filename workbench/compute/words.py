@@ -1,9 +1,9 @@
 """From a column of any dtype to one 64-bit word a value.
 
 Equal values give equal words whatever the row order, the chunking, the thread count, the version of Polars: categories
-and enums count as their strings, all NaN are one, ``-0.0`` is ``0.0``, null is a value of its own. A dtype is not part of
-a word (the digest adds it). Scalars up to 64 bits map one to one; longer values (strings, decimals, lists, structs) are
-hashed to 64 bits.
+and enums count as their strings, all NaN are one, ``-0.0`` is ``0.0``, null is a value of its own. A dtype is not part
+of a word (the digest adds it). Scalars up to 64 bits map one to one; longer values (strings, decimals, lists, structs)
+are hashed to 64 bits.
 """
 
 from __future__ import annotations
@@ -58,16 +58,18 @@ class WordColumn:
         tuple[Words, Words]
             The same array twice where the values hold no floats.
         """
-        exact, rounded = self.exact[start:stop], self.rounded[start:stop]
-        if exact.dtype == np.float64:
-            values = _canonical(exact)
-            exact, rounded = values.view(np.uint64), rounded_floats(values).view(np.uint64)
-        elif self.exact is self.rounded:
-            rounded = exact
+        exact, rounded = self._words(slice(start, stop))
         if self.empty is None:
             return exact, rounded
         filled = np.where(self.empty[start:stop], NULL, exact)
         return filled, filled if rounded is exact else np.where(self.empty[start:stop], NULL, rounded)
+
+    def _words(self, rows: slice) -> tuple[Words, Words]:
+        if self.exact.dtype == np.float64:
+            values = _canonical(self.exact[rows].view(np.float64))
+            return values.view(np.uint64), rounded_floats(values).view(np.uint64)
+        exact = self.exact[rows].view(np.uint64)
+        return exact, exact if self.exact is self.rounded else self.rounded[rows].view(np.uint64)
 
 
 def words(series: pl.Series) -> tuple[Words, Words]:
