@@ -68,10 +68,12 @@ def parse_cell(text: str) -> Cell:
     ('busy', 3)
     """
     _storable(text)
-    tree = _parsed(text)
-    view = _one_view(tree, text)
-    module, offset = with_imports(text, tree)
-    return Cell(view=view, text=text, module=module, offset=offset, names=top_level_names(text))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # doubtful escapes and the like are the linter's to tell
+        tree = _parsed(text)
+        view = _one_view(tree, text)
+        module, offset = with_imports(text, tree)
+        return Cell(view=view, text=text, module=module, offset=offset, names=top_level_names(text))
 
 
 def _storable(text: str) -> None:
@@ -98,18 +100,16 @@ def _storable(text: str) -> None:
 
 def _parsed(text: str) -> ast.Module:
     """Parse and compile, since some mistakes (a `return` outside a function) only show when compiling."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they are the linter's to tell
-        try:
-            tree = ast.parse(text, "cell")
-            compile(text, "cell", "exec", dont_inherit=True)
-        except SyntaxError as error:
-            raise _not_python(text, error) from None
-        except (RecursionError, MemoryError, ValueError) as error:
-            raise CellError(
-                f"Python cannot read the cell: {str(error) or type(error).__name__}.",
-                remedy="Nest its expressions less deeply.",
-            ) from None
+    try:
+        tree = ast.parse(text, "cell")
+        compile(text, "cell", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise _not_python(text, error) from None
+    except (RecursionError, MemoryError, ValueError) as error:
+        raise CellError(
+            f"Python cannot read the cell: {str(error) or type(error).__name__}.",
+            remedy="Nest its expressions less deeply.",
+        ) from None
     return tree
 
 
