@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+
+from workbench.branches import Repository
 
 CELL = '''class CarrierDelay(FeatureModel):
     carrier: str
@@ -42,46 +44,40 @@ def _view_text(name: str, *inputs: str, body: str | None = None, top: str = "") 
     return top + VIEW.format(name=name, inputs=", ".join(inputs), body=body or inputs[0])
 
 
-class Git:
-    """Definitions in a real git repository, committed without a checkout."""
+class Git(Repository):
+    """A project's repository that can commit just these definitions, whatever their bytes, and counts what is read."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.cache = root / ".workbench"
-        self.blobs_read = 0
-        self._run("init", "--quiet", "--initial-branch=main", str(root))
+    blobs_read = 0
 
-    def commit(self, files: Mapping[str, str | bytes]) -> str:
+    @property
+    def cache(self) -> Path:
+        return self.root / ".workbench"
+
+    def definitions(self, files: Mapping[str, str | bytes]) -> str:
         """Return a commit whose ``features/`` holds just `files`."""
+        index = {"GIT_INDEX_FILE": str(self.git_dir / "definitions.index")}
         for path, content in files.items():
-            blob = self._run("hash-object", "-w", "--stdin", given=_bytes(content))
-            self._run("update-index", "--add", "--cacheinfo", f"100644,{blob},features/{path}", index=True)
-        tree = self._run("write-tree", index=True)
-        (self.root / ".git" / "definitions.index").unlink(missing_ok=True)
-        return self._run("commit-tree", tree, "-m", "definitions")
+            blob = self._words("hash-object", "-w", "--stdin", given=_bytes(content))
+            self._words("update-index", "--add", "--cacheinfo", f"100644,{blob},features/{path}", env=index)
+        tree = self._words("write-tree", env=index)
+        (self.git_dir / "definitions.index").unlink(missing_ok=True)
+        return self._words("commit-tree", tree, "-m", "definitions")
 
-    def subtree(self, commit_or_tree: str, path: str = "features", /) -> str | None:
-        listed = self._run("ls-tree", commit_or_tree, "--", path)
-        return listed.split()[2] if listed else None
-
-    def files(self, commit_or_tree: str, under: str = "features") -> dict[str, str]:
-        listed = self._run("ls-tree", "-r", "-z", commit_or_tree, "--", under).split("\0")
-        rows = [line.split("\t") for line in listed if line]
-        return {path: facts.split()[2] for facts, path in rows}
-
-    def read_blob(self, blob: str, /) -> bytes:
+    def read_blob(self, blob: str) -> bytes:
         self.blobs_read += 1
-        return subprocess.run(
-            ["git", "-C", self.root, "cat-file", "blob", blob], check=True, capture_output=True
-        ).stdout
+        return super().read_blob(blob)
 
-    def _run(self, *words: str, given: bytes = b"", index: bool = False) -> str:
-        env = {**os.environ, "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b"}
-        env |= {"GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
-        if index:
-            env["GIT_INDEX_FILE"] = str(self.root / ".git" / "definitions.index")
+    def _words(self, *words: str, given: bytes = b"", env: Mapping[str, str] | None = None) -> str:
+        who = {
+            "GIT_AUTHOR_NAME": "a",
+            "GIT_AUTHOR_EMAIL": "a@b",
+            "GIT_COMMITTER_NAME": "a",
+            "GIT_COMMITTER_EMAIL": "a@b",
+        }
         command = ["git", "-C", str(self.root), *words]
-        done = subprocess.run(command, check=True, capture_output=True, input=given, env=env)
+        done = subprocess.run(
+            command, check=True, capture_output=True, input=given, env={**os.environ, **who, **(env or {})}
+        )
         return done.stdout.decode().strip()
 
 
@@ -90,10 +86,13 @@ def _bytes(content: str | bytes) -> bytes:
 
 
 @pytest.fixture
-def git(tmp_path: Path) -> Git:
+def git(tmp_path: Path) -> Iterator[Git]:
     root = tmp_path / "project"
     root.mkdir()
-    return Git(root)
+    made = Git.init(root)
+    assert isinstance(made, Git)
+    yield made
+    made.close()
 
 
 @pytest.fixture

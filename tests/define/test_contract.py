@@ -117,7 +117,7 @@ def test_panderas_own_checks_are_part_of_it() -> None:
             at: UTC
             value: float = pa.Field(ge=least)
 
-            @pa.check("value")
+            @pa.check("value")  # type: ignore[untyped-decorator]  # pandera's
             def even(self, data: Any) -> Any:
                 return data.lazyframe.select(pl.col(data.key) % 2 == 0)
 

@@ -26,7 +26,7 @@ def busy(flights: pl.LazyFrame) -> LazyFrame[Busy]:
 def broken(git: Git) -> Callable[..., tuple[Definitions, dict[str, int]]]:
     def made(body: str, *, top: str = "", helpers: str = "") -> tuple[Definitions, dict[str, int]]:
         cell = parse_cell(top + CELL.format(body=body))
-        commit = git.commit({"busy.py": cell.module, "helpers.py": helpers})
+        commit = git.definitions({"busy.py": cell.module, "helpers.py": helpers})
         return load_tree(git, commit, cache=git.cache), {"busy": cell.offset}
 
     return made
@@ -103,7 +103,7 @@ def test_failed_code_becomes_an_error_with_cause_and_remedy(broken: Any) -> None
 
 def test_a_mistake_in_the_declaration_shows_its_line(git: Git) -> None:
     cell = parse_cell(CELL.format(body="flights").replace("value: float", 'value: float = Feature(unit="minutez")'))
-    definitions = load_tree(git, git.commit({"busy.py": cell.module}), cache=git.cache)
+    definitions = load_tree(git, git.definitions({"busy.py": cell.module}), cache=git.cache)
     error = definitions.broken["busy"]
     assert user_frames(error, definitions, {"busy": cell.offset})[:2] == [
         "cell, line 1",

@@ -36,7 +36,7 @@ Load = Callable[..., Definitions]
 def load(git: Git) -> Load:
     def loaded(files: dict[str, str] | None = None, *, only: Any = None, **named: str | bytes) -> Definitions:
         every = {f"{name}.py": content for name, content in {**(files or {}), **named}.items()}
-        return load_tree(git, git.commit(every), cache=git.cache, only=only)
+        return load_tree(git, git.definitions(every), cache=git.cache, only=only)
 
     return loaded
 
@@ -59,8 +59,8 @@ def test_trees_live_side_by_side(load: Load, view_text: Text) -> None:
 
 
 def test_loading_a_tree_again_is_free(git: Git, view_text: Text) -> None:
-    first = git.commit({"busy.py": view_text("busy", "flights")})
-    second = git.commit({"busy.py": view_text("busy", "flights")})
+    first = git.definitions({"busy.py": view_text("busy", "flights")})
+    second = git.definitions({"busy.py": view_text("busy", "flights")})
     view = load_tree(git, first, cache=git.cache).view("busy")
     before = git.blobs_read
     assert load_tree(git, second, cache=git.cache).view("busy") is view
@@ -68,7 +68,7 @@ def test_loading_a_tree_again_is_free(git: Git, view_text: Text) -> None:
 
 
 def test_a_new_process_reads_the_cache_and_not_git(git: Git, view_text: Text, tmp_path: Path) -> None:
-    commit = git.commit({"busy.py": view_text("busy", "flights")})
+    commit = git.definitions({"busy.py": view_text("busy", "flights")})
     package = load_tree(git, commit, cache=git.cache).package
     before = git.blobs_read
     del sys.modules[package]
@@ -77,7 +77,7 @@ def test_a_new_process_reads_the_cache_and_not_git(git: Git, view_text: Text, tm
 
 
 def test_two_projects_with_the_same_tree_do_not_meet(git: Git, view_text: Text, tmp_path: Path) -> None:
-    commit = git.commit({"busy.py": view_text("busy", "flights")})
+    commit = git.definitions({"busy.py": view_text("busy", "flights")})
     here = load_tree(git, commit, cache=git.cache)
     there = load_tree(git, commit, cache=tmp_path / "other")
     assert here.view("busy") is not there.view("busy")
@@ -86,7 +86,7 @@ def test_two_projects_with_the_same_tree_do_not_meet(git: Git, view_text: Text, 
 @pytest.mark.parametrize("edit", ["raise SystemExit", ""])
 def test_editing_the_cache_changes_nothing(git: Git, view_text: Text, edit: str) -> None:
     text = view_text("busy", "flights")
-    commit = git.commit({"busy.py": text, "late.py": view_text("late", "flights")})
+    commit = git.definitions({"busy.py": text, "late.py": view_text("late", "flights")})
     definitions = load_tree(git, commit, cache=git.cache)
     file = definitions.module_file("busy")
     assert file.stat().st_mode & 0o222 == 0
@@ -102,7 +102,7 @@ def test_editing_the_cache_changes_nothing(git: Git, view_text: Text, edit: str)
 
 
 def test_a_file_lost_from_the_cache_comes_back(git: Git, view_text: Text) -> None:
-    commit = git.commit({"busy.py": view_text("busy", "flights")})
+    commit = git.definitions({"busy.py": view_text("busy", "flights")})
     definitions = load_tree(git, commit, cache=git.cache)
     definitions.module_file("busy").unlink()
     del sys.modules[definitions.package]
@@ -110,7 +110,7 @@ def test_a_file_lost_from_the_cache_comes_back(git: Git, view_text: Text) -> Non
 
 
 def test_a_file_added_to_the_cache_is_not_imported(git: Git, view_text: Text) -> None:
-    definitions = load_tree(git, git.commit({"busy.py": "from . import extra\n"}), cache=git.cache)
+    definitions = load_tree(git, git.definitions({"busy.py": "from . import extra\n"}), cache=git.cache)
     (definitions.module_file("busy").parent / "extra.py").write_text("X = 1\n")
     with pytest.raises(DefinitionFailed, match="extra"):
         definitions.view("busy")
@@ -125,14 +125,15 @@ def test_no_bytecode_is_left_to_be_trusted(load: Load, view_text: Text) -> None:
 def _load_in_child(root: str, commit: str, start: Any) -> None:
     from tests.define.conftest import Git
 
-    git = Git(Path(root))
+    git = Git.open(Path(root))
     start.wait()
-    assert load_tree(git, commit, cache=git.cache).view("busy").name == "busy"
+    assert load_tree(git, commit, cache=Path(root) / ".workbench").view("busy").name == "busy"
+    git.close()
 
 
 def test_kernels_may_write_the_same_tree_at_once(git: Git, view_text: Text) -> None:
     files = {f"helper_{place}.py": f"X = {place}\n" for place in range(40)}
-    commit = git.commit({**files, "busy.py": view_text("busy", "flights")})
+    commit = git.definitions({**files, "busy.py": view_text("busy", "flights")})
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(3)
     children = [context.Process(target=_load_in_child, args=(str(git.root), commit, start)) for _ in range(3)]
@@ -146,7 +147,7 @@ def test_kernels_may_write_the_same_tree_at_once(git: Git, view_text: Text) -> N
 
 
 def test_threads_get_the_same_views(git: Git, view_text: Text) -> None:
-    commit = git.commit({"busy.py": view_text("busy", "flights")})
+    commit = git.definitions({"busy.py": view_text("busy", "flights")})
     start, found = threading.Barrier(4), []
 
     def work() -> None:
@@ -217,7 +218,7 @@ def test_tests_among_the_definitions_are_not_imported(load: Load, view_text: Tex
 
 
 def test_data_files_are_left_out(git: Git, view_text: Text) -> None:
-    commit = git.commit({"busy.py": view_text("busy", "flights"), "rates.json": "{}", "not-a-module.py": "x"})
+    commit = git.definitions({"busy.py": view_text("busy", "flights"), "rates.json": "{}", "not-a-module.py": "x"})
     definitions = load_tree(git, commit, cache=git.cache)
     assert sorted(definitions.files.sources) == ["busy.py"]
 
@@ -266,7 +267,7 @@ def test_an_interrupt_is_not_swallowed(load: Load) -> None:
 
 
 def test_a_repaired_environment_is_noticed(git: Git, view_text: Text, monkeypatch: pytest.MonkeyPatch) -> None:
-    commit = git.commit({"busy.py": view_text("busy", "flights", top="import just_installed as _\n")})
+    commit = git.definitions({"busy.py": view_text("busy", "flights", top="import just_installed as _\n")})
     assert list(load_tree(git, commit, cache=git.cache).broken) == ["busy"]
     monkeypatch.setitem(sys.modules, "just_installed", sys)
     assert list(load_tree(git, commit, cache=git.cache).views) == ["busy"]
@@ -430,5 +431,5 @@ def test_a_cache_that_cannot_be_written_is_explained(git: Git, view_text: Text, 
     blocked = tmp_path / "file"
     blocked.write_text("")
     with pytest.raises(ProjectError, match="Cannot write") as caught:
-        load_tree(git, git.commit({"busy.py": view_text("busy", "flights")}), cache=blocked)
+        load_tree(git, git.definitions({"busy.py": view_text("busy", "flights")}), cache=blocked)
     assert caught.value.remedy

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import polars as pl
 import pytest
@@ -93,7 +93,7 @@ def test_a_model_holds_columns_only() -> None:
 
 
 def test_the_annotation_costs_nothing_and_remembers_the_model() -> None:
-    assert LazyFrame[Delay].__args__ == (Delay,)
+    assert get_args(LazyFrame[Delay]) == (Delay,)
 
 
 def test_an_unsupported_annotation_names_the_column() -> None:

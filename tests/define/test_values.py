@@ -49,6 +49,7 @@ def test_a_value_of_the_columns_kind_suits(value: Any, dtype: pl.DataType) -> No
         ("1", pl.Float64()),
         (True, pl.Int64()),
         (float("nan"), pl.Float64()),
+        (float("-inf"), pl.Float64()),
         (1, pl.String()),
         (1, pl.List(pl.Int64)),
         (AWARE, pl.Date()),

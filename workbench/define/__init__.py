@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from workbench.define.dtypes import UTC, dtype_from_json, dtype_to_json
     from workbench.define.durations import format_duration, parse_duration
     from workbench.define.featureset import FeatureSet, feature_set
+    from workbench.define.fingerprint import (
+        Change,
+        CodeRecord,
+        Fingerprint,
+        code_hash,
+        explain_change,
+        metadata_hash,
+        parameters_of,
+        view_id,
+    )
     from workbench.define.frames import definition_failed, user_frames
     from workbench.define.load import Definitions, load_tree
     from workbench.define.model import Feature, FeatureModel, LazyFrame
@@ -28,6 +38,16 @@ _HOMES = {
     "dtypes": ("UTC", "dtype_from_json", "dtype_to_json"),
     "durations": ("format_duration", "parse_duration"),
     "featureset": ("FeatureSet", "feature_set"),
+    "fingerprint": (
+        "Change",
+        "CodeRecord",
+        "Fingerprint",
+        "code_hash",
+        "explain_change",
+        "metadata_hash",
+        "parameters_of",
+        "view_id",
+    ),
     "frames": ("definition_failed", "user_frames"),
     "load": ("Definitions", "load_tree"),
     "model": ("Feature", "FeatureModel", "LazyFrame"),
@@ -37,6 +57,8 @@ _HOMES = {
 __all__ = [
     "UTC",
     "Cell",
+    "Change",
+    "CodeRecord",
     "ColumnContract",
     "Contract",
     "Definitions",
@@ -44,17 +66,23 @@ __all__ = [
     "FeatureModel",
     "FeatureSet",
     "FeatureView",
+    "Fingerprint",
     "LazyFrame",
+    "code_hash",
     "definition_failed",
     "dtype_from_json",
     "dtype_to_json",
+    "explain_change",
     "feature_set",
     "feature_view",
     "format_duration",
     "load_tree",
+    "metadata_hash",
+    "parameters_of",
     "parse_cell",
     "parse_duration",
     "user_frames",
+    "view_id",
     "windowed",
 ]
 

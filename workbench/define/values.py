@@ -61,14 +61,14 @@ def check_value(value: object, dtype: pl.DataType, *, column: str, option: str) 
     Raises
     ------
     DefinitionError
-        A value of another type, NaN, or a moment without time zone for a column that has one.
+        A value of another type, NaN or infinity, or a moment without time zone for a column that has one.
     """
     kinds = _kinds(dtype)
     fits = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
     if fits and isinstance(value, datetime):
         fits = isinstance(dtype, pl.Datetime) and (value.tzinfo is None) == (dtype.time_zone is None)
     if fits and isinstance(value, float):
-        fits = not math.isnan(value)
+        fits = math.isfinite(value)
     if not fits:
         wanted = " or ".join(kind.__name__ for kind in kinds) or "none"
         zone = " with tzinfo=timezone.utc" if datetime in kinds else ""
