@@ -1,58 +1,106 @@
-"""A Delta table: its version is its snapshot."""
+"""Sources that are Delta tables: a snapshot pins the version, and reading it travels back to it."""
 
 from __future__ import annotations
 
-import hashlib
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import polars as pl
 
-from workbench.errors import SourceError, SourceNotFound
-from workbench.sources.secrets import without_password
+from workbench.sources import faults
+from workbench.sources.listing import resolve
+from workbench.sources.reader import Declared, digest_of
+from workbench.sources.secrets import redact
 from workbench.sources.snapshot import Snapshot
 
-if TYPE_CHECKING:
-    from workbench.config import SourceSettings
 
+@dataclass(frozen=True, slots=True)
+class DeltaReader:
+    """Reads a Delta table on disk or in an object store.
 
-class DeltaSource:
-    """The Delta table at a source's `delta` uri."""
+    Parameters
+    ----------
+    declared
+        The source. Credentials of an object store come from the environment.
+    """
 
-    kind = "delta"
+    declared: Declared
 
-    def __init__(self, name: str, settings: SourceSettings, *, root: Path) -> None:
-        uri = settings.delta or ""
-        self._name = name
-        self._uri = uri if "://" in uri else str(root / Path(uri).expanduser())
+    def snapshot(self, *, recheck: bool) -> Snapshot:  # noqa: ARG002  nothing is remembered, so nothing is rechecked
+        """Return the identity of the table's newest version.
 
-    def snapshot(self, *, recheck: bool) -> Snapshot:  # noqa: ARG002 - a version never changes
-        """Return the newest version: the table's own id and the version's number."""
-        table = self._table(None)
-        detail = {"uri": without_password(self._uri), "version": table.version(), "table": str(table.metadata().id)}
-        digest = hashlib.sha256(f"{detail['table']}\n{detail['version']}".encode()).hexdigest()
-        return Snapshot(self._name, digest, "delta", detail, datetime.now(UTC))
+        It is over the table's id, the version and the files in it, so that neither a table made anew nor a copy
+        that went its own way passes for the same.
+        """
+        return self._take(self._open(None))
 
     def scan(self, snapshot: Snapshot | None) -> pl.LazyFrame:
-        """Return the table at the snapshot's version, or the newest."""
-        return pl.scan_delta(self._table(snapshot.detail["version"] if snapshot else None))
+        """Return the rows of the snapshot's version, or of the newest."""
+        table = self._open(None if snapshot is None else _version(snapshot))
+        if snapshot is not None:
+            self._same(table, snapshot)
+        return pl.scan_delta(table)
 
-    def _table(self, version: int | None) -> Any:
+    def verify(self, snapshot: Snapshot) -> None:
+        """Raise SourceError where the snapshot's version cannot be read any more."""
+        self._same(self._open(_version(snapshot)), snapshot)
+
+    @property
+    def _uri(self) -> str:
+        uri = self.declared.settings.delta or ""
+        return uri if "://" in uri else str(resolve(self.declared.root, uri))
+
+    def _shown(self) -> str:
+        return redact(self._uri)
+
+    def _open(self, version: int | None) -> Any:
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError, TableNotFoundError
 
+        failure = ""
         try:
             return DeltaTable(self._uri, version=version)
         except TableNotFoundError:
-            raise SourceNotFound(
-                f"Source {self._name!r}: there is no Delta table at {without_password(self._uri)}.",
-                remedy=f"Correct [sources.{self._name}] delta in workbench.toml, or put the table back.",
-            ) from None
-        except (DeltaError, OSError) as error:
-            raise SourceError(
-                f"Source {self._name!r}: {without_password(self._uri)} cannot be read"
-                + (f" at version {version}" if version is not None else "")
-                + f": {str(error).splitlines()[0]}",
-                remedy="Check the table with deltalake; a vacuumed version is gone for good.",
-            ) from None
+            missing = True
+        except (DeltaError, OSError, ValueError) as error:
+            missing, failure = False, redact(str(error), url=self._uri)
+        if missing or ("://" not in self._uri and not Path(self._uri, "_delta_log").is_dir()):
+            raise faults.vanished(self.declared.name, f"no Delta table at {self._shown()}")
+        if version is not None:
+            raise faults.no_version(self.declared.name, self._shown(), version, failure.splitlines()[0])
+        raise faults.corrupt(self.declared.name, self._shown(), failure)
+
+    def _take(self, table: Any) -> Snapshot:
+        actions = pl.DataFrame(table.get_add_actions(flatten=True))
+        files = sorted(actions.select("path", "size_bytes").rows())
+        identity = [table.metadata().id, table.version(), digest_of(files)]
+        detail = {
+            "uri": self._shown(),
+            "version": table.version(),
+            "table_id": table.metadata().id,
+            "files": actions.height,
+            "bytes": int(actions.get_column("size_bytes").sum() or 0),
+        }
+        return self.declared.taken("delta", identity, detail)
+
+    def _same(self, table: Any, snapshot: Snapshot) -> None:
+        if self._take(table).digest != snapshot.digest:
+            raise faults.moved_on(self.declared.name, f"{self._shown()} was made anew")
+        gone = [uri for uri in table.file_uris() if "://" not in uri or uri.startswith("file://")]
+        gone = [uri for uri in gone if not _local(uri).exists()]
+        if gone:
+            reason = f"{len(gone)} of its files are gone"
+            raise faults.no_version(self.declared.name, self._shown(), table.version(), reason)
+
+
+def _version(snapshot: Snapshot) -> int:
+    version = snapshot.detail["version"]
+    if not isinstance(version, int):
+        raise TypeError(f"a Delta snapshot's version is a whole number, not {version!r}")
+    return version
+
+
+def _local(uri: str) -> Path:
+    return Path(unquote(urlsplit(uri).path) if uri.startswith("file://") else uri)

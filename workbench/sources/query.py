@@ -1,123 +1,73 @@
-"""A SQL query as a source: DuckDB over files or a database file, or PostgreSQL. Its result is landed by its digest."""
+"""Sources that are queries: the rows that come back are landed once as Parquet, under their own digest."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import polars as pl
 
-from workbench.errors import SourceError, SourceNotFound
-from workbench.sources.secrets import without_password
+from workbench.sources import duck, faults, postgres
+from workbench.sources.landing import land
+from workbench.sources.reader import Declared, digest_of
+from workbench.sources.rows import in_order, rows_digest
+from workbench.sources.secrets import redact
 from workbench.sources.snapshot import Snapshot
 
-if TYPE_CHECKING:
-    from workbench.config import SourceSettings
 
-SEEDS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)
-"""Three independent 64-bit sums over the rows make an accidental collision no concern."""
+@dataclass(frozen=True, slots=True)
+class QueryReader:
+    """Reads what SQL returns, in DuckDB or PostgreSQL.
 
+    A snapshot runs the query: nothing else says whether a database's data changed. Landed rows stand in the order of
+    ``event_time``, then the key, then all else, whatever order the server returned.
 
-class QuerySource:
-    """The result of a source's `sql`."""
+    Parameters
+    ----------
+    declared
+        The source.
+    """
 
-    kind = "query"
+    declared: Declared
 
-    def __init__(self, name: str, settings: SourceSettings, *, root: Path, cache: Path) -> None:
-        self._name = name
-        self._sql = settings.sql or ""
-        self._database = settings.database
-        self._root = root
-        self._landing = cache / "queries"
-
-    def snapshot(self, *, recheck: bool) -> Snapshot:  # noqa: ARG002 - a query is asked anew each time
-        """Ask the query, land its result under its digest, and return its identity."""
-        frame = self._ask()
-        digest = result_digest(frame)
-        path = self._path(digest)
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_suffix(f".{os.getpid()}")
-            frame.write_parquet(unfinished)
-            unfinished.replace(path)
-        database = without_password(self._database) if self._database else None
-        detail = {"sql": self._sql, "database": database, "rows": frame.height, "landed": path.name}
-        return Snapshot(self._name, digest, "query", detail, datetime.now(UTC))
+    def snapshot(self, *, recheck: bool) -> Snapshot:  # noqa: ARG002  the query is always run again
+        """Return the identity of the rows that the query returns now, and land them."""
+        settings = self.declared.settings
+        rows = in_order(self._run(), [settings.event_time, *settings.key])
+        taken = self.declared.taken(
+            "query",
+            rows_digest(rows),
+            {
+                "sql": redact(settings.sql or "", url=settings.database),
+                "database": None if settings.database is None else redact(settings.database),
+                "rows": rows.height,
+                "columns": {name: str(dtype) for name, dtype in rows.schema.items()},
+            },
+        )
+        land(rows, self._landed(taken))
+        return taken
 
     def scan(self, snapshot: Snapshot | None) -> pl.LazyFrame:
-        """Return the landed result of the snapshot, or of asking now."""
-        known = snapshot or self.snapshot(recheck=False)
-        path = self._path(known.digest)
-        if not path.exists():
-            again = self.snapshot(recheck=True)
-            if again.digest != known.digest:
-                raise SourceError(
-                    f"Source {self._name!r}: the result of the query is gone, and the query now gives another one.",
-                    remedy="Run this again: it takes the new result.",
-                )
-        return pl.scan_parquet(path)
+        """Return the landed rows of `snapshot`, or of the query run now."""
+        wanted = self.snapshot(recheck=False) if snapshot is None else snapshot
+        self.verify(wanted)
+        return pl.scan_parquet(self._landed(wanted), glob=False)
 
-    def _path(self, digest: str) -> Path:
-        return self._landing / f"{digest}.parquet"
+    def verify(self, snapshot: Snapshot) -> None:
+        """Raise SourceError where the landed rows are gone and the query does not return them any more."""
+        if not self._landed(snapshot).exists() and self.snapshot(recheck=False).digest != snapshot.digest:
+            raise faults.moved_on(self.declared.name, "its query returns other rows now")
 
-    def _ask(self) -> pl.DataFrame:
-        if self._database is not None and self._database.startswith(("postgres://", "postgresql://")):
-            return self._ask_postgresql(self._database)
-        return self._ask_duckdb()
+    def _landed(self, snapshot: Snapshot) -> Path:
+        settings = self.declared.settings
+        return self.declared.landed(digest_of([snapshot.digest, settings.event_time, list(settings.key)]))
 
-    def _ask_duckdb(self) -> pl.DataFrame:
-        import duckdb
-
-        path = self._root / Path(self._database).expanduser() if self._database else None
-        if path is not None and not path.is_file():
-            raise SourceNotFound(
-                f"Source {self._name!r}: there is no database {self._database}.",
-                remedy=f"Correct [sources.{self._name}] database in workbench.toml.",
-            )
-        try:
-            with duckdb.connect(str(path or ":memory:"), read_only=path is not None) as connection:
-                connection.execute("SET TimeZone = 'UTC'")
-                connection.execute("SET file_search_path = $1", [str(self._root)])
-                result = connection.execute(self._sql).to_arrow_table()
-        except duckdb.Error as error:
-            raise self._refused(error) from None
-        return pl.DataFrame(pl.from_arrow(result))
-
-    def _ask_postgresql(self, url: str) -> pl.DataFrame:
-        try:
-            return pl.read_database_uri(self._sql, url, engine="adbc")
-        except ModuleNotFoundError:
-            raise SourceError(
-                f"Source {self._name!r} needs the PostgreSQL driver.",
-                remedy="Install it with `pip install 'feature-workbench[postgres]'`.",
-            ) from None
-        except Exception as error:  # noqa: BLE001 - each driver has its own tree, and none of its errors may show the URL
-            raise self._refused(error) from None
-
-    def _refused(self, error: Exception) -> SourceError:
-        said = without_password(str(error)).strip().splitlines() or [type(error).__name__]
-        return SourceError(
-            f"Source {self._name!r}: the query failed: {said[0]}",
-            lines=[f"  {line}" for line in said[1:8]],
-            remedy=f"Correct [sources.{self._name}] in workbench.toml, or start the database.",
-        )
-
-
-def result_digest(frame: pl.DataFrame) -> str:
-    """Return the digest of a result: rows as a multiset, columns by name and dtype, in any order.
-
-    It depends on Polars' row hash, so it may change with Polars' version; then views are computed once more.
-    """
-    ordered = frame.select(sorted(frame.columns))
-    schema = "\n".join(f"{name}:{dtype!r}" for name, dtype in ordered.schema.items())
-    sums = [_wrapped_sum(ordered, seed) for seed in SEEDS] if ordered.width else []
-    return hashlib.sha256(f"{schema}\n{frame.height}\n{sums}".encode()).hexdigest()
-
-
-def _wrapped_sum(frame: pl.DataFrame, seed: int) -> int:
-    hashes = frame.hash_rows(seed)
-    low, high = hashes & 0xFFFFFFFF, hashes // (1 << 32)
-    return (int(low.sum()) + (int(high.sum()) << 32)) % (1 << 64)
+    def _run(self) -> pl.DataFrame:
+        database = self.declared.settings.database or ""
+        scheme = urlsplit(database).scheme if "://" in database else ""
+        if scheme in postgres.SCHEMES:
+            return postgres.run(self.declared)
+        if scheme:
+            raise faults.unknown_database(self.declared.name, scheme)
+        return duck.run(self.declared)

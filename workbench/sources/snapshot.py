@@ -1,41 +1,82 @@
-"""What identifies a source's data at a moment, and what it warns of."""
+"""What a source's data was at a moment, and what is odd about it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+Kind = Literal["files", "delta", "query"]
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The identity of a source's data.
+    """The identity of a source's data at a moment. Two snapshots are equal when they stand for the same data.
 
-    Attributes
+    Parameters
     ----------
     source
         The source's name.
     digest
-        64 hexadecimal digits: of the files' bytes, of a Delta table's uri and version, of a query's result.
+        SHA-256 in 64 hexadecimal digits; equal digests mean equal data. For files it is over their relative names
+        and bytes, for Delta over the table's id, version and file list, for a query over the rows it returned
+        (`workbench.sources.rows` states the rule).
     kind
         ``files``, ``delta`` or ``query``.
     detail
-        JSON-ready: the files with size and digest, the Delta version, the query. Never a password.
+        JSON-ready facts to find the data again: ``path`` or ``paths`` with ``files`` (size in bytes and SHA-256 each),
+        ``uri`` with ``version``, or ``sql`` with ``database``. Never a password.
     taken_at
-        When it was taken (UTC).
+        When the snapshot was taken, in UTC.
     """
 
     source: str
     digest: str
-    kind: Literal["files", "delta", "query"]
-    detail: dict[str, Any] = field(default_factory=dict)
-    taken_at: datetime | None = None
+    kind: Kind
+    detail: dict[str, object] = field(compare=False)
+    taken_at: datetime = field(compare=False)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the snapshot as JSON-ready values."""
+        return {
+            "source": self.source,
+            "digest": self.digest,
+            "kind": self.kind,
+            "detail": dict(self.detail),
+            "taken_at": self.taken_at.isoformat(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Snapshot:
+        """Return the snapshot that `to_dict` described."""
+        return cls(
+            source=values["source"],
+            digest=values["digest"],
+            kind=values["kind"],
+            detail=dict(values["detail"]),
+            taken_at=datetime.fromisoformat(values["taken_at"]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class SourceWarning:
-    """Something about a source that a user should know; `count` rows are concerned."""
+    """Something about a source's data that is allowed, and probably not meant.
+
+    Parameters
+    ----------
+    source
+        The source's name.
+    message
+        What was seen and what follows from it, in a sentence.
+    count
+        How many rows it concerns.
+    """
 
     source: str
     message: str
-    count: int = 0
+    count: int
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the warning as JSON-ready values."""
+        return {"source": self.source, "message": self.message, "count": self.count}

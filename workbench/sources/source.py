@@ -1,55 +1,65 @@
-"""`Source`: one declared input table. `Sources`: all of a project's, by name."""
+"""A source: a declared input table that gives its rows, and says which data they are."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
 
 import polars as pl
 
-from workbench.errors import SourceError, SourceNotFound
-from workbench.sources.delta import DeltaSource
-from workbench.sources.files import FileSource
-from workbench.sources.memo import Memo
-from workbench.sources.query import QuerySource
+from workbench.config import SourceSettings
+from workbench.sources.check import checked
+from workbench.sources.delta import DeltaReader
+from workbench.sources.files import FilesReader
+from workbench.sources.memo import read_json, write_json
+from workbench.sources.query import QueryReader
+from workbench.sources.reader import Declared, Reader, digest_of
+from workbench.sources.secrets import redact
 from workbench.sources.snapshot import Snapshot, SourceWarning
-from workbench.sources.times import INSTANT, instant, is_naive, present
+from workbench.sources.times import normalised
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from workbench.config import SourceSettings
+_CHECK_SCHEME = 1
 
 
-class Reader(Protocol):
-    """What reads one kind of source."""
-
-    def snapshot(self, *, recheck: bool) -> Snapshot:
-        """Return the identity of the data."""
-
-    def scan(self, snapshot: Snapshot | None) -> pl.LazyFrame:
-        """Return the data of a snapshot, or of now."""
-
-
-@dataclass(frozen=True)
 class Source:
-    """One declared input table.
+    """A declared input table: files, a Delta table, or a query.
 
-    Attributes
+    Parameters
     ----------
     name
-        Its name in ``workbench.toml``.
+        The source's name.
     settings
-        What is declared there.
+        Its table in ``workbench.toml``.
+    root
+        The project's root: relative paths start here.
+    cache
+        A folder of this source's own, for what is remembered and landed. May be deleted at any time.
     """
 
-    name: str
-    settings: SourceSettings
-    _root: Path
-    _cache: Path
+    __slots__ = ("_declared", "_reader")
+
+    def __init__(self, name: str, settings: SourceSettings, *, root: Path, cache: Path) -> None:
+        self._declared = Declared(name, settings, root, cache)
+        self._reader = _reader(self._declared)
+
+    def __repr__(self) -> str:
+        settings = self.settings
+        place = settings.path or settings.delta or settings.database or settings.sql or ""
+        return f"<Source {self.name!r}: {redact(place)}>"
+
+    @property
+    def name(self) -> str:
+        """The source's name."""
+        return self._declared.name
+
+    @property
+    def settings(self) -> SourceSettings:
+        """Its table in ``workbench.toml``; a connection URL in it may hold a password."""
+        return self._declared.settings
+
+    @property
+    def root(self) -> Path:
+        """The project's root."""
+        return self._declared.root
 
     @property
     def event_time(self) -> str:
@@ -58,141 +68,103 @@ class Source:
 
     @property
     def available_at(self) -> str:
-        """The column that says when a row became known; the event time where none is declared."""
+        """The column that says when a row became known; `event_time` where none is declared."""
         return self.settings.available_at or self.settings.event_time
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The columns that name a row; none where none is declared."""
+        """The columns that tell one row from another; empty where none are declared."""
         return self.settings.key
 
-    @cached_property
-    def _memo(self) -> Memo:
-        return Memo(self._cache / "sources" / f"{self.name}.json")
-
-    @cached_property
-    def _reader(self) -> Reader:
-        if self.settings.delta is not None:
-            return DeltaSource(self.name, self.settings, root=self._root)
-        if self.settings.sql is not None:
-            return QuerySource(self.name, self.settings, root=self._root, cache=self._cache)
-        return FileSource(self.name, self.settings, root=self._root, memo=self._memo)
-
     def snapshot(self, *, recheck: bool = False) -> Snapshot:
-        """Return the identity of the data as it is now.
+        """Return the identity of the source's data now.
+
+        Files are read once and then known by path, size, times and inode. A query is run.
 
         Parameters
         ----------
         recheck
-            Read every byte again instead of trusting size, time and inode of files.
+            Read every byte again, trusting nothing that is remembered.
 
         Raises
         ------
-        SourceNotFound, SourceError
-            Where the data is gone, damaged, or being written.
+        SourceNotFound
+            Where the data is gone.
+        SourceError
+            Where it is refused, damaged or being written, or the query fails.
         """
         return self._reader.snapshot(recheck=recheck)
 
     def frame(self, snapshot: Snapshot | None = None) -> pl.LazyFrame:
-        """Return the rows, with event time and availability as Datetime("us", "UTC").
+        """Return the source's rows: all its columns, `event_time` and `available_at` as ``Datetime("us", "UTC")``.
 
         Parameters
         ----------
         snapshot
-            Only if the data still is what this says; as it is now if absent.
+            Which data: Delta is read at its version, a query's rows as they were landed, and files must still be
+            what they were. The data of now if absent.
 
         Raises
         ------
+        SourceNotFound
+            Where the data is gone.
         SourceError
-            Where a declared column is missing or no time, or the data is not the snapshot's any more.
+            Where it is not the snapshot's any more, is damaged, or a time column is missing or no time.
         """
-        frame, schema = self._scanned(snapshot)
-        times = dict.fromkeys((self.event_time, self.available_at))
-        return frame.with_columns(
-            instant(self.name, column, schema[column]) for column in times if schema[column] != INSTANT
-        )
-
-    def _scanned(self, snapshot: Snapshot | None) -> tuple[pl.LazyFrame, pl.Schema]:
         frame = self._reader.scan(snapshot)
-        try:
-            schema = frame.collect_schema()
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise SourceError(
-                f"Source {self.name!r} cannot be read: {str(error).splitlines()[0]}",
-                remedy="The data is damaged or not of the format its name says: write it again.",
-            ) from None
-        present(self.name, schema, {"event_time": self.event_time, "available_at": self.available_at})
-        for column in self.key:
-            present(self.name, schema, {"key": column})
-        return frame, schema
+        return normalised(self.name, frame, self._declared.roles)
 
-    def check(self) -> tuple[SourceWarning, ...]:
-        """Return what is odd about the data: nothing in it, naive times, null times, duplicate keys.
+    def check(self, snapshot: Snapshot | None = None) -> tuple[SourceWarning, ...]:
+        """Return what is odd about the source's data: repeated keys, nulls in time or key, naive times, no rows.
 
-        Asked once a snapshot, then remembered.
+        The answer is remembered for each snapshot, so it costs the data's reading once.
+
+        Parameters
+        ----------
+        snapshot
+            Which data; a new snapshot is taken if absent, which runs a query again.
 
         Raises
         ------
         SourceError
-            As `frame`, and where the times cannot be read.
+            Where a declared column is missing (did you mean) or no time, or the data cannot be read.
         """
-        snapshot = self.snapshot()
-        key = "check " + hashlib.sha256(f"{snapshot.digest}{self.settings.model_dump_json()}".encode()).hexdigest()
-        known = self._memo.read().get(key)
-        if known is None:
-            known = [asdict(warning) for warning in self._check(snapshot)]
-            self._memo.add({key: known})
-        return tuple(SourceWarning(**warning) for warning in known)
+        taken = self.snapshot() if snapshot is None else snapshot
+        memo = self._declared.checked(self._check_key(taken))
+        remembered = _warnings(self.name, read_json(memo))
+        if remembered is not None:
+            return remembered
+        found = checked(self._declared, self._reader.scan(taken))
+        write_json(memo, {"warnings": [[warning.message, warning.count] for warning in found]})
+        return found
 
-    def _check(self, snapshot: Snapshot) -> Iterator[SourceWarning]:
-        _, schema = self._scanned(snapshot)
-        counts = self._counts(self.frame(snapshot))
-        if not counts["rows"]:
-            yield SourceWarning(self.name, "has no rows", 0)
-        for column in dict.fromkeys((self.event_time, self.available_at)):
-            if is_naive(schema[column]):
-                yield SourceWarning(self.name, f"{column} has no time zone and is read as UTC", counts["rows"])
-            if counts[f"null {column}"]:
-                nulls = counts[f"null {column}"]
-                yield SourceWarning(self.name, f"{column} is null in {nulls:,} rows", nulls)
-        if counts["duplicates"]:
-            many, names = counts["duplicates"], ", ".join(self.key)
-            yield SourceWarning(self.name, f"{many:,} rows repeat the key ({names}) of another", many)
+    def verify(self, snapshot: Snapshot) -> None:
+        """Raise SourceError where the data of `snapshot` cannot be read (any more).
 
-    def _counts(self, frame: pl.LazyFrame) -> dict[str, int]:
-        times = dict.fromkeys((self.event_time, self.available_at))
-        repeated = pl.len() - pl.struct(self.key).n_unique() if self.key else pl.lit(0)
-        asked: list[Any] = [pl.len().alias("rows"), repeated.cast(pl.Int64).alias("duplicates")]
-        asked += [pl.col(column).null_count().alias(f"null {column}") for column in times]
-        try:
-            return frame.select(asked).collect().row(0, named=True)
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise SourceError(
-                f"Source {self.name!r} cannot be read: {str(error).splitlines()[0]}",
-                remedy="Look at the rows that are not what their column says.",
-            ) from None
+        A frame is lazy: verify after it was collected that files did not change in between.
+        """
+        self._reader.verify(snapshot)
+
+    def _check_key(self, snapshot: Snapshot) -> str:
+        return digest_of([_CHECK_SCHEME, snapshot.digest, self._declared.roles, list(self.key)])
 
 
-class Sources(Mapping[str, Source]):
-    """A project's sources by name; an unknown name is an error that says what was meant."""
+def _reader(declared: Declared) -> Reader:
+    if declared.settings.path is not None:
+        return FilesReader(declared)
+    return DeltaReader(declared) if declared.settings.delta is not None else QueryReader(declared)
 
-    def __init__(self, settings: Mapping[str, SourceSettings], *, root: Path, cache: Path) -> None:
-        self._sources = {name: Source(name, each, root, cache) for name, each in settings.items()}
 
-    def __getitem__(self, name: str) -> Source:
-        if name not in self._sources:
-            raise SourceNotFound.named(name, self._sources)
-        return self._sources[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._sources
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._sources)
-
-    def __len__(self) -> int:
-        return len(self._sources)
-
-    def names(self) -> list[str]:
-        """Return the sources' names, sorted."""
-        return sorted(self._sources)
+def _warnings(source: str, values: dict[str, object]) -> tuple[SourceWarning, ...] | None:
+    """Return remembered warnings; `None` where there are none or they are damaged."""
+    found = values.get("warnings")
+    if not isinstance(found, list):
+        return None
+    warnings = []
+    for entry in found:
+        match entry:
+            case [str(message), int(count)]:
+                warnings.append(SourceWarning(source, message, count))
+            case _:
+                return None
+    return tuple(warnings)

@@ -1,0 +1,91 @@
+"""What each kind of source can do, and what all kinds share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+from workbench.config import SourceSettings
+from workbench.sources.snapshot import Kind, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A source as declared, and the folder where what is found out about it is kept.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    settings
+        Its table in ``workbench.toml``.
+    root
+        The project's root: relative paths start here.
+    cache
+        A folder of this source's own.
+    """
+
+    name: str
+    settings: SourceSettings
+    root: Path
+    cache: Path
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The time columns: role to column; just ``event_time`` where rows are known when they happen."""
+        available = self.settings.available_at
+        roles = {"event_time": self.settings.event_time}
+        return roles if available in (None, self.settings.event_time) else {**roles, "available_at": str(available)}
+
+    @property
+    def digests(self) -> Path:
+        """The memo of files' digests."""
+        return self.cache / "digests.json"
+
+    def checked(self, key: str) -> Path:
+        """Return the memo of what was checked under `key`."""
+        return self.cache / "checks" / f"{key}.json"
+
+    def landed(self, key: str) -> Path:
+        """Return where the rows with the digest `key` are landed."""
+        return self.cache / "landed" / f"{key}.parquet"
+
+    def shown(self, path: Path) -> str:
+        """Return `path` from the project's root where it is below, else as it is."""
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+
+    def taken(self, kind: Kind, identity: object, detail: Mapping[str, object]) -> Snapshot:
+        """Return the snapshot whose digest is that of `identity` (JSON-ready)."""
+        return Snapshot(
+            source=self.name,
+            digest=digest_of([kind, identity]),
+            kind=kind,
+            detail=dict(detail),
+            taken_at=datetime.now(UTC),
+        )
+
+
+def digest_of(value: object) -> str:
+    """Return the SHA-256 of `value` (JSON-ready) in hexadecimal digits."""
+    text = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Reader(Protocol):
+    """A kind of source."""
+
+    def snapshot(self, *, recheck: bool) -> Snapshot:
+        """Return the identity of the data now; `recheck` trusts nothing remembered."""
+
+    def scan(self, snapshot: Snapshot | None) -> pl.LazyFrame:
+        """Return the rows of `snapshot`, or of now; times as they are stored."""
+
+    def verify(self, snapshot: Snapshot) -> None:
+        """Raise SourceError where the rows of `snapshot` cannot be read any more."""
