@@ -24,6 +24,7 @@
     │   ├── WindowError        windowed(...) asked for what it cannot give
     │   └── NotFingerprintable
     ├── FeatureNotFound        a reference that names no view or feature
+    ├── JoinError              a spine and rows that cannot be joined as they are
     ├── ComputeError           the engine failed while computing a view
     ├── ContractViolation      the data does not keep the contract
     ├── TrackingError          MLflow
@@ -350,6 +351,13 @@ class WindowError(DefinitionError):
 class NotFingerprintable(DefinitionError):
     """Code that reaches something whose identity cannot be known, so reuse would be a guess."""
 
+    @classmethod
+    def reaching(cls, what: str, *, where: str, remedy: str, lines: Sequence[str] = ()) -> Self:
+        """Return the error for code at `where` that does or reaches `what`; `lines` show the user's source."""
+        return cls(
+            f"{where} {what}, so a stored result could not be told from a stale one.", remedy=remedy, lines=lines
+        )
+
 
 class FeatureNotFound(WorkbenchError):
     """A reference that names no view or no feature of it."""
@@ -358,6 +366,57 @@ class FeatureNotFound(WorkbenchError):
     def named(cls, ref: str, known: Iterable[str]) -> Self:
         """Return the error for `ref`, with the closest of `known`."""
         return cls(f"There is no view or feature {ref!r}.", remedy=did_you_mean(ref, known))
+
+
+class JoinError(WorkbenchError):
+    """A spine and a view's rows cannot be joined as they are; nothing was joined."""
+
+    @classmethod
+    def missing_column(cls, column: str, where: str, known: Iterable[str]) -> Self:
+        """Return the error for a key, time or feature `column` that is not there."""
+        return cls(f"Point-in-time join: {where} has no column {column!r}.", remedy=did_you_mean(column, known))
+
+    @classmethod
+    def key_dtype(cls, view: str, left: str, left_dtype: object, right: str, right_dtype: object) -> Self:
+        """Return the error for keys whose values cannot be compared."""
+        return cls(
+            f"Point-in-time join: the spine's {left!r} is {left_dtype}, but {right!r} of view {view!r} is "
+            f"{right_dtype}.",
+            remedy=f"Cast the spine's key: spine.with_columns(pl.col({left!r}).cast(pl.{right_dtype})).",
+        )
+
+    @classmethod
+    def not_a_time(cls, column: str, where: str, dtype: object) -> Self:
+        """Return the error for a time `column` that holds `dtype`."""
+        return cls(
+            f"Point-in-time join: the time column {column!r} of {where} is {dtype}, not a datetime.",
+            remedy=f"Make it one first: pl.col({column!r}).cast(pl.Datetime('us')); "
+            "a text needs .str.to_datetime(time_zone='UTC').",
+        )
+
+    @classmethod
+    def collision(cls, column: str, first: str, second: str) -> Self:
+        """Return the error for a `column` that both sides would give."""
+        return cls(
+            f"Point-in-time join: {first} and {second} both have a column {column!r}.",
+            remedy="Rename one of them, or ask for full_names=True, which calls it view__feature.",
+        )
+
+    @classmethod
+    def negative_ttl(cls, view: str, ttl: object) -> Self:
+        """Return the error for a `ttl` under zero."""
+        return cls(
+            f"Point-in-time join: the ttl of view {view!r} is negative: {ttl}.",
+            remedy="Give the length of time that a row holds; None is for ever.",
+        )
+
+    @classmethod
+    def not_polars(cls, frame: object, what: str) -> Self:
+        """Return the error for `what` that is no Polars frame."""
+        return cls(
+            f"Point-in-time join: {what} is a {type(frame).__module__}.{type(frame).__name__}, not a Polars frame.",
+            remedy="Use pl.from_pandas(...), pl.from_arrow(...) or pl.DataFrame(...).",
+        )
 
 
 class ComputeError(WorkbenchError):

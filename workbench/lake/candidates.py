@@ -1,0 +1,143 @@
+"""One side of a point-in-time join: rows or spine, checked and reduced to keys, instants and row numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import polars as pl
+
+from workbench.errors import JoinError
+
+ROW = "__row"
+EVENT = "__event"
+KNOWN = "__known"
+CREATED = "__created"
+RANK = "__rank"
+NEVER = -(2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRows:
+    """The rows of one view that takes part in a join.
+
+    Parameters
+    ----------
+    name
+        What messages and prefixes call it: the view, or its alias when a view is joined twice.
+    rows
+        One row for each entity and event time, in ingest order.
+    keys
+        Key column of the rows by the spine's column that must equal it; empty for a view without entities.
+    features
+        Column of the rows by the name it gets in the result.
+    event_time
+        Column of the rows: since when a row holds.
+    ttl
+        For how long it holds, both ends included; None or zero is for ever.
+    created
+        Column of the rows: when a row became known; None if a row was known from its event time on.
+    outcome
+        Name of a further result column that says ``matched``, ``expired`` or ``missing`` for each spine row.
+    """
+
+    name: str
+    rows: pl.LazyFrame | pl.DataFrame
+    keys: Mapping[str, str]
+    features: Mapping[str, str]
+    event_time: str = "event_timestamp"
+    ttl: timedelta | None = None
+    created: str | None = None
+    outcome: str | None = None
+
+    def outputs(self) -> list[str]:
+        """Return the names of the columns that the view adds."""
+        return [*self.features, *([self.outcome] if self.outcome else [])]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A spine column and a rows column that must be equal, and the dtype both are compared as."""
+
+    spine: str
+    rows: str
+    dtype: pl.DataType
+
+
+def key_pairs(view: ViewRows, spine: pl.Schema, rows: pl.Schema) -> tuple[KeyPair, ...]:
+    """Return the view's keys with the dtype each is compared as, once they are known to be comparable."""
+    pairs = []
+    for left, right in view.keys.items():
+        require(left, spine, "the spine")
+        require(right, rows, f"view {view.name!r}")
+        dtype = _common(spine[left], rows[right])
+        if dtype is None:
+            raise JoinError.key_dtype(view.name, left, spine[left], right, rows[right])
+        pairs.append(KeyPair(left, right, dtype))
+    return tuple(pairs)
+
+
+def require(column: str, schema: Mapping[str, pl.DataType], where: str) -> None:
+    """Raise unless `schema` has the `column`."""
+    if column not in schema:
+        raise JoinError.missing_column(column, where, schema)
+
+
+def instant(column: str, schema: Mapping[str, pl.DataType], where: str) -> pl.Expr:
+    """Return the column as UTC microseconds since the epoch; a time without a zone is UTC, a date its midnight."""
+    require(column, schema, where)
+    dtype = schema[column]
+    if dtype == pl.Date:
+        return pl.col(column).cast(pl.Datetime("us")).to_physical()
+    if not isinstance(dtype, pl.Datetime):
+        raise JoinError.not_a_time(column, where, dtype)
+    return pl.col(column).dt.cast_time_unit("us").to_physical()
+
+
+def candidates(view: ViewRows, pairs: Sequence[KeyPair], names: Sequence[str], *, as_known: bool) -> pl.LazyFrame:
+    """Return the rows that can ever win, reduced to keys, row number, event time and the instant they can win from.
+
+    With a `created` column, a row can win only from the later of its event time and its creation on, and only
+    if no row with a later event time (or an equal one, created later) was known by then: such a row would win at
+    every later instant too. Without the rows that this rules out, the candidate known last is the one that wins.
+    """
+    schema = view.rows.collect_schema()
+    where = f"view {view.name!r}"
+    event = instant(view.event_time, schema, where).alias(EVENT)
+    keys = [pl.col(pair.rows).cast(pair.dtype).alias(name) for pair, name in zip(pairs, names, strict=True)]
+    numbered = view.rows.lazy().select(*keys, event, *_creation(view, schema)).with_row_index(ROW)
+    usable = numbered.filter(pl.all_horizontal(pl.col(EVENT, *names).is_not_null()))
+    if view.created is None:
+        return usable.sort(EVENT, maintain_order=True).with_columns(pl.col(EVENT).alias(KNOWN))
+    if not as_known:
+        ordered = usable.sort(EVENT, CREATED, nulls_last=False, maintain_order=True)
+        return ordered.drop(CREATED).with_columns(pl.col(EVENT).alias(KNOWN))
+    ranked = (
+        usable.filter(pl.col(CREATED).is_not_null())
+        .sort(EVENT, CREATED, maintain_order=True)
+        .with_row_index(RANK)
+        .with_columns(pl.max_horizontal(EVENT, CREATED).alias(KNOWN))
+        .sort(KNOWN, RANK)
+    )
+    best = pl.col(RANK).cum_max()
+    return ranked.filter(pl.col(RANK) == (best.over(names) if names else best)).drop(CREATED, RANK)
+
+
+def _creation(view: ViewRows, schema: Mapping[str, pl.DataType]) -> list[pl.Expr]:
+    if view.created is None:
+        return []
+    return [instant(view.created, schema, f"view {view.name!r}").alias(CREATED)]
+
+
+def _common(left: pl.DataType, right: pl.DataType) -> pl.DataType | None:
+    """Return the dtype in which keys of both dtypes can be compared without loss, or None."""
+    if left == right:
+        return left
+    if left.is_integer() and right.is_integer():
+        wide = {left, right} & {pl.UInt64(), pl.Int128(), pl.UInt128()}
+        return None if wide else pl.Int64()
+    texts = (pl.String, pl.Categorical, pl.Enum)
+    if isinstance(left, texts) and isinstance(right, texts):
+        return pl.String()
+    return None

@@ -1,0 +1,225 @@
+"""Point-in-time join: for each spine row the feature values as they stood, and were known, at its time.
+
+Each view's rows are reduced to (keys, instant, row number), sorted once and joined as-of to the equally narrow spine;
+the features are then fetched by row number. So the sort moves a few integers a row however many features there are,
+and the spine keeps its rows, order and columns, since nothing but new columns is set beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TypeVar, cast
+
+import polars as pl
+
+from workbench.define.durations import parse_duration
+from workbench.errors import JoinError
+from workbench.lake.candidates import (
+    EVENT,
+    KNOWN,
+    NEVER,
+    ROW,
+    KeyPair,
+    ViewRows,
+    candidates,
+    instant,
+    key_pairs,
+    require,
+)
+
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+
+_INDEX = "__index"
+_AT = "__at"
+OUTCOMES = pl.Enum(["matched", "expired", "missing"])
+
+
+def point_in_time_join(
+    spine: Frame,
+    rows: pl.DataFrame | pl.LazyFrame,
+    *,
+    keys: str | Sequence[str] | Mapping[str, str],
+    time: str = "event_timestamp",
+    event_time: str = "event_timestamp",
+    created: str | None = None,
+    ttl: str | timedelta | None = None,
+    as_known: bool = True,
+) -> Frame:
+    """Set beside each spine row the row of `rows` that held for its keys at its time.
+
+    Candidates have equal keys and ``t - ttl <= event_time <= t``, both ends included, to the microsecond. The latest
+    event time wins; a tie goes to the latest `created`, then to the last row in the order of `rows`. Null keys
+    or times match nothing. The winner's nulls stay null.
+
+    Parameters
+    ----------
+    spine
+        The rows to find values for: `time` and the key columns, and whatever else.
+    rows
+        Keys, `event_time`, perhaps `created`; all other columns are features.
+    keys
+        Key column or columns; as a mapping, column of `rows` by column of the spine. Empty joins by time alone.
+    time, event_time
+        Time columns of the spine and of the rows: datetimes of any unit and zone, or dates (their midnight). Without
+        a zone they are UTC.
+    created
+        Column of `rows` that says when a row became known. Then rows created after t, or at an unknown time, are
+        no candidates.
+    ttl
+        How long a row holds: ``"2d"``, a timedelta; None or zero is for ever.
+    as_known
+        False lets rows created after t win; `created` then only decides ties.
+
+    Returns
+    -------
+    pl.DataFrame or pl.LazyFrame
+        What the spine is: its rows in its order with all its columns (`time` in UTC), and the features.
+
+    Raises
+    ------
+    JoinError
+        For a missing column, keys that cannot be compared, a time that is none, or names used twice.
+    DefinitionError
+        For a `ttl` that is negative or cannot be read.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> spine = pl.DataFrame({"carrier": ["UA", "AA"], "event_timestamp": [datetime(2013, 6, 2)] * 2})
+    >>> rows = pl.DataFrame({"carrier": ["UA"], "event_timestamp": [datetime(2013, 6, 1)], "delay": [12.0]})
+    >>> point_in_time_join(spine, rows, keys="carrier", ttl="2d")["delay"].to_list()
+    [12.0, None]
+    """
+    matching = (
+        {keys: keys} if isinstance(keys, str) else dict(keys) if isinstance(keys, Mapping) else {k: k for k in keys}
+    )
+    _polars(rows, "rows")
+    apart = {*matching.values(), event_time, created}
+    features = {name: name for name in rows.collect_schema().names() if name not in apart}
+    view = ViewRows(
+        name="rows",
+        rows=rows,
+        keys=matching,
+        features=features,
+        event_time=event_time,
+        ttl=None if ttl is None else parse_duration(ttl, what="ttl"),
+        created=created,
+    )
+    return join_views(spine, [view], time=time, as_known=as_known)
+
+
+def join_views(
+    spine: Frame, views: Sequence[ViewRows], *, time: str = "event_timestamp", as_known: bool = True
+) -> Frame:
+    """Set beside each spine row what each of `views` held for it, by the rules of `point_in_time_join`.
+
+    Parameters
+    ----------
+    spine
+        The rows to find values for.
+    views
+        Each with its own keys, ttl and names; the same view may come twice under other names.
+    time
+        Time column of the spine.
+    as_known
+        False lets rows win that were created after the spine row's time.
+
+    Returns
+    -------
+    pl.DataFrame or pl.LazyFrame
+        What the spine is: its rows in its order, its columns, then each view's columns in the order given.
+
+    Raises
+    ------
+    JoinError
+        As in `point_in_time_join`, and for two views that give the same column name.
+    """
+    _polars(spine, "the spine")
+    whole: pl.DataFrame | pl.LazyFrame = spine
+    joined = _joined(whole.lazy() if isinstance(whole, pl.DataFrame) else whole.cache(), views, time, as_known=as_known)
+    return cast(Frame, joined.collect(engine="streaming") if isinstance(whole, pl.DataFrame) else joined)
+
+
+def _joined(spine: pl.LazyFrame, views: Sequence[ViewRows], time: str, *, as_known: bool) -> pl.LazyFrame:
+    schema = spine.collect_schema()
+    at = instant(time, schema, "the spine").fill_null(NEVER).alias(_AT)
+    matched = [_checked(view, schema) for view in views]
+    _distinct(schema, views)
+    compared = dict.fromkeys(_spine_key(pair) for pairs in matched for pair in pairs)
+    names = {key: f"__key{number}" for number, key in enumerate(compared)}
+    keys = [pl.col(column).cast(dtype).alias(name) for (column, dtype), name in names.items()]
+    found = spine.select(at, *keys).with_row_index(_INDEX).sort(_AT)
+    for number, (view, pairs) in enumerate(zip(views, matched, strict=True)):
+        by = [names[_spine_key(pair)] for pair in pairs]
+        found = _matched(found, candidates(view, pairs, by, as_known=as_known), by, number)
+    found = found.sort(_INDEX).cache()
+    columns = [spine.with_columns(_in_utc(time, schema[time]))]
+    columns += [part for number, view in enumerate(views) for part in _columns(view, found, number)]
+    return pl.concat(columns, how="horizontal")
+
+
+def _spine_key(pair: KeyPair) -> tuple[str, pl.DataType]:
+    return pair.spine, pair.dtype
+
+
+def _matched(spine: pl.LazyFrame, rows: pl.LazyFrame, by: Sequence[str], number: int) -> pl.LazyFrame:
+    """Return the spine with the winner's row number and event time as ``__row<number>`` and ``__event<number>``."""
+    named = rows.rename({ROW: f"{ROW}{number}", EVENT: f"{EVENT}{number}"})
+    joined = spine.join_asof(
+        named,
+        left_on=_AT,
+        right_on=KNOWN,
+        by=list(by) or None,
+        strategy="backward",
+        check_sortedness=False,  # both sides are sorted here; the in-memory engine cannot check with keys, and warns
+    )
+    return joined.drop(KNOWN)
+
+
+def _columns(view: ViewRows, found: pl.LazyFrame, number: int) -> list[pl.LazyFrame]:
+    """Return the view's features, and its outcome if asked for, one row a spine row."""
+    row, event = pl.col(f"{ROW}{number}"), pl.col(f"{EVENT}{number}")
+    fresh = row.is_not_null()
+    if view.ttl:
+        fresh &= pl.col(_AT) - event <= view.ttl // timedelta(microseconds=1)
+    parts = []
+    if view.features:
+        pointer = found.select(pl.when(fresh).then(row).otherwise(pl.lit(None)))
+        parts.append(view.rows.lazy().select(**{n: pl.col(c) for n, c in view.features.items()}).gather(pointer))
+    if view.outcome:
+        outcome = pl.when(fresh).then(pl.lit("matched")).when(row.is_not_null()).then(pl.lit("expired"))
+        parts.append(found.select(outcome.otherwise(pl.lit("missing")).cast(OUTCOMES).alias(view.outcome)))
+    return parts
+
+
+def _checked(view: ViewRows, spine: pl.Schema) -> tuple[KeyPair, ...]:
+    """Return the view's key pairs, once all that it names is known to exist."""
+    schema = view.rows.collect_schema()
+    for column in view.features.values():
+        require(column, schema, f"view {view.name!r}")
+    if view.ttl is not None and view.ttl < timedelta(0):
+        raise JoinError.negative_ttl(view.name, view.ttl)
+    return key_pairs(view, spine, schema)
+
+
+def _distinct(spine: pl.Schema, views: Sequence[ViewRows]) -> None:
+    """Raise if a result column would have to be two things."""
+    owners = dict.fromkeys(spine.names(), "the spine")
+    for view in views:
+        for name in view.outputs():
+            if name in owners:
+                raise JoinError.collision(name, owners[name], f"view {view.name!r}")
+            owners[name] = f"view {view.name!r}"
+
+
+def _in_utc(time: str, dtype: pl.DataType) -> pl.Expr:
+    if not isinstance(dtype, pl.Datetime):
+        return pl.col(time)
+    zoned = pl.col(time).dt
+    return zoned.replace_time_zone("UTC") if dtype.time_zone is None else zoned.convert_time_zone("UTC")
+
+
+def _polars(frame: object, what: str) -> None:
+    if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
+        raise JoinError.not_polars(frame, what)
