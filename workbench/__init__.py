@@ -1,1 +1,91 @@
-"""Feature Workbench: from a notebook cell to a feature in production."""
+"""Feature Workbench: from a notebook cell to a feature in production.
+
+Names load when they are first used, so that ``import workbench`` costs less than ``import polars``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from workbench.define import (
+        UTC,
+        Feature,
+        FeatureModel,
+        FeatureSet,
+        FeatureView,
+        LazyFrame,
+        feature_set,
+        feature_view,
+        windowed,
+    )
+    from workbench.errors import WorkbenchError
+    from workbench.lake import point_in_time_join
+    from workbench.loop import ViewResult
+    from workbench.project import Project, source
+    from workbench.project import init_project as init
+    from workbench.project import open_project as open  # noqa: A004 - `wb.open()` is the public name
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Feature": "define",
+    "FeatureModel": "define",
+    "FeatureSet": "define",
+    "FeatureView": "define",
+    "LazyFrame": "define",
+    "UTC": "define",
+    "feature_set": "define",
+    "feature_view": "define",
+    "windowed": "define",
+    "WorkbenchError": "errors",
+    "point_in_time_join": "lake",
+    "ViewResult": "loop",
+    "source": "project",
+    "Project": "project",
+    "init": "project:init_project",
+    "open": "project:open_project",
+}
+
+__all__ = [
+    "UTC",
+    "Feature",
+    "FeatureModel",
+    "FeatureSet",
+    "FeatureView",
+    "LazyFrame",
+    "Project",
+    "ViewResult",
+    "WorkbenchError",
+    "feature_set",
+    "feature_view",
+    "init",
+    "open",
+    "point_in_time_join",
+    "source",
+    "windowed",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'workbench' has no attribute {name!r}")
+    room, _, attribute = home.partition(":")
+    value = getattr(import_module(f"workbench.{room}"), attribute or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Register ``%feature`` and ``%%feature``: what ``%load_ext workbench`` calls."""
+    from workbench.magics import register
+
+    register(shell)

@@ -1,0 +1,152 @@
+"""A real JupyterLab and a headless Chromium, as a researcher would use them; nothing is fetched from a network."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import ConsoleMessage, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+STARTING = 60.0
+QUIET = ("Failed to load resource", "favicon")
+"""Console errors that are not ours: Lab asks for files that an offline machine does not have."""
+
+
+@dataclass
+class Lab:
+    """A running JupyterLab."""
+
+    url: str
+    token: str
+    folder: Path
+    process: subprocess.Popen[bytes]
+
+
+@dataclass
+class Browser:
+    """One page of a browser, and what its console complained of."""
+
+    page: Page
+    lab: Lab
+    errors: list[str] = field(default_factory=list)
+
+    def open(self, notebook: str) -> None:
+        self.page.goto(f"{self.lab.url}/lab/tree/{notebook}?token={self.lab.token}&reset")
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+
+    def run_all(self, *, timeout: float = 120) -> None:
+        self.page.wait_for_function(
+            "() => document.querySelector('.jp-Notebook-ExecutionIndicator[data-status=idle]') !== null",
+            timeout=60_000,
+        )
+        self.page.set_default_timeout(timeout * 1000)
+        self.page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+
+    def save(self) -> None:
+        self.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+
+    def command(self, name: str) -> None:
+        self.page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
+
+
+def missing(what: str) -> None:
+    """Skip for want of `what`, unless CI must have it."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI needs {what}")
+    pytest.skip(f"needs {what}")
+
+
+@pytest.fixture
+def lab(tmp_path: Path, identity: None) -> Iterator[Lab]:
+    if CHROMIUM is None:
+        missing("chromium on PATH")
+    folder = tmp_path / "work"
+    folder.mkdir()
+    settings = tmp_path / "settings" / "lab" / "settings"
+    settings.mkdir(parents=True)
+    overrides = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+    (settings / "overrides.json").write_text(json.dumps(overrides))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    homes = {name: str(tmp_path / name.lower()) for name in ("HOME", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
+    token = "a-token-of-this-test"
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.port={port}"),
+            *("--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={token}"),
+            *("--LabApp.expose_app_in_browser=True", f"--LabApp.app_settings_dir={settings.parent}"),
+            f"--LabApp.user_settings_dir={tmp_path / 'user-settings'}",
+        ],
+        cwd=folder,
+        env={**os.environ, **homes, "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "IPYTHONDIR": str(tmp_path / "ip")},
+        stdout=(tmp_path / "lab.log").open("wb"),
+        stderr=subprocess.STDOUT,
+    )
+    running = Lab(f"http://127.0.0.1:{port}", token, folder, process)
+    try:
+        _wait(running, tmp_path / "lab.log")
+        yield running
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _wait(lab: Lab, log: Path) -> None:
+    until = time.monotonic() + STARTING
+    while time.monotonic() < until and lab.process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{lab.url}/api/status?token={lab.token}", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+
+
+@pytest.fixture
+def browser(lab: Lab) -> Iterator[Browser]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("playwright")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        page = chromium.new_page(viewport={"width": 1280, "height": 1600})
+        shown = Browser(page, lab)
+
+        def console(message: ConsoleMessage) -> None:
+            if message.type == "error" and not any(known in message.text for known in QUIET):
+                shown.errors.append(message.text)
+
+        def crash(error: Any) -> None:
+            shown.errors.append(str(error))
+
+        page.on("console", console)
+        page.on("pageerror", crash)
+        yield shown
+        chromium.close()

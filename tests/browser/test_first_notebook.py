@@ -1,0 +1,53 @@
+"""The first guide notebook in real JupyterLab: fresh, reloaded, and when the kernel is gone."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
+
+    from tests.browser.conftest import Browser, Lab
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01-a-feature-in-a-cell.ipynb"
+CARD = ".jp-OutputArea .wb-card"
+
+
+def cards(browser: Browser) -> Locator:
+    return browser.page.locator(CARD)
+
+
+def assert_the_cards_are_there(browser: Browser) -> None:
+    browser.page.wait_for_selector(CARD, timeout=30_000)
+    first = cards(browser).first
+    assert "carrier_delay" in first.inner_text()
+    assert first.locator("svg").count() >= 2
+    box = first.bounding_box()
+    assert box is not None
+    assert box["width"] > 300
+
+
+def test_the_first_notebook_runs_and_its_cards_outlive_reload_and_kernel(lab: Lab, browser: Browser) -> None:
+    shutil.copy(NOTEBOOK, lab.folder / "guide.ipynb")
+    browser.open("guide.ipynb")
+    browser.run_all()
+    assert_the_cards_are_there(browser)
+    assert cards(browser).count() == 6
+    texts = browser.page.locator(".jp-OutputArea").all_inner_texts()
+    failed = [text for text in texts if "ContractViolation" in text]
+    assert len(failed) == 1, "one cell breaks its contract on purpose"
+    assert not [text for text in texts if "Traceback" in text]
+
+    browser.save()
+    browser.page.reload()
+    assert_the_cards_are_there(browser)
+
+    browser.command("kernelmenu:shutdown")
+    assert_the_cards_are_there(browser)
+    assert not browser.errors

@@ -1,0 +1,90 @@
+"""Fixtures that several rooms' tests share: a small project on real git, real Parquet and real MLflow."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+import workbench as wb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workbench.project import Project
+
+EVENTS_TOML = """
+[project]
+name = "trial"
+
+[sources.events]
+path = "data/events.parquet"
+event_time = "at"
+key = ["event_id"]
+"""
+
+EVENT_VIEW = '''\
+class Spend(FeatureModel):
+    user: str
+    at: UTC
+    total: float = Feature(unit="count", ge=0)
+
+
+@feature_view(entities="user", event_time="at")
+def spend(events: pl.LazyFrame) -> LazyFrame[Spend]:
+    """What a user has spent so far."""
+    return events.sort("user", "at").select("user", "at", total=pl.col("amount").cum_sum().over("user"))
+'''
+
+
+def events(rows: int = 200) -> pl.DataFrame:
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    return pl.DataFrame(
+        {
+            "event_id": range(rows),
+            "user": [f"u{row % 7}" for row in range(rows)],
+            "at": [start + timedelta(minutes=row) for row in range(rows)],
+            "amount": [float(row % 11) for row in range(rows)],
+        },
+        schema={"event_id": pl.Int64, "user": pl.String, "at": pl.Datetime("us", "UTC"), "amount": pl.Float64},
+    )
+
+
+@pytest.fixture
+def identity(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git knows who writes, whatever this machine is configured to say."""
+    config = tmp_path_factory.mktemp("git") / "gitconfig"
+    config.write_text("[user]\n\tname = Test Researcher\n\temail = test@example.org\n[init]\n\tdefaultBranch = main\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def project_root(tmp_path: Path, identity: None) -> Path:
+    """A project's folder with one source of 200 events."""
+    root = tmp_path / "trial"
+    wb.init(root).close()
+    (root / "workbench.toml").write_text(EVENTS_TOML)
+    (root / "data").mkdir()
+    events().write_parquet(root / "data" / "events.parquet")
+    return root
+
+
+@pytest.fixture
+def project(project_root: Path) -> Iterator[Project]:
+    """An open project on the experiment ``exp/first``; what it sends to MLflow stays on disk until somebody asks."""
+    opened = wb.open(project_root)
+    opened.branch("exp/first", objective="See it work", metrics=["rmse"])
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def event_view() -> str:
+    """A cell that defines the view ``spend`` over the events."""
+    return EVENT_VIEW

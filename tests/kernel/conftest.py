@@ -1,0 +1,115 @@
+"""A real kernel, started once a module, in a small project."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jupyter_client.blocking.client import BlockingKernelClient
+    from jupyter_client.manager import KernelManager
+
+
+@dataclass
+class Reply:
+    """What one cell did: its status, what it displayed (the last state of each output), its error."""
+
+    status: str
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    displays: dict[str, dict[str, Any]] = field(default_factory=dict)
+    stdout: str = ""
+    error: list[str] = field(default_factory=list)
+
+    @property
+    def html(self) -> str:
+        shown = [*self.outputs, *self.displays.values()]
+        return "\n".join(data.get("text/html", "") for data in shown)
+
+    @property
+    def text(self) -> str:
+        shown = [*self.outputs, *self.displays.values()]
+        return "\n".join([self.stdout, *(data.get("text/plain", "") for data in shown)])
+
+    @property
+    def traceback(self) -> str:
+        return "\n".join(self.error)
+
+
+@dataclass
+class Kernel:
+    """A running kernel and its client."""
+
+    manager: KernelManager
+    client: BlockingKernelClient
+
+    def run(self, code: str, *, timeout: float = 60) -> Reply:
+        message = self.client.execute(code)
+        reply = Reply("")
+
+        def output(msg: dict[str, Any]) -> None:
+            if msg["parent_header"].get("msg_id") == message:
+                _take(reply, msg["msg_type"], msg["content"])
+
+        while True:
+            msg = self.client.get_iopub_msg(timeout=timeout)
+            output(msg)
+            is_ours = msg["parent_header"].get("msg_id") == message
+            if is_ours and msg["msg_type"] == "status" and msg["content"]["execution_state"] == "idle":
+                break
+        reply.status = self._reply(message, timeout)["content"]["status"]
+        return reply
+
+    def complete(self, code: str) -> list[str]:
+        message = self.client.complete(code, len(code))
+        content = self._reply(message, 30)["content"]
+        start = content["cursor_start"]
+        return [code[:start] + match for match in content["matches"]]
+
+    def inspect(self, code: str) -> str:
+        message = self.client.inspect(code, len(code))
+        return str(self._reply(message, 30)["content"]["data"].get("text/plain", ""))
+
+    def _reply(self, message: str, timeout: float) -> dict[str, Any]:
+        while True:
+            reply: dict[str, Any] = self.client.get_shell_msg(timeout=timeout)
+            if reply["parent_header"].get("msg_id") == message:
+                return reply
+
+
+def _take(reply: Reply, kind: str, content: dict[str, Any]) -> None:
+    if kind == "stream":
+        reply.stdout += content["text"]
+    elif kind == "execute_result":
+        reply.outputs.append(content["data"])
+    elif kind in {"display_data", "update_display_data"}:
+        key = content.get("transient", {}).get("display_id") or str(len(reply.displays))
+        reply.displays[key] = content["data"]
+    elif kind == "error":
+        reply.error = content["traceback"]
+
+
+@contextlib.contextmanager
+def running_kernel(folder: Path, **environment: str) -> Iterator[Kernel]:
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(folder), env={**os.environ, **environment})
+    try:
+        yield Kernel(manager, client)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture
+def kernel(project_root: Path) -> Iterator[Kernel]:
+    """A kernel in the small project, with the extension loaded."""
+    with running_kernel(project_root) as running:
+        reply = running.run("%load_ext workbench")
+        assert reply.status == "ok", reply.traceback
+        yield running

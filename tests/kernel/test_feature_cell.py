@@ -1,0 +1,147 @@
+"""``%%feature`` in a real kernel: what a researcher sees and what is left behind."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.kernel.conftest import Kernel
+
+BRANCH = "%feature branch exp/first --objective 'See it work'"
+
+
+def feature(cell: str, options: str = "--no-log") -> str:
+    return f"%%feature {options}\n{cell}"
+
+
+def plain(traceback: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", traceback)
+
+
+def commits(root: Path, branch: str) -> int:
+    out = subprocess.run(["git", "rev-list", "--count", branch], cwd=root, check=True, capture_output=True, text=True)
+    return int(out.stdout)
+
+
+def test_a_cell_shows_a_card_and_defines_its_names(kernel: Kernel, event_view: str) -> None:
+    assert kernel.run(BRANCH).status == "ok"
+    reply = kernel.run(feature(event_view))
+    assert reply.status == "ok", reply.traceback
+    assert "spend" in reply.html
+    assert "<svg" in reply.html
+    assert "200" in reply.text
+    again = kernel.run("print(spend.entities, Spend.__name__)")
+    assert again.stdout.strip() == "('user',) Spend"
+
+
+def test_the_second_run_of_a_cell_is_reused_and_commits_nothing(
+    kernel: Kernel, project_root: Path, event_view: str
+) -> None:
+    kernel.run(BRANCH)
+    kernel.run(feature(event_view))
+    before = commits(project_root, "exp/first")
+    reply = kernel.run(feature(event_view))
+    assert "reused" in reply.text
+    assert commits(project_root, "exp/first") == before
+
+
+def test_a_syntax_error_is_shown_at_the_users_line_and_fails_the_cell(kernel: Kernel, project_root: Path) -> None:
+    kernel.run(BRANCH)
+    before = commits(project_root, "exp/first")
+    reply = kernel.run(feature("class Spend(FeatureModel):\n    user: str\n    at UTC\n"))
+    assert reply.status == "error"
+    assert "line 3" in plain(reply.traceback)
+    assert "at UTC" in plain(reply.traceback)
+    assert "site-packages" not in reply.traceback
+    assert "/workbench/" not in reply.traceback
+    assert commits(project_root, "exp/first") == before
+
+
+def test_an_exception_in_the_users_code_is_shown_at_the_users_line(kernel: Kernel, event_view: str) -> None:
+    kernel.run(BRANCH)
+    broken = event_view.replace("    return events", "    wrong = 1 / 0\n    return events")
+    reply = kernel.run(feature(broken))
+    assert reply.status == "error"
+    shown = plain(reply.traceback)
+    assert "ZeroDivisionError" in shown
+    line = 1 + next(at for at, text in enumerate(broken.splitlines(), start=1) if "1 / 0" in text)
+    assert re.search(rf"line ({line}|{line - 1})\b", shown), shown
+    assert "wrong = 1 / 0" in shown
+    assert "materialize" not in shown
+
+
+def test_data_that_breaks_the_contract_shows_the_rows_and_fails_the_cell(kernel: Kernel, event_view: str) -> None:
+    kernel.run(BRANCH)
+    reply = kernel.run(feature(event_view.replace("ge=0)", "ge=5)")))
+    assert reply.status == "error"
+    assert "ContractViolation" in plain(reply.traceback)
+    assert "u0" in reply.html
+
+
+def test_a_protected_branch_is_refused_with_the_remedy(kernel: Kernel, event_view: str) -> None:
+    reply = kernel.run(feature(event_view))
+    assert reply.status == "error"
+    assert "%feature branch exp/" in plain(reply.traceback)
+
+
+def test_braces_and_dollars_are_not_expanded(kernel: Kernel) -> None:
+    kernel.run("name = 'expanded'")
+    reply = kernel.run("%feature branch exp/x --objective '{name} $name'")
+    assert reply.status == "ok", reply.traceback
+    assert "{name} $name" in reply.text
+
+
+def test_an_unknown_verb_or_option_says_what_was_meant(kernel: Kernel, event_view: str) -> None:
+    assert "status" in plain(kernel.run("%feature statsu").traceback)
+    reply = kernel.run(feature(event_view, "--mesage x"))
+    assert reply.status == "error"
+    assert "--message" in plain(reply.traceback)
+
+
+def test_help_names_every_option_and_verb(kernel: Kernel) -> None:
+    from workbench import verbs
+    from workbench.completion import options
+
+    text = kernel.inspect("%%feature")
+    missing = [word for word in [*verbs.WITH_PROJECT, *verbs.WITHOUT_PROJECT, *options(verbs.cell)] if word not in text]
+    assert not missing
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("%%feature --mes", "%%feature --message"),
+        ("%feature sta", "%feature status"),
+        ("%feature branch --obj", "%feature branch --objective"),
+        ("%feature branch exp/fi", "%feature branch exp/first"),
+        ("%feature compute sp", "%feature compute spend"),
+        ("%%feature --branch exp/f", "%%feature --branch exp/first"),
+    ],
+)
+def test_completion_knows_options_branches_and_views(
+    kernel: Kernel, event_view: str, typed: str, expected: str
+) -> None:
+    kernel.run(BRANCH)
+    kernel.run(feature(event_view))
+    assert expected in kernel.complete(typed)
+
+
+def test_a_module_of_the_cell_is_not_completed_by_us(kernel: Kernel) -> None:
+    kernel.run("some_long_name = 1")
+    assert "%%feature\nsome_long_name" in kernel.complete("%%feature\nsome_lo")
+
+
+def test_without_a_project_the_cell_says_how_to_make_one(tmp_path: Path, event_view: str, identity: None) -> None:
+    from tests.kernel.conftest import running_kernel
+
+    with running_kernel(tmp_path) as kernel:
+        assert kernel.run("%load_ext workbench").status == "ok"
+        reply = kernel.run(feature(event_view))
+        assert reply.status == "error"
+        assert "workbench init" in plain(reply.traceback)

@@ -1,0 +1,39 @@
+"""The loop: a definition is staged, loaded, planned, committed, computed, checked and recorded.
+
+This room is where the others meet; `Project` hands it their opened rooms.
+"""
+
+from __future__ import annotations
+
+from workbench.loop.define import compute, define
+from workbench.loop.evaluate import Evaluation
+from workbench.loop.experiment import BranchList, list_branches, open_experiment
+from workbench.loop.result import ResultList, ViewResult
+from workbench.loop.runs import RunComparison, UiLink, compare_runs, ui_link
+from workbench.loop.status import Status, ViewStatus, status
+from workbench.loop.view import View, open_view
+from workbench.loop.warm import warm
+from workbench.loop.why import WhyChanged, why_changed
+
+__all__ = [
+    "BranchList",
+    "Evaluation",
+    "ResultList",
+    "RunComparison",
+    "Status",
+    "UiLink",
+    "View",
+    "ViewResult",
+    "ViewStatus",
+    "WhyChanged",
+    "compare_runs",
+    "compute",
+    "define",
+    "list_branches",
+    "open_experiment",
+    "open_view",
+    "status",
+    "ui_link",
+    "warm",
+    "why_changed",
+]

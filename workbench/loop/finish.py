@@ -1,0 +1,135 @@
+"""After a view is computed: check it, describe it, record it, and say it on a card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from workbench.loop.facts import failed_record, run_record
+from workbench.loop.journal import Entry
+from workbench.loop.remember import remembered_check, remembered_profile
+from workbench.loop.result import ViewResult
+from workbench.track import Ticket
+from workbench.widgets import Card
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workbench.check import Check
+    from workbench.compare import Profile
+    from workbench.loop.evaluate import Evaluated, Evaluation
+    from workbench.loop.rooms import Rooms
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where a computation happens: project, branch, commit, and whether MLflow hears of it."""
+
+    rooms: Rooms
+    branch: str
+    commit: str
+    log: bool
+    definition: str
+
+
+def finish(
+    evaluation: Evaluation, context: Context, *, wanted: str, namespace: Mapping[str, Any] | None = None
+) -> ViewResult:
+    """Return the result of the view `wanted`, which has been evaluated: checked, recorded and drawn."""
+    evaluated = next(e for e in evaluation.evaluated if e.prepared.view.name == wanted)
+    facts = context.rooms.hidden / "facts"
+    check = remembered_check(facts, evaluated.prepared, evaluated.computed.stored)
+    profile = remembered_profile(facts, evaluated.prepared, evaluated.computed.stored)
+    ticket = _record(evaluation, context, evaluated, check, profile)
+    card = _card(evaluation, context, evaluated, check, profile, ticket)
+    return ViewResult(
+        view=wanted,
+        branch=context.branch,
+        commit=context.commit,
+        view_id=evaluated.prepared.view_id,
+        reused=bool(evaluated.computed.reused),
+        rows=evaluated.computed.stored.record.rows,
+        seconds=evaluated.computed.seconds,
+        checks=(check,),
+        profile=profile,
+        card=card,
+        namespace=namespace or {},
+        ticket=ticket,
+    )
+
+
+def failed(evaluation: Evaluation, context: Context, view: str, error: BaseException) -> None:
+    """Record that the computation of `view` failed, so far as it came to have an identity."""
+    prepared = evaluation.prepared.get(view)
+    if prepared is not None and context.log:
+        context.rooms.tracker.submit(failed_record(evaluation, context, prepared, error))
+
+
+def _record(
+    evaluation: Evaluation, context: Context, evaluated: Evaluated, check: Check, profile: Profile
+) -> Ticket | None:
+    """Journal the computation and submit its run; the very same computation twice has one run."""
+    rooms, prepared, computed = context.rooms, evaluated.prepared, evaluated.computed
+    last = rooms.journal.last(prepared.view.name, branch=context.branch)
+    same = last is not None and (last.commit, last.view_id, last.passed) == (
+        context.commit,
+        prepared.view_id,
+        check.passed,
+    )
+    ticket: Ticket | None = None
+    if context.log:
+        known = last.run if same and last is not None and computed.reused else None
+        ticket = (
+            Ticket(known, rooms.tracker)
+            if known
+            else rooms.tracker.submit(run_record(evaluation, context, evaluated, (check,), profile))
+        )
+    entry = Entry(
+        at=datetime.now(UTC),
+        view=prepared.view.name,
+        branch=context.branch,
+        commit=context.commit,
+        view_id=prepared.view_id,
+        code_hash=prepared.fingerprint.code_hash,
+        parameters=prepared.parameters,
+        inputs=prepared.digests,
+        passed=check.passed,
+        run=ticket.key if ticket else None,
+    )
+    if not (same and last is not None and last.run == entry.run):
+        rooms.journal.append(entry, prepared.fingerprint.record.to_dict())
+    return ticket
+
+
+def _card(
+    evaluation: Evaluation,
+    context: Context,
+    evaluated: Evaluated,
+    check: Check,
+    profile: Profile,
+    ticket: Ticket | None,
+) -> Card:
+    view, computed = evaluated.prepared.view, evaluated.computed
+    tracking = context.rooms.tracker.status() if ticket else None
+    run_id = ticket.poll().run_id if ticket else None
+    return Card(
+        view=view.name,
+        branch=context.branch,
+        commit=context.commit,
+        view_id=evaluated.prepared.view_id,
+        status="refactoring: reused" if computed.reused == "plan" else "reused" if computed.reused else "computed",
+        seconds=computed.seconds,
+        rows=computed.stored.record.rows,
+        period=profile.period,
+        entities=profile.entities,
+        features=profile.features,
+        checks=(check,),
+        warnings=(
+            *(f"{warning.source}: {warning.message}" for warning in evaluation.warnings),
+            *(tracking.warnings if tracking else ()),
+        ),
+        run=run_id or ("queued" if ticket else None),
+        description=view.description,
+        owner=view.owner,
+    )

@@ -1,0 +1,110 @@
+"""`why-changed`: what moved a view between two computations, or between two commits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workbench.define import CodeRecord, explain_change, load_tree
+from workbench.errors import UsageError
+from workbench.loop.evaluate import Evaluation
+from workbench.loop.failure import explained
+from workbench.widgets import Report, Reported, Table
+
+if TYPE_CHECKING:
+    from workbench.define import Change
+    from workbench.loop.journal import Entry
+    from workbench.loop.rooms import Rooms
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of the comparison: what the view was made from."""
+
+    label: str
+    record: CodeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class WhyChanged(Reported):
+    """What moved a view, each change named; nothing where both sides are the same."""
+
+    view: str
+    old: str
+    new: str
+    changes: tuple[Change, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the changes as JSON-ready values."""
+        return {
+            "view": self.view,
+            "old": self.old,
+            "new": self.new,
+            "changes": [{"kind": c.kind, "name": c.name, "detail": c.detail} for c in self.changes],
+        }
+
+    def report(self) -> Report:
+        """Return the changes as a table."""
+        rows = tuple((change.kind, change.name, change.detail) for change in self.changes)
+        return Report(
+            f"Why {self.view} changed",
+            facts=(("from", self.old), ("to", self.new)),
+            tables=(Table("What moved", ("what", "name", "how"), rows),) if rows else (),
+            notes=() if rows else ("Nothing that decides its values: same code, same parameters, same data.",),
+        )
+
+
+def why_changed(rooms: Rooms, view: str, *, branch: str, against: str | None) -> WhyChanged:
+    """Return what moved `view` on `branch`, against a branch or commit, or against its computation before the last.
+
+    Raises
+    ------
+    UsageError
+        Where nothing is named to compare with and the view was computed with one identity only.
+    """
+    if against is not None:
+        return _explained(view, _at(rooms, view, against), _at(rooms, view, branch))
+    entries = rooms.journal.entries(view)
+    here = [entry for entry in entries if entry.branch == branch]
+    if not here:
+        _at(rooms, view, branch)  # an unknown view says so
+        raise UsageError(
+            f"{view!r} was never computed on {branch!r}.", remedy="Compute it, or compare with `--against main`."
+        )
+    new = here[-1]
+    old = next((entry for entry in reversed(entries) if entry.view_id != new.view_id and entry.at < new.at), None)
+    if old is None:
+        raise UsageError(
+            f"{view!r} has been computed with one identity only, {new.view_id[:10]}.",
+            remedy="Name a branch or commit to compare with: `why-changed VIEW --against main`.",
+        )
+    return _explained(view, *(_remembered(rooms, entry) for entry in (old, new)))
+
+
+def _explained(view: str, old: Side, new: Side) -> WhyChanged:
+    return WhyChanged(view, old.label, new.label, tuple(explain_change(old.record, new.record)))
+
+
+def _remembered(rooms: Rooms, entry: Entry) -> Side:
+    """Return what a computation was made from, as the journal remembers it."""
+    code = rooms.journal.code(entry.code_hash)
+    if code is None:
+        return _at(rooms, entry.view, entry.commit)
+    return Side(
+        f"{entry.view_id[:10]}, computed {entry.at:%Y-%m-%d %H:%M} UTC on {entry.branch}",
+        _with_inputs(code, entry.inputs),
+    )
+
+
+def _at(rooms: Rooms, view: str, ref: str) -> Side:
+    """Return what `view` is made from at a branch or commit, with today's data."""
+    commit = rooms.repository.resolve(ref)
+    evaluation = Evaluation(load_tree(rooms.repository, commit, cache=rooms.hidden), rooms.sources, rooms.cache)
+    with explained(evaluation.definitions, {}):
+        prepared = evaluation.prepare(view)
+    code = prepared.fingerprint.record.to_dict()
+    return Side(f"{prepared.view_id[:10]}, {ref} at {commit[:10]}", _with_inputs(code, prepared.digests))
+
+
+def _with_inputs(code: dict[str, Any], inputs: dict[str, str]) -> CodeRecord:
+    return CodeRecord.from_dict({**code, "inputs": inputs})

@@ -1,0 +1,219 @@
+"""The notebook's front door: ``%load_ext workbench``, ``%feature`` and ``%%feature``."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import threading
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+
+from workbench.errors import BranchError, ContractViolation, Interrupted, UsageError, WorkbenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from workbench.loop import ViewResult
+    from workbench.project import Project
+    from workbench.words import Call
+
+MAGIC = "feature"
+
+
+@magics_class
+class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for its decorators
+    """``%feature`` and ``%%feature``, on the project around the notebook."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        self._opened: Project | None = None
+        self._warm = threading.Thread(target=self._warm_up, name="workbench-warm-up", daemon=True)
+
+    def warm_up(self) -> None:
+        """Load what the first cell will need while the user types."""
+        self._warm.start()
+
+    def _warm_up(self) -> None:
+        import workbench.loop
+        import workbench.verbs  # noqa: F401 - loaded for the first cell
+
+        try:
+            project = self._project()
+        except WorkbenchError:
+            return  # no project yet: the first verb that needs one says so
+        project.warm()
+
+    def _ready(self) -> None:
+        if self._warm.is_alive():
+            self._warm.join()
+
+    def _project(self) -> Project:
+        from workbench.project import open_project
+
+        if self._opened is None:
+            self._opened = open_project()
+        return self._opened
+
+    def project(self) -> Project:
+        """Return the open project, opening the one around the working directory at first.
+
+        Raises
+        ------
+        ProjectError
+            Where there is none.
+        """
+        self._ready()
+        return self._project()
+
+    @no_var_expand  # type: ignore[untyped-decorator]  # IPython's own
+    @line_cell_magic(MAGIC)  # type: ignore[untyped-decorator]  # IPython's own
+    def feature(self, line: str, cell: str | None = None) -> Any:
+        """Define a feature view in a cell, or run one of Feature Workbench's verbs.
+
+        In a cell
+        ---------
+        ``%%feature [--branch NAME] [--message TEXT] [--no-log]`` on the first line, then a FeatureModel and one
+        function under @feature_view. The view is committed to the current experiment's branch, computed, checked
+        and logged to MLflow; the card below the cell says how it went.
+
+        --branch NAME    the branch to write; the current experiment's if absent
+        --message TEXT   the commit's subject
+        --no-log         send no run to MLflow
+        --help           all of this again
+
+        On a line
+        ---------
+        ``%feature VERB [words]``, the words of the command line's ``workbench VERB``:
+
+        init         make a project
+        demo         run the whole loop on real flights
+        status       branch, what changed, what is computed, last runs, where MLflow is
+        branch       start an experiment's branch or switch to it: --objective --hypothesis --metric --tag --start;
+                     without a name, list them; --delete [--force]
+        define FILE  what %%feature does, from a file
+        compute      compute a view, or all of the branch's
+        check        check contracts
+        why-changed  name what moved a view: code, helper, parameter, data; --against REF
+        compare      this branch's runs side by side, and MLflow's compare page; --view --all
+        ui           start the MLflow UI; --stop
+
+        ``%feature VERB --help`` explains a verb. Names the cell may use without importing them: pl, datetime,
+        timedelta, LazyFrame, UTC, Feature, FeatureModel, feature_view, feature_set, windowed.
+        """
+        try:
+            return self._line(line) if cell is None else self._cell(line, cell)
+        except KeyboardInterrupt:
+            raise Interrupted.during("the computation") from None
+
+    def _line(self, line: str) -> Any:
+        from workbench import verbs
+
+        call = self._bind(verbs.parser("%feature"), line or "--help")
+        if call.is_help:
+            call.run()
+            return None
+        if call.function is verbs.init:
+            self._opened = None
+        result = self._run(call)
+        if call.as_json:
+            print(json.dumps(result.to_dict(), indent=2, default=str))
+            return None
+        return result
+
+    def _cell(self, line: str, cell: str) -> None:
+        from workbench import verbs
+
+        call = self._bind(verbs.cell_parser(), line)
+        if call.is_help:
+            call.run()
+            return
+        result: ViewResult = self._run(call, text=cell)
+        self.shell.push(dict(result.namespace))
+        if call.as_json:
+            print(json.dumps(result.to_dict(), indent=2, default=str))
+        if not result.passed:
+            raise ContractViolation.of(result.view, [check.detail for check in result.checks if not check.passed])
+
+    def _run(self, call: Call, **supplied: object) -> Any:
+        if "project" not in call.wants:
+            return call.run()
+        from workbench.live import LiveOutput
+
+        live = LiveOutput()
+        try:
+            result = call.run(project=self.project(), progress=live.tick, **supplied)
+        except BaseException:
+            live.clear()
+            raise
+        if "text" in supplied and not call.as_json:
+            live.show(result)
+        else:
+            live.clear()
+        return result
+
+    def _bind(self, app: Any, line: str) -> Call:
+        from workbench.words import bind
+
+        self._ready()
+        try:
+            return bind(app, shlex.split(line))
+        except ValueError as error:
+            raise UsageError(f"The line cannot be read: {error}.", remedy="Close the quotes.") from None
+
+    def matcher(self) -> Callable[[CompletionContext], SimpleMatcherResult]:
+        """Return the completer of our magics' lines."""
+
+        def feature_matcher(context: CompletionContext) -> SimpleMatcherResult:
+            found = self._complete(context)
+            if found is None:
+                return SimpleMatcherResult(completions=[])
+            return SimpleMatcherResult(
+                completions=[SimpleCompletion(text) for text in found], suppress=True, ordered=True
+            )
+
+        matcher: Callable[[CompletionContext], SimpleMatcherResult] = context_matcher()(feature_matcher)
+        return matcher
+
+    def _complete(self, context: CompletionContext) -> list[str] | None:
+        before = context.text_until_cursor
+        is_cell = before.startswith(f"%%{MAGIC} ") and context.cursor_line == 0
+        if not is_cell and not before.startswith(f"%{MAGIC} "):
+            return None
+        from workbench.completion import candidates
+
+        *words, token = before.split(" ")[1:]
+        found = candidates(
+            [word for word in words if word],
+            token,
+            is_cell=is_cell,
+            branches=self._branch_names,
+            views=self._view_names,
+        )
+        # IPython replaces only its own token: the part after the last "/" or "-", say
+        typed = len(token) - len(context.token)
+        return [name[typed:] for name in found] if token.endswith(context.token) and typed >= 0 else found
+
+    def _branch_names(self) -> list[str]:
+        try:
+            return self.project().repository.names()
+        except WorkbenchError:
+            return []
+
+    def _view_names(self) -> list[str]:
+        try:
+            return self.project().view_names()
+        except (WorkbenchError, BranchError):
+            return []
+
+
+def register(shell: InteractiveShell) -> None:
+    """Register the magics and their completer with `shell`, and load the heavy packages in the background."""
+    magics = FeatureMagics(shell)
+    shell.register_magics(magics)
+    if shell.Completer is not None:
+        shell.Completer.custom_matchers.append(magics.matcher())
+    magics.warm_up()

@@ -1,0 +1,411 @@
+"""`Project`: opens a project and wires its rooms. `init_project` and `open_project` are ``wb.init`` and ``wb.open``."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.config import Config
+from workbench.errors import BranchNotFound, ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import polars as pl
+
+    from workbench.branches import Branch, Repository
+    from workbench.compute import Progress
+    from workbench.loop import BranchList, RunComparison, Status, UiLink, View, ViewResult, WhyChanged
+    from workbench.loop.rooms import Rooms
+    from workbench.sources import Sources
+
+CONFIG_FILE = "workbench.toml"
+
+
+class Project:
+    """An open project: a handle with a branch of its own. Several may be open in one process.
+
+    Make one with ``wb.open()`` or ``wb.init()``. What a handle's branch is never touches the working tree.
+
+    Parameters
+    ----------
+    root
+        The folder that holds ``workbench.toml``.
+    branch
+        The branch this handle starts on; the one checked out if absent.
+    """
+
+    def __init__(self, root: Path, *, branch: str | None = None) -> None:
+        self.root = root
+        self.config = Config.read(root / CONFIG_FILE)
+        self._branch = branch
+
+    @cached_property
+    def _rooms(self) -> Rooms:
+        from workbench.branches import Repository
+        from workbench.compute import ViewCache
+        from workbench.loop.journal import Journal
+        from workbench.loop.rooms import Rooms
+        from workbench.sources import Sources
+        from workbench.track import Tracker
+
+        hidden = self.root / ".workbench"
+        try:
+            hidden.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ProjectError.not_writable(str(hidden), error.strerror or str(error)) from None
+        return Rooms(
+            root=self.root,
+            config=self.config,
+            repository=Repository.open(self.root),
+            sources=Sources(self.config.sources, root=self.root, cache=hidden),
+            cache=ViewCache(hidden),
+            tracker=Tracker(self.config.tracking, root=self.root, project=self.config.project.name),
+            journal=Journal(hidden / "journal"),
+        )
+
+    @property
+    def repository(self) -> Repository:
+        """The project's git repository."""
+        return self._rooms.repository
+
+    @property
+    def sources(self) -> Sources:
+        """The declared sources by name; ``project.sources["flights"].frame()`` reads one."""
+        return self._rooms.sources
+
+    @property
+    def branch_name(self) -> str | None:
+        """The branch this handle is on; `None` where HEAD is detached and no branch was chosen."""
+        return self._branch or self._rooms.repository.head()
+
+    def branch(
+        self,
+        name: str,
+        *,
+        start: str = "main",
+        objective: str | None = None,
+        hypothesis: str | None = None,
+        metrics: Sequence[str] = (),
+        tags: Mapping[str, str] | None = None,
+    ) -> Branch:
+        """Start the experiment `name`, or switch this handle to it where it exists. The working tree stays as it is.
+
+        Parameters
+        ----------
+        name
+            The branch, e.g. ``exp/carry-over``.
+        start
+            The branch or commit a new experiment starts from.
+        objective, hypothesis, metrics, tags
+            What the experiment is for, what you expect, what it is judged by, and what else its runs should carry;
+            kept as trailers of the branch's first commit. They belong to a new branch.
+
+        Returns
+        -------
+        Branch
+            Its name, tip and description.
+
+        Raises
+        ------
+        InvalidName
+            For a name git or the file system would not take.
+        BranchNotFound
+            Where `start` does not exist.
+        BranchError
+            Where git knows no identity, or an existing branch is described anew.
+        """
+        from workbench.loop import open_experiment
+
+        branch = open_experiment(
+            self._rooms,
+            name,
+            start=start,
+            objective=objective,
+            hypothesis=hypothesis,
+            metrics=tuple(metrics),
+            tags=dict(tags or {}),
+        )
+        self._branch = branch.name
+        return branch
+
+    def use_branch_in_shell(self) -> None:
+        """Let the command line go on, in its next call, on the branch this handle is on."""
+        path = self._rooms.hidden / "branch"
+        path.write_text(f"{self._branch or ''}\n", encoding="utf-8")
+
+    def branches(self) -> BranchList:
+        """Return the repository's branches, with what each experiment is for."""
+        from workbench.loop import list_branches
+
+        return list_branches(self._rooms, current=self.branch_name)
+
+    def delete_branch(self, name: str, *, force: bool = False) -> BranchList:
+        """Delete the branch `name` and return the ones left.
+
+        Raises
+        ------
+        BranchError
+            Where it is protected, checked out, or (without `force`) holds commits that are nowhere else.
+        """
+        self._rooms.repository.delete(name, force=force, protected=self._rooms.protected)
+        if self._branch == name:
+            self._branch = None
+        return self.branches()
+
+    def define(
+        self,
+        text: str,
+        *,
+        branch: str | None = None,
+        log: bool = True,
+        message: str | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> ViewResult:
+        """Define the feature view in `text`: commit it to the branch, compute it, check it, log it to MLflow.
+
+        Parameters
+        ----------
+        text
+            What a ``%%feature`` cell holds: a FeatureModel and one function under ``@feature_view``.
+        branch
+            The branch to write; this handle's if absent.
+        log
+            Send a run to MLflow.
+        message
+            The commit's subject; ``Define <view>`` if absent.
+        progress
+            Called some five times a second while the view is computed.
+
+        Returns
+        -------
+        ViewResult
+            The computed or reused view. Where a check failed its ``passed`` is false: the definition is committed and
+            its run marked failed.
+
+        Raises
+        ------
+        DefinitionError
+            Where the text does not load or its plan cannot be built; nothing is committed.
+        ProtectedBranch
+            On a branch only ``promote`` may write.
+        ComputeError, SourceError, BranchError
+            As the rooms raise them.
+        """
+        from workbench.loop import define
+
+        return define(self._rooms, text, branch=self._existing(branch), log=log, message=message, progress=progress)
+
+    def compute(
+        self,
+        ref: str | None = None,
+        *,
+        branch: str | None = None,
+        log: bool = True,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> list[ViewResult]:
+        """Compute the view `ref`, or all views of the branch, upstream first; what is computed already is reused.
+
+        Parameters
+        ----------
+        ref
+            A view's name; all views if absent.
+        branch
+            The branch; this handle's if absent.
+        log
+            Send runs to MLflow.
+        progress
+            Called while a view is computed.
+
+        Raises
+        ------
+        FeatureNotFound
+            Where the branch has no such view.
+        """
+        from workbench.loop import compute
+
+        return compute(self._rooms, ref, branch=self._revision(branch), log=log, progress=progress)
+
+    def view(self, ref: str, *, branch: str | None = None) -> View:
+        """Return the view `ref` (``view`` or ``view:feature``) as the branch defines it.
+
+        Returns
+        -------
+        View
+            With ``.frame()`` (a LazyFrame, computed when asked for), ``.view_id``, ``.contract``, ``.lineage()``,
+            ``.history()``.
+
+        Raises
+        ------
+        FeatureNotFound
+            Where the branch has no such view, or the view no such feature.
+        """
+        from workbench.loop import open_view
+
+        return open_view(self._rooms, ref, branch=self._revision(branch))
+
+    def view_names(self, *, branch: str | None = None) -> list[str]:
+        """Return the names of the branch's definition files, without loading them."""
+        files = self._rooms.repository.files(self._revision(branch))
+        names = (Path(path).stem for path in files if Path(path).parent == Path("features") and path.endswith(".py"))
+        return sorted(name for name in names if not name.startswith("_"))
+
+    def status(self) -> Status:
+        """Return where the handle is: branch, changes against main, computed views, last runs, MLflow."""
+        from workbench.loop import status
+
+        return status(self._rooms, branch=self.branch_name)
+
+    def why_changed(self, view: str, *, branch: str | None = None, against: str | None = None) -> WhyChanged:
+        """Return what moved `view`: a line, a helper, a constant, a parameter, a source's data.
+
+        Parameters
+        ----------
+        view
+            The view's name.
+        branch
+            The branch; this handle's if absent.
+        against
+            A branch or commit to compare with; the view's computation before its last one if absent.
+        """
+        from workbench.loop import why_changed
+
+        return why_changed(self._rooms, view, branch=self._revision(branch), against=against)
+
+    def compare(self, *, branch: str | None = None, view: str | None = None, all_rows: bool = False) -> RunComparison:
+        """Return the branch's runs side by side, and the link to MLflow's compare page for them.
+
+        Parameters
+        ----------
+        branch
+            The branch; this handle's if absent.
+        view
+            Only runs of this view.
+        all_rows
+            Also rows in which all runs agree.
+        """
+        from workbench.loop import compare_runs
+
+        return compare_runs(self._rooms, branch=self._revision(branch), view=view, all_rows=all_rows)
+
+    def ui(self, *, stop: bool = False) -> UiLink:
+        """Start the MLflow UI in the background, or stop it, and return its link at once."""
+        from workbench.loop import ui_link
+
+        return ui_link(self._rooms, stop=stop)
+
+    def warm(self) -> None:
+        """Load in advance what the first definition needs, and start the process that sends runs to MLflow."""
+        from workbench.loop import warm
+
+        warm(self._rooms)
+
+    def close(self) -> None:
+        """Let go of git's child processes."""
+        if "_rooms" in self.__dict__:
+            self._rooms.repository.close()
+
+    def __repr__(self) -> str:
+        return f"<Project {self.config.project.name!r} at {self.root}, on {self.branch_name or 'a detached HEAD'}>"
+
+    def _existing(self, branch: str | None) -> str | None:
+        name = branch or self.branch_name
+        if name is not None and branch is not None and not self._rooms.repository.exists(name):
+            raise BranchNotFound.named(name, self._rooms.repository.names())
+        return name
+
+    def _revision(self, branch: str | None) -> str:
+        return branch or self.branch_name or "HEAD"
+
+
+def open_project(path: str | os.PathLike[str] | None = None, *, remembered: bool = False) -> Project:
+    """Open the project around `path`: the nearest folder upwards that holds ``workbench.toml``.
+
+    Parameters
+    ----------
+    path
+        Where to look; the working directory if absent.
+    remembered
+        Start on the branch that the command line chose last, rather than on the one checked out.
+
+    Raises
+    ------
+    ProjectError
+        Where there is no project.
+    ConfigError
+        Where ``workbench.toml`` is wrong.
+    """
+    start = Path(path or Path()).expanduser().resolve()
+    for folder in [start, *start.parents]:
+        if (folder / CONFIG_FILE).is_file():
+            return Project(folder, branch=remembered_branch(folder) if remembered else None)
+    raise ProjectError.missing(str(start))
+
+
+def init_project(path: str | os.PathLike[str] = ".", *, name: str | None = None) -> Project:
+    """Make a project in `path` and open it. Nothing that exists is overwritten.
+
+    Writes ``workbench.toml``, ``features/``, ``registry/``, ``notebooks/`` and ``.gitignore``, and makes a git
+    repository, with these files as its first commit, where there is none.
+
+    Parameters
+    ----------
+    path
+        The folder; made where absent.
+    name
+        The project's name; the folder's if absent.
+
+    Raises
+    ------
+    ProjectError
+        Where the folder cannot be written.
+    """
+    from workbench.loop.start import start_project
+
+    root = Path(path).expanduser().resolve()
+    start_project(root, name=name)
+    return Project(root)
+
+
+def remembered_branch(root: Path) -> str | None:
+    """Return the branch the command line chose last in this project, if it still exists."""
+    from workbench.branches import Repository
+
+    try:
+        name = (root / ".workbench" / "branch").read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    repository = Repository.open(root)
+    try:
+        return name if name and repository.exists(name) else None
+    finally:
+        repository.close()
+
+
+def source(name: str, *, path: str | os.PathLike[str] | None = None) -> pl.LazyFrame:
+    """Return the source `name` of the project around `path`, to explore it in a plain cell.
+
+    Parameters
+    ----------
+    name
+        As declared in ``workbench.toml``.
+    path
+        Where to look for the project; the working directory if absent.
+
+    Returns
+    -------
+    polars.LazyFrame
+        Its rows; event time and availability as Datetime("us", "UTC").
+
+    Raises
+    ------
+    SourceNotFound
+        Where ``workbench.toml`` declares no such source (did you mean).
+    """
+    project = open_project(path)
+    try:
+        return project.sources[name].frame()
+    finally:
+        project.close()
