@@ -90,6 +90,7 @@ def test_added_imports_are_sorted_and_spaced(text: str, tmp_path: Path) -> None:
         (VIEW + "def f(x: 'LazyFrame[Busy]') -> 'pl.DataFrame': ...", ["pl", "LazyFrame", "feature_view"]),
         ("from __future__ import annotations\n" + VIEW + "x: UTC", ["UTC", "feature_view"]),
         (VIEW + "class A:\n    date: date = 3", ["date", "feature_view"]),
+        (VIEW + "class A:\n    pl = pl.len()", ["pl", "feature_view"]),
         (VIEW + "pl = 3\ndef f():\n    return pl", ["feature_view"]),
         (VIEW + "def f():\n    global pl\n    pl = 3\n    return pl", ["pl", "feature_view"]),
         (VIEW + "# pl\nX = 'pl'", ["feature_view"]),

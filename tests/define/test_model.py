@@ -53,9 +53,11 @@ def test_failure_reports_are_bounded() -> None:
 
 
 def test_a_model_may_be_local_with_annotations_kept_as_text() -> None:
+    kind = pl.Date
+
     class Local(FeatureModel):
         at: UTC
-        day: date
+        day: kind  # type: ignore[valid-type]  # a variable, to see whether it is found
 
     assert str(Local.to_schema().columns["day"].dtype) == "Date"
 
