@@ -41,6 +41,15 @@ def write_parquet(frame: pl.LazyFrame, path: Path, *, view: str) -> None:
     """
     try:
         frame.sink_parquet(path, compression="lz4", statistics=True, row_group_size=ROW_GROUP)
+    except KeyboardInterrupt:
+        # Polars and Python both report one Ctrl-C. Let the second come up here, where it disturbs no cleaning up: it is
+        # raised where a loop turns, and nothing that could raise it stands between this line and the loop.
+        try:
+            for _ in (0, 1, 2):
+                pass
+        except KeyboardInterrupt:  # noqa: S110 - the first is raised below
+            pass
+        raise
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise _failure(view, error, path) from error
 

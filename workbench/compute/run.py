@@ -89,8 +89,8 @@ def materialize_view(
         if stored is not None:
             ticker.phase("planning", stored.record.rows)
             return Computed(stored, "view id", ticker.seconds)
+        cache.sweep()  # before the lock is held: the sweep tells by their locks who is still at work
         with cache.lock(view_id):
-            cache.sweep()
             stored = cache.get(view_id)  # another process may have been at it while this one waited
             if stored is not None:
                 return Computed(stored, "view id", ticker.seconds)
