@@ -91,10 +91,8 @@ def point_in_time_join(
     >>> point_in_time_join(spine, rows, keys="carrier", ttl="2d")["delay"].to_list()
     [12.0, None]
     """
-    matching = (
-        {keys: keys} if isinstance(keys, str) else dict(keys) if isinstance(keys, Mapping) else {k: k for k in keys}
-    )
     _polars(rows, "rows")
+    matching: dict[str, str] = _matching(keys)
     apart = {*matching.values(), event_time, created}
     features = {name: name for name in rows.collect_schema().names() if name not in apart}
     view = ViewRows(
@@ -157,6 +155,13 @@ def _joined(spine: pl.LazyFrame, views: Sequence[ViewRows], time: str, *, as_kno
     columns = [spine.with_columns(_in_utc(time, schema[time]))]
     columns += [part for number, view in enumerate(views) for part in _columns(view, found, number)]
     return pl.concat(columns, how="horizontal")
+
+
+def _matching(keys: str | Sequence[str] | Mapping[str, str]) -> dict[str, str]:
+    """Return column of the rows by column of the spine."""
+    if isinstance(keys, str):
+        return {keys: keys}
+    return dict(keys) if isinstance(keys, Mapping) else {key: key for key in keys}
 
 
 def _spine_key(pair: KeyPair) -> tuple[str, pl.DataType]:
