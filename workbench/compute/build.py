@@ -14,6 +14,7 @@ from workbench.errors import ComputeError, UnknownInput, WrongReturn, did_you_me
 if TYPE_CHECKING:
     from workbench.define.view import FeatureView
 
+_WHERE = re.compile(r"occurred in the following expression:\s*(?P<expression>.+)")
 _MISSING = re.compile(r'unable to find column "(?P<name>[^"]*)"; valid columns: \[(?P<known>.*?)\]', re.DOTALL)
 
 
@@ -82,7 +83,9 @@ def engine_error(view: str, error: BaseException) -> ComputeError:
         hint = did_you_mean(missing["name"], known)
         return ComputeError.engine(view, f"there is no column {missing['name']!r}.", remedy=_sentence(hint))
     first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
-    return ComputeError.engine(view, f"{first[:400]} ({type(error).__name__})", remedy=_remedy(error))
+    where = _WHERE.search(text)
+    inside = f" in {where['expression'].strip()[:200]}" if where is not None else ""
+    return ComputeError.engine(view, f"{first[:400]}{inside} ({type(error).__name__})", remedy=_remedy(error))
 
 
 def _remedy(error: BaseException) -> str:

@@ -51,7 +51,16 @@ def write_parquet(frame: pl.LazyFrame, path: Path, *, view: str) -> None:
             pass
         raise
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        if isinstance(error, OSError) and not _from_polars(error):
+            raise  # a Python function in the query met it: the author's own error
         raise _failure(view, error, path) from error
+
+
+def _from_polars(error: OSError) -> bool:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and str(trace.tb_frame.f_globals.get("__name__", "")).startswith("polars")
 
 
 def _failure(view: str, error: BaseException, path: Path) -> WorkbenchError:

@@ -1,0 +1,202 @@
+"""A view is computed once, by whoever comes first, and is described by what came out."""
+
+from __future__ import annotations
+
+import subprocess
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import polars as pl
+import pytest
+
+from workbench.compute import Computed
+from workbench.errors import ComputeError
+
+COLUMNS = ["carrier", "landed_at", "delay"]
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+def test_a_view_is_stored_as_its_function_made_it(tmp_path: Path, stage: ModuleType) -> None:
+    computed = stage.compute(tmp_path)
+    record = computed.stored.record
+    expected = stage.EVENTS.select("carrier", "landed_at", delay=pl.col("delay") * 2)
+    assert computed.stored.frame().collect().equals(expected)
+    assert not computed.reused
+    assert (record.view, record.view_id, record.rows, record.order) == ("trial", stage.ID, 100, tuple(COLUMNS))
+    assert record.inputs == {"flights": "e1"}
+    assert record.period == (datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 1, 5, 3, tzinfo=UTC))
+    assert record.schema["delay"] == "Float64"
+    assert set(record.versions) == {"python", "polars", "workbench"}
+    assert record.size == computed.stored.path.stat().st_size
+
+
+def test_the_function_is_not_even_called_for_a_stored_view_id(tmp_path: Path, stage: ModuleType) -> None:
+    calls = []
+
+    def trial(flights: pl.LazyFrame) -> pl.LazyFrame:
+        calls.append(1)
+        return flights
+
+    view = stage.make_view(trial, COLUMNS)
+    assert [stage.compute(tmp_path, view).reused for _ in range(3)] == [False, "view id", "view id"]
+    assert len(calls) == 1
+
+
+def test_a_refactoring_is_found_by_its_plan(tmp_path: Path, stage: ModuleType) -> None:
+    def doubled(column: str) -> pl.Expr:
+        return pl.col(column) * 2
+
+    def trial(flights: pl.LazyFrame) -> pl.LazyFrame:
+        return flights.select("carrier", "landed_at", delay=doubled("delay"))
+
+    stage.compute(tmp_path)
+    view = stage.make_view(trial, COLUMNS)
+    assert stage.compute(tmp_path, view, view_id="ab" * 32).reused == "plan"
+    assert stage.compute(tmp_path, view, view_id="cd" * 32, inputs=stage.inputs(digest="e2")).reused is False
+
+
+def test_python_functions_are_never_found_by_their_plan(tmp_path: Path, stage: ModuleType) -> None:
+    def trial(flights: pl.LazyFrame) -> pl.LazyFrame:
+        return flights.map_batches(lambda frame: frame)
+
+    view = stage.make_view(trial, COLUMNS)
+    results = [stage.compute(tmp_path, view, view_id=name * 32) for name in ("ab", "cd")]
+    assert [result.reused for result in results] == [False, False]
+    assert results[0].stored.record.digest == results[1].stored.record.digest
+
+
+def test_an_equal_plan_of_another_grain_is_not_reused(tmp_path: Path, stage: ModuleType) -> None:
+    """The digest depends on which columns are the key."""
+    stage.compute(tmp_path)
+    view = stage.make_view(stage.delays, COLUMNS)
+    object.__setattr__(view, "entities", ())
+    again = stage.compute(tmp_path, view, view_id="ab" * 32)
+    assert again.reused is False
+    assert again.stored.record.keys == ("landed_at",)
+
+
+def test_processes_that_want_the_same_view_compute_it_once(tmp_path: Path, start: Start, stage: ModuleType) -> None:
+    processes = [start(tmp_path) for _ in range(4)]
+    outputs = [process.communicate(timeout=120) for process in processes]
+    said = [output.splitlines()[-1] for output, _ in outputs]
+    assert sorted(said) == ["computed", "reused", "reused", "reused"], outputs
+    assert sum("computing" in output for output, _ in outputs) == 1
+    assert stage.compute(tmp_path).reused == "view id"
+
+
+def test_what_fails_in_the_engine_is_said_in_short_and_leaves_nothing(tmp_path: Path, stage: ModuleType) -> None:
+    def trial(flights: pl.LazyFrame) -> pl.LazyFrame:
+        return flights.with_columns(delay=pl.col("carrier").cast(pl.Float64))
+
+    with pytest.raises(ComputeError) as caught:
+        stage.compute(tmp_path, stage.make_view(trial, COLUMNS))
+    assert "conversion from `str` to `f64` failed" in caught.value.message
+    assert "\n" not in caught.value.message
+    assert "strict=False" in caught.value.remedy
+    assert isinstance(caught.value.__cause__, pl.exceptions.InvalidOperationError)
+    assert [path for path in tmp_path.iterdir() if not path.name.startswith(".")] == []
+    assert list((tmp_path / ".work").iterdir()) == []
+
+
+def test_a_source_that_vanished_is_a_compute_error(tmp_path: Path, stage: ModuleType) -> None:
+    source = tmp_path / "events.parquet"
+    stage.EVENTS.write_parquet(source)
+    inputs = stage.inputs()
+    lazy = pl.scan_parquet(source)
+    lazy.collect_schema()
+    source.unlink()
+    with pytest.raises(ComputeError, match="No such file"):
+        stage.compute(tmp_path / "views", inputs=[type(inputs[0])("flights", lazy, "e1", "source")])
+
+
+@pytest.mark.parametrize("raised", [ZeroDivisionError("mine"), FileNotFoundError(2, "mine"), RuntimeError("mine")])
+def test_what_a_python_function_in_the_query_raises_is_its_own(
+    raised: Exception, tmp_path: Path, stage: ModuleType
+) -> None:
+    def mine(_: Any) -> Any:
+        raise raised
+
+    def trial(flights: pl.LazyFrame) -> pl.LazyFrame:
+        return flights.with_columns(delay=pl.col("delay").map_batches(mine, return_dtype=pl.Float64))
+
+    with pytest.raises(type(raised), match="mine") as caught:
+        stage.compute(tmp_path, stage.make_view(trial, COLUMNS))
+    assert "mine" in [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert list((tmp_path / ".work").iterdir()) == []
+
+
+def test_a_view_without_rows_is_a_view(tmp_path: Path, stage: ModuleType) -> None:
+    computed: Computed = stage.compute(tmp_path, inputs=stage.inputs(stage.EVENTS.clear()))
+    assert (computed.stored.record.rows, computed.stored.record.period) == (0, None)
+
+
+def test_a_view_with_an_entity_wide_digest_is_read_back_in_row_groups(tmp_path: Path, stage: ModuleType) -> None:
+    many = pl.concat([stage.EVENTS] * 6_000)
+    record = stage.compute(tmp_path, inputs=stage.inputs(many)).stored.record
+    assert record.rows == 600_000
+    assert record.digest.rows == 600_000
+
+
+FULL = """
+import resource, signal
+big = EVENTS.with_columns(delay=pl.lit(0.0))
+big = pl.concat([EVENTS] * 20_000).with_columns(delay=pl.int_range(pl.len()).hash().cast(pl.Float64))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+try:
+    compute(Path(sys.argv[1]), inputs=inputs(big))
+except Exception as error:
+    print(type(error).__name__, "|", error.message, "|", error.remedy)
+print(compute(Path(sys.argv[1])).reused)
+"""
+
+
+def test_a_full_disk_is_said_so_and_leaves_nothing(tmp_path: Path, start: Start) -> None:
+    output, errors = start(tmp_path, code=FULL).communicate(timeout=60)
+    kind, message, remedy = output.splitlines()[0].split(" | ")
+    assert kind == "ProjectError", errors
+    assert "no space left" in message
+    assert str(tmp_path) in message
+    assert "Free some space" in remedy
+    assert output.splitlines()[1] == "False"
+    assert list((tmp_path / ".work").iterdir()) == []
+
+
+LOCKED = """
+import os
+root = Path(sys.argv[1])
+if os.getuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    compute(root, view_id="ab" * 32)
+except Exception as error:
+    print(type(error).__name__, "|", error.message, "|", error.remedy)
+print(compute(root).reused)
+"""
+
+
+def test_without_permission_to_write_it_says_so_and_stored_views_still_serve(
+    tmp_path_factory: pytest.TempPathFactory, start: Start, stage: ModuleType
+) -> None:
+    root = tmp_path_factory.mktemp("locked")
+    stage.compute(root)
+    opened = [root, *root.parents[:2]]
+    modes = {path: path.stat().st_mode for path in opened}
+    try:
+        for path in opened:
+            path.chmod(0o555 if path == root else 0o755)
+        for path in (root / ".locks", root / ".work"):
+            path.chmod(0o555)
+        output, errors = start(root, code=LOCKED).communicate(timeout=60)
+    finally:
+        for path in (root / ".locks", root / ".work"):
+            path.chmod(0o755)
+        for path, mode in modes.items():
+            path.chmod(mode)
+    kind, message, _ = output.splitlines()[0].split(" | ")
+    assert (kind, "Permission denied" in message) == ("ProjectError", True), errors
+    assert output.splitlines()[1] == "view id"
