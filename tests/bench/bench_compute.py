@@ -150,7 +150,9 @@ def main() -> None:
         # In a process of its own too: a child begins with its parent's peak of memory.
         subprocess.run([sys.executable, __file__, "--make", scratch, "--rows", str(options.rows)], check=True)
         results = [compare(plan, Path(scratch), options.runs) for plan in PLANS]
-    print(f"{options.rows:,} rows, medians of {options.runs} runs; budget: time x{TIME_BUDGET}, memory x{MEMORY_BUDGET}")
+    print(
+        f"{options.rows:,} rows, medians of {options.runs} runs; budget: time x{TIME_BUDGET}, memory x{MEMORY_BUDGET}"
+    )
     print(f"{'plan':<9}{'':>8}{'seconds':>9}{'cpu s':>8}{'peak MB':>9}{'file MB':>9}")
     for result in results:
         for kind in ("bare", "stored", "ratio"):

@@ -54,7 +54,9 @@ def delays(flights: pl.LazyFrame) -> pl.LazyFrame:
 
 def heavy(flights: pl.LazyFrame) -> pl.LazyFrame:
     """Return something that takes the engine minutes."""
-    wide = flights.join(pl.LazyFrame({"n": range(3_000)}), how="cross").join(pl.LazyFrame({"m": range(3_000)}), how="cross")
+    wide = flights.join(pl.LazyFrame({"n": range(3_000)}), how="cross").join(
+        pl.LazyFrame({"m": range(3_000)}), how="cross"
+    )
     return wide.select("carrier", "landed_at", delay=(pl.col("n") * pl.col("m")).sin().exp().sin())
 
 

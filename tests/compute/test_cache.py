@@ -113,9 +113,14 @@ def test_a_stored_view_is_never_overwritten(tmp_path: Path, stage: ModuleType) -
 
 def test_a_workspace_that_fails_leaves_nothing(tmp_path: Path, stage: ModuleType) -> None:
     cache = ViewCache(tmp_path)
-    with pytest.raises(RuntimeError), cache.workspace(stage.ID) as work:
-        (work / "data.parquet").write_bytes(b"half")
-        raise RuntimeError
+
+    def fail() -> None:
+        with cache.workspace(stage.ID) as work:
+            (work / "data.parquet").write_bytes(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert list((tmp_path / ".work").iterdir()) == []
 
 

@@ -100,7 +100,14 @@ def test_it_is_that_of_a_multiset_of_rows(rows: list[tuple[int, int, int]], data
 
 @pytest.mark.parametrize(
     ("left", "right"),
-    [([1, 4], [2, 3]), ([0, 0], [1, -1]), ([5, 5, 5], [5, 5]), ([1, 1], [1]), ([None, 1], [1, 1]), ([2**62] * 4, [0] * 4)],
+    [
+        ([1, 4], [2, 3]),
+        ([0, 0], [1, -1]),
+        ([5, 5, 5], [5, 5]),
+        ([1, 1], [1]),
+        ([None, 1], [1, 1]),
+        ([2**62] * 4, [0] * 4),
+    ],
 )
 def test_values_that_cancel_within_one_key_do_not_cancel_in_the_digest(left: list[int], right: list[int]) -> None:
     one, other = (digest(frame(list(some), pl.Int64(), ["k"] * len(some))) for some in (left, right))
@@ -217,7 +224,11 @@ def test_the_scheme_has_not_changed_by_accident() -> None:
         }
     )
     known = digest(data, ("key", "at"))
-    assert (known.scheme, known.view, known.exact) == ("wb1", "a7a5f7510897aaf42b9dc52a6772ccf6", "ee6287a63cf48aeba17cb83b4a22d75b")
+    assert (known.scheme, known.view, known.exact) == (
+        "wb1",
+        "a7a5f7510897aaf42b9dc52a6772ccf6",
+        "ee6287a63cf48aeba17cb83b4a22d75b",
+    )
 
 
 def test_no_rows_have_a_digest_that_knows_the_schema() -> None:

@@ -24,7 +24,7 @@ def after(function):
     return call
 POINTS = {
     "before the query": lambda: setattr(run, "write_parquet", die),
-    "in the middle of the file": lambda: setattr(run, "write_parquet", lambda f, p, view: (p.write_bytes(b"PAR1" * 99), die())),
+    "in the middle of the file": lambda: setattr(run, "write_parquet", after(lambda f, p, view: p.write_bytes(b"PAR1"))),
     "after the query": lambda: setattr(run, "write_parquet", after(run.write_parquet)),
     "before the record": lambda: setattr(cache, "_write", die),
     "after the record": lambda: setattr(cache, "_write", after(cache._write)),

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from itertools import combinations
 from pathlib import Path
+from threading import Lock
 
 import polars as pl
 import pytest
@@ -51,10 +53,15 @@ def _rows(*_: object) -> Iterator[pl.DataFrame]:
     yield MEMORY
 
 
+def _locked(lock: Lock, frame: pl.DataFrame) -> pl.DataFrame:
+    with lock:
+        return frame
+
+
 WITHOUT: dict[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
     "map_batches of a frame": lambda f: f.map_batches(lambda frame: frame),
     "map_batches of a column": lambda f: f.select(pl.col("x").map_batches(lambda column: column)),
-    "map_elements": lambda f: f.select(pl.col("x").map_elements(lambda x: str(x), return_dtype=pl.String)),
+    "map_elements": lambda f: f.select(pl.col("x").map_elements(str, return_dtype=pl.String)),
     "a library's function": lambda f: f.select(pl.col("x").map_batches(len, return_dtype=pl.Int64)),
     "a function by reference": lambda f: f.map_batches(len),
     "rolling_map": lambda f: f.select(pl.col("x").rolling_map(sum, 3)),
@@ -68,7 +75,7 @@ WITHOUT: dict[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
     "shuffle": lambda f: f.select(pl.col("x").shuffle()),
     "sample": lambda f: f.select(pl.col("x").sample(2)),
     "random rank": lambda f: f.select(pl.col("x").rank("random")),
-    "a lock": lambda f: f.map_batches(lambda frame, lock=__import__("threading").Lock(): (lock, frame)[1]),
+    "a lock": lambda f: f.map_batches(partial(_locked, Lock())),
 }
 
 
@@ -85,7 +92,9 @@ def test_every_different_plan_has_its_own_hash(source: pl.LazyFrame) -> None:
 
 
 @pytest.mark.parametrize("name", DIFFERENT)
-def test_an_equal_plan_has_an_equal_hash_even_after_it_was_used(name: str, source: pl.LazyFrame, tmp_path: Path) -> None:
+def test_an_equal_plan_has_an_equal_hash_even_after_it_was_used(
+    name: str, source: pl.LazyFrame, tmp_path: Path
+) -> None:
     plan = DIFFERENT[name](source)
     before = plan_hash(plan)
     plan.collect_schema()

@@ -77,9 +77,15 @@ def test_no_thread_is_left_and_none_is_made_for_nobody() -> None:
     before = threading.active_count()
     with Ticker("trial", None):
         assert threading.active_count() == before
-    with pytest.raises(RuntimeError), Ticker("trial", lambda _: None) as ticker:
-        thread = ticker._thread
-        raise RuntimeError
+    ticker = Ticker("trial", lambda _: None)
+
+    def fail() -> None:
+        with ticker:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    thread = ticker._thread
     assert thread is not None
     thread.join(5)
     assert not thread.is_alive()

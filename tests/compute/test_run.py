@@ -142,8 +142,7 @@ def test_a_view_with_an_entity_wide_digest_is_read_back_in_row_groups(tmp_path: 
 
 
 FULL = """
-import resource, signal
-big = EVENTS.with_columns(delay=pl.lit(0.0))
+import resource
 big = pl.concat([EVENTS] * 20_000).with_columns(delay=pl.int_range(pl.len()).hash().cast(pl.Float64))
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 try:
@@ -166,8 +165,10 @@ def test_a_full_disk_is_said_so_and_leaves_nothing(tmp_path: Path, start: Start)
 
 
 LOCKED = """
-import os
+import os, tempfile
 root = Path(sys.argv[1])
+with tempfile.TemporaryDirectory() as scratch:
+    compute(Path(scratch))  # whatever is imported late must be there before the rights to read it are given up
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
@@ -197,6 +198,7 @@ def test_without_permission_to_write_it_says_so_and_stored_views_still_serve(
             path.chmod(0o755)
         for path, mode in modes.items():
             path.chmod(mode)
+    assert output, errors
     kind, message, _ = output.splitlines()[0].split(" | ")
     assert (kind, "Permission denied" in message) == ("ProjectError", True), errors
     assert output.splitlines()[1] == "view id"

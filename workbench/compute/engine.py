@@ -47,7 +47,7 @@ def write_parquet(frame: pl.LazyFrame, path: Path, *, view: str) -> None:
         try:
             for _ in (0, 1, 2):
                 pass
-        except KeyboardInterrupt:  # noqa: S110 - the first is raised below
+        except KeyboardInterrupt:
             pass
         raise
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
