@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
@@ -39,6 +40,8 @@ class FilesReader:
 
     def scan(self, snapshot: Snapshot | None) -> pl.LazyFrame:
         """Return the rows of the files, in the order of their names."""
+        if snapshot is not None and self._copy(snapshot).exists():
+            return pl.scan_parquet(self._copy(snapshot), glob=False)
         listing = self._list()
         if listing.format == "parquet":
             if snapshot is not None:
@@ -84,10 +87,15 @@ class FilesReader:
         if memo is not None:
             write_json(memo, {"agree": True})
 
+    def _copy(self, snapshot: Snapshot) -> Path:
+        """Return where the Parquet copy of text files is; which columns are parsed as times is part of its name."""
+        roles = sorted(self.declared.roles.values())
+        return self.declared.landed(digest_of([_TEXT_SCHEME, snapshot.digest, roles]))
+
     def _scan_text(self, listing: Listing, snapshot: Snapshot | None) -> pl.LazyFrame:
         """Return the Parquet copy of text files, made now if this content was never read."""
         wanted = self._take(listing) if snapshot is None else snapshot
-        copy = self.declared.landed(digest_of([_TEXT_SCHEME, wanted.digest, sorted(self.declared.roles.values())]))
+        copy = self._copy(wanted)
         if not copy.exists():
             self._same(listing, wanted)
             frame = text.read(self.declared.name, listing, self.declared.roles)
@@ -95,9 +103,13 @@ class FilesReader:
                 land(frame, copy)
             except pl.exceptions.PolarsError as error:
                 raise faults.corrupt(self.declared.name, self.declared.settings.path, str(error)) from None
-            try:
-                self._same(self._list(), wanted)
-            except SourceError:
-                copy.unlink(missing_ok=True)
-                raise
+            self._keep_if_same(copy, wanted)
         return pl.scan_parquet(copy, glob=False)
+
+    def _keep_if_same(self, copy: Path, wanted: Snapshot) -> None:
+        """Take `copy` back where the files changed while they were parsed."""
+        try:
+            self._same(self._list(), wanted)
+        except SourceError:
+            copy.unlink(missing_ok=True)
+            raise

@@ -64,8 +64,9 @@ def _comparable(column: pl.Series) -> pl.Series:
     """Return `column` with equal values equal in bytes, in a dtype that can be sorted and written."""
     dtype = column.dtype
     if dtype.is_float():
-        # Adding zero turns -0.0 into 0.0; the engine's NaN sorts last, whichever bits it has.
-        return (column + 0.0).fill_nan(float("nan"))
+        value = pl.col(column.name)
+        spelled = pl.when(value == 0).then(pl.lit(0.0)).otherwise(value.fill_nan(float("nan")))
+        return column.to_frame().select(spelled.cast(dtype).alias(column.name)).to_series()
     if isinstance(dtype, (pl.Categorical, pl.Enum)) or dtype.is_decimal():
         return column.cast(pl.String)
     if dtype.is_nested() or (dtype not in _PLAIN and not dtype.is_temporal()):

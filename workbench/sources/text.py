@@ -45,7 +45,10 @@ def read(source: str, listing: Listing, roles: Mapping[str, str]) -> pl.LazyFram
             raise faults.unreadable(source, file, error.strerror or str(error)) from None
         except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
             raise faults.corrupt(source, file, str(error)) from None
-    return parsed(source, _together(source, frames, optional=listing.format != "csv"), roles)
+    try:
+        return parsed(source, _together(source, frames, optional=listing.format != "csv"), roles)
+    except pl.exceptions.PolarsError as error:
+        raise faults.corrupt(source, faults.some(frames), str(error)) from None
 
 
 def _csv(file: Path, texts: frozenset[str]) -> pl.LazyFrame:

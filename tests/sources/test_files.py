@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from workbench.errors import SourceError, SourceNotFound
+
+from .conftest import Declare
+
+
+def test_one_file_is_known_by_its_bytes_alone(declare: Declare, root: Path, rows: pl.DataFrame) -> None:
+    rows.write_parquet(root / "data" / "a.parquet")
+    before = declare(path="data/a.parquet").snapshot()
+    (root / "data" / "a.parquet").rename(root / "data" / "b.parquet")
+    after = declare(path="data/b.parquet").snapshot()
+    assert before == after
+    assert len(before.digest) == 64
+
+
+def test_other_bytes_are_other_data(declare: Declare, root: Path, rows: pl.DataFrame) -> None:
+    path = root / "data" / "a.parquet"
+    rows.write_parquet(path)
+    source = declare(path="data/a.parquet")
+    before = source.snapshot()
+    rows.with_columns(pl.col("amount") + 1).write_parquet(path)
+    assert source.snapshot() != before
+
+
+def test_one_more_file_is_other_data(declare: Declare, root: Path, rows: pl.DataFrame) -> None:
+    rows.write_parquet(root / "data" / "a.parquet")
+    before = declare(path="data").snapshot()
+    rows.write_parquet(root / "data" / "b.parquet")
+    assert declare(path="data").snapshot() != before
+
+
+def test_an_edit_that_keeps_size_and_mtime_is_seen(
+    declare: Declare, root: Path, settle: Callable[[Path], None]
+) -> None:
+    path = root / "data" / "a.csv"
+    path.write_text("at,v\n2024-01-01,1\n")
+    settle(path)
+    source = declare(path="data/a.csv")
+    before, times = source.snapshot(), path.stat()
+    path.write_text("at,v\n2024-01-01,2\n")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert path.stat().st_mtime_ns == times.st_mtime_ns
+    assert source.snapshot() != before
+
+
+def test_edits_within_a_tick_of_the_clock_are_all_seen(declare: Declare, root: Path) -> None:
+    path, source = root / "data" / "a.csv", declare(path="data/a.csv")
+    seen = set()
+    for value in range(9):
+        path.write_text(f"at,v\n2024-01-01,{value}\n")
+        seen.add(source.snapshot().digest)
+    assert len(seen) == 9
+
+
+def test_recheck_trusts_nothing_remembered(declare: Declare, root: Path, settle: Callable[[Path], None]) -> None:
+    path = root / "data" / "a.csv"
+    path.write_text("at,v\n2024-01-01,1\n")
+    settle(path)
+    source = declare(path="data/a.csv")
+    true = source.snapshot()
+    memo = root / ".workbench" / "sources" / "events" / "digests.json"
+    sha256 = str(true.detail["files"][0]["sha256"])  # type: ignore[index]  # detail is JSON
+    memo.write_text(memo.read_text().replace(sha256, "0" * 64))
+    assert source.snapshot() != true
+    assert source.snapshot(recheck=True) == true
+    assert source.snapshot() == true
+
+
+def test_a_second_snapshot_takes_under_five_milliseconds(
+    declare: Declare, root: Path, settle: Callable[[Path], None]
+) -> None:
+    path = root / "data" / "big.parquet"
+    path.write_bytes(bytes(64 * 1024 * 1024))
+    settle(path)
+    source = declare(path="data/big.parquet")
+    source.snapshot()
+    took = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        source.snapshot()
+        took.append(time.perf_counter() - begun)
+    assert min(took) < 0.005
+
+
+def test_files_that_changed_after_the_snapshot_are_not_read(declare: Declare, root: Path, rows: pl.DataFrame) -> None:
+    path = root / "data" / "a.parquet"
+    rows.write_parquet(path)
+    source = declare(path="data/a.parquet")
+    taken = source.snapshot()
+    source.verify(taken)
+    rows.head(3).write_parquet(path)
+    for read in (source.frame, source.check, source.verify):
+        with pytest.raises(SourceError, match="changed after its snapshot") as caught:
+            read(taken)
+        assert "new snapshot" in caught.value.remedy
+
+
+def test_a_touched_file_is_still_the_snapshots(declare: Declare, root: Path, rows: pl.DataFrame) -> None:
+    path = root / "data" / "a.parquet"
+    rows.write_parquet(path)
+    source = declare(path="data/a.parquet")
+    taken = source.snapshot()
+    os.utime(path, (1, 1))
+    assert source.frame(taken).collect().equals(rows)
+
+
+def test_a_vanished_file_names_its_path(declare: Declare, root: Path, rows: pl.DataFrame) -> None:
+    path = root / "data" / "a.parquet"
+    rows.write_parquet(path)
+    source = declare(path="data/a.parquet")
+    taken = source.snapshot()
+    path.unlink()
+    with pytest.raises(SourceNotFound, match=r"a\.parquet"):
+        source.frame(taken)
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" + bytes(100) + b"PAR1", b"not parquet at all, by far"])
+def test_a_damaged_file_says_which_and_what_to_do(declare: Declare, root: Path, content: bytes) -> None:
+    (root / "data" / "a.parquet").write_bytes(content)
+    source = declare(path="data/a.parquet")
+    with pytest.raises(SourceError, match=r"a\.parquet cannot be understood") as caught:
+        source.frame(source.snapshot())
+    assert "half written" in caught.value.remedy
+
+
+def test_damage_behind_a_good_footer_is_found_by_check(declare: Declare, root: Path, rows: pl.DataFrame) -> None:
+    path = root / "data" / "a.parquet"
+    rows.write_parquet(path, compression="zstd")
+    content = bytearray(path.read_bytes())
+    content[4:400] = bytes(396)
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match="cannot be understood"):
+        declare(path="data/a.parquet", key=["id"]).check()
+
+
+def test_parquet_files_that_differ_are_named_with_their_columns(
+    declare: Declare, root: Path, rows: pl.DataFrame
+) -> None:
+    rows.write_parquet(root / "data" / "a.parquet")
+    rows.with_columns(pl.col("amount").cast(pl.Int32)).write_parquet(root / "data" / "b.parquet")
+    rows.drop("amount").with_columns(extra=1).write_parquet(root / "data" / "c.parquet")
+    source = declare(path="data")
+    for snapshot in (None, source.snapshot()):
+        with pytest.raises(SourceError) as caught:
+            source.frame(snapshot)
+        lines = "\n".join(caught.value.lines)
+        assert "b.parquet: amount is Int32 instead of Float64" in lines
+        assert "c.parquet: lacks amount; has extra besides" in lines
+
+
+def test_columns_in_another_order_are_the_same_columns(declare: Declare, root: Path, rows: pl.DataFrame) -> None:
+    rows.write_parquet(root / "data" / "a.parquet")
+    rows.select("amount", "at", "id").write_parquet(root / "data" / "b.parquet")
+    read = declare(path="data").frame().collect()
+    assert read.equals(pl.concat([rows, rows]))
+
+
+@contextmanager
+def somebody_else() -> Iterator[Path]:
+    """Yield a folder of the administrator's; as the administrator, act as nobody, who must not read all."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+        if os.geteuid() != 0 and os.getuid() == 0:
+            os.seteuid(0)
+
+
+def test_permission_denied_is_explained(rows: pl.DataFrame) -> None:
+    from workbench.config import SourceSettings
+    from workbench.sources import Sources
+
+    with somebody_else() as folder:
+        path = folder / "a.parquet"
+        rows.write_parquet(path)
+        path.chmod(0)
+        (folder / "closed").mkdir(mode=0o000)
+        settings = {
+            "file": SourceSettings(path=str(path), event_time="at"),
+            "folder": SourceSettings(path=str(folder / "closed"), event_time="at"),
+            "inside": SourceSettings(path=str(folder / "closed" / "a.csv"), event_time="at"),
+        }
+        sources = Sources(settings, root=folder, cache=folder / "cache")
+        if os.getuid() == 0:
+            os.seteuid(65534)
+        try:
+            for name in sources:
+                with pytest.raises(SourceError, match=r"cannot be read: Permission denied") as caught:
+                    sources[name].snapshot()
+                assert "permission" in caught.value.remedy
+        finally:
+            os.seteuid(os.getuid())
