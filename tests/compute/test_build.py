@@ -76,7 +76,7 @@ def test_an_input_that_is_not_given_is_named(stage: ModuleType) -> None:
 
 def test_the_users_own_exception_keeps_its_traceback(stage: ModuleType) -> None:
     def trial(flights: pl.LazyFrame) -> pl.LazyFrame:
-        return flights.select({}["nothing"])
+        return flights.select({"a": "b"}["nothing"])
 
     with pytest.raises(KeyError, match="nothing") as caught:
         build(stage.make_view(trial, COLUMNS), stage.inputs())

@@ -34,6 +34,10 @@ def other_columns(folder: Path) -> None:
     (folder / "view.json").write_text(json.dumps({**record, "order": ["a"]}))
 
 
+def another_kind(folder: Path) -> None:
+    (folder / "view.json").write_text("[]")
+
+
 DAMAGE: dict[str, Callable[[Path], None]] = {
     "cut short": cut,
     "lengthened": lengthen,
@@ -43,7 +47,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "empty data": lambda folder: os.truncate(folder / "data.parquet", 0),
     "no record": lambda folder: (folder / "view.json").unlink(),
     "half a record": lambda folder: os.truncate(folder / "view.json", 50),
-    "a record of another kind": lambda folder: (folder / "view.json").write_text("[]") and None,
+    "a record of another kind": another_kind,
 }
 
 

@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -45,7 +46,9 @@ VALUES: dict[str, tuple[pl.DataType, st.SearchStrategy[object]]] = {
 MANY = settings(max_examples=60, deadline=None, derandomize=True)
 
 
-def frame(values: list[object], dtype: pl.DataType | None = None, keys: list[object] | None = None) -> pl.DataFrame:
+def frame(
+    values: Sequence[object], dtype: pl.DataType | None = None, keys: Sequence[object] | None = None
+) -> pl.DataFrame:
     given_keys = list(range(len(values))) if keys is None else keys
     return pl.DataFrame({"key": given_keys, "value": pl.Series(values, dtype=dtype, strict=False)})
 
@@ -67,7 +70,7 @@ def test_a_changed_value_moves_the_exact_digest_and_a_permutation_none(kind: str
     values = data.draw(st.lists(strategy, min_size=1, max_size=12))
     before = frame(values, dtype)
     order = data.draw(st.permutations(range(len(values))))
-    shuffled = before[order].cast(dict(before.schema))  # Polars forgets the inner dtype of lists that are all null
+    shuffled = before[order].cast(before.schema)  # Polars forgets the inner dtype of lists that are all null
     assert digest(shuffled) == digest(before)
     place, new = data.draw(st.integers(0, len(values) - 1)), data.draw(strategy)
     after = frame([*values[:place], new, *values[place + 1 :]], dtype)
@@ -110,7 +113,7 @@ def test_it_is_that_of_a_multiset_of_rows(rows: list[tuple[int, int, int]], data
     ],
 )
 def test_values_that_cancel_within_one_key_do_not_cancel_in_the_digest(left: list[int], right: list[int]) -> None:
-    one, other = (digest(frame(list(some), pl.Int64(), ["k"] * len(some))) for some in (left, right))
+    one, other = (digest(frame(some, pl.Int64(), ["k"] * len(some))) for some in (left, right))
     assert one.columns["value"]["rounded"] != other.columns["value"]["rounded"]
 
 
@@ -159,7 +162,7 @@ def test_categories_count_as_their_strings() -> None:
 def test_noise_moves_the_exact_digest_and_not_the_rounded_one(values: list[float], data: st.DataObject) -> None:
     """Measured decimals lie in the middle of a decimal cell, so that noise cannot reach its edge."""
     noisy = [value * (1 + data.draw(st.floats(-1e-15, 1e-15))) for value in values]
-    before, after = digest(frame(list(values), pl.Float64())), digest(frame(list(noisy), pl.Float64()))
+    before, after = digest(frame(values, pl.Float64())), digest(frame(noisy, pl.Float64()))
     assert before.view == after.view
     assert (before.exact == after.exact) == (values == noisy)
 

@@ -24,7 +24,7 @@ def after(function):
     return call
 POINTS = {
     "before the query": lambda: setattr(run, "write_parquet", die),
-    "in the middle of the file": lambda: setattr(run, "write_parquet", after(lambda f, p, view: p.write_bytes(b"PAR1"))),
+    "in the middle of the file": lambda: setattr(run, "write_parquet", after(lambda _, p, **__: p.write_bytes(b"P"))),
     "after the query": lambda: setattr(run, "write_parquet", after(run.write_parquet)),
     "before the record": lambda: setattr(cache, "_write", die),
     "after the record": lambda: setattr(cache, "_write", after(cache._write)),
@@ -85,7 +85,8 @@ def test_ctrl_c_during_a_long_query_returns_promptly_and_leaves_nothing(tmp_path
     child.send_signal(signal.SIGINT)
     _, errors = child.communicate(timeout=30)
     assert time.monotonic() - began < 5
-    assert errors.rstrip().splitlines()[-1].startswith("KeyboardInterrupt")
+    assert child.returncode == -signal.SIGINT
+    assert "\nKeyboardInterrupt\n" in errors  # below it Polars' threads may say that they were stopped
     assert leftovers(tmp_path) == []
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == []
 

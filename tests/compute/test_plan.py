@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from copy import copy
 from datetime import datetime
 from functools import partial
 from itertools import combinations
@@ -63,10 +64,10 @@ WITHOUT: dict[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
     "map_batches of a column": lambda f: f.select(pl.col("x").map_batches(lambda column: column)),
     "map_elements": lambda f: f.select(pl.col("x").map_elements(str, return_dtype=pl.String)),
     "a library's function": lambda f: f.select(pl.col("x").map_batches(len, return_dtype=pl.Int64)),
-    "a function by reference": lambda f: f.map_batches(len),
+    "a function by reference": lambda f: f.map_batches(copy),
     "rolling_map": lambda f: f.select(pl.col("x").rolling_map(sum, 3)),
     "map_groups": lambda f: f.group_by("key").map_groups(lambda frame: frame, schema=None),
-    "map_groups by reference": lambda f: f.group_by("key").map_groups(len, schema=None),
+    "map_groups by reference": lambda f: f.group_by("key").map_groups(copy, schema=None),
     "fold": lambda f: f.select(pl.fold(pl.lit(0), lambda a, b: a + b, [pl.col("x")])),
     "reduce by reference": lambda f: f.select(pl.reduce(max, [pl.col("x")])),
     "names by a function": lambda f: f.select(pl.all().name.map(str.upper)),

@@ -23,6 +23,7 @@ from workbench.compute.build import engine_error
 from workbench.errors import ProjectError, WorkbenchError
 
 ROW_GROUP = 262_144
+_ABORTED = "__POLARS_ABORT_KEYBOARD_INTERRUPT"  # how a thread of Polars may word a Ctrl-C
 _NO_ROOM = re.compile(r"\(os error (?:27|28|122)\)|No space left|File too large|quota exceeded", re.IGNORECASE)
 _NO_PERMISSION = re.compile(r"\(os error (?:1|13|30)\)")
 
@@ -53,6 +54,8 @@ def write_parquet(frame: pl.LazyFrame, path: Path, *, view: str) -> None:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         if isinstance(error, OSError) and not _from_polars(error):
             raise  # a Python function in the query met it: the author's own error
+        if _ABORTED in str(error):
+            raise KeyboardInterrupt from error
         raise _failure(view, error, path) from error
 
 
