@@ -14,7 +14,7 @@ from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from workbench.define.byvalue import Opaque, shown
-from workbench.define.change import CodeRecord
+from workbench.define.change import Change, CodeRecord, explain_change
 from workbench.define.form import digest
 from workbench.define.home import Home
 from workbench.define.objects import Objects
@@ -24,6 +24,17 @@ from workbench.define.sourcecode import SourceCodes
 
 if TYPE_CHECKING:
     from workbench.define.view import FeatureView
+
+__all__ = [
+    "Change",
+    "CodeRecord",
+    "Fingerprint",
+    "code_hash",
+    "explain_change",
+    "metadata_hash",
+    "parameters_of",
+    "view_id",
+]
 
 SCHEME = 1
 """Version of everything that is hashed here: raised when the same code is to have another hash."""
