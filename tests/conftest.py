@@ -53,10 +53,9 @@ def events(rows: int = 200) -> pl.DataFrame:
     )
 
 
-@pytest.fixture
-def identity(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Git knows who writes, whatever this machine is configured to say."""
-    config = tmp_path_factory.mktemp("git") / "gitconfig"
+def identify(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tell git who writes, whatever this machine is configured to say."""
+    config = folder / "gitconfig"
     config.write_text("[user]\n\tname = Test Researcher\n\temail = test@example.org\n[init]\n\tdefaultBranch = main\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
@@ -64,15 +63,26 @@ def identity(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture
-def project_root(tmp_path: Path, identity: None) -> Path:
-    """A project's folder with one source of 200 events."""
-    root = tmp_path / "trial"
+def make_trial(folder: Path) -> Path:
+    """Make a project with one source of 200 events below `folder`, and return its root."""
+    root = folder / "trial"
     wb.init(root).close()
     (root / "workbench.toml").write_text(EVENTS_TOML)
     (root / "data").mkdir()
     events().write_parquet(root / "data" / "events.parquet")
     return root
+
+
+@pytest.fixture
+def identity(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git knows who writes."""
+    identify(tmp_path_factory.mktemp("git"), monkeypatch)
+
+
+@pytest.fixture
+def project_root(tmp_path: Path, identity: None) -> Path:
+    """A project's folder with one source of 200 events."""
+    return make_trial(tmp_path)
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import pytest
 import workbench
 
 ROOMS = [
-    ["errors", "config"],
+    ["errors"],
+    ["config"],
     ["branches", "sources"],
     ["define"],
     ["compute"],

@@ -93,4 +93,4 @@ def _print_json(value: object) -> None:
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    return Console(stderr=stderr, highlight=False, force_jupyter=False)

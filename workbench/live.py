@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
@@ -52,9 +51,7 @@ class LiveOutput:
 
     def _delivered(self, result: ViewResult) -> None:
         assert result.ticket is not None  # noqa: S101 - `show` looked
-        run_id = result.ticket.run_id(timeout=DELIVERY_SECONDS)
-        if run_id is not None:
-            self._push(replace(result, card=replace(result.card, run=run_id)))
+        self._push(result.with_run(result.ticket.run_id(timeout=DELIVERY_SECONDS)))
 
     def _push(self, shown: object) -> None:
         if self._handle is None:

@@ -96,6 +96,7 @@ def lab(tmp_path: Path, identity: None) -> Iterator[Lab]:
         port = probe.getsockname()[1]
     homes = {name: str(tmp_path / name.lower()) for name in ("HOME", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
     token = "a-token-of-this-test"
+    log = (tmp_path / "lab.log").open("wb")
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.port={port}"),
@@ -105,9 +106,10 @@ def lab(tmp_path: Path, identity: None) -> Iterator[Lab]:
         ],
         cwd=folder,
         env={**os.environ, **homes, "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "IPYTHONDIR": str(tmp_path / "ip")},
-        stdout=(tmp_path / "lab.log").open("wb"),
+        stdout=log,
         stderr=subprocess.STDOUT,
     )
+    log.close()
     running = Lab(f"http://127.0.0.1:{port}", token, folder, process)
     try:
         _wait(running, tmp_path / "lab.log")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from jupyter_client.manager import start_new_kernel
+
+from tests.conftest import identify, make_trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +50,7 @@ class Reply:
 class Kernel:
     """A running kernel and its client."""
 
+    root: Path
     manager: KernelManager
     client: BlockingKernelClient
 
@@ -100,16 +104,28 @@ def _take(reply: Reply, kind: str, content: dict[str, Any]) -> None:
 def running_kernel(folder: Path, **environment: str) -> Iterator[Kernel]:
     manager, client = start_new_kernel(kernel_name="python3", cwd=str(folder), env={**os.environ, **environment})
     try:
-        yield Kernel(manager, client)
+        yield Kernel(folder, manager, client)
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
 
 
-@pytest.fixture
-def kernel(project_root: Path) -> Iterator[Kernel]:
+@pytest.fixture(scope="module")
+def module_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     """A kernel in the small project, with the extension loaded."""
-    with running_kernel(project_root) as running:
-        reply = running.run("%load_ext workbench")
-        assert reply.status == "ok", reply.traceback
-        yield running
+    folder = tmp_path_factory.mktemp("kernel")
+    with pytest.MonkeyPatch.context() as patch:
+        identify(folder, patch)
+        with running_kernel(make_trial(folder)) as running:
+            reply = running.run("%load_ext workbench")
+            assert reply.status == "ok", reply.traceback
+            yield running
+
+
+@pytest.fixture
+def kernel(module_kernel: Kernel, request: pytest.FixtureRequest) -> Kernel:
+    """The module's kernel, on an experiment of the test's own."""
+    name = re.sub("[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_")).strip("-")
+    reply = module_kernel.run(f"%feature branch exp/{name[:80]} --objective 'See it work'")
+    assert reply.status == "ok", reply.traceback
+    return module_kernel

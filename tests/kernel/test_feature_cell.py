@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from tests.kernel.conftest import Kernel
 
-BRANCH = "%feature branch exp/first --objective 'See it work'"
-
 
 def feature(cell: str, options: str = "--no-log") -> str:
     return f"%%feature {options}\n{cell}"
@@ -24,13 +22,12 @@ def plain(traceback: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", traceback)
 
 
-def commits(root: Path, branch: str) -> int:
-    out = subprocess.run(["git", "rev-list", "--count", branch], cwd=root, check=True, capture_output=True, text=True)
+def commits(root: Path) -> int:
+    out = subprocess.run(["git", "rev-list", "--count", "--all"], cwd=root, check=True, capture_output=True, text=True)
     return int(out.stdout)
 
 
 def test_a_cell_shows_a_card_and_defines_its_names(kernel: Kernel, event_view: str) -> None:
-    assert kernel.run(BRANCH).status == "ok"
     reply = kernel.run(feature(event_view))
     assert reply.status == "ok", reply.traceback
     assert "spend" in reply.html
@@ -40,31 +37,26 @@ def test_a_cell_shows_a_card_and_defines_its_names(kernel: Kernel, event_view: s
     assert again.stdout.strip() == "('user',) Spend"
 
 
-def test_the_second_run_of_a_cell_is_reused_and_commits_nothing(
-    kernel: Kernel, project_root: Path, event_view: str
-) -> None:
-    kernel.run(BRANCH)
+def test_the_second_run_of_a_cell_is_reused_and_commits_nothing(kernel: Kernel, event_view: str) -> None:
     kernel.run(feature(event_view))
-    before = commits(project_root, "exp/first")
+    before = commits(kernel.root)
     reply = kernel.run(feature(event_view))
     assert "reused" in reply.text
-    assert commits(project_root, "exp/first") == before
+    assert commits(kernel.root) == before
 
 
-def test_a_syntax_error_is_shown_at_the_users_line_and_fails_the_cell(kernel: Kernel, project_root: Path) -> None:
-    kernel.run(BRANCH)
-    before = commits(project_root, "exp/first")
+def test_a_syntax_error_is_shown_at_the_users_line_and_fails_the_cell(kernel: Kernel) -> None:
+    before = commits(kernel.root)
     reply = kernel.run(feature("class Spend(FeatureModel):\n    user: str\n    at UTC\n"))
     assert reply.status == "error"
     assert "line 3" in plain(reply.traceback)
     assert "at UTC" in plain(reply.traceback)
     assert "site-packages" not in reply.traceback
     assert "/workbench/" not in reply.traceback
-    assert commits(project_root, "exp/first") == before
+    assert commits(kernel.root) == before
 
 
 def test_an_exception_in_the_users_code_is_shown_at_the_users_line(kernel: Kernel, event_view: str) -> None:
-    kernel.run(BRANCH)
     broken = event_view.replace("    return events", "    wrong = 1 / 0\n    return events")
     reply = kernel.run(feature(broken))
     assert reply.status == "error"
@@ -77,7 +69,6 @@ def test_an_exception_in_the_users_code_is_shown_at_the_users_line(kernel: Kerne
 
 
 def test_data_that_breaks_the_contract_shows_the_rows_and_fails_the_cell(kernel: Kernel, event_view: str) -> None:
-    kernel.run(BRANCH)
     reply = kernel.run(feature(event_view.replace("ge=0)", "ge=5)")))
     assert reply.status == "error"
     assert "ContractViolation" in plain(reply.traceback)
@@ -85,7 +76,7 @@ def test_data_that_breaks_the_contract_shows_the_rows_and_fails_the_cell(kernel:
 
 
 def test_a_protected_branch_is_refused_with_the_remedy(kernel: Kernel, event_view: str) -> None:
-    reply = kernel.run(feature(event_view))
+    reply = kernel.run(feature(event_view, "--branch main"))
     assert reply.status == "error"
     assert "%feature branch exp/" in plain(reply.traceback)
 
@@ -119,15 +110,14 @@ def test_help_names_every_option_and_verb(kernel: Kernel) -> None:
         ("%%feature --mes", "%%feature --message"),
         ("%feature sta", "%feature status"),
         ("%feature branch --obj", "%feature branch --objective"),
-        ("%feature branch exp/fi", "%feature branch exp/first"),
+        ("%feature branch exp/a-cell-sh", "%feature branch exp/a-cell-shows-a-card-and-defines-its-names"),
         ("%feature compute sp", "%feature compute spend"),
-        ("%%feature --branch exp/f", "%%feature --branch exp/first"),
+        ("%%feature --branch ma", "%%feature --branch main"),
     ],
 )
 def test_completion_knows_options_branches_and_views(
     kernel: Kernel, event_view: str, typed: str, expected: str
 ) -> None:
-    kernel.run(BRANCH)
     kernel.run(feature(event_view))
     assert expected in kernel.complete(typed)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +61,6 @@ class DemoResult:
     root: Path
     rows: dict[str, int]
     results: tuple[ViewResult, ...]
-    runs_sent: int
 
     @property
     def passed(self) -> bool:
@@ -71,17 +73,17 @@ class DemoResult:
             "root": str(self.root),
             "sources": self.rows,
             "views": [result.to_dict() for result in self.results],
-            "runs_sent": self.runs_sent,
         }
 
-    def next_steps(self) -> tuple[str, ...]:
-        """Return what to type next."""
-        where = f"cd {_shown(self.root)}"
+    def next_steps(self) -> tuple[tuple[str, str], ...]:
+        """Return what to type next: what for, and the command."""
+        workbench, jupyter = _command("workbench"), _command("jupyter")
         return (
-            f"{where} && workbench status          # where you are",
-            f"{where} && workbench compare --view carrier_delay    # the draft against the better one",
-            f"{where} && workbench ui              # the runs in MLflow",
-            f"{where} && jupyter lab               # then: %load_ext workbench, and write a %%feature cell",
+            ("Go there", f"cd {_shown(self.root)}"),
+            ("Where you are", f"{workbench} status"),
+            ("The draft against the better one", f"{workbench} compare --view carrier_delay"),
+            ("The runs in MLflow", f"{workbench} ui"),
+            ("Your own: %load_ext workbench, then a %%feature cell", f"{jupyter} lab"),
         )
 
     def __rich__(self) -> Group:
@@ -89,12 +91,11 @@ class DemoResult:
         from rich.text import Text
 
         read = ", ".join(f"{count:,} {name}" for name, count in self.rows.items())
-        runs = f"{self.runs_sent} runs are in MLflow." if self.runs_sent else "MLflow gets the runs in the background."
         return Group(
             Text(f"Read {read}.\n"),
             *(part for result in self.results for part in (result, Text())),
-            Text(f"{runs} Next:", style="bold"),
-            *(Text(f"  {step}") for step in self.next_steps()),
+            Text("Next", style="bold"),
+            *(Text.assemble(f"  {command}", (f"   {what}", "dim")) for what, command in self.next_steps()),
         )
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
@@ -157,7 +158,8 @@ def run_demo(folder: Path, *, run: bool = True, progress: Callable[[Progress], N
     try:
         rows = write_sources(project.root / "data")
         results = _loop(project, progress) if run else ()
-        return DemoResult(project.root, rows, results, _delivered(results))
+        delivered = tuple(map(_delivered, results, repeat(time.monotonic() + DELIVERY_SECONDS)))
+        return DemoResult(project.root, rows, delivered)
     finally:
         project.close()
 
@@ -171,11 +173,17 @@ def _loop(project: Project, progress: Callable[[Progress], None] | None) -> tupl
     return tuple(project.define(cell, progress=progress) for cell in CELLS)
 
 
-def _delivered(results: tuple[ViewResult, ...]) -> int:
-    """Wait a while until MLflow has the runs, and return how many it has."""
-    until = time.monotonic() + DELIVERY_SECONDS
-    tickets = [result.ticket for result in results if result.ticket is not None]
-    return sum(ticket.run_id(timeout=max(0.0, until - time.monotonic())) is not None for ticket in tickets)
+def _delivered(result: ViewResult, until: float) -> ViewResult:
+    """Return the result with its run, waiting until then for MLflow to have it."""
+    if result.ticket is None:
+        return result
+    return result.with_run(result.ticket.run_id(timeout=max(0.0, until - time.monotonic())))
+
+
+def _command(name: str) -> str:
+    """Return what to type for a program of ours: its name where the shell finds it, else its path."""
+    beside = Path(sys.executable).parent / name
+    return name if shutil.which(name) or not beside.exists() else str(beside)
 
 
 def _shown(path: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,15 +23,6 @@ if TYPE_CHECKING:
 
 STATISTICS = ("mean", "std", "min", "max")
 SETTINGS = ("entities", "event_time", "created", "scope", "ttl", "lookback", "owner")
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that decide what code means: of Python, Polars and ourselves."""
-    import polars as pl
-
-    from workbench import __version__
-
-    return {"python": platform.python_version(), "polars": pl.__version__, "workbench": __version__}
 
 
 def origin() -> str:
@@ -64,7 +54,7 @@ def lineage_of(evaluation: Evaluation, evaluated: Evaluated, *, branch: str, com
             }
             for data in prepared.inputs
         ],
-        "versions": versions(),
+        "versions": dict(record.versions),
     }
 
 
@@ -96,6 +86,7 @@ def run_record(
             columns={column.name: str(column.dtype) for column in prepared.contract.columns},
             data=str(computed.stored.path.relative_to(context.rooms.root)),
             data_digest=record.digest.view,
+            versions=record.versions,
             artifacts={
                 "definition.py": context.definition,
                 "contract.json": _json(prepared.contract.to_dict()),
@@ -147,7 +138,6 @@ def _facts(context: Context, prepared: Prepared, evaluation: Evaluation, **facts
         upstream={data.name: data.digest for data in prepared.inputs if data.kind == "view"},
         parameters=prepared.view.parameters,
         settings={name: declared[name] for name in SETTINGS},
-        versions=versions(),
         **facts,
     )
 

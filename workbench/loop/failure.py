@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from workbench.define import user_frames
-from workbench.errors import DefinitionFailed, WorkbenchError
+from workbench.errors import DefinitionError, DefinitionFailed, WorkbenchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,9 +32,9 @@ def explained(definitions: Definitions, offsets: Mapping[str, int]) -> Iterator[
     """
     try:
         yield
-    except DefinitionFailed as error:
-        if error.__cause__ is not None and offsets:
-            error.lines = tuple(user_frames(error.__cause__, definitions, offsets)) or error.lines
+    except DefinitionError as error:
+        if offsets:
+            error.lines = tuple(user_frames(error, definitions, offsets)) or error.lines
         raise
     except WorkbenchError:
         raise

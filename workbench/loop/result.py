@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.widgets import Card, card_html, card_text
@@ -59,6 +59,10 @@ class ViewResult:
     def run_id(self) -> str | None:
         """The id of the MLflow run; waits up to a minute while it is being sent, then `None`."""
         return None if self.ticket is None else self.ticket.run_id(timeout=60)
+
+    def with_run(self, run_id: str | None) -> ViewResult:
+        """Return the result with `run_id` on its card, where it is known."""
+        return self if run_id is None else replace(self, card=replace(self.card, run=run_id))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON-ready values; ``run_id`` is null while the run is still on its way."""

@@ -28,6 +28,12 @@ class RunComparison(Reported):
         """The table: ``kind``, ``key`` and one text column a run (a Polars DataFrame)."""
         return self.comparison.table(only_differing=not self.all_rows)
 
+    def _labels(self) -> list[str]:
+        """Return a short name of each run: its id, and its view where there are several."""
+        runs = self.comparison.runs
+        several = len({run.view for run in runs}) > 1
+        return [f"{run.view} {(run.run_id or run.key)[:8]}" if several else (run.run_id or run.key)[:8] for run in runs]
+
     def to_dict(self) -> dict[str, Any]:
         """Return runs, rows and link as JSON-ready values."""
         return {
@@ -52,9 +58,11 @@ class RunComparison(Reported):
             notes.append(f"{frame.height - SHOWN_ROWS} more rows: --json has them all.")
         if self.comparison.page and not self.comparison.url:
             notes.append("`ui` starts the MLflow UI; then this shows a link to its compare page.")
+        rows = tuple((kind, key, *map(_short, values)) for kind, key, *values in frame.head(SHOWN_ROWS).rows())
+        title = "Everything" if self.all_rows else "What differs"
         return Report(
             f"{runs} run{'' if runs == 1 else 's'} on {self.branch}",
-            tables=(Table("What differs", tuple(frame.columns), tuple(frame.head(SHOWN_ROWS).rows())),) if runs else (),
+            tables=(Table(title, ("", "", *self._labels()), rows),) if runs else (),
             notes=tuple(notes),
             links=(("Compare these runs in MLflow", self.comparison.url),) if self.comparison.url else (),
         )
@@ -78,6 +86,14 @@ class UiLink(Reported):
             return Report("The MLflow UI is not running")
         notes = () if self.state == "live" else (f"It is starting and answers in some 15 seconds. Log: {self.log}",)
         return Report(f"MLflow UI: {self.state}", notes=notes, links=(("Open MLflow", self.url),))
+
+
+def _short(text: str | None) -> str | None:
+    """Return a number with six digits; other text as it is."""
+    try:
+        return text and f"{float(text):.6g}"
+    except ValueError:
+        return text
 
 
 def compare_runs(rooms: Rooms, *, branch: str, view: str | None, all_rows: bool) -> RunComparison:

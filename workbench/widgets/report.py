@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 STYLE = (
     ".wb-report{font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,CanvasText)}"
     ".wb-report h4{margin:.7em 0 .25em;font-size:13px;font-weight:600}"
-    ".wb-report table{border-collapse:collapse}"
-    ".wb-report th,.wb-report td{padding:2px 14px 2px 0;text-align:left;vertical-align:top;"
+    ".wb-report .wb-wide{overflow-x:auto}"
+    ".wb-report table{border-collapse:collapse;margin:0}"
+    ".wb-report table th,.wb-report table td{padding:2px 14px 2px 0;text-align:left;vertical-align:top;"
     "border-bottom:1px solid var(--jp-border-color2,#8884)}"
-    ".wb-report th{font-weight:600;color:var(--jp-ui-font-color2,GrayText)}"
+    ".wb-report table th{font-weight:600;color:var(--jp-ui-font-color2,GrayText)}"
     ".wb-report p{margin:.35em 0}"
 )
 
@@ -49,9 +50,11 @@ class Report:
             rows = "".join(f"<tr><th scope='row'>{_text(k)}</th><td>{_text(v)}</td></tr>" for k, v in self.facts)
             parts.append(f"<table>{rows}</table>")
         for table in self.tables:
-            parts.append(f"<h4>{_text(table.title)}</h4><table><tr>{_cells('th', table.columns)}</tr>")
+            parts.append(
+                f"<h4>{_text(table.title)}</h4><div class='wb-wide'><table><tr>{_cells('th', table.columns)}</tr>"
+            )
             parts += [f"<tr>{_cells('td', row)}</tr>" for row in table.rows]
-            parts.append("</table>")
+            parts.append("</table></div>")
         parts += [f"<p>{_text(note)}</p>" for note in self.notes]
         parts += [
             f"<p><a href='{_text(to)}' target='_blank' rel='noopener'>{_text(says)}</a></p>" for says, to in self.links
@@ -88,7 +91,7 @@ class Report:
         """Return the report as plain text, `width` characters wide."""
         from rich.console import Console
 
-        console = Console(file=StringIO(), width=width, color_system=None, legacy_windows=False)
+        console = Console(file=StringIO(), width=width, color_system=None, force_jupyter=False, legacy_windows=False)
         console.print(self.rich())
         assert isinstance(console.file, StringIO)  # noqa: S101 - it is the one given above
         return console.file.getvalue().rstrip("\n")
