@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import time
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,12 @@ def test_many_processes_never_leave_half_a_memo(tmp_path: Path) -> None:
         writer.join()
         assert writer.exitcode == 0
     assert [left.name for left in tmp_path.iterdir()] == ["memo.json"]
+
+
+def test_a_stamp_is_settled_when_its_clock_has_ticked() -> None:
+    now = time.time_ns() // 1_000_000_000 * 1_000_000_000
+    assert not Stamp(3, 1, time.time_ns(), 7).settled
+    assert not Stamp(3, time.time_ns() + 10**9, 1, 7).settled
+    assert Stamp(3, 1, now - 30_000_001, 7).settled
+    assert not Stamp(3, now, now, 7).settled, "a clock of whole seconds ticks slowly"
+    assert Stamp(3, now - 3 * 10**9, 1, 7).settled

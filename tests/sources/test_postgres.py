@@ -54,7 +54,8 @@ def execute() -> Iterator[Execute]:
 @pytest.fixture
 def sales(execute: Execute) -> str:
     schema = execute(
-        "create table {s}.sales as select i as id, timestamptz '2024-01-01 00:00:00+02' + i * interval '1 minute' as at, "
+        "create table {s}.sales as select i as id, "
+        "timestamptz '2024-01-01 00:00:00+02' + i * interval '1 minute' as at, "
         "(i * 0.25)::numeric(9, 2) as amount, 'u' || i % 3 as buyer from generate_series(1, 40) i"
     )
     return f"{schema}.sales"

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -135,7 +134,7 @@ def test_a_result_that_cannot_be_read_is_explained(declare: Declare) -> None:
 
 
 @pytest.fixture
-def elsewhere(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def elsewhere(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = root / "notebooks"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -164,7 +163,7 @@ def test_an_empty_result_keeps_its_columns(declare: Declare, database: str) -> N
 
 def test_rows_of_every_type_are_landed(declare: Declare) -> None:
     sql = """
-        select timestamptz '2024-01-01 00:00:00+02' as "at", sum(i) as big, 1.5::decimal(9, 2) as price, uuid() is null as u,
+        select timestamptz '2024-01-01 00:00:00+02' as "at", sum(i) as big, 1.5::decimal(9, 2) as price,
             time '10:00' as t, [1, 2] as items, {'a': 1} as pair, 'x'::enum('x', 'y') as kind, null as nothing,
             '1'::blob as raw, map {'a': 1} as named, timestamp_ns '2024-01-01 00:00:00.000000001' as nano
         from range(3) r(i)

@@ -72,19 +72,24 @@ def test_files_of_whole_numbers_and_floats_go_together(declare: Declare, root: P
     assert frame.select("v", "w").rows() == [(1.0, None), (1.5, 3)]
 
 
-@pytest.mark.parametrize(
-    ("left", "right", "said"),
-    [
-        ("at,v\n2024-01-01,1\n", "at,w\n2024-01-01,1\n", "has at, w"),
-        ("at,v\n2024-01-01,1\n", "at,v\n2024-01-01,x\n", "v is String"),
-    ],
-)
-def test_csv_files_that_differ_are_named(declare: Declare, root: Path, left: str, right: str, said: str) -> None:
-    write(root, a_csv=left, b_csv=right)
+def test_csv_files_that_differ_are_named(declare: Declare, root: Path) -> None:
+    write(root, a_csv="at,v\n2024-01-01,1\n", b_csv="at,w\n2024-01-01,1\n")
     with pytest.raises(SourceError, match="not have the same columns") as caught:
         declare(path="data").frame()
-    assert said in "\n".join(caught.value.lines)
-    assert "b.csv" in "\n".join(caught.value.lines)
+    assert "b.csv has at, w; a.csv has at, v" in "\n".join(caught.value.lines)
+
+
+def test_json_files_that_differ_are_named(declare: Declare, root: Path) -> None:
+    write(root, a_ndjson='{"at":"2024-01-01","v":1}\n', b_ndjson='{"at":"2024-01-01","v":"x"}\n')
+    with pytest.raises(SourceError, match="not have the same columns") as caught:
+        declare(path="data").frame()
+    assert "v is String in b.ndjson" in "\n".join(caught.value.lines)
+
+
+def test_json_files_may_lack_columns(declare: Declare, root: Path) -> None:
+    write(root, a_ndjson='{"at":"2024-01-01","v":1}\n', b_ndjson='{"at":"2024-01-02","w":"x","v":1.5}\n')
+    frame = declare(path="data").frame().collect()
+    assert frame.select("v", "w").rows() == [(1.0, None), (1.5, "x")]
 
 
 @pytest.mark.parametrize(

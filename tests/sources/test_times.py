@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
@@ -34,7 +35,7 @@ def test_a_date_is_its_midnight() -> None:
 
 @pytest.mark.parametrize("dtype", [pl.String, pl.Int64, pl.Float64, pl.Time, pl.Null])
 def test_anything_else_is_no_time(dtype: Any) -> None:
-    with pytest.raises(SourceError, match="its event_time 'at' is .*, not a time"):
+    with pytest.raises(SourceError, match=r"its event_time 'at' is .*, not a time"):
         utc([None], dtype)
 
 
@@ -44,7 +45,7 @@ def test_other_columns_are_left_alone() -> None:
     assert result["other"] == pl.Datetime("us")
 
 
-def read(values: list[str | None]) -> pl.Series:
+def read(values: Sequence[str | None]) -> pl.Series:
     frame = pl.LazyFrame({"at": pl.Series(values, dtype=pl.String)})
     return parsed("events", frame, {"event_time": "at"}).collect().get_column("at")
 
@@ -85,6 +86,6 @@ def test_dates_and_naive_texts_stay_what_they_are() -> None:
 
 @pytest.mark.parametrize("text", ["03/04/2024", "1709294400", "2024-3-1", "yesterday", "2024-03-01T12:00:00 UTC+1", ""])
 def test_texts_that_need_guessing_are_refused(text: str) -> None:
-    with pytest.raises(SourceError, match="1 values .* are not ISO 8601") as caught:
+    with pytest.raises(SourceError, match=r"1 values .* are not ISO 8601") as caught:
         read(["2024-03-01", text])
     assert repr(text) in caught.value.message

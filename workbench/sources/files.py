@@ -7,7 +7,6 @@ from pathlib import Path
 
 import polars as pl
 
-from workbench.errors import SourceError
 from workbench.sources import faults, parquet, text
 from workbench.sources.digest import digest_files
 from workbench.sources.landing import land
@@ -51,8 +50,9 @@ class FilesReader:
         return self._scan_text(listing, snapshot)
 
     def verify(self, snapshot: Snapshot) -> None:
-        """Raise SourceError where the files are not those of `snapshot`."""
-        self._same(self._list(), snapshot)
+        """Raise SourceError where the files are not those of `snapshot`, and no copy of it was made."""
+        if not self._copy(snapshot).exists():
+            self._same(self._list(), snapshot)
 
     def _list(self) -> Listing:
         return list_files(self.declared.name, self.declared.settings, self.declared.root)
@@ -97,19 +97,9 @@ class FilesReader:
         wanted = self._take(listing) if snapshot is None else snapshot
         copy = self._copy(wanted)
         if not copy.exists():
-            self._same(listing, wanted)
             frame = text.read(self.declared.name, listing, self.declared.roles)
             try:
-                land(frame, copy)
+                land(frame, copy, confirm=lambda: self.verify(wanted))
             except pl.exceptions.PolarsError as error:
                 raise faults.corrupt(self.declared.name, self.declared.settings.path, str(error)) from None
-            self._keep_if_same(copy, wanted)
         return pl.scan_parquet(copy, glob=False)
-
-    def _keep_if_same(self, copy: Path, wanted: Snapshot) -> None:
-        """Take `copy` back where the files changed while they were parsed."""
-        try:
-            self._same(self._list(), wanted)
-        except SourceError:
-            copy.unlink(missing_ok=True)
-            raise

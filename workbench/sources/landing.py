@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +17,7 @@ _ROW_GROUP = 262_144
 _ABANDONED_SECONDS = 24 * 3600
 
 
-def land(frame: pl.LazyFrame | pl.DataFrame, path: Path) -> Path:
+def land(frame: pl.LazyFrame | pl.DataFrame, path: Path, *, confirm: Callable[[], None] | None = None) -> Path:
     """Write `frame` to `path` unless it is there already, and return `path`.
 
     The file appears complete or not at all, whoever else writes it at the same time.
@@ -27,6 +28,8 @@ def land(frame: pl.LazyFrame | pl.DataFrame, path: Path) -> Path:
         The rows. A LazyFrame is streamed.
     path
         A name that only this content has.
+    confirm
+        Called when all is written and before it is seen under its name; what it raises leaves nothing behind.
 
     Raises
     ------
@@ -44,6 +47,8 @@ def land(frame: pl.LazyFrame | pl.DataFrame, path: Path) -> Path:
         frame.lazy().sink_parquet(temporary, statistics=True, row_group_size=_ROW_GROUP)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
+        if confirm is not None:
+            confirm()
         temporary.replace(path)
     except OSError as error:
         raise ProjectError.not_writable(str(path.parent), error.strerror or str(error)) from None

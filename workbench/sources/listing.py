@@ -51,7 +51,7 @@ class Listing:
 
     def name(self, file: Path) -> str:
         """Return the name of `file` below `base`, with forward slashes."""
-        return file.relative_to(self.base).as_posix()
+        return _below(self.base, file)
 
 
 def resolve(root: Path, path: str) -> Path:
@@ -78,7 +78,7 @@ def list_files(source: str, settings: SourceSettings, root: Path) -> Listing:
         raise faults.remote_path(source, redact(text))
     path = resolve(root, text)
     base, files = _find(source, path)
-    files = sorted(files, key=lambda file: file.relative_to(base).parts)
+    files = sorted(files, key=lambda file: _below(base, file).split("/"))
     return Listing(base, tuple(files), _format(source, settings, path, files), _partitions(source, base, files))
 
 
@@ -122,9 +122,14 @@ def _first_magic(pattern: Path) -> int:
     return next(place for place, part in enumerate(pattern.parts) if glob.has_magic(part))
 
 
+def _below(base: Path, file: Path) -> str:
+    """Return the name of `file` below `base`; by its text, as there may be thousands of files."""
+    return str(file)[len(str(base)) :].replace(os.sep, "/").lstrip("/")
+
+
 def _suffix_format(file: Path) -> Format | None:
-    suffixes = [suffix.lower() for suffix in file.suffixes]
-    return _FORMATS.get("".join(suffixes[-2:])) or _FORMATS.get("".join(suffixes[-1:]))
+    name = file.name.lower()
+    return next((known for suffix, known in _FORMATS.items() if name.endswith(suffix)), None)
 
 
 def _format(source: str, settings: SourceSettings, place: Path, files: list[Path]) -> Format:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -59,7 +60,8 @@ class Declared:
 
     def shown(self, path: Path) -> str:
         """Return `path` from the project's root where it is below, else as it is."""
-        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+        within = str(self.root).rstrip(os.sep) + os.sep
+        return str(path).removeprefix(within).replace(os.sep, "/") if str(path).startswith(within) else str(path)
 
     def taken(self, kind: Kind, identity: object, detail: Mapping[str, object]) -> Snapshot:
         """Return the snapshot whose digest is that of `identity` (JSON-ready)."""

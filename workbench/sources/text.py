@@ -10,8 +10,9 @@ from pathlib import Path
 import polars as pl
 
 from workbench.sources import faults
+from workbench.sources.infer import typed
 from workbench.sources.listing import Format, Listing
-from workbench.sources.times import parsed
+from workbench.sources.times import iso_columns, parsed
 
 Schema = dict[str, pl.DataType]
 
@@ -36,47 +37,47 @@ def read(source: str, listing: Listing, roles: Mapping[str, str]) -> pl.LazyFram
     """
     if listing.partitions:
         raise faults.partitioned_text(source, listing.base)
-    texts = frozenset(roles.values())
-    frames = {}
-    for file in listing.files:
-        try:
-            frames[listing.name(file)] = _READERS[listing.format](file, texts)
-        except OSError as error:
-            raise faults.unreadable(source, file, error.strerror or str(error)) from None
-        except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-            raise faults.corrupt(source, file, str(error)) from None
+    frames = {listing.name(file): _open(source, file, listing.format) for file in listing.files}
     try:
-        return parsed(source, _together(source, frames, optional=listing.format != "csv"), roles)
+        if listing.format != "csv":
+            return parsed(source, _together(source, frames), roles)
+        frame = typed(_below_each_other(source, frames))
+        others = {name: name for name in iso_columns(frame) if name not in roles.values()}
+        return parsed(source, frame, {**roles, **others})
     except pl.exceptions.PolarsError as error:
         raise faults.corrupt(source, faults.some(frames), str(error)) from None
 
 
-def _csv(file: Path, texts: frozenset[str]) -> pl.LazyFrame:
+def _open(source: str, file: Path, format: Format) -> pl.LazyFrame:  # noqa: A002  the word of workbench.toml
     try:
-        names = pl.scan_csv(file, glob=False, infer_schema=False).collect_schema()
+        frame = _READERS[format](file)
+        frame.collect_schema()
+    except OSError as error:
+        raise faults.unreadable(source, file, error.strerror or str(error)) from None
     except pl.exceptions.NoDataError:
         return pl.LazyFrame()
-    overrides = {name: pl.String for name in names if name in texts}
-    frame = pl.scan_csv(file, glob=False, try_parse_dates=True, infer_schema_length=None, schema_overrides=overrides)
-    frame.collect_schema()
+    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
+        raise faults.corrupt(source, file, str(error)) from None
     return frame
 
 
-def _ndjson(file: Path, _: frozenset[str]) -> pl.LazyFrame:
+def _csv(file: Path) -> pl.LazyFrame:
+    return pl.scan_csv(file, glob=False, infer_schema=False)
+
+
+def _ndjson(file: Path) -> pl.LazyFrame:
     if not _first_byte(file):
         return pl.LazyFrame()
-    frame = pl.scan_ndjson(glob.escape(str(file)), infer_schema_length=None)
-    frame.collect_schema()
-    return frame
+    return pl.scan_ndjson(glob.escape(str(file)), infer_schema_length=None)
 
 
-def _json(file: Path, texts: frozenset[str]) -> pl.LazyFrame:
+def _json(file: Path) -> pl.LazyFrame:
     if _first_byte(file) != b"[":
-        return _ndjson(file, texts)
+        return _ndjson(file)
     return pl.read_json(file, infer_schema_length=None).lazy()
 
 
-_READERS: dict[Format, Callable[[Path, frozenset[str]], pl.LazyFrame]] = {"csv": _csv, "ndjson": _ndjson, "json": _json}
+_READERS: dict[Format, Callable[[Path], pl.LazyFrame]] = {"csv": _csv, "ndjson": _ndjson, "json": _json}
 
 
 def _first_byte(file: Path) -> bytes:
@@ -88,48 +89,48 @@ def _first_byte(file: Path) -> bytes:
     return b""
 
 
-def _together(source: str, frames: Mapping[str, pl.LazyFrame], *, optional: bool) -> pl.LazyFrame:
-    """Return `frames` one after the other; `optional` allows columns that some of them lack."""
-    schemas = {name: dict(frame.collect_schema()) for name, frame in frames.items()}
-    filled = {name: schema for name, schema in schemas.items() if schema}
-    if not filled:
+def _below_each_other(source: str, frames: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """Return CSV files of the same columns as one; files without a byte are left out."""
+    headers = {name: frame.collect_schema().names() for name, frame in frames.items()}
+    headers = {name: columns for name, columns in headers.items() if columns}
+    if not headers:
         raise faults.nothing(source, next(iter(frames)))
-    merged = _merged(source, frames, filled, optional=optional)
+    first, columns = next(iter(headers.items()))
+    lines = [
+        f"{name} has {faults.some(other)}; {first} has {faults.some(columns)}"
+        for name, other in headers.items()
+        if set(other) != set(columns)
+    ]
+    if lines:
+        raise faults.schemas_differ(source, lines)
+    return pl.concat([frames[name].select(columns) for name in headers])
+
+
+def _together(source: str, frames: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """Return JSON files as one; a column may be absent from some of them."""
+    schemas = {name: dict(frame.collect_schema()) for name, frame in frames.items()}
+    schemas = {name: schema for name, schema in schemas.items() if schema}
+    if not schemas:
+        raise faults.nothing(source, next(iter(frames)))
+    merged = _merged(source, schemas)
     aligned = [
         frames[name].select(
             pl.col(column).cast(dtype) if column in schema else pl.lit(None, dtype).alias(column)
             for column, dtype in merged.items()
         )
-        for name, schema in filled.items()
+        for name, schema in schemas.items()
     ]
-    return pl.concat(aligned) if len(aligned) > 1 else aligned[0]
+    return pl.concat(aligned)
 
 
-def _merged(
-    source: str, frames: Mapping[str, pl.LazyFrame], schemas: Mapping[str, Schema], *, optional: bool
-) -> Schema:
-    """Return the dtype of each column over all files.
-
-    Whole numbers and floats make floats; a column without any value in a file takes the type of the other files.
-    """
-    first, *others = schemas
-    if not optional:
-        lines = [
-            f"{name} has {faults.some(schemas[name])}; {first} has {faults.some(schemas[first])}"
-            for name in others
-            if set(schemas[name]) != set(schemas[first])
-        ]
-        if lines:
-            raise faults.schemas_differ(source, lines)
+def _merged(source: str, schemas: Mapping[str, Schema]) -> Schema:
+    """Return the dtype of each column over all files: whole numbers and floats make floats, null gives way."""
     merged: Schema = {}
     for column in dict.fromkeys(column for schema in schemas.values() for column in schema):
         holders = {name: schema[column] for name, schema in schemas.items() if column in schema}
         dtype = _common(set(holders.values()))
         if dtype is None:
-            holders = {name: dtype for name, dtype in holders.items() if not _valueless(frames[name], column, dtype)}
-            dtype = _common(set(holders.values()))
-        if dtype is None:
-            raise faults.schemas_differ(source, [f"{column} is {dtype} in {name}" for name, dtype in holders.items()])
+            raise faults.schemas_differ(source, [f"{column} is {found} in {name}" for name, found in holders.items()])
         merged[column] = dtype
     return merged
 
@@ -139,8 +140,3 @@ def _common(dtypes: set[pl.DataType]) -> pl.DataType | None:
     if len(typed) <= 1:
         return next(iter(typed), pl.String())
     return pl.Float64() if all(dtype.is_numeric() for dtype in typed) else None
-
-
-def _valueless(frame: pl.LazyFrame, column: str, dtype: pl.DataType) -> bool:
-    """Return whether text `column` has no value at all, so that its dtype is a guess."""
-    return dtype == pl.String and not frame.select(pl.col(column).is_not_null().any()).collect().item()

@@ -118,15 +118,20 @@ def _parse(column: str, *, zoned: bool, dates: bool) -> pl.Expr:
     if dates:
         return text.str.to_date("%Y-%m-%d")
     timed = pl.when(text.str.len_bytes() == _DATE_LENGTH).then(text + "T00:00:00").otherwise(text)
-    plain = timed.str.replace(" ", "T", literal=True).str.replace(" ", "", literal=True)
-    # Polars takes one shape a column: seconds are written out, and the zone stands apart as minutes of offset.
-    stem = plain.str.extract(r"^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2})")
-    seconds = plain.str.extract(r"^[^T]*T\d{2}:\d{2}:(\d{2}(?:\.\d+)?)").fill_null("00")
-    local = (stem + ":" + seconds).str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us")
+    plain = timed.str.replace("^(.{10}) ", "${1}T").str.replace(" ", "", literal=True)
+    seconds = plain.str.replace(r"^(.{13}:\d{2})(Z|[+-].*)?$", "${1}:00${2}")
     if not zoned:
-        return local.alias(column)
-    sign = pl.when(plain.str.contains(r"T[^-]*-")).then(-1).otherwise(1)
-    hours = plain.str.extract(r"T.*[+-](\d{2}):?(?:\d{2})?$").cast(pl.Int64).fill_null(0)
-    minutes = plain.str.extract(r"T.*[+-]\d{2}:?(\d{2})$").cast(pl.Int64).fill_null(0)
-    offset = pl.duration(minutes=sign * (hours * 60 + minutes))
-    return (local - offset).dt.replace_time_zone("UTC").alias(column)
+        return seconds.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us").alias(column)
+    stated = pl.when(seconds.str.contains(_ZONED)).then(seconds).otherwise(seconds + "Z")
+    return stated.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", time_zone="UTC").alias(column)
+
+
+def iso_columns(frame: pl.LazyFrame) -> list[str]:
+    """Return the text columns of `frame` that hold ISO 8601 times and nothing else."""
+    texts = [name for name, dtype in frame.collect_schema().items() if dtype == pl.String]
+    if not texts:
+        return []
+    found = frame.select(
+        (pl.col(name).str.contains(_ISO).all() & (pl.col(name).count() > 0)).alias(name) for name in texts
+    )
+    return [name for name, iso in found.collect(engine="streaming").row(0, named=True).items() if iso]
