@@ -14,7 +14,6 @@ ROW = "__row"
 EVENT = "__event"
 KNOWN = "__known"
 CREATED = "__created"
-RANK = "__rank"
 NEVER = -(2**63)
 
 
@@ -95,33 +94,38 @@ def instant(column: str, schema: Mapping[str, pl.DataType], where: str) -> pl.Ex
     return pl.col(column).dt.cast_time_unit("us").to_physical()
 
 
-def candidates(view: ViewRows, pairs: Sequence[KeyPair], names: Sequence[str], *, as_known: bool) -> pl.LazyFrame:
+def candidates(
+    view: ViewRows, pairs: Sequence[KeyPair], names: Sequence[str], *, reachable: pl.Expr | None, as_known: bool
+) -> pl.LazyFrame:
     """Return the rows that can ever win, reduced to keys, row number, event time and the instant they can win from.
 
-    With a `created` column, a row can win only from the later of its event time and its creation on, and only
-    if no row with a later event time (or an equal one, created later) was known by then: such a row would win at
-    every later instant too. Without the rows that this rules out, the candidate known last is the one that wins.
+    With a `created` column a row can win only from the later of its event time and its creation on, and never if a row
+    with a later event time (or an equal one, created later) was known by then: such a row wins at every later instant
+    too. Without the rows that this rules out, the one known last wins.
     """
     schema = view.rows.collect_schema()
     where = f"view {view.name!r}"
     event = instant(view.event_time, schema, where).alias(EVENT)
     keys = [pl.col(pair.rows).cast(pair.dtype).alias(name) for pair, name in zip(pairs, names, strict=True)]
-    numbered = view.rows.lazy().select(*keys, event, *_creation(view, schema)).with_row_index(ROW)
-    usable = numbered.filter(pl.all_horizontal(pl.col(EVENT, *names).is_not_null()))
+    read = [pl.col(column) for column in {p.rows for p in pairs} | {view.event_time, *filter(None, [view.created])}]
+    numbered = view.rows.lazy().select(read).with_row_index(ROW)
+    if reachable is not None:
+        numbered = numbered.filter(reachable)
+    narrow = numbered.select(ROW, *keys, event, *_creation(view, schema))
+    usable = narrow.filter(pl.all_horizontal(pl.col(EVENT, *names).is_not_null()))
     if view.created is None:
         return usable.sort(EVENT, maintain_order=True).with_columns(pl.col(EVENT).alias(KNOWN))
-    if not as_known:
-        ordered = usable.sort(EVENT, CREATED, nulls_last=False, maintain_order=True)
-        return ordered.drop(CREATED).with_columns(pl.col(EVENT).alias(KNOWN))
-    ranked = (
+    known = pl.max_horizontal(EVENT, CREATED) if as_known else pl.col(EVENT)
+    created = (
         usable.filter(pl.col(CREATED).is_not_null())
-        .sort(EVENT, CREATED, maintain_order=True)
-        .with_row_index(RANK)
-        .with_columns(pl.max_horizontal(EVENT, CREATED).alias(KNOWN))
-        .sort(KNOWN, RANK)
+        if as_known
+        else usable.with_columns(pl.col(CREATED).fill_null(NEVER))
     )
-    best = pl.col(RANK).cum_max()
-    return ranked.filter(pl.col(RANK) == (best.over(names) if names else best)).drop(CREATED, RANK)
+    ordered = created.with_columns(known.alias(KNOWN)).sort(KNOWN, maintain_order=True)
+    # (event, created) as one number: both fit 64 bits, and a running maximum takes no pairs
+    rank = pl.col(EVENT).cast(pl.Int128) * 2**64 + pl.col(CREATED).cast(pl.Int128)
+    best = rank.cum_max()
+    return ordered.filter(rank == (best.over(names) if names else best)).drop(CREATED)
 
 
 def _creation(view: ViewRows, schema: Mapping[str, pl.DataType]) -> list[pl.Expr]:

@@ -8,8 +8,9 @@ and the spine keeps its rows, order and columns, since nothing but new columns i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import polars as pl
 
@@ -27,6 +28,7 @@ from workbench.lake.candidates import (
     key_pairs,
     require,
 )
+from workbench.lake.pruning import reach_of, reachable_rows
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
@@ -134,26 +136,35 @@ def join_views(
         As in `point_in_time_join`, and for two views that give the same column name.
     """
     _polars(spine, "the spine")
-    whole: pl.DataFrame | pl.LazyFrame = spine
-    joined = _joined(whole.lazy() if isinstance(whole, pl.DataFrame) else whole.cache(), views, time, as_known=as_known)
-    return cast(Frame, joined.collect(engine="streaming") if isinstance(whole, pl.DataFrame) else joined)
+    if isinstance(spine, pl.LazyFrame):
+        return _joined(spine.cache(), None, views, time, as_known=as_known)
+    return _joined(spine.lazy(), spine, views, time, as_known=as_known).collect(engine="streaming")
 
 
-def _joined(spine: pl.LazyFrame, views: Sequence[ViewRows], time: str, *, as_known: bool) -> pl.LazyFrame:
+def _joined(
+    spine: pl.LazyFrame, known: pl.DataFrame | None, views: Sequence[ViewRows], time: str, *, as_known: bool
+) -> pl.LazyFrame:
+    """Return the join; where the spine's values are `known` already, rows that it cannot reach are left out early."""
     schema = spine.collect_schema()
     at = instant(time, schema, "the spine").fill_null(NEVER).alias(_AT)
     matched = [_checked(view, schema) for view in views]
     _distinct(schema, views)
-    compared = dict.fromkeys(_spine_key(pair) for pairs in matched for pair in pairs)
-    names = {key: f"__key{number}" for number, key in enumerate(compared)}
+    names = {key: f"__key{n}" for n, key in enumerate(dict.fromkeys(_spine_key(p) for pairs in matched for p in pairs))}
     keys = [pl.col(column).cast(dtype).alias(name) for (column, dtype), name in names.items()]
+    reach = None if known is None else reach_of(known, time, sorted({column for column, _ in names}))
     found = spine.select(at, *keys).with_row_index(_INDEX).sort(_AT)
-    for number, (view, pairs) in enumerate(zip(views, matched, strict=True)):
+    conditions = [
+        None if reach is None else reachable_rows(view, pairs, reach)
+        for view, pairs in zip(views, matched, strict=True)
+    ]
+    read = [_read_once(view, condition) for view, condition in zip(views, conditions, strict=True)]
+    for number, (view, pairs, condition) in enumerate(zip(read, matched, conditions, strict=True)):
         by = [names[_spine_key(pair)] for pair in pairs]
-        found = _matched(found, candidates(view, pairs, by, as_known=as_known), by, number)
+        rows = candidates(view, pairs, by, reachable=condition, as_known=as_known)
+        found = _matched(found, rows, by, number)
     found = found.sort(_INDEX).cache()
     columns = [spine.with_columns(_in_utc(time, schema[time]))]
-    columns += [part for number, view in enumerate(views) for part in _columns(view, found, number)]
+    columns += [part for number, view in enumerate(read) for part in _columns(view, found, number)]
     return pl.concat(columns, how="horizontal")
 
 
@@ -162,6 +173,16 @@ def _matching(keys: str | Sequence[str] | Mapping[str, str]) -> dict[str, str]:
     if isinstance(keys, str):
         return {keys: keys}
     return dict(keys) if isinstance(keys, Mapping) else {key: key for key in keys}
+
+
+def _read_once(view: ViewRows, condition: pl.Expr | None) -> ViewRows:
+    """Return the view with lazy rows pinned, so that a row number means the same row for keys and for features.
+
+    Only here does the condition reach the scan of a stored view; for rows in memory it would copy their features.
+    """
+    if isinstance(view.rows, pl.DataFrame):
+        return view
+    return replace(view, rows=(view.rows if condition is None else view.rows.filter(condition)).cache())
 
 
 def _spine_key(pair: KeyPair) -> tuple[str, pl.DataType]:
@@ -201,7 +222,7 @@ def _columns(view: ViewRows, found: pl.LazyFrame, number: int) -> list[pl.LazyFr
 def _checked(view: ViewRows, spine: pl.Schema) -> tuple[KeyPair, ...]:
     """Return the view's key pairs, once all that it names is known to exist."""
     schema = view.rows.collect_schema()
-    for column in view.features.values():
+    for column in (view.event_time, *([view.created] if view.created else []), *view.features.values()):
         require(column, schema, f"view {view.name!r}")
     if view.ttl is not None and view.ttl < timedelta(0):
         raise JoinError.negative_ttl(view.name, view.ttl)

@@ -1,0 +1,73 @@
+"""Leaving out rows that no spine row can reach, before they are sorted or even read.
+
+Only speed depends on this: what is left out could not have won.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from workbench.lake.candidates import KeyPair, ViewRows, instant
+
+FEW = 200_000  # from here on, looking up each row's key costs more than sorting the rows that it would leave out
+_SLACK = timedelta(milliseconds=1)  # stored times may be coarser than microseconds
+_LONG = timedelta(days=365 * 1000)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = ((datetime(year, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) for year in (1600, 2600))
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The time and the keys that a spine asks for.
+
+    Parameters
+    ----------
+    first, last
+        Its earliest and latest time; None where it has none, or none that a calendar holds.
+    keys
+        The distinct values of each key column, where they are few.
+    """
+
+    first: datetime | None
+    last: datetime | None
+    keys: Mapping[str, pl.Series]
+
+
+def reach_of(spine: pl.DataFrame, time: str, columns: Sequence[str]) -> Reach:
+    """Return what `spine` asks for in its `time` and key `columns`."""
+    at = spine.select(instant(time, spine.schema, "the spine")).to_series()
+    few = columns if spine.height <= FEW else ()
+    return Reach(_moment(at.min()), _moment(at.max()), {column: spine[column].unique().drop_nulls() for column in few})
+
+
+def reachable_rows(view: ViewRows, pairs: Sequence[KeyPair], reach: Reach) -> pl.Expr | None:
+    """Return the condition on the view's own columns that every row which can win meets, or None."""
+    schema = view.rows.collect_schema()
+    conditions = [
+        pl.col(pair.rows).is_in(reach.keys[pair.spine].cast(pair.dtype).implode())
+        for pair in pairs
+        if pair.spine in reach.keys and schema[pair.rows] == pair.dtype
+    ]
+    dtype = schema[view.event_time]
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone in (None, "UTC"):
+        event = pl.col(view.event_time)
+        if reach.last is not None:
+            conditions.append(event <= _literal(reach.last + _SLACK, dtype))
+        if reach.first is not None and view.ttl and view.ttl <= _LONG and not view.outcome:
+            conditions.append(event >= _literal(reach.first - view.ttl - _SLACK, dtype))
+    return pl.all_horizontal(conditions) if conditions else None
+
+
+def _literal(moment: datetime, dtype: pl.Datetime) -> pl.Expr:
+    return pl.lit(moment.replace(tzinfo=None) if dtype.time_zone is None else moment)
+
+
+def _moment(physical: object) -> datetime | None:
+    """Return microseconds since the epoch as a time of the years 1600 to 2600, or None."""
+    if not isinstance(physical, int) or not _FIRST <= physical <= _LAST:
+        return None
+    return _EPOCH + timedelta(microseconds=physical)
