@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import polars as pl
 import pytest
 
 from workbench.compute import DamagedViewWarning, ViewCache, ViewRecord
@@ -34,6 +35,11 @@ def other_columns(folder: Path) -> None:
     (folder / "view.json").write_text(json.dumps({**record, "order": ["a"]}))
 
 
+def other_rows(folder: Path) -> None:
+    path = folder / "data.parquet"
+    pl.read_parquet(path).head(1).write_parquet(path)
+
+
 def another_kind(folder: Path) -> None:
     (folder / "view.json").write_text("[]")
 
@@ -43,6 +49,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "lengthened": lengthen,
     "zeros in the footer": break_footer,
     "other columns": other_columns,
+    "other rows": other_rows,
     "no data": lambda folder: (folder / "data.parquet").unlink(),
     "empty data": lambda folder: os.truncate(folder / "data.parquet", 0),
     "no record": lambda folder: (folder / "view.json").unlink(),
