@@ -84,11 +84,15 @@ class Git:
         ProjectError
             Where the repository cannot be written.
         """
+        import git
         from gitdb import IStream
 
         with self._lock:
             try:
                 stored = self.repo.odb.store(IStream(kind.encode(), len(data), BytesIO(data)))
+            except git.GitCommandError as error:
+                reason = "permission denied" if "permission" in str(error.stderr) else str(error.stderr).strip(" '\n")
+                raise ProjectError.not_writable(str(self.repo.common_dir), reason) from None
             except OSError as error:
                 raise ProjectError.not_writable(str(self.repo.common_dir), error.strerror or str(error)) from None
         return str(stored.hexsha.decode())
