@@ -148,7 +148,8 @@ def _format(source: str, settings: SourceSettings, place: Path, files: list[Path
 
 def _partitions(source: str, base: Path, files: list[Path]) -> tuple[str, ...]:
     """Return the keys of the ``key=value`` folders, which every file must share."""
-    keys = {tuple(part.split("=", 1)[0] for part in file.relative_to(base).parts[:-1] if "=" in part) for file in files}
+    folders = {_below(base, file).rpartition("/")[0] for file in files}
+    keys = {tuple(part.split("=", 1)[0] for part in folder.split("/") if "=" in part) for folder in folders}
     if len(keys) > 1 or (any(keys) and any("=" in part for part in base.parts)):
         raise faults.partitions_differ(source, base)
     return keys.pop()
