@@ -55,6 +55,7 @@ def view_choices(draw: st.DrawFn) -> dict[str, Any]:
         "ttl": draw(ttls),
         "created": draw(st.sampled_from([None, "made"])),
         "told": draw(st.booleans()),
+        "ordered": draw(st.booleans()),
     }
 
 
@@ -69,11 +70,22 @@ def both(
     views, references = [], []
     for number, choice in enumerate(choices):
         rows = frame(choice["rows"], ROWS)
+        if choice["ordered"]:
+            rows = rows.sort(*choice["keys"].values(), "event", maintain_order=True, nulls_last=True)
         named = {f"x{number}": "x", f"y{number}": "y"}
         settings_of = {"keys": choice["keys"], "features": named, "ttl": choice["ttl"], "created": choice["created"]}
         outcome = f"outcome{number}" if choice["told"] else None
         lazy = rows.lazy() if number else rows
-        views.append(ViewRows(name=f"v{number}", rows=lazy, event_time="event", outcome=outcome, **settings_of))
+        views.append(
+            ViewRows(
+                name=f"v{number}",
+                rows=lazy,
+                event_time="event",
+                outcome=outcome,
+                ordered=choice["ordered"],
+                **settings_of,
+            )
+        )
         references.append(reference.View(rows=rows.to_dicts(), event_time="event", outcome=outcome, **settings_of))
     left = frame(spine, SPINE)
     found = join_views(left.lazy(), views, time="at", as_known=as_known).collect(engine=engine)
@@ -286,26 +298,28 @@ def test_keys_of_other_widths_and_texts_of_other_kinds_are_compared_by_value() -
     assert point_in_time_join(spine, rows, keys=["k", "c"])["x"].to_list() == [5, 6]
 
 
-def test_large_inputs_agree_with_a_join_by_hand() -> None:
-    size = 50_000
+def test_large_inputs_agree_with_a_join_by_hand_sorted_or_not() -> None:
+    size = 300_000
     rows = pl.select(
         k=pl.int_range(size).hash(1) % 50,
         event_timestamp=pl.lit(NOON) + pl.duration(seconds=pl.int_range(size).hash(2) % 100_000),
         x=pl.int_range(size),
     )
-    spine = rows.select("k", pl.col("event_timestamp") + pl.duration(seconds=30)).sample(
-        fraction=1, shuffle=True, seed=3
-    )
+    spine = rows.select("k", pl.col("event_timestamp") + pl.duration(seconds=30)).sample(20_000, shuffle=True, seed=3)
+    by_time = rows.sort("event_timestamp", maintain_order=True)
     wanted = (
         spine.with_row_index("i")
         .sort("event_timestamp")
-        .join_asof(
-            rows.sort("event_timestamp", maintain_order=True), on="event_timestamp", by="k", check_sortedness=False
-        )
+        .join_asof(by_time, on="event_timestamp", by="k", check_sortedness=False)
         .sort("i")
         .drop("i")
     )
     assert point_in_time_join(spine, rows, keys="k").equals(wanted)
+    stored = rows.sort("k", "event_timestamp", maintain_order=True)
+    for frame_of_rows in (stored, stored.lazy()):
+        view = ViewRows("v", frame_of_rows, keys={"k": "k"}, features={"x": "x"}, ordered=True)
+        assert join_views(spine, [view]).equals(wanted)
+        assert join_views(spine.lazy(), [view]).collect().equals(wanted)
 
 
 GOOD_SPINE = pl.DataFrame({"carrier": ["UA"], "event_timestamp": [NOON]}, schema_overrides={"event_timestamp": TIME})

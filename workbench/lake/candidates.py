@@ -39,6 +39,9 @@ class ViewRows:
         Column of the rows: when a row became known; None if a row was known from its event time on.
     outcome
         Name of a further result column that says ``matched``, ``expired`` or ``missing`` for each spine row.
+    ordered
+        Whether the rows are known to be sorted by event time within each entity, as the lake stores them: they are then
+        not sorted again (rows with a `created` are).
     """
 
     name: str
@@ -49,6 +52,7 @@ class ViewRows:
     ttl: timedelta | None = None
     created: str | None = None
     outcome: str | None = None
+    ordered: bool = False
 
     def outputs(self) -> list[str]:
         """Return the names of the columns that the view adds."""
@@ -114,18 +118,19 @@ def candidates(
     narrow = numbered.select(ROW, *keys, event, *_creation(view, schema))
     usable = narrow.filter(pl.all_horizontal(pl.col(EVENT, *names).is_not_null()))
     if view.created is None:
-        return usable.sort(EVENT, maintain_order=True).with_columns(pl.col(EVENT).alias(KNOWN))
+        ordered = usable if view.ordered else usable.sort(EVENT, maintain_order=True)
+        return ordered.with_columns(pl.col(EVENT).alias(KNOWN))
     known = pl.max_horizontal(EVENT, CREATED) if as_known else pl.col(EVENT)
     created = (
         usable.filter(pl.col(CREATED).is_not_null())
         if as_known
         else usable.with_columns(pl.col(CREATED).fill_null(NEVER))
     )
-    ordered = created.with_columns(known.alias(KNOWN)).sort(KNOWN, maintain_order=True)
+    ranked = created.with_columns(known.alias(KNOWN)).sort(KNOWN, maintain_order=True)
     # (event, created) as one number: both fit 64 bits, and a running maximum takes no pairs
     rank = pl.col(EVENT).cast(pl.Int128) * 2**64 + pl.col(CREATED).cast(pl.Int128)
     best = rank.cum_max()
-    return ordered.filter(rank == (best.over(names) if names else best)).drop(CREATED)
+    return ranked.filter(rank == (best.over(names) if names else best)).drop(CREATED)
 
 
 def _creation(view: ViewRows, schema: Mapping[str, pl.DataType]) -> list[pl.Expr]:
