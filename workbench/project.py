@@ -61,7 +61,7 @@ class Project:
             config=self.config,
             repository=Repository.open(self.root),
             sources=Sources(self.config.sources, root=self.root, cache=hidden),
-            cache=ViewCache(hidden),
+            cache=ViewCache(hidden / "views"),
             tracker=Tracker(self.config.tracking, root=self.root, project=self.config.project.name),
             journal=Journal(hidden / "journal"),
         )
