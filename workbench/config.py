@@ -65,7 +65,7 @@ class SourceSettings(_Section):
     format: Literal["parquet", "csv", "json", "ndjson"] | None = None
     delta: str | None = None
     sql: str | None = None
-    database: str | None = None
+    database: str | None = Field(default=None, repr=False)  # a URL may hold a password
     event_time: str
     available_at: str | None = None
     key: tuple[str, ...] = ()

@@ -50,6 +50,7 @@ def materialize_view(
     view_id: str,
     code_hash: str,
     cache: ViewCache,
+    plan: pl.LazyFrame | None = None,
     progress: Report | None = None,
 ) -> Computed:
     """Make sure that a view is in the cache, computing it only if nothing equal is there.
@@ -69,6 +70,8 @@ def materialize_view(
         Hash of the code alone, for the record.
     cache
         Where views are stored.
+    plan
+        What `build` returned for this view and these inputs; built here if absent and needed.
     progress
         Called from a thread of its own at each phase and about five times a second; its exceptions are swallowed.
 
@@ -94,7 +97,7 @@ def materialize_view(
             stored = cache.get(view_id)  # another process may have been at it while this one waited
             if stored is not None:
                 return Computed(stored, "view id", ticker.seconds)
-            reused, stored = _fill(_Task(view, inputs, view_id, code_hash), cache, ticker)
+            reused, stored = _fill(_Task(view, inputs, view_id, code_hash, plan), cache, ticker)
         ticker.phase("done", stored.record.rows)
         return Computed(stored, reused, ticker.seconds)
 
@@ -105,6 +108,7 @@ class _Task:
     inputs: Sequence[InputData]
     view_id: str
     code_hash: str
+    plan: pl.LazyFrame | None
 
     def identity(self) -> dict[str, Any]:
         """Return the fields of a record that say which view this is, whatever its data."""
@@ -120,7 +124,7 @@ class _Task:
 
 
 def _fill(task: _Task, cache: ViewCache, ticker: Ticker) -> tuple[Reuse, StoredView]:
-    frame = build(task.view, task.inputs)
+    frame = build(task.view, task.inputs) if task.plan is None else task.plan
     plan = plan_hash(frame, {data.name: data.digest for data in task.inputs})
     twin = None if plan is None else cache.by_plan(plan)
     if twin is not None and _same_grain(twin.record, task.view):

@@ -83,7 +83,7 @@ class Evaluation:
         if name not in self._snapshots:
             source = self.sources[name]
             self._snapshots[name] = source.snapshot()
-            self.warnings.extend(source.check())
+            self.warnings.extend(source.check(self._snapshots[name]))
         return self._snapshots[name]
 
     @property
@@ -163,6 +163,7 @@ class Evaluation:
                 view_id=prepared.view_id,
                 code_hash=prepared.fingerprint.code_hash,
                 cache=self.cache,
+                plan=prepared.plan,
                 progress=self._progress,
             )
             self._evaluated[name] = Evaluated(prepared, computed)

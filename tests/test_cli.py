@@ -1,0 +1,168 @@
+"""The command line: the same verbs, exit codes, JSON, and errors without our frames."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import EVENT_VIEW
+from workbench import cli, verbs
+from workbench.completion import candidates, options
+from workbench.errors import UsageError
+from workbench.words import bind
+
+
+@pytest.fixture
+def inside(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory is the small project, which holds the view's text in a file."""
+    monkeypatch.chdir(project_root)
+    (project_root / "spend.txt").write_text(EVENT_VIEW)
+    return project_root
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    assert cli.main([*words, "--json"]) == 0
+    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return answer
+
+
+def test_the_loop_from_a_terminal(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, "branch", "exp/a", "--objective", "Spend", "--tag", "team=shop")["current"] == "exp/a"
+    defined = said(capsys, "define", "spend.txt", "--no-log")
+    assert (defined["view"], defined["branch"], defined["passed"]) == ("spend", "exp/a", True)
+    assert said(capsys, "status")["branch"] == "exp/a", "the next command goes on where the last one switched to"
+    assert said(capsys, "compute", "--no-log")["views"][0]["reused"]
+    assert said(capsys, "check", "spend")["passed"]
+    assert said(capsys, "compare")["runs"] == []
+
+
+def test_what_a_person_reads_has_the_card(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["branch", "exp/a"])
+    assert cli.main(["define", "spend.txt", "--no-log"]) == 0
+    shown = capsys.readouterr().out
+    assert "spend" in shown
+    assert "200 rows" in shown
+    assert "contract" in shown
+
+
+def test_a_broken_contract_is_exit_code_1_with_its_rows(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["branch", "exp/a"])
+    Path("spend.txt").write_text(EVENT_VIEW.replace("ge=0)", "ge=5)"))
+    assert cli.main(["define", "spend.txt", "--no-log"]) == 1
+    assert "u0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["branhc"], 2, "branch"),
+        (["branch", "exp/a", "--objektive", "x"], 2, "--objective"),
+        (["branch", "exp/a", "--tag", "team"], 2, "key=value"),
+        (["define", "no-such-file.py"], 2, "no-such-file.py"),
+        (["compute", "nothing"], 1, "nothing"),
+        (["branch", "--", "-rf"], 1, "not a valid branch name"),
+        (["branch", "exp/a", "--start=--output=/tmp/x"], 1, "--output"),
+    ],
+)
+def test_an_error_is_short_and_names_what_was_meant(
+    inside: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, says: str
+) -> None:
+    assert cli.main(words) == code
+    shown = capsys.readouterr().err
+    assert says in shown
+    assert "Traceback" not in shown
+
+
+def test_an_error_as_json(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["compute", "nothing", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["error"] == "FeatureNotFound"
+
+
+def test_outside_a_project_the_error_says_how_to_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["status"]) == 1
+    assert "workbench init" in capsys.readouterr().err
+
+
+def test_init_makes_a_project_and_overwrites_nothing(
+    tmp_path: Path, identity: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".gitignore").write_text("secret.txt\n")
+    assert cli.main(["init", str(tmp_path), "--name", "shop"]) == 0
+    first = (tmp_path / "workbench.toml").read_text()
+    assert 'name = "shop"' in first
+    assert (tmp_path / ".gitignore").read_text().splitlines() == ["secret.txt", ".workbench/"]
+    assert {"features", "registry", "notebooks"} <= {path.name for path in tmp_path.iterdir()}
+    assert cli.main(["init", str(tmp_path), "--name", "other"]) == 0
+    assert (tmp_path / "workbench.toml").read_text() == first
+
+
+@pytest.mark.parametrize("verb", [*verbs.WITH_PROJECT, *verbs.WITHOUT_PROJECT])
+def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([verb, "--help"]) == 0
+    shown = capsys.readouterr().out
+    for option in options({**verbs.WITH_PROJECT, **verbs.WITHOUT_PROJECT}[verb]):
+        assert option in shown
+
+
+def test_an_interrupt_ends_with_130_and_leaves_nothing(inside: Path) -> None:
+    cli.main(["branch", "exp/a"])
+    slow = EVENT_VIEW.replace("    return", "    import time\n    time.sleep(60)\n    return")
+    Path("spend.txt").write_text(slow)
+    program = [sys.executable, "-c", "import sys; from workbench.cli import main; sys.exit(main())"]
+    process = subprocess.Popen([*program, "define", "spend.txt", "--no-log"], stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 30
+    while not list(inside.glob(".workbench/definitions/*")) and time.monotonic() < until:
+        os.sched_yield()
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "Nothing is half done" in err
+    assert not list(inside.glob(".workbench/views/*/data.parquet"))
+
+
+def test_json_is_taken_wherever_it_stands_but_not_after_two_dashes() -> None:
+    app = verbs.parser("workbench")
+    assert bind(app, ["--json", "status"]).as_json
+    assert bind(app, ["status", "--json"]).as_json
+    assert not bind(app, ["branch", "--", "--json"]).as_json
+
+
+def test_words_that_bind_to_nothing_are_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="--help"):
+        bind(verbs.parser("workbench"), ["why-changed"])
+
+
+@pytest.mark.parametrize(
+    ("words", "token", "is_cell", "expected"),
+    [
+        ([], "st", False, ["status"]),
+        (["branch"], "exp/", False, ["exp/a"]),
+        (["branch", "exp/a"], "--obj", False, ["--objective"]),
+        (["why-changed"], "sp", False, ["spend"]),
+        (["why-changed", "spend", "--against"], "m", False, ["main"]),
+        (["compare", "--view"], "", False, ["spend"]),
+        ([], "--no", True, ["--no-log"]),
+        (["--branch"], "exp", True, ["exp/a"]),
+        (["nonsense"], "--", False, []),
+    ],
+)
+def test_completion_offers_what_may_stand_there(
+    words: list[str],
+    token: str,
+    is_cell: bool,  # noqa: FBT001 - a parameter of the test
+    expected: list[str],
+) -> None:
+    found = candidates(words, token, is_cell=is_cell, branches=lambda: ["exp/a", "main"], views=lambda: ["spend"])
+    assert found == expected

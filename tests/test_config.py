@@ -1,0 +1,79 @@
+"""``workbench.toml``: typed, and mistakes say what was meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workbench.config import Config, valid_name
+from workbench.errors import ConfigError, InvalidName
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOOD = """
+[project]
+name = "delays"
+[sources.flights]
+path = "data/flights.parquet"
+event_time = "scheduled_at"
+available_at = "landed_at"
+key = ["flight_id"]
+"""
+
+
+def test_a_good_file_is_typed() -> None:
+    config = Config.parse(GOOD)
+    assert config.project.protected == ("main",)
+    assert config.sources["flights"].key == ("flight_id",)
+    assert config.tracking.uri == "sqlite:///.workbench/mlflow.db"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "says"),
+    [
+        ('name = "delays"', "", "project.name: missing"),
+        ("event_time", "event_tiem", "did you mean 'event_time'?"),
+        ("[project]", "[projects]", "did you mean 'project'?"),
+        ('path = "data/flights.parquet"', "", "exactly one of path, delta, sql"),
+        ('path = "data/flights.parquet"', 'path = "x"\nsql = "select 1"', "has path, sql"),
+        ('key = ["flight_id"]', 'key = "flight_id"', "sources.flights.key"),
+        ('path = "data/flights.parquet"', 'path = "x"\nformat = "xlsx"', "sources.flights.format"),
+        ("[sources.flights]", '[sources."../flights"]', "not a valid source name"),
+        ("[project]", "[project", "not valid TOML"),
+        ('event_time = "scheduled_at"', "event_time = 3", "sources.flights.event_time"),
+    ],
+)
+def test_a_mistake_is_named(wrong: str, right: str, says: str) -> None:
+    assert wrong in GOOD
+    with pytest.raises(ConfigError) as raised:
+        Config.parse(GOOD.replace(wrong, right))
+    assert says in str(raised.value)
+    assert raised.value.remedy
+
+
+def test_an_unknown_key_of_a_section_names_its_neighbours() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'uri'"):
+        Config.parse(GOOD + '[tracking]\nurl = "x"\n')
+
+
+def test_a_file_that_is_not_there_or_no_text_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Config.read(tmp_path / "workbench.toml")
+    (tmp_path / "workbench.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Config.read(tmp_path / "workbench.toml")
+
+
+@pytest.mark.parametrize("name", ["../x", "-rf", "Flights", "", "a" * 64, "a b", "1st", "a.b", "a\nb", "naïve"])
+def test_names_that_must_not_reach_git_a_path_or_sql_are_refused(name: str) -> None:
+    with pytest.raises(InvalidName):
+        valid_name("view", name)
+
+
+def test_a_password_is_not_in_what_is_printed() -> None:
+    text = GOOD.replace(
+        'path = "data/flights.parquet"', 'sql = "select 1"\ndatabase = "postgresql://me:secret@db/shop"'
+    )
+    assert "secret" not in repr(Config.parse(text))
