@@ -14,6 +14,7 @@ import polars as pl
 from workbench.lake.candidates import KeyPair, ViewRows, instant
 
 FEW = 200_000  # from here on, looking up each row's key costs more than sorting the rows that it would leave out
+_WORTH = 10  # with fewer rows than this for each spine row, most keys are asked for
 _SLACK = timedelta(milliseconds=1)  # stored times may be coarser than microseconds
 _LONG = timedelta(days=365 * 1000)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,12 +27,15 @@ class Reach:
 
     Parameters
     ----------
+    rows
+        How many rows it has.
     first, last
         Its earliest and latest time; None where it has none, or none that a calendar holds.
     keys
         The distinct values of each key column, where they are few.
     """
 
+    rows: int
     first: datetime | None
     last: datetime | None
     keys: Mapping[str, pl.Series]
@@ -41,16 +45,22 @@ def reach_of(spine: pl.DataFrame, time: str, columns: Sequence[str]) -> Reach:
     """Return what `spine` asks for in its `time` and key `columns`."""
     at = spine.select(instant(time, spine.schema, "the spine")).to_series()
     few = columns if spine.height <= FEW else ()
-    return Reach(_moment(at.min()), _moment(at.max()), {column: spine[column].unique().drop_nulls() for column in few})
+    return Reach(
+        spine.height,
+        _moment(at.min()),
+        _moment(at.max()),
+        {column: spine[column].unique().drop_nulls() for column in few},
+    )
 
 
 def reachable_rows(view: ViewRows, pairs: Sequence[KeyPair], reach: Reach) -> pl.Expr | None:
     """Return the condition on the view's own columns that every row which can win meets, or None."""
     schema = view.rows.collect_schema()
+    small = isinstance(view.rows, pl.DataFrame) and view.rows.height < _WORTH * reach.rows
     conditions = [
         pl.col(pair.rows).is_in(reach.keys[pair.spine].cast(pair.dtype).implode())
         for pair in pairs
-        if pair.spine in reach.keys and schema[pair.rows] == pair.dtype
+        if not small and pair.spine in reach.keys and schema[pair.rows] == pair.dtype
     ]
     dtype = schema[view.event_time]
     if isinstance(dtype, pl.Datetime) and dtype.time_zone in (None, "UTC"):
