@@ -142,3 +142,30 @@ print(plan_hash(frame.join(other, on="key").filter(pl.col("x").is_in({3, 1, 2}))
         seen.add(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
     assert len(seen) == 1
     assert seen != {"None\n"}
+
+
+def cached(*, shared: bool) -> pl.LazyFrame:
+    first = pl.LazyFrame({"a": [1, 2]}).select(pl.col("a") + 1).cache()
+    second = first if shared else pl.LazyFrame({"a": [1, 2]}).select(pl.col("a") + 1).cache()
+    return pl.concat([first, second])
+
+
+def test_a_cached_sub_plan_has_no_random_part() -> None:
+    assert plan_hash(cached(shared=True)) == plan_hash(cached(shared=True))
+    assert plan_hash(cached(shared=True)) != plan_hash(cached(shared=False))
+
+
+def test_windowed_has_a_plan_hash_that_tells_windows_apart() -> None:
+    from workbench.define import windowed
+
+    frame = pl.LazyFrame(
+        {"user": ["a"], "at": [None], "x": [1.0]},
+        schema={"user": pl.String, "at": pl.Datetime("us", "UTC"), "x": pl.Float64},
+    )
+
+    def hashed(window: str) -> str | None:
+        return plan_hash(windowed(frame, by="user", time="at", windows=[window], total=pl.col("x").sum()))
+
+    assert hashed("7d") is not None
+    assert hashed("7d") == hashed("7d")
+    assert hashed("7d") != hashed("8d")

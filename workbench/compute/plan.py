@@ -20,6 +20,8 @@ _CODE = re.compile(
     rb"PLPYFN|Python|AnonymousFunction|AnonymousScan|PipeWithSchema|FfiPlugin|callback|cloudpickle|\xcc?\x80[\x02-\x06]\xcc?[\x95\x8cc]"
 )
 _UNSEEDED = b"\xa4seed\xc0"  # MessagePack for "seed": null
+# A cached sub-plan has a random id of 16 bytes, wherever it is used; what matters is which uses share one.
+_CACHE_ID = re.compile(rb"(\xa5Cache\x82\xa5input\x82\xa3idx.{1,9}?\xa7version.{1,9}?\xa2id\xc4\x10)(.{16})", re.DOTALL)
 
 
 def plan_hash(frame: pl.LazyFrame, inputs: Mapping[str, str] | None = None) -> str | None:
@@ -52,7 +54,17 @@ def plan_hash(frame: pl.LazyFrame, inputs: Mapping[str, str] | None = None) -> s
     if plan is None or _CODE.search(plan) or (b"Random" in plan and _UNSEEDED in plan):
         return None
     facts = repr((_SCHEME, pl.__version__, sorted((inputs or {}).items())))
-    return sha256(facts.encode() + b"\0" + plan).hexdigest()
+    return sha256(facts.encode() + b"\0" + _with_numbered_caches(plan)).hexdigest()
+
+
+def _with_numbered_caches(plan: bytes) -> bytes:
+    """Return `plan` with each cache's random id replaced by the order of its first appearance."""
+    numbers: dict[bytes, bytes] = {}
+
+    def number(match: re.Match[bytes]) -> bytes:
+        return match[1] + numbers.setdefault(match[2], len(numbers).to_bytes(16, "big"))
+
+    return _CACHE_ID.sub(number, plan)
 
 
 def _serialised(frame: pl.LazyFrame) -> bytes | None:
