@@ -5,15 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.branches.model import Branch, Commit
+from workbench.errors import BranchError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 def trailers_for(
     name: str, objective: str | None, hypothesis: str | None, metrics: Sequence[str], tags: Mapping[str, str]
 ) -> list[tuple[str, str]]:
-    """Return the trailers that describe the experiment `name`."""
+    """Return the trailers that describe the experiment `name`.
+
+    Raises
+    ------
+    BranchError
+        For a tag without a key, or with ``=`` in it.
+    """
+    for key in tags:
+        if not key.strip() or "=" in key:
+            raise BranchError(f"{key!r} is not a tag's key.", remedy="Write tags as key=value, with no '=' in the key.")
     told = [("Objective", objective), ("Hypothesis", hypothesis), *(("Metric", metric) for metric in metrics)]
     return [
         ("Experiment", name),
@@ -22,9 +32,17 @@ def trailers_for(
     ]
 
 
-def described(name: str, tip: str, base: str | None, own: Sequence[Commit]) -> Branch:
-    """Return the branch `name`, described by the first of its `own` commits (newest first) that names it."""
-    first = next((commit for commit in reversed(own) if ("Experiment", name) in commit.trailers), None)
+def first_of(name: str, commits: Iterable[Commit]) -> Commit | None:
+    """Return the oldest of `commits` (newest first) that describes the experiment `name`."""
+    found = None
+    for commit in commits:
+        if ("Experiment", name) in commit.trailers:
+            found = commit
+    return found
+
+
+def described(name: str, tip: str, base: str | None, ahead: int, first: Commit | None) -> Branch:
+    """Return the branch `name`, described by its `first` commit."""
     trailers = first.trailers if first else ()
     told = dict(trailers)
     tags = (value.partition("=") for key, value in trailers if key == "Tag")
@@ -36,5 +54,5 @@ def described(name: str, tip: str, base: str | None, own: Sequence[Commit]) -> B
         hypothesis=told.get("Hypothesis"),
         metrics=tuple(value for key, value in trailers if key == "Metric"),
         tags={key: value for key, _, value in tags},
-        ahead=len(own),
+        ahead=ahead,
     )

@@ -1,108 +1,124 @@
-"""The one place that runs git, and the object database, through GitPython."""
+"""The one place that runs git: no shell, no prompt, no hooks, nothing inherited that points at another repository."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
-import threading
-from io import BytesIO
-from typing import TYPE_CHECKING, Any
+import subprocess
+from typing import TYPE_CHECKING
 
 from workbench.errors import BranchError, GitMissing, ProjectError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import git
+LOCAL = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+)
+"""Variables under which git would work elsewhere, as in a kernel that a git hook started (``git help rev-parse``)."""
 
-OURS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
-"""Variables under which git would work on another repository than the project's."""
+ALWAYS = {
+    "GIT_LITERAL_PATHSPECS": "1",  # a path is a path, also with '*' or ':' in it
+    "GIT_NO_REPLACE_OBJECTS": "1",  # an id stands for its own content; results are stored by it
+    "GIT_OPTIONAL_LOCKS": "0",  # looking does not write the user's index
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+
+GIT = (
+    "git",
+    "--no-pager",
+    "-c",
+    f"core.hooksPath={os.devnull}",
+    "-c",
+    "core.filesRefLockTimeout=1000",  # milliseconds: other kernels hold a ref's lock for a few
+)
+
+_FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_LOCK = re.compile(r"Unable to create '(.+?\.lock)': File exists")
+_NOT_WRITABLE = ("permission denied", "insufficient permission", "read-only file system", "operation not permitted")
+_FULL = ("no space left", "quota exceeded")
 
 
 class GitFailed(Exception):
     """Git ended with an error; what it said is the argument."""
 
 
+def is_full_id(text: str) -> bool:
+    """Whether `text` is a full object id, SHA-1 or SHA-256."""
+    return _FULL_ID.fullmatch(text) is not None
+
+
+def environment() -> dict[str, str]:
+    """Return the environment that git gets."""
+    return {**{name: value for name, value in os.environ.items() if name not in LOCAL}, **ALWAYS}
+
+
 class Git:
-    """Runs git in `folder`. Arguments are ours or validated; no shell, no pager, no prompt."""
+    """Runs git in `folder`. Arguments are ours, validated, or full object ids.
+
+    It is a session of its own: a kernel's interrupt goes to the whole process group, and must not stop git halfway.
+    """
 
     def __init__(self, folder: Path) -> None:
-        if shutil.which("git") is None:
-            raise GitMissing.on_path()
         self.folder = folder
-        self._lock = threading.RLock()
-        self._repo: git.Repo | None = None
 
-    def run(self, *arguments: str, env: dict[str, str] | None = None) -> str:
-        """Return what git prints.
+    def run(self, *arguments: str, given: bytes = b"") -> str:
+        """Return what git prints, reading `given`.
 
         Raises
         ------
         GitFailed
             Where git ends with an error.
-        """
-        import git
-
-        cleared: dict[str, Any] = dict.fromkeys(name for name in OURS if name in os.environ)
-        surroundings = {**cleared, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **(env or {})}
-        command = git.cmd.Git(str(self.folder))
-        try:
-            status, out, err = command.execute(
-                ["git", "--no-pager", *arguments],
-                env=surroundings,
-                with_extended_output=True,
-                with_exceptions=False,
-                strip_newline_in_stdout=False,
-            )
-        except git.GitCommandNotFound:
-            raise GitMissing.on_path() from None
-        if status:
-            raise GitFailed(str(err).strip())
-        return str(out)
-
-    @property
-    def repo(self) -> git.Repo:
-        """The opened repository; its object database reads through one ``git cat-file`` that `close` ends."""
-        if self._repo is None:
-            import git
-
-            self._repo = git.Repo(self.folder, search_parent_directories=True)
-        return self._repo
-
-    def read(self, object_id: str) -> tuple[str, bytes]:
-        """Return kind and content of the object with this full id."""
-        with self._lock:
-            stream = self.repo.odb.stream(bytes.fromhex(object_id))
-            return stream.type.decode(), stream.read()
-
-    def store(self, kind: str, data: bytes) -> str:
-        """Write an object and return its id; objects that no ref reaches harm nobody.
-
-        Raises
-        ------
+        GitMissing
+            Where there is no git.
         ProjectError
-            Where the repository cannot be written.
+            Where the folder is gone.
         """
-        import git
-        from gitdb import IStream
+        try:
+            done = subprocess.run(
+                [*GIT, *arguments],
+                check=False,
+                cwd=self.folder,
+                env=environment(),
+                input=given,
+                capture_output=True,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise self.unusable(error) from None
+        if done.returncode:
+            raise GitFailed(done.stderr.decode("utf-8", "replace").strip())
+        return done.stdout.decode("utf-8", "surrogateescape")
 
-        with self._lock:
-            try:
-                stored = self.repo.odb.store(IStream(kind.encode(), len(data), BytesIO(data)))
-            except git.GitCommandError as error:
-                reason = "permission denied" if "permission" in str(error.stderr) else str(error.stderr).strip(" '\n")
-                raise ProjectError.not_writable(str(self.repo.common_dir), reason) from None
-            except OSError as error:
-                raise ProjectError.not_writable(str(self.repo.common_dir), error.strerror or str(error)) from None
-        return str(stored.hexsha.decode())
+    def unusable(self, error: OSError) -> GitMissing | ProjectError:
+        """Return why git could not be started."""
+        if isinstance(error, FileNotFoundError) and self.folder.is_dir():
+            return GitMissing.on_path()
+        return ProjectError(
+            f"Git cannot be run in {self.folder}: {error.strerror or error}.",
+            remedy="Check that the folder still exists and may be entered, then open the project again.",
+        )
 
-    def close(self) -> None:
-        """End the child processes."""
-        with self._lock:
-            if self._repo is not None:
-                self._repo.close()
-                self._repo = None
+
+def lock_in_the_way(failure: GitFailed) -> str | None:
+    """Return the lock file over which git stumbled, if that is why it failed."""
+    found = _LOCK.search(str(failure))
+    return found[1] if found else None
 
 
 def explained(failure: GitFailed, doing: str) -> BranchError | ProjectError:
@@ -116,13 +132,19 @@ def explained(failure: GitFailed, doing: str) -> BranchError | ProjectError:
         What was attempted, e.g. ``"moving exp/a"``.
     """
     said = str(failure)
-    lock = re.search(r"Unable to create '(.+?\.lock)': File exists", said)
+    lock = lock_in_the_way(failure)
     if lock:
         return BranchError(
-            f"Git is busy, or was killed, while {doing}: {lock[1]} exists.",
+            f"Git is busy, or was killed earlier: {lock} was in the way of {doing}.",
             remedy="Wait for the other git command to end. If there is none, delete that file and try again.",
         )
-    if "Permission denied" in said or "Read-only file system" in said or "No space left" in said:
-        return ProjectError.not_writable("the git repository", said.splitlines()[-1])
-    last = said.splitlines()[-1] if said else "no reason given"
+    if "dubious ownership" in said:
+        return BranchError(
+            "Git does not trust this repository: its files belong to another user.",
+            remedy="If you trust them: `git config --global --add safe.directory <the project's folder>`.",
+        )
+    last = said.splitlines()[-1].removeprefix("fatal: ") if said else "no reason given"
+    for clue in (*_NOT_WRITABLE, *_FULL):
+        if clue in said.lower():
+            return ProjectError.not_writable("the git repository", f"{clue} while {doing}")
     return BranchError(f"Git refused {doing}: {last}", remedy="Look at `git status`; nothing was changed.")

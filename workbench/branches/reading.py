@@ -1,0 +1,163 @@
+"""`Reader`: what a repository holds, read from its refs and objects, never from the working tree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from workbench.branches import trees
+from workbench.branches.git import GitFailed, explained, is_full_id
+from workbench.branches.log import LOG, parse_log
+from workbench.branches.opening import Opened
+from workbench.branches.survey import MAIN, merge_base, survey
+from workbench.errors import BranchError, BranchNotFound
+
+if TYPE_CHECKING:
+    from workbench.branches.model import Branch, Commit
+
+Kind = Literal["added", "modified", "deleted"]
+
+
+class Reader(Opened):
+    """The reading half of `Repository`. Paths are relative to `root`, a folder of the working tree or its top."""
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a branch `name`."""
+        return self._found(name) is not None
+
+    def resolve(self, ref: str) -> str:
+        """Return the full id of the commit that a branch, tag, ``HEAD`` or (abbreviated) id names.
+
+        Raises
+        ------
+        BranchNotFound
+            Where nothing is called that (did you mean).
+        """
+        places = ("{}",) if is_full_id(ref) else ("refs/heads/{}", "refs/tags/{}", "refs/remotes/{}", "{}")
+        for place in places if ref.isprintable() and ref and ref[0] not in "-^:" else ():
+            revision = f"{place.format(ref)}^{{commit}}"
+            try:
+                found = self._git.run("rev-parse", "--verify", "--quiet", "--end-of-options", revision).strip()
+            except GitFailed:
+                continue
+            if is_full_id(found):
+                return found
+        raise BranchNotFound.named(ref, self.names())
+
+    def branch(self, name: str) -> Branch:
+        """Return the branch `name` with the experiment it is.
+
+        Raises
+        ------
+        BranchNotFound
+            Where there is none.
+        """
+        tip = self._tip(name)
+        return survey(self._git, {name: tip}, main=self._found(MAIN))[0]
+
+    def branches(self) -> list[Branch]:
+        """Return all branches, sorted by name."""
+        tips = self._tips()
+        return survey(self._git, tips, main=tips.get(MAIN))
+
+    def merge_base(self, left: str, right: str) -> str | None:
+        """Return the newest commit both have; `None` where they share nothing."""
+        return merge_base(self._git, self._known(left), self._known(right))
+
+    def files(self, commit_or_tree: str, under: str = "features") -> dict[str, str]:
+        """Return path and blob id of every file below the folder `under` (``""``: all) of a commit or root tree."""
+        tree = self.subtree(commit_or_tree, under)
+        above = f"{under}/" if under else ""
+        return {f"{above}{path}": blob for path, blob in trees.walk(self._objects, tree)} if tree else {}
+
+    def subtree(self, commit_or_tree: str, path: str = "features") -> str | None:
+        """Return the tree id of the folder `path`, or `None` where there is none."""
+        found = trees.find(self._objects, self._tree(commit_or_tree), self._parts(path))
+        return found[1] if found and found[0] == trees.FOLDER else None
+
+    def read(self, commit_or_tree: str, path: str) -> str:
+        """Return the text of a file.
+
+        Raises
+        ------
+        BranchError
+            Where there is no such file, or it is not UTF-8.
+        """
+        found = trees.find(self._objects, self._tree(commit_or_tree), self._parts(path))
+        if found is None or found[0] == trees.FOLDER:
+            raise BranchError(f"{commit_or_tree[:10]} has no file {path!r}.", remedy="Look at what the branch holds.")
+        try:
+            return self.read_blob(found[1]).decode()
+        except UnicodeDecodeError:
+            raise BranchError(f"{path!r} is not UTF-8 text.", remedy="Save it as UTF-8 and commit it again.") from None
+
+    def read_blob(self, blob: str) -> bytes:
+        """Return the content of the blob with this id."""
+        return self._objects.read(blob)[1]
+
+    def show(self, commit: str) -> Commit:
+        """Return one commit."""
+        return parse_log(self._git.run(*LOG, "-1", self._known(commit), "--"))[0]
+
+    def history(self, branch_or_commit: str, *, path: str | None = None, limit: int = 50) -> list[Commit]:
+        """Return commits, newest first; only those that touch `path` where one is given."""
+        if path:
+            self._parts(path)
+        tip = self._known(branch_or_commit)
+        return parse_log(self._git.run(*LOG, f"--max-count={limit:d}", tip, "--", *([path] if path else [])))
+
+    def changed(self, left: str, right: str, under: str = "features") -> dict[str, Kind]:
+        """Return which files below `under` differ between two commits, and how."""
+        old, new = self.files(left, under), self.files(right, under)
+        kinds: dict[str, Kind] = {}
+        for path in sorted({*old, *new}):
+            if path not in new:
+                kinds[path] = "deleted"
+            elif path not in old:
+                kinds[path] = "added"
+            elif old[path] != new[path]:
+                kinds[path] = "modified"
+        return kinds
+
+    def dirty(self) -> list[str]:
+        """Return the files below `root` with local edits, untracked ones left out."""
+        try:
+            out = self._git.run("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=no", "--", ".")
+        except GitFailed as failure:
+            raise explained(failure, "looking for local edits") from None
+        above = "".join(f"{part}/" for part in self._prefix)
+        return sorted(entry[3:].removeprefix(above) for entry in out.split("\0") if len(entry) > 3)
+
+    def _known(self, ref: str) -> str:
+        return ref if is_full_id(ref) else self.resolve(ref)
+
+    def _tree(self, commit_or_tree: str) -> str:
+        """Return the root tree of a commit, or of what leads to one; a tree is its own."""
+        object_id = self._known(commit_or_tree)
+        kind, data = self._objects.read(object_id)
+        if kind == "tree":
+            return object_id
+        if kind in {"commit", "tag"}:  # both begin with a line that names what they are about
+            about = data.split(b"\n", 1)[0].split(b" ", 1)[1].decode()
+            return about if kind == "commit" else self._tree(about)
+        raise BranchError(f"{object_id[:10]} is a file, not a commit.", remedy="Give a branch or a commit.")
+
+    def _parts(self, path: str) -> tuple[str, ...]:
+        """Return the parts of `path` from the top of the repository.
+
+        Raises
+        ------
+        BranchError
+            For what leaves the project or could reach git's own folder on some disk.
+        """
+        parts = tuple(path.split("/")) if path else ()
+        for part in parts:
+            if (
+                part in {"", ".", ".."}
+                or part.casefold() in {".git", "git~1"}
+                or "\\" in part
+                or not part.isprintable()
+            ):
+                raise BranchError(
+                    f"{path[:200]!r} is not a path inside the project.", remedy="Use a relative path, with '/'."
+                )
+        return (*self._prefix, *parts)
