@@ -50,8 +50,14 @@ GIT = (
 
 _FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _LOCK = re.compile(r"Unable to create '(.+?\.lock)': File exists")
-_NOT_WRITABLE = ("permission denied", "insufficient permission", "read-only file system", "operation not permitted")
-_FULL = ("no space left", "quota exceeded")
+_NOT_WRITABLE = {
+    "permission denied": "permission denied",
+    "insufficient permission": "permission denied",
+    "operation not permitted": "permission denied",
+    "read-only file system": "it is a read-only file system",
+    "no space left": "no space is left on the disk",
+    "quota exceeded": "the disk quota is used up",
+}
 
 
 class GitFailed(Exception):
@@ -144,7 +150,7 @@ def explained(failure: GitFailed, doing: str) -> BranchError | ProjectError:
             remedy="If you trust them: `git config --global --add safe.directory <the project's folder>`.",
         )
     last = said.splitlines()[-1].removeprefix("fatal: ") if said else "no reason given"
-    for clue in (*_NOT_WRITABLE, *_FULL):
+    for clue, reason in _NOT_WRITABLE.items():
         if clue in said.lower():
-            return ProjectError.not_writable("the git repository", f"{clue} while {doing}")
+            return ProjectError.not_writable("the git repository", f"{reason} ({doing})")
     return BranchError(f"Git refused {doing}: {last}", remedy="Look at `git status`; nothing was changed.")
