@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -72,11 +73,9 @@ def _record(
     """Journal the computation and submit its run; the very same computation twice has one run."""
     rooms, prepared, computed = context.rooms, evaluated.prepared, evaluated.computed
     last = rooms.journal.last(prepared.view.name, branch=context.branch)
-    same = last is not None and (last.commit, last.view_id, last.passed) == (
-        context.commit,
-        prepared.view_id,
-        check.passed,
-    )
+    definition = hashlib.sha256(context.definition.encode()).hexdigest()
+    now = (definition, prepared.view_id, check.passed)
+    same = last is not None and (last.definition, last.view_id, last.passed) == now
     ticket: Ticket | None = None
     if context.log:
         known = last.run if same and last is not None and computed.reused else None
@@ -95,6 +94,7 @@ def _record(
         parameters=prepared.parameters,
         inputs=prepared.digests,
         passed=check.passed,
+        definition=definition,
         run=ticket.key if ticket else None,
     )
     if not (same and last is not None and last.run == entry.run):

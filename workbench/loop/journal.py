@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One computation of a view; `run` is the key of its MLflow run."""
+    """One computation of a view: `definition` is the hash of its file, `run` the key of its MLflow run."""
 
     at: datetime
     view: str
@@ -31,6 +31,7 @@ class Entry:
     parameters: str
     inputs: dict[str, str]
     passed: bool
+    definition: str
     run: str | None = None
 
 

@@ -1,1 +1,14 @@
-"""Room under construction."""
+"""Drawing: what other rooms found out, as HTML with inline SVG for notebooks and as text for terminals.
+
+Nothing here computes, and nothing that is drawn grows with a view's rows.
+"""
+
+from __future__ import annotations
+
+from workbench.widgets.card import card_html
+from workbench.widgets.report import Report, Reported, Table
+from workbench.widgets.result import Card
+from workbench.widgets.sparkline import blocks, sparkline
+from workbench.widgets.terminal import card_text, render_text
+
+__all__ = ["Card", "Report", "Reported", "Table", "blocks", "card_html", "card_text", "render_text", "sparkline"]

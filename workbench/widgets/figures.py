@@ -1,0 +1,151 @@
+"""How figures and other people's text are written on a card: short, and safe in HTML and in a terminal."""
+
+from __future__ import annotations
+
+import html
+import math
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from workbench.compare import FeatureProfile
+
+_DAY = 86_400.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNSAFE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+
+def plain(text: object, *, limit: int = 300) -> str:
+    r"""Return `text` on one line, without control characters, at most `limit` characters long.
+
+    Escape sequences could repaint a terminal, and directional marks make a line read as something else.
+
+    Examples
+    --------
+    >>> plain("two\nlines and \x1b[31mred")
+    'two lines and �[31mred'
+    """
+    raw = " ".join(str(text)[: 4 * limit].split())
+    safe = "".join("\ufffd" if unicodedata.category(letter) in _UNSAFE else letter for letter in raw)
+    return safe if len(safe) <= limit else safe[: limit - 1] + "…"
+
+
+def escaped(text: object, *, limit: int = 300) -> str:
+    """Return `text` as by `plain`, ready to stand in HTML, quotes included."""
+    return html.escape(plain(text, limit=limit), quote=True)
+
+
+def figure(value: float | None) -> str:
+    """Return a number with about four significant digits.
+
+    Examples
+    --------
+    >>> [figure(v) for v in (0.0, 12.3456, -0.00123, 336776.0, 1.5e9, 2.5e-7, None)]
+    ['0', '12.35', '-0.00123', '336,776', '1.5e9', '2.5e-7', '–']
+    """
+    if value is None or not math.isfinite(value):
+        return "–"  # noqa: RUF001  # the dash that stands for nothing in a table of numbers
+    size = abs(value)
+    if value == 0:
+        return "0"
+    if size >= 1e8 or size < 1e-4:
+        mantissa, exponent = f"{value:.3g}".split("e") if "e" in f"{value:.3g}" else f"{value:.2e}".split("e")
+        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+        return f"{mantissa}e{int(exponent)}"
+    if size >= 1000:
+        return f"{value:,.0f}"
+    digits = max(0, 3 - math.floor(math.log10(size)))
+    short = f"{value:.{min(digits, 6)}f}"
+    return short.rstrip("0").rstrip(".") if "." in short else short
+
+
+def share(part: int, whole: int) -> str:
+    """Return `part` of `whole` in percent; what is not nothing never reads as nothing, nor all but one as all.
+
+    Examples
+    --------
+    >>> [share(p, 10_000_000) for p in (0, 1, 123_456, 9_999_999, 10_000_000)]
+    ['0', '<0.1 %', '1.2 %', '>99.9 %', '100 %']
+    """
+    if not part or not whole:
+        return "0"
+    if part == whole:
+        return "100 %"
+    percent = 100 * part / whole
+    if percent < 0.1:
+        return "<0.1 %"
+    return ">99.9 %" if percent >= 99.95 else f"{percent:.1f} %"
+
+
+def amount(value: float | None, feature: FeatureProfile, *, near: float | None = None) -> str:
+    """Return a value of `feature`: a number, a date, a time or a duration.
+
+    Parameters
+    ----------
+    value
+        As the profile has it.
+    feature
+        Says what the number means.
+    near
+        The width of what is shown; dates without a time of day where it is more than two days.
+    """
+    if value is None:
+        return figure(None)
+    if feature.kind == "duration":
+        return duration(value)
+    if feature.kind != "time":
+        return figure(value)
+    try:
+        moment = _EPOCH + timedelta(seconds=value)
+    except OverflowError:
+        return figure(value)
+    return moment.strftime("%Y-%m-%d" if near is None or near > 2 * _DAY else "%m-%d %H:%M")
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in its largest fitting unit.
+
+    Examples
+    --------
+    >>> [duration(s) for s in (0.0004, 0.42, 5.0, 90.0, 5400.0, 172800.0)]
+    ['0.4 ms', '420 ms', '5 s', '90 s', '90 min', '48 h']
+    """
+    size = abs(seconds)
+    for limit, unit, width in ((1, "ms", 0.001), (120, "s", 1), (7200, "min", 60), (3 * _DAY, "h", 3600)):
+        if size < limit:
+            return f"{figure(seconds / width)} {unit}"
+    return f"{figure(seconds / _DAY)} d"
+
+
+def elapsed(seconds: float) -> str:
+    """Return how long a computation took.
+
+    Examples
+    --------
+    >>> [elapsed(s) for s in (0.0042, 0.417, 12.34, 300.0)]
+    ['4 ms', '0.42 s', '12.3 s', '5.0 min']
+    """
+    if seconds < 0.1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def span(period: tuple[datetime, datetime] | None, *, arrow: str = "→") -> str:
+    """Return a period, with times of day where it is short.
+
+    Examples
+    --------
+    >>> day = datetime(2013, 1, 1, tzinfo=UTC)
+    >>> span((day, day + timedelta(days=364)))
+    '2013-01-01 → 2013-12-31'
+    """
+    if period is None:
+        return "–"  # noqa: RUF001  # as in figure
+    first, last = period
+    if last - first > timedelta(days=2):
+        return f"{first:%Y-%m-%d} {arrow} {last:%Y-%m-%d}"
+    end = f"{last:%H:%M}" if first.date() == last.date() else f"{last:%m-%d %H:%M}"
+    return f"{first:%Y-%m-%d %H:%M} {arrow} {end}"

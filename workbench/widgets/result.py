@@ -1,0 +1,80 @@
+"""`Card`: everything that the result card of one computed view says, however it is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from workbench.check import Check
+    from workbench.compare import FeatureProfile
+
+Status = Literal["computed", "reused", "refactoring: reused", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What happened to one view.
+
+    Attributes
+    ----------
+    view, branch, commit, view_id
+        Which definition, where, and the address of its data; ids may be given in full.
+    status
+        ``computed``, ``reused``, ``refactoring: reused`` (the code differs, the plan does not) or ``failed``.
+    seconds
+        How long it took.
+    rows, period, entities
+        Size of the view, its first and last event time, its number of entities; `None` where there is none.
+    features, checks
+        Their profiles, in the contract's order, and what was checked.
+    warnings, notes
+        What deserves attention, and what is good to know.
+    against_main
+        How the view differs from what is published, in a few words.
+    run
+        The MLflow run: its address, its id, or ``queued``.
+    description, owner
+        As the view says.
+    """
+
+    view: str
+    branch: str
+    commit: str
+    view_id: str
+    status: Status = "computed"
+    seconds: float = 0.0
+    rows: int = 0
+    period: tuple[datetime, datetime] | None = None
+    entities: int | None = None
+    features: tuple[FeatureProfile, ...] = ()
+    checks: tuple[Check, ...] = ()
+    warnings: tuple[str, ...] = ()
+    against_main: str | None = None
+    run: str | None = None
+    description: str = ""
+    owner: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that did not pass."""
+        return tuple(check for check in self.checks if not check.passed)
+
+    @property
+    def sound(self) -> bool:
+        """Whether the view was computed and every check passed."""
+        return self.status != "failed" and not self.failed
+
+    @property
+    def verdict(self) -> str:
+        """One phrase about the checks."""
+        if self.status == "failed":
+            return "not computed"
+        if not self.checks:
+            return "not checked"
+        count = len(self.checks)
+        if self.failed:
+            return f"{len(self.failed)} of {count} check{'s' if count > 1 else ''} failed"
+        return "check passed" if count == 1 else f"{count} checks passed"
