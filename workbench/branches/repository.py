@@ -174,9 +174,11 @@ class Repository(Reader):
             raise ProtectedBranch.named(branch)
         if not is_full_id(expected) or not is_full_id(tree):
             raise BranchError("A commit needs full object ids.", remedy="Resolve the names first.")
-        signature = self._signature()
+        return self._move(branch, tree, expected, with_trailers(message, trailers), self._signature())
+
+    def _move(self, branch: str, tree: str, expected: str, text: str, signature: str) -> str:
         self._refuse_rebased(branch)
-        commit = self._store_commit(tree, (expected,), with_trailers(message, trailers), signature)
+        commit = self._store_commit(tree, (expected,), text, signature)
         places = [place for place in self._worktrees() if place.branch == branch]
         if not places:
             self._swap(branch, commit, expected)
@@ -209,15 +211,14 @@ class Repository(Reader):
         """
         if branch in protected:
             raise ProtectedBranch.named(branch)
-        self.identity()
-        attempt = 1
+        text, attempt = with_trailers(message, trailers), 1
         while True:
-            tip = self._tip(branch)
+            tip, signature = self._tip(branch), self._signature()
             tree = self.tree_with(tip, changes)
             if tree == self._tree(tip):
                 return tip
             try:
-                return self.commit_tree(branch, tree, expected=tip, message=message, trailers=trailers)
+                return self._move(branch, tree, tip, text, signature)
             except BranchMoved:
                 if attempt >= attempts:
                     raise
