@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,10 @@ from workbench.compare.feature import FeatureProfile, feature_profile
 
 if TYPE_CHECKING:
     from workbench.compute import StoredView
-    from workbench.define import Contract
+    from workbench.define import ColumnContract, Contract
+
+_AT_ONCE = 2
+"""Columns in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +88,18 @@ def profile(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path, contrac
     moments = [column.name for column in contract.columns if column.role == "event_time"]
     keys: dict[str, Any] = frame.select(_key_facts(entities, moments)).collect(engine="streaming").row(0, named=True)
     first, last = keys.get("first"), keys.get("last")
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:  # sorting a column for its quantiles takes one core
+        features = tuple(pool.map(lambda column: _feature(frame, column), contract.features))
     return Profile(
         rows=keys["rows"],
         period=None if first is None or last is None else (first, last),
         entities=keys.get("entities"),
-        features=tuple(
-            feature_profile(frame.select(column.name).collect().to_series(), unit=column.unit)
-            for column in contract.features
-        ),
+        features=features,
     )
+
+
+def _feature(frame: pl.LazyFrame, column: ColumnContract) -> FeatureProfile:
+    return feature_profile(frame.select(column.name).collect().to_series(), unit=column.unit)
 
 
 def _opened(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path, contract: Contract) -> pl.LazyFrame:
