@@ -24,7 +24,9 @@ def test_every_verb_and_option_is_in_readme_and_guide(verb: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "section", [config.ProjectSettings, config.SourceSettings, config.TrackingSettings], ids=lambda kind: kind.__name__
+    "section",
+    [config.ProjectSettings, config.SourceSettings, config.TrackingSettings, config.PolicySettings],
+    ids=lambda kind: kind.__name__,
 )
 def test_every_setting_is_in_the_readme(section: type[config.ProjectSettings]) -> None:
     missing = [name for name in section.model_fields if not re.search(rf"^{name} = ", README, re.MULTILINE)]

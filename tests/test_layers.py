@@ -21,6 +21,7 @@ ROOMS = [
     ["track"],
     ["widgets"],
     ["loop"],
+    ["serve"],
     ["project"],
     ["demo"],
     ["verbs"],

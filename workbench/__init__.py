@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from workbench.project import Project, source
     from workbench.project import init_project as init
     from workbench.project import open_project as open  # noqa: A004 - `wb.open()` is the public name
+    from workbench.serve import FeatureStore, LowMatchWarning
 
 __version__ = "0.1.0"
 
@@ -44,6 +45,8 @@ _HOMES = {
     "WorkbenchError": "errors",
     "point_in_time_join": "lake",
     "ViewResult": "loop",
+    "FeatureStore": "serve",
+    "LowMatchWarning": "serve",
     "source": "project",
     "Project": "project",
     "init": "project:init_project",
@@ -55,8 +58,10 @@ __all__ = [
     "Feature",
     "FeatureModel",
     "FeatureSet",
+    "FeatureStore",
     "FeatureView",
     "LazyFrame",
+    "LowMatchWarning",
     "Project",
     "ViewResult",
     "WorkbenchError",

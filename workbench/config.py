@@ -104,7 +104,9 @@ class OnlineSettings(_Section):
 
 
 class PolicySettings(_Section):
-    """``[policy]``: who may promote what."""
+    """``[policy]``: who may promote what, and how many rows of a training set each view must have a value for."""
+
+    minimum_match: float = Field(default=0.5, ge=0, le=1)
 
 
 class Config(_Section):

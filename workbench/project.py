@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from workbench.compute import Progress
     from workbench.loop import BranchList, RunComparison, Status, UiLink, View, ViewResult, WhyChanged
     from workbench.loop.rooms import Rooms
+    from workbench.serve import FeatureStore
     from workbench.sources import Sources
 
 CONFIG_FILE = "workbench.toml"
@@ -41,6 +42,7 @@ class Project:
         self.root = root
         self.config = Config.read(root / CONFIG_FILE)
         self._branch = branch
+        self._stores: dict[str, FeatureStore] = {}
 
     @cached_property
     def _rooms(self) -> Rooms:
@@ -75,6 +77,16 @@ class Project:
     def sources(self) -> Sources:
         """The declared sources by name; ``project.sources["flights"].frame()`` reads one."""
         return self._rooms.sources
+
+    @property
+    def store(self) -> FeatureStore:
+        """The features of this handle's branch, for training and serving: an experiment trains on its own."""
+        from workbench.serve import FeatureStore
+
+        branch = self._revision(None)
+        if branch not in self._stores:
+            self._stores[branch] = FeatureStore(self._rooms, branch)
+        return self._stores[branch]
 
     @property
     def branch_name(self) -> str | None:

@@ -1,0 +1,8 @@
+"""Serving: what models read. Training sets of a branch's views, each value as it was known, every row accounted for."""
+
+from __future__ import annotations
+
+from workbench.serve.ledger import Ledger, LowMatchWarning, ViewLedger
+from workbench.serve.store import FeatureStore
+
+__all__ = ["FeatureStore", "Ledger", "LowMatchWarning", "ViewLedger"]

@@ -1,0 +1,194 @@
+"""`FeatureStore`: what models read features through."""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from workbench.errors import UsageError
+from workbench.serve.history import latest, period
+from workbench.serve.ledger import LowMatchWarning
+from workbench.serve.reading import Reading
+from workbench.serve.training import Question, as_spine, build_training_set
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date, datetime
+
+    from workbench.loop.rooms import Rooms
+    from workbench.serve.ledger import Ledger
+
+
+class FeatureStore:
+    """Reads the features of one branch: an experiment trains on its own. It writes nothing that is published.
+
+    Get it as ``project.store``.
+
+    Parameters
+    ----------
+    rooms
+        The project's rooms.
+    branch
+        The branch, or commit, whose views are read.
+    """
+
+    def __init__(self, rooms: Rooms, branch: str) -> None:
+        self.branch = branch
+        self._rooms = rooms
+        self._last: Ledger | None = None
+        self._ledgers: dict[int, tuple[weakref.ref[pl.DataFrame], Ledger]] = {}
+
+    def __repr__(self) -> str:
+        return f"<FeatureStore of {self._rooms.config.project.name!r}, reading {self.branch}>"
+
+    def training_set(
+        self,
+        spine: pl.DataFrame | pl.LazyFrame,
+        features: str | Sequence[str],
+        *,
+        time: str = "event_timestamp",
+        label: str | None = None,
+        full_names: bool = False,
+        as_known: bool = True,
+        release: str | None = None,
+    ) -> pl.DataFrame:
+        """Return `spine` with features set beside it, each as it stood, and was known, at the row's time.
+
+        Views that are not computed yet are computed. What became of every row is in `ledger`.
+
+        Parameters
+        ----------
+        spine
+            One row for each example: `time`, the entity columns of the views under their names, the label, and whatever
+            else.
+        features
+            References, mixed: ``view`` (all its features), ``view:feature``, names of feature sets.
+        time
+            The spine's time column: datetimes of any unit and zone (without one they are UTC), or dates.
+        label
+            The spine's label column. It must be there and stays as it is.
+        full_names
+            Call the columns ``view__feature`` rather than ``feature``.
+        as_known
+            False lets rows count that were recorded after a spine row's time.
+        release
+            A published release to read; there is none yet.
+
+        Returns
+        -------
+        polars.DataFrame
+            The spine's rows in its order with all its columns (`time` in UTC), then one column a feature, in the order
+            they were asked for.
+
+        Raises
+        ------
+        FeatureNotFound
+            For an unknown view or feature (did you mean), and for a version: nothing is published yet.
+        JoinError
+            For a spine without a key, time or label column, keys that cannot be compared (with the cast that helps),
+            and a column that two views, or a view and the spine, would both give.
+        UsageError
+            For `release`, and for what is no reference.
+
+        Warns
+        -----
+        LowMatchWarning
+            Where a view has a value for fewer rows than ``minimum_match`` under ``[policy]`` wants.
+        """
+        if release is not None:
+            raise UsageError(
+                f"There is no release {release!r}: nothing is published yet.",
+                remedy="Leave `release` out: features are read as the branch defines them.",
+            )
+        references = (features,) if isinstance(features, str) else tuple(features)
+        question = Question(references, time=time, label=label, full_names=full_names, as_known=as_known)
+        minimum = self._rooms.config.policy.minimum_match
+        built = build_training_set(self._reading(), as_spine(spine), question, minimum=minimum)
+        self._remember(built.frame, built.ledger)
+        for sentence in built.ledger.warnings:
+            warnings.warn(sentence, LowMatchWarning, stacklevel=2)
+        return built.frame
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """The row ledger of the last training set; None before the first."""
+        return self._last
+
+    def explain(self, frame: pl.DataFrame) -> Ledger:
+        """Return the row ledger of a training set that this store returned.
+
+        Raises
+        ------
+        UsageError
+            For any other frame, as one that was filtered since.
+        """
+        known = self._ledgers.get(id(frame))
+        if known is None or known[0]() is not frame:
+            raise UsageError(
+                "This frame is no training set of this store.",
+                remedy="Pass the frame that training_set returned, unchanged; `store.ledger` is the last one's.",
+            )
+        return known[1]
+
+    def snapshot(self, view: str, *, at: datetime | date | str | None = None) -> pl.DataFrame:
+        """Return the latest row of each entity.
+
+        Parameters
+        ----------
+        view
+            ``view``, or ``view:feature`` for that feature alone.
+        at
+            As it was known at this moment, without what has expired by then. If absent, the last row there is of each
+            entity, whatever its age.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row for each entity, sorted by it: its columns, event time, features. One row for a view without
+            entities.
+
+        Raises
+        ------
+        FeatureNotFound
+            For an unknown view or feature, or a version.
+        UsageError
+            For an `at` that is no time.
+        """
+        return latest(self._reading(), view, at=at)
+
+    def rows(
+        self, view: str, start: datetime | date | str | None = None, end: datetime | date | str | None = None
+    ) -> pl.DataFrame:
+        """Return the rows of a view whose event time is from `start` on and before `end`.
+
+        Parameters
+        ----------
+        view
+            ``view``, or ``view:feature`` for that feature alone.
+        start, end
+            The period, half open; None is without limit.
+
+        Returns
+        -------
+        polars.DataFrame
+            Entity columns, event time, features; sorted by entity and event time.
+
+        Raises
+        ------
+        FeatureNotFound
+            For an unknown view or feature, or a version.
+        UsageError
+            For what is no time, or an `end` before `start`.
+        """
+        return period(self._reading(), view, start=start, end=end)
+
+    def _reading(self) -> Reading:
+        return Reading.of(self._rooms, self.branch)
+
+    def _remember(self, frame: pl.DataFrame, ledger: Ledger) -> None:
+        self._last = ledger
+        self._ledgers = {key: known for key, known in self._ledgers.items() if known[0]() is not None}
+        self._ledgers[id(frame)] = (weakref.ref(frame), ledger)
