@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
+import re
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from workbench.define.objects import MISSING, Objects, builtin
 from workbench.define.part import Part, PartKind, Place
 
 _PLACES = frozenset({"__file__", "__path__", "__spec__", "__loader__", "__cached__", "__package__", "__builtins__"})
+_WORD = re.compile(r"[^\W\d]\w*")
 _TABLES = frozenset({"polars", "pandas", "pyarrow"})
 _WHERE = ("depends on where the file lies", "Write the value out as a constant.")
 
@@ -41,15 +44,15 @@ class Bindings:
     _found: dict[tuple[Form, tuple[str, ...]], Form] = field(default_factory=dict)
     _modules: dict[Form, types.ModuleType | str] = field(default_factory=dict)
 
-    def forms(self, written: Canonical, *, with_tables: bool) -> Form:
+    def forms(self, written: Canonical, *, by_text: bool) -> Form:
         """Return what each name from outside means, in order of appearance.
 
         Parameters
         ----------
         written
             The function or class.
-        with_tables
-            Count all tables among the globals, since SQL may name them.
+        by_text
+            Count the globals that SQL and the like may name: tables, and words of the function's texts.
 
         Raises
         ------
@@ -61,10 +64,10 @@ class Bindings:
         for reference in written.references:
             name = ".".join((reference.variable.name, *reference.chain))
             self._checked("uses", name, reference.node, self._refer, reference)
-        if with_tables:
-            for name, value in sorted(self.place.module.items()):
-                if type(value).__module__.partition(".")[0] in _TABLES and hasattr(value, "columns"):
-                    self._checked("may read by SQL", name, self.place.node, self._take_table, name)
+        if "__class__" in self.place.cells:  # what a bare ``super()`` means
+            self._checked("uses", "super", self.place.node, self._take_class, self.place.cells["__class__"])
+        for name in self._named_in_text() if by_text else ():
+            self._checked("may read by its name", name, self.place.node, self._take_named, name)
         return tuple([(target, chain, form) for (target, chain), form in self._found.items()])
 
     def _checked(self, verb: str, name: str, node: Any, take: Callable[[Any], None], item: object) -> None:
@@ -73,8 +76,24 @@ class Bindings:
         except Opaque as problem:
             raise self.place.refusal(node, f"{verb} {name}, which {problem.what}", problem.remedy) from None
 
-    def _take_table(self, name: str) -> None:
-        self._found[("table", name), ()] = self.objects.identity(self.place.module[name], name)
+    def _named_in_text(self) -> list[str]:
+        """Return the globals that are tables, or a word of a text in the function, except modules."""
+        constants = [node.value for node in ast.walk(self.place.node) if isinstance(node, ast.Constant)]
+        words = {word for value in constants if isinstance(value, str) for word in _WORD.findall(value)}
+        return [
+            name
+            for name, value in sorted(self.place.module.items())
+            if not name.startswith("__")
+            and not isinstance(value, types.ModuleType)
+            and (name in words or (_library(value) in _TABLES and hasattr(type(value), "columns")))
+        ]
+
+    def _take_class(self, kind: object) -> None:
+        self._found[("class cell",), ()] = self.objects.identity(kind, "__class__")
+
+    def _take_named(self, name: str) -> None:
+        module = str(self.place.module.get("__name__"))
+        self._found[("text", name), ()] = self._global_constant(self.place.module[name], module, name)
 
     def _refer(self, reference: Reference) -> None:
         value = self._value(reference)
@@ -202,6 +221,10 @@ class Bindings:
             return importlib.util.resolve_name("." * imported.level + imported.module, str(package))
         except ImportError:
             raise Opaque("lies outside of any package", "Import it by its full name.") from None
+
+
+def _library(value: object) -> str:
+    return type(value).__module__.partition(".")[0]
 
 
 def _imported(module: str, imported: LocalImport) -> Any:

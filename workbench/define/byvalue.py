@@ -45,6 +45,11 @@ class Opaque(Exception):
             "Use plain values (numbers, text, dates, lists, frozen dataclasses), or make it inside the function.",
         )
 
+    @classmethod
+    def too_deep(cls) -> Opaque:
+        """Return the reason for code that is nested more deeply than Python can follow."""
+        return cls("is nested too deeply", "Split it into several statements.")
+
 
 def value_form(value: object, other: Other, *, inside: tuple[int, ...] = ()) -> Form:
     """Return the form of `value`.
@@ -154,7 +159,7 @@ def _composed(value: Any, inner: Other) -> Form | None:
         return ("namedtuple", inner(kind), _items(value, inner))
     if isinstance(value, Logger) and value is getLogger(value.name):
         return ("logger",)
-    if is_dataclass(value) and not isinstance(value, type):
+    if is_dataclass(value) and not isinstance(value, type) and kind.__module__ != "workbench.define.view":
         return _dataclass(value, inner)
     return None
 

@@ -19,7 +19,12 @@ from workbench.define.scope import FUNCTIONS, Scope, Scopes, Variable, arguments
 Use = Literal["ours", "plain", "reads"]
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 SKIPPED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
-FRAMES = frozenset({"sql", "sql_expr", "SQLContext", "query", "eval", "execute", "from_query", "format_map"})
+FRAMES = frozenset(
+    {
+        *("sql", "sql_expr", "SQLContext", "query", "eval", "execute", "from_query", "format_map"),
+        *("evaluate", "dmatrix", "dmatrices", "from_formula"),
+    }
+)
 """Attributes that may look names up in their caller's frame: local names are then kept as they are."""
 
 
@@ -190,6 +195,10 @@ class _Writer:
     def _refer(self, node: ast.AST, name: str, chain: tuple[str, ...] = (), *, stored: bool) -> Form:
         target, variable = self._target(node, name)
         self.references.append(Reference(target, variable, chain, stored, node))
+        if variable.scope is not None and variable.scope.kind == "class" and not stored:
+            # the body of a class looks among the globals for what it has not bound yet
+            outer = Variable(None, variable.name)
+            self.references.append(Reference(("global", variable.name), outer, chain, stored, node))
         return target
 
     def _name(self, node: ast.Name) -> Form:

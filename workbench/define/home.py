@@ -54,7 +54,9 @@ _MEMBERS = {
     "typing.get_type_hints": ("reads annotations, which do not count", "Write the types out as a constant."),
     **dict.fromkeys(("os.environ", "os.getenv"), ("depends on the machine it runs on", _SETTING)),
     **dict.fromkeys(("os.open", "io.open", "_io.open", "codecs.open"), ("reads what is no declared input", _DATA)),
-    **dict.fromkeys(("workbench.source", "workbench.open"), ("reads what is no declared input", _DATA)),
+    **dict.fromkeys(
+        ("workbench.source", "workbench.open", "workbench.open_project"), ("reads what is no declared input", _DATA)
+    ),
     **dict.fromkeys(
         ("numpy.load", "numpy.loadtxt", "numpy.genfromtxt", "numpy.fromfile", "numpy.memmap"),
         ("reads what is no declared input", _DATA),

@@ -175,7 +175,7 @@ class _Walk:
         return not owns(made) and any(base is not object and not owns(base.__module__) for base in kind.__mro__)
 
     def _bindings(self, place: Place, written: Canonical) -> Form:
-        return Bindings(place, self.objects, self.parts).forms(written, with_tables=self.keep_names)
+        return Bindings(place, self.objects, self.parts).forms(written, by_text=self.keep_names)
 
     def _form(self, place: Place, value: object, what: str) -> Form:
         try:
@@ -188,7 +188,7 @@ class _Walk:
         try:
             written = canonical(place.node, place.source.scopes, keep_names=self.keep_names, decorator=use, holes=holes)
         except RecursionError:
-            raise Opaque("is nested too deeply", "Split it into several statements.") from None
+            raise Opaque.too_deep() from None
         for name, user in written.attributes.items():
             if name in ATTRIBUTES:
                 what, remedy = ATTRIBUTES[name]
