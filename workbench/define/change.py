@@ -158,16 +158,17 @@ def _settings(old: CodeRecord, new: CodeRecord) -> Iterator[Change]:
     for name in sorted({*old.settings, *new.settings} - {"parameters"}):
         one, two = old.settings.get(name), new.settings.get(name)
         if one != two or type(one) is not type(two):
-            yield Change("setting", name, f"{_shown(one)} -> {_shown(two)}")
-    before, after = old.settings.get("parameters", {}), new.settings.get("parameters", {})
-    for name in sorted({*before, *after}):
+            before, after = (value if isinstance(value, str) else _shown(value) for value in (one, two))
+            yield Change("setting", name, f"{before} -> {after}")
+    defaults, others = old.settings.get("parameters", {}), new.settings.get("parameters", {})
+    for name in sorted({*defaults, *others}):
         in_code = f"parameter {name}"
         if in_code in old.parts or in_code in new.parts:
             one_part, two_part = old.parts.get(in_code), new.parts.get(in_code)
             if (one_part and one_part.hash) != (two_part and two_part.hash):
                 continue  # named with the code
-        if repr(before.get(name)) != repr(after.get(name)):
-            yield Change("parameter", name, f"{_shown(before.get(name))} -> {_shown(after.get(name))}")
+        if repr(defaults.get(name)) != repr(others.get(name)):
+            yield Change("parameter", name, f"{_shown(defaults.get(name))} -> {_shown(others.get(name))}")
 
 
 def _shown(value: Any) -> str:
@@ -196,4 +197,5 @@ def _digest(one: str, two: str) -> str:
     length = _SHORT
     while one[:length] == two[:length]:
         length += 1
-    return f"{one[:length]}.. -> {two[:length]}.."
+    short = [digest if len(digest) <= length else f"{digest[:length]}.." for digest in (one, two)]
+    return " -> ".join(short)

@@ -63,11 +63,14 @@ class _Differences:
         """Yield where `one` and `two` differ; `around` is the smallest syntax that holds them."""
         if one == two:
             return
-        around = (self._old.origins.get(id(one), around[0]), self._new.origins.get(id(two), around[1]))
+        around = (_origin(self._old, one, around[0]), _origin(self._new, two, around[1]))
         if not isinstance(one, tuple) or not isinstance(two, tuple) or not one or not two:
             yield self._replaced(*around)
         elif isinstance(one[0], str) and one[0] == two[0] and len(one) == len(two) and _same_shape(one, two):
-            changed = [(first, second) for first, second in zip(one, two, strict=True) if first != second]
+            fields = list(zip(one, two, strict=True))
+            if _has_new_parameters(one, two):
+                fields = [pair for place, pair in enumerate(fields) if place != one.index("defaults") + 1]
+            changed = [(first, second) for first, second in fields if first != second]
             plain = [pair for pair in changed if not all(isinstance(item, tuple) for item in pair)]
             if plain:
                 yield self._replaced(*around)
@@ -118,16 +121,28 @@ class _Differences:
 
 
 def _canonical(text: str, *, keep_names: bool) -> Canonical | None:
-    """Return the form of the first function or class in `text`; a lambda may stand anywhere in its line."""
-    for attempt in (dedent(text), f"({text.strip()})", f"_ = {text.strip()}"):
+    """Return the form of `text`; a lambda may stand in the middle of something."""
+    for attempt in (dedent(text), f"({text.strip()})"):
         try:
             tree = ast.parse(attempt)
         except SyntaxError:
             continue
-        for node in ast.walk(tree):
-            if isinstance(node, (ast.ClassDef, *FUNCTIONS)):
-                return canonical(node, Scopes.of(tree), keep_names=keep_names, decorator=_ours)
+        return canonical(tree, Scopes.of(tree), keep_names=keep_names, decorator=_ours)
     return None
+
+
+def _has_new_parameters(one: Form, two: Form) -> bool:
+    """Tell whether these are functions with other parameters, which then stand for their defaults too."""
+    if "parameters" not in one or "defaults" not in one:
+        return False
+    place = one.index("parameters") + 1
+    return bool(one[place] != two[place])
+
+
+def _origin(side: Canonical, form: object, around: ast.AST | None) -> ast.AST | None:
+    """Return the syntax of `form` where it has text of its own, which operators have not."""
+    node = side.origins.get(id(form), around)
+    return around if isinstance(node, ast.operator | ast.cmpop | ast.boolop | ast.unaryop) else node
 
 
 def _ours(node: ast.expr) -> Any:
