@@ -236,7 +236,7 @@ def test_no_rows_do_not_hide_a_wrong_dtype() -> None:
 def test_a_column_of_nulls_passes_where_null_is_allowed_and_is_named() -> None:
     check = checked(rows().with_columns(delay=pl.lit(None, pl.Float64)))
     assert check.passed
-    assert check.detail == "10 rules hold in 6 rows; delay null in every row"
+    assert check.detail == "10 rules hold in 6 rows; always null: delay"
 
 
 def test_categories_enums_decimals_durations_and_booleans_are_checked() -> None:

@@ -111,7 +111,7 @@ def _values(
     if failures.counts:
         return summary(failures.counts, rules=count)
     empty = [name for name, number in nulls.items() if total and number == total]
-    notes = [f"{listed(empty)} null in every row"] if empty else []
+    notes = [f"always null: {listed(empty)}"] if empty else []
     notes += [f"no unit: {listed(unitless)}"] if unitless else []
     if not total:
         return "; ".join(["no rows: columns and dtypes are right, there was nothing else to check", *notes])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from workbench.widgets.figures import amount, elapsed, escaped, figure, share, span
-from workbench.widgets.sparkline import sparkline
+from workbench.widgets.figures import amount, dtype, elapsed, escaped, figure, share, span
+from workbench.widgets.result import some
+from workbench.widgets.sparkline import ends, sparkline
 from workbench.widgets.style import STYLE
 
 if TYPE_CHECKING:
@@ -35,10 +36,6 @@ def card_html(card: Card) -> str:
 
 
 def _head(card: Card) -> str:
-    state = escaped(card.status)
-    took = "" if card.status.endswith("reused") else f" in {elapsed(card.seconds)}"
-    if card.status == "failed":
-        took = f" after {elapsed(card.seconds)}"
     where = [
         f"<span>{escaped(card.branch)}</span>",
         f'<span>commit <code title="{escaped(card.commit)}">{escaped(card.commit[:8])}</code></span>',
@@ -49,7 +46,17 @@ def _head(card: Card) -> str:
     about = f'<div class="wb-about">{escaped(card.description)}</div>' if card.description else ""
     return (
         f'<div class="wb-head"><div class="wb-top"><span class="wb-name">{escaped(card.view)}</span>'
-        f'<span class="wb-state"><b>{state}</b>{took}</span></div>{about}<div class="wb-where">{"".join(where)}</div></div>'
+        f'{_state(card)}</div>{about}<div class="wb-where">{"".join(where)}</div></div>'
+    )
+
+
+def _state(card: Card) -> str:
+    took = {"computed": f" in {elapsed(card.seconds)}", "failed": f" after {elapsed(card.seconds)}"}
+    kind, mark = ("pass", "✓") if card.sound else ("fail", "✗")
+    return (
+        f'<span class="wb-state"><span class="wb-none">{escaped(card.status)}{took.get(card.status, "")}</span>'
+        f'<span class="wb-{kind}"><span class="wb-mark" aria-hidden="true">{mark}</span> '
+        f"<b>{escaped(card.verdict)}</b></span></span>"
     )
 
 
@@ -74,7 +81,7 @@ def _features(card: Card) -> str:
     more = f'<p class="wb-more">and {hidden:,} more features</p>' if hidden > 0 else ""
     return (
         '<div class="wb-part"><div class="wb-wide"><table><thead><tr><th scope="col">feature</th>'
-        '<th scope="col">distribution</th><th scope="col" class="wb-num">median</th>'
+        '<th scope="col">distribution</th><th scope="col" class="wb-num wb-middle">median</th>'
         '<th scope="col" class="wb-num wb-extra" title="5th to 95th percentile">5 – 95 %</th>'  # noqa: RUF001
         '<th scope="col" class="wb-num wb-extra">distinct</th><th scope="col" class="wb-num">null</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>{more}</div>"
@@ -84,17 +91,18 @@ def _features(card: Card) -> str:
 def _feature(feature: FeatureProfile) -> str:
     unit = f" · {escaped(feature.unit)}" if feature.unit else ""
     name = (
-        f'<span class="wb-feature">{escaped(feature.name)}</span>'
-        f'<span class="wb-sub">{escaped(feature.dtype, limit=60)}{unit}</span>'
+        f'<span class="wb-feature">{escaped(feature.name).replace("_", "_<wbr>")}</span>'
+        f'<span class="wb-sub">{escaped(dtype(feature), limit=60)}{unit}</span>'
     )
     quantiles = feature.quantiles
     low, high = quantiles.get("p05"), quantiles.get("p95")
-    width = None if low is None or high is None else high - low
-    middle = "" if low is None else f"{amount(low, feature, near=width)} – {amount(high, feature, near=width)}"  # noqa: RUF001
+    middle = ""
+    if low is not None and high is not None and low < high:
+        middle = f"{amount(low, feature, near=high - low)} – {amount(high, feature, near=high - low)}"  # noqa: RUF001
     distinct = "" if feature.distinct is None else figure(feature.distinct)
     return (
         f'<tr><th scope="row">{name}</th><td class="wb-dist">{_distribution(feature)}</td>'
-        f'<td class="wb-num">{amount(quantiles["p50"], feature) if quantiles else ""}</td>'
+        f'<td class="wb-num wb-middle">{amount(quantiles["p50"], feature) if quantiles else ""}</td>'
         f'<td class="wb-num wb-extra">{middle}</td><td class="wb-num wb-extra">{distinct}</td>'
         f'<td class="wb-num">{_absent(feature)}</td></tr>'
     )
@@ -111,29 +119,21 @@ def _absent(feature: FeatureProfile) -> str:
 
 def _distribution(feature: FeatureProfile) -> str:
     drawing = sparkline(feature)
+    if feature.min is not None and feature.min == feature.max:
+        return f'<span class="wb-none">always {amount(feature.min, feature)}</span>'
     if not drawing:
         return f'<span class="wb-none">{"no values" if feature.nulls == feature.rows else "not summarised"}</span>'
     if feature.histogram is None:
-        shown = feature.categories[:3]
+        shown = feature.categories[:2]
         total = feature.sampled or feature.rows - feature.nulls
-        left = " · ".join(f"{escaped(value, limit=24)} {share(count, total)}" for value, count in shown)
+        left = " · ".join(f"{escaped(value, limit=20)} {share(count, total)}" for value, count in shown)
         rest = (feature.distinct or 0) - len(shown)
         right = f"+{figure(rest)}" if rest > 0 else ""
         return f'{drawing}<div class="wb-ends"><span>{left}</span><span>{right}</span></div>'
-    low, high = feature.histogram.edges[0], feature.histogram.edges[-1]
-    if low == high:
-        return f'{drawing}<div class="wb-ends"><span>always {amount(low, feature)}</span></div>'
-    left, right = _end(low, feature, feature.histogram.below), _end(high, feature, feature.histogram.above)
+    low, high = ends(feature, feature.histogram)
+    left = f"{'‹ ' if feature.histogram.below else ''}{amount(low, feature, near=high - low)}"  # noqa: RUF001
+    right = f"{amount(high, feature, near=high - low)}{' ›' if feature.histogram.above else ''}"  # noqa: RUF001
     return f'{drawing}<div class="wb-ends"><span>{left}</span><span>{right}</span></div>'
-
-
-def _end(edge: float, feature: FeatureProfile, beyond: int) -> str:
-    """Return what stands below an end of a histogram; a mark says that some values lie beyond."""
-    assert feature.min is not None  # noqa: S101  # a feature with a histogram has values
-    assert feature.max is not None  # noqa: S101
-    inside = min(max(edge, feature.min), feature.max)
-    sign = ("‹ " if edge <= (feature.quantiles["p50"]) else "› ") if beyond else ""  # noqa: RUF001
-    return f"{sign}{amount(inside, feature, near=feature.max - feature.min)}"
 
 
 def _checks(card: Card) -> str:
@@ -158,7 +158,7 @@ def _rows(check: Check, failures: pl.DataFrame) -> str:
     head = "".join(f'<th scope="col">{escaped(name, limit=63)}</th>' for name in failures.columns)
     body = "".join(
         "<tr>" + "".join(_cell(value, name) for name, value in row.items()) + "</tr>"
-        for row in failures.head(ROWS).iter_rows(named=True)
+        for row in some(failures, ROWS).iter_rows(named=True)
     )
     total, shown = max(sum(check.counts.values()), failures.height), min(ROWS, failures.height)
     more = f'<p class="wb-more">{shown} of {total:,} failing rows</p>' if total > shown else ""
@@ -201,13 +201,10 @@ def _few(texts: tuple[str, ...]) -> list[str]:
 
 
 def _foot(card: Card) -> str:
-    run = _run(card.run)
-    return f'<div class="wb-foot"><span>{escaped(card.verdict)}</span>{run}</div>'
+    return f'<div class="wb-foot">{_run(card.run)}</div>' if card.run else ""
 
 
-def _run(run: str | None) -> str:
-    if not run:
-        return ""
+def _run(run: str) -> str:
     if run == "queued":
         return "<span>MLflow run: on its way</span>"
     if run.startswith(("http://", "https://")):

@@ -36,13 +36,13 @@ def escaped(text: object, *, limit: int = 300) -> str:
     return html.escape(plain(text, limit=limit), quote=True)
 
 
-def figure(value: float | None) -> str:
-    """Return a number with about four significant digits.
+def figure(value: float | None, *, digits: int = 4) -> str:
+    r"""Return a number with about `digits` significant digits; thousands in full.
 
     Examples
     --------
     >>> [figure(v) for v in (0.0, 12.3456, -0.00123, 336776.0, 1.5e9, 2.5e-7, None)]
-    ['0', '12.35', '-0.00123', '336,776', '1.5e9', '2.5e-7', '–']
+    ['0', '12.35', '-0.00123', '336,776', '1.5e9', '2.5e-7', '\u2013']
     """
     if value is None or not math.isfinite(value):
         return "–"  # noqa: RUF001  # the dash that stands for nothing in a table of numbers
@@ -53,10 +53,10 @@ def figure(value: float | None) -> str:
         mantissa, exponent = f"{value:.3g}".split("e") if "e" in f"{value:.3g}" else f"{value:.2e}".split("e")
         mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
         return f"{mantissa}e{int(exponent)}"
-    if size >= 1000:
+    places = digits - 1 - math.floor(math.log10(size))
+    if places <= 0:
         return f"{value:,.0f}"
-    digits = max(0, 3 - math.floor(math.log10(size)))
-    short = f"{value:.{min(digits, 6)}f}"
+    short = f"{value:.{places}f}"
     return short.rstrip("0").rstrip(".") if "." in short else short
 
 
@@ -88,19 +88,22 @@ def amount(value: float | None, feature: FeatureProfile, *, near: float | None =
     feature
         Says what the number means.
     near
-        The width of what is shown; dates without a time of day where it is more than two days.
+        The width of what is shown: to two days, dates have a time of day; from 200 days, a year and a month will do.
     """
     if value is None:
         return figure(None)
     if feature.kind == "duration":
         return duration(value)
     if feature.kind != "time":
-        return figure(value)
+        whole = feature.dtype.startswith(("Int", "UInt")) and abs(value) < 1e6 and value.is_integer()
+        return f"{value:,.0f}" if whole else figure(value, digits=3)
     try:
         moment = _EPOCH + timedelta(seconds=value)
     except OverflowError:
         return figure(value)
-    return moment.strftime("%Y-%m-%d" if near is None or near > 2 * _DAY else "%m-%d %H:%M")
+    if near is not None and near <= 2 * _DAY:
+        return f"{moment:%m-%d %H:%M}"
+    return f"{moment:%Y-%m}" if near is not None and near > 200 * _DAY else f"{moment:%Y-%m-%d}"
 
 
 def duration(seconds: float) -> str:
@@ -114,8 +117,8 @@ def duration(seconds: float) -> str:
     size = abs(seconds)
     for limit, unit, width in ((1, "ms", 0.001), (120, "s", 1), (7200, "min", 60), (3 * _DAY, "h", 3600)):
         if size < limit:
-            return f"{figure(seconds / width)} {unit}"
-    return f"{figure(seconds / _DAY)} d"
+            return f"{figure(seconds / width, digits=3)} {unit}"
+    return f"{figure(seconds / _DAY, digits=3)} d"
 
 
 def elapsed(seconds: float) -> str:
@@ -149,3 +152,16 @@ def span(period: tuple[datetime, datetime] | None, *, arrow: str = "→") -> str
         return f"{first:%Y-%m-%d} {arrow} {last:%Y-%m-%d}"
     end = f"{last:%H:%M}" if first.date() == last.date() else f"{last:%m-%d %H:%M}"
     return f"{first:%Y-%m-%d %H:%M} {arrow} {end}"
+
+
+def dtype(feature: FeatureProfile) -> str:
+    """Return the dtype as people say it: without the names of its settings, categories or fields.
+
+    Examples
+    --------
+    >>> from workbench.compare import FeatureProfile
+    >>> dtype(FeatureProfile("t", "Datetime(time_unit='us', time_zone='UTC')", None, "time", 0, 0))
+    'Datetime UTC'
+    """
+    name, _, settings = feature.dtype.partition("(")
+    return f"{name} UTC" if "time_zone='UTC'" in settings and name == "Datetime" else name

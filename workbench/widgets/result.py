@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+import polars as pl
+
 if TYPE_CHECKING:
     from workbench.check import Check
     from workbench.compare import FeatureProfile
@@ -78,3 +80,12 @@ class Card:
         if self.failed:
             return f"{len(self.failed)} of {count} check{'s' if count > 1 else ''} failed"
         return "check passed" if count == 1 else f"{count} checks passed"
+
+
+def some(failures: pl.DataFrame, limit: int) -> pl.DataFrame:
+    """Return at most `limit` of a check's failing rows, in their order, some from each rule that is broken."""
+    if failures.height <= limit or not {"column", "reason"} <= set(failures.columns):
+        return failures.head(limit)
+    turn = pl.int_range(pl.len()).over("column", "reason")
+    chosen = failures.select(turn.alias("turn")).with_row_index("place").sort("turn", "place").head(limit)
+    return failures[chosen["place"].sort()]

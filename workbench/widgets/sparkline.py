@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from workbench.widgets.figures import amount, escaped, share
@@ -24,7 +26,7 @@ def sparkline(feature: FeatureProfile) -> str:
     It has a title for pointers and a label for screen readers, takes its colours from the classes ``wb-bar`` and
     ``wb-tail``, and has at most one shape a bin whatever the rows. Tails outside a histogram's edges stand apart.
     """
-    if feature.histogram is not None:
+    if feature.histogram is not None and len(feature.histogram.counts) > 1:
         return _svg(described(feature), _bars(feature.histogram))
     if feature.categories:
         return _svg(described(feature), _segments(feature))
@@ -105,11 +107,9 @@ def _counted(feature: FeatureProfile) -> int:
 
 
 def _histogram_in_words(feature: FeatureProfile, histogram: Histogram) -> str:
-    low, high = histogram.edges[0], histogram.edges[-1]
+    low, high = ends(feature, histogram)
     if low == high:
         return f"{feature.name} is always {amount(low, feature)}"
-    if len(histogram.counts) and feature.min is not None and feature.max is not None:
-        low, high = max(low, feature.min), min(high, feature.max)
     total = histogram.below + sum(histogram.counts) + histogram.above
     words = [f"{feature.name}: histogram from {amount(low, feature)} to {amount(high, feature)}"]
     words += [f"{share(histogram.below, total)} below"] if histogram.below else []
@@ -118,9 +118,18 @@ def _histogram_in_words(feature: FeatureProfile, histogram: Histogram) -> str:
     return ", ".join(words)
 
 
+def ends(feature: FeatureProfile, histogram: Histogram) -> tuple[float, float]:
+    """Return the lowest and highest value that the bins can hold: whole numbers have edges between them."""
+    low, high = histogram.edges[0], histogram.edges[-1]
+    if feature.dtype.startswith(("Int", "UInt")):
+        low, high = math.ceil(low), math.floor(high)
+    lowest, highest = (low if feature.min is None else feature.min), (high if feature.max is None else feature.max)
+    return float(max(low, lowest)), float(min(high, highest))
+
+
 def _merged(counts: Sequence[int], width: int) -> list[int]:
     if len(counts) <= width:
         return list(counts)
     edges = [round(place * len(counts) / width) for place in range(width + 1)]
     # The mean, not the sum: neighbours that take one bin more would look taller.
-    return [round(1000 * sum(counts[a:b]) / (b - a)) for a, b in zip(edges, edges[1:], strict=False)]
+    return [round(1000 * sum(counts[a:b]) / (b - a)) for a, b in pairwise(edges)]

@@ -19,8 +19,8 @@ border:1px solid var(--wb-line);border-left:3px solid var(--wb-good);border-radi
 .wb-card .wb-facts,.wb-card .wb-part,.wb-card .wb-foot{border-top:1px solid var(--wb-line)}
 .wb-card .wb-top{display:flex;flex-wrap:wrap;gap:2px 12px;align-items:baseline;justify-content:space-between}
 .wb-card .wb-name{font:600 16px/1.4 var(--wb-mono);overflow-wrap:anywhere}
-.wb-card .wb-state{color:var(--wb-dim);white-space:nowrap}
-.wb-card .wb-state b{font-weight:600;color:var(--wb-ink)}
+.wb-card .wb-state{display:flex;flex-wrap:wrap;gap:0 14px;white-space:nowrap}
+.wb-card .wb-state b{font-weight:600}
 .wb-card .wb-about{margin:1px 0 4px;max-width:72ch}
 .wb-card .wb-where{color:var(--wb-dim);font-size:12px;overflow-wrap:anywhere}
 .wb-card .wb-where>span+span::before{content:"·";margin:0 7px}
@@ -40,17 +40,18 @@ font-weight:400;max-width:none;white-space:normal}
 white-space:nowrap}
 .wb-card.wb-card.wb-card tbody tr+tr :is(th,td){border-top:1px solid var(--wb-soft)}
 .wb-card.wb-card.wb-card .wb-num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.wb-card .wb-feature{font:600 12.5px/1.4 var(--wb-mono);overflow-wrap:anywhere;display:block}
+.wb-card .wb-feature{font:600 12.5px/1.4 var(--wb-mono);display:block}
 .wb-card .wb-sub{display:block;font-size:11px;line-height:1.4;color:var(--wb-dim)}
 .wb-card .wb-dist{width:190px}
 .wb-card .wb-spark{display:block;width:100%;min-width:96px;max-width:190px;height:30px;overflow:visible}
-.wb-card .wb-bar{fill:var(--wb-hue)}
+.wb-card .wb-bar{fill:var(--wb-hue);fill-opacity:.85}
 .wb-card .wb-tail{fill:var(--wb-dim);opacity:.45}
 .wb-card .wb-ends{display:flex;justify-content:space-between;gap:8px;max-width:190px;font-size:10.5px;line-height:1.35;
 color:var(--wb-dim);font-variant-numeric:tabular-nums}
 .wb-card .wb-ends span{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.wb-card .wb-ends span+span{flex:none}
 .wb-card .wb-none{color:var(--wb-dim)}
-.wb-card .wb-list{list-style:none;margin:0;padding:0}
+.wb-card.wb-card.wb-card .wb-list{list-style:none;margin:0;padding:0}
 .wb-card .wb-list>li{display:grid;grid-template-columns:20px minmax(0,1fr) auto;column-gap:4px;padding:2px 0;margin:0;
 align-items:baseline}
 .wb-card .wb-mark{font-weight:700}
@@ -62,19 +63,20 @@ align-items:baseline}
 .wb-card .wb-said b{font-weight:600;margin-right:8px}
 .wb-card .wb-time{color:var(--wb-dim);font-size:11px;font-variant-numeric:tabular-nums;padding-left:12px}
 .wb-card .wb-rows{grid-column:2/-1;margin:4px 0 6px;padding:6px 10px;border-radius:4px;background:var(--wb-soft)}
-.wb-card.wb-card.wb-card .wb-rows :is(th,td){font-size:12px;padding:2px 16px 2px 0;vertical-align:top}
+.wb-card.wb-card.wb-card .wb-rows :is(th,td){font-size:12px;padding:2px 16px 2px 0;vertical-align:baseline}
 .wb-card.wb-card.wb-card .wb-rows td.wb-mono{white-space:nowrap}
+.wb-card .wb-rows td:last-child{min-width:160px}
 .wb-card .wb-more{margin:4px 0 0;font-size:11px;color:var(--wb-dim)}
 .wb-card .wb-foot{display:flex;flex-wrap:wrap;gap:2px 18px;justify-content:space-between;font-size:12px;
 color:var(--wb-dim)}
 .wb-card a{color:var(--jp-content-link-color,var(--wb-hue));text-decoration:none}
 .wb-card a:hover,.wb-card a:focus{text-decoration:underline}
-.wb-card .wb-unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 @container (max-width:560px){
 .wb-card .wb-head,.wb-card .wb-facts,.wb-card .wb-part,.wb-card .wb-foot{padding-left:11px;padding-right:11px}
 .wb-card .wb-extra{display:none}
-.wb-card .wb-dist{width:120px}
+.wb-card .wb-dist,.wb-card .wb-ends{width:120px}
 .wb-card .wb-facts{gap:6px 20px}
 .wb-card.wb-card.wb-card :is(th,td){padding-right:12px}}
+@container (max-width:420px){.wb-card .wb-middle{display:none}}
 """
 """Every rule is scoped to ``.wb-card``; the tripled class outweighs JupyterLab's own rules for tables in outputs."""

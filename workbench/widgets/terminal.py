@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from workbench.widgets.figures import amount, elapsed, plain, share, span
+from workbench.widgets.figures import amount, dtype, elapsed, plain, share, span
+from workbench.widgets.result import some
 from workbench.widgets.sparkline import blocks
 
 if TYPE_CHECKING:
@@ -129,10 +131,10 @@ def _features(card: Card, signs: _Signs) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, expand=True, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table = Table(box=None, expand=True, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("feature", overflow="fold", ratio=1, min_width=14)
-    table.add_column("type", overflow="fold", max_width=18)
-    table.add_column("distribution", no_wrap=True, min_width=16)
+    table.add_column("type", overflow="fold", max_width=12)
+    table.add_column("distribution", no_wrap=True, min_width=14)
     for title in ("median", signs.text("5 – 95 %"), "null"):  # noqa: RUF001
         table.add_column(title, justify="right", no_wrap=True)
     for feature in card.features[:FEATURES]:
@@ -145,8 +147,10 @@ def _features(card: Card, signs: _Signs) -> Any:
 
 
 def _dtype(feature: FeatureProfile) -> str:
-    dtype = feature.dtype.split("(")[0]
-    return f"{dtype} {feature.unit}" if feature.unit else dtype
+    short = re.sub(
+        r"^(U?)(Int|Float)(?=\d)", lambda found: (found[1] or found[2][0]).lower(), dtype(feature)
+    ).removesuffix(" UTC")
+    return f"{short} {feature.unit}" if feature.unit else short
 
 
 def _distribution(feature: FeatureProfile, signs: _Signs) -> str:
@@ -156,8 +160,8 @@ def _distribution(feature: FeatureProfile, signs: _Signs) -> str:
         return f"{plain(value, limit=9)} {share(count, total)}"
     if feature.histogram is None:
         return "no values" if feature.nulls == feature.rows else ""
-    drawn = blocks(feature, ascii_only=signs.ascii_only)
-    return drawn.replace(" ", "\N{NO-BREAK SPACE}") if drawn and not signs.ascii_only else drawn or "constant"
+    drawn = blocks(feature, width=14, ascii_only=signs.ascii_only)
+    return drawn or "constant"
 
 
 def _measures(feature: FeatureProfile) -> tuple[str, str, str]:
@@ -165,7 +169,8 @@ def _measures(feature: FeatureProfile) -> tuple[str, str, str]:
     if not feature.quantiles:
         return "", "", nulls
     low, high = feature.quantiles["p05"], feature.quantiles["p95"]
-    middle = f"{amount(low, feature, near=high - low)} – {amount(high, feature, near=high - low)}"  # noqa: RUF001
+    ends = [amount(value, feature, near=high - low) for value in (low, high)]
+    middle = " – ".join(ends) if low < high else ""  # noqa: RUF001
     return amount(feature.quantiles["p50"], feature), middle, nulls
 
 
@@ -192,12 +197,12 @@ def _rows(check: Check, failures: pl.DataFrame, signs: _Signs) -> Any:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for name in failures.columns:
         table.add_column(Text(signs.text(plain(name))), overflow="fold", ratio=3 if name == "reason" else None)
-    for row in failures.head(ROWS).rows():
+    for row in some(failures, ROWS).rows():
         table.add_row(*(Text(signs.text(_cell(value))) for value in row))
     total, shown = max(sum(check.counts.values()), failures.height), min(ROWS, failures.height)
     if total > shown:
         table.add_row(Text(f"{shown} of {total:,}", style="dim"))
-    return Padding(table, (0, 0, 0, 7))
+    return Padding(table, (0, 0, 0, 2))
 
 
 def _cell(value: object) -> str:
