@@ -150,14 +150,14 @@ class Reader(Opened):
             For what leaves the project or could reach git's own folder on some disk.
         """
         parts = tuple(path.split("/")) if path else ()
-        for part in parts:
-            if (
-                part in {"", ".", ".."}
-                or part.casefold() in {".git", "git~1"}
-                or "\\" in part
-                or not part.isprintable()
-            ):
-                raise BranchError(
-                    f"{path[:200]!r} is not a path inside the project.", remedy="Use a relative path, with '/'."
-                )
+        if not all(_is_plain(part) for part in parts):
+            raise BranchError(
+                f"{path[:200]!r} is not a path inside the project.", remedy="Use a relative path, with '/'."
+            )
         return (*self._prefix, *parts)
+
+
+def _is_plain(part: str) -> bool:
+    """Whether a part of a path is a name on every disk, and never git's own folder as Windows or macOS read it."""
+    git_s = part.casefold().partition(":")[0].rstrip(" .") in {".git", "git~1"}
+    return part not in {"", ".", ".."} and not git_s and "\\" not in part and part.isprintable()

@@ -174,6 +174,7 @@ class Repository(Reader):
             raise ProtectedBranch.named(branch)
         if not is_full_id(expected) or not is_full_id(tree):
             raise BranchError("A commit needs full object ids.", remedy="Resolve the names first.")
+        self._tip(branch)
         return self._move(branch, tree, expected, with_trailers(message, trailers), self._signature())
 
     def _move(self, branch: str, tree: str, expected: str, text: str, signature: str) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from workbench.branches.objects import Objects
 
-FILE, FOLDER = 0o100644, 0o040000
+FILE, FOLDER, SUBMODULE = 0o100644, 0o040000, 0o160000
 Changes = dict[tuple[str, ...], bytes | None]
 
 
@@ -49,7 +49,7 @@ def edited(objects: Objects, tree: str | None, changes: Changes, above: str = ""
     for (name, *rest), content in changes.items():
         if rest:
             below.setdefault(name, {})[tuple(rest)] = content
-        elif stat.S_ISDIR(members.get(name, (FILE, ""))[0]):
+        elif members.get(name, (FILE, ""))[0] in (FOLDER, SUBMODULE):
             raise _in_the_way(f"{above}{name}", is_folder=True)
         elif content is None:
             members.pop(name, None)

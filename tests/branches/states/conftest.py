@@ -1,0 +1,108 @@
+"""Real repositories in the states that people have them in, and plain git to look at them with."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workbench.branches import Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOP = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Git as a user types it."""
+
+    root: Path
+
+    def __call__(self, *words: str, given: str | None = None) -> str:
+        done = subprocess.run(["git", *words], cwd=self.root, input=given, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.rstrip("\n")
+
+    def write(self, path: str, text: str) -> Path:
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        return target
+
+    def save(self, path: str, text: str) -> str:
+        """Commit one file as a user does, and return the commit."""
+        self.write(path, text)
+        self("add", "--", path)
+        self("commit", "--quiet", "-m", f"Save {path}")
+        return self("rev-parse", "HEAD")
+
+    def store(self, kind: str, data: bytes) -> str:
+        """Write an object, also one that nobody should, and return its id."""
+        command = ["git", "hash-object", "-w", "--literally", "-t", kind, "--stdin"]
+        return (
+            subprocess.run(command, cwd=self.root, input=data, capture_output=True, check=True).stdout.decode().strip()
+        )
+
+    def local(self) -> dict[str, bytes]:
+        """Return every byte that is the user's: the working tree, the index, HEAD."""
+        paths = (path for path in self.root.rglob("*") if path.is_file() and ".git" not in path.parts)
+        own = Path(self("rev-parse", "--absolute-git-dir"))
+        states = {name: (own / name).read_bytes() for name in ("index", "HEAD") if (own / name).exists()}
+        return {str(path): path.read_bytes() for path in paths} | states
+
+
+@pytest.fixture
+def plain(tmp_path: Path, identity: None) -> Plain:
+    """Plain git in a repository with two definitions on main, which is checked out."""
+    git = Plain(tmp_path / "project")
+    git.root.mkdir()
+    git("init", "--quiet", "--initial-branch=main")
+    git.write("features/delay.py", "DELAY = 1\n")
+    git.write("features/sub/deep.py", "DEEP = 1\n")
+    git.write("workbench.toml", "[project]\nname = 'p'\n")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "Start")
+    return git
+
+
+@pytest.fixture
+def repository(plain: Plain) -> Iterator[Repository]:
+    """The same repository through ours, with the experiment ``exp/a``."""
+    with Repository.open(plain.root) as opened:
+        opened.create("exp/a")
+        yield opened
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, identity: None) -> Plain:
+    """Plain git in a repository without a commit."""
+    git = Plain(tmp_path / "fresh")
+    git.root.mkdir()
+    git("init", "--quiet", "--initial-branch=main")
+    return git
+
+
+def at_once(root: Path, script: str, count: int) -> list[subprocess.CompletedProcess[str]]:
+    """Run `script` in `count` processes at the same time, with ``root`` and ``number``, and return how they ended."""
+    head = f"from pathlib import Path\nfrom workbench.branches import Repository\nroot = Path({str(root)!r})\n"
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", f"{head}number = {number}\n{script}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=TOP,
+        )
+        for number in range(count)
+    ]
+    ended = []
+    for process in running:
+        out, err = process.communicate(timeout=120)
+        ended.append(subprocess.CompletedProcess(process.args, process.returncode, out, err))
+    return ended
