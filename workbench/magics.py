@@ -99,6 +99,8 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         check        check contracts
         why-changed  name what moved a view: code, helper, parameter, data; --against REF
         compare      this branch's runs side by side, and MLflow's compare page; --view --all
+        training-set join features to a spine file as they were known: SPINE FEATURE... --label --time --full-names
+                     --save NAME --out FILE
         ui           start the MLflow UI; --stop
 
         ``%feature VERB --help`` explains a verb. Names the cell may use without importing them: pl, datetime,

@@ -218,6 +218,42 @@ def compare(*, branch: str | None = None, view: str | None = None, all: bool = F
     return project.compare(branch=branch, view=view, all_rows=all)
 
 
+def training_set(
+    spine_file: Path,
+    *feature: str,
+    label: str | None = None,
+    time: str = "event_timestamp",
+    full_names: bool = False,
+    save: str | None = None,
+    out: Path | None = None,
+    project: Opened,
+) -> Any:
+    """Set features beside a spine's rows, each as it was known at the row's time, and account for every row.
+
+    Parameters
+    ----------
+    spine_file
+        A Parquet, CSV or NDJSON file with a time column and the views' entity columns.
+    feature
+        view, view:feature, or a feature set's name; several.
+    label
+        The spine's label column.
+    time
+        The spine's time column.
+    full_names
+        Call the columns view__feature.
+    save
+        Keep the training set under this name, with its lineage.
+    out
+        Write the rows to this file: .parquet, .csv or .ndjson.
+    """
+    from workbench.serve import training_set_of_file
+
+    return training_set_of_file(
+        project.store, spine_file, feature, label=label, time=time, full_names=full_names, save=save, out=out
+    )
+
+
 def ui(*, stop: bool = False, project: Opened) -> Any:
     """Start the MLflow UI in the background and give its link; it takes some 15 seconds to answer.
 
@@ -240,6 +276,7 @@ WITH_PROJECT: dict[str, Callable[..., Any]] = {
     "check": check,
     "why-changed": why_changed,
     "compare": compare,
+    "training-set": training_set,
     "ui": ui,
 }
 """Verbs of an open project."""

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from workbench.serve.files import TrainingSetReport, training_set_of_file
 from workbench.serve.ledger import Ledger, LowMatchWarning, ViewLedger
+from workbench.serve.saved import SavedTrainingSet
 from workbench.serve.store import FeatureStore
 
-__all__ = ["FeatureStore", "Ledger", "LowMatchWarning", "ViewLedger"]
+__all__ = [
+    "FeatureStore",
+    "Ledger",
+    "LowMatchWarning",
+    "SavedTrainingSet",
+    "TrainingSetReport",
+    "ViewLedger",
+    "training_set_of_file",
+]

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from workbench.config import valid_name
 from workbench.errors import UsageError
 from workbench.serve.history import latest, period
 from workbench.serve.ledger import LowMatchWarning
 from workbench.serve.reading import Reading
+from workbench.serve.references import resolve, views_of
+from workbench.serve.runs import training_run
+from workbench.serve.saved import save_training_set, saved_training_set
 from workbench.serve.training import Question, as_spine, build_training_set
+from workbench.track import new_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
 
     from workbench.loop.rooms import Rooms
     from workbench.serve.ledger import Ledger
+    from workbench.serve.saved import SavedTrainingSet
+    from workbench.serve.training import TrainingSet
 
 
 class FeatureStore:
@@ -54,6 +61,7 @@ class FeatureStore:
         full_names: bool = False,
         as_known: bool = True,
         release: str | None = None,
+        save: str | None = None,
     ) -> pl.DataFrame:
         """Return `spine` with features set beside it, each as it stood, and was known, at the row's time.
 
@@ -76,6 +84,9 @@ class FeatureStore:
             False lets rows count that were recorded after a spine row's time.
         release
             A published release to read; there is none yet.
+        save
+            Keep the training set under this name, for ever as it is, with its lineage; MLflow gets a run with it as a
+            dataset. `saved` returns it.
 
         Returns
         -------
@@ -91,7 +102,9 @@ class FeatureStore:
             For a spine without a key, time or label column, keys that cannot be compared (with the cast that helps),
             and a column that two views, or a view and the spine, would both give.
         UsageError
-            For `release`, and for what is no reference.
+            For `release`, for what is no reference, and for a `save` that other content has.
+        InvalidName
+            For a `save` that could not be a folder's name.
 
         Warns
         -----
@@ -103,10 +116,15 @@ class FeatureStore:
                 f"There is no release {release!r}: nothing is published yet.",
                 remedy="Leave `release` out: features are read as the branch defines them.",
             )
+        if save is not None:
+            valid_name("training set", save)
         references = (features,) if isinstance(features, str) else tuple(features)
         question = Question(references, time=time, label=label, full_names=full_names, as_known=as_known)
         minimum = self._rooms.config.policy.minimum_match
-        built = build_training_set(self._reading(), as_spine(spine), question, minimum=minimum)
+        reading = self._reading()
+        built = build_training_set(reading, as_spine(spine), question, minimum=minimum)
+        if save is not None:
+            self._save(save, built, reading)
         self._remember(built.frame, built.ledger)
         for sentence in built.ledger.warnings:
             warnings.warn(sentence, LowMatchWarning, stacklevel=2)
@@ -132,6 +150,29 @@ class FeatureStore:
                 remedy="Pass the frame that training_set returned, unchanged; `store.ledger` is the last one's.",
             )
         return known[1]
+
+    def saved(self, name: str) -> SavedTrainingSet:
+        """Return the training set that was saved under `name`: its ``frame()``, lineage and row ledger.
+
+        Raises
+        ------
+        UsageError
+            Where there is none (did you mean).
+        """
+        return saved_training_set(self._rooms.hidden, name)
+
+    def key_dtypes(self, features: str | Sequence[str]) -> dict[str, pl.DataType]:
+        """Return the columns that a spine for `features` must have beside its time, with the dtypes they have there.
+
+        Raises
+        ------
+        FeatureNotFound
+            For an unknown view or feature (did you mean), and for a version.
+        """
+        definitions = self._reading().definitions
+        wanted = resolve(features, definitions, full_names=True)
+        views = [definitions.view(name) for name in views_of(wanted)]
+        return {entity: view.contract[entity].dtype for view in views for entity in view.entities}
 
     def snapshot(self, view: str, *, at: datetime | date | str | None = None) -> pl.DataFrame:
         """Return the latest row of each entity.
@@ -187,6 +228,13 @@ class FeatureStore:
 
     def _reading(self) -> Reading:
         return Reading.of(self._rooms, self.branch)
+
+    def _save(self, name: str, built: TrainingSet, reading: Reading) -> None:
+        """Save `built`, and tell MLflow of it where it was not saved before."""
+        key = new_key()
+        saved = save_training_set(self._rooms.hidden, name, built, reading, run=key)
+        if saved.run == key:
+            self._rooms.tracker.submit(training_run(self._rooms, saved))
 
     def _remember(self, frame: pl.DataFrame, ledger: Ledger) -> None:
         self._last = ledger

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from uuid import uuid4
 
 RunStatus = Literal["FINISHED", "FAILED"]
-DatasetContext = Literal["source", "view"]
+DatasetContext = Literal["source", "view", "training"]
 
 VERSION = 1
 """Of the JSON form; a reader refuses what it does not know."""
@@ -21,7 +21,7 @@ def new_key() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetRecord:
-    """One table that a run read (context ``source``) or computed (context ``view``).
+    """One table that a run read (context ``source``), computed (``view``) or is trained on (``training``).
 
     Parameters
     ----------
@@ -30,9 +30,10 @@ class DatasetRecord:
     digest
         Our full digest of its data; MLflow shows the first 36 characters.
     kind
-        How `source` is read back: ``view`` and ``files`` by path, ``delta`` by uri and version, ``query`` not at all.
+        How `source` is read back: ``view``, ``training set`` and ``files`` by path, ``delta`` by uri and version,
+        ``query`` not at all.
     context
-        ``source`` for what was read, ``view`` for what was computed.
+        ``source`` for what was read, ``view`` for what was computed, ``training`` for a training set.
     source
         JSON-ready: ``path`` or ``paths`` (relative to the project), ``uri``, ``version``, and whatever identifies it.
     schema

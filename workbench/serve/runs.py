@@ -1,0 +1,85 @@
+"""What MLflow is told of a saved training set."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from workbench.errors import BranchError
+from workbench.loop.facts import origin
+from workbench.track import DatasetRecord, RunRecord
+
+if TYPE_CHECKING:
+    from workbench.loop.rooms import Rooms
+    from workbench.serve.saved import SavedTrainingSet
+
+TAG = "workbench.training_set"
+
+
+def training_run(rooms: Rooms, saved: SavedTrainingSet) -> RunRecord:
+    """Return the MLflow run of `saved`: its views and itself as datasets, what was asked for, and the row ledger."""
+    at = round(saved.created_at.timestamp() * 1000)
+    asked = saved.question
+    user = ""
+    with suppress(BranchError):  # nothing is committed: without an identity the run is nobody's
+        user = rooms.repository.identity()
+    return RunRecord(
+        key=saved.run,
+        project=rooms.config.project.name,
+        experiment="",
+        name=saved.name,
+        start=at,
+        end=at,
+        user=user,
+        tags={
+            TAG: saved.name,
+            "mlflow.source.name": origin(),
+            "mlflow.source.type": "LOCAL",
+            "mlflow.source.git.commit": saved.commit,
+            "mlflow.source.git.branch": saved.branch,
+            "workbench.branch": saved.branch,
+            "workbench.data_digest": saved.data_digest,
+            "workbench.spine_digest": saved.spine_digest,
+            **{f"workbench.upstream.{view.view}": view.data_digest for view in saved.views},
+        },
+        params={
+            "training_set": saved.name,
+            "branch": saved.branch,
+            "features": ", ".join(asked.features),
+            "time": asked.time,
+            "label": asked.label or "",
+            "as_known": str(asked.as_known),
+            "data": saved.data_digest[:12],
+        },
+        metrics={
+            "training_set/rows": float(saved.ledger.rows_out),
+            **{f"{entry.view}/matched_share": entry.share for entry in saved.ledger.views},
+        },
+        datasets=(*_views(rooms, saved), _itself(rooms, saved)),
+        artifacts={"training_set.json": json.dumps(saved.to_dict(), indent=2) + "\n"},
+        note=f"Training set **{saved.name}** of `{saved.branch}` at `{saved.commit[:10]}`\n\n"
+        f"{saved.ledger.rows_out:,} rows of {', '.join(asked.features)}",
+    )
+
+
+def _views(rooms: Rooms, saved: SavedTrainingSet) -> list[DatasetRecord]:
+    found = []
+    for view in saved.views:
+        stored = rooms.cache.get(view.view_id)
+        place = {} if stored is None else {"path": str(stored.path.relative_to(rooms.root))}
+        source = {**place, "view_id": view.view_id}
+        found.append(DatasetRecord(name=view.view, digest=view.data_digest, kind="view", context="view", source=source))
+    return found
+
+
+def _itself(rooms: Rooms, saved: SavedTrainingSet) -> DatasetRecord:
+    return DatasetRecord(
+        name=saved.name,
+        digest=saved.data_digest,
+        kind="training set",
+        context="training",
+        source={"path": str(saved.path.relative_to(rooms.root))},
+        schema=saved.columns,
+        profile={"num_rows": saved.ledger.rows_out},
+    )
