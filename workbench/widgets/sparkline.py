@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from workbench.compare import FeatureProfile, Histogram
 
-WIDTH, HEIGHT = 168, 30
-_TAIL = 5.0
+WIDTH, HEIGHT = 1680, 300
+"""Units of the drawing: a tenth of a pixel, so that whole numbers will do."""
+
+_TAIL, _GAP = 50.0, 20.0
 _SHADES = (0.95, 0.7, 0.5, 0.35)
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _ASCII = "_.-=+*%#"
@@ -73,10 +75,10 @@ def _svg(label: str, shapes: str) -> str:
 def _bars(histogram: Histogram) -> str:
     counts = histogram.counts
     top = max(*counts, 1)
-    left = _TAIL + 2 if histogram.below else 0.0
-    right = WIDTH - (_TAIL + 2 if histogram.above else 0.0)
+    left = _TAIL + _GAP if histogram.below else 0.0
+    right = WIDTH - (_TAIL + _GAP if histogram.above else 0.0)
     step = (right - left) / len(counts)
-    gap = 0.0 if len(counts) == 1 else min(1.0, step / 5)
+    gap = 0.0 if len(counts) == 1 else min(_GAP / 2, step / 5)
     path = "".join(_bar(left + step * place, step - gap, count, top) for place, count in enumerate(counts))
     tails = _bar(0, _TAIL, histogram.below, top) + _bar(WIDTH - _TAIL, _TAIL, histogram.above, top)
     return f'<path class="wb-bar" d="{path}"/>' + (f'<path class="wb-tail" d="{tails}"/>' if tails else "")
@@ -85,20 +87,19 @@ def _bars(histogram: Histogram) -> str:
 def _bar(x: float, width: float, count: int, top: int) -> str:
     if not count:
         return ""
-    height = max(1.2, min(1.0, count / top) * (HEIGHT - 1))
-    return f"M{x:.4g} {HEIGHT}v-{height:.3g}h{width:.3g}v{height:.3g}z"
+    height = max(12, round(min(1.0, count / top) * HEIGHT))
+    return f"M{round(x)} {HEIGHT}v-{height}h{round(width)}v{height}z"
 
 
 def _segments(feature: FeatureProfile) -> str:
     total, x, shapes = _counted(feature), 0.0, []
     for (_, count), opacity in zip(feature.categories, _SHADES, strict=False):
         width = WIDTH * count / total
-        shapes.append(
-            f'<path class="wb-bar" opacity="{opacity}" d="M{x:.4g} 8h{max(0.8, width - 1):.4g}v14H{x:.4g}z"/>'
-        )
+        wide = max(8, round(width - _GAP / 2))
+        shapes.append(f'<path class="wb-bar" opacity="{opacity}" d="M{round(x)} 80h{wide}v140h-{wide}z"/>')
         x += width
-    if WIDTH - x > 0.5:
-        shapes.append(f'<path class="wb-tail" d="M{x:.4g} 8H{WIDTH}v14H{x:.4g}z"/>')
+    if WIDTH - x > 5:
+        shapes.append(f'<path class="wb-tail" d="M{round(x)} 80H{WIDTH}v140H{round(x)}z"/>')
     return "".join(shapes)
 
 
