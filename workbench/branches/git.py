@@ -17,7 +17,9 @@ LOCAL = (
     "GIT_COMMON_DIR",
     "GIT_CONFIG",
     "GIT_DIR",
+    "GIT_GLOB_PATHSPECS",
     "GIT_GRAFT_FILE",
+    "GIT_ICASE_PATHSPECS",
     "GIT_IMPLICIT_WORK_TREE",
     "GIT_INDEX_FILE",
     "GIT_INTERNAL_SUPER_PREFIX",
@@ -29,7 +31,8 @@ LOCAL = (
     "GIT_SHALLOW_FILE",
     "GIT_WORK_TREE",
 )
-"""Variables under which git would work elsewhere, as in a kernel that a git hook started (``git help rev-parse``)."""
+"""Variables under which git would work elsewhere, as in a kernel that a git hook started (``git help rev-parse``), or
+would take our paths for patterns and fail, since they are said to be literal."""
 
 ALWAYS = {
     "GIT_LITERAL_PATHSPECS": "1",  # a path is a path, also with '*' or ':' in it
