@@ -708,6 +708,16 @@ MOVES = {
         "class M(type):\n    def x(cls): return 2\nclass B(metaclass=M):\n    pass",
         "return B.x()",
     ),
+    "base set later": (
+        "class A:\n    x = 1\nclass Z:\n    x = 2\nclass B(A):\n    pass",
+        "class A:\n    x = 1\nclass Z:\n    x = 2\nclass B(A):\n    pass\nB.__bases__ = (Z,)",
+        "return B().x",
+    ),
+    "metaclass set later": (
+        "class M(type):\n    x = 1\nclass N(type):\n    x = 2\nclass B(metaclass=M):\n    pass",
+        "class M(type):\n    x = 1\nclass N(type):\n    x = 2\nclass B(metaclass=M):\n    pass\nB.__class__ = N",
+        "return B.x",
+    ),
     "class attribute set later": ("class B:\n    x = 1", "class B:\n    x = 1\nB.x = 2", "return B.x"),
     "new class attribute": ("class B:\n    pass", "class B:\n    pass\nB.x = 2", "return B.x"),
     "method replaced": (
