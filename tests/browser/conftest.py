@@ -33,6 +33,12 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 STARTING = 60.0
+CONNECTED = """() => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel;
+    return kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
+}"""
+ALL_RUN = """() => window.jupyterapp.shell.currentWidget.content.widgets
+    .filter(cell => cell.model.type === 'code').every(cell => cell.model.executionCount !== null)"""
 QUIET = ("Failed to load resource", "favicon")
 """Console errors that are not ours: Lab asks for files that an offline machine does not have."""
 
@@ -59,19 +65,16 @@ class Browser:
         self.page.goto(f"{self.lab.url}/lab/tree/{notebook}?token={self.lab.token}&reset")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
 
-    def run_all(self, *, timeout: float = 120) -> None:
-        self.page.wait_for_function(
-            "() => document.querySelector('.jp-Notebook-ExecutionIndicator[data-status=idle]') !== null",
-            timeout=60_000,
-        )
-        self.page.set_default_timeout(timeout * 1000)
-        self.page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    def run_all(self, *, timeout: float = 90) -> None:
+        self.page.wait_for_function(CONNECTED, timeout=60_000)
+        self.page.evaluate("() => { void window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+        self.page.wait_for_function(ALL_RUN, timeout=timeout * 1000)
 
     def save(self) -> None:
-        self.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+        self.page.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save'); return true; }")
 
     def command(self, name: str) -> None:
-        self.page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
+        self.page.evaluate("name => { void window.jupyterapp.commands.execute(name); }", name)
 
 
 def missing(what: str) -> None:
@@ -87,7 +90,7 @@ def lab(tmp_path: Path, identity: None) -> Iterator[Lab]:
         missing("chromium on PATH")
     folder = tmp_path / "work"
     folder.mkdir()
-    settings = tmp_path / "settings" / "lab" / "settings"
+    settings = tmp_path / "settings"
     settings.mkdir(parents=True)
     overrides = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
     (settings / "overrides.json").write_text(json.dumps(overrides))
@@ -101,7 +104,7 @@ def lab(tmp_path: Path, identity: None) -> Iterator[Lab]:
         [
             *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.port={port}"),
             *("--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={token}"),
-            *("--LabApp.expose_app_in_browser=True", f"--LabApp.app_settings_dir={settings.parent}"),
+            *("--LabApp.expose_app_in_browser=True", f"--LabApp.app_settings_dir={settings}"),
             f"--LabApp.user_settings_dir={tmp_path / 'user-settings'}",
         ],
         cwd=folder,
@@ -150,5 +153,8 @@ def browser(lab: Lab) -> Iterator[Browser]:
 
         page.on("console", console)
         page.on("pageerror", crash)
-        yield shown
-        chromium.close()
+        try:
+            yield shown
+        finally:
+            page.screenshot(path=lab.folder.parent / "last.png", full_page=True)
+            chromium.close()

@@ -24,10 +24,13 @@ def cards(browser: Browser) -> Locator:
 
 
 def assert_the_cards_are_there(browser: Browser) -> None:
-    browser.page.wait_for_selector(CARD, timeout=30_000)
+    from playwright.sync_api import expect
+
     first = cards(browser).first
-    assert "carrier_delay" in first.inner_text()
-    assert first.locator("svg").count() >= 2
+    expect(first).to_contain_text("carrier_delay", timeout=30_000)
+    expect(first.locator("svg").nth(1)).to_be_attached()
+    first.scroll_into_view_if_needed()
+    expect(first).to_be_in_viewport()
     box = first.bounding_box()
     assert box is not None
     assert box["width"] > 300
@@ -39,7 +42,7 @@ def test_the_first_notebook_runs_and_its_cards_outlive_reload_and_kernel(lab: La
     browser.run_all()
     assert_the_cards_are_there(browser)
     assert cards(browser).count() == 6
-    texts = browser.page.locator(".jp-OutputArea").all_inner_texts()
+    texts = browser.page.locator(".jp-OutputArea").all_text_contents()
     failed = [text for text in texts if "ContractViolation" in text]
     assert len(failed) == 1, "one cell breaks its contract on purpose"
     assert not [text for text in texts if "Traceback" in text]
