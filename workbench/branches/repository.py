@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from workbench.branches import trees
@@ -13,6 +14,7 @@ from workbench.branches.names import refuse_clashes, valid_branch
 from workbench.branches.reading import Reader
 from workbench.branches.survey import MAIN
 from workbench.branches.trailers import with_trailers
+from workbench.branches.turns import in_turn
 from workbench.branches.worktrees import Follower, rebased
 from workbench.errors import BranchError, BranchMoved, BranchNotFound, ProtectedBranch
 
@@ -213,18 +215,21 @@ class Repository(Reader):
         if branch in protected:
             raise ProtectedBranch.named(branch)
         text, attempt = with_trailers(message, trailers), 1
-        while True:
-            tip, signature = self._tip(branch), self._signature()
-            tree = self.tree_with(tip, changes)
-            if tree == self._tree(tip):
-                return tip
-            try:
-                return self._move(branch, tree, tip, text, signature)
-            except BranchMoved:
-                if attempt >= attempts:
-                    raise
-            time.sleep(random.uniform(0, 0.005 * attempt))  # noqa: S311  many kernels take turns
-            attempt += 1
+        with ExitStack() as line:
+            while True:
+                tip, signature = self._tip(branch), self._signature()
+                tree = self.tree_with(tip, changes)
+                if tree == self._tree(tip):
+                    return tip
+                try:
+                    return self._move(branch, tree, tip, text, signature)
+                except BranchMoved:
+                    if attempt >= attempts:
+                        raise
+                if attempt == 1:  # among equals luck alone would fail some writer in the end
+                    line.enter_context(in_turn(self.git_dir))
+                time.sleep(random.uniform(0, 0.005 * attempt))  # noqa: S311  others may not stand in line
+                attempt += 1
 
     def _store_commit(self, tree: str, parents: tuple[str, ...], message: str, signature: str) -> str:
         lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]

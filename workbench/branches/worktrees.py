@@ -117,7 +117,7 @@ class Follower:
                 tip = tip_of(branch) if (folder, branch) in on else old
             except (OSError, ValueError, KeyError, TypeError, BranchError):
                 tip = old = folder = ""
-            if tip == old or _patiently(Git(Path(folder)), "read-tree", "-m", "-u", old, tip) is None:
+            if tip == old or _caught_up(Git(Path(folder)), old, tip):
                 _remove([path])
 
     @contextmanager
@@ -148,9 +148,19 @@ class Follower:
             lock.release()
 
 
-def _rehearse(tree: Git, old: str, new: str) -> None:
-    with suppress(GitFailed):  # it names files with edits; the dry run below decides whether they matter
+def _refresh(tree: Git) -> None:
+    """Let git see which files have edits, and which were only touched."""
+    with suppress(GitFailed):  # it names files with edits; what is asked next decides whether they matter
         tree.run("update-index", "-q", "--refresh")
+
+
+def _caught_up(tree: Git, old: str, new: str) -> bool:
+    _refresh(tree)
+    return _patiently(tree, "read-tree", "-m", "-u", old, new) is None
+
+
+def _rehearse(tree: Git, old: str, new: str) -> None:
+    _refresh(tree)
     failure = _patiently(tree, "read-tree", "-n", "-m", "-u", old, new)
     if failure is None:
         return
