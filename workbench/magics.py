@@ -97,6 +97,7 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         define FILE  what %%feature does, from a file
         compute      compute a view, or all of the branch's
         check        check contracts
+        why          which row a value came from and why the others lost: VIEW:FEATURE --entity KEY=VALUE --at TIME
         why-changed  name what moved a view: code, helper, parameter, data; --against REF
         compare      this branch's runs side by side, and MLflow's compare page; --view --all
         training-set join features to a spine file as they were known: SPINE FEATURE... --label --time --full-names

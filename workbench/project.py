@@ -12,6 +12,7 @@ from workbench.errors import BranchNotFound, ProjectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import date, datetime
 
     import polars as pl
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from workbench.compute import Progress
     from workbench.loop import BranchList, RunComparison, Status, UiLink, View, ViewResult, WhyChanged
     from workbench.loop.rooms import Rooms
-    from workbench.serve import FeatureStore
+    from workbench.serve import Explanation, FeatureStore
     from workbench.sources import Sources
 
 CONFIG_FILE = "workbench.toml"
@@ -285,6 +286,34 @@ class Project:
         from workbench.loop import why_changed
 
         return why_changed(self._rooms, view, branch=self._revision(branch), against=against)
+
+    def why(
+        self, ref: str, entity: Mapping[str, object], at: datetime | date | str, *, branch: str | None = None
+    ) -> Explanation:
+        """Return why a feature has its value for an entity at a moment: the winning row, and why the others lost.
+
+        Parameters
+        ----------
+        ref
+            ``view:feature``; ``view`` will do where it has one feature.
+        entity
+            The view's entity columns and their values, or a whole row of a training set.
+        at
+            The moment; without a zone it is UTC.
+        branch
+            The branch; this handle's if absent.
+
+        Raises
+        ------
+        FeatureNotFound
+            For an unknown view or feature, or a version.
+        UsageError
+            For an entity that lacks a key or has a value of another kind, and for what is no time.
+        """
+        from workbench.serve import FeatureStore
+
+        store = self.store if branch is None else FeatureStore(self._rooms, branch)
+        return store.why(ref, entity, at)
 
     def compare(self, *, branch: str | None = None, view: str | None = None, all_rows: bool = False) -> RunComparison:
         """Return the branch's runs side by side, and the link to MLflow's compare page for them.

@@ -188,6 +188,23 @@ def check(view: str | None = None, *, branch: str | None = None, project: Opened
     return ResultList(tuple(project.compute(view, branch=branch, log=False, progress=progress)))
 
 
+def why(feature: str, *, entity: list[str] | None = None, at: str, branch: str | None = None, project: Opened) -> Any:
+    """Say why a feature has its value at a moment: the winning row, why the others lost, and the rows behind it.
+
+    Parameters
+    ----------
+    feature
+        view:feature; the view will do where it has one feature.
+    entity
+        key=value, for each of the view's entity columns.
+    at
+        The moment, as in 2013-06-01T12:00; without a zone it is UTC.
+    branch
+        The branch; the current one if absent.
+    """
+    return project.why(feature, _pairs(entity or [], option="--entity", example="carrier=UA"), at, branch=branch)
+
+
 def why_changed(view: str, *, branch: str | None = None, against: str | None = None, project: Opened) -> Any:
     """Name what moved a view: a line of code, a helper, a constant, a parameter, a source's data.
 
@@ -274,6 +291,7 @@ WITH_PROJECT: dict[str, Callable[..., Any]] = {
     "define": define,
     "compute": compute,
     "check": check,
+    "why": why,
     "why-changed": why_changed,
     "compare": compare,
     "training-set": training_set,
@@ -301,11 +319,11 @@ def cell_parser() -> App:
     return app
 
 
-def _pairs(tags: list[str]) -> dict[str, str]:
+def _pairs(words: list[str], *, option: str = "--tag", example: str = "team=delay") -> dict[str, str]:
     pairs = {}
-    for text in tags:
+    for text in words:
         key, sign, value = text.partition("=")
         if not sign or not key.strip():
-            raise UsageError(f"--tag {text!r} is not key=value.", remedy="Write for example --tag team=delay.")
+            raise UsageError(f"{option} {text!r} is not key=value.", remedy=f"Write for example {option} {example}.")
         pairs[key.strip()] = value.strip()
     return pairs

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from workbench.serve.behind import BehindRows
+from workbench.serve.explain import Candidate, Explanation
 from workbench.serve.files import TrainingSetReport, training_set_of_file
 from workbench.serve.ledger import Ledger, LowMatchWarning, ViewLedger
 from workbench.serve.saved import SavedTrainingSet
 from workbench.serve.store import FeatureStore
 
 __all__ = [
+    "BehindRows",
+    "Candidate",
+    "Explanation",
     "FeatureStore",
     "Ledger",
     "LowMatchWarning",

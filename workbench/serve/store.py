@@ -10,20 +10,22 @@ import polars as pl
 
 from workbench.config import valid_name
 from workbench.errors import UsageError
+from workbench.serve.explain import explain
 from workbench.serve.history import latest, period
 from workbench.serve.ledger import LowMatchWarning
 from workbench.serve.reading import Reading
-from workbench.serve.references import resolve, views_of
+from workbench.serve.references import named_view, resolve, views_of
 from workbench.serve.runs import training_run
 from workbench.serve.saved import save_training_set, saved_training_set
 from workbench.serve.training import Question, as_spine, build_training_set
 from workbench.track import new_key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
     from workbench.loop.rooms import Rooms
+    from workbench.serve.explain import Explanation
     from workbench.serve.ledger import Ledger
     from workbench.serve.saved import SavedTrainingSet
     from workbench.serve.training import TrainingSet
@@ -174,6 +176,35 @@ class FeatureStore:
         views = [definitions.view(name) for name in views_of(wanted)]
         return {entity: view.contract[entity].dtype for view in views for entity in view.entities}
 
+    def why(self, ref: str, entity: Mapping[str, object], at: datetime | date | str) -> Explanation:
+        """Return which row gives `ref` its value for `entity` at a moment, and why no other row does.
+
+        Parameters
+        ----------
+        ref
+            ``view:feature``; ``view`` will do where it has one feature.
+        entity
+            The view's entity columns and their values. A whole row of a training set may be given:
+            ``store.why("spend:total", train.row(3, named=True), train["event_timestamp"][3])``.
+        at
+            The moment; without a zone it is UTC.
+
+        Returns
+        -------
+        Explanation
+            Value, winner, losing candidates with their reasons, and the input rows behind the winner.
+
+        Raises
+        ------
+        FeatureNotFound
+            For an unknown view or feature, or a version.
+        UsageError
+            For an entity that lacks a key or has a value of another kind, and for what is no time.
+        """
+        reading = self._reading()
+        view, _ = named_view(ref, reading.definitions)
+        return explain(reading, ref, entity, at, run=self._run(reading, view.name))
+
     def snapshot(self, view: str, *, at: datetime | date | str | None = None) -> pl.DataFrame:
         """Return the latest row of each entity.
 
@@ -235,6 +266,14 @@ class FeatureStore:
         saved = save_training_set(self._rooms.hidden, name, built, reading, run=key)
         if saved.run == key:
             self._rooms.tracker.submit(training_run(self._rooms, saved))
+
+    def _run(self, reading: Reading, view: str) -> str | None:
+        """Return the MLflow run (or the key of the queued one) that last recorded the data of `view`."""
+        view_id = reading.view(view).prepared.view_id
+        entries = [e for e in self._rooms.journal.entries(view) if e.view_id == view_id and e.run]
+        own = [entry for entry in entries if entry.branch == reading.branch] or entries
+        key = own[-1].run if own else None
+        return key and (self._rooms.tracker.delivery(key).run_id or key)
 
     def _remember(self, frame: pl.DataFrame, ledger: Ledger) -> None:
         self._last = ledger
