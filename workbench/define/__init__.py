@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from workbench.define.frames import definition_failed, user_frames
     from workbench.define.load import Definitions, load_tree
     from workbench.define.model import Feature, FeatureModel, LazyFrame
+    from workbench.define.sourcecode import SourceCodes
     from workbench.define.view import FeatureView, feature_view
 
 _HOMES = {
@@ -51,6 +52,7 @@ _HOMES = {
     "frames": ("definition_failed", "user_frames"),
     "load": ("Definitions", "load_tree"),
     "model": ("Feature", "FeatureModel", "LazyFrame"),
+    "sourcecode": ("SourceCodes",),
     "view": ("FeatureView", "feature_view"),
 }
 
@@ -68,6 +70,7 @@ __all__ = [
     "FeatureView",
     "Fingerprint",
     "LazyFrame",
+    "SourceCodes",
     "code_hash",
     "definition_failed",
     "dtype_from_json",

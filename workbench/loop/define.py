@@ -97,8 +97,9 @@ def define(
     cell = parse_cell(text)
     for _ in range(ATTEMPTS):
         staged = _stage(rooms, cell, target)
-        evaluation = Evaluation(staged.definitions, rooms.sources, rooms.cache, progress=progress)
-        with explained(staged.definitions, {cell.view: cell.offset}):
+        offsets = {cell.view: cell.offset}
+        evaluation = Evaluation(staged.definitions, rooms.sources, rooms.cache, offsets=offsets, progress=progress)
+        with explained(staged.definitions, offsets):
             evaluation.prepare(cell.view)
         try:
             commit = _commit(rooms, staged, target, message)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.compute import InputData, build, materialize_view
-from workbench.define import Contract, code_hash, metadata_hash, parameters_of, view_id
+from workbench.define import Contract, SourceCodes, code_hash, metadata_hash, parameters_of, view_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import polars as pl
 
@@ -57,6 +57,8 @@ class Evaluation:
         The project's sources.
     cache
         Where computed views are kept.
+    offsets
+        For a view that comes from a cell, how many lines its file has before the cell's first.
     progress
         Called while a view is computed.
     """
@@ -67,12 +69,15 @@ class Evaluation:
         sources: Sources,
         cache: ViewCache,
         *,
+        offsets: Mapping[str, int] | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.definitions = definitions
         self.sources = sources
         self.cache = cache
         self._progress = progress
+        self._offsets = dict(offsets or {})
+        self._codes = SourceCodes()
         self.warnings: list[SourceWarning] = []
         self._snapshots: dict[str, Snapshot] = {}
         self._prepared: dict[str, Prepared] = {}
@@ -120,11 +125,14 @@ class Evaluation:
             if stored is None:
                 return None
             digests[parameter] = stored.record.digest.view
-        return view_id(code_hash=code_hash(view).code_hash, parameters=parameters_of(view), inputs=digests)
+        return view_id(code_hash=self._fingerprint(view).code_hash, parameters=parameters_of(view), inputs=digests)
+
+    def _fingerprint(self, view: FeatureView) -> Fingerprint:
+        return code_hash(view, sources=self._codes, offset=self._offsets.get(view.name, 0))
 
     def _prepare(self, view: FeatureView) -> Prepared:
         inputs = tuple(self._input(parameter) for parameter in view.inputs)
-        fingerprint = code_hash(view)
+        fingerprint = self._fingerprint(view)
         parameters = parameters_of(view)
         identity = view_id(
             code_hash=fingerprint.code_hash,

@@ -58,7 +58,12 @@ class RunComparison(Reported):
             notes.append(f"{frame.height - SHOWN_ROWS} more rows: --json has them all.")
         if self.comparison.page and not self.comparison.url:
             notes.append("`ui` starts the MLflow UI; then this shows a link to its compare page.")
-        rows = tuple((kind, key, *map(_short, values)) for kind, key, *values in frame.head(SHOWN_ROWS).rows())
+        views = {run.view for run in self.comparison.runs}
+        prefix = f"{views.pop()}." if len(views) == 1 else ""
+        rows = tuple(
+            (kind, key.removeprefix(prefix), *map(_short, values))
+            for kind, key, *values in frame.head(SHOWN_ROWS).rows()
+        )
         title = "Everything" if self.all_rows else "What differs"
         return Report(
             f"{runs} run{'' if runs == 1 else 's'} on {self.branch}",

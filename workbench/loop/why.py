@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ def _remembered(rooms: Rooms, entry: Entry) -> Side:
         return _at(rooms, entry.view, entry.commit)
     return Side(
         f"{entry.view_id[:10]}, computed {entry.at:%Y-%m-%d %H:%M} UTC on {entry.branch}",
-        _with_inputs(code, entry.inputs),
+        _with_inputs(code, entry.inputs, entry.parameters),
     )
 
 
@@ -103,8 +104,11 @@ def _at(rooms: Rooms, view: str, ref: str) -> Side:
     with explained(evaluation.definitions, {}):
         prepared = evaluation.prepare(view)
     code = prepared.fingerprint.record.to_dict()
-    return Side(f"{prepared.view_id[:10]}, {ref} at {commit[:10]}", _with_inputs(code, prepared.digests))
+    return Side(
+        f"{prepared.view_id[:10]}, {ref} at {commit[:10]}", _with_inputs(code, prepared.digests, prepared.parameters)
+    )
 
 
-def _with_inputs(code: dict[str, Any], inputs: dict[str, str]) -> CodeRecord:
-    return CodeRecord.from_dict({**code, "inputs": inputs})
+def _with_inputs(code: dict[str, Any], inputs: dict[str, str], parameters: str) -> CodeRecord:
+    """Return the record of a code hash with what is not part of it: the view's settings and its inputs' digests."""
+    return CodeRecord.from_dict({**code, "settings": json.loads(parameters), "inputs": inputs})
