@@ -318,12 +318,14 @@ def test_a_check_of_the_user_that_raises_is_a_failure_that_says_so() -> None:
     assert "by nought" in failing(check)[0][2]
 
 
-def test_pandera_switched_off_by_its_environment_still_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pandera.config import CONFIG, ValidationDepth
+def test_pandera_switched_off_around_us_still_checks() -> None:
+    from pandera.config import ValidationDepth, config_context
 
-    monkeypatch.setattr(CONFIG, "validation_enabled", False)
-    monkeypatch.setattr(CONFIG, "validation_depth", ValidationDepth.SCHEMA_ONLY)
-    assert not checked(rows(flights=[0, 1, -2, 3, 4, 5])).passed
+    bad = rows(flights=[0, 1, -2, 3, 4, 5])
+    with config_context(validation_enabled=False):
+        assert not checked(bad).passed
+    with config_context(validation_depth=ValidationDepth.SCHEMA_ONLY):
+        assert not checked(bad).passed
 
 
 def test_a_missing_unit_is_mentioned_and_fails_only_where_units_are_required() -> None:

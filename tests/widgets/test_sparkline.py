@@ -36,6 +36,9 @@ def test_tails_stand_apart_and_inside_the_drawing() -> None:
     bulk, tails = re.findall(r'class="wb-(?:bar|tail)" d="([^"]*)"', drawn)
     assert len(heights(bulk)) == len(heights(tails)) == 2
     assert max(heights(drawn)) <= HEIGHT
+    starts = [float(start) for start in re.findall(r"M([\d.]+)", bulk)]
+    low, high = [float(start) for start in re.findall(r"M([\d.]+)", tails)]
+    assert low + 50 < starts[0] < starts[1] < high
     for start, width in re.findall(r"M([\d.]+) [^h]*h([\d.]+)", drawn):
         assert 0 <= float(start) <= float(start) + float(width) <= WIDTH + 1
 
