@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from workbench.loop.rooms import Rooms
     from workbench.track import Comparison
 
+HASH = re.compile(r"[0-9a-f]{32,64}")
 SHOWN_ROWS = 60
 """Rows of a comparison that are drawn; ``to_dict`` has them all."""
 
@@ -94,7 +96,9 @@ class UiLink(Reported):
 
 
 def _short(text: str | None) -> str | None:
-    """Return a number with six digits; other text as it is."""
+    """Return a number with six digits, and a hash by its beginning; other text as it is."""
+    if text and HASH.fullmatch(text):
+        return text[:12]
     try:
         return text and f"{float(text):.6g}"
     except ValueError:
