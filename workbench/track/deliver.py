@@ -5,7 +5,9 @@ Only the sender's process uses this: importing MLflow takes seconds.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -98,7 +100,8 @@ class Deliverer:
             return self._experiments[name]
         found = self._client.get_experiment_by_name(name)
         if found is None:
-            found_id = self._client.create_experiment(name, artifact_location=self._artifacts(name))
+            tags = {"mlflow.experimentKind": "custom_model_development"}  # else the UI guesses and shows chat traces
+            found_id = self._client.create_experiment(name, artifact_location=self._artifacts(name), tags=tags)
         else:
             found_id = found.experiment_id
             if found.lifecycle_stage == "deleted":
@@ -108,9 +111,7 @@ class Deliverer:
         return self._experiments[name]
 
     def _artifacts(self, name: str) -> str | None:
-        from urllib.parse import quote
-
-        return self.target.artifacts and f"{self.target.artifacts}/{quote(name, safe='')}"
+        return self.target.artifacts and f"{self.target.artifacts}/{_folder(name)}"
 
     def _find(self, key: str, experiment: str) -> Any | None:
         from mlflow.entities import ViewType
@@ -179,6 +180,12 @@ def _schema(columns: Mapping[str, str]) -> str | None:
         return None
     shown = [{"type": _column_type(dtype), "name": name, "required": True} for name, dtype in columns.items()]
     return json.dumps({"mlflow_colspec": shown})[:1_000_000]
+
+
+def _folder(experiment: str) -> str:
+    """Return a folder name for `experiment`, which may hold what leads elsewhere or what MLflow decodes."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", experiment)[:80]
+    return plain if plain == experiment else f"{plain}-{hashlib.sha256(experiment.encode()).hexdigest()[:8]}"
 
 
 def _column_type(dtype: str) -> str:

@@ -1,15 +1,15 @@
 """What MLflow loads to read our datasets back: ``mlflow.data.get_source(dataset_input).load()`` gives a path.
 
-Registered as entry point ``mlflow.dataset_source``; imported by MLflow alone.
+Registered as entry point ``mlflow.dataset_source``. MLflow loads it in the middle of its own import, so this module
+must not import MLflow: the class has the methods of MLflow's ``DatasetSource`` without being derived from it.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-
-from mlflow.data.dataset_source import DatasetSource
 
 from workbench.errors import TrackingError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class WorkbenchDatasetSource(DatasetSource):  # type: ignore[misc]  # MLflow's base class has no types here
+class WorkbenchDatasetSource:
     """A view or source that a run logged.
 
     Parameters
@@ -51,6 +51,15 @@ class WorkbenchDatasetSource(DatasetSource):  # type: ignore[misc]  # MLflow's b
         """Return the source that `to_dict` described."""
         return cls(source_dict)
 
+    def to_json(self) -> str:
+        """Return the facts as JSON."""
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_json(cls, source_json: str) -> Self:
+        """Return the source that `to_json` described."""
+        return cls.from_dict(json.loads(source_json))
+
     def load(self) -> str | list[str]:
         """Return where the data is: a local path, a list of them, or a Delta table's URI.
 
@@ -62,13 +71,11 @@ class WorkbenchDatasetSource(DatasetSource):  # type: ignore[misc]  # MLflow's b
             The data is not there any more, or was a query's result, which is not kept.
         """
         if "uri" in self.facts:
-            return str(self.facts["uri"])
+            uri = str(self.facts["uri"])
+            return uri if "://" in uri else self._find(uri)
         paths = self.facts.get("paths", [self.facts["path"]] if "path" in self.facts else [])
         if not paths:
-            raise TrackingError(
-                f"The data of {self._name} was not kept: it came from a query.",
-                remedy="Run the query again; `source` of the dataset holds it.",
-            )
+            raise self._nowhere()
         found = [self._find(str(path)) for path in paths]
         return found[0] if "path" in self.facts else found
 
@@ -94,6 +101,17 @@ class WorkbenchDatasetSource(DatasetSource):  # type: ignore[misc]  # MLflow's b
             case ".ndjson" | ".jsonl":
                 return pl.scan_ndjson(paths)
         raise TrackingError(f"{paths[0]} cannot be scanned.", remedy="Read it yourself from the path `load` gives.")
+
+    def _nowhere(self) -> TrackingError:
+        if self.facts.get("kind") == "query":
+            return TrackingError(
+                f"The data of {self._name} was not kept: it came from a query.",
+                remedy="Run the query again: the dataset's source holds it.",
+            )
+        return TrackingError(
+            f"The run does not say where the data of {self._name} is; its list of files may have been too long.",
+            remedy="The run's lineage.json has the whole list.",
+        )
 
     @property
     def _name(self) -> str:

@@ -52,11 +52,11 @@ def spawn(arguments: Sequence[str], *, log: Path, extra: Mapping[str, str], keep
 
 
 def reap(pid: int) -> bool:
-    """Return whether the child `pid` has ended; False too for a process that is not our child."""
+    """Return whether the child `pid` has ended; True too where somebody else has waited for it, or it was never ours."""
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
-        return False
+        return True
 
 
 def held(lock: Path) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import time
 import traceback
@@ -67,10 +68,11 @@ class Sender:
 
     def run(self) -> None:
         """Deliver until there was nothing to do for `linger` seconds, or MLflow was down for an hour."""
+        self._report(error=None, reachable=None)
         self.outbox.sweep()
         self._warm()
         quiet_since = time.monotonic()
-        while True:
+        while self.places.home.is_dir():  # a project that was removed must not come back as an empty folder
             newest = self._newest()
             if newest and not self.drain():
                 if time.monotonic() - quiet_since > _GIVE_UP:
@@ -99,9 +101,6 @@ class Sender:
                     self._failures += 1
                     self._report(error=_explain(error), reachable=_reached(error))
                     return False
-            else:
-                self._failures = 0
-                self._report(error=None, reachable=True)
         return True
 
     def _one(self, queued: Queued) -> None:
@@ -120,6 +119,8 @@ class Sender:
         if not attempted:
             write_atomically(mark, "", durable=True)
         delivered = self._client().deliver(record, attempted=attempted)
+        self._failures = 0
+        self._report(error=None, reachable=True)  # before anybody can see the run as sent
         self.journal.append(record, run_id=delivered.run_id, experiment_id=delivered.experiment_id)
         self.outbox.remove(queued.path)
 
@@ -142,8 +143,6 @@ class Sender:
         values = read_json(self.places.target)
         target = Target(values["uri"], values["artifacts"])
         if self._deliverer is None or self._deliverer.target != target:
-            if target.artifacts:
-                self.places.home.mkdir(parents=True, exist_ok=True)
             self._deliverer = Deliverer(target, root=str(self.places.root))
         return self._deliverer
 
@@ -177,14 +176,20 @@ class Sender:
             "failures": self._failures,
             "time": time.time(),
         }
+        if not self.places.home.is_dir():
+            return
         with suppress(OSError):  # a full disk must not end the sender
             write_atomically(self.places.sender_state, json.dumps(state))
 
 
 def _explain(error: Exception) -> str:
-    """Return the first line of what went wrong; the log has the rest."""
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:500]}" if text else type(error).__name__
+    """Return what went wrong in one line; the log has the rest."""
+    text = str(error).strip()
+    refused = re.search(r"\[Errno -?\d+\] [^'\")]+|timed out", text)
+    address = re.search(r"https?://[^/\s]+", text)
+    if refused and address:
+        return f"no answer from {address[0].rpartition('@')[2].rpartition('/')[2]}: {refused[0]}"
+    return f"{type(error).__name__}: {text.splitlines()[0][:500]}" if text else type(error).__name__
 
 
 def _reached(error: Exception) -> bool:
@@ -200,7 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     places = Places(options.root.absolute())
     os.chdir(places.root)
-    os.nice(10)
+    os.nice(5)
     os.environ.update(_ENVIRONMENT)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     work = True
