@@ -179,7 +179,7 @@ from pathlib import Path
 from tests.track.stores import make_record, make_tracker
 tracker = make_tracker(Path({str(warm.places.root)!r}))
 tracker.warm()
-assert tracker.submit(make_record()).run_id(PATIENCE)
+assert tracker.submit(make_record()).run_id({PATIENCE})
 tracker.runs(), tracker.status(), tracker.compare(branch="exp/a").frame
 heavy = {{"mlflow", "pandas", "pyarrow", "sqlalchemy"}} & set(sys.modules)
 assert not heavy, heavy

@@ -52,7 +52,7 @@ def spawn(arguments: Sequence[str], *, log: Path, extra: Mapping[str, str], keep
 
 
 def reap(pid: int) -> bool:
-    """Return whether the child `pid` has ended; True too where somebody else has waited for it, or it was never ours."""
+    """Return whether the child `pid` has ended; True too where it was never ours or somebody else waited for it."""
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
