@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from workbench.live import LiveOutput
     from workbench.loop import ViewResult
     from workbench.project import Project
     from workbench.words import Call
@@ -52,14 +53,15 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
             self._warm.join()
 
     def _project(self) -> Project:
-        from workbench.project import open_project
+        from workbench.project import find_root, open_project
 
-        if self._opened is None:
-            self._opened = open_project()
+        root = find_root()
+        if self._opened is None or self._opened.root != root:
+            self._opened = open_project(root)
         return self._opened
 
     def project(self) -> Project:
-        """Return the open project, opening the one around the working directory at first.
+        """Return the project around the working directory, opened once and kept until the directory is another's.
 
         Raises
         ------
@@ -102,6 +104,7 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         compare      this branch's runs side by side, and MLflow's compare page; --view --all
         training-set join features to a spine file as they were known: SPINE FEATURE... --label --time --full-names
                      --save NAME --out FILE
+        reproduce    build a view or training set again and compare: RUN_ID, VIEW_ID or a training set's name
         ui           start the MLflow UI; --stop
 
         ``%feature VERB --help`` explains a verb. Names the cell may use without importing them: pl, datetime,
@@ -119,13 +122,19 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         if call.is_help:
             call.run()
             return None
-        if call.function is verbs.init:
-            self._opened = None
         result = self._run(call)
         if call.as_json:
             print(json.dumps(result.to_dict(), indent=2, default=str))
             return None
+        if call.function is verbs.ui:
+            self._live().follow(result, self.project().ui)
+            return None
         return result
+
+    def _live(self) -> LiveOutput:
+        from workbench.live import LiveOutput
+
+        return LiveOutput(pushes=hasattr(self.shell, "kernel"))
 
     def _cell(self, line: str, cell: str) -> None:
         from workbench import verbs
@@ -144,9 +153,7 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
     def _run(self, call: Call, **supplied: object) -> Any:
         if "project" not in call.wants:
             return call.run()
-        from workbench.live import LiveOutput
-
-        live = LiveOutput()
+        live = self._live()
         try:
             result = call.run(project=self.project(), progress=live.tick, **supplied)
         except BaseException:

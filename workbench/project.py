@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from workbench.compute import Progress
     from workbench.loop import BranchList, RunComparison, Status, UiLink, View, ViewResult, WhyChanged
     from workbench.loop.rooms import Rooms
-    from workbench.serve import Explanation, FeatureStore
+    from workbench.serve import Explanation, FeatureStore, Reproduction
     from workbench.sources import Sources
 
 CONFIG_FILE = "workbench.toml"
@@ -315,6 +315,31 @@ class Project:
         store = self.store if branch is None else FeatureStore(self._rooms, branch)
         return store.why(ref, entity, at)
 
+    def reproduce(self, what: str) -> Reproduction:
+        """Build a view or training set again from its commit and its data, and compare it with what was computed then.
+
+        Parameters
+        ----------
+        what
+            A view id or an MLflow run id (six characters are enough), or the name of a saved training set.
+
+        Returns
+        -------
+        Reproduction
+            Whether the same came out, within the declared tolerances; which values differ; and what is not as it was:
+            code, data, library versions.
+
+        Raises
+        ------
+        UsageError
+            Where nothing was recorded under it here, or its commit is gone.
+        SourceError
+            Where a source is gone altogether.
+        """
+        from workbench.serve import reproduce
+
+        return reproduce(self._rooms, what)
+
     def compare(self, *, branch: str | None = None, view: str | None = None, all_rows: bool = False) -> RunComparison:
         """Return the branch's runs side by side, and the link to MLflow's compare page for them.
 
@@ -378,10 +403,22 @@ def open_project(path: str | os.PathLike[str] | None = None, *, remembered: bool
     ConfigError
         Where ``workbench.toml`` is wrong.
     """
+    root = find_root(path)
+    return Project(root, branch=remembered_branch(root) if remembered else None)
+
+
+def find_root(path: str | os.PathLike[str] | None = None) -> Path:
+    """Return the nearest folder, from `path` (the working directory if absent) upwards, that holds a project.
+
+    Raises
+    ------
+    ProjectError
+        Where there is none.
+    """
     start = Path(path or Path()).expanduser().resolve()
     for folder in [start, *start.parents]:
         if (folder / CONFIG_FILE).is_file():
-            return Project(folder, branch=remembered_branch(folder) if remembered else None)
+            return folder
     raise ProjectError.missing(str(start))
 
 

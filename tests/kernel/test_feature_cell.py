@@ -135,3 +135,22 @@ def test_without_a_project_the_cell_says_how_to_make_one(tmp_path: Path, event_v
         reply = kernel.run(feature(event_view))
         assert reply.status == "error"
         assert "workbench init" in plain(reply.traceback)
+
+
+def test_the_magic_follows_the_working_directory_to_another_project(kernel: Kernel, tmp_path: Path) -> None:
+    kernel.run(f"import os; os.chdir({str(tmp_path)!r})")
+    try:
+        assert kernel.run("%feature init . --name second").status == "ok"
+        assert "second" in kernel.run("%feature status").text
+    finally:
+        kernel.run(f"os.chdir({str(kernel.root)!r})")
+    assert "trial" in kernel.run("%feature status").text
+
+
+def test_an_interrupt_fails_the_cell_shortly_and_the_next_one_works(kernel: Kernel, event_view: str) -> None:
+    slow = event_view.replace("    return", "    import _thread\n    _thread.interrupt_main()\n    return")
+    reply = kernel.run(feature(slow))
+    assert reply.status == "error"
+    assert "Interrupted" in plain(reply.traceback)
+    assert "Traceback" not in plain(reply.traceback)
+    assert kernel.run(feature(event_view)).status == "ok"
