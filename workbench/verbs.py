@@ -271,6 +271,17 @@ def training_set(
     )
 
 
+def reproduce(what: str, *, project: Opened) -> Any:
+    """Build a view or a training set again from its commit and its data, and compare it with what came out then.
+
+    Parameters
+    ----------
+    what
+        A view id or an MLflow run id (six characters are enough), or the name of a saved training set.
+    """
+    return project.reproduce(what)
+
+
 def ui(*, stop: bool = False, project: Opened) -> Any:
     """Start the MLflow UI in the background and give its link; it takes some 15 seconds to answer.
 
@@ -295,6 +306,7 @@ WITH_PROJECT: dict[str, Callable[..., Any]] = {
     "why-changed": why_changed,
     "compare": compare,
     "training-set": training_set,
+    "reproduce": reproduce,
     "ui": ui,
 }
 """Verbs of an open project."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workbench.compare import Profile
     from workbench.loop.evaluate import Evaluated, Evaluation
     from workbench.loop.rooms import Rooms
+    from workbench.sources import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ def _record(
             if known
             else rooms.tracker.submit(run_record(evaluation, context, evaluated, (check,), profile))
         )
+    sources = _sources(evaluation, prepared.view.name)
     entry = Entry(
         at=datetime.now(UTC),
         view=prepared.view.name,
@@ -99,10 +101,21 @@ def _record(
         passed=check.passed,
         definition=definition,
         run=ticket.key if ticket else None,
+        sources={name: snapshot.digest for name, snapshot in sources.items()},
+        versions=dict(computed.stored.record.versions),
+        data_digest=computed.stored.record.digest.view,
     )
     if not (same and last is not None and last.run == entry.run):
-        rooms.journal.append(entry, prepared.fingerprint.record.to_dict())
+        taken = [snapshot.to_dict() for snapshot in sources.values()]
+        rooms.journal.append(entry, prepared.fingerprint.record.to_dict(), taken)
     return ticket
+
+
+def _sources(evaluation: Evaluation, view: str) -> dict[str, Snapshot]:
+    """Return the snapshots of the sources behind `view`, those of the views it uses included."""
+    views = evaluation.definitions.order([view], evaluation.sources.names())
+    read = {name for each in views for name in evaluation.definitions.view(each).inputs}
+    return {name: snapshot for name, snapshot in evaluation.snapshots.items() if name in read}
 
 
 def _card(

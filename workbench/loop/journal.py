@@ -7,20 +7,24 @@ git hold that. Lines are appended whole, so that many kernels may write at once;
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One computation of a view: `definition` is the hash of its file, `run` the key of its MLflow run."""
+    """One computation of a view: what it was made from, and what came out.
+
+    `definition` is the hash of its file, `run` the key of its MLflow run, `sources` the digest of each source behind
+    it, `data_digest` that of its rows.
+    """
 
     at: datetime
     view: str
@@ -33,6 +37,9 @@ class Entry:
     passed: bool
     definition: str
     run: str | None = None
+    sources: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    data_digest: str = ""
 
 
 class Journal:
@@ -42,20 +49,31 @@ class Journal:
         self._folder = folder
         self._decoder = msgspec.json.Decoder(Entry)
 
-    def append(self, entry: Entry, code: Mapping[str, Any]) -> None:
-        """Write `entry`, and what its code was made of, which `code` returns later."""
-        path = self._folder / "code" / f"{entry.code_hash}.json"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_suffix(f".{os.getpid()}")
-            unfinished.write_bytes(msgspec.json.encode(code))
-            unfinished.replace(path)
+    def append(self, entry: Entry, code: Mapping[str, Any], snapshots: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Write `entry`, what its code was made of, and the snapshots of its sources; each of them once."""
+        self._keep("code", entry.code_hash, code)
+        for taken in snapshots:
+            self._keep("snapshots", str(taken["digest"]), taken)
         line = msgspec.json.encode(asdict(entry)) + b"\n"
         handle = os.open(self._folder / f"{entry.view}.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             os.write(handle, line)
         finally:
             os.close(handle)
+
+    def snapshots(self, entry: Entry) -> dict[str, dict[str, Any]]:
+        """Return the snapshots of the sources behind `entry`, by source, so far as they were kept."""
+        paths = {name: self._folder / "snapshots" / f"{digest}.json" for name, digest in entry.sources.items()}
+        return {
+            name: msgspec.json.decode(path.read_bytes(), type=dict[str, Any]) | {"source": name}
+            for name, path in paths.items()
+            if path.exists()
+        }
+
+    def everything(self) -> list[Entry]:
+        """Return the entries of all views, each view's oldest first."""
+        views = sorted(path.stem for path in self._folder.glob("*.jsonl"))
+        return [entry for view in views for entry in self.entries(view)]
 
     def code(self, code_hash: str) -> dict[str, Any] | None:
         """Return what the code with this hash was made of, or `None` where it was never computed here."""
@@ -70,6 +88,15 @@ class Journal:
         """Return the newest entry of `view`, or `None`."""
         entries = self.entries(view, branch=branch)
         return entries[-1] if entries else None
+
+    def _keep(self, kind: str, name: str, values: Mapping[str, Any]) -> None:
+        path = self._folder / kind / f"{name}.json"
+        if path.exists():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(f".{os.getpid()}")
+        unfinished.write_bytes(msgspec.json.encode(values))
+        unfinished.replace(path)
 
     def _read(self, view: str) -> Iterator[Entry]:
         path = self._folder / f"{view}.jsonl"

@@ -6,6 +6,7 @@ from workbench.serve.behind import BehindRows
 from workbench.serve.explain import Candidate, Explanation
 from workbench.serve.files import TrainingSetReport, training_set_of_file
 from workbench.serve.ledger import Ledger, LowMatchWarning, ViewLedger
+from workbench.serve.reproduction import Reproduction, reproduce
 from workbench.serve.saved import SavedTrainingSet
 from workbench.serve.store import FeatureStore
 
@@ -16,8 +17,10 @@ __all__ = [
     "FeatureStore",
     "Ledger",
     "LowMatchWarning",
+    "Reproduction",
     "SavedTrainingSet",
     "TrainingSetReport",
     "ViewLedger",
+    "reproduce",
     "training_set_of_file",
 ]

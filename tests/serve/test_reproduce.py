@@ -1,0 +1,269 @@
+"""`reproduce`: the same again from commit and data; where that cannot be, what is not as it was."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from tests.conftest import EVENT_VIEW, events
+from tests.serve.conftest import spine_of
+from workbench import cli, errors
+from workbench.serve.differences import differences
+from workbench.track import Tracker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from workbench.project import Project
+
+DOUBLE = '''\
+class Double(FeatureModel):
+    user: str
+    at: UTC
+    twice: float = Feature(unit="count")
+
+
+@feature_view(entities="user", event_time="at")
+def double(spend: pl.LazyFrame) -> LazyFrame[Double]:
+    """Twice what a user has spent."""
+    return spend.select("user", "at", twice=pl.col("total") * 2)
+'''
+RANDOM = '''\
+class Dice(FeatureModel):
+    at: UTC
+    eyes: float = Feature(unit="count"TOLERANCE)
+
+
+@feature_view(event_time="at")
+def dice(events: pl.LazyFrame) -> LazyFrame[Dice]:
+    """Other values every time."""
+    import random
+
+    return events.select("at", eyes=pl.col("amount") + random.random())
+'''
+SPINE = spine_of(("u0", 7.0), ("u3", 100.5), ("u1", 9.0))
+
+
+@pytest.fixture(autouse=True)
+def quiet_sender(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave what is submitted in the outbox."""
+    monkeypatch.setattr(Tracker, "warm", lambda self: None)
+
+
+def views_of(project: Project) -> list[str]:
+    return sorted(path.name for path in (project.root / ".workbench" / "views").iterdir())
+
+
+def test_a_view_is_computed_again_and_is_the_same(project: Project) -> None:
+    result = project.define(EVENT_VIEW, log=False)
+    before = views_of(project)
+    again = project.reproduce(result.view_id)
+    assert (again.verdict, again.passed, again.causes) == ("identical", True, ())
+    assert (again.commit, again.rows_then, again.rows_now) == (result.commit, 200, 200)
+    assert views_of(project) == before, "it was computed in a cache of its own"
+    assert not list((project.root / ".workbench").glob("reproduce-*")), "which is gone"
+    assert "the same to the bit" in again.report().text()
+
+
+def test_the_recorded_commit_counts_not_todays_code(project: Project) -> None:
+    old = project.define(EVENT_VIEW, log=False)
+    project.define(EVENT_VIEW.replace("cum_sum()", "cum_max()"), log=False)
+    again = project.reproduce(old.view_id[:8])
+    assert (again.verdict, again.commit) == ("identical", old.commit)
+
+
+def test_a_run_is_found_by_its_key(project: Project) -> None:
+    result = project.define(EVENT_VIEW)
+    assert result.ticket is not None
+    assert project.reproduce(result.ticket.key).identity == result.view_id
+
+
+def test_a_view_of_a_view_is_built_from_the_sources_on(project: Project) -> None:
+    project.define(EVENT_VIEW, log=False)
+    result = project.define(DOUBLE, log=False)
+    assert project.reproduce(result.view_id).verdict == "identical"
+    events(210).write_parquet(project.root / "data" / "events.parquet")
+    again = project.reproduce(result.view_id)
+    assert ("data", "events") in [(cause.kind, cause.name) for cause in again.causes]
+
+
+def test_changed_data_is_named_with_what_it_did(project: Project) -> None:
+    result = project.define(EVENT_VIEW, log=False)
+    grown = events(205).with_columns(pl.when(pl.col("event_id") == 199).then(50.0).otherwise("amount").alias("amount"))
+    grown.write_parquet(project.root / "data" / "events.parquet")
+    again = project.reproduce(result.view_id)
+    assert (again.verdict, again.passed, again.rows_then, again.rows_now) == ("different", False, 200, 205)
+    (cause,) = again.causes
+    assert (cause.kind, cause.name) == ("data", "events")
+    assert again.differences is not None
+    assert (again.differences.added, again.differences.removed) == (5, 0)
+    (column,) = again.differences.columns
+    assert (column.column, column.rows, column.largest) == ("total", 1, 49.0)
+    shown = again.report().text(width=160)
+    assert "different" in shown
+    assert "events" in shown
+
+
+def test_data_that_is_kept_in_versions_is_read_as_it_was(project: Project) -> None:
+    config = project.root / "workbench.toml"
+    config.write_text(config.read_text().replace('path = "data/events.parquet"', 'path = "data/events.csv"'))
+    events().write_csv(project.root / "data" / "events.csv")
+    import workbench as wb
+
+    reopened = wb.open(project.root)
+    reopened.branch("exp/first")
+    result = reopened.define(EVENT_VIEW, log=False)
+    events(300).write_csv(project.root / "data" / "events.csv")
+    assert reopened.reproduce(result.view_id).verdict == "identical", "the copy of the text file is still there"
+    reopened.close()
+
+
+def test_a_definition_that_is_not_deterministic_is_told(project: Project) -> None:
+    result = project.define(RANDOM.replace("TOLERANCE", ""), log=False)
+    again = project.reproduce(result.view_id)
+    assert (again.verdict, again.causes) == ("different", ())
+    assert "does not give the same twice" in again.report().text()
+
+
+def test_the_declared_tolerance_is_what_counts(project: Project) -> None:
+    result = project.define(RANDOM.replace("TOLERANCE", ", tolerance=2.0"), log=False)
+    again = project.reproduce(result.view_id)
+    assert (again.verdict, again.passed) == ("within tolerance", True)
+
+
+def test_other_libraries_are_named_and_do_no_harm_where_values_agree(project: Project) -> None:
+    result = project.define(EVENT_VIEW, log=False)
+    journal: Path = project.root / ".workbench" / "journal" / "spend.jsonl"
+    entry = json.loads(journal.read_text())
+    entry["versions"]["python"] = "3.99"
+    journal.write_text(json.dumps(entry) + "\n")
+    again = project.reproduce(result.view_id)
+    assert again.passed
+    (cause,) = again.causes
+    assert (cause.kind, cause.name) == ("library", "python")
+    assert cause.detail.startswith("3.99 then")
+
+
+def test_a_computed_view_that_was_cleaned_away_is_compared_by_its_digest(project: Project) -> None:
+    import shutil
+
+    result = project.define(EVENT_VIEW, log=False)
+    shutil.rmtree(project.root / ".workbench" / "views")
+    again = project.reproduce(result.view_id)
+    assert (again.verdict, again.rows_then) == ("same", None)
+
+
+def test_a_training_set_is_built_again(shop: Project) -> None:
+    shop.store.training_set(SPINE, ["both", "recent:amount"], label="label", save="first")
+    again = shop.reproduce("first")
+    assert (again.kind, again.verdict, again.causes) == ("training set", "identical", ())
+    assert shop.reproduce(shop.store.saved("first").run[:10]).name == "first"
+    shop.define(EVENT_VIEW.replace("cum_sum()", "cum_max()"), log=False)
+    assert shop.reproduce("first").verdict == "identical", "it is built from its own commit"
+
+
+def test_a_training_set_whose_data_changed_says_which_columns(shop: Project) -> None:
+    shop.store.training_set(SPINE, ["both", "recent:amount"], save="first")
+    changed = events().with_columns(pl.when(pl.col("event_id") == 7).then(9.0).otherwise("amount").alias("amount"))
+    changed.write_parquet(shop.root / "data" / "events.parquet")
+    again = shop.reproduce("first")
+    assert again.verdict == "different"
+    assert again.differences is not None
+    assert {column.column: column.rows for column in again.differences.columns} == {"total": 1, "amount": 1}
+    assert {cause.name for cause in again.causes} == {"events", "spend", "recent"}
+
+
+def test_a_saved_file_that_was_tampered_with_is_noticed(shop: Project) -> None:
+    shop.store.training_set(SPINE, "spend", save="first")
+    saved = shop.store.saved("first")
+    saved.frame().with_columns(total=pl.lit(1.0)).write_parquet(saved.path)
+    again = shop.reproduce("first")
+    assert ("data", "first") in [(cause.kind, cause.name) for cause in again.causes]
+    assert again.verdict == "same", "what is built now is what was recorded then"
+
+
+@pytest.mark.parametrize("what", ["nothing", "ab", "", "../x", "f" * 64])
+def test_what_was_never_recorded_says_so(project: Project, what: str) -> None:
+    project.define(EVENT_VIEW, log=False)
+    with pytest.raises(errors.UsageError, match="names no training set, view id or MLflow run"):
+        project.reproduce(what)
+
+
+def test_a_name_that_is_nearly_right_is_offered(shop: Project) -> None:
+    shop.store.training_set(SPINE, "spend", save="first_try")
+    with pytest.raises(errors.UsageError, match="did you mean 'first_try'"):
+        shop.reproduce("frist_try")
+
+
+def test_a_commit_that_is_gone_says_so(project: Project) -> None:
+    result = project.define(EVENT_VIEW, log=False)
+    project.branch("exp/other")
+    project.delete_branch("exp/first", force=True)
+    for words in (["reflog", "expire", "--expire=now", "--all"], ["gc", "--prune=now", "--quiet"]):
+        subprocess.run(["git", *words], cwd=project.root, check=True)
+    with pytest.raises(errors.UsageError, match="not in this repository any more"):
+        project.reproduce(result.view_id)
+
+
+def test_a_source_that_is_gone_says_which(project: Project) -> None:
+    result = project.define(EVENT_VIEW, log=False)
+    (project.root / "data" / "events.parquet").unlink()
+    with pytest.raises(errors.SourceError, match=r"events\.parquet"):
+        project.reproduce(result.view_id)
+
+
+def test_the_verb_fails_where_it_is_not_the_same(
+    shop: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(shop.root)
+    view_id = shop.view("spend").view_id
+    assert cli.main(["reproduce", view_id, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "identical"
+    events(250).write_parquet(shop.root / "data" / "events.parquet")
+    assert cli.main(["reproduce", view_id]) == 1
+    assert "different" in capsys.readouterr().out
+    assert cli.main(["reproduce", "nothing"]) == 2
+
+
+def test_entries_of_before_are_still_read(project: Project) -> None:
+    result = project.define(EVENT_VIEW, log=False)
+    path: Path = project.root / ".workbench" / "journal" / "spend.jsonl"
+    old = json.loads(path.read_text())
+    for later in ("sources", "versions", "data_digest"):
+        old.pop(later)
+    path.write_text(json.dumps(old) + "\n")
+    assert project.reproduce(result.view_id).verdict == "identical"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "tolerance", "rows", "largest"),
+    [
+        ([1.0, None, float("nan")], [1.0, None, float("nan")], None, 0, None),
+        ([1.0, 2.0, 3.0], [1.0 + 1e-14, 2.0, 3.0], None, 0, None),
+        ([1.0, 2.0, 3.0], [1.0, 2.5, 4.0], None, 2, 1.0),
+        ([1.0, 2.0, 3.0], [1.0, 2.5, 4.0], 0.5, 1, 1.0),
+        ([1.0, 2.0, None], [1.0, 2.0, 3.0], 9.0, 1, None),
+        ([1.0, float("inf"), 3.0], [1.0, float("-inf"), 3.0], 9.0, 1, float("inf")),
+        ([1, 2, 3], [1, 2, 4], None, 1, 1.0),
+        ([1, 2, 3], [1, 2, 4], 1.0, 0, None),
+        (["a", "b", None], ["a", "c", None], None, 1, None),
+    ],
+)
+def test_values_differ_beyond_the_tolerance_only(
+    old: list[Any], new: list[Any], tolerance: float | None, rows: int, largest: float | None
+) -> None:
+    frames = [pl.DataFrame({"k": [1, 2, None], "x": values}) for values in (old, new)]
+    found = differences(frames[0], frames[1].reverse(), keys=["k"], tolerances={"x": tolerance})
+    assert (found.added, found.removed) == (0, 0)
+    assert [(column.rows, column.largest) for column in found.columns] == ([(rows, largest)] if rows else [])
+
+
+def test_rows_gained_and_lost_are_counted_and_equal_keys_paired_in_order() -> None:
+    old = pl.DataFrame({"k": [1, 1, 2], "x": [5, 6, 7]})
+    new = pl.DataFrame({"k": [1, 1, 1, 3], "x": [6, 5, 9, 7]})
+    found = differences(old, new, keys=["k"], tolerances={})
+    assert (found.added, found.removed, found.columns) == (2, 1, ())

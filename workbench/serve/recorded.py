@@ -1,0 +1,101 @@
+"""Finding what was recorded of a computation: by view id, by MLflow run, or by the name of a training set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from workbench.errors import UsageError, did_you_mean
+from workbench.serve.saved import SavedTrainingSet, names, saved_training_set
+from workbench.sources import Snapshot
+
+if TYPE_CHECKING:
+    from workbench.loop.journal import Entry
+    from workbench.loop.rooms import Rooms
+    from workbench.track import RunSummary
+
+SHORTEST = 6
+"""Characters of an id that are enough, where they name one thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedView:
+    """What is known of a view that was computed: what it was made from, and what came out."""
+
+    view: str
+    branch: str
+    commit: str
+    view_id: str
+    code_hash: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    data_digest: str = ""
+
+
+def recorded(rooms: Rooms, what: str) -> RecordedView | SavedTrainingSet:
+    """Return what was recorded under `what`.
+
+    Parameters
+    ----------
+    rooms
+        The project's rooms.
+    what
+        The name of a training set, or a view id, an MLflow run id or a run's key, or the first six characters or more.
+
+    Raises
+    ------
+    UsageError
+        Where nothing here has that name or id, or several have.
+    """
+    wanted = what.strip()
+    saved = names(rooms.hidden)
+    if wanted in saved:
+        return saved_training_set(rooms.hidden, wanted)
+    if len(wanted) < SHORTEST:
+        raise _unknown(rooms, what)
+    entries = rooms.journal.everything()
+    runs = [run for run in rooms.tracker.runs(limit=1_000_000) if (run.run_id or "").startswith(wanted)]
+    keys = {run.key for run in runs}
+    of_runs = [entry for entry in entries if entry.run and (entry.run in keys or entry.run.startswith(wanted))]
+    found: dict[str, RecordedView | SavedTrainingSet] = {}
+    for entry in [*(each for each in entries if each.view_id.startswith(wanted)), *of_runs]:
+        found[entry.view_id] = _of_entry(rooms, entry)
+    for name in saved:
+        training = saved_training_set(rooms.hidden, name)
+        if training.run in keys or training.run.startswith(wanted):
+            found[name] = training
+    if not found:
+        found = {run.view_id: _of_run(run) for run in runs if run.view_id}
+    if len(found) > 1:
+        raise UsageError(f"{what!r} names several: {', '.join(sorted(found))}.", remedy="Give more of the id.")
+    if not found:
+        raise _unknown(rooms, what)
+    return next(iter(found.values()))
+
+
+def _of_entry(rooms: Rooms, entry: Entry) -> RecordedView:
+    return RecordedView(
+        view=entry.view,
+        branch=entry.branch,
+        commit=entry.commit,
+        view_id=entry.view_id,
+        code_hash=entry.code_hash,
+        inputs=entry.inputs,
+        snapshots={name: Snapshot.from_dict(taken) for name, taken in rooms.journal.snapshots(entry).items()},
+        versions=entry.versions,
+        data_digest=entry.data_digest,
+    )
+
+
+def _of_run(run: RunSummary) -> RecordedView:
+    return RecordedView(view=run.view, branch=run.branch, commit=run.commit, view_id=run.view_id)
+
+
+def _unknown(rooms: Rooms, what: str) -> UsageError:
+    return UsageError(
+        f"{what!r} names no training set, view id or MLflow run that was recorded here.",
+        remedy=f"{did_you_mean(what, names(rooms.hidden))} `status` lists view ids and runs; six characters are "
+        "enough.".strip(),
+    )

@@ -1,0 +1,307 @@
+"""`reproduce`: build a view or a training set again from its commit and its data, and compare."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+from workbench.compute import ViewCache
+from workbench.compute.records import versions
+from workbench.define import load_tree
+from workbench.errors import BranchError, SourceError, UsageError
+from workbench.loop.evaluate import Evaluation
+from workbench.serve.differences import Differences, differences
+from workbench.serve.reading import Reading
+from workbench.serve.recorded import RecordedView, recorded
+from workbench.serve.saved import SavedTrainingSet, in_order
+from workbench.serve.training import build_training_set
+from workbench.widgets import Report, Reported, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workbench.define import Definitions
+    from workbench.loop.rooms import Rooms
+    from workbench.sources import Snapshot, Sources
+
+Verdict = Literal["identical", "same", "within tolerance", "different", "not comparable"]
+SAYS: Mapping[str, str] = {
+    "identical": "the same to the bit",
+    "same": "the same to 12 significant digits",
+    "within tolerance": "the same within the declared tolerance",
+    "different": "different",
+    "not comparable": "computed, but nothing is left to compare it with",
+}
+_PLACE = "__place"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Something that is not what it was: `kind` is ``code``, ``data`` or ``library``."""
+
+    kind: Literal["code", "data", "library"]
+    name: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction(Reported):
+    """A view or training set that was built again.
+
+    Parameters
+    ----------
+    name, kind
+        The view or training set.
+    identity
+        Its view id, or the digest of the training set's data.
+    branch, commit
+        The definitions it was built from, then and now.
+    verdict
+        ``identical`` (to the bit), ``same`` (to 12 significant digits), ``within tolerance``, ``different``, or ``not
+        comparable`` where what was computed then is gone.
+    rows_then, rows_now
+        Rows; None where that is not known any more.
+    differences
+        Rows and values that differ; None where the digests say all there is to say.
+    causes
+        What is not as it was: code, data, library versions. There may be some though all values are the same.
+    seconds
+        How long it took.
+    """
+
+    name: str
+    kind: Literal["view", "training set"]
+    identity: str
+    branch: str
+    commit: str
+    verdict: Verdict
+    rows_then: int | None
+    rows_now: int
+    differences: Differences | None
+    causes: tuple[Cause, ...]
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the same values came out, within tolerance."""
+        return self.verdict in {"identical", "same", "within tolerance"}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as JSON-ready values."""
+        found = self.differences
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "identity": self.identity,
+            "branch": self.branch,
+            "commit": self.commit,
+            "verdict": self.verdict,
+            "passed": self.passed,
+            "rows_then": self.rows_then,
+            "rows_now": self.rows_now,
+            "added": found.added if found else 0,
+            "removed": found.removed if found else 0,
+            "columns": [column.to_dict() for column in found.columns] if found else [],
+            "causes": [{"kind": cause.kind, "name": cause.name, "detail": cause.detail} for cause in self.causes],
+            "seconds": self.seconds,
+        }
+
+    def report(self) -> Report:
+        """Return the verdict, what differs and why."""
+        found = self.differences
+        values = tuple((c.column, c.rows, c.largest, c.tolerance) for c in found.columns) if found else ()
+        causes = tuple((cause.kind, cause.name, cause.detail) for cause in self.causes)
+        moved = f"{found.added:,} rows more, {found.removed:,} rows fewer" if found else None
+        return Report(
+            f"{self.kind} {self.name}: {SAYS[self.verdict]}",
+            facts=(
+                ("built from", f"{self.branch} at {self.commit[:10]}, in {self.seconds:.2f} s"),
+                ("identity", self.identity[:16]),
+                ("rows then, now", f"{'unknown' if self.rows_then is None else self.rows_then}, {self.rows_now}"),
+                *((("rows", moved),) if found and (found.added or found.removed) else ()),
+            ),
+            tables=(
+                *(
+                    (Table("Values", ("column", "rows that differ", "at most by", "tolerance"), values),)
+                    if values
+                    else ()
+                ),
+                *((Table("What is not as it was", ("what", "name", "how"), causes),) if causes else ()),
+            ),
+            notes=()
+            if causes or self.passed
+            else ("Code, data and libraries are what they were: the definition itself does not give the same twice.",),
+        )
+
+
+def reproduce(rooms: Rooms, what: str) -> Reproduction:
+    """Build again what was recorded under `what`, from its commit and its data, in a cache of its own, and compare.
+
+    Every byte of the sources is read again. Where the recorded data cannot be read any more, today's is taken, and the
+    result says so.
+
+    Parameters
+    ----------
+    rooms
+        The project's rooms.
+    what
+        A view id, an MLflow run id, or the name of a saved training set.
+
+    Raises
+    ------
+    UsageError
+        Where nothing was recorded under it, or its commit is gone.
+    SourceError
+        Where a source is gone altogether.
+    WorkbenchError
+        As computing a view raises.
+    """
+    started = time.monotonic()
+    then = recorded(rooms, what)
+    with TemporaryDirectory(prefix="reproduce-", dir=rooms.hidden) as scratch:
+        if isinstance(then, SavedTrainingSet):
+            return _training_set(rooms, then, Path(scratch), started)
+        return _view(rooms, then, Path(scratch), started)
+
+
+def _view(rooms: Rooms, then: RecordedView, scratch: Path, started: float) -> Reproduction:
+    reading, causes = _reading(rooms, then, [then.view], scratch)
+    evaluated = reading.view(then.view)
+    now, old = evaluated.computed.stored, rooms.cache.get(then.view_id)
+    if then.code_hash and evaluated.prepared.fingerprint.code_hash != then.code_hash:
+        causes.append(_code(then.view, then.commit))
+    inputs = {data.name: data for data in evaluated.prepared.inputs}
+    moved = [name for name, digest in then.inputs.items() if name not in inputs or inputs[name].digest != digest]
+    named = {cause.name for cause in causes}
+    causes += [Cause("data", name, "its data is not what was read") for name in moved if name not in named]
+    causes += _libraries(then.versions or (old.record.versions if old else {}))
+    found: Differences | None = None
+    verdict: Verdict = "not comparable"
+    if old is not None and old.record.digest.exact == now.record.digest.exact:
+        verdict = "identical"
+    elif now.record.digest.view == (old.record.digest.view if old else then.data_digest):
+        verdict = "same"
+    elif old is not None:
+        tolerances = {column.name: column.tolerance for column in evaluated.prepared.contract.features}
+        view = evaluated.prepared.view
+        keys = [*view.entities, view.event_time]
+        found = differences(old.frame().collect(), now.frame().collect(), keys=keys, tolerances=tolerances)
+        verdict = "within tolerance" if found.none else "different"
+    elif then.data_digest:
+        verdict = "different"
+    return Reproduction(
+        name=then.view,
+        kind="view",
+        identity=then.view_id,
+        branch=then.branch,
+        commit=then.commit,
+        verdict=verdict,
+        rows_then=None if old is None else old.record.rows,
+        rows_now=now.record.rows,
+        differences=found,
+        causes=tuple(causes),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _training_set(rooms: Rooms, then: SavedTrainingSet, scratch: Path, started: float) -> Reproduction:
+    old = then.frame()
+    reading, causes = _reading(rooms, then, [view.view for view in then.views], scratch)
+    if in_order(old).view != then.data_digest:
+        causes.append(Cause("data", then.name, f"{then.path.name} was changed since it was saved"))
+    built = build_training_set(reading, old.select(then.spine_columns), then.question, minimum=then.ledger.minimum)
+    for view in then.views:
+        evaluated = reading.view(view.view)
+        if evaluated.prepared.fingerprint.code_hash != view.code_hash:
+            causes.append(_code(view.view, then.commit))
+        if evaluated.computed.stored.record.digest.view != view.data_digest:
+            causes.append(Cause("data", view.view, "the view's values are not those that were joined"))
+    causes += _libraries(then.versions)
+    tolerances = {
+        item.column: reading.definitions.view(item.view).contract[item.feature].tolerance for item in built.wanted
+    }
+    found: Differences | None = None
+    verdict: Verdict = "different"
+    if in_order(old).exact == in_order(built.frame).exact:
+        verdict = "identical"
+    elif in_order(built.frame).view == then.data_digest:
+        verdict = "same"
+    else:
+        placed = (frame.with_row_index(_PLACE) for frame in (old, built.frame))
+        found = differences(*placed, keys=[_PLACE], tolerances=tolerances)
+        verdict = "within tolerance" if found.none else "different"
+    return Reproduction(
+        name=then.name,
+        kind="training set",
+        identity=then.data_digest,
+        branch=then.branch,
+        commit=then.commit,
+        verdict=verdict,
+        rows_then=then.ledger.rows_out,
+        rows_now=built.frame.height,
+        differences=found,
+        causes=tuple(causes),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _reading(
+    rooms: Rooms, then: RecordedView | SavedTrainingSet, views: Sequence[str], scratch: Path
+) -> tuple[Reading, list[Cause]]:
+    """Return a reading of the commit, over the recorded data as far as it can be had, and what is not as it was."""
+    try:
+        commit = rooms.repository.resolve(then.commit)
+    except BranchError:
+        raise UsageError(
+            f"Commit {then.commit[:10]} of {then.branch!r} is not in this repository any more.",
+            remedy="Fetch it, or restore the branch: git keeps what was deleted for some weeks (git reflog).",
+        ) from None
+    definitions = load_tree(rooms.repository, commit, cache=rooms.hidden)
+    taken: dict[str, Snapshot] = {}
+    causes: list[Cause] = []
+    for name in _sources(rooms, definitions, views):
+        now, old = rooms.sources[name].snapshot(recheck=True), then.snapshots.get(name)
+        taken[name] = now
+        if old is None or old.digest == now.digest:
+            continue
+        try:
+            rooms.sources[name].verify(old)
+        except SourceError:
+            detail = f"was {old.digest[:10]}, taken {old.taken_at:%Y-%m-%d %H:%M} UTC; is {now.digest[:10]} now"
+            causes.append(Cause("data", name, detail))
+        else:
+            taken[name] = old
+    return Reading(then.branch, commit, _Pinned(definitions, rooms.sources, ViewCache(scratch), taken)), causes
+
+
+class _Pinned(Evaluation):
+    """An evaluation that reads given snapshots, rather than the sources as they are now."""
+
+    def __init__(
+        self, definitions: Definitions, sources: Sources, cache: ViewCache, snapshots: Mapping[str, Snapshot]
+    ) -> None:
+        super().__init__(definitions, sources, cache)
+        self._snapshots.update(snapshots)
+
+
+def _sources(rooms: Rooms, definitions: Definitions, views: Sequence[str]) -> list[str]:
+    """Return the sources behind `views`."""
+    order = definitions.order(views, rooms.sources.names())
+    return sorted({name for view in order for name in definitions.view(view).inputs if name in rooms.sources})
+
+
+def _code(view: str, commit: str) -> Cause:
+    return Cause("code", view, f"the code at {commit[:10]} has another fingerprint than the one that was recorded")
+
+
+def _libraries(then: Mapping[str, str]) -> list[Cause]:
+    now = versions()
+    return [
+        Cause("library", name, f"{version} then, {now.get(name, 'absent')} now")
+        for name, version in then.items()
+        if now.get(name) != version
+    ]
