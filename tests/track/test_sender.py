@@ -107,6 +107,7 @@ def test_a_crash_between_two_steps_makes_no_second_run(copied: Tracker) -> None:
     copied.warm()
     until(lambda: copied.pending() == 0, "the outbox")
     assert [ticket.run_id(10) for ticket in tickets] == runs
+    assert len(copied.places.journal.read_text().splitlines()) == 3
     assert sorted(keys_in_mlflow(root)[-3:]) == sorted(record.key for record in records)
     for run in runs:
         assert rows(root, "select key, value from metrics where run_uuid = ?", run) == [("run/rows", 10.0)]
