@@ -1,0 +1,36 @@
+"""Determinism: the same rows in another order give the same values."""
+
+from __future__ import annotations
+
+from workbench.check.probes import causes
+from workbench.check.probes.cuts import Cut
+from workbench.check.probes.inputs import Alteration
+from workbench.check.probes.run import Outcome
+from workbench.check.probes.subject import Finding, Group, Subject
+
+
+def find_order(subject: Subject, group: Group, cut: Cut, known: Outcome, mixed: Outcome, finding: Finding) -> None:
+    """Compare a computation with that on shuffled inputs, and add what differs to `finding`, with its cause."""
+    if mixed.rows is None or known.rows is None:
+        if mixed.rows is None and known.rows is not None and not mixed.empty:
+            finding.errors.append(f"on the same rows in another order it raised {mixed.error}")
+            finding.cause = causes.ORDER
+        return
+    found = subject.differences(group, mixed.rows, cut, to=known.rows)
+    if found:
+        finding.cause = finding.cause or (causes.RANDOM if is_random(subject, group, cut, known) else causes.ORDER)
+        finding.differences.append((cut, found))
+
+
+def is_random(subject: Subject, group: Group, cut: Cut, known: Outcome) -> bool:
+    """Tell whether the very same computation gives other values the next time."""
+    alteration = subject.narrowed(group).but(until=cut.until)
+    (again,) = subject.compute(group, alteration)
+    if again.rows is None or known.rows is None:
+        return again.rows is not known.rows
+    return bool(subject.differences(group, again.rows, cut, to=known.rows))
+
+
+def shuffle(alteration: Alteration, number: int) -> Alteration:
+    """Return the alteration with rows in a random order, another for each `number`."""
+    return alteration.but(seed=20_130_101 + number)

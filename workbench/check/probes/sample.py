@@ -1,0 +1,110 @@
+"""Which entities a probe looks at: few enough to be quick, many enough to find something.
+
+A small view is probed whole, in two halves, so that each half is computed without the other. Of a large one, entities
+with together about an eighth of its rows are taken, in an order that a hash decides: always the same, favouring none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from workbench.check.probes.inputs import ProbeInput, shared_keys
+
+SMALL = 20_000
+"""Rows, of the view and its inputs, up to which all entities are probed."""
+SHARE = 0.125
+ROWS = 100_000
+ENTITIES = 2_000
+GROUP = 1_000_000
+"""Rows of one group of entities where all are probed in turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The entities that are probed.
+
+    Attributes
+    ----------
+    groups
+        Keys of the entities of each group, which are computed together; None stands for a view without entities.
+    entities
+        How many entities the view has; None where it has none by declaration.
+    share
+        Which share of the view's rows one group has, at most.
+    narrow
+        Whether inputs can be narrowed to a group's entities.
+    whole
+        Whether the groups together are all entities.
+    """
+
+    groups: tuple[pl.DataFrame | None, ...]
+    entities: int | None
+    share: float
+    narrow: bool
+    whole: bool
+
+    @property
+    def apart(self) -> bool:
+        """Whether a group is computed without some of the other entities."""
+        return self.narrow and self.entities is not None and self.entities > 1
+
+
+def take_sample(
+    stored: pl.LazyFrame, entities: Sequence[str], inputs: Sequence[ProbeInput], *, local: bool, size: int, full: bool
+) -> Sample:
+    """Choose entities.
+
+    Parameters
+    ----------
+    stored
+        The view.
+    entities
+        Its entity columns.
+    inputs
+        What it is computed from.
+    local
+        Whether a row depends on its own entity's rows alone, as the view declares.
+    size
+        How many rows there are to compute with.
+    full
+        Take every entity.
+    """
+    if not entities:
+        return Sample((None,), None, 1.0, narrow=False, whole=True)
+    counted = stored.drop_nulls(list(entities)).group_by(list(entities)).agg(pl.len().alias("__rows")).collect()
+    if not counted.height:
+        return Sample((), 0, 0.0, narrow=False, whole=True)
+    hashed = pl.struct(list(entities)).hash(seed=1)
+    counted = counted.sort([hashed, *(pl.col(name) for name in entities)])
+    keys, total = counted.drop("__rows"), int(counted["__rows"].sum())
+    narrow = local and any(shared_keys(data.frame.collect_schema(), keys) for data in inputs)
+    if full or size <= SMALL:
+        return _partition(counted, keys, total, narrow=narrow)
+    chosen = _some(counted["__rows"].to_list(), min(total * SHARE, ROWS))
+    rows = int(counted["__rows"].gather(chosen).sum())
+    whole = len(chosen) == keys.height
+    return Sample((keys[chosen],), keys.height, rows / total, narrow=narrow, whole=whole)
+
+
+def _partition(counted: pl.DataFrame, keys: pl.DataFrame, total: int, *, narrow: bool) -> Sample:
+    """Return all entities, in groups that can be computed apart where that makes a difference."""
+    parts = min(keys.height, max(2, -(-total // GROUP))) if narrow or total > GROUP else 1
+    part = pl.int_range(keys.height, eager=True) % parts
+    groups = tuple(keys.filter(part == number) for number in range(parts))
+    share = max(int(counted["__rows"].filter(part == number).sum()) for number in range(parts)) / max(total, 1)
+    return Sample(groups, keys.height, share, narrow=narrow, whole=True)
+
+
+def _some(counts: Sequence[int], target: float) -> list[int]:
+    """Return the places of entities that have at most `target` rows together; of the smallest one where none has."""
+    chosen, rows = [], 0
+    for place, count in enumerate(counts):
+        if rows + count <= target:
+            chosen.append(place)
+            rows += count
+        if len(chosen) == ENTITIES:
+            break
+    return chosen or [min(range(len(counts)), key=counts.__getitem__)]
