@@ -13,6 +13,7 @@ from tests.conftest import EVENT_VIEW, events
 from tests.serve.conftest import spine_of
 from workbench import cli, errors
 from workbench.serve.differences import differences
+from workbench.sources.memo import DigestMemo, Stamp
 from workbench.track import Tracker
 
 if TYPE_CHECKING:
@@ -106,6 +107,19 @@ def test_changed_data_is_named_with_what_it_did(project: Project) -> None:
     shown = again.report().text(width=160)
     assert "different" in shown
     assert "events" in shown
+
+
+def test_every_byte_is_read_again_whatever_is_remembered_of_it(project: Project) -> None:
+    result = project.define(EVENT_VIEW, log=False)
+    source = project.sources["events"]
+    before = source.snapshot()
+    files: Any = before.detail["files"]
+    data = project.root / "data" / "events.parquet"
+    events(205).write_parquet(data)
+    memo = DigestMemo(project.root / ".workbench" / "sources" / "events" / "digests.json")
+    memo.replace({data: (Stamp.of(data.stat()), files[0]["sha256"])})
+    assert source.snapshot() == before, "what is remembered is wrong"
+    assert [cause.name for cause in project.reproduce(result.view_id).causes] == ["events"]
 
 
 def test_data_that_is_kept_in_versions_is_read_as_it_was(project: Project) -> None:
