@@ -26,7 +26,7 @@
     ├── FeatureNotFound        a reference that names no view or feature
     ├── JoinError              a spine and rows that cannot be joined as they are
     ├── ComputeError           the engine failed while computing a view
-    ├── ContractViolation      the data does not keep the contract
+    ├── ContractViolation      a view fails its checks
     ├── TrackingError          MLflow
     └── Interrupted            the user stopped it
 """
@@ -429,15 +429,15 @@ class ComputeError(WorkbenchError):
 
 
 class ContractViolation(WorkbenchError):
-    """The data does not keep its contract."""
+    """A view does not keep its contract, or a probe found it to leak or to depend on chance."""
 
     @classmethod
     def of(cls, view: str, details: Iterable[str]) -> Self:
         """Return the error for `view`, whose failed checks say `details`."""
         return cls(
-            f"View {view!r} does not keep its contract.",
+            f"View {view!r} fails its checks.",
             lines=[f"  {detail}" for detail in details],
-            remedy="The card shows failing rows. Correct the view or its FeatureModel and run the cell again; "
+            remedy="The card shows where. Correct the view or its FeatureModel and run the cell again; "
             "it is committed, but cannot be promoted like this.",
         )
 

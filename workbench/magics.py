@@ -98,7 +98,7 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
                      without a name, list them; --delete [--force]
         define FILE  what %%feature does, from a file
         compute      compute a view, or all of the branch's
-        check        check contracts
+        check        check contracts and probe for leaks of the future; --full probes every entity
         why          which row a value came from and why the others lost: VIEW:FEATURE --entity KEY=VALUE --at TIME
         why-changed  name what moved a view: code, helper, parameter, data; --against REF
         compare      this branch's runs side by side, and MLflow's compare page; --view --all
@@ -148,7 +148,7 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         if call.as_json:
             print(json.dumps(result.to_dict(), indent=2, default=str))
         if not result.passed:
-            raise ContractViolation.of(result.view, [check.detail for check in result.checks if not check.passed])
+            raise ContractViolation.of(result.view, result.failed)
 
     def _run(self, call: Call, **supplied: object) -> Any:
         if "project" not in call.wants:

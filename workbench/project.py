@@ -217,6 +217,7 @@ class Project:
         *,
         branch: str | None = None,
         log: bool = True,
+        full: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> list[ViewResult]:
         """Compute the view `ref`, or all views of the branch, upstream first; what is computed already is reused.
@@ -229,6 +230,8 @@ class Project:
             The branch; this handle's if absent.
         log
             Send runs to MLflow.
+        full
+            Probe every entity, at more instants, and not a sample.
         progress
             Called while a view is computed.
 
@@ -239,7 +242,7 @@ class Project:
         """
         from workbench.loop import compute
 
-        return compute(self._rooms, ref, branch=self._revision(branch), log=log, progress=progress)
+        return compute(self._rooms, ref, branch=self._revision(branch), log=log, full=full, progress=progress)
 
     def view(self, ref: str, *, branch: str | None = None) -> View:
         """Return the view `ref` (``view`` or ``view:feature``) as the branch defines it.

@@ -173,8 +173,15 @@ def compute(
     return ResultList(tuple(project.compute(view, branch=branch, log=log, progress=progress)))
 
 
-def check(view: str | None = None, *, branch: str | None = None, project: Opened, progress: Ticks = None) -> Any:
-    """Check a view's contract, or all views' of the branch, on their data; logs nothing.
+def check(
+    view: str | None = None,
+    *,
+    branch: str | None = None,
+    full: bool = False,
+    project: Opened,
+    progress: Ticks = None,
+) -> Any:
+    """Check a view's contract and probe it for leaks of the future, or all views of the branch; logs nothing.
 
     Parameters
     ----------
@@ -182,10 +189,12 @@ def check(view: str | None = None, *, branch: str | None = None, project: Opened
         The view; all of them if absent.
     branch
         The branch; the current one if absent.
+    full
+        Probe every entity, at more instants, and not a sample.
     """
     from workbench.loop import ResultList
 
-    return ResultList(tuple(project.compute(view, branch=branch, log=False, progress=progress)))
+    return ResultList(tuple(project.compute(view, branch=branch, log=False, full=full, progress=progress)))
 
 
 def why(feature: str, *, entity: list[str] | None = None, at: str, branch: str | None = None, project: Opened) -> Any:

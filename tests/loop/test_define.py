@@ -55,7 +55,7 @@ def test_a_view_is_committed_computed_and_checked(project: Project) -> None:
     result = project.define(EVENT_VIEW, log=False)
     assert (result.view, result.branch, result.reused, result.rows) == ("spend", "exp/first", False, 200)
     assert result.passed
-    assert [check.name for check in result.checks] == ["contract"]
+    assert [check.name for check in result.checks] == ["contract", "leakage", "determinism", "entity-locality"]
     assert result.commit == git(project, "rev-parse", "exp/first")
     assert EVENT_VIEW in git(project, "show", "exp/first:features/spend.py") + "\n"
     frame = project.view("spend").frame().collect()

@@ -155,9 +155,12 @@ def compute(
     *,
     branch: str,
     log: bool = True,
+    full: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> list[ViewResult]:
     """Compute `view`, or every view of `branch`, upstream first, and return their results in that order.
+
+    With `full`, probes look at every entity.
 
     Raises
     ------
@@ -168,10 +171,12 @@ def compute(
     definitions = load_tree(rooms.repository, commit, cache=rooms.hidden)
     evaluation = Evaluation(definitions, rooms.sources, rooms.cache, progress=progress)
     wanted = [view] if view else definitions.order([*definitions.views, *definitions.broken], rooms.sources.names())
-    return [_one(rooms, evaluation, name, branch=branch, commit=commit, log=log) for name in wanted]
+    return [_one(rooms, evaluation, name, branch=branch, commit=commit, log=log, full=full) for name in wanted]
 
 
-def _one(rooms: Rooms, evaluation: Evaluation, view: str, *, branch: str, commit: str, log: bool) -> ViewResult:
+def _one(
+    rooms: Rooms, evaluation: Evaluation, view: str, *, branch: str, commit: str, log: bool, full: bool
+) -> ViewResult:
     definitions = evaluation.definitions
     definitions.view(view)
     context = Context(rooms, branch=branch, commit=commit, log=log, definition=definitions.source_text(view))
@@ -181,4 +186,4 @@ def _one(rooms: Rooms, evaluation: Evaluation, view: str, *, branch: str, commit
     except (WorkbenchError, KeyboardInterrupt) as error:
         failed(evaluation, context, view, error)
         raise
-    return finish(evaluation, context, wanted=view)
+    return finish(evaluation, context, wanted=view, full=full)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.loop.facts import failed_record, run_record
 from workbench.loop.journal import Entry
+from workbench.loop.probing import probe
 from workbench.loop.remember import remembered_check, remembered_profile
 from workbench.loop.result import ViewResult
 from workbench.track import Ticket
 from workbench.widgets import Card
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from workbench.check import Check
     from workbench.compare import Profile
@@ -37,17 +38,26 @@ class Context:
 
 
 def finish(
-    evaluation: Evaluation, context: Context, *, wanted: str, namespace: Mapping[str, Any] | None = None
+    evaluation: Evaluation,
+    context: Context,
+    *,
+    wanted: str,
+    namespace: Mapping[str, Any] | None = None,
+    full: bool = False,
 ) -> ViewResult:
-    """Return the result of the view `wanted`, which has been evaluated: checked, recorded and drawn."""
+    """Return the result of the view `wanted`, which has been evaluated: checked, probed, recorded and drawn.
+
+    With `full`, probes look at every entity.
+    """
     evaluated = next(e for e in evaluation.evaluated if e.prepared.view.name == wanted)
     facts = context.rooms.hidden / "facts"
     with ThreadPoolExecutor(max_workers=1) as beside:  # both read the view once, and neither needs the other
         profiled = beside.submit(remembered_profile, facts, evaluated.prepared, evaluated.computed.stored)
         check = remembered_check(facts, evaluated.prepared, evaluated.computed.stored)
         profile = profiled.result()
-    ticket = _record(evaluation, context, evaluated, check, profile)
-    card = _card(evaluation, context, evaluated, check, profile, ticket)
+    checks = (check, *probe(evaluation, evaluated, facts=facts, full=full))
+    ticket = _record(evaluation, context, evaluated, checks, profile)
+    card = _card(evaluation, context, evaluated, checks, profile, ticket)
     return ViewResult(
         view=wanted,
         branch=context.branch,
@@ -56,7 +66,7 @@ def finish(
         reused=bool(evaluated.computed.reused),
         rows=evaluated.computed.stored.record.rows,
         seconds=evaluated.computed.seconds,
-        checks=(check,),
+        checks=checks,
         profile=profile,
         card=card,
         namespace=namespace or {},
@@ -72,13 +82,14 @@ def failed(evaluation: Evaluation, context: Context, view: str, error: BaseExcep
 
 
 def _record(
-    evaluation: Evaluation, context: Context, evaluated: Evaluated, check: Check, profile: Profile
+    evaluation: Evaluation, context: Context, evaluated: Evaluated, checks: Sequence[Check], profile: Profile
 ) -> Ticket | None:
     """Journal the computation and submit its run; the very same computation twice has one run."""
     rooms, prepared, computed = context.rooms, evaluated.prepared, evaluated.computed
     last = rooms.journal.last(prepared.view.name, branch=context.branch)
     definition = hashlib.sha256(context.definition.encode()).hexdigest()
-    now = (definition, prepared.view_id, check.passed)
+    passed = all(check.passed for check in checks)
+    now = (definition, prepared.view_id, passed)
     same = last is not None and (last.definition, last.view_id, last.passed) == now
     ticket: Ticket | None = None
     if context.log:
@@ -86,7 +97,7 @@ def _record(
         ticket = (
             Ticket(known, rooms.tracker)
             if known
-            else rooms.tracker.submit(run_record(evaluation, context, evaluated, (check,), profile))
+            else rooms.tracker.submit(run_record(evaluation, context, evaluated, checks, profile))
         )
     sources = _sources(evaluation, prepared.view.name)
     entry = Entry(
@@ -98,7 +109,7 @@ def _record(
         code_hash=prepared.fingerprint.code_hash,
         parameters=prepared.parameters,
         inputs=prepared.digests,
-        passed=check.passed,
+        passed=passed,
         definition=definition,
         run=ticket.key if ticket else None,
         sources={name: snapshot.digest for name, snapshot in sources.items()},
@@ -122,7 +133,7 @@ def _card(
     evaluation: Evaluation,
     context: Context,
     evaluated: Evaluated,
-    check: Check,
+    checks: tuple[Check, ...],
     profile: Profile,
     ticket: Ticket | None,
 ) -> Card:
@@ -140,7 +151,7 @@ def _card(
         period=profile.period,
         entities=profile.entities,
         features=profile.features,
-        checks=(check,),
+        checks=checks,
         warnings=(
             *(f"{warning.source}: {warning.message}" for warning in evaluation.warnings),
             *(tracking.warnings if tracking else ()),

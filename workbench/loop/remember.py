@@ -1,8 +1,10 @@
-"""What is known of a computed view and never changes: its profile, and each contract it was seen to keep."""
+"""What is known of a computed view and never changes: its profile, each contract it kept, each probe it passed."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,11 +13,15 @@ from workbench.check import Check, check_contract
 from workbench.compare import Profile, profile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
     from pathlib import Path
 
     from workbench.compute import StoredView
     from workbench.loop.evaluate import Prepared
+
+Probe = Callable[[], tuple[Check, ...]]
+SCHEME = "probes/1"
+"""Raised when probes find more than they did, so that what passed is asked again."""
 
 
 def remembered_profile(folder: Path, prepared: Prepared, stored: StoredView) -> Profile:
@@ -39,6 +45,41 @@ def remembered_check(folder: Path, prepared: Prepared, stored: StoredView) -> Ch
     if check.passed:
         _write(path, check.to_dict())
     return check
+
+
+def remembered_probes(
+    folder: Path, prepared: Prepared, stored: StoredView, *, leaking: Sequence[str], full: bool, probe: Probe
+) -> tuple[Check, ...]:
+    """Return what `probe` finds of `stored`; asked once for what it depends on, unless something failed.
+
+    Parameters
+    ----------
+    folder
+        Where facts are kept.
+    prepared, stored
+        The view.
+    leaking
+        The upstream views that leak.
+    full
+        Whether all entities are probed; what passed in full has passed on a sample.
+    probe
+        Runs the probes.
+    """
+    view = prepared.view
+    asked = [SCHEME, prepared.contract.hash, view.scope, str(view.lookback), *sorted(leaking)]
+    name = hashlib.sha256("\n".join(asked).encode()).hexdigest()[:16]
+    paths = {
+        True: folder / stored.view_id / f"probes-full-{name}.json",
+        False: folder / stored.view_id / f"probes-{name}.json",
+    }
+    for path in (paths[True],) if full else (paths[False], paths[True]):
+        known = _read(path)
+        if known is not None:
+            return tuple(Check.from_dict(check) for check in known["checks"])
+    checks = probe()
+    if all(check.passed for check in checks):
+        _write(paths[full], {"checks": [check.to_dict() for check in checks]})
+    return checks
 
 
 def _read(path: Path) -> dict[str, Any] | None:

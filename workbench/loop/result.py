@@ -56,6 +56,11 @@ class ViewResult:
         return all(check.passed for check in self.checks)
 
     @property
+    def failed(self) -> tuple[str, ...]:
+        """What each failed check says, after its name."""
+        return tuple(f"{check.name}: {check.detail}" for check in self.checks if not check.passed)
+
+    @property
     def run_id(self) -> str | None:
         """The id of the MLflow run; waits up to a minute while it is being sent, then `None`."""
         return None if self.ticket is None else self.ticket.run_id(timeout=60)

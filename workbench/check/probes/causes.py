@@ -32,12 +32,12 @@ def leak(found: Differences, grain: Grain) -> str:
         return GONE
     rows = found.rows.filter((pl.col("other") != NO_ROW) & (pl.col("view") != NO_ROW))
     widest = max((count for name, count in found.counts.items() if name in grain.features), default=0)
-    if widest > max(0.4 * found.compared, 5 * _entities(rows, grain)):
+    if widest > max(0.4 * found.compared, 2 * _entities(rows, grain)):
         return STATISTIC
     unknown = rows.filter((pl.col("other") == "null") & (pl.col("view") != "null")).height
     if 2 * unknown >= rows.height:
         return LATER_ROW
-    return STATISTIC if widest > max(0.1 * found.compared, 5 * _entities(rows, grain)) else LABEL
+    return STATISTIC if widest > max(0.1 * found.compared, 2 * _entities(rows, grain)) else LABEL
 
 
 def known_later(grain: Grain, pairs: list[tuple[str, str]]) -> str:

@@ -78,13 +78,12 @@ def choose_cuts(
     times = rows[TIME].unique().sort()
     if not times.len():
         return []
-    cheap = sample.narrow and sample.share <= 0.25
-    places = FULL if full else SMALL if small else CHEAP if cheap else DEAR
+    places = FULL if full else SMALL if small else CHEAP if sample.cheap else DEAR
     if any(data.remade is not None for data in inputs) and not small:
         places = places[:2]
     last = times.len() - 1
     chosen = {times[round(place * last)] for place in places}
-    if small or full or cheap:
+    if small or full or sample.cheap:
         chosen |= set(_missing(inputs, keys if sample.narrow else None, times[-1], 6 if full else 2))
     part = 4 if small or full else 10
     period = max((times[-1] - times[0]) / part, timedelta(microseconds=1))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workbench.define import Contract, FeatureView
 
 SEPARATE = 2
-"""At how many of the cuts where something differs each probe is tried by itself."""
+"""At how many of the cuts where something differs each probe is tried by itself: late ones, which have more to show."""
 
 
 def probe_view(
@@ -91,7 +91,7 @@ def _examine(subject: Subject, group: Group, found: dict[str, Finding], tally: v
     if not odd:
         return
     before = {name: bool(finding) for name, finding in found.items()}
-    probe_separately(subject, group, odd[:SEPARATE], found)
+    probe_separately(subject, group, odd[-SEPARATE:] if subject.sample.cheap else odd[:SEPARATE], found)
     if any(bool(finding) and not before[name] for name, finding in found.items()) or any(before.values()):
         return
     cut, outcome = odd[0], ran[0]

@@ -36,15 +36,20 @@ class Sample:
         Which share of the view's rows one group has, at most.
     narrow
         Whether inputs can be narrowed to a group's entities.
-    whole
-        Whether the groups together are all entities.
+    small
+        Whether there is little to compute with.
     """
 
     groups: tuple[pl.DataFrame | None, ...]
     entities: int | None
     share: float
     narrow: bool
-    whole: bool
+    small: bool
+
+    @property
+    def cheap(self) -> bool:
+        """Whether to compute a group is a small part of computing the view, or what is computed is little."""
+        return self.small or (self.narrow and self.share <= 2 * SHARE)
 
     @property
     def apart(self) -> bool:
@@ -72,34 +77,32 @@ def take_sample(
     full
         Take every entity.
     """
+    small = size <= SMALL
     if not entities:
-        return Sample((None,), None, 1.0, narrow=False, whole=True)
+        return Sample((None,), None, 1.0, narrow=False, small=small)
     counted = stored.drop_nulls(list(entities)).group_by(list(entities)).agg(pl.len().alias("__rows")).collect()
     if not counted.height:
-        return Sample((), 0, 0.0, narrow=False, whole=True)
+        return Sample((), 0, 0.0, narrow=False, small=small)
     hashed = pl.struct(list(entities)).hash(seed=1)
     counted = counted.sort([hashed, *(pl.col(name) for name in entities)])
-    keys, total = counted.drop("__rows"), int(counted["__rows"].sum())
+    keys = counted.drop("__rows")
     narrow = local and any(shared_keys(data.frame.collect_schema(), keys) for data in inputs)
-    if full or size <= SMALL:
-        return _partition(counted, keys, total, narrow=narrow)
-    chosen = _some(counted["__rows"].to_list(), min(total * SHARE, ROWS))
-    rows = int(counted["__rows"].gather(chosen).sum())
-    whole = len(chosen) == keys.height
-    return Sample((keys[chosen],), keys.height, rows / total, narrow=narrow, whole=whole)
+    places = _all(counted, narrow=narrow) if full or small else [_some(counted["__rows"])]
+    most = max(int(counted["__rows"].gather(group).sum()) for group in places)
+    share = most / int(counted["__rows"].sum())
+    return Sample(tuple(keys[group] for group in places), keys.height, share, narrow=narrow, small=small)
 
 
-def _partition(counted: pl.DataFrame, keys: pl.DataFrame, total: int, *, narrow: bool) -> Sample:
-    """Return all entities, in groups that can be computed apart where that makes a difference."""
-    parts = min(keys.height, max(2, -(-total // GROUP))) if narrow or total > GROUP else 1
-    part = pl.int_range(keys.height, eager=True) % parts
-    groups = tuple(keys.filter(part == number) for number in range(parts))
-    share = max(int(counted["__rows"].filter(part == number).sum()) for number in range(parts)) / max(total, 1)
-    return Sample(groups, keys.height, share, narrow=narrow, whole=True)
+def _all(counted: pl.DataFrame, *, narrow: bool) -> list[list[int]]:
+    """Return the places of all entities, in groups that can be computed apart where that makes a difference."""
+    least = -(-int(counted["__rows"].sum()) // GROUP)
+    parts = min(counted.height, max(2, least) if narrow else least)
+    return [list(range(number, counted.height, parts)) for number in range(parts)]
 
 
-def _some(counts: Sequence[int], target: float) -> list[int]:
-    """Return the places of entities that have at most `target` rows together; of the smallest one where none has."""
+def _some(counts: pl.Series) -> list[int]:
+    """Return the places of entities with a small share of the rows together; of the smallest one where none has."""
+    target = min(int(counts.sum()) * SHARE, ROWS)
     chosen, rows = [], 0
     for place, count in enumerate(counts):
         if rows + count <= target:
@@ -107,4 +110,4 @@ def _some(counts: Sequence[int], target: float) -> list[int]:
             rows += count
         if len(chosen) == ENTITIES:
             break
-    return chosen or [min(range(len(counts)), key=counts.__getitem__)]
+    return chosen or [int(counts.arg_min() or 0)]
