@@ -41,7 +41,9 @@ def test_odd_text_is_read_back_as_it_was(repository: Repository) -> None:
 
 def test_the_description_stays_when_the_experiment_goes_on(repository: Repository) -> None:
     repository.create("exp/b", objective="Stays")
-    repository.commit("exp/b", {"features/x.py": "1\n"}, message="x", trailers=[("Objective", "not this")])
+    repository.commit(
+        "exp/b", {"features/x.py": "1\n"}, message="x", trailers=[("Experiment", "exp/b"), ("Objective", "No")]
+    )
     assert repository.branch("exp/b").objective == "Stays"
 
 
@@ -141,6 +143,7 @@ def test_a_working_tree_that_waits_to_make_the_branch_is_not_surprised(plain: Pl
 
 def test_without_an_identity_nothing_is_written(plain: Plain, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("EMAIL", "guessed@example.org")  # git would put the machine's user name before it
     before = plain("count-objects")
     with Repository.open(plain.root) as repository:
         for act in (

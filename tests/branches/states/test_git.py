@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,6 +66,11 @@ def test_a_folder_that_is_gone_is_not_taken_for_a_missing_git(plain: Plain) -> N
 def test_arguments_reach_git_as_they_are(plain: Plain) -> None:
     assert Git(plain.root).run("rev-parse", "--sq-quote", "$(touch x); `y` *").strip() == "'$(touch x); `y` *'"
     assert Git(plain.root).run("stripspace", given=b"a*\xff\n").encode("utf-8", "surrogateescape") == b"a*\xff\n"
+
+
+def test_git_is_out_of_reach_of_an_interrupt_to_the_kernels_processes(plain: Plain) -> None:
+    alias = f"alias.session=!{sys.executable} -c 'import os; print(os.getsid(0))'"
+    assert int(Git(plain.root).run("-c", alias, "session")) != os.getsid(0)
 
 
 def test_full_ids() -> None:

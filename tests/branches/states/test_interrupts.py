@@ -11,9 +11,11 @@ import pytest
 
 from tests.branches.states.conftest import TOP
 from workbench.branches.interrupts import uninterrupted
+from workbench.branches.worktrees import Follower, Worktree
 
 if TYPE_CHECKING:
     from tests.branches.states.conftest import Plain
+    from workbench.branches import Repository
 
 LOOP = """
 import sys
@@ -81,3 +83,20 @@ def test_ctrl_c_in_the_middle_leaves_nothing_half_done(plain: Plain, after: int)
     assert locks in ([], ["worktrees.lock"])  # the latter is free: the system lets go of it
     assert plain("show", "main:features/delay.py") == (plain.root / "features/delay.py").read_text().strip()
     assert plain("fsck", "--strict", "--no-dangling") == ""
+
+
+def test_ctrl_c_between_the_branch_and_its_files_waits_for_the_files(repository: Repository, plain: Plain) -> None:
+    old = repository.resolve("main")
+    tree = repository.tree_with(old, {"features/delay.py": "DELAY = 2\n"})
+    new = plain("commit-tree", tree, "-p", old, "-m", "Next")
+
+    def swap() -> None:
+        plain("update-ref", "refs/heads/main", new, old)
+        signal.raise_signal(signal.SIGINT)
+
+    follower = Follower(repository.git_dir)
+    with follower.alone(), pytest.raises(KeyboardInterrupt):
+        follower.move([Worktree(plain.root, "main")], old, new, swap)
+    assert plain("rev-parse", "main") == new
+    assert plain("status", "--porcelain") == ""
+    assert not follower.is_unfinished()

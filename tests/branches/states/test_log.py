@@ -49,7 +49,9 @@ def test_what_others_write_into_messages_does_not_hide_commits(repository: Repos
 
 
 def test_what_the_user_has_configured_for_log_does_not_matter(repository: Repository, plain: Plain) -> None:
+    plain("commit", "--quiet", "--allow-empty", "-m", "Größe")
     before = repository.history("main")
+    assert before[0].subject == "Größe"
     for key, value in [
         ("log.showSignature", "true"),
         ("color.ui", "always"),
@@ -70,3 +72,19 @@ def test_other_encodings_and_impossible_times_are_readable(repository: Repositor
     shown = repository.show(bad)
     assert shown.subject == "Bad \N{REPLACEMENT CHARACTER}"
     assert shown.time == datetime.fromtimestamp(0, UTC)
+
+
+def test_signatures_that_git_checks_do_not_mix_with_what_commits_say(repository: Repository, plain: Plain) -> None:
+    checker = plain.write("checker", "#!/bin/sh\necho 'gpg: noise about the key' >&2\necho '[GNUPG:] GOODSIG 1 me'\n")
+    checker.chmod(0o755)
+    plain("config", "gpg.program", str(checker))
+    plain("config", "log.showSignature", "true")
+    who = "c <a@b> 1700000000 +0000"
+    signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----"
+    raw = f"tree {plain('rev-parse', 'main^{tree}')}\nauthor {who}\ncommitter {who}\n{signature}\n\nSigned\n"
+    signed = plain.store("commit", raw.encode())
+    assert "noise" in plain("log", "-1", signed)
+    assert repository.show(signed).id == signed
+    plain("switch", "--quiet", "--detach")
+    plain("update-ref", "refs/heads/main", signed)
+    assert (repository.create("exp/s").base, repository.branch("exp/s").ahead) == (signed, 1)

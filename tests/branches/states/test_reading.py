@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -116,6 +117,7 @@ def test_dirty_names_local_edits_and_writes_nothing(repository: Repository, plai
     plain("mv", "features/delay.py", "features/other.py")
     plain.write("workbench.toml", "changed\n")
     plain.write("untracked.py", "1\n")
+    os.utime(plain.root / "features/sub/deep.py", (1, 1))  # git status would note this in the index
     before = plain.local()
     assert repository.dirty() == ["features/delay.py", "features/other.py", "workbench.toml"]
     assert plain.local() == before
