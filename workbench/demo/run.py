@@ -83,7 +83,7 @@ class DemoResult:
             ("Where you are", f"{workbench} status"),
             ("The draft against the better one", f"{workbench} compare --view carrier_delay"),
             ("The runs in MLflow", f"{workbench} ui"),
-            ("Your own: %load_ext workbench, then a %%feature cell", f"{jupyter} lab"),
+            ("Write your own: %load_ext workbench, then a %%feature cell", f"{jupyter} lab"),
         )
 
     def __rich__(self) -> Group:
@@ -95,7 +95,10 @@ class DemoResult:
             Text(f"Read {read}.\n"),
             *(part for result in self.results for part in (result, Text())),
             Text("Next", style="bold"),
-            *(Text.assemble(f"  {command}", (f"   {what}", "dim")) for what, command in self.next_steps()),
+            *(
+                Text.assemble((f"  {what}\n", "dim"), f"    {command}", no_wrap=True, overflow="ignore")
+                for what, command in self.next_steps()
+            ),
         )
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:

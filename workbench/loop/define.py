@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from workbench.define import Cell, Definitions, load_tree, parse_cell
 from workbench.errors import BranchError, BranchMoved, ProtectedBranch, WorkbenchError
+from workbench.loop.context import Context
 from workbench.loop.evaluate import Evaluation
 from workbench.loop.failure import explained
-from workbench.loop.finish import Context, failed, finish
+from workbench.loop.finish import failed, finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from workbench.check import Check
     from workbench.compare import FeatureProfile, Profile
+    from workbench.loop.context import Context
     from workbench.loop.evaluate import Evaluated, Evaluation, Prepared
-    from workbench.loop.finish import Context
     from workbench.sources import Snapshot
     from workbench.track import RunRecord
 

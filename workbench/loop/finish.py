@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,20 +20,9 @@ if TYPE_CHECKING:
 
     from workbench.check import Check
     from workbench.compare import Profile
+    from workbench.loop.context import Context
     from workbench.loop.evaluate import Evaluated, Evaluation
-    from workbench.loop.rooms import Rooms
     from workbench.sources import Snapshot
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """Where a computation happens: project, branch, commit, and whether MLflow hears of it."""
-
-    rooms: Rooms
-    branch: str
-    commit: str
-    log: bool
-    definition: str
 
 
 def finish(
