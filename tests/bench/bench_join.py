@@ -38,11 +38,12 @@ CASES = [
 def table(rows: int, entities: int, seed: int, values: int) -> pl.DataFrame:
     """Return `rows` of `entities` in no order over a year, with as many value columns as said."""
     at = (pl.int_range(rows).hash(seed=seed + 1) % (365 * DAY)).cast(pl.Int64).cast(pl.Datetime("us"))
-    return pl.select(
-        key=(pl.int_range(rows).hash(seed=seed) % entities).cast(pl.Int64),
-        at=at.dt.replace_time_zone("UTC"),
-        **{f"v{seed}_{n}": pl.int_range(rows).cast(pl.Float64) + n for n in range(values)},
-    ).rechunk()
+    columns = [
+        (pl.int_range(rows).hash(seed=seed) % entities).cast(pl.Int64).alias("key"),
+        at.dt.replace_time_zone("UTC").alias("at"),
+        *((pl.int_range(rows).cast(pl.Float64) + n).alias(f"v{seed}_{n}") for n in range(values)),
+    ]
+    return pl.DataFrame().select(columns).rechunk()
 
 
 def unordered(spine: pl.DataFrame, views: list[pl.DataFrame]) -> pl.DataFrame:
