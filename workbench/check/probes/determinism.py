@@ -11,10 +11,9 @@ from workbench.check.probes.subject import Finding, Group, Subject
 
 def find_order(subject: Subject, group: Group, cut: Cut, known: Outcome, mixed: Outcome, finding: Finding) -> None:
     """Compare a computation with that on shuffled inputs, and add what differs to `finding`, with its cause."""
-    if mixed.rows is None or known.rows is None:
-        if mixed.rows is None and known.rows is not None and not mixed.empty:
-            finding.errors.append(f"on the same rows in another order it raised {mixed.error}")
-            finding.cause = causes.ORDER
+    if finding.raised(known, "on the rows known at an instant") or known.rows is None:
+        return
+    if finding.raised(mixed, "on the same rows in another order") or mixed.rows is None:
         return
     found = subject.differences(group, mixed.rows, cut, to=known.rows)
     if found:

@@ -14,8 +14,6 @@ from workbench.compute import InputData, build
 if TYPE_CHECKING:
     from workbench.define import FeatureView
 
-_ROW = "__workbench_row"
-
 
 @dataclass(frozen=True, slots=True)
 class ProbeInput:
@@ -158,5 +156,8 @@ def narrowed(frame: pl.LazyFrame, schema: Mapping[str, pl.DataType], keys: pl.Da
 
 
 def shuffled(frame: pl.LazyFrame, seed: int) -> pl.LazyFrame:
-    """Return the rows in a random order, which is the same for the same rows and seed."""
-    return frame.with_row_index(_ROW).sort(pl.col(_ROW).hash(seed)).drop(_ROW)
+    """Return the rows in a random order, which is the same for the same rows and seed.
+
+    They are gathered, not sorted: where the view sorts them again, Polars would leave a sort before that out.
+    """
+    return frame.select(pl.all().gather(pl.int_range(pl.len()).hash(seed).arg_sort()))

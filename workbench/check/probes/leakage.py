@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
+import polars as pl
+
 from workbench.check.probes import causes
 from workbench.check.probes.cuts import Cut
-from workbench.check.probes.differences import Differences
-from workbench.check.probes.inputs import Alteration
+from workbench.check.probes.differences import Differences, Grain
+from workbench.check.probes.inputs import Alteration, ProbeInput, instant
 from workbench.check.probes.run import Outcome
 from workbench.check.probes.subject import Finding, Group, Subject
 
 
-def find_leak(subject: Subject, group: Group, cut: Cut, known: Outcome, finding: Finding) -> None:
-    """Compare what was `known` at a cut with the view, and add what differs to `finding`, with its likely cause."""
-    if known.rows is None:
-        if not known.empty:
-            finding.errors.append(f"on what was known at {cut.until:%Y-%m-%d %H:%M} UTC it raised {known.error}")
+def find_leak(subject: Subject, group: Group, cut: Cut, known: Outcome, finding: Finding, *, base: Alteration) -> None:
+    """Compare what was `known` at a cut, from inputs altered as in `base`, with the view.
+
+    What differs is added to `finding`, with its likely cause.
+    """
+    if finding.raised(known, f"on what was known at {cut.until:%Y-%m-%d %H:%M} UTC") or known.rows is None:
         return
     found = subject.differences(group, known.rows, cut)
     if found:
-        finding.cause = finding.cause or _cause(subject, group, cut, found)
+        finding.cause = finding.cause or _cause(subject, group, cut, found, base)
         finding.differences.append((cut, found))
 
 
-def _cause(subject: Subject, group: Group, cut: Cut, found: Differences) -> str:
+def _cause(subject: Subject, group: Group, cut: Cut, found: Differences, base: Alteration) -> str:
     """Return the likely cause; the plainer ones are tried, by seeing whether the leak goes away without them."""
-    base = Alteration(until=cut.until)
     leaky = [data.name for data in subject.inputs if data.remade is not None]
     if leaky and _vanishes(subject, group, cut, base.but(trusting=True)):
         return causes.upstream(leaky)
-    late = [(data.name, name) for data in subject.inputs for name in data.known if name != data.event_time]
+    late = [data for data in subject.inputs if data.known != (data.event_time,)]
     if late and _vanishes(subject, group, cut, base.but(by_event_time=True)):
-        return causes.known_later(subject.grain, late)
+        dated = [data for data in late if _dated_when_happened(data, found, subject.grain, base)]
+        if dated or (found.missing and not found.changed):
+            names = [(data.name, name) for data in dated or late for name in data.known if name != data.event_time]
+            return causes.known_later(subject.grain, names)
     return causes.leak(found, subject.grain)
 
 
 def _vanishes(subject: Subject, group: Group, cut: Cut, alteration: Alteration) -> bool:
     (outcome,) = subject.compute(group, alteration)
     return outcome.rows is not None and not subject.differences(group, outcome.rows, cut)
+
+
+def _dated_when_happened(data: ProbeInput, found: Differences, grain: Grain, base: Alteration) -> bool:
+    """Tell whether the rows that differ have the times at which rows of `data` happened, not those of their coming."""
+    frame = base.but(until=None).of(data)
+    schema = frame.collect_schema()
+    times = found.rows.select(instant(grain.event_time, found.rows.schema[grain.event_time]).unique().implode())
+
+    def share(*names: str) -> pl.Expr:
+        latest = pl.max_horizontal(instant(name, schema[name]) for name in names)
+        return latest.unique().is_in(times.to_series()).sum()
+
+    happened, came = frame.select(happened=share(data.event_time), came=share(*data.known)).collect().row(0)
+    return int(happened) > int(came)

@@ -9,9 +9,7 @@ from workbench.check.probes.subject import Finding, Group, Subject
 
 def find_others(subject: Subject, group: Group, alone: Outcome, finding: Finding) -> None:
     """Compare entities computed `alone` with the view, and add what differs to `finding`, with its likely cause."""
-    if alone.rows is None:
-        if not alone.empty:
-            finding.errors.append(f"on the rows of a few entities alone it raised {alone.error}")
+    if finding.raised(alone, "on the rows of a few entities alone") or alone.rows is None:
         return
     found = subject.differences(group, alone.rows)
     if found:

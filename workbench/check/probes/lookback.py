@@ -11,9 +11,9 @@ from workbench.define import format_duration
 
 def find_older(subject: Subject, group: Group, cut: Cut, known: Outcome, young: Outcome, finding: Finding) -> None:
     """Compare a computation with that on `young` rows alone, and add what differs to `finding`, with its cause."""
-    if young.rows is None or known.rows is None:
-        if young.rows is None and known.rows is not None and not young.empty:
-            finding.errors.append(f"without the rows older than the lookback it raised {young.error}")
+    if finding.raised(known, "on the rows known at an instant") or known.rows is None:
+        return
+    if finding.raised(young, "without the rows older than the lookback") or young.rows is None:
         return
     found = subject.differences(group, young.rows, cut, to=known.rows, young=True)
     if found:

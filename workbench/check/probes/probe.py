@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workbench.define import Contract, FeatureView
 
 SEPARATE = 2
-"""At how many of the cuts where something differs each probe is tried by itself: late ones, which have more to show."""
+"""At how many of the cuts where something differs each probe is tried by itself; at one where that takes time."""
 
 
 def probe_view(
@@ -91,13 +91,15 @@ def _examine(subject: Subject, group: Group, found: dict[str, Finding], tally: v
     if not odd:
         return
     before = {name: bool(finding) for name, finding in found.items()}
-    probe_separately(subject, group, odd[-SEPARATE:] if subject.sample.cheap else odd[:SEPARATE], found)
+    sample = subject.sample
+    tried = odd[-SEPARATE:] if sample.small else odd[-1:] if sample.cheap else odd[:1]
+    probe_separately(subject, group, tried, found)
     if any(bool(finding) and not before[name] for name, finding in found.items()) or any(before.values()):
         return
     cut, outcome = odd[0], ran[0]
     finding = found["determinism"]
     if outcome.rows is None:
-        finding.errors.append(f"on a part of its rows in another order it raised {outcome.error}")
+        finding.raised(outcome, "on a part of its rows in another order")
         return
     finding.cause = "the values differ from one computation to the next, now and then"
     finding.differences.append((cut, subject.differences(group, outcome.rows, cut, young=True)))
@@ -105,11 +107,10 @@ def _examine(subject: Subject, group: Group, found: dict[str, Finding], tally: v
 
 def _together(subject: Subject, group: Group, tally: verdict.Tally) -> tuple[list[Cut], list[Outcome]]:
     """Alter everything at once, and return the cuts where the view's values do not survive it."""
-    base = subject.narrowed(group)
-    trials = [
-        Trial(shuffle(base.but(until=cut.until, since=cut.since), number), group.keys, cut.after)
-        for number, cut in enumerate(group.cuts)
-    ]
+    alterations = [subject.narrowed(group).but(until=cut.until, since=cut.since) for cut in group.cuts]
+    often = len(alterations) if subject.sample.cheap else 1  # sorting all rows at random takes time
+    alterations[:often] = map(shuffle, alterations[:often], range(often))
+    trials = [Trial(alteration, group.keys, cut.after) for alteration, cut in zip(alterations, group.cuts, strict=True)]
     outcomes = run(subject.view, subject.inputs, subject.grain, trials)
     odd = []
     for cut, outcome in zip(group.cuts, outcomes, strict=True):

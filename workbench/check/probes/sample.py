@@ -1,7 +1,7 @@
 """Which entities a probe looks at: few enough to be quick, many enough to find something.
 
 A small view is probed whole, in two halves, so that each half is computed without the other. Of a large one, entities
-with together about an eighth of its rows are taken, in an order that a hash decides: always the same, favouring none.
+with together about a tenth of its rows are taken, in an order that a hash decides: always the same, favouring none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from workbench.check.probes.inputs import ProbeInput, shared_keys
 
 SMALL = 20_000
 """Rows, of the view and its inputs, up to which all entities are probed."""
-SHARE = 0.125
+SHARE = 0.1
 ROWS = 100_000
 ENTITIES = 2_000
 GROUP = 1_000_000

@@ -44,11 +44,12 @@ def probe_separately(subject: Subject, group: Group, cuts: Sequence[Cut], found:
             if name != "determinism":
                 finding.blame(UNTOLD)
         return
+    base = Alteration() if others else subject.narrowed(group)
     for cut in cuts[:1] if others else cuts:
-        known = outcomes.known[cut]
+        known, until = outcomes.known[cut], base.but(until=cut.until)
         if others:  # a few entities alone do not tell what was known of all
-            (known,) = subject.compute(group, Alteration(until=cut.until))
-        find_leak(subject, group, cut, known, found["leakage"])
+            (known,) = subject.compute(group, until)
+        find_leak(subject, group, cut, known, found["leakage"], base=until)
 
 
 def _compute(subject: Subject, group: Group, cuts: Sequence[Cut]) -> _Outcomes:

@@ -84,6 +84,12 @@ class Finding:
     def __bool__(self) -> bool:
         return bool(self.differences or self.errors)
 
+    def raised(self, outcome: Outcome, where: str) -> bool:
+        """Add what a view raised, said to be so `where`, and tell whether it did; a view need not work without data."""
+        if outcome.rows is None and not outcome.empty:
+            self.errors.append(f"{where} it raised {outcome.error}")
+        return outcome.rows is None
+
     def take(self, other: Finding) -> None:
         """Add what another finding holds."""
         self.differences += other.differences
