@@ -174,7 +174,7 @@ class BranchNotFound(BranchError):
         """Return the error for the unknown branch or revision `name`."""
         return cls(
             f"There is no branch or commit {name!r}.",
-            remedy=f"{did_you_mean(name, known)} Make it with `%feature branch {name}`.".strip(),
+            remedy=f"{did_you_mean(name, known)} The verb `branch` lists branches, and starts one.".strip(),
         )
 
 
@@ -198,8 +198,7 @@ class ProtectedBranch(BranchError):
         """Return the error for a write to the protected branch `name`."""
         return cls(
             f"Branch {name!r} is protected: experiments do not write it.",
-            remedy="Start an experiment with `%feature branch exp/<name>` and run the cell again; "
-            "`promote` publishes it.",
+            remedy="Start an experiment with `%feature branch exp/<name>` and run the cell again.",
         )
 
 
@@ -438,7 +437,7 @@ class ContractViolation(WorkbenchError):
             f"View {view!r} fails its checks.",
             lines=[f"  {detail}" for detail in details],
             remedy="The card shows where. Correct the view or its FeatureModel and run the cell again; "
-            "it is committed, but cannot be promoted like this.",
+            "it is committed, and its run is marked failed.",
         )
 
 

@@ -14,6 +14,7 @@ from workbench.errors import BranchError, ContractViolation, Interrupted, UsageE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -31,7 +32,7 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
-        self._opened: Project | None = None
+        self._opened: dict[Path, tuple[str, Project]] = {}
         self._warm = threading.Thread(target=self._warm_up, name="workbench-warm-up", daemon=True)
 
     def warm_up(self) -> None:
@@ -53,15 +54,21 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
             self._warm.join()
 
     def _project(self) -> Project:
-        from workbench.project import find_root, open_project
+        from workbench.project import CONFIG_FILE, find_root, open_project
 
         root = find_root()
-        if self._opened is None or self._opened.root != root:
-            self._opened = open_project(root)
-        return self._opened
+        settings = (root / CONFIG_FILE).read_text(encoding="utf-8", errors="replace")
+        known = self._opened.get(root)
+        if known is not None and known[0] == settings:
+            return known[1]
+        project = open_project(root, branch=known[1].chosen_branch if known else None)
+        self._opened[root] = (settings, project)
+        return project
 
     def project(self) -> Project:
-        """Return the project around the working directory, opened once and kept until the directory is another's.
+        """Return the project around the working directory, on the branch chosen in this notebook.
+
+        Opened once, and again when its ``workbench.toml`` was changed.
 
         Raises
         ------

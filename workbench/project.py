@@ -90,6 +90,11 @@ class Project:
         return self._stores[branch]
 
     @property
+    def chosen_branch(self) -> str | None:
+        """The branch that was chosen on this handle, whatever is checked out; `None` where none was."""
+        return self._branch
+
+    @property
     def branch_name(self) -> str | None:
         """The branch this handle is on; `None` where HEAD is detached and no branch was chosen."""
         return self._branch or self._rooms.repository.head()
@@ -147,7 +152,10 @@ class Project:
     def use_branch_in_shell(self) -> None:
         """Let the command line go on, in its next call, on the branch this handle is on."""
         path = self._rooms.hidden / "branch"
-        path.write_text(f"{self._branch or ''}\n", encoding="utf-8")
+        try:
+            path.write_text(f"{self._branch or ''}\n", encoding="utf-8")
+        except OSError as error:
+            raise ProjectError.not_writable(str(path), error.strerror or str(error)) from None
 
     def branches(self) -> BranchList:
         """Return the repository's branches, with what each experiment is for."""
@@ -389,13 +397,17 @@ class Project:
         return branch or self.branch_name or "HEAD"
 
 
-def open_project(path: str | os.PathLike[str] | None = None, *, remembered: bool = False) -> Project:
+def open_project(
+    path: str | os.PathLike[str] | None = None, *, branch: str | None = None, remembered: bool = False
+) -> Project:
     """Open the project around `path`: the nearest folder upwards that holds ``workbench.toml``.
 
     Parameters
     ----------
     path
         Where to look; the working directory if absent.
+    branch
+        Start on this branch.
     remembered
         Start on the branch that the command line chose last, rather than on the one checked out.
 
@@ -407,7 +419,7 @@ def open_project(path: str | os.PathLike[str] | None = None, *, remembered: bool
         Where ``workbench.toml`` is wrong.
     """
     root = find_root(path)
-    return Project(root, branch=remembered_branch(root) if remembered else None)
+    return Project(root, branch=remembered_branch(root) if remembered else branch)
 
 
 def find_root(path: str | os.PathLike[str] | None = None) -> Path:

@@ -144,7 +144,22 @@ def test_the_magic_follows_the_working_directory_to_another_project(kernel: Kern
         assert "second" in kernel.run("%feature status").text
     finally:
         kernel.run(f"os.chdir({str(kernel.root)!r})")
-    assert "trial" in kernel.run("%feature status").text
+    back = kernel.run("%feature status").text
+    assert "trial" in back
+    assert "exp/the-magic-follows" in back, "the branch chosen before"
+
+
+def test_a_changed_workbench_toml_is_read_again(kernel: Kernel) -> None:
+    path = kernel.root / "workbench.toml"
+    before = path.read_text()
+    try:
+        path.write_text(before.replace('name = "trial"', 'name = "renamed"'))
+        assert "renamed" in kernel.run("%feature status").text
+        path.write_text(before.replace("event_time", "event_tiem"))
+        assert "did you mean" in plain(kernel.run("%feature status").traceback)
+    finally:
+        path.write_text(before)
+    assert "exp/a-changed" in kernel.run("%feature status").text
 
 
 def test_an_interrupt_fails_the_cell_shortly_and_the_next_one_works(kernel: Kernel, event_view: str) -> None:

@@ -136,12 +136,13 @@ def test_data_that_breaks_the_contract_is_committed_and_marked(project: Project)
         (changed('pl.col("amount")', 'pl.col("amuont")'), errors.ComputeError, "amount"),
         (changed('"at", total=', '"at", totla='), errors.WrongReturn, "total"),
         (changed("    return", "    raise RuntimeError('no')\n    return"), errors.DefinitionFailed, "RuntimeError"),
+        (changed("    return", "    raise SystemExit(3)\n    return"), errors.DefinitionFailed, "SystemExit"),
         (changed("events", "spend"), errors.DefinitionCycle, "spend"),
         (EVENT_VIEW + "\n#" + "x" * 1_100_000, errors.CellError, "KB"),
     ],
     ids=[
         *("no view", "two views", "syntax", "name", "unknown input", "no schema", "DataFrame", "None", "no column"),
-        *("other columns", "raises", "cycle", "huge"),
+        *("other columns", "raises", "exits", "cycle", "huge"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_planned_leaves_no_trace(project: Project, text: str, error: type[Exception], says: str) -> None:

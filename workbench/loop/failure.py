@@ -38,7 +38,7 @@ def explained(definitions: Definitions, offsets: Mapping[str, int]) -> Iterator[
         raise
     except WorkbenchError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         message = " ".join(str(error).split())
         short = message if len(message) <= 300 else message[:297] + "..."
         raise DefinitionFailed(

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOML = """\
-# What this project is called, and which branches only `promote` may write.
+# What this project is called, and which branches experiments cannot write.
 [project]
 name = "{name}"
-protected = ["main"]
+protected = [{protected}]
 
 # One table a source: where it is, when its rows happened, when they became known.
 # [sources.flights]
@@ -49,7 +49,8 @@ def start_project(root: Path, *, name: str | None = None) -> None:
     try:
         root.mkdir(parents=True, exist_ok=True)
         repository = Repository.init(root)
-        files = _write(root, name or re.sub(r"[^A-Za-z0-9_.-]+", "-", root.name).strip("-") or "project")
+        default = re.sub(r"[^A-Za-z0-9_.-]+", "-", root.name).strip("-") or "project"
+        files = _write(root, name or default, sorted({"main", *_trunk(repository)}))
     except OSError as error:
         raise ProjectError.not_writable(str(root), error.strerror or str(error)) from None
     try:
@@ -59,9 +60,18 @@ def start_project(root: Path, *, name: str | None = None) -> None:
         repository.close()
 
 
-def _write(root: Path, name: str) -> list[Path]:
+def _trunk(repository: Repository) -> set[str]:
+    """Return what the repository calls its trunk, if by another common name."""
+    return {"master", "trunk"} & set(repository.names())
+
+
+def _quoted(name: str) -> str:
+    return name.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _write(root: Path, name: str, protected: list[str]) -> list[Path]:
     files = {
-        "workbench.toml": TOML.format(name=name.replace("\\", "\\\\").replace('"', '\\"')),
+        "workbench.toml": TOML.format(name=_quoted(name), protected=", ".join(f'"{branch}"' for branch in protected)),
         ".gitignore": ".workbench/\n",
         "features/__init__.py": FEATURES,
         "registry/README": REGISTRY,

@@ -92,6 +92,7 @@ class Status(Reported):
             "objective": self.objective,
             "tip": None if self.tip is None else f"{self.tip[:10]}, {self.ahead} ahead of main",
             "against main": changed or "no definition differs",
+            "not committed": ", ".join(self.dirty[:8]) or None,
             "sources": ", ".join(self.sources) or None,
             "MLflow": tracking,
             "MLflow UI": self.tracking.ui,

@@ -49,60 +49,59 @@ class Cut:
     since: datetime | None
 
 
-def choose_cuts(
-    rows: pl.DataFrame,
-    inputs: Sequence[ProbeInput],
-    keys: pl.DataFrame | None,
-    sample: Sample,
-    *,
-    lookback: timedelta | None,
-    small: bool,
-    full: bool,
-) -> list[Cut]:
-    """Return the cuts for a group of entities whose rows, with `TIME`, are `rows`.
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """When rows of a group of entities can be read, and where that is cut.
 
-    Parameters
+    Attributes
     ----------
-    rows
-        The view's rows of these entities.
-    inputs
-        What the view is computed from.
-    keys
-        The entities.
+    times
+        The instants, sorted.
     sample
-        What they are of.
+        What the group is a part of.
     lookback
         The declared lookback.
-    small, full
-        Whether there is little data, or everything should be probed.
     """
-    times = rows[TIME].unique().sort()
-    if not times.len():
-        return []
-    places = FULL if full else SMALL if small else CHEAP if sample.cheap else DEAR
-    if any(data.remade is not None for data in inputs) and not small:
-        places = places[:2]
-    last = times.len() - 1
-    chosen = {times[round(place * last)] for place in places}
-    narrowed_to = keys if sample.narrow else None
-    if small or full or sample.cheap:
-        chosen |= set(telling(inputs, narrowed_to, times, most=6 if full else 2))
-    else:
-        early = times.head(max(1, round(EARLY * last)))
-        chosen |= set(telling(inputs, narrowed_to, early, most=1, head=HEAD)[:2])
-    part = 4 if small or full else 10
-    period = max((times[-1] - times[0]) / part, timedelta(microseconds=1))
-    most = times.len() if full else TIMES
-    return [_cut(moment, times, period, lookback, most) for moment in sorted(chosen)]
 
+    times: pl.Series
+    sample: Sample
+    lookback: timedelta | None
 
-def _cut(moment: datetime, times: pl.Series, period: timedelta, lookback: timedelta | None, most: int) -> Cut:
-    before = int(times.search_sorted(moment)) - most
-    after = times[before] if before > 0 else None
-    if lookback is None:
-        return Cut(moment, after, None)
-    after = max(moment - period, after or moment - period)
-    return Cut(moment, after, _minus(after, lookback))
+    @classmethod
+    def of(cls, rows: pl.DataFrame, sample: Sample, *, lookback: timedelta | None) -> Calendar:
+        """Return the calendar of a view's rows, which have `TIME`."""
+        return cls(rows[TIME].unique().sort(), sample, lookback)
+
+    def plain(self, inputs: Sequence[ProbeInput]) -> list[Cut]:
+        """Return cuts spread over the history; few where an upstream view is computed again for each."""
+        sample = self.sample
+        places = FULL if sample.full else SMALL if sample.small else CHEAP if sample.cheap else DEAR
+        if any(data.remade is not None for data in inputs) and not sample.small:
+            places = places[-2:]
+        last = self.times.len() - 1
+        return self._cuts({self.times[round(place * last)] for place in places} if last >= 0 else set())
+
+    def telling(self, inputs: Sequence[ProbeInput], keys: pl.DataFrame | None) -> list[Cut]:
+        """Return cuts at telling instants of `inputs`, narrowed to `keys`."""
+        if not self.times.len():
+            return []
+        if self.sample.cheap or self.sample.full:
+            return self._cuts(set(telling(inputs, keys, self.times, most=6 if self.sample.full else 2)))
+        early = self.times.head(max(1, round(EARLY * self.times.len())))
+        return self._cuts(set(telling(inputs, keys, early, most=1, head=HEAD)[:2]))
+
+    def _cuts(self, moments: set[datetime]) -> list[Cut]:
+        return [self._cut(moment) for moment in sorted(moments)]
+
+    def _cut(self, moment: datetime) -> Cut:
+        thorough = self.sample.small or self.sample.full
+        before = 0 if self.sample.full else int(self.times.search_sorted(moment)) - TIMES
+        after = self.times[before] if before > 0 else None
+        if self.lookback is None:
+            return Cut(moment, after, None)
+        period = max((self.times[-1] - self.times[0]) / (4 if thorough else 10), timedelta(microseconds=1))
+        after = max(moment - period, after or moment - period)
+        return Cut(moment, after, _minus(after, self.lookback))
 
 
 def _minus(moment: datetime, lookback: timedelta) -> datetime | None:

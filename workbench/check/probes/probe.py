@@ -10,12 +10,12 @@ import polars as pl
 
 from workbench.check.probes import verdict
 from workbench.check.probes.closeness import scale_of
-from workbench.check.probes.cuts import Cut, choose_cuts
+from workbench.check.probes.cuts import Calendar, Cut
 from workbench.check.probes.determinism import shuffle
 from workbench.check.probes.differences import Grain, with_time
 from workbench.check.probes.inputs import ProbeInput, narrowed
 from workbench.check.probes.run import Outcome, Trial, run
-from workbench.check.probes.sample import SMALL, take_sample
+from workbench.check.probes.sample import take_sample
 from workbench.check.probes.separate import probe_separately
 from workbench.check.probes.subject import Finding, Group, Subject
 
@@ -70,24 +70,23 @@ def probe_view(
     found = {name: Finding() for name in names}
     tally = verdict.Tally()
     for keys in sample.groups:
-        group = _group(subject, stored, keys, small=size <= SMALL, full=full)
-        if group.cuts:
-            _examine(subject, group, found, tally)
+        _examine(subject, _group(subject, stored, keys), found, tally)
     return verdict.checks(subject, found, tally, started)
 
 
-def _group(subject: Subject, stored: pl.LazyFrame, keys: pl.DataFrame | None, *, small: bool, full: bool) -> Group:
+def _group(subject: Subject, stored: pl.LazyFrame, keys: pl.DataFrame | None) -> Group:
     looked_at = stored if keys is None else narrowed(stored, stored.collect_schema(), keys)
     rows = with_time(looked_at.collect(), subject.grain)
-    cuts = choose_cuts(
-        rows, subject.inputs, keys, subject.sample, lookback=subject.view.lookback, small=small, full=full
-    )
-    return Group(keys, rows, cuts, {name: scale_of(rows[name]) for name in subject.grain.features})
+    calendar = Calendar.of(rows, subject.sample, lookback=subject.view.lookback)
+    return Group(keys, rows, calendar, {name: scale_of(rows[name]) for name in subject.grain.features})
 
 
 def _examine(subject: Subject, group: Group, found: dict[str, Finding], tally: verdict.Tally) -> None:
     """Probe one group: everything altered at once; then, at the cuts where that matters, each thing by itself."""
-    odd, ran = _together(subject, group, tally)
+    odd, ran = _together(subject, group, group.calendar.plain(subject.inputs), tally)
+    if not odd:
+        telling = group.calendar.telling(subject.inputs, subject.narrowed(group).keys)
+        odd, ran = _together(subject, group, telling, tally)
     if not odd:
         return
     before = {name: bool(finding) for name, finding in found.items()}
@@ -105,15 +104,17 @@ def _examine(subject: Subject, group: Group, found: dict[str, Finding], tally: v
     finding.differences.append((cut, subject.differences(group, outcome.rows, cut, young=True)))
 
 
-def _together(subject: Subject, group: Group, tally: verdict.Tally) -> tuple[list[Cut], list[Outcome]]:
+def _together(
+    subject: Subject, group: Group, cuts: Sequence[Cut], tally: verdict.Tally
+) -> tuple[list[Cut], list[Outcome]]:
     """Alter everything at once, and return the cuts where the view's values do not survive it."""
-    alterations = [subject.narrowed(group).but(until=cut.until, since=cut.since) for cut in group.cuts]
+    alterations = [subject.narrowed(group).but(until=cut.until, since=cut.since) for cut in cuts]
     often = len(alterations) if subject.sample.cheap else 1  # sorting all rows at random takes time
     alterations[:often] = map(shuffle, alterations[:often], range(often))
-    trials = [Trial(alteration, group.keys, cut.after) for alteration, cut in zip(alterations, group.cuts, strict=True)]
+    trials = [Trial(alteration, group.keys, cut.after) for alteration, cut in zip(alterations, cuts, strict=True)]
     outcomes = run(subject.view, subject.inputs, subject.grain, trials)
     odd = []
-    for cut, outcome in zip(group.cuts, outcomes, strict=True):
+    for cut, outcome in zip(cuts, outcomes, strict=True):
         if outcome.rows is None:
             if not outcome.empty:
                 odd.append((cut, outcome))

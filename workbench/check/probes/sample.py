@@ -38,6 +38,8 @@ class Sample:
         Whether inputs can be narrowed to a group's entities.
     small
         Whether there is little to compute with.
+    full
+        Whether everything is to be probed.
     """
 
     groups: tuple[pl.DataFrame | None, ...]
@@ -45,6 +47,7 @@ class Sample:
     share: float
     narrow: bool
     small: bool
+    full: bool
 
     @property
     def cheap(self) -> bool:
@@ -79,10 +82,10 @@ def take_sample(
     """
     small = size <= SMALL
     if not entities:
-        return Sample((None,), None, 1.0, narrow=False, small=small)
+        return Sample((None,), None, 1.0, narrow=False, small=small, full=full)
     counted = stored.drop_nulls(list(entities)).group_by(list(entities)).agg(pl.len().alias("__rows")).collect()
     if not counted.height:
-        return Sample((), 0, 0.0, narrow=False, small=small)
+        return Sample((), 0, 0.0, narrow=False, small=small, full=full)
     hashed = pl.struct(list(entities)).hash(seed=1)
     counted = counted.sort([hashed, *(pl.col(name) for name in entities)])
     keys = counted.drop("__rows")
@@ -90,7 +93,7 @@ def take_sample(
     places = _all(counted, narrow=narrow) if full or small else [_some(counted["__rows"])]
     most = max(int(counted["__rows"].gather(group).sum()) for group in places)
     share = most / int(counted["__rows"].sum())
-    return Sample(tuple(keys[group] for group in places), keys.height, share, narrow=narrow, small=small)
+    return Sample(tuple(keys[group] for group in places), keys.height, share, narrow=narrow, small=small, full=full)
 
 
 def _all(counted: pl.DataFrame, *, narrow: bool) -> list[list[int]]:

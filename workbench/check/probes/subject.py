@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from workbench.check.probes.cuts import Cut
+from workbench.check.probes.cuts import Calendar, Cut
 from workbench.check.probes.differences import Differences, Grain, compare
 from workbench.check.probes.inputs import Alteration, ProbeInput
 from workbench.check.probes.run import Outcome, Trial, run
@@ -17,11 +17,11 @@ from workbench.define import FeatureView
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Some entities of a view, with its rows of them and the cuts at which they are probed."""
+    """Some entities of a view, with its rows of them, when those can be read, and how large values are."""
 
     keys: pl.DataFrame | None
     rows: pl.DataFrame
-    cuts: Sequence[Cut]
+    calendar: Calendar
     scales: Mapping[str, float]
 
 

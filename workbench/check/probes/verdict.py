@@ -26,10 +26,10 @@ _SIDES = {
 }
 """What the two values of a failing row are called."""
 _SAID = {
-    "leakage": "differ from what was known then",
-    "determinism": "depend on the order of rows or differ from run to run",
-    "entity-locality": "depend on rows of other entities",
-    "lookback": "depend on rows older than the lookback",
+    "leakage": ("differs from what was known then", "differ from what was known then"),
+    "determinism": ("changes with the order of rows or by chance", "change with the order of rows or by chance"),
+    "entity-locality": ("depends on rows of other entities", "depend on rows of other entities"),
+    "lookback": ("depends on rows older than the lookback", "depend on rows older than the lookback"),
 }
 
 
@@ -90,7 +90,7 @@ def _failed(name: str, finding: Finding, counts: Mapping[str, int]) -> str:
         columns = [column for column in counts if column != "raised"]
         total = sum(counts[column] for column in columns)
         what = f"{total:,} value{'s' if total != 1 else ''}"
-        parts.append(f"{what} {_SAID[name]} ({listed(columns)})")
+        parts.append(f"{what} {_SAID[name][total != 1]} ({listed(columns)})")
     parts += finding.errors[:1]
     cause = [f"likely cause: {finding.cause}"] if finding.cause else []
     return "; ".join([*parts, *cause])
