@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from workbench.project import Project, source
     from workbench.project import init_project as init
     from workbench.project import open_project as open  # noqa: A004 - `wb.open()` is the public name
-    from workbench.serve import FeatureStore, LowMatchWarning
+    from workbench.serve import FailedCheckWarning, FeatureStore, LowMatchWarning
 
 __version__ = "0.1.0"
 
@@ -46,6 +46,7 @@ _HOMES = {
     "point_in_time_join": "lake",
     "ViewResult": "loop",
     "FeatureStore": "serve",
+    "FailedCheckWarning": "serve",
     "LowMatchWarning": "serve",
     "source": "project",
     "Project": "project",
@@ -55,6 +56,7 @@ _HOMES = {
 
 __all__ = [
     "UTC",
+    "FailedCheckWarning",
     "Feature",
     "FeatureModel",
     "FeatureSet",

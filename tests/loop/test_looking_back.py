@@ -121,3 +121,12 @@ def test_sources_are_read_by_name_in_a_plain_cell(project: Project, monkeypatch:
     assert wb.source("events").collect().height == 200
     with pytest.raises(errors.SourceNotFound, match="did you mean 'events'"):
         wb.source("evnets")
+
+
+def test_why_changed_says_when_the_last_definition_moved_nothing(project: Project) -> None:
+    project.define(EVENT_VIEW, log=False)
+    project.define(EVENT_VIEW.replace("cum_sum()", "cum_max()"), log=False)
+    project.define(EVENT_VIEW.replace("cum_sum()", "cum_max()").replace("ge=0)", "ge=-1)"), log=False)
+    why = project.why_changed("spend")
+    assert "did not move its values" in why.note
+    assert why.note in why.report().text(width=200)

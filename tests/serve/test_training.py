@@ -245,3 +245,14 @@ def test_new_data_is_read_and_a_frame_that_was_changed_has_no_ledger(shop: Proje
     assert shop.store.ledger is not shop.store.explain(first)
     with pytest.raises(errors.UsageError, match="no training set of this store"):
         shop.store.explain(first.head(1))
+
+
+def test_values_of_a_view_that_failed_its_contract_are_not_given_in_silence(project: Project) -> None:
+    assert not project.define(EVENT_VIEW.replace("ge=0)", "ge=5)"), log=False).passed
+    spine = spine_of(("u0", 100.0))
+    with pytest.warns(wb.FailedCheckWarning, match="'spend' failed a check"):
+        project.store.training_set(spine, ["spend"])
+    project.define(EVENT_VIEW, log=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        project.store.training_set(spine, ["spend"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.define import CodeRecord, explain_change, load_tree
@@ -34,6 +34,7 @@ class WhyChanged(Reported):
     old: str
     new: str
     changes: tuple[Change, ...]
+    note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the changes as JSON-ready values."""
@@ -41,17 +42,19 @@ class WhyChanged(Reported):
             "view": self.view,
             "old": self.old,
             "new": self.new,
+            "note": self.note,
             "changes": [{"kind": c.kind, "name": c.name, "detail": c.detail} for c in self.changes],
         }
 
     def report(self) -> Report:
         """Return the changes as a table."""
         rows = tuple((change.kind, change.name, change.detail) for change in self.changes)
+        nothing = "Nothing that decides its values: same code, same parameters, same data."
         return Report(
             f"Why {self.view} changed",
             facts=(("from", self.old), ("to", self.new)),
             tables=(Table("What moved", ("what", "name", "how"), rows),) if rows else (),
-            notes=() if rows else ("Nothing that decides its values: same code, same parameters, same data.",),
+            notes=tuple(note for note in (self.note, "" if rows else nothing) if note),
         )
 
 
@@ -79,7 +82,9 @@ def why_changed(rooms: Rooms, view: str, *, branch: str, against: str | None) ->
             f"{view!r} has been computed with one identity only, {new.view_id[:10]}.",
             remedy="Name a branch or commit to compare with: `why-changed VIEW --against main`.",
         )
-    return _explained(view, *(_remembered(rooms, entry) for entry in (old, new)))
+    unmoved = len(here) > 1 and here[-2].view_id == new.view_id
+    note = "The last definition did not move its values; this is the change before it." if unmoved else ""
+    return replace(_explained(view, *(_remembered(rooms, entry) for entry in (old, new))), note=note)
 
 
 def _explained(view: str, old: Side, new: Side) -> WhyChanged:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from workbench.serve.behind import BehindRows
 from workbench.serve.explain import Candidate, Explanation
 from workbench.serve.files import TrainingSetReport, training_set_of_file
-from workbench.serve.ledger import Ledger, LowMatchWarning, ViewLedger
+from workbench.serve.ledger import FailedCheckWarning, Ledger, LowMatchWarning, ViewLedger
 from workbench.serve.reproduction import Reproduction, reproduce
 from workbench.serve.saved import SavedTrainingSet
 from workbench.serve.store import FeatureStore
@@ -14,6 +14,7 @@ __all__ = [
     "BehindRows",
     "Candidate",
     "Explanation",
+    "FailedCheckWarning",
     "FeatureStore",
     "Ledger",
     "LowMatchWarning",

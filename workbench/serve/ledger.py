@@ -15,6 +15,10 @@ class LowMatchWarning(UserWarning):
     """A view had a value for fewer of the spine's rows than the project wants."""
 
 
+class FailedCheckWarning(UserWarning):
+    """A training set has values of a view that failed a check when it was defined."""
+
+
 @dataclass(frozen=True, slots=True)
 class ViewLedger:
     """What one view gave to the rows of a training set.

@@ -12,7 +12,7 @@ from workbench.config import valid_name
 from workbench.errors import UsageError
 from workbench.serve.explain import explain
 from workbench.serve.history import latest, period
-from workbench.serve.ledger import LowMatchWarning
+from workbench.serve.ledger import FailedCheckWarning, LowMatchWarning
 from workbench.serve.reading import Reading
 from workbench.serve.references import named_view, resolve, views_of
 from workbench.serve.runs import training_run
@@ -110,6 +110,8 @@ class FeatureStore:
 
         Warns
         -----
+        FailedCheckWarning
+            Where a view failed its contract or a probe when it was defined.
         LowMatchWarning
             Where a view has a value for fewer rows than ``minimum_match`` under ``[policy]`` wants.
         """
@@ -130,7 +132,20 @@ class FeatureStore:
         self._remember(built.frame, built.ledger)
         for sentence in built.ledger.warnings:
             warnings.warn(sentence, LowMatchWarning, stacklevel=2)
+        for sentence in self._failed(reading, built.ledger):
+            warnings.warn(sentence, FailedCheckWarning, stacklevel=2)
         return built.frame
+
+    def _failed(self, reading: Reading, ledger: Ledger) -> list[str]:
+        """Return a sentence for each view whose data failed a check when it was last defined on the branch."""
+        found = []
+        for entry in ledger.views:
+            last = self._rooms.journal.last(entry.view, branch=reading.branch)
+            if last is not None and last.view_id == entry.view_id and not last.passed:
+                found.append(
+                    f"View {entry.view!r} failed a check when it was defined: its values are not to be trusted."
+                )
+        return found
 
     @property
     def ledger(self) -> Ledger | None:
