@@ -17,7 +17,7 @@ from workbench.check.probes.inputs import ProbeInput
 from workbench.check.probes.sample import Sample
 from workbench.check.probes.telling import telling
 
-CHEAP = (0.35, 0.6, 0.85)
+CHEAP = (0.4, 0.8)
 """Where cuts lie when a computation is a small part of the view's."""
 DEAR = (0.2, 0.5)
 EARLY = 0.45
@@ -26,6 +26,8 @@ HEAD = 50_000
 """Rows of an input that are looked at for telling instants then."""
 SMALL = (0.1, 0.3, 0.5, 0.7, 0.9)
 FULL = tuple(step / 12 for step in range(1, 12))
+TELLING = 4
+"""How many telling instants there are at most, unless everything is probed."""
 TIMES = 4_000
 """How many of a sample's times before a cut are compared; all of them where everything is probed."""
 
@@ -86,7 +88,8 @@ class Calendar:
         if not self.times.len():
             return []
         if self.sample.cheap or self.sample.full:
-            return self._cuts(set(telling(inputs, keys, self.times, most=6 if self.sample.full else 2)))
+            found = telling(inputs, keys, self.times, most=6 if self.sample.full else 2)
+            return self._cuts(set(found if self.sample.full else found[:TELLING]))
         early = self.times.head(max(1, round(EARLY * self.times.len())))
         return self._cuts(set(telling(inputs, keys, early, most=1, head=HEAD)[:2]))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import zip_longest
 
 import polars as pl
 
@@ -23,7 +24,7 @@ _WAY = "__workbench_way"
 def telling(
     inputs: Sequence[ProbeInput], keys: pl.DataFrame | None, times: pl.Series, *, most: int, head: int | None = None
 ) -> list[datetime]:
-    """Return instants to cut at, within the period of a view.
+    """Return instants to cut at, within the period of a view: of each kind in turn.
 
     Parameters
     ----------
@@ -41,11 +42,9 @@ def telling(
     first, last = times[0], times[-1]
     looked_at = [data if head is None else replace(data, frame=data.frame.head(head)) for data in inputs]
     queries = [query for data in looked_at for query in _queries(data, keys, first, last, most)]
-    frames = [frame.sort("rows", TIME, descending=True).head(most) for frame in pl.collect_all(queries)]
-    found = pl.concat(frames)[TIME].to_list() if frames else []
-    for data in looked_at if len(inputs) > 1 else ():
-        found += _nearer_next(data, keys, times, most)
-    return found
+    kinds = [frame.sort("rows", TIME, descending=True)[TIME].to_list() for frame in pl.collect_all(queries)]
+    kinds += [_nearer_next(data, keys, times, most) for data in looked_at if len(inputs) > 1]
+    return [moment for turn in zip_longest(*kinds) for moment in turn if moment is not None]
 
 
 def _queries(
