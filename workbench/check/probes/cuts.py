@@ -84,7 +84,7 @@ class Calendar:
         return self._cuts({self.times[round(place * last)] for place in places} if last >= 0 else set())
 
     def telling(self, inputs: Sequence[ProbeInput], keys: pl.DataFrame | None) -> list[Cut]:
-        """Return cuts at telling instants of `inputs`, narrowed to `keys`."""
+        """Return cuts at telling instants of `inputs`, of the entities in `keys`, whose rows are compared."""
         if not self.times.len():
             return []
         if self.sample.cheap or self.sample.full:

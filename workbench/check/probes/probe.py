@@ -85,7 +85,7 @@ def _examine(subject: Subject, group: Group, found: dict[str, Finding], tally: v
     """Probe one group: everything altered at once; then, at the cuts where that matters, each thing by itself."""
     odd, ran = _together(subject, group, group.calendar.plain(subject.inputs), tally)
     if not odd:
-        telling = group.calendar.telling(subject.inputs, subject.narrowed(group).keys)
+        telling = group.calendar.telling(subject.inputs, group.keys)
         odd, ran = _together(subject, group, telling, tally)
     if not odd:
         return

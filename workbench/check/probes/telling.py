@@ -31,7 +31,7 @@ def telling(
     inputs
         What the view is computed from.
     keys
-        The entities to which inputs can be narrowed.
+        The entities whose rows tell, where an input has their columns.
     times
         When rows of the view can be read, sorted.
     most
