@@ -77,3 +77,38 @@ def test_a_password_is_not_in_what_is_printed() -> None:
         'path = "data/flights.parquet"', 'sql = "select 1"\ndatabase = "postgresql://me:secret@db/shop"'
     )
     assert "secret" not in repr(Config.parse(text))
+
+
+def test_a_policy_is_read_with_its_rules_freezes_and_trains() -> None:
+    policy = Config.parse(
+        """
+[project]
+name = "delays"
+[policy]
+require_signed = true
+rules = [{ views = ["a_*"], approvers = ["bo@example.com"], approvals = 1 }]
+freezes = [{ name = "holidays", start = 2026-12-20, end = 2027-01-04 }]
+trains = [{ name = "tuesdays", days = ["tue"], opens = 09:00:00, closes = 16:00:00 }]
+drift = { measure = "ks", budgets = { "a_b:c" = 0.1 } }
+"""
+    ).policy
+    assert policy.rules[0].approvals == 1
+    assert policy.rules[0].views == ("a_*",)
+    assert policy.freezes[0].views == ("*",)
+    assert policy.trains[0].days == ("tue",)
+    assert policy.drift.budgets == {"a_b:c": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("rules = [{ aprovals = 1 }]", "approvals"),
+        ('trains = [{ name = "x", days = ["tue"], open = 09:00:00 }]', "opens"),
+        ('freezes = [{ name = "x", start = 2026-12-20, end = 2026-12-19 }]', "ends before it starts"),
+        ("drift = { measure = 'kl' }", "psi"),
+        ("deprecation_days = -1", "deprecation_days"),
+    ],
+)
+def test_a_mistake_in_the_policy_is_named(line: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=meant):
+        Config.parse(f'[project]\nname = "delays"\n[policy]\n{line}\n')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -103,10 +104,67 @@ class OnlineSettings(_Section):
     url: str | None = None
 
 
+class PolicyRule(_Section):
+    """``[[policy.rules]]``: who may promote the views that a pattern names, and who must agree.
+
+    Every rule whose pattern fits a view binds it. People are e-mail addresses as git knows them.
+    """
+
+    views: tuple[str, ...] = ("*",)
+    promoters: tuple[str, ...] = ()
+    approvers: tuple[str, ...] = ()
+    approvals: int = Field(default=0, ge=0, le=20)
+    owners: tuple[str, ...] = ()
+
+
+class FreezeSettings(_Section):
+    """``[[policy.freezes]]``: a period in which nothing that its patterns name is promoted; rollback stays allowed."""
+
+    name: str
+    start: datetime | date
+    end: datetime | date
+    views: tuple[str, ...] = ("*",)
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if _instant(self.end) < _instant(self.start):
+            raise ValueError(f"the freeze {self.name!r} ends before it starts")
+        return self
+
+
+class TrainSettings(_Section):
+    """``[[policy.trains]]``: weekly times (UTC) at which what its patterns name is promoted, and at no others."""
+
+    name: str
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...]
+    opens: time = time(0, 0)
+    closes: time = time(23, 59, 59)
+    views: tuple[str, ...] = ("*",)
+
+
+class DriftSettings(_Section):
+    """``[policy.drift]``: how far values may move in a promotion before somebody must accept it by name."""
+
+    measure: Literal["psi", "ks", "jensen_shannon", "wasserstein"] = "psi"
+    budget: float | None = Field(default=None, ge=0)
+    budgets: dict[str, float] = Field(default_factory=dict)
+
+
 class PolicySettings(_Section):
-    """``[policy]``: who may promote what, and how many rows of a training set each view must have a value for."""
+    """``[policy]``: who may promote what and when, as it stands on main; a branch cannot change its own rules."""
 
     minimum_match: float = Field(default=0.5, ge=0, le=1)
+    require_signed: bool = False
+    allowed_signers: str = "allowed_signers"
+    deprecation_days: int = Field(default=30, ge=0)
+    require_metadata: bool = True
+    rules: tuple[PolicyRule, ...] = ()
+    freezes: tuple[FreezeSettings, ...] = ()
+    trains: tuple[TrainSettings, ...] = ()
+    drift: DriftSettings = DriftSettings()
+
+
+_INSIDE = {"rules": PolicyRule, "freezes": FreezeSettings, "trains": TrainSettings, "drift": DriftSettings}
 
 
 class Config(_Section):
@@ -160,6 +218,13 @@ class Config(_Section):
         return cls.parse(text, origin=path.name)
 
 
+def _instant(moment: datetime | date) -> datetime:
+    """Return a day's first instant, or the instant itself; without a zone it is UTC."""
+    if not isinstance(moment, datetime):
+        return datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def _explain(error: ValidationError, origin: str) -> ConfigError:
     """Turn pydantic's report into lines a person can act on."""
     lines = []
@@ -185,4 +250,6 @@ def _keys_beside(place: tuple[int | str, ...]) -> list[str]:
     for part in place[:-1]:
         if model is Config and part in Config.model_fields:
             model = SourceSettings if part == "sources" else Config.model_fields[str(part)].annotation
+        elif part in _INSIDE:
+            model = _INSIDE[str(part)]
     return list(model.model_fields)

@@ -24,6 +24,10 @@
     │   ├── WindowError        windowed(...) asked for what it cannot give
     │   └── NotFingerprintable
     ├── FeatureNotFound        a reference that names no view or feature
+    ├── RegistryError          a record under registry/ on main
+    ├── PromotionError         a promotion, rollback or release that cannot be made as asked
+    │   ├── PromotionRefused   a gate failed
+    │   └── PlanOutdated       main, the branch or the data moved since the plan was made
     ├── JoinError              a spine and rows that cannot be joined as they are
     ├── ComputeError           the engine failed while computing a view
     ├── ContractViolation      a view fails its checks
@@ -365,6 +369,47 @@ class FeatureNotFound(WorkbenchError):
     def named(cls, ref: str, known: Iterable[str]) -> Self:
         """Return the error for `ref`, with the closest of `known`."""
         return cls(f"There is no view or feature {ref!r}.", remedy=did_you_mean(ref, known))
+
+    @classmethod
+    def unpublished(cls, view: str, known: Iterable[str]) -> Self:
+        """Return the error for a `view` of which no version was ever published."""
+        return cls(
+            f"No version of view {view!r} is published.",
+            remedy=f"{did_you_mean(view, known)} Publish it from an experiment with `promote {view}`.".strip(),
+        )
+
+
+class RegistryError(WorkbenchError):
+    """A record under ``registry/`` on main that cannot be understood."""
+
+    @classmethod
+    def unreadable(cls, path: str, error: Exception) -> Self:
+        """Return the error for the record at `path`, which raised `error`."""
+        said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        return cls(
+            f"{path} on main is not a record of published versions: {type(error).__name__}: {said}.",
+            remedy=f"Restore it from an earlier commit (`git log main -- {path}`): records are written by promote.",
+        )
+
+    @classmethod
+    def of_another_format(cls, path: str, found: object) -> Self:
+        """Return the error for a record in a format that this version does not know."""
+        return cls(
+            f"{path} on main is in format {found!r}, which this version of Feature Workbench does not know.",
+            remedy="Install a newer version: pip install --upgrade feature-workbench.",
+        )
+
+
+class PromotionError(WorkbenchError):
+    """A promotion, rollback, deprecation or release that cannot be made as it was asked for; nothing was changed."""
+
+
+class PromotionRefused(PromotionError):
+    """A gate failed; nothing was published."""
+
+
+class PlanOutdated(PromotionError):
+    """What the plan was made from moved; nothing was published."""
 
 
 class JoinError(WorkbenchError):

@@ -1,0 +1,93 @@
+"""`Registry`: the records of all views as they stand at one commit."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from workbench.errors import BranchNotFound, FeatureNotFound
+from workbench.registry.record import FOLDER, Record, Version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Tree(Protocol):
+    """What is asked of the repository."""
+
+    def resolve(self, ref: str) -> str:
+        """Return a full commit id."""
+
+    def files(self, commit_or_tree: str, under: str = ...) -> dict[str, str]:
+        """Return path and blob id of the files below a folder."""
+
+    def read_blob(self, blob: str) -> bytes:
+        """Return a blob's content."""
+
+
+class Registry:
+    """What is published, as of `commit`.
+
+    Parameters
+    ----------
+    repository
+        Where the commit is.
+    commit
+        Its full id; None where nothing was ever committed.
+    """
+
+    def __init__(self, repository: Tree, commit: str | None) -> None:
+        self.commit = commit
+        self._repository = repository
+
+    @classmethod
+    def at(cls, repository: Tree, ref: str = "main") -> Registry:
+        """Return the registry at a branch, tag or commit; an empty one where `ref` has no commit yet."""
+        try:
+            return cls(repository, repository.resolve(ref))
+        except BranchNotFound:
+            return cls(repository, None)
+
+    @cached_property
+    def _blobs(self) -> Mapping[str, str]:
+        if self.commit is None:
+            return {}
+        found = self._repository.files(self.commit, FOLDER)
+        return {
+            path.removeprefix(f"{FOLDER}/").removesuffix(".toml"): blob
+            for path, blob in sorted(found.items())
+            if path.endswith(".toml") and path.count("/") == 1
+        }
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """The names of all views that were ever published, sorted."""
+        return tuple(self._blobs)
+
+    @property
+    def serving(self) -> tuple[str, ...]:
+        """The names of the views with a current version."""
+        return tuple(view for view in self.views if self.record(view).current is not None)
+
+    def __contains__(self, view: object) -> bool:
+        return view in self._blobs
+
+    def record(self, view: str) -> Record:
+        """Return the record of `view`.
+
+        Raises
+        ------
+        FeatureNotFound
+            Where it was never published (did you mean).
+        RegistryError
+            Where its file cannot be understood.
+        """
+        if view not in self._blobs:
+            raise FeatureNotFound.unpublished(view, self.views)
+        path = f"{FOLDER}/{view}.toml"
+        text = self._repository.read_blob(self._blobs[view]).decode("utf-8", "replace")
+        return Record.from_toml(text, path=path)
+
+    def version(self, view: str, asked: str | None = None) -> Version:
+        """Return the version of `view` that ``@asked`` gives, see `Record.version`."""
+        return self.record(view).version(asked)

@@ -1,0 +1,300 @@
+"""`Record`: what is published of one view, and its form as TOML under ``registry/`` on main."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import Any, Literal, Self, cast, get_args
+
+from workbench.config import valid_name
+from workbench.define import Contract, parse_duration
+from workbench.errors import FeatureNotFound, RegistryError, UsageError, WorkbenchError
+from workbench.registry.numbers import VersionNumber
+
+FOLDER = "registry"
+FORMAT = 1
+HEAD = "# Written by Feature Workbench when a version is published. Change it with its verbs, not by hand.\n"
+
+Status = Literal["live", "superseded", "deprecated", "retired"]
+"""``live`` is what ``view@major`` gives; ``deprecated`` too, until its end date; ``retired`` is no longer served."""
+
+SERVED: tuple[Status, ...] = ("live", "deprecated", "superseded")
+
+
+@dataclass(frozen=True, slots=True)
+class InputRecord:
+    """One input that a version's data was computed from; `version` where it is a published view."""
+
+    name: str
+    kind: Literal["source", "view"]
+    digest: str
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class Version:
+    """One published version of a view.
+
+    Attributes
+    ----------
+    number
+        ``major.minor``.
+    status
+        Whether, and how, it is served.
+    category
+        What the change to it was: ``new``, ``metadata``, ``refactor``, ``additive``, ``value`` or ``breaking``.
+    view_id, data_digest, rows, period
+        The address, identity (floats rounded), size and first and last event time of its data as it stands.
+    delta_version
+        The version of the lake's table ``<view>/v<major>`` that holds this data.
+    code_hash, metadata_hash
+        The fingerprint of its definition, and of what is said about it.
+    features
+        The git id of the folder ``features/`` that it was computed from.
+    branch, commit
+        The experiment it came from, and its tip then.
+    published_at, published_by
+        When, and the promoter as ``Name <email>``.
+    declaration, contract
+        What the decorator was told (`FeatureView.to_dict`), and the promise about its columns (`Contract.to_dict`).
+    inputs
+        What its data was computed from.
+    parameters
+        The view's parameters, as they enter the view id.
+    run
+        The MLflow run of the experiment, or its key while that was on its way.
+    materialized_at
+        When newer source data last brought the data up to date; None where it is as published.
+    until, successor
+        For a deprecated version: the last day it is served, and what to read instead.
+    accepted
+        What was accepted by name when it was promoted, each with its reason.
+    """
+
+    number: str
+    status: Status
+    category: str
+    view_id: str
+    data_digest: str
+    rows: int
+    delta_version: int
+    code_hash: str
+    metadata_hash: str
+    features: str
+    branch: str
+    commit: str
+    published_at: datetime
+    published_by: str
+    declaration: Mapping[str, Any]
+    contract_facts: Mapping[str, Any]
+    inputs: tuple[InputRecord, ...] = ()
+    parameters: str = ""
+    period: tuple[datetime, datetime] | None = None
+    run: str | None = None
+    materialized_at: datetime | None = None
+    until: date | None = None
+    successor: str | None = None
+    accepted: tuple[str, ...] = ()
+
+    @property
+    def major(self) -> int:
+        """The major version, which names the lake's table."""
+        return VersionNumber.parse(self.number).major
+
+    @property
+    def order(self) -> VersionNumber:
+        """The number, to sort by."""
+        return VersionNumber.parse(self.number)
+
+    @property
+    def is_served(self) -> bool:
+        """Whether readers may still have it."""
+        return self.status != "retired"
+
+    @cached_property
+    def contract(self) -> Contract:
+        """What it promises about its columns."""
+        return Contract.from_dict(self.contract_facts)
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """Its key columns."""
+        return tuple(self.declaration["entities"])
+
+    @property
+    def event_time(self) -> str:
+        """The column that says from when on a row holds."""
+        return str(self.declaration["event_time"])
+
+    @property
+    def created(self) -> str | None:
+        """The column that says since when a row is known, where it has one."""
+        return self.declaration.get("created")
+
+    @property
+    def ttl(self) -> timedelta | None:
+        """How long a value may be used; None without limit."""
+        text = self.declaration.get("ttl")
+        return None if text is None else parse_duration(text, what="ttl")
+
+    def with_(self, **changes: Any) -> Version:
+        """Return the version with fields replaced."""
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the version as values that TOML and JSON have; what is absent is left out."""
+        plain: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
+        plain["inputs"] = [_present({n.name: getattr(i, n.name) for n in fields(i)}) for i in self.inputs]
+        plain["period"] = None if self.period is None else list(self.period)
+        plain["accepted"] = list(self.accepted)
+        plain["declaration"] = _present(self.declaration)
+        contract = dict(plain.pop("contract_facts"))
+        contract["columns"] = [_present({**column, "dtype": _text(column["dtype"])}) for column in contract["columns"]]
+        return _present({**plain, "contract": contract})
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the version that `to_dict` wrote; keys of later formats are ignored."""
+        known = {item.name for item in fields(cls)}
+        plain = {key: value for key, value in values.items() if key in known}
+        if plain["status"] not in get_args(Status):
+            raise ValueError(f"status {plain['status']!r} is none")
+        VersionNumber.parse(plain["number"])
+        period = plain.get("period")
+        columns = [{**column, "dtype": _meant(column["dtype"])} for column in values["contract"]["columns"]]
+        plain["contract_facts"] = {**values["contract"], "columns": columns}
+        plain["inputs"] = tuple(InputRecord(**item) for item in values.get("inputs", ()))
+        plain["period"] = None if period is None else cast("tuple[datetime, datetime]", tuple(map(_moment, period)))
+        plain["accepted"] = tuple(values.get("accepted", ()))
+        for moment in ("published_at", "materialized_at"):
+            if plain.get(moment) is not None:
+                plain[moment] = _moment(plain[moment])
+        return cls(**plain)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is published of one view.
+
+    Attributes
+    ----------
+    view
+        Its name.
+    current
+        The number of the version that ``view`` without a version gives; None where none is served any more.
+    versions
+        All of them, oldest first.
+    """
+
+    view: str
+    current: str | None
+    versions: tuple[Version, ...] = field(default=())
+
+    @property
+    def serving(self) -> Version | None:
+        """The version that ``view`` without a version gives."""
+        return next((version for version in self.versions if version.number == self.current), None)
+
+    def version(self, asked: str | None = None) -> Version:
+        """Return the version that ``@asked`` gives: ``2`` the live one of major 2, ``2.1`` that one, None the current.
+
+        Raises
+        ------
+        FeatureNotFound
+            Where there is none, or it is retired.
+        """
+        if asked is None:
+            if self.serving is None:
+                raise FeatureNotFound(
+                    f"No version of view {self.view!r} is served any more.", remedy=f"Published were: {self._known()}."
+                )
+            return self.serving
+        found = next((version for version in self.versions if _answers(version, asked)), None)
+        if found is None:
+            raise FeatureNotFound(
+                f"There is no version {asked} of view {self.view!r}.", remedy=f"Published are: {self._known()}."
+            )
+        if not found.is_served:
+            instead = f"Read {found.successor} instead." if found.successor else f"Published are: {self._known()}."
+            raise FeatureNotFound(f"Version {found.number} of view {self.view!r} is retired.", remedy=instead)
+        return found
+
+    def newest(self, major: int | None = None) -> Version | None:
+        """Return the version with the highest number, of `major` where one is given."""
+        among = [version for version in self.versions if major is None or version.major == major]
+        return max(among, key=lambda version: version.order, default=None)
+
+    def replaced(self, version: Version) -> Record:
+        """Return the record with `version` in the place of the one with its number, or at the end."""
+        others = [old for old in self.versions if old.number != version.number]
+        return replace(self, versions=tuple(sorted([*others, version], key=lambda one: one.order)))
+
+    def to_toml(self) -> str:
+        """Return the record's file."""
+        import tomli_w
+
+        facts = {"format": FORMAT, "view": self.view, "current": self.current}
+        versions = [version.to_dict() for version in self.versions]
+        return HEAD + tomli_w.dumps({**_present(facts), "versions": versions})
+
+    @classmethod
+    def from_toml(cls, text: str, *, path: str) -> Self:
+        """Return the record in the text of the file `path`.
+
+        Raises
+        ------
+        RegistryError
+            Where it is not a record that Feature Workbench wrote.
+        """
+        try:
+            values = tomllib.loads(text)
+            if values["format"] != FORMAT:
+                raise RegistryError.of_another_format(path, values["format"])
+            versions = tuple(Version.from_dict(version) for version in values["versions"])
+            record = cls(valid_name("view", values["view"]), values.get("current"), versions)
+        except RegistryError:
+            raise
+        except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError, WorkbenchError) as error:
+            raise RegistryError.unreadable(path, error) from error
+        if path != record_path(record.view) or (record.current is not None and record.serving is None):
+            raise RegistryError.unreadable(path, UsageError("it names another view, or a version that it lacks"))
+        return record
+
+    def _known(self) -> str:
+        return ", ".join(version.number for version in self.versions if version.is_served) or "none"
+
+
+def record_path(view: str) -> str:
+    """Return where the record of `view` is, from the project's root."""
+    return f"{FOLDER}/{valid_name('view', view)}.toml"
+
+
+def _answers(version: Version, asked: str) -> bool:
+    if "." in asked:
+        return version.number == asked
+    return str(version.major) == asked and version.status in {"live", "deprecated"}
+
+
+def _present(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `values` without those that are None, which TOML does not have."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _text(dtype: object) -> str:
+    """Return a dtype as one string: TOML has no null for, say, the zone of a datetime without one."""
+    return dtype if isinstance(dtype, str) else json.dumps(dtype)
+
+
+def _meant(dtype: str) -> object:
+    return json.loads(dtype) if dtype.startswith(("{", "[")) else dtype
+
+
+def _moment(value: object) -> datetime:
+    found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    if not isinstance(found, datetime):
+        raise TypeError(f"{value!r} is no time")
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
