@@ -132,6 +132,19 @@ class InvalidName(WorkbenchError):
 class UsageError(WorkbenchError):
     """A verb called with words it does not take."""
 
+    @classmethod
+    def unknown(cls, what: str, name: str, known: Iterable[str]) -> Self:
+        """Return the error for a `name` that is no `what` (measure, ...)."""
+        return cls(f"There is no {what} {name!r}.", remedy=did_you_mean(name, known))
+
+    @classmethod
+    def without_rows(cls, what: str, *, held: str = "") -> Self:
+        """Return the error for the side `what` of a comparison that has no rows; `held` says which there are."""
+        return cls(
+            f"There are no rows in {what}.",
+            remedy=f"Choose a period, a filter or an input that has some{f'; {held}' if held else ''}.",
+        )
+
 
 class ConfigError(WorkbenchError):
     """``workbench.toml`` cannot be read or does not say what it must."""
@@ -369,6 +382,11 @@ class FeatureNotFound(WorkbenchError):
     def named(cls, ref: str, known: Iterable[str]) -> Self:
         """Return the error for `ref`, with the closest of `known`."""
         return cls(f"There is no view or feature {ref!r}.", remedy=did_you_mean(ref, known))
+
+    @classmethod
+    def absent(cls, name: str, *, where: str, known: Iterable[str]) -> Self:
+        """Return the error for a column `name` that is not `where` it is needed, with the closest of `known`."""
+        return cls(f"There is no column {name!r} in {where}.", remedy=did_you_mean(name, known))
 
     @classmethod
     def unpublished(cls, view: str, known: Iterable[str]) -> Self:

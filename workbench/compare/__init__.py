@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from workbench.compare.drift import DriftReport, contract_of_frame, drift
 from workbench.compare.feature import FeatureProfile
 from workbench.compare.histogram import Histogram
+from workbench.compare.moved import FeatureDrift
 from workbench.compare.profile import Profile, profile
 
-__all__ = ["FeatureProfile", "Histogram", "Profile", "profile"]
+__all__ = [
+    "DriftReport",
+    "FeatureDrift",
+    "FeatureProfile",
+    "Histogram",
+    "Profile",
+    "contract_of_frame",
+    "drift",
+    "profile",
+]

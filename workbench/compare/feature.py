@@ -105,7 +105,7 @@ def feature_profile(values: pl.Series, *, unit: str | None) -> FeatureProfile:
     if kind in ("category", "boolean"):
         facts = _categories(present)
     elif kind != "other":
-        facts = _measures(_as_seconds(present), whole=values.dtype.is_integer())
+        facts = _measures(as_numbers(present), whole=values.dtype.is_integer())
     return FeatureProfile(
         name=values.name,
         dtype=str(values.dtype),
@@ -129,7 +129,8 @@ def _kind(dtype: pl.DataType) -> Kind:
     return "category" if isinstance(dtype, (pl.String, pl.Categorical, pl.Enum)) else "other"
 
 
-def _as_seconds(values: pl.Series) -> pl.Series:
+def as_numbers(values: pl.Series) -> pl.Series:
+    """Return numbers, times (seconds since 1970 or midnight) and durations (seconds) as Float64; null stays null."""
     dtype = values.dtype
     if isinstance(dtype, pl.Date):
         return values.to_physical().cast(pl.Float64) * 86_400
@@ -153,10 +154,10 @@ def _measures(numbers: pl.Series, *, whole: bool) -> dict[str, Any]:
     distinct = _runs(ordered) if everything else finite.approx_n_unique()
     return odd | {
         "distinct": distinct,
-        "mean": _number(finite.mean()),
-        "std": _number(finite.std()),
-        "min": _number(finite.min()),
-        "max": _number(finite.max()),
+        "mean": finite_or_none(finite.mean()),
+        "std": finite_or_none(finite.std()),
+        "min": finite_or_none(finite.min()),
+        "max": finite_or_none(finite.max()),
         "quantiles": {name: _quantile(ordered, share) for name, share in _SHARES.items()},
         "histogram": Histogram.of(ordered, whole=whole),
         "sampled": None if everything else ordered.len(),
@@ -170,7 +171,7 @@ def _categories(present: pl.Series) -> dict[str, Any]:
     top = counts.sort("count", "value", descending=[True, False]).head(TOP)
     return {
         "distinct": counts.height if everything else present.approx_n_unique(),
-        "categories": tuple((_cut(value), int(count)) for value, count in top.rows()),
+        "categories": tuple((cut(value), int(count)) for value, count in top.rows()),
         "sampled": None if everything else looked_at.len(),
     }
 
@@ -193,10 +194,11 @@ def _quantile(ordered: pl.Series, share: float) -> float:
     return float(ordered[low]) * (1 - part) + float(ordered[low + 1]) * part
 
 
-def _number(value: Any) -> float | None:
+def finite_or_none(value: Any) -> float | None:
     """Return a float that JSON can hold: the mean of huge values overflows."""
     return float(value) if value is not None and math.isfinite(value) else None
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """Return `text`, shortened to what a card has room for."""
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."

@@ -1,0 +1,207 @@
+"""Bins frozen on the reference: both sides are counted in the same ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Self
+
+import numpy as np
+import polars as pl
+
+from workbench.compare.feature import TOP, cut
+from workbench.compare.histogram import Histogram
+
+if TYPE_CHECKING:
+    from workbench.compare.measures import Counts, Numbers
+    from workbench.compare.values import Categorical, Numeric
+
+BINS = 10
+"""Bins of equal share of the reference, as is the custom for the population stability index."""
+
+DISCRETE = 20
+"""A reference of at most so many different values gets a bin for each of them."""
+
+NAMED = 100
+"""The reference's commonest categories that are counted each by itself; all others are one bin."""
+
+BinKind = Literal["values", "value", "below", "above", "other", "new", "null", "nan", "infinite"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """One bin with both sides' rows.
+
+    Attributes
+    ----------
+    kind
+        ``values`` (an interval), ``value`` (one value or category), ``below`` and ``above`` the reference's range,
+        ``other`` (numbers: between the reference's values; categories: its rarer ones), ``new`` (categories that the
+        reference lacks, or values where it has none), ``null``, ``nan``, ``infinite``.
+    label
+        The category, or the kind.
+    low, high
+        An interval is half-open ``[low, high)``, the reference's last one closed; equal for one value; `None` for
+        categories and where there is no end. Times are seconds since 1970 (UTC), durations seconds.
+    reference, current
+        Rows.
+    """
+
+    kind: BinKind
+    label: str
+    low: float | None
+    high: float | None
+    reference: int
+    current: int
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the bin as JSON-ready values."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NumericBins:
+    """Half-open intervals between ascending `edges`; a value that many rows share has an interval of its own.
+
+    Attributes
+    ----------
+    edges
+        The first is the reference's smallest value, the last the float after its largest. Empty for a reference
+        without finite values.
+    last
+        The reference's largest value.
+    discrete
+        Whether every value of the reference has its own bin; then what lies between them is counted together.
+    """
+
+    edges: Numbers
+    last: float
+    discrete: bool
+
+    @classmethod
+    def of(cls, ordered: Numbers) -> Self:
+        """Return the bins of finite values in ascending order."""
+        if not len(ordered):
+            return cls(np.empty(0), 0.0, discrete=False)
+        values = _few(ordered)
+        if values is not None:
+            return cls(_around(values), float(ordered[-1]), discrete=True)
+        deciles = ordered[[(len(ordered) - 1) * step // BINS for step in range(BINS + 1)]]
+        shared = np.unique(deciles[1:][deciles[1:] == deciles[:-1]])
+        edges = np.unique(np.concatenate([deciles[:-1], _around(shared), _after(deciles[-1:])]))
+        return cls(edges, float(ordered[-1]), discrete=False)
+
+    def counts(self, side: Numeric) -> Counts:
+        """Return the rows of `side` in each bin: below, the intervals, above, other, null, NaN, infinite."""
+        ends = np.searchsorted(side.ordered, self.edges, side="left")
+        steps = np.diff(ends, prepend=0, append=len(side.ordered))
+        below, inside, above = (
+            (steps[:1], steps[1:-1], steps[-1:]) if len(self.edges) else (steps[:0], steps[:0], steps)
+        )
+        other = inside[1::2].sum(keepdims=True) if self.discrete else inside[:0]
+        if self.discrete:
+            inside = inside[::2]
+        return np.concatenate([below, inside, above, other, [side.nulls, side.nans, side.infinities]]).astype(np.int64)
+
+    def bins(self, reference: Counts, current: Counts) -> tuple[Bin, ...]:
+        """Return the bins with what `counts` returned for the two sides; what is empty on both is left out."""
+        kinds = [*self._intervals(), ("null", None, None), ("nan", None, None), ("infinite", None, None)]
+        found = (
+            Bin(kind, f"{low:.6g}" if kind == "value" else kind, low, high, int(one), int(two))
+            for (kind, low, high), one, two in zip(kinds, reference, current, strict=True)
+        )
+        return tuple(one for one in found if one.reference or one.current)
+
+    def _intervals(self) -> list[tuple[BinKind, float | None, float | None]]:
+        if not len(self.edges):
+            return [("new", None, None)]
+        first = float(self.edges[0])
+        lows, highs = self.edges[:-1], np.append(self.edges[1:-1], self.last)
+        pairs = [(float(low), float(high)) for low, high in zip(lows, highs, strict=True)]
+        if self.discrete:
+            pairs = pairs[::2]
+        inside: list[tuple[BinKind, float | None, float | None]] = [
+            ("value", low, low) if self.discrete or high <= np.nextafter(low, np.inf) else ("values", low, high)
+            for low, high in pairs
+        ]
+        other: list[tuple[BinKind, float | None, float | None]] = [("other", None, None)] if self.discrete else []
+        return [("below", None, first), *inside, ("above", self.last, None), *other]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CategoryBins:
+    """The reference's commonest categories each by itself, its others together, and those it lacks together."""
+
+    names: tuple[str, ...]
+    known: frozenset[str]
+
+    @classmethod
+    def of(cls, reference: Categorical) -> Self:
+        """Return the bins of the reference's categories."""
+        names = list(reference.counts)
+        return cls(tuple(names[:NAMED]), frozenset(names))
+
+    def counts(self, side: Categorical) -> Counts:
+        """Return the rows of `side` in each bin: the names, other, new, null."""
+        named = [side.counts.get(name, 0) for name in self.names]
+        fresh = sum(count for name, count in side.counts.items() if name not in self.known)
+        other = side.rows - side.nulls - sum(named) - fresh
+        return np.array([*named, other, fresh, side.nulls], dtype=np.int64)
+
+    def bins(self, reference: Counts, current: Counts) -> tuple[Bin, ...]:
+        """Return at most 20 categories by name, and what `counts` returned for all others together."""
+        shown = min(TOP, len(self.names))
+        found = [
+            Bin("value", cut(name), None, None, int(reference[at]), int(current[at]))
+            for at, name in enumerate(self.names[:shown])
+        ]
+        rest: tuple[tuple[BinKind, slice], ...] = (
+            ("other", slice(shown, -2)),
+            ("new", slice(-2, -1)),
+            ("null", slice(-1, None)),
+        )
+        found += [
+            Bin(kind, kind, None, None, int(reference[part].sum()), int(current[part].sum())) for kind, part in rest
+        ]
+        return tuple(one for one in found if one.kind == "value" or one.reference or one.current)
+
+
+def histograms(reference: Numeric, current: Numeric, *, whole: bool) -> tuple[Histogram, Histogram] | None:
+    """Return both sides in the same equal bins over the bulk of the reference; `None` where it has no finite value.
+
+    Parameters
+    ----------
+    reference, current
+        The two sides.
+    whole
+        Whether the values are whole numbers.
+    """
+    if not len(reference.ordered):
+        return None
+    first = Histogram.of(pl.Series(reference.ordered), whole=whole)
+    edges = np.array(first.edges)
+    ends = np.searchsorted(current.ordered, edges, side="left")
+    ends[-1] = np.searchsorted(current.ordered, edges[-1], side="right")
+    counts = tuple(int(count) for count in np.diff(ends))
+    second = Histogram(first.edges, counts, below=int(ends[0]), above=len(current.ordered) - int(ends[-1]))
+    return first, second
+
+
+def _few(ordered: Numbers) -> Numbers | None:
+    """Return the different values of `ordered`, or `None` where they are more than `DISCRETE`."""
+    found: list[float] = []
+    at = 0
+    while at < len(ordered):
+        if len(found) == DISCRETE:
+            return None
+        found.append(float(ordered[at]))
+        at = int(np.searchsorted(ordered, found[-1], side="right"))
+    return np.array(found)
+
+
+def _around(values: Numbers) -> Numbers:
+    """Return each value and the float after it: the edges of an interval that holds nothing else."""
+    return np.stack([values, _after(values)], axis=1).ravel()
+
+
+def _after(values: Numbers) -> Numbers:
+    return np.nextafter(values, np.inf)
