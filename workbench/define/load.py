@@ -91,6 +91,33 @@ class Definitions:
         """Return every feature set of the files that load, by name."""
         return self._scan[1]
 
+    @cached_property
+    def set_files(self) -> Mapping[str, str]:
+        """Return the file of every feature set, by its name without ``.py``; only files that speak of sets are loaded."""
+        found: dict[str, str] = {}
+        for stem in self._stems:
+            if b"feature_set" not in self.files.sources[f"{stem}.py"]:
+                continue
+            try:
+                names = self._sets_in(stem, {})
+            except DefinitionError:
+                continue  # `broken` says why
+            for name in names:
+                found.setdefault(name, stem)
+        return found
+
+    def feature_set(self, name: str) -> FeatureSet:
+        """Return the feature set `name`; loads its file alone.
+
+        Raises
+        ------
+        FeatureNotFound
+            There is no such set.
+        """
+        if name not in self.set_files:
+            raise FeatureNotFound.named(name, self.set_files)
+        return self._sets_in(self.set_files[name], {})[name]
+
     @property
     def broken(self) -> Mapping[str, DefinitionError]:
         """Return why a file does not load, by its name without ``.py``."""

@@ -61,6 +61,9 @@ class Evaluation:
         For a view that comes from a cell, how many lines its file has before the cell's first.
     progress
         Called while a view is computed.
+    beside
+        Another evaluation over the same sources, whose snapshots are read here too: so two trees of definitions are
+        compared on the same data.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Evaluation:
         *,
         offsets: Mapping[str, int] | None = None,
         progress: Callable[[Progress], None] | None = None,
+        beside: Evaluation | None = None,
     ) -> None:
         self.definitions = definitions
         self.sources = sources
@@ -79,7 +83,7 @@ class Evaluation:
         self._offsets = dict(offsets or {})
         self._codes = SourceCodes()
         self.warnings: list[SourceWarning] = []
-        self._snapshots: dict[str, Snapshot] = {}
+        self._snapshots: dict[str, Snapshot] = {} if beside is None else beside._snapshots
         self._prepared: dict[str, Prepared] = {}
         self._evaluated: dict[str, Evaluated] = {}
 

@@ -1,0 +1,179 @@
+"""`Plan`: what a promotion would do, to be read, saved as JSON, and executed later if nothing moved."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from workbench.widgets import Report, Reported, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workbench.promote.change import Impact, ViewChange
+    from workbench.promote.gates import GateResult
+
+FORMAT = 1
+SIGNS = {"new": "+", "additive": "+", "metadata": "~", "refactor": "~", "value": "!", "breaking": "!"}
+
+
+@dataclass(frozen=True)
+class Plan(Reported):
+    """What a promotion would do: a pure function of the branch, main and the sources' data.
+
+    Attributes
+    ----------
+    branch, tip, main
+        What is promoted, at which commit, onto which commit of main.
+    tree
+        The tree that main would have, registry records apart.
+    asked, accepted
+        What was asked for: names, and what was accepted by name, with the reason.
+    sources
+        The digest of each source that was read.
+    changes
+        The views that get a new version, each after what it reads.
+    sets
+        Files of feature sets that are taken over.
+    unchanged
+        Views that were asked for and are published already as they are.
+    impacts
+        What reads the changed views.
+    gates
+        What was asked of it, with the answers; all must pass.
+    conflicts
+        Files that both sides changed in the same place, as they are on main and on the branch.
+    """
+
+    branch: str
+    tip: str
+    main: str
+    tree: str
+    asked: tuple[str, ...]
+    accepted: Mapping[str, str]
+    sources: Mapping[str, str] = field(default_factory=dict)
+    changes: tuple[ViewChange, ...] = ()
+    sets: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    impacts: tuple[Impact, ...] = ()
+    gates: tuple[GateResult, ...] = ()
+    conflicts: tuple[Mapping[str, str | None], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether it may be published."""
+        return not self.conflicts and all(gate.passed for gate in self.gates)
+
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """Return what is in the way, a sentence each."""
+        conflicts = tuple(f"{each['path']}: changed on main and on {self.branch}" for each in self.conflicts)
+        return conflicts + tuple(gate.sentence for gate in self.gates if not gate.passed)
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the plan's identity: what it would do, onto what; not its gates, which are asked again."""
+        facts = {
+            "format": FORMAT,
+            "branch": self.branch,
+            "tip": self.tip,
+            "main": self.main,
+            "tree": self.tree,
+            "accepted": dict(self.accepted),
+            "sources": dict(self.sources),
+            "changes": [change.identity() for change in self.changes],
+            "sets": list(self.sets),
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON-ready values, as it is saved."""
+        return {
+            "format": FORMAT,
+            "digest": self.digest,
+            "passed": self.passed,
+            "branch": self.branch,
+            "tip": self.tip,
+            "main": self.main,
+            "tree": self.tree,
+            "asked": list(self.asked),
+            "accepted": dict(self.accepted),
+            "sources": dict(self.sources),
+            "changes": [change.to_dict() for change in self.changes],
+            "sets": list(self.sets),
+            "unchanged": list(self.unchanged),
+            "impacts": [impact.to_dict() for impact in self.impacts],
+            "gates": [gate.to_dict() for gate in self.gates],
+            "conflicts": [dict(conflict) for conflict in self.conflicts],
+            "notes": list(self.notes),
+        }
+
+    def report(self) -> Report:
+        """Return the plan as tables: changes, columns, what is hit, gates."""
+        return Report(
+            f"Plan {self.digest[:10]}: {self.branch} to main",
+            facts=(
+                ("from", f"{self.branch} at {self.tip[:10]}"),
+                ("onto", f"main at {self.main[:10]}"),
+                ("publishes", ", ".join(f"{c.view} {c.number}" for c in self.changes) or "no new version"),
+                *((("feature sets in", ", ".join(self.sets)),) if self.sets else ()),
+                *((("as published", ", ".join(self.unchanged)),) if self.unchanged else ()),
+            ),
+            tables=tuple(table for table in self._tables() if table.rows),
+            notes=(*(_sides(conflict, self.branch) for conflict in self.conflicts), *self.notes, self._verdict()),
+        )
+
+    def _tables(self) -> tuple[Table, ...]:
+        changes = tuple(
+            (
+                f"{SIGNS.get(c.category, '?')} {c.view}",
+                f"{c.previous or 'none'} -> {c.number}",
+                c.category + (" (by what it reads)" if c.indirect else ""),
+                "\n".join(c.why),
+                c.rows,
+                f"{c.work} in {c.seconds:.1f} s" if c.work == "computed" else "reused",
+            )
+            for c in self.changes
+        )
+        columns = tuple(
+            (c.view, name, status) for c in self.changes for name, status in c.columns.items() if status != "same"
+        )
+        impacts = tuple((i.name, i.kind, i.reads, i.sentence) for i in self.impacts)
+        gates = tuple(
+            (
+                gate.name,
+                gate.view or "",
+                "pass" if gate.passed and not gate.accepted else "accepted" if gate.passed else "FAIL",
+                gate.sentence if not gate.passed else gate.detail + (f" ({gate.accepted})" if gate.accepted else ""),
+            )
+            for gate in self.gates
+        )
+        return (
+            Table("Versions", ("view", "version", "category", "why", "rows", "data"), changes),
+            Table("Columns", ("view", "column", "is"), columns),
+            Table("Downstream", ("name", "kind", "reads", "what happens"), impacts),
+            Table("Gates", ("gate", "view", "", "detail"), gates),
+        )
+
+    def _verdict(self) -> str:
+        if self.conflicts:
+            return f"Refused: resolve the conflicts on {self.branch}, then promote again. Nothing was changed."
+        failing = sum(not gate.passed for gate in self.gates)
+        if failing:
+            return f"Refused: {failing} of {len(self.gates)} gates failed. Nothing was changed."
+        return f"All {len(self.gates)} gates pass."
+
+
+def _sides(conflict: Mapping[str, str | None], branch: str) -> str:
+    """Return the two texts of a file that both sides changed, below each other."""
+    ours = conflict["ours"] if conflict["ours"] is not None else "(deleted)"
+    theirs = conflict["theirs"] if conflict["theirs"] is not None else "(deleted)"
+    return (
+        f"{conflict['path']} was changed on both sides.\n<<<<<<< main\n{ours.rstrip()}\n=======\n{theirs.rstrip()}\n"
+        f">>>>>>> {branch}\nWrite the definition that you mean in a %%feature cell on {branch}, after merging main into "
+        f"it: git merge main."
+    )

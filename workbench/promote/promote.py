@@ -1,0 +1,165 @@
+"""`promote`: plan, gates, publish."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import PlanOutdated, ProjectError, PromotionRefused, UsageError
+from workbench.promote.announce import announce
+from workbench.promote.mainline import Mainline, in_line
+from workbench.promote.plan import FORMAT
+from workbench.promote.policy import approvers
+from workbench.promote.proposal import propose
+from workbench.promote.publish import publish
+from workbench.promote.report import PromotionReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from workbench.compute import Progress
+    from workbench.loop.rooms import Rooms
+    from workbench.promote.plan import Plan
+
+
+def promote(
+    rooms: Rooms,
+    names: Sequence[str],
+    *,
+    branch: str,
+    dry_run: bool = False,
+    accept: Mapping[str, str] | None = None,
+    with_downstream: bool = False,
+    message: str | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> PromotionReport:
+    """Publish views and feature sets of `branch`, or with `dry_run` say what that would do.
+
+    Raises
+    ------
+    PromotionRefused
+        Where a gate fails, with the report as ``report``; nothing is published.
+    PromotionError
+        Where there is nothing to promote, or others came first again and again.
+    """
+    started = time.monotonic()
+    with Mainline.open(rooms) as line:
+        announce(line)
+
+        def step() -> PromotionReport:
+            proposal = propose(
+                rooms, names, branch=branch, accept=accept, with_downstream=with_downstream, progress=progress
+            )
+            if dry_run:
+                return PromotionReport(proposal.plan, None, time.monotonic() - started, save(rooms, proposal.plan))
+            refuse(proposal.plan, started)
+            approved = approvers(rooms, proposal.candidate.config.policy, main=proposal.plan.main, commit=proposal.plan.tip)
+            commit = publish(line, proposal, message=message, approved_by=approved)
+            return PromotionReport(proposal.plan, commit, time.monotonic() - started)
+
+        report = in_line(line, step)
+        if report.commit is not None:
+            save(rooms, report.plan)
+            announce(line)
+        return report
+
+
+def execute(
+    rooms: Rooms,
+    path: str | Path,
+    *,
+    message: str | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> PromotionReport:
+    """Execute the plan saved at `path`, if nothing that it was made from moved.
+
+    Raises
+    ------
+    UsageError
+        Where the file is no saved plan.
+    PlanOutdated
+        Where main, the branch, or a source's data moved since.
+    PromotionRefused
+        Where a gate fails now: approvals, freezes and the like are asked again.
+    """
+    saved, started = read_plan(path), time.monotonic()
+    with Mainline.open(rooms) as line:
+        announce(line)
+        for what, ref, planned in (("main", rooms.trunk, saved["main"]), ("branch", saved["branch"], saved["tip"])):
+            found = rooms.repository.resolve(ref)
+            if found != planned:
+                raise PlanOutdated(
+                    f"{ref} moved from {planned[:10]} to {found[:10]} since the plan was made ({what}).",
+                    remedy="Make the plan again: promote --dry-run.",
+                )
+        proposal = propose(
+            rooms,
+            saved["asked"],
+            branch=saved["branch"],
+            accept=saved["accepted"],
+            with_downstream=any(change["indirect"] for change in saved["changes"]),
+            progress=progress,
+        )
+        _refuse_other(saved, proposal.plan)
+        refuse(proposal.plan, started)
+        approved = approvers(rooms, proposal.candidate.config.policy, main=proposal.plan.main, commit=proposal.plan.tip)
+        commit = publish(line, proposal, message=message, approved_by=approved)
+        announce(line)
+        return PromotionReport(proposal.plan, commit, time.monotonic() - started)
+
+
+def refuse(plan: Plan, started: float) -> None:
+    """Raise unless every gate of `plan` passed."""
+    if plan.passed:
+        return
+    report = PromotionReport(plan, None, time.monotonic() - started)
+    raise PromotionRefused.of(report, plan.refusals)
+
+
+def save(rooms: Rooms, plan: Plan) -> Path:
+    """Save `plan` as JSON in the project's ignored folder, and return where."""
+    folder = rooms.hidden / "plans"
+    path = folder / f"{plan.digest[:16]}.json"
+    try:
+        folder.mkdir(exist_ok=True)
+        path.write_text(json.dumps(plan.to_dict(), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ProjectError.not_writable(str(path), error.strerror or str(error)) from None
+    return path
+
+
+def read_plan(path: str | Path) -> dict[str, Any]:
+    """Return the plan saved at `path`.
+
+    Raises
+    ------
+    UsageError
+        Where there is none, or it is not one of ours.
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        known = values["format"] == FORMAT and all(
+            isinstance(values[key], kind)
+            for key, kind in {
+                "main": str, "tip": str, "branch": str, "asked": list, "accepted": dict, "changes": list, "digest": str
+            }.items()
+        )
+    except (OSError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not what `promote --dry-run` saves"
+        raise UsageError(f"{path} is no saved plan: {said}.", remedy="Make one with promote --dry-run.") from None
+    if not known:
+        raise UsageError(f"{path} is no saved plan of this version.", remedy="Make one with promote --dry-run.")
+    plan: dict[str, Any] = values
+    return plan
+
+
+def _refuse_other(saved: Mapping[str, Any], plan: Plan) -> None:
+    if saved["digest"] == plan.digest:
+        return
+    moved = [name for name, digest in plan.sources.items() if saved.get("sources", {}).get(name) != digest]
+    what = f"the data of {', '.join(moved)} moved" if moved else "it would do something else now"
+    raise PlanOutdated(
+        f"The plan {saved['digest'][:10]} is out of date: {what}.", remedy="Make it again: promote --dry-run."
+    )

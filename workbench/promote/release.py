@@ -1,0 +1,193 @@
+"""Releases: a signed tag on main that pins what was published then, for training and serving to read together."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import BranchError, InvalidName, LakeError, PromotionError, did_you_mean
+from workbench.promote.candidate import main_config
+from workbench.promote.mainline import Mainline
+from workbench.registry import Registry
+from workbench.widgets import Report, Reported, Table
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from workbench.branches import Tag
+    from workbench.loop.rooms import Rooms
+
+PREFIX = "release/"
+PINS = "Release-View"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class Release(Reported):
+    """A release: its name, commit on main, who cut it and when, and ``view number`` of everything it pins."""
+
+    name: str
+    commit: str
+    tagger: str
+    time: datetime
+    versions: tuple[str, ...]
+    signed: bool
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the release as JSON-ready values."""
+        return {
+            "name": self.name,
+            "commit": self.commit,
+            "by": self.tagger,
+            "time": self.time.isoformat(),
+            "versions": dict(pinned.rsplit(" ", 1) for pinned in self.versions),
+            "signed": self.signed,
+        }
+
+    def report(self) -> Report:
+        """Return what it pins."""
+        rows = tuple(tuple(pinned.rsplit(" ", 1)) for pinned in self.versions)
+        signed = "signed" if self.signed else "not signed"
+        return Report(
+            f"Release {self.name}",
+            facts=(("commit", f"{self.commit[:10]} on main"), ("cut", f"{self.time:%Y-%m-%d %H:%M} UTC by {self.tagger}, {signed}")),
+            tables=(Table("Pins", ("view", "version"), rows),),
+            notes=(*self.notes, f'Read it with store.training_set(..., release="{self.name}").'),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseList(Reported):
+    """All releases, newest first."""
+
+    releases: tuple[Release, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the releases as JSON-ready values."""
+        return {"releases": [release.to_dict() for release in self.releases]}
+
+    def report(self) -> Report:
+        """Return one line a release."""
+        rows = tuple(
+            (r.name, len(r.versions), r.commit[:10], r.time.strftime("%Y-%m-%d %H:%M"), r.tagger, r.signed)
+            for r in self.releases
+        )
+        tables = (Table("", ("release", "views", "commit", "cut (UTC)", "by", "signed"), rows),) if rows else ()
+        return Report(
+            "Releases", tables=tables, notes=() if rows else ("None yet: `release cut NAME` pins what is published.",)
+        )
+
+
+def valid_release(name: str) -> str:
+    """Return `name` if it may name a release.
+
+    Raises
+    ------
+    InvalidName
+        For anything but letters, digits, dots, hyphens and underscores.
+    """
+    if not _NAME.fullmatch(name) or ".." in name or name.endswith((".", ".lock")):
+        raise InvalidName.of("release", name, rule="Use letters, digits, '.', '-' and '_', such as 2026.11.")
+    return name
+
+
+def cut(rooms: Rooms, name: str) -> Release:
+    """Pin what is published now under `name`, by a tag on main; signed where git knows a key, or policy demands it.
+
+    Raises
+    ------
+    InvalidName
+        For a name that could not be a tag's.
+    PromotionError
+        Where the name is taken, nothing is published, or a pinned version's data cannot be read.
+    """
+    valid_release(name)
+    with Mainline.open(rooms) as line:
+        registry = line.registry()
+        if registry.commit is None or not registry.serving:
+            raise PromotionError("Nothing is published, so there is nothing to pin.", remedy="Promote a view first.")
+        known = rooms.repository.tag(PREFIX + name)
+        if known is not None:
+            raise PromotionError(
+                f"There is a release {name!r} already, cut {known.time:%Y-%m-%d}.",
+                remedy="Choose another name; a release never changes.",
+            )
+        versions = _readable(rooms, registry)
+        policy = main_config(rooms, registry.commit).policy
+        signs = policy.require_signed or rooms.repository.can_sign()
+        line.publisher.tag(
+            PREFIX + name,
+            registry.commit,
+            message=f"Release {name}",
+            trailers=tuple((PINS, pinned) for pinned in versions),
+            sign=signs,
+        )
+        if line.remote is not None:
+            line.remote.push_refs([f"refs/tags/{PREFIX}{name}"])
+    found = rooms.repository.tag(PREFIX + name)
+    if found is None:
+        raise PromotionError(f"The tag {PREFIX}{name} is gone.", remedy="Cut the release again.")
+    return _release(found)
+
+
+def drop(rooms: Rooms, name: str) -> ReleaseList:
+    """Take a release away, and return the ones left. The versions that it pinned stay published.
+
+    Raises
+    ------
+    PromotionError
+        Where there is none of that name (did you mean).
+    """
+    one(rooms, name)
+    with Mainline.open(rooms) as line:
+        line.publisher.delete_tag(PREFIX + name, remote=line.remote)
+    return ReleaseList(releases(rooms))
+
+
+def one(rooms: Rooms, name: str) -> Release:
+    """Return the release `name`.
+
+    Raises
+    ------
+    PromotionError
+        Where there is none (did you mean).
+    """
+    known = {release.name: release for release in releases(rooms)}
+    if name not in known:
+        raise PromotionError(f"There is no release {name!r}.", remedy=did_you_mean(name, known))
+    return known[name]
+
+
+def releases(rooms: Rooms) -> tuple[Release, ...]:
+    """Return all releases, newest first."""
+    found = [_release(tag) for tag in rooms.repository.tags(f"{PREFIX}*")]
+    return tuple(sorted(found, key=lambda release: release.time, reverse=True))
+
+
+def _release(tag: Tag) -> Release:
+    return Release(
+        name=tag.name.removeprefix(PREFIX),
+        commit=tag.target,
+        tagger=tag.tagger,
+        time=tag.time,
+        versions=tuple(value for key, value in tag.trailers if key == PINS),
+        signed=tag.signed,
+    )
+
+
+def _readable(rooms: Rooms, registry: Registry) -> tuple[str, ...]:
+    """Return ``view number`` of what serves, after looking whether its data is there."""
+    found = []
+    for view in registry.serving:
+        version = registry.version(view)
+        try:
+            rooms.lake.info(view, version.major, version.delta_version)
+        except (LakeError, BranchError) as error:
+            raise PromotionError(
+                f"The data of {view} {version.number} cannot be read: {error.message}",
+                remedy="Bring the lake back, or promote the view again; a release must be readable.",
+            ) from None
+        found.append(f"{view} {version.number}")
+    return tuple(found)

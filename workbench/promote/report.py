@@ -1,0 +1,87 @@
+"""`PromotionReport`: what `promote` returns, for a plan as for a publish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workbench.widgets import Report, Reported
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from workbench.promote.change import ViewChange
+    from workbench.promote.gates import GateResult
+    from workbench.promote.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionReport(Reported):
+    """A promotion: planned, refused or published.
+
+    Attributes
+    ----------
+    plan
+        What it does, and what the gates say.
+    commit
+        The commit on main; None where nothing was published.
+    seconds
+        How long it took, the plan included.
+    saved
+        Where the plan was saved as JSON.
+    """
+
+    plan: Plan
+    commit: str | None
+    seconds: float
+    saved: Path | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate passed."""
+        return self.plan.passed
+
+    @property
+    def changes(self) -> tuple[ViewChange, ...]:
+        """The views that get, or got, a new version."""
+        return self.plan.changes
+
+    @property
+    def gates(self) -> tuple[GateResult, ...]:
+        """What every gate said."""
+        return self.plan.gates
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The new version of each view."""
+        return {change.view: change.number for change in self.plan.changes}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-ready values."""
+        return {
+            "published": self.commit is not None,
+            "commit": self.commit,
+            "passed": self.passed,
+            "seconds": round(self.seconds, 3),
+            "saved": None if self.saved is None else str(self.saved),
+            "versions": self.versions,
+            "plan": self.plan.to_dict(),
+        }
+
+    def report(self) -> Report:
+        """Return the plan's tables, under what became of it."""
+        drawn = self.plan.report()
+        names = ", ".join([*(f"{c.view} {c.number}" for c in self.plan.changes), *self.plan.sets])
+        if self.commit is not None:
+            title = f"Published {names}"
+            facts = (*drawn.facts, ("commit", f"{self.commit[:10]} on main"), ("took", f"{self.seconds:.1f} s"))
+            undo = tuple(
+                f"To undo: rollback {c.view} --to {c.previous}" for c in self.plan.changes if c.previous is not None
+            )
+            return Report(title, facts, drawn.tables, (*drawn.notes, *undo))
+        saved = () if self.saved is None else (f"Saved as {self.saved}; promote --plan {self.saved} executes it.",)
+        return Report(drawn.title, drawn.facts, drawn.tables, (*drawn.notes, *saved))
+
+    def __repr__(self) -> str:
+        done = "published" if self.commit else "planned" if self.passed else "REFUSED"
+        return f"<PromotionReport {', '.join(f'{v} {n}' for v, n in self.versions.items())}: {done}>"
