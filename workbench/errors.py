@@ -25,6 +25,7 @@
     │   └── NotFingerprintable
     ├── FeatureNotFound        a reference that names no view or feature
     ├── RegistryError          a record under registry/ on main
+    ├── LakeError              the canonical offline store
     ├── PromotionError         a promotion, rollback or release that cannot be made as asked
     │   ├── PromotionRefused   a gate failed
     │   └── PlanOutdated       main, the branch or the data moved since the plan was made
@@ -389,6 +390,14 @@ class FeatureNotFound(WorkbenchError):
         return cls(f"There is no column {name!r} in {where}.", remedy=did_you_mean(name, known))
 
     @classmethod
+    def published_only(cls, view: str, branch: str) -> Self:
+        """Return the error for a `view` that is published, but not among what `branch` defines."""
+        return cls(
+            f"Branch {branch!r} defines no view {view!r}.",
+            remedy=f"It is published: write the version, as in '{view}@1'; `catalog {view}` lists them.",
+        )
+
+    @classmethod
     def unpublished(cls, view: str, known: Iterable[str]) -> Self:
         """Return the error for a `view` of which no version was ever published."""
         return cls(
@@ -418,12 +427,130 @@ class RegistryError(WorkbenchError):
         )
 
 
+class LakeError(WorkbenchError):
+    """The canonical offline store does not have, or cannot take, what was asked; it is as it was before."""
+
+    @classmethod
+    def bad_uri(cls, uri: str, reason: str) -> Self:
+        """Return the error for a place in ``workbench.toml`` where no lake can be."""
+        return cls(
+            f"The lake's uri {uri!r} cannot be used: {reason}.",
+            remedy="Write under [lake] in workbench.toml a path, file:///... or s3://bucket/prefix; "
+            "credentials come from the AWS_* variables of the environment.",
+        )
+
+    @classmethod
+    def no_table(cls, view: str, major: int, known: Iterable[str]) -> Self:
+        """Return the error for a `view` whose `major` version has no table; `known` are those that have one."""
+        return cls(
+            f"The lake has no data of {view}@{major}.",
+            remedy=f"{did_you_mean(f'{view}@{major}', known)} Data comes into the lake by `promote`; check that "
+            "[lake] in workbench.toml names the right place.".strip(),
+        )
+
+    @classmethod
+    def no_version(cls, view: str, major: int, version: int, latest: int) -> Self:
+        """Return the error for a Delta `version` that the table of `view` does not have."""
+        return cls(
+            f"The lake's table of {view}@{major} has no Delta version {version}; its newest is {latest}.",
+            remedy="The registry and the lake do not belong together: check that [lake] in workbench.toml names the "
+            "place that main's records were published to, or restore it from a backup.",
+        )
+
+    @classmethod
+    def not_published(cls, view: str, major: int, version: int) -> Self:
+        """Return the error for a Delta `version` that Feature Workbench did not publish."""
+        return cls(
+            f"Delta version {version} of {view}@{major} was not published by Feature Workbench.",
+            remedy="Read a version that the registry names; other programs must not write the lake.",
+        )
+
+    @classmethod
+    def files_gone(cls, view: str, major: int, version: int, names: Sequence[str]) -> Self:
+        """Return the error for a Delta `version` whose data files `names` are not there any more."""
+        return cls(
+            f"Delta version {version} of {view}@{major} lacks {len(names)} of its data files, e.g. {names[0]}.",
+            remedy="They were cleaned away since no record keeps this version, or lost: restore the lake from a "
+            "backup, or compute the view again with `reproduce` and publish it.",
+        )
+
+    @classmethod
+    def unreadable(cls, place: str, error: BaseException) -> Self:
+        """Return the error for a `place` in the lake that cannot be read."""
+        said = (str(error).splitlines() or [type(error).__name__])[0][:300]
+        return cls(
+            f"The lake cannot be read at {place}: {said}.",
+            remedy="Check that it can be reached and that you may read it, then run the same command again.",
+        )
+
+    @classmethod
+    def damaged(cls, version: str, reason: str) -> Self:
+        """Return the error for a published `version`, as ``spend@1.2``, whose rows cannot be read to the end."""
+        return cls(
+            f"The lake's data of {version} cannot be read: {reason}.",
+            remedy="Bring the file back from a backup of the lake, or read another version; "
+            f"`catalog {version.partition('@')[0]}` lists them.",
+        )
+
+    @classmethod
+    def not_written(cls, place: str, reason: str) -> Self:
+        """Return the error for a `place` in the lake that cannot be written."""
+        return cls(
+            f"The lake cannot be written at {place}: {reason}.",
+            remedy="Free some space or change the permissions, then run the same command again; "
+            "readers see what they saw before.",
+        )
+
+    @classmethod
+    def not_the_contract(cls, view: str, details: Iterable[str]) -> Self:
+        """Return the error for data of `view` that does not have its contract's columns."""
+        return cls(
+            f"The data of {view!r} does not have the columns of its contract.",
+            lines=[f"  {detail}" for detail in details],
+            remedy="Compute the view again under this contract; nothing was published.",
+        )
+
+    @classmethod
+    def not_storable(cls, what: str) -> Self:
+        """Return the error for a contract with columns that no Delta table can have."""
+        return cls(f"The contract cannot be published: {what}.", remedy="Rename the column or give it another dtype.")
+
+    @classmethod
+    def not_in_base(cls, view: str, base: int, path: str) -> Self:
+        """Return the error for an amendment that removes a file which the Delta version `base` does not have."""
+        return cls(
+            f"Delta version {base} of {view!r} has no file {path}.",
+            remedy="Plan the amendment again from the version that it starts from; nothing was changed.",
+        )
+
+    @classmethod
+    def busy(cls, view: str, tries: int) -> Self:
+        """Return the error for a commit that lost against other writers time and again."""
+        return cls(
+            f"Other writers were quicker {tries} times while {view!r} was published.",
+            remedy="Run the same command again when they are done; readers see what they saw before.",
+        )
+
+
 class PromotionError(WorkbenchError):
     """A promotion, rollback, deprecation or release that cannot be made as it was asked for; nothing was changed."""
 
 
 class PromotionRefused(PromotionError):
-    """A gate failed; nothing was published."""
+    """A gate failed; nothing was published. `report` says what every gate found."""
+
+    report: Any = None
+
+    @classmethod
+    def of(cls, report: Any, refusals: Sequence[str]) -> Self:
+        """Return the error for a promotion that `refusals` stand in the way of."""
+        error = cls(
+            f"Refused: {len(refusals)} thing{'s' if len(refusals) != 1 else ''} in the way. Nothing was published.",
+            lines=[f"  {refusal}" for refusal in refusals],
+            remedy="Put these right, then promote again; `promote --dry-run` shows the whole plan.",
+        )
+        error.report = report
+        return error
 
 
 class PlanOutdated(PromotionError):
@@ -462,6 +589,15 @@ class JoinError(WorkbenchError):
         return cls(
             f"Point-in-time join: {first} and {second} both have a column {column!r}.",
             remedy="Rename one of them, or ask for full_names=True, which calls it view__feature.",
+        )
+
+    @classmethod
+    def joined_twice(cls, column: str, first: str, second: str) -> Self:
+        """Return the error for a `column` that two uses of one view would give."""
+        return cls(
+            f"Point-in-time join: {first} and {second} are one view joined twice, and both would give {column!r}.",
+            remedy='Give one of them another name: wb.use("view", as_="other", keys={"entity": "column"}), and ask for '
+            "full_names=True, which calls it other__feature.",
         )
 
     @classmethod

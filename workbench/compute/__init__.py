@@ -9,6 +9,7 @@ from workbench.compute.build import InputData, build
 from workbench.compute.cache import DamagedViewWarning, ViewCache
 from workbench.compute.columns import ColumnInputs, ColumnLineage, column_inputs, column_lineage
 from workbench.compute.digest import OutputDigest, digest_frame, digests
+from workbench.compute.engine import write_parquet
 from workbench.compute.plan import plan_hash
 from workbench.compute.progress import Progress
 from workbench.compute.records import StoredView, ViewRecord
@@ -32,4 +33,5 @@ __all__ = [
     "digests",
     "materialize_view",
     "plan_hash",
+    "write_parquet",
 ]

@@ -4,5 +4,18 @@ from __future__ import annotations
 
 from workbench.lake.candidates import ViewRows
 from workbench.lake.join import join_views, point_in_time_join
+from workbench.lake.lake import Lake, VersionInfo
+from workbench.lake.statistics import FileStatistics
+from workbench.lake.table import TableAt
+from workbench.lake.writer import LakeWriter
 
-__all__ = ["ViewRows", "join_views", "point_in_time_join"]
+__all__ = [
+    "FileStatistics",
+    "Lake",
+    "LakeWriter",
+    "TableAt",
+    "VersionInfo",
+    "ViewRows",
+    "join_views",
+    "point_in_time_join",
+]

@@ -1,0 +1,208 @@
+"""`Lake`: the canonical offline store, to read: every published version as it was published."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from workbench.config import valid_name
+from workbench.define import Contract
+from workbench.errors import InvalidName, LakeError
+from workbench.lake.physical import decode, stored
+from workbench.lake.statistics import FileStatistics
+from workbench.lake.storage import Storage, storage_at
+from workbench.lake.table import TableAt
+
+_MAJOR = re.compile(r"v([1-9][0-9]{0,8})")
+
+
+@dataclass(frozen=True, slots=True)
+class VersionInfo:
+    """A Delta version of a table, as it was published.
+
+    Attributes
+    ----------
+    view_id
+        The address of its data.
+    delta_version
+        Its number.
+    rows, bytes, files
+        Its size.
+    published_at
+        When its commit was made (UTC).
+    metadata
+        What the publisher wrote with it.
+    in_time_order
+        Whether the files follow each other in time: then rows that are sorted by event time within each entity in every
+        file come so from `Lake.scan` too.
+    """
+
+    view_id: str
+    delta_version: int
+    rows: int
+    bytes: int
+    files: int
+    published_at: datetime
+    metadata: Mapping[str, str]
+    in_time_order: bool
+
+
+class Lake:
+    """The published views' data: one Delta table for each view and major version, at ``<uri>/<view>/v<major>``.
+
+    It only reads. A Delta version is asked for by its number, which the registry says, and never changes.
+
+    Parameters
+    ----------
+    uri
+        ``[lake]`` in ``workbench.toml``: a path (a relative one from `root`), ``file://`` or ``s3://bucket/prefix``.
+    root
+        The project's root.
+    storage
+        Settings of the object store by their ``AWS_*`` names, before those of the environment.
+
+    """
+
+    def __init__(self, uri: str, *, root: Path, storage: Mapping[str, str] | None = None) -> None:
+        self._place = (uri, root, dict(storage or {}))
+
+    @cached_property
+    def storage(self) -> Storage:
+        """Its files.
+
+        Raises
+        ------
+        LakeError
+            For a `uri` where no lake can be.
+        """
+        uri, root, options = self._place
+        return storage_at(uri, root=root, options=options)
+
+    @property
+    def uri(self) -> str:
+        """Where it is."""
+        return self.storage.uri
+
+    def table(self, view: str, major: int) -> TableAt:
+        """Return the table of `view` and `major`, whether it is there or not.
+
+        Raises
+        ------
+        InvalidName
+            For a name that must not reach a path, or a major version that is not 1, 2, ...
+        """
+        valid_name("view", view)
+        if not _MAJOR.fullmatch(f"v{major}"):
+            raise InvalidName.of("major version", str(major), rule="Major versions are 1, 2, 3, ...")
+        return TableAt(view, major, self.storage.at(view, f"v{major}"))
+
+    def tables(self) -> list[TableAt]:
+        """Return the tables that are there, by view and major version."""
+        found = []
+        for view in self.storage.folders():
+            try:
+                valid_name("view", view)
+            except InvalidName:
+                continue
+            majors = [_MAJOR.fullmatch(name) for name in self.storage.at(view).folders()]
+            found += [self.table(view, major) for major in sorted(int(match[1]) for match in majors if match)]
+        return [table for table in found if table.latest() is not None]
+
+    def latest(self, view: str, major: int) -> int | None:
+        """Return the newest Delta version of the table, whether the registry names it or not; None without a table."""
+        return self.table(view, major).latest()
+
+    def statistics(self, view: str, major: int, delta_version: int) -> list[FileStatistics]:
+        """Return what is known of each file of a Delta version without reading it, in the order to read them.
+
+        Raises
+        ------
+        LakeError
+            Where there is no such table or version, or its files are gone.
+        """
+        return self._files(view, major, delta_version)[0]
+
+    def files(self, view: str, major: int, delta_version: int) -> list[str]:
+        """Return the Parquet files of a Delta version, in the order to read them, as Polars and DuckDB take them.
+
+        Raises
+        ------
+        LakeError
+            Where there is no such table or version, or its files are gone.
+        """
+        return [file.path for file in self.statistics(view, major, delta_version)]
+
+    def scan(self, view: str, major: int, delta_version: int, contract: Contract) -> pl.LazyFrame:
+        """Return the rows of a Delta version.
+
+        Parameters
+        ----------
+        view, major
+            Which table.
+        delta_version
+            Which version of it, as the registry says; what is published meanwhile does not show.
+        contract
+            The contract that it was published under.
+
+        Returns
+        -------
+        pl.LazyFrame
+            The contract's columns in its order with its dtypes; one row a row of the published view, in its order.
+
+        Raises
+        ------
+        LakeError
+            Where there is no such table or version, or its files are gone.
+        """
+        files = self.files(view, major, delta_version)
+        if not files:
+            return decode(pl.LazyFrame(schema=stored(contract)), contract)
+        options = self.storage.options
+        frame = pl.scan_parquet(files, glob=False, hive_partitioning=False, storage_options=options or None)
+        return decode(frame, contract)
+
+    def info(self, view: str, major: int, delta_version: int) -> VersionInfo:
+        """Return what a Delta version is.
+
+        Raises
+        ------
+        LakeError
+            Where there is no such table or version, or it was not published by us.
+        """
+        table = self.table(view, major)
+        files, ordered = self._statistics(table, delta_version)
+        commit = table.commit(delta_version)
+        if commit is None:
+            raise LakeError.not_published(view, major, delta_version)
+        return VersionInfo(
+            view_id=commit.view_id,
+            delta_version=delta_version,
+            rows=sum(file.rows for file in files),
+            bytes=sum(file.size for file in files),
+            files=len(files),
+            published_at=commit.published_at,
+            metadata=commit.metadata,
+            in_time_order=ordered,
+        )
+
+    def _files(self, view: str, major: int, delta_version: int) -> tuple[list[FileStatistics], bool]:
+        table = self.table(view, major)
+        files, ordered = self._statistics(table, delta_version)
+        gone = table.missing([table.name_of(file.path) for file in files])
+        if gone:
+            raise LakeError.files_gone(view, major, delta_version, gone)
+        return files, ordered
+
+    def _statistics(self, table: TableAt, delta_version: int) -> tuple[list[FileStatistics], bool]:
+        try:
+            return table.statistics(delta_version)
+        except LakeError:
+            if table.latest() is None:
+                raise LakeError.no_table(table.view, table.major, [other.label for other in self.tables()]) from None
+            raise

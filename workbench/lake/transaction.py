@@ -1,0 +1,169 @@
+"""Delta commits that win or lose as a whole: a new version goes on top of exactly the one it was made from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.define import Contract
+from workbench.errors import LakeError
+from workbench.lake.physical import delta_schema, has_plain_datetime, stored
+from workbench.lake.storage import LOG
+from workbench.lake.table import Commit, TableAt
+
+CONFIGURATION: dict[str, str | None] = {
+    # the registry, not age, says which versions are kept: nobody's clean-up may take the log or the files from under it
+    "delta.logRetentionDuration": "interval 36500 days",
+    "delta.deletedFileRetentionDuration": "interval 36500 days",
+    "delta.enableExpiredLogCleanup": "false",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A data file that lies in the table's folder and that no version names yet."""
+
+    name: str
+    size: int
+    statistics: str
+
+
+class Lost(Exception):
+    """Another writer's commit took the version; nothing was committed."""
+
+
+def create(table: TableAt, contract: Contract, files: Sequence[NewFile], commit: Commit) -> int:
+    """Make the table with `files` as its version 0.
+
+    Raises
+    ------
+    Lost
+        Where another writer made it first.
+    """
+    from deltalake import Schema
+    from deltalake.transaction import CommitProperties, create_table_with_add_actions
+
+    def act() -> None:
+        create_table_with_add_actions(
+            table.uri,
+            Schema.from_json(delta_schema(contract)),
+            _adds(files),
+            mode="error",
+            configuration=CONFIGURATION,
+            storage_options=table.storage.options or None,
+            commit_properties=CommitProperties(custom_metadata=commit.to_log(), max_commit_retries=0),
+            post_commithook_properties=_hooks(),
+        )
+
+    return _settled(table, 0, commit, act)
+
+
+def replace_all(table: TableAt, base: Any, contract: Contract, files: Sequence[NewFile], commit: Commit) -> int:
+    """Put on top of the version `base` one that has `files` alone, and the contract's columns.
+
+    Raises
+    ------
+    Lost
+        Where another writer's version is on top of `base` by now.
+    """
+    return _write(table, _able(table, base, contract), contract, _adds(files), "overwrite", commit)
+
+
+def change_files(
+    table: TableAt, base: Any, contract: Contract, *, remove: Sequence[str], add: Sequence[NewFile], commit: Commit
+) -> int:
+    """Put on top of the version `base` one that lacks the files `remove` and has the files `add`; same columns.
+
+    Raises
+    ------
+    Lost
+        Where another writer's version is on top of `base` by now.
+    """
+    from deltalake.transaction import RemoveAction
+
+    now = int(time.time() * 1000)
+    removed = [RemoveAction(name, True, now, None, {}) for name in remove]  # noqa: FBT003  positional only
+    return _write(table, base, contract, [*removed, *_adds(add)], "append", commit)
+
+
+def same_columns(base: Any, contract: Contract) -> bool:
+    """Return whether the version `base` has the contract's columns as they are stored."""
+    from deltalake import Schema
+
+    found, wanted = base.schema(), Schema.from_json(delta_schema(contract))
+    return {field.name: field.type for field in found.fields} == {field.name: field.type for field in wanted.fields}
+
+
+def _write(table: TableAt, base: Any, contract: Contract, actions: Sequence[Any], mode: str, commit: Commit) -> int:
+    from deltalake import Schema
+    from deltalake.transaction import CommitProperties
+
+    def act() -> None:
+        base.create_write_transaction(
+            list(actions),
+            mode,
+            Schema.from_json(delta_schema(contract)),
+            commit_properties=CommitProperties(custom_metadata=commit.to_log(), max_commit_retries=0),
+            post_commithook_properties=_hooks(),
+        )
+
+    return _settled(table, base.version() + 1, commit, act)
+
+
+def _settled(table: TableAt, version: int, commit: Commit, act: Any) -> int:
+    """Commit, and believe what the log says then: an error can come after the commit is made, too."""
+    from deltalake.exceptions import CommitFailedError, DeltaError
+
+    failure: Exception | None = None
+    try:
+        act()
+    except (DeltaError, OSError, ValueError) as error:
+        failure = error
+    found = table.commit(version)
+    if found is not None and found.writer == commit.writer:
+        table.storage.settle(f"{LOG}/{version:020d}.json")
+        return version
+    if found is not None or isinstance(failure, CommitFailedError) or _latest(table) >= version:
+        raise Lost from failure
+    raise LakeError.not_written(table.uri, (str(failure).splitlines() or ["it took no commit"])[0][:300]) from failure
+
+
+def _latest(table: TableAt) -> int:
+    latest = table.latest()
+    return -1 if latest is None else latest
+
+
+def _able(table: TableAt, base: Any, contract: Contract) -> Any:
+    """Return `base`, or a version on top of it that may have the contract's columns: Delta wants it said before.
+
+    An overwrite with datetimes without a zone goes through on a table that does not announce them; nobody can open that
+    table afterwards.
+    """
+    from deltalake import TableFeatures
+    from deltalake.exceptions import CommitFailedError, DeltaError
+
+    plain = any(has_plain_datetime(dtype) for dtype in stored(contract).values())
+    if not plain or "timestampNtz" in (base.protocol().writer_features or ()):
+        return base
+    try:
+        base.alter.add_feature(TableFeatures.TimestampWithoutTimezone, allow_protocol_versions_increase=True)
+    except CommitFailedError as error:
+        raise Lost from error
+    except (DeltaError, OSError, ValueError) as error:
+        raise LakeError.not_written(table.uri, str(error).splitlines()[0][:300]) from error
+    return table.newest()
+
+
+def _adds(files: Sequence[NewFile]) -> list[Any]:
+    from deltalake.transaction import AddAction
+
+    now = int(time.time() * 1000)
+    return [AddAction(file.name, file.size, {}, now, True, file.statistics) for file in files]  # noqa: FBT003
+
+
+def _hooks() -> Any:
+    from deltalake.transaction import PostCommitHookProperties
+
+    return PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
