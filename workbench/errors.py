@@ -146,6 +146,11 @@ class UsageError(WorkbenchError):
             remedy=f"Choose a period, a filter or an input that has some{f'; {held}' if held else ''}.",
         )
 
+    @classmethod
+    def not_a_period(cls, text: str, reason: str, *, remedy: str) -> Self:
+        """Return the error for a `text` that names no stretch of time."""
+        return cls(f"{text!r} is not a period: {reason}.", remedy=remedy)
+
 
 class ConfigError(WorkbenchError):
     """``workbench.toml`` cannot be read or does not say what it must."""

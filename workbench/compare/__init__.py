@@ -6,6 +6,7 @@ from workbench.compare.drift import DriftReport, contract_of_frame, drift
 from workbench.compare.feature import FeatureProfile
 from workbench.compare.histogram import Histogram
 from workbench.compare.moved import FeatureDrift
+from workbench.compare.period import Period
 from workbench.compare.profile import Profile, profile
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "FeatureDrift",
     "FeatureProfile",
     "Histogram",
+    "Period",
     "Profile",
     "contract_of_frame",
     "drift",
