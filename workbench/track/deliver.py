@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.track.limits import DIGEST_LENGTH, batches
-from workbench.track.places import Target
+from workbench.track.places import Places, Target
 from workbench.track.runs import DatasetRecord, RunRecord
 
 if TYPE_CHECKING:
@@ -57,15 +57,16 @@ class Deliverer:
     ----------
     target
         The store.
-    root
-        The project's root, noted in dataset sources.
+    places
+        The project's files; its root is noted in dataset sources.
     """
 
-    def __init__(self, target: Target, *, root: str) -> None:
+    def __init__(self, target: Target, *, places: Places) -> None:
         from mlflow.tracking import MlflowClient
 
         self.target = target
-        self._root = root
+        self._root = str(places.root)
+        self._files = places.files
         self._client: MlflowClient = MlflowClient(tracking_uri=target.uri, registry_uri=target.uri)
         self._experiments: dict[str, str] = {}
 
@@ -128,7 +129,10 @@ class Deliverer:
         """Log all but the first tags; every call may be repeated."""
         from mlflow.entities import Metric, Param, RunTag
 
-        metrics = iter([Metric(key, value, record.end, 0) for key, value in record.metrics.items()])
+        metrics = iter(
+            [Metric(key, value, record.end, 0) for key, value in record.metrics.items() if key not in record.history]
+            + [Metric(key, value, at, step) for key, points in record.history.items() for step, value, at in points]
+        )
         params = batches(record.params)
         tags = batches(dict(islice(_tags(record).items(), _FIRST_TAGS, None)), count=10)
         while True:
@@ -142,6 +146,8 @@ class Deliverer:
             self._client.log_inputs(run_id, [self._input(dataset) for dataset in record.datasets])
         for path, text in record.artifacts.items():
             self._client.log_text(run_id, text, path)
+        if record.files and (folder := self._files(record.key)).is_dir():
+            self._client.log_artifacts(run_id, str(folder))
         self._client.set_terminated(run_id, status=record.status, end_time=record.end)
 
     def _input(self, dataset: DatasetRecord) -> Any:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from workbench.track.places import Places, read_json, write_atomically
 from workbench.track.runs import RunRecord
+
+RunKind = Literal["view", "training set", "model"]
+MODEL_TAG = "workbench.experiment"
+"""On runs of `project.experiment`; its value is the experiment's name."""
+TRAINING = "training.json"
+"""The artifact of an experiment's run that says what it was trained on."""
+KEPT = (TRAINING,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +37,7 @@ class RunSummary:
     experiment
         The experiment's name.
     status
-        ``FINISHED`` or ``FAILED``.
+        ``FINISHED``, ``FAILED`` or ``KILLED``.
     start
         Milliseconds since 1970, UTC.
     seconds
@@ -39,6 +46,8 @@ class RunSummary:
         From the record's tags; empty where it has none.
     user
         Who ran it.
+    kind
+        ``view`` for a run that computed one, ``training set`` for one that saved one, ``model`` for an experiment's.
     """
 
     key: str
@@ -55,6 +64,7 @@ class RunSummary:
     commit: str
     view_id: str
     user: str
+    kind: RunKind = "view"
 
     @property
     def started(self) -> datetime:
@@ -84,16 +94,30 @@ def summary(record: RunRecord) -> RunSummary:
         commit=tags.get("mlflow.source.git.commit", ""),
         view_id=tags.get("workbench.view_id", ""),
         user=record.user,
+        kind=_kind(tags),
     )
+
+
+def _kind(tags: Mapping[str, str]) -> RunKind:
+    if MODEL_TAG in tags:
+        return "model"
+    return "training set" if "workbench.training_set" in tags and "workbench.view" not in tags else "view"
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The tags, parameters and metrics of one run."""
+    """The tags, parameters and metrics of one run, and those of its artifacts that are read back (`KEPT`)."""
 
     tags: Mapping[str, str]
     params: Mapping[str, str]
     metrics: Mapping[str, float]
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, record: RunRecord) -> Facts:
+        """Return what `record` says."""
+        kept = {path: text for path, text in record.artifacts.items() if path in KEPT}
+        return cls(record.tags, record.params, record.metrics, kept)
 
 
 @dataclass(slots=True)
@@ -113,7 +137,7 @@ class Journal:
 
     def append(self, record: RunRecord, *, run_id: str, experiment_id: str) -> None:
         """Note that MLflow has `record`, as `run_id`."""
-        facts = {"tags": dict(record.tags), "params": dict(record.params), "metrics": dict(record.metrics)}
+        facts = {item.name: dict(getattr(Facts.of(record), item.name)) for item in fields(Facts)}
         write_atomically(self.places.sent / f"{record.key}.json", json.dumps(facts))
         entry = replace(summary(record), run_id=run_id, experiment_id=experiment_id, state="sent")
         with self.places.journal.open("ab+") as stream:
@@ -147,7 +171,7 @@ class Journal:
     def facts(self, key: str) -> Facts:
         """Return what run `key` logged; empty where its file is gone."""
         values = read_json(self.places.sent / f"{key}.json")
-        return Facts(values.get("tags", {}), values.get("params", {}), values.get("metrics", {}))
+        return Facts(**{item.name: values.get(item.name, {}) for item in fields(Facts)})
 
 
 def _parse(line: bytes) -> RunSummary | None:

@@ -13,7 +13,7 @@ import json
 import math
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -67,8 +67,10 @@ def clean_key(key: str) -> str:
 def fit(record: RunRecord) -> RunRecord:
     """Return `record` with nothing left that MLflow would cut in silence or refuse."""
     metrics = {key: float(value) for key, value in record.metrics.items()}
-    left_out = sorted(key for key, value in metrics.items() if not math.isfinite(value))
-    tags = dict(record.tags) | ({LEFT_OUT: ", ".join(left_out)} if left_out else {})
+    points = {key: [float(value) for _, value, _ in points] for key, points in record.history.items()}
+    odd = {key for key, value in metrics.items() if not math.isfinite(value)}
+    odd |= {key for key, values in points.items() if not all(map(math.isfinite, values))}
+    tags = dict(record.tags) | ({LEFT_OUT: ", ".join(sorted(odd))} if odd else {})
     return replace(
         record,
         experiment=cut(record.experiment, NAME_LENGTH),
@@ -78,8 +80,9 @@ def fit(record: RunRecord) -> RunRecord:
         tags={key: cut(str(value), TAG_LENGTH) for key, value in _unique(tags).items()},
         params={key: cut(str(value), PARAM_LENGTH) for key, value in _unique(record.params).items()},
         metrics=_unique({key: value for key, value in metrics.items() if math.isfinite(value)}),
+        history=_unique({key: _finite(points) for key, points in record.history.items()}),
         datasets=tuple(_fit_dataset(dataset) for dataset in record.datasets),
-        artifacts={_artifact_path(path): _UNSTORABLE.sub("\ufffd", text) for path, text in record.artifacts.items()},
+        artifacts={artifact_path(path): _UNSTORABLE.sub("\ufffd", text) for path, text in record.artifacts.items()},
     )
 
 
@@ -95,6 +98,10 @@ def batches(values: Mapping[str, str], *, count: int = 100, characters: int = 60
         size += len(value)
     if part:
         yield part
+
+
+def _finite(points: Iterable[tuple[int, float, int]]) -> tuple[tuple[int, float, int], ...]:
+    return tuple((step, float(value), at) for step, value, at in points if math.isfinite(value))
 
 
 def _fit_dataset(dataset: DatasetRecord) -> DatasetRecord:
@@ -117,7 +124,7 @@ def _unique(values: Mapping[str, Any]) -> dict[str, Any]:
     return clean
 
 
-def _artifact_path(path: str) -> str:
+def artifact_path(path: str) -> str:
     """Return `path` without what would lead out of the run's artifact folder."""
     parts = [part for part in path.replace("\\", "/").split("/") if part not in {"", ".", ".."}]
     return "/".join(parts) or "artifact"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ class Outbox:
             return
         for name in names:
             if name.endswith(".json") and not name.startswith("."):
-                yield Queued(self.places.outbox / name, name[: -len(".json")].rpartition("-")[2])
+                yield Queued(path := self.places.outbox / name, _key(path))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -115,9 +116,10 @@ class Outbox:
         return path.with_suffix(".attempted")
 
     def remove(self, path: Path) -> None:
-        """Take a delivered record out of the queue."""
+        """Take a delivered record out of the queue, with the files it took along."""
         path.unlink(missing_ok=True)
         self.attempted(path).unlink(missing_ok=True)
+        shutil.rmtree(self.places.files(_key(path)), ignore_errors=True)
 
     def sweep(self) -> None:
         """Remove half-written files that processes killed an hour or more ago left."""
@@ -125,3 +127,7 @@ class Outbox:
         for path in self.places.outbox.glob(".new-*"):
             if path.stat().st_mtime < horizon:
                 path.unlink(missing_ok=True)
+
+
+def _key(path: Path) -> str:
+    return path.name[: -len(".json")].rpartition("-")[2]

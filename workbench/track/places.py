@@ -45,6 +45,15 @@ class Places:
         """Files of the outbox that cannot be delivered, set aside."""
         return self.outbox / "rejected"
 
+    def files(self, key: str) -> Path:
+        """Return the folder of the files that record `key` takes with it, as they will lie among its artifacts."""
+        return self.outbox / "files" / key
+
+    @property
+    def open(self) -> Path:
+        """Runs that are being written: events and a lock each."""
+        return self.outbox / "open"
+
     @property
     def sent(self) -> Path:
         """Tags, parameters and metrics of delivered runs, one file each."""

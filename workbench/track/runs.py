@@ -7,7 +7,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 from uuid import uuid4
 
-RunStatus = Literal["FINISHED", "FAILED"]
+RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
+History = Mapping[str, tuple[tuple[int, float, int], ...]]
+"""By metric: step, value, and when (milliseconds since 1970, UTC)."""
+
 DatasetContext = Literal["source", "view", "training"]
 
 VERSION = 1
@@ -64,17 +67,21 @@ class RunRecord:
     name
         The run's name, usually the view's.
     status
-        ``FINISHED`` or ``FAILED``.
+        ``FINISHED``, ``FAILED``, or ``KILLED`` where it was interrupted or its process ended.
     start, end
         Milliseconds since 1970, UTC.
     user
         Who ran it.
     tags, params, metrics
         As MLflow means them. Values that MLflow would cut or refuse are put right by `limits.fit`.
+    history
+        The points of metrics that were logged by step; `metrics` has the last of each.
     datasets
         What was read and computed.
     artifacts
         Path below the run's artifact folder to text.
+    files
+        Path below the run's artifact folder to SHA-256, of files that the outbox holds (`Places.files`).
     note
         Markdown shown as the run's description.
     """
@@ -90,8 +97,10 @@ class RunRecord:
     tags: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    history: History = field(default_factory=dict)
     datasets: tuple[DatasetRecord, ...] = ()
     artifacts: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -114,8 +123,10 @@ class RunRecord:
             raise ValueError(f"a run record of version {version!r}; this is version {VERSION}")
         try:
             facts["datasets"] = tuple(DatasetRecord(**dataset) for dataset in facts["datasets"])
+            history = {name: tuple(map(tuple, points)) for name, points in facts.get("history", {}).items()}
+            facts["history"] = history
             return cls(**facts)
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"not a run record: {error}") from None
 
 

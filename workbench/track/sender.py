@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from workbench.track.journal import Journal
 from workbench.track.limits import fit
+from workbench.track.openrun import adopt
 from workbench.track.outbox import Corrupt, Outbox, Queued
 from workbench.track.places import Places, Target, read_json, write_atomically
 from workbench.track.process import try_lock
@@ -73,6 +74,8 @@ class Sender:
         self._warm()
         quiet_since = time.monotonic()
         while self.places.home.is_dir():  # a project that was removed must not come back as an empty folder
+            if adopt(self.places):  # somebody is writing a run: be there if their process dies
+                quiet_since = time.monotonic()
             newest = self._newest()
             if newest and not self.drain():
                 if time.monotonic() - quiet_since > _GIVE_UP:
@@ -143,7 +146,7 @@ class Sender:
         values = read_json(self.places.target)
         target = Target(values["uri"], values["artifacts"])
         if self._deliverer is None or self._deliverer.target != target:
-            self._deliverer = Deliverer(target, root=str(self.places.root))
+            self._deliverer = Deliverer(target, places=self.places)
         return self._deliverer
 
     def _warm(self) -> None:

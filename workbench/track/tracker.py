@@ -14,10 +14,11 @@ from workbench.track import ui as ui_process
 from workbench.track.comparison import Comparison, compare_page, pick
 from workbench.track.journal import Facts, Journal, RunSummary, summary
 from workbench.track.limits import fit
+from workbench.track.openrun import OpenRun
 from workbench.track.outbox import Corrupt, Outbox, Queued
 from workbench.track.places import Places, Target, read_json, write_atomically
 from workbench.track.process import held, reap, spawn
-from workbench.track.runs import RunRecord
+from workbench.track.runs import RunRecord, RunStatus
 
 if TYPE_CHECKING:
     from workbench.track.ui import Ui
@@ -166,6 +167,25 @@ class Tracker:
         self._unsaved[record.key] = record
         self._save()
         return Ticket(record.key, self)
+
+    def open(self, record: RunRecord) -> OpenRun:
+        """Return a run to be written step by step, on disk from now on: if this process dies it is sent as killed.
+
+        Raises
+        ------
+        ProjectError
+            The project cannot be written.
+        """
+        run = OpenRun(self.places, record if record.experiment else replace(record, experiment=self.experiment))
+        self.warm()
+        return run
+
+    def close(self, run: OpenRun, status: RunStatus) -> Ticket:
+        """Queue `run` as it stands and return at once; never raises."""
+        ticket = self.submit(run.closed(status))
+        if ticket.key not in self._unsaved:
+            run.forget()
+        return ticket
 
     def warm(self) -> None:
         """Start the sender ahead of need, so that it has imported MLflow when the first record comes; never raises."""
@@ -320,5 +340,5 @@ class Tracker:
                 record = fit(self._outbox.read(path))
             except (Corrupt, OSError):
                 return self._journal.facts(run.key)
-            return Facts(record.tags, record.params, record.metrics)
+            return Facts.of(record)
         return self._journal.facts(run.key)
