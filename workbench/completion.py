@@ -58,7 +58,7 @@ def candidates(
     if words and words[-1] == "--view":
         return _matching(views(), token)
     if is_cell:
-        return _matching([*options(verbs.cell), "--help"], token)
+        return _matching([*options(verbs.loop.cell), "--help"], token)
     known = {**verbs.WITHOUT_PROJECT, **verbs.WITH_PROJECT}
     if not words:
         return _matching(list(known), token)

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
-from workbench.errors import BranchError, ContractViolation, Interrupted, UsageError, WorkbenchError
+from workbench.errors import (
+    BranchError,
+    ContractViolation,
+    Interrupted,
+    PromotionRefused,
+    UsageError,
+    WorkbenchError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +119,15 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         training-set join features to a spine file as they were known: SPINE FEATURE... --label --time --full-names
                      --save NAME --out FILE
         reproduce    build a view or training set again and compare: RUN_ID, VIEW_ID or a training set's name
+        promote      publish views to main: plan, gates, one commit; --dry-run --plan FILE --accept NAME=REASON
+                     --with-downstream --message --branch
+        approve      agree to a branch's promotion; --note
+        rollback     let readers have an earlier version again: VIEW --to VERSION
+        deprecate    announce a version's end: VIEW@MAJOR --until DAY
+        retire       stop serving a deprecated version
+        release      pin what is published under a name: cut NAME, drop NAME, list
+        materialize  bring published views up to date with new source data; --full
+        gc           list what nobody can reach any more; --delete removes it
         ui           start the MLflow UI; --stop
 
         ``%feature VERB --help`` explains a verb. Names the cell may use without importing them: pl, datetime,
@@ -123,7 +139,10 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
             raise Interrupted.during("the computation") from None
 
     def _line(self, line: str) -> Any:
+        from IPython.display import display
+
         from workbench import verbs
+        from workbench.promote import PromotionReport
 
         call = self._bind(verbs.parser("%feature"), line or "--help")
         if call.is_help:
@@ -133,9 +152,12 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         if call.as_json:
             print(json.dumps(result.to_dict(), indent=2, default=str))
             return None
-        if call.function is verbs.ui:
+        if call.function is verbs.loop.ui:
             self._live().follow(result, self.project().ui)
             return None
+        if isinstance(result, PromotionReport) and result.is_refused:
+            display(result)
+            raise PromotionRefused.of(result, result.plan.refusals)
         return result
 
     def _live(self) -> LiveOutput:

@@ -100,9 +100,9 @@ def test_a_view_that_takes_nothing_of_the_leak_passes(project: Project) -> None:
 
 def test_check_probes_in_full_where_asked(project: Project, asked: list[str]) -> None:
     project.define(EVENT_VIEW, log=False)
-    full = verbs.check("spend", full=True, project=project)
+    full = verbs.loop.check("spend", full=True, project=project)
     assert full.passed
     details = {check.name: check.detail for check in full.results[0].checks}
     assert "all entities" in details["leakage"]
-    assert verbs.check("spend", full=True, project=project).results[0].checks == full.results[0].checks
+    assert verbs.loop.check("spend", full=True, project=project).results[0].checks == full.results[0].checks
     assert asked == ["spend"] * 2

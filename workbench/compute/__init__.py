@@ -14,6 +14,7 @@ from workbench.compute.plan import plan_hash
 from workbench.compute.progress import Progress
 from workbench.compute.records import StoredView, ViewRecord
 from workbench.compute.run import Computed, materialize_view
+from workbench.compute.sketch import Sketch, Touched, group_of, sketch, touched
 
 __all__ = [
     "ColumnInputs",
@@ -23,7 +24,9 @@ __all__ = [
     "InputData",
     "OutputDigest",
     "Progress",
+    "Sketch",
     "StoredView",
+    "Touched",
     "ViewCache",
     "ViewRecord",
     "build",
@@ -31,7 +34,10 @@ __all__ = [
     "column_lineage",
     "digest_frame",
     "digests",
+    "group_of",
     "materialize_view",
     "plan_hash",
+    "sketch",
+    "touched",
     "write_parquet",
 ]

@@ -64,6 +64,8 @@ class Evaluation:
     beside
         Another evaluation over the same sources, whose snapshots are read here too: so two trees of definitions are
         compared on the same data.
+    planner
+        Gives a shorter plan to the same data for a view that is to be computed, or None.
     """
 
     def __init__(
@@ -75,12 +77,14 @@ class Evaluation:
         offsets: Mapping[str, int] | None = None,
         progress: Callable[[Progress], None] | None = None,
         beside: Evaluation | None = None,
+        planner: Callable[[Prepared], pl.LazyFrame | None] | None = None,
     ) -> None:
         self.definitions = definitions
         self.sources = sources
         self.cache = cache
         self._progress = progress
         self._offsets = dict(offsets or {})
+        self._planner = planner
         self._codes = SourceCodes()
         self.warnings: list[SourceWarning] = []
         self._snapshots: dict[str, Snapshot] = {} if beside is None else beside._snapshots
@@ -94,6 +98,10 @@ class Evaluation:
             self._snapshots[name] = source.snapshot()
             self.warnings.extend(source.check(self._snapshots[name]))
         return self._snapshots[name]
+
+    def offset(self, view: str) -> int | None:
+        """Return how many lines the file of `view` has before its cell's first; None where it comes from no cell."""
+        return self._offsets.get(view)
 
     @property
     def snapshots(self) -> dict[str, Snapshot]:
@@ -169,13 +177,14 @@ class Evaluation:
         """Return view `name` computed, or reused where it was computed before."""
         if name not in self._evaluated:
             prepared = self.prepare(name)
+            shorter = self._planner(prepared) if self._planner and prepared.plan is not None else None
             computed = materialize_view(
                 prepared.view,
                 prepared.inputs,
                 view_id=prepared.view_id,
                 code_hash=prepared.fingerprint.code_hash,
                 cache=self.cache,
-                plan=prepared.plan,
+                plan=prepared.plan if shorter is None else shorter,
                 progress=self._progress,
             )
             self._evaluated[name] = Evaluated(prepared, computed)

@@ -5,6 +5,7 @@ Nothing outside of this room writes main, the registry or the lake.
 
 from __future__ import annotations
 
+from workbench.promote.materialize import Materialized, materialize
 from workbench.promote.plan import Plan
 from workbench.promote.promote import execute, promote
 from workbench.promote.release import Release, ReleaseList, cut, drop, releases
@@ -12,6 +13,7 @@ from workbench.promote.report import PromotionReport
 from workbench.promote.standing import Standing, deprecate, retire, rollback
 
 __all__ = [
+    "Materialized",
     "Plan",
     "PromotionReport",
     "Release",
@@ -21,6 +23,7 @@ __all__ = [
     "deprecate",
     "drop",
     "execute",
+    "materialize",
     "promote",
     "releases",
     "retire",

@@ -49,7 +49,7 @@ def _run(rooms: Rooms, commit: Commit) -> RunRecord:
     at = round(commit.time.timestamp() * 1000)
     names = published_in(commit.trailers)
     versions = dict(name.rsplit(" ", 1) for name in names)
-    trailers = {key: value for key, value in commit.trailers}
+    trailers = dict(commit.trailers)
     tags = {
         "workbench.promotion": ", ".join(names),
         "workbench.promotion_plan": trailers.get(PLAN, ""),

@@ -15,7 +15,7 @@ from workbench.registry import Registry
 from workbench.sources import Sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from workbench.branches import Conflict
     from workbench.define import Definitions
@@ -171,7 +171,7 @@ def candidate(rooms: Rooms, names: Sequence[str], *, branch: str) -> Candidate:
     )
 
 
-def _stems(names: Iterable[str], changed: dict[str, str], proposed: Definitions) -> tuple[str, ...]:
+def _stems(names: Iterable[str], changed: Mapping[str, str], proposed: Definitions) -> tuple[str, ...]:
     """Return the files, by name, of the views and feature sets `names`."""
     stems = tuple(proposed.files.stems())
     sets = proposed.set_files
@@ -193,7 +193,7 @@ def _stems(names: Iterable[str], changed: dict[str, str], proposed: Definitions)
     return tuple(dict.fromkeys(found))
 
 
-def _changed_stems(changed: dict[str, str], proposed: Definitions) -> tuple[str, ...]:
+def _changed_stems(changed: Mapping[str, str], proposed: Definitions) -> tuple[str, ...]:
     """Return the definitions that the branch changed itself, or whose helpers it changed."""
     touched = {path.removeprefix(f"{FOLDER}/") for path, kind in changed.items() if kind != "deleted"}
     sources = proposed.files.sources
@@ -221,8 +221,8 @@ def _taken(rooms: Rooms, registry: Registry, stem: str, main: str, tip: str) -> 
         serving = [record.serving] if record.serving else []
         commits = [version.commit for version in [*serving, *newest_first]]
     else:
-        for commit in rooms.repository.history(main, path=f"{FOLDER}/{stem}.py", limit=50):
-            commits += [value.rpartition(" ")[2] for key, value in commit.trailers if key == FROM]
+        for one in rooms.repository.history(main, path=f"{FOLDER}/{stem}.py", limit=50):
+            commits += [value.rpartition(" ")[2] for key, value in one.trailers if key == FROM]
     for commit in dict.fromkeys(commits):
         try:
             if rooms.repository.contains(tip, commit):
@@ -232,6 +232,6 @@ def _taken(rooms: Rooms, registry: Registry, stem: str, main: str, tip: str) -> 
     return None
 
 
-def _covers(changed: dict[str, str], paths: Sequence[str]) -> bool:
+def _covers(changed: Mapping[str, str], paths: Sequence[str]) -> bool:
     """Whether `paths` hold every Python file that the branch changed."""
     return all(path in paths for path in changed if PurePosixPath(path).suffix == ".py")

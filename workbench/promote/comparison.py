@@ -119,15 +119,15 @@ def side_of(evaluated: Evaluated, definitions: Definitions, *, label: str) -> Si
     )
 
 
-def _left(
-    proposed: Candidate, before: Evaluation, view: str, serving: Version
-) -> tuple[Side, tuple[str, ...]]:
+def _left(proposed: Candidate, before: Evaluation, view: str, serving: Version) -> tuple[Side, tuple[str, ...]]:
     """Return what serves as a side: main's definition on today's data, or the lake's rows where that is another one."""
     trunk = proposed.rooms.trunk
     try:
         evaluated = before.evaluate(view)
     except WorkbenchError as error:
-        note = f"{view}: main's definition cannot be computed on today's data ({error.message}); compared with the lake."
+        note = (
+            f"{view}: main's definition cannot be computed on today's data ({error.message}); compared with the lake."
+        )
         return _published(proposed, view, serving), (note,)
     if evaluated.prepared.fingerprint.code_hash != serving.code_hash:
         note = f"{view}: main's definition is not the one published as {serving.number}; compared with the lake's rows."

@@ -82,7 +82,7 @@ def _subject(rooms: Rooms, proposal: Proposal, name: str, view: Compared, tried:
 
 
 def _merge_changed(proposal: Proposal, name: str, view: Compared, tried: Evaluation) -> bool:
-    """Whether what would be published is not what was tried on the branch: other code, or other data by other inputs."""
+    """Whether what would be published is not what was tried on the branch: other code, or data of other inputs."""
     if proposal.candidate.merge_changed(name):
         return True
     identity = tried.identity(name)

@@ -174,6 +174,6 @@ def _sides(conflict: Mapping[str, str | None], branch: str) -> str:
     theirs = conflict["theirs"] if conflict["theirs"] is not None else "(deleted)"
     return (
         f"{conflict['path']} was changed on both sides.\n<<<<<<< main\n{ours.rstrip()}\n=======\n{theirs.rstrip()}\n"
-        f">>>>>>> {branch}\nWrite the definition that you mean in a %%feature cell on {branch}, after merging main into "
-        f"it: git merge main."
+        f">>>>>>> {branch}\nMerge main into {branch} (git merge main), write the definition that you mean, and "
+        "promote again."
     )

@@ -53,9 +53,13 @@ def promote(
                 rooms, names, branch=branch, accept=accept, with_downstream=with_downstream, progress=progress
             )
             if dry_run:
-                return PromotionReport(proposal.plan, None, time.monotonic() - started, save(rooms, proposal.plan))
+                return PromotionReport(
+                    proposal.plan, None, time.monotonic() - started, save(rooms, proposal.plan), dry_run=True
+                )
             refuse(proposal.plan, started)
-            approved = approvers(rooms, proposal.candidate.config.policy, main=proposal.plan.main, commit=proposal.plan.tip)
+            approved = approvers(
+                rooms, proposal.candidate.config.policy, main=proposal.plan.main, commit=proposal.plan.tip
+            )
             commit = publish(line, proposal, message=message, approved_by=approved)
             return PromotionReport(proposal.plan, commit, time.monotonic() - started)
 
@@ -143,7 +147,13 @@ def read_plan(path: str | Path) -> dict[str, Any]:
         known = values["format"] == FORMAT and all(
             isinstance(values[key], kind)
             for key, kind in {
-                "main": str, "tip": str, "branch": str, "asked": list, "accepted": dict, "changes": list, "digest": str
+                "main": str,
+                "tip": str,
+                "branch": str,
+                "asked": list,
+                "accepted": dict,
+                "changes": list,
+                "digest": str,
             }.items()
         )
     except (OSError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:

@@ -113,7 +113,7 @@ def _compared(
     """Return the views that get a new version, each after what it reads, and those published as they are."""
     views: dict[str, Compared] = {}
     unchanged: list[str] = []
-    asked = _ordered(proposed, after, proposed.views)
+    asked = _ordered(proposed, proposed.views)
     with explained(proposed.definitions, {}):
         for name in asked:
             found = compare(proposed, before, after, name, along=views)
@@ -129,7 +129,7 @@ def _compared(
     return views, unchanged
 
 
-def _ordered(proposed: Candidate, after: Evaluation, views: Sequence[str]) -> list[str]:
+def _ordered(proposed: Candidate, views: Sequence[str]) -> list[str]:
     """Return `views`, each after what it reads.
 
     Raises

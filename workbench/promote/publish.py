@@ -84,9 +84,7 @@ def _data(rooms: Rooms, writer: LakeWriter, view: Compared) -> int:
     )
 
 
-def _version(
-    rooms: Rooms, proposal: Proposal, view: Compared, *, delta: int, now: datetime, user: str
-) -> Version:
+def _version(rooms: Rooms, proposal: Proposal, view: Compared, *, delta: int, now: datetime, user: str) -> Version:
     prepared, stored = view.evaluated.prepared, view.evaluated.computed.stored
     change, candidate = view.change, proposal.candidate
     last = rooms.journal.last(change.view, branch=candidate.branch)

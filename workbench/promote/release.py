@@ -52,7 +52,10 @@ class Release(Reported):
         signed = "signed" if self.signed else "not signed"
         return Report(
             f"Release {self.name}",
-            facts=(("commit", f"{self.commit[:10]} on main"), ("cut", f"{self.time:%Y-%m-%d %H:%M} UTC by {self.tagger}, {signed}")),
+            facts=(
+                ("commit", f"{self.commit[:10]} on main"),
+                ("cut", f"{self.time:%Y-%m-%d %H:%M} UTC by {self.tagger}, {signed}"),
+            ),
             tables=(Table("Pins", ("view", "version"), rows),),
             notes=(*self.notes, f'Read it with store.training_set(..., release="{self.name}").'),
         )

@@ -29,12 +29,20 @@ class PromotionReport(Reported):
         How long it took, the plan included.
     saved
         Where the plan was saved as JSON.
+    dry_run
+        Whether only a plan was asked for.
     """
 
     plan: Plan
     commit: str | None
     seconds: float
     saved: Path | None = None
+    dry_run: bool = False
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it was to be published, and was not."""
+        return not self.dry_run and self.commit is None
 
     @property
     def passed(self) -> bool:

@@ -33,7 +33,8 @@ def restored(rooms: Rooms, main: str, view: str, version: Version) -> tuple[dict
     if found == version.code_hash:
         return changes, []
     helpers = ", ".join(f"features/{name}" for name in files_of(path, old) if name != path) or "what it imports"
-    return changes, [
-        f"Main's definition of {view} is not quite that of {version.number}: {helpers} changed since. The version serves "
-        "as it was; `materialize` leaves it alone until a definition is promoted."
-    ]
+    said = (
+        f"Main's definition of {view} is not quite that of {version.number}: {helpers} changed since. The version "
+        "serves as it was; `materialize` leaves it alone until a definition is promoted."
+    )
+    return changes, [said]

@@ -98,8 +98,8 @@ class Standing(Reported):
 def rollback(rooms: Rooms, view: str, to: str) -> Standing:
     """Let readers of `view` have version `to` again. Nothing is computed and no data is moved.
 
-    Main's definition becomes the one that this version was made from. The version that was rolled back stays readable by
-    its number.
+    Main's definition becomes the one that this version was made from. The version that was rolled back stays readable
+    by its number.
 
     Raises
     ------
@@ -121,7 +121,11 @@ def rollback(rooms: Rooms, view: str, to: str) -> Standing:
         new = _serving(record, target)
         changes, notes = restored(rooms, main, record.view, target)
         commit = _write(
-            line, main, new, f"Roll {record.view} back to {target.number}", (ROLLBACK, f"{record.view} {target.number}"),
+            line,
+            main,
+            new,
+            f"Roll {record.view} back to {target.number}",
+            (ROLLBACK, f"{record.view} {target.number}"),
             **changes,
         )
         notes += _built_on(registry, record.view, serving)
@@ -199,7 +203,8 @@ def retire(rooms: Rooms, ref: str, *, now: datetime | None = None) -> Standing:
         pinned = pins(rooms, registry, record.view, version)
         if pinned:
             raise PromotionError(
-                f"{record.view} {version.number} is still in use.", lines=[f"  {line}" for line in pinned],
+                f"{record.view} {version.number} is still in use.",
+                lines=[f"  {line}" for line in pinned],
                 remedy="Move these to its successor, or drop the release (`release drop NAME`); then retire it.",
             )
         gone = {v.number for v in record.versions if v.major == version.major}
@@ -232,10 +237,8 @@ def pins(rooms: Rooms, registry: Registry, view: str, version: Version) -> list[
         inputs = serving.inputs if serving else ()
         if any(read.kind == "view" and read.name == view and record.current == version.number for read in inputs):
             found.append(f"view {other} is made from {view}")
-    for release in releases(rooms):
-        if any(pinned == f"{view} {version.number}" for pinned in release.versions):
-            found.append(f"release {release.name} pins it")
-    return found
+    pinned = f"{view} {version.number}"
+    return [*found, *(f"release {release.name} pins it" for release in releases(rooms) if pinned in release.versions)]
 
 
 def _done(rooms: Rooms, step: Callable[[Mainline], Standing]) -> Standing:
@@ -246,9 +249,7 @@ def _done(rooms: Rooms, step: Callable[[Mainline], Standing]) -> Standing:
         return replace(found, seconds=time.monotonic() - started)
 
 
-def _write(
-    line: Mainline, main: str, record: Record, message: str, trailer: tuple[str, str], **files: str
-) -> str:
+def _write(line: Mainline, main: str, record: Record, message: str, trailer: tuple[str, str], **files: str) -> str:
     rooms = line.rooms
     tree = rooms.repository.tree_with(main, {record_path(record.view): record.to_toml(), **files})
     signs = main_config(rooms, main).policy.require_signed
@@ -285,7 +286,12 @@ def _asked(registry: Registry, ref: str) -> tuple[Record, Version]:
 
 def _permitted(rooms: Rooms, main: str, view: str) -> None:
     results = policy_gates(
-        rooms, main_config(rooms, main).policy, views=(view,), main=main, commit=None, now=datetime.now(UTC),
+        rooms,
+        main_config(rooms, main).policy,
+        views=(view,),
+        main=main,
+        commit=None,
+        now=datetime.now(UTC),
         rollback=True,
     )
     refusals = [result.sentence for result in results if not result.passed]
@@ -334,13 +340,15 @@ def _gives(record: Record, asked: str | None, version: Version) -> bool:
 
 def _built_on(registry: Registry, view: str, serving: Version | None) -> list[str]:
     """Return a sentence for each view that was computed from the version that no longer serves."""
-    found = []
-    for other in registry.serving:
-        version = registry.record(other).serving
-        for read in version.inputs if version else ():
-            if read.kind == "view" and read.name == view and serving and read.version == serving.number:
-                found.append(f"{other} {version.number if version else ''} was computed from {view} {serving.number}.")
-    return found
+    if serving is None:
+        return []
+    versions = {other: registry.version(other) for other in registry.serving}
+    return [
+        f"{other} {version.number} was computed from {view} {serving.number}."
+        for other, version in versions.items()
+        for read in version.inputs
+        if read.kind == "view" and read.name == view and read.version == serving.number
+    ]
 
 
 def _bare(view: str) -> str:
@@ -358,5 +366,3 @@ def _commit_of(registry: Registry) -> str:
     if registry.commit is None:
         raise PromotionError("Nothing was ever committed on main.", remedy="Promote something first.")
     return registry.commit
-
-

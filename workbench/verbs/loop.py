@@ -1,22 +1,15 @@
-"""One typed function a verb: the only thing the command line and ``%feature`` call.
-
-A verb takes the open project as `project` and returns an object with ``to_dict()``, ``__rich__`` and
-``_repr_mimebundle_``; it prints nothing. Its docstring is its help.
-"""
+"""Verbs of the loop: make a project, start an experiment, define, compute, check, compare."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from workbench.errors import UsageError
-from workbench.project import Project, init_project
-
-Opened = Annotated[Project, Parameter(parse=False)]
-Ticks = Annotated[Callable[[Any], None] | None, Parameter(parse=False)]
+from workbench.project import init_project
+from workbench.verbs.options import Opened, Ticks, pairs
 
 
 def init(path: Path = Path(), *, name: str | None = None) -> Any:
@@ -97,7 +90,7 @@ def branch(
         objective=objective,
         hypothesis=hypothesis,
         metrics=tuple(metric or ()),
-        tags=_pairs(tag or []),
+        tags=pairs(tag or []),
     )
     return project.branches()
 
@@ -197,23 +190,6 @@ def check(
     return ResultList(tuple(project.compute(view, branch=branch, log=False, full=full, progress=progress)))
 
 
-def why(feature: str, *, entity: list[str] | None = None, at: str, branch: str | None = None, project: Opened) -> Any:
-    """Say why a feature has its value at a moment: the winning row, why the others lost, and the rows behind it.
-
-    Parameters
-    ----------
-    feature
-        view:feature; the view will do where it has one feature.
-    entity
-        key=value, for each of the view's entity columns.
-    at
-        The moment, as in 2013-06-01T12:00; without a zone it is UTC.
-    branch
-        The branch; the current one if absent.
-    """
-    return project.why(feature, _pairs(entity or [], option="--entity", example="carrier=UA"), at, branch=branch)
-
-
 def why_changed(view: str, *, branch: str | None = None, against: str | None = None, project: Opened) -> Any:
     """Name what moved a view: a line of code, a helper, a constant, a parameter, a source's data.
 
@@ -244,53 +220,6 @@ def compare(*, branch: str | None = None, view: str | None = None, all: bool = F
     return project.compare(branch=branch, view=view, all_rows=all)
 
 
-def training_set(
-    spine_file: Path,
-    *feature: str,
-    label: str | None = None,
-    time: str = "event_timestamp",
-    full_names: bool = False,
-    save: str | None = None,
-    out: Path | None = None,
-    project: Opened,
-) -> Any:
-    """Set features beside a spine's rows, each as it was known at the row's time, and account for every row.
-
-    Parameters
-    ----------
-    spine_file
-        A Parquet, CSV or NDJSON file with a time column and the views' entity columns.
-    feature
-        view, view:feature, or a feature set's name; several.
-    label
-        The spine's label column.
-    time
-        The spine's time column.
-    full_names
-        Call the columns view__feature.
-    save
-        Keep the training set under this name, with its lineage.
-    out
-        Write the rows to this file: .parquet, .csv or .ndjson.
-    """
-    from workbench.serve import training_set_of_file
-
-    return training_set_of_file(
-        project.store, spine_file, feature, label=label, time=time, full_names=full_names, save=save, out=out
-    )
-
-
-def reproduce(what: str, *, project: Opened) -> Any:
-    """Build a view or a training set again from its commit and its data, and compare it with what came out then.
-
-    Parameters
-    ----------
-    what
-        A view id or an MLflow run id (six characters are enough), or the name of a saved training set.
-    """
-    return project.reproduce(what)
-
-
 def ui(*, stop: bool = False, project: Opened) -> Any:
     """Start the MLflow UI in the background and give its link; it takes some 15 seconds to answer.
 
@@ -300,51 +229,3 @@ def ui(*, stop: bool = False, project: Opened) -> Any:
         Stop it.
     """
     return project.ui(stop=stop)
-
-
-WITHOUT_PROJECT: dict[str, Callable[..., Any]] = {"init": init, "demo": demo}
-"""Verbs that need no project to be open."""
-
-WITH_PROJECT: dict[str, Callable[..., Any]] = {
-    "status": status,
-    "branch": branch,
-    "define": define,
-    "compute": compute,
-    "check": check,
-    "why": why,
-    "why-changed": why_changed,
-    "compare": compare,
-    "training-set": training_set,
-    "reproduce": reproduce,
-    "ui": ui,
-}
-"""Verbs of an open project."""
-
-EPILOGUE = "Every verb takes --json."
-
-
-def parser(name: str) -> App:
-    """Return the parser of all verbs, for a front end called `name`."""
-    app = App(
-        name=name, help="Feature Workbench: from a notebook cell to a feature in production.", help_epilogue=EPILOGUE
-    )
-    for word, verb in {**WITHOUT_PROJECT, **WITH_PROJECT}.items():
-        app.command(verb, name=word)
-    return app
-
-
-def cell_parser() -> App:
-    """Return the parser of ``%%feature``'s own options."""
-    app = App(name="%%feature", help="Define the feature view in this cell.")
-    app.default(cell)
-    return app
-
-
-def _pairs(words: list[str], *, option: str = "--tag", example: str = "team=delay") -> dict[str, str]:
-    pairs = {}
-    for text in words:
-        key, sign, value = text.partition("=")
-        if not sign or not key.strip():
-            raise UsageError(f"{option} {text!r} is not key=value.", remedy=f"Write for example {option} {example}.")
-        pairs[key.strip()] = value.strip()
-    return pairs

@@ -1,0 +1,224 @@
+"""What ``[policy]`` says of a promotion whose facts are known: who may make it, who must agree, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workbench.promote.calendar import fits, is_frozen, is_open, next_departure, thaws
+from workbench.promote.gates.result import GateResult
+from workbench.promote.people import address, addresses, one_of
+from workbench.promote.voices import Voice, Voices
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from workbench.branches import Approval, Signature
+    from workbench.config import PolicyRule, PolicySettings
+
+
+def policy_results(
+    policy: PolicySettings,
+    *,
+    views: Sequence[str],
+    promoter: str,
+    author: str,
+    now: datetime,
+    approvals: Sequence[Approval] = (),
+    commit: str = "",
+    signatures: Mapping[str, Signature] | None = None,
+    authors: Sequence[str] = (),
+    rollback: bool = False,
+) -> list[GateResult]:
+    """Return what the policy says of a promotion of `views` by `promoter`.
+
+    Every rule whose pattern fits a view binds it. An approval counts where it is of this very commit and of all the
+    rule's views, by somebody who neither promotes nor wrote it; with ``require_signed`` only where a key that main
+    lists for this person signed it.
+
+    Parameters
+    ----------
+    policy
+        As it stands on main; never the branch's.
+    views
+        What is promoted, or rolled back.
+    promoter
+        Who promotes, as ``Name <email>``.
+    author
+        Who wrote the commit that is promoted.
+    now
+        The moment of the promotion; without a zone it is UTC.
+    approvals
+        What was said about the commit.
+    commit
+        The full id of the commit that is promoted.
+    signatures
+        The signature of the commit and of each approval, by object id.
+    authors
+        Who else wrote commits of the branch that main does not have.
+    rollback
+        Whether a version that served before is to serve again: allowed at any time, and without approvals.
+
+    Returns
+    -------
+    list of GateResult
+        ``promoters``, ``approvals``, ``freeze``, ``train`` and ``signatures``.
+    """
+    if rollback:
+        at_once = "a rollback needs none"
+        any_time = "a rollback may be made at any time"
+        return [
+            _promoters(policy, views, promoter),
+            GateResult("approvals", passed=True, detail=at_once),
+            GateResult("freeze", passed=True, detail=any_time),
+            GateResult("train", passed=True, detail=any_time),
+            GateResult("signatures", passed=True, detail=at_once),
+        ]
+    voices = Voices.heard(
+        approvals,
+        commit=commit,
+        promoter=promoter,
+        authors=[author, *authors],
+        signatures=signatures or {},
+        require_signed=policy.require_signed,
+    )
+    return [
+        _promoters(policy, views, promoter),
+        _approvals(policy, views, promoter, voices),
+        _freeze(policy, views, now),
+        _train(policy, views, now),
+        _signatures(policy, author, (signatures or {}).get(commit)),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Binding:
+    """A rule, how people call it, and which of the promoted views it binds."""
+
+    rule: PolicyRule
+    label: str
+    views: tuple[str, ...]
+
+
+def _bindings(policy: PolicySettings, views: Sequence[str]) -> Iterator[_Binding]:
+    for number, rule in enumerate(policy.rules, start=1):
+        bound = tuple(view for view in views if fits(view, rule.views))
+        if bound:
+            yield _Binding(rule, f"rule {number} ({', '.join(rule.views)})", bound)
+
+
+def _promoters(policy: PolicySettings, views: Sequence[str], promoter: str) -> GateResult:
+    who = address(promoter)
+    refusals = [
+        f"{bound.label}: {', '.join(bound.views)} may be promoted by {one_of(bound.rule.promoters)}"
+        for bound in _bindings(policy, views)
+        if bound.rule.promoters and who not in addresses(bound.rule.promoters)
+    ]
+    if refusals:
+        return GateResult(
+            "promoters",
+            passed=False,
+            detail=f"{promoter} may not promote this",
+            remedy="Ask one of them; who may is in [[policy.rules]] of workbench.toml on main.",
+            failures=tuple(refusals),
+        )
+    if who is None:
+        return GateResult(
+            "promoters",
+            passed=False,
+            detail=f"{promoter!r} is nobody's name and e-mail address",
+            remedy="Tell git who you are: git config user.email you@example.org.",
+        )
+    return GateResult("promoters", passed=True, detail=f"{promoter} may promote")
+
+
+def _approvals(policy: PolicySettings, views: Sequence[str], promoter: str, voices: Voices) -> GateResult:
+    refusals, counted = [], set[str]()
+    for bound in _bindings(policy, views):
+        heard = voices.of(bound.views, among=[*bound.rule.approvers, *bound.rule.owners])
+        counted |= {voice.email for voice in heard}
+        refusals += [f"{bound.label}: {text}" for text in _missing(bound.rule, heard, promoter, voices)]
+    notes = tuple(f"not counted: {note}" for note in voices.not_counted)
+    if refusals:
+        return GateResult(
+            "approvals",
+            passed=False,
+            detail=f"{len(refusals)} of the rules {'needs' if len(refusals) == 1 else 'need'} another approval",
+            remedy=f"Ask them to run `approve --branch <the branch>` on this commit{_signed_too(policy)}.",
+            failures=(*refusals, *notes),
+        )
+    said = f"approved by {', '.join(sorted(counted))}" if counted else "no rule asks for one"
+    return GateResult("approvals", passed=True, detail=said, failures=notes)
+
+
+def _missing(rule: PolicyRule, heard: Sequence[Voice], promoter: str, voices: Voices) -> Iterator[str]:
+    """Yield what `rule` still lacks."""
+    wanted = rule.approvals - len(heard)
+    if wanted > 0:
+        able = addresses([*rule.approvers, *rule.owners]) - voices.involved - {voice.email for voice in heard}
+        whose = one_of(sorted(able)) or ("nobody who is listed and neither promotes nor wrote it")
+        if not rule.approvers and not rule.owners:
+            whose = "anybody who neither promotes nor wrote it"
+        yield f"{len(heard)} of {rule.approvals} approvals; could approve: {whose}"
+    owners = addresses(rule.owners)
+    if owners and address(promoter) not in owners and not owners & {voice.email for voice in heard}:
+        yield f"one of its owners must promote or approve: {one_of(sorted(owners))}"
+
+
+def _signed_too(policy: PolicySettings) -> str:
+    return ", signed with a key that main lists" if policy.require_signed else ""
+
+
+def _freeze(policy: PolicySettings, views: Sequence[str], now: datetime) -> GateResult:
+    refusals = []
+    for freeze in policy.freezes:
+        held = [view for view in views if fits(view, freeze.views)]
+        if held and is_frozen(freeze, now):
+            refusals.append(f"the freeze {freeze.name!r} holds {', '.join(held)} {thaws(freeze)}")
+    if refusals:
+        return GateResult(
+            "freeze",
+            passed=False,
+            detail="; ".join(refusals),
+            remedy="Promote after it; a rollback is possible at any time.",
+            failures=tuple(refusals),
+        )
+    return GateResult("freeze", passed=True, detail="nothing is frozen")
+
+
+def _train(policy: PolicySettings, views: Sequence[str], now: datetime) -> GateResult:
+    refusals, taken = [], set[str]()
+    for view in views:
+        trains = [train for train in policy.trains if fits(view, train.views)]
+        running = [train.name for train in trains if is_open(train, now)]
+        taken |= set(running[:1])
+        if trains and not running:
+            names = one_of(repr(train.name) for train in trains)
+            start = next_departure(trains, now)
+            opens = f"the next opens {start:%a %Y-%m-%d %H:%M} UTC" if start else "none ever opens"
+            refusals.append(f"{view} goes by the train {names}; {opens}")
+    if refusals:
+        return GateResult(
+            "train",
+            passed=False,
+            detail="; ".join(refusals),
+            remedy="Promote then; a rollback is possible at any time.",
+            failures=tuple(refusals),
+        )
+    return GateResult("train", passed=True, detail=f"on the train {one_of(sorted(taken))}" if taken else "at any time")
+
+
+def _signatures(policy: PolicySettings, author: str, signature: Signature | None) -> GateResult:
+    if not policy.require_signed:
+        return GateResult("signatures", passed=True, detail="not demanded by [policy] on main")
+    why = Voices.unsigned(signature, author)
+    if why:
+        return GateResult(
+            "signatures",
+            passed=False,
+            detail=f"the promoted commit {why}",
+            remedy=f"Sign it with a key that {policy.allowed_signers} on main lists for {author}: "
+            "git config commit.gpgsign true, then commit again.",
+        )
+    return GateResult("signatures", passed=True, detail=f"signed by {author}")

@@ -1,0 +1,149 @@
+"""Whose approvals count: of this very commit, by somebody else than those involved, signed where that is demanded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workbench.promote.people import address, addresses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from workbench.branches import Approval, Signature
+
+COMMIT = "Approved-Commit"
+VIEW = "Approved-View"
+NOTE = "Approval-Note"
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """An approval that counts.
+
+    Attributes
+    ----------
+    email
+        Who approved.
+    views
+        What was approved; None for all that the commit holds.
+    key
+        The key that signed it; None where it is not signed.
+    """
+
+    email: str
+    views: frozenset[str] | None
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Voices:
+    """The approvals of one commit.
+
+    Attributes
+    ----------
+    heard_of
+        Those that count.
+    not_counted
+        Why each of the others does not, for people.
+    involved
+        The e-mail addresses of those who promote or wrote it.
+    """
+
+    heard_of: tuple[Voice, ...]
+    not_counted: tuple[str, ...]
+    involved: frozenset[str]
+
+    @classmethod
+    def heard(
+        cls,
+        approvals: Sequence[Approval],
+        *,
+        commit: str,
+        promoter: str,
+        authors: Iterable[str],
+        signatures: Mapping[str, Signature],
+        require_signed: bool,
+    ) -> Voices:
+        """Return the voices in `approvals` of `commit`."""
+        involved = addresses([promoter, *authors])
+        own = signatures.get(commit)
+        own_key = own.key if own is not None and own.status == "good" else None
+        voices, notes = [], []
+        for approval in approvals:
+            signature = signatures.get(approval.object_id)
+            key = signature.key if signature is not None and signature.status == "good" else None
+            email = address(approval.identity)
+            why = (
+                _of_another(approval, commit)
+                or ("is nobody's name and e-mail address" if email is None else "")
+                or ("is by somebody who promotes or wrote it" if email in involved else "")
+                or cls.unsigned(signature, approval.identity, demanded=require_signed)
+                or ("is signed with the key of the promoted commit" if key is not None and key == own_key else "")
+            )
+            if why or email is None:
+                notes.append(f"the approval of {approval.identity} {why}")
+            else:
+                voices.append(Voice(email, _views(approval), key))
+        return cls(_distinct(voices), tuple(notes), involved)
+
+    def of(self, views: Sequence[str], *, among: Sequence[str]) -> list[Voice]:
+        """Return one voice a person (and a key) that approves all of `views`; of those listed, where any are."""
+        able = addresses(among)
+        return [
+            voice
+            for voice in self.heard_of
+            if (not among or voice.email in able) and (voice.views is None or voice.views >= set(views))
+        ]
+
+    @staticmethod
+    def unsigned(signature: Signature | None, identity: str, *, demanded: bool = True) -> str:
+        """Return why `signature` does not stand for `identity`; empty where it does, or where none is needed.
+
+        A signature that is wrong never counts. One by a key that nobody knows, or that has expired, counts as none.
+        """
+        if signature is None or signature.status in {"none", "stranger", "expired"}:
+            if not demanded:
+                return ""
+            status = "none" if signature is None else signature.status
+            return {
+                "none": "is not signed",
+                "stranger": "is signed with a key that main does not list",
+                "expired": "is signed with a key that is no longer valid",
+            }[status]
+        if signature.status != "good":
+            return "has a signature that is not of what it says"
+        who = address(signature.principal or "")
+        if who is None or who != address(identity):
+            return f"is signed by {signature.principal or 'nobody known'}, not by {identity}"
+        return ""
+
+
+def _distinct(voices: Sequence[Voice]) -> tuple[Voice, ...]:
+    """Return one voice a person, and one a key: a second address is no second person. The wider approval stays."""
+    people: dict[str, Voice] = {}
+    for voice in voices:
+        known = people.get(voice.email)
+        if known is None:
+            people[voice.email] = voice
+        else:
+            views = None if known.views is None or voice.views is None else known.views | voice.views
+            people[voice.email] = Voice(voice.email, views, known.key or voice.key)
+    keys: set[str] = set()
+    found = []
+    for voice in people.values():
+        if voice.key is not None and voice.key in keys:
+            continue
+        keys |= {voice.key} if voice.key is not None else set()
+        found.append(voice)
+    return tuple(found)
+
+
+def _of_another(approval: Approval, commit: str) -> str:
+    said = [value for key, value in approval.trailers if key == COMMIT]
+    return "" if not said or said == [commit] else f"is of another commit, {said[0][:10]}"
+
+
+def _views(approval: Approval) -> frozenset[str] | None:
+    said = frozenset(value for key, value in approval.trailers if key == VIEW)
+    return said or None

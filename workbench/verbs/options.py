@@ -1,0 +1,25 @@
+"""What verbs are given beside the user's words, and how options of the form ``key=value`` are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from workbench.errors import UsageError
+from workbench.project import Project
+
+Opened = Annotated[Project, Parameter(parse=False)]
+Ticks = Annotated[Callable[[Any], None] | None, Parameter(parse=False)]
+
+
+def pairs(words: list[str], *, option: str = "--tag", example: str = "team=delay") -> dict[str, str]:
+    """Return the mapping that words of the form ``key=value`` say."""
+    found = {}
+    for text in words:
+        key, sign, value = text.partition("=")
+        if not sign or not key.strip():
+            raise UsageError(f"{option} {text!r} is not key=value.", remedy=f"Write for example {option} {example}.")
+        found[key.strip()] = value.strip()
+    return found
