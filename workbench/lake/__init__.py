@@ -6,6 +6,7 @@ from workbench.lake.candidates import ViewRows
 from workbench.lake.join import join_views, point_in_time_join
 from workbench.lake.lake import Lake, VersionInfo
 from workbench.lake.statistics import FileStatistics
+from workbench.lake.sweep import Swept
 from workbench.lake.table import TableAt
 from workbench.lake.writer import LakeWriter
 
@@ -13,6 +14,7 @@ __all__ = [
     "FileStatistics",
     "Lake",
     "LakeWriter",
+    "Swept",
     "TableAt",
     "VersionInfo",
     "ViewRows",

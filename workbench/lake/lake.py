@@ -11,12 +11,13 @@ from pathlib import Path
 
 import polars as pl
 
-from workbench.config import valid_name
+from workbench.config import NAME, valid_name
 from workbench.define import Contract
 from workbench.errors import InvalidName, LakeError
 from workbench.lake.physical import decode, stored
+from workbench.lake.places import storage_at
 from workbench.lake.statistics import FileStatistics
-from workbench.lake.storage import Storage, storage_at
+from workbench.lake.storage import Storage
 from workbench.lake.table import TableAt
 
 _MAJOR = re.compile(r"v([1-9][0-9]{0,8})")
@@ -104,15 +105,16 @@ class Lake:
 
     def tables(self) -> list[TableAt]:
         """Return the tables that are there, by view and major version."""
+        return [table for table in self.places() if table.latest() is not None]
+
+    def places(self) -> list[TableAt]:
+        """Return where tables are or were begun, by view and major version."""
         found = []
         for view in self.storage.folders():
-            try:
-                valid_name("view", view)
-            except InvalidName:
-                continue
-            majors = [_MAJOR.fullmatch(name) for name in self.storage.at(view).folders()]
-            found += [self.table(view, major) for major in sorted(int(match[1]) for match in majors if match)]
-        return [table for table in found if table.latest() is not None]
+            if NAME.fullmatch(view):
+                majors = [_MAJOR.fullmatch(name) for name in self.storage.at(view).folders()]
+                found += [self.table(view, major) for major in sorted(int(match[1]) for match in majors if match)]
+        return found
 
     def latest(self, view: str, major: int) -> int | None:
         """Return the newest Delta version of the table, whether the registry names it or not; None without a table."""
@@ -204,5 +206,6 @@ class Lake:
             return table.statistics(delta_version)
         except LakeError:
             if table.latest() is None:
-                raise LakeError.no_table(table.view, table.major, [other.label for other in self.tables()]) from None
+                known = [other.label for other in self.tables()]
+                raise LakeError.no_table(table.view, table.major, known) from None
             raise

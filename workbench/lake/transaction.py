@@ -34,6 +34,14 @@ class Lost(Exception):
     """Another writer's commit took the version; nothing was committed."""
 
 
+class Refused(Exception):
+    """It is sure that nothing was committed, and trying again would not help; `error` says why."""
+
+    def __init__(self, error: LakeError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 def create(table: TableAt, contract: Contract, files: Sequence[NewFile], commit: Commit) -> int:
     """Make the table with `files` as its version 0.
 
@@ -127,7 +135,8 @@ def _settled(table: TableAt, version: int, commit: Commit, act: Any) -> int:
         return version
     if found is not None or isinstance(failure, CommitFailedError) or _latest(table) >= version:
         raise Lost from failure
-    raise LakeError.not_written(table.uri, (str(failure).splitlines() or ["it took no commit"])[0][:300]) from failure
+    reason = ("" if failure is None else str(failure)).splitlines() or ["it took no commit"]
+    raise Refused(LakeError.not_written(table.uri, reason[0][:300])) from failure
 
 
 def _latest(table: TableAt) -> int:
@@ -152,7 +161,7 @@ def _able(table: TableAt, base: Any, contract: Contract) -> Any:
     except CommitFailedError as error:
         raise Lost from error
     except (DeltaError, OSError, ValueError) as error:
-        raise LakeError.not_written(table.uri, str(error).splitlines()[0][:300]) from error
+        raise Refused(LakeError.not_written(table.uri, str(error).splitlines()[0][:300])) from error
     return table.newest()
 
 

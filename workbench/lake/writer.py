@@ -7,29 +7,29 @@ visible to anybody, so nothing here has to be undone.
 
 from __future__ import annotations
 
-import tempfile
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from workbench.compute import write_parquet
 from workbench.define import Contract
-from workbench.errors import LakeError, ProjectError
-from workbench.lake import transaction
+from workbench.errors import LakeError
+from workbench.lake import placing, sweep, transaction
 from workbench.lake.lake import Lake
-from workbench.lake.physical import delta_schema, encode, schema_hash, stored
-from workbench.lake.statistics import footer_statistics
-from workbench.lake.storage import LocalFolder
-from workbench.lake.table import Commit, TableAt, file_name, number_of
-from workbench.lake.transaction import Lost, NewFile
+from workbench.lake.physical import delta_schema, schema_hash
+from workbench.lake.sweep import Swept
+from workbench.lake.table import Commit, TableAt, number_of
+from workbench.lake.transaction import Lost, NewFile, Refused
 
 _SEARCHED = 100  # versions that are looked through for data which is there already
 _TRIES = 50
+SAFETY = timedelta(days=1)
+"""How old a file must be to be cleaned away: nobody takes so long from the data to the record that names it."""
 
 
 class LakeWriter:
@@ -85,6 +85,8 @@ class LakeWriter:
         """
         table = self.lake.table(view, major)
         commit = _commit(contract, view_id, metadata)
+        present = None if replace else table.newest()
+        first = 0 if present is None else _next(table.names(present))
 
         def attempt(files: Sequence[NewFile]) -> int:
             base = table.newest()
@@ -93,10 +95,11 @@ class LakeWriter:
             if replace:
                 return transaction.replace_all(table, base, contract, files, commit)
             if not transaction.same_columns(base, contract):
-                raise LakeError.not_the_contract(view, ["the newest version has other columns"])
+                raise Refused(LakeError.not_the_contract(view, ["the newest version has other columns"]))
+            _complete(table, base)
             return transaction.change_files(table, base, contract, remove=(), add=files, commit=commit)
 
-        return self._written(table, contract, commit, [data], attempt)
+        return self._written(table, contract, commit, [data], attempt, first=first)
 
     def amend(
         self,
@@ -145,22 +148,65 @@ class LakeWriter:
         for name in sorted(leave_out - set(there)):
             raise LakeError.not_in_base(view, base, name)
         kept = [name for name in there if name not in leave_out]
-        gone = table.missing(kept)
-        if gone:
-            raise LakeError.files_gone(view, major, base, gone)
+        _complete(table, start)
 
         def attempt(files: Sequence[NewFile]) -> int:
             newest = table.newest()
             now = table.names(newest)
-            back = [self._known(table, name, contract) for name in kept if name not in now]
+            back = [placing.known(table, name, contract) for name in kept if name not in now]
             wanted = [*back, *files]
             if transaction.same_columns(newest, contract):
                 unwanted = [name for name in now if name not in kept]
                 return transaction.change_files(table, newest, contract, remove=unwanted, add=wanted, commit=commit)
             return transaction.replace_all(table, newest, contract, wanted, commit)
 
-        first = max([number_of(name) for name in there], default=0) + 1
-        return self._written(table, contract, commit, add, attempt, first=first)
+        return self._written(table, contract, commit, add, attempt, first=_next(there))
+
+    def orphans(self, *, older_than: timedelta = SAFETY) -> list[str]:
+        """Return the places of data files that no Delta version names: left by somebody who was killed.
+
+        Parameters
+        ----------
+        older_than
+            Younger ones may be about to be named.
+        """
+        return sweep.orphans(self.lake, older_than=older_than)
+
+    def vacuum(
+        self,
+        keep: Mapping[tuple[str, int], AbstractSet[int]],
+        *,
+        dry_run: bool = True,
+        older_than: timedelta = SAFETY,
+        drop_tables: bool = False,
+    ) -> Swept:
+        """Delete the data files that no kept version needs, and those that no version names.
+
+        Nobody may publish a version meanwhile that was cleaned before: hold the same lock as a promotion.
+
+        Parameters
+        ----------
+        keep
+            The Delta versions to keep by view and major version: all that any record names which may be read again.
+            Of a table that is not among them only the files go that no version names.
+        dry_run
+            Only say what would go.
+        older_than
+            Leave what was written, linked or published again in this time.
+        drop_tables
+            Also delete tables of which nothing is kept, whole, unless somebody wrote them lately.
+
+        Returns
+        -------
+        Swept
+            What went, or would go.
+
+        Raises
+        ------
+        LakeError
+            For a version to keep that is not there; nothing is deleted then.
+        """
+        return sweep.sweep(self.lake, keep, dry_run=dry_run, older_than=older_than, drop_tables=drop_tables)
 
     def _written(
         self,
@@ -170,86 +216,32 @@ class LakeWriter:
         data: Sequence[pl.LazyFrame | Path],
         attempt: Callable[[Sequence[NewFile]], int],
         *,
-        first: int = 0,
+        first: int,
     ) -> int:
         """Place the data and commit it, on top of whatever others commit meanwhile."""
         delta_schema(contract)  # refuses what no table can hold before anything is written
         for one in data:
-            _check(one, table.view, contract)
+            placing.check(one, table.view, contract)
         searched = -1
         files: list[NewFile] | None = None
         for _ in range(_TRIES):
             newest = table.latest()
             found = _published(table, commit, newest, above=searched)
             if found is not None:
-                _discard(table, files)
+                placing.discard(table, files)
                 return found
             searched = -1 if newest is None else newest
             if files is None:
-                files = self._placed(table, contract, data, first)
+                files = placing.placed(table, contract, data, first=first)
             try:
                 return attempt(files)
             except Lost:
                 continue
-            except LakeError:
-                _discard(table, files)
-                raise
-        _discard(table, files)
+            except Refused as refusal:  # no other error is proof that no version names the files
+                placing.discard(table, files)
+                raise refusal.error from refusal.__cause__
+        placing.discard(table, files)
         raise LakeError.busy(table.label, _TRIES)
-
-    def _placed(
-        self, table: TableAt, contract: Contract, data: Sequence[pl.LazyFrame | Path], first: int
-    ) -> list[NewFile]:
-        """Put the data in the table's folder; all of it or nothing."""
-        placed: list[NewFile] = []
-        try:
-            for number, one in enumerate(data, start=first):
-                name = file_name(number, uuid.uuid4().hex)
-                placed.append(NewFile(name, 0, ""))
-                placed[-1] = self._place(table, contract, one, name)
-        except BaseException:
-            with suppress(LakeError):
-                _discard(table, placed)
-            raise
-        return placed
-
-    def _place(self, table: TableAt, contract: Contract, data: pl.LazyFrame | Path, name: str) -> NewFile:
-        if isinstance(data, Path) and contract.schema == stored(contract):
-            size = table.storage.place(data, name)
-            return NewFile(name, size, footer_statistics(data, contract))
-        encoded = encode(_scan(data) if isinstance(data, Path) else data, contract)
-        if isinstance(table.storage, LocalFolder):
-            path = table.storage.prepared(name)
-            _write(encoded, path, table)
-            table.storage.settle(name)
-            return NewFile(name, path.stat().st_size, footer_statistics(path, contract))
-        with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
-            path = Path(folder, name)
-            _write(encoded, path, table)
-            return NewFile(name, table.storage.place(path, name), footer_statistics(path, contract))
-
-    def _known(self, table: TableAt, name: str, contract: Contract) -> NewFile:
-        """Return a file that the table has had as one to be added."""
-        with table.storage.open(name) as file:
-            statistics = footer_statistics(file, contract)
-        return NewFile(name, next(one.size for one in table.storage.files() if one.name == name), statistics)
-
-
-def _scan(path: Path) -> pl.LazyFrame:
-    return pl.scan_parquet(path, glob=False, hive_partitioning=False)
-
-
-def _write(frame: pl.LazyFrame, path: Path, table: TableAt) -> None:
-    try:
-        write_parquet(frame, path, view=table.view)
-    except ProjectError as error:
-        raise LakeError.not_written(str(path), error.message) from error
-
-
-def _discard(table: TableAt, files: Sequence[NewFile] | None) -> None:
-    """Delete files that are known to be named by no version."""
-    for file in files or ():
-        table.storage.delete(file.name)
 
 
 def _commit(contract: Contract, view_id: str, metadata: Mapping[str, str]) -> Commit:
@@ -274,27 +266,22 @@ def _published(table: TableAt, wanted: Commit, newest: int | None, *, above: int
         commits = pool.map(table.commit, versions)
         same = [found for found in commits if found is not None and _same(found, wanted)]
     for found in same:
-        if not table.missing(table.names(table.at(found.delta_version))):
+        names = table.names(table.at(found.delta_version))
+        if not table.missing(names):
+            table.storage.renew(names)  # a cleaning that began before somebody named this version leaves them
             return found.delta_version
     return None
 
 
+def _next(names: Sequence[str]) -> int:
+    return max((number_of(name) for name in names), default=-1) + 1
+
+
+def _complete(table: TableAt, version: Any) -> None:
+    gone = table.missing(table.names(version))
+    if gone:
+        raise LakeError.files_gone(table.view, table.major, version.version(), gone)
+
+
 def _same(found: Commit, wanted: Commit) -> bool:
     return (found.view_id, found.schema) == (wanted.view_id, wanted.schema)
-
-
-def _check(data: pl.LazyFrame | Path, view: str, contract: Contract) -> None:
-    """Raise unless the data has the contract's columns with its dtypes, and no others."""
-    try:
-        found = (data if isinstance(data, pl.LazyFrame) else _scan(data)).collect_schema()
-    except OSError as error:
-        raise LakeError.unreadable(str(data), error) from error
-    wanted = contract.schema
-    details = [
-        f"{name}: {found.get(name, 'absent')}, not {dtype}"
-        for name, dtype in wanted.items()
-        if name not in found or found[name] != dtype
-    ]
-    details += [f"{name}: not in the contract" for name in found if name not in wanted]
-    if details:
-        raise LakeError.not_the_contract(view, details)

@@ -1,0 +1,152 @@
+"""The lake in a folder: files are linked from the view cache where the file system can, and are read-only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from workbench.errors import LakeError
+from workbench.lake.storage import StoredFile
+
+_WRITERS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+
+
+@dataclass(frozen=True)
+class LocalFolder:
+    """A folder on this machine, or on a file system that it mounts."""
+
+    path: Path
+
+    @property
+    def uri(self) -> str:
+        """The folder's absolute path."""
+        return str(self.path)
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Nothing."""
+        return {}
+
+    def at(self, *parts: str) -> LocalFolder:
+        """Return the folder below this one."""
+        return LocalFolder(self.path.joinpath(*parts))
+
+    def location(self, name: str) -> str:
+        """Return the file's absolute path."""
+        return str(self.path / name)
+
+    def read(self, name: str) -> bytes | None:
+        """Return a small file's content, or None."""
+        try:
+            return (self.path / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise LakeError.unreadable(self.location(name), error) from error
+
+    def open(self, name: str) -> IO[bytes]:
+        """Open a file to read from anywhere in it."""
+        return (self.path / name).open("rb")
+
+    def folders(self) -> list[str]:
+        """Return the names of the folders in this one."""
+        return sorted(entry.name for entry in self._entries() if entry.is_dir(follow_symlinks=False))
+
+    def files(self) -> list[StoredFile]:
+        """Return the files that are directly in this folder."""
+        found = []
+        for entry in self._entries():
+            with suppress(FileNotFoundError):  # deleted by another process since it was listed
+                if entry.is_file(follow_symlinks=False):
+                    facts = entry.stat(follow_symlinks=False)
+                    # a linked file keeps the time of its writing; ctime says since when it may be here
+                    since = max(facts.st_mtime, facts.st_ctime)
+                    found.append(StoredFile(entry.name, facts.st_size, datetime.fromtimestamp(since, UTC)))
+        return found
+
+    def prepared(self, name: str) -> Path:
+        """Return where to write a new file, in a folder that is there."""
+        with self._writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        return self.path / name
+
+    def place(self, source: Path, name: str) -> int:
+        """Link the file here, or copy it where the file system cannot link; durably and read-only."""
+        target = self.prepared(name)
+        with self._writing(target):
+            try:
+                os.link(source, target)
+            except FileNotFoundError:
+                raise
+            except OSError:
+                shutil.copyfile(source, target)
+            self.settle(name)
+            return target.stat().st_size
+
+    def settle(self, *names: str) -> None:
+        """Make the files, and that they are here, durable; then nobody may write them."""
+        folders = set()
+        with self._writing(self.path):
+            for name in names:
+                path = self.path / name
+                with suppress(PermissionError):  # linked from a colleague's cache
+                    path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_WRITERS)
+                _sync(path)
+                folders.add(path.parent)
+            for folder in {*folders, self.path, self.path.parent, self.path.parent.parent}:
+                _sync(folder)
+
+    def renew(self, names: Sequence[str]) -> None:
+        """Let the files count as new again."""
+        with self._writing(self.path):
+            for name in names:
+                with suppress(PermissionError):  # a colleague's
+                    os.utime(self.path / name)
+
+    def delete(self, name: str) -> None:
+        """Delete a file; nothing happens where there is none."""
+        with self._writing(self.path / name):
+            (self.path / name).unlink(missing_ok=True)
+
+    def drop(self) -> None:
+        """Delete the folder and all in it: gone at once, by another name, and then for good."""
+        with self._writing(self.path), suppress(FileNotFoundError):
+            self.path.rename(self.path.parent / f".dropped-{uuid.uuid4().hex}")
+        with self._writing(self.path):
+            for left in self.path.parent.glob(".dropped-*"):  # by a drop that was killed, too
+                shutil.rmtree(left)
+            with suppress(OSError):  # not empty
+                self.path.parent.rmdir()
+
+    def _entries(self) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(self.path) as entries:
+                return list(entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise LakeError.unreadable(str(self.path), error) from error
+
+    @contextmanager
+    def _writing(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise LakeError.not_written(str(path), error.strerror or str(error)) from error
+
+
+def _sync(path: Path) -> None:
+    """Have the system write `path`, a file or a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

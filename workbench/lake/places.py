@@ -1,0 +1,56 @@
+"""From the lake's uri in ``workbench.toml`` to the storage that it means."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from workbench.errors import LakeError
+from workbench.lake.bucket import Bucket
+from workbench.lake.local import LocalFolder
+from workbench.lake.storage import Storage
+
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}|[?\n\r\t]")
+
+
+def storage_at(uri: str, *, root: Path, options: Mapping[str, str] | None = None) -> Storage:
+    """Return the folder that `uri` of ``workbench.toml`` means.
+
+    Parameters
+    ----------
+    uri
+        A path (a relative one from `root`), ``file://`` or ``s3://bucket/prefix``.
+    root
+        The project's root.
+    options
+        Settings of the object store by their ``AWS_*`` names; they come before those of the environment.
+
+    Raises
+    ------
+    LakeError
+        For another kind of place, or a URI that holds credentials.
+    """
+    parts = urlsplit(uri)
+    if "://" not in uri:
+        if not uri.strip():
+            raise LakeError.bad_uri(uri, "it is empty")
+        return _local(uri, Path(os.path.abspath(root / Path(uri).expanduser())))  # noqa: PTH100  symlinks stay
+    if parts.username or parts.password:
+        raise LakeError.bad_uri("s3://...", "credentials do not belong in it")
+    if parts.query or parts.fragment:
+        raise LakeError.bad_uri(uri, "it has a part after ? or #")
+    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
+        return _local(uri, Path(unquote(parts.path)))
+    if parts.scheme in ("s3", "s3a") and parts.netloc:
+        return Bucket(parts.netloc, parts.path.strip("/"), tuple(sorted((options or {}).items())))
+    raise LakeError.bad_uri(uri, "it is neither a path nor file:// nor s3://bucket/prefix")
+
+
+def _local(uri: str, path: Path) -> LocalFolder:
+    escape = _ESCAPE.search(str(path))
+    if escape:  # deltalake writes such a folder and then looks for it under another name
+        raise LakeError.bad_uri(uri, f"no Delta table can be in a folder with {escape[0]!r} in its path, {path}")
+    return LocalFolder(path)
