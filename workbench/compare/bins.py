@@ -19,10 +19,13 @@ BINS = 10
 """Bins of equal share of the reference, as is the custom for the population stability index."""
 
 DISCRETE = 20
-"""A reference of at most so many different values gets a bin for each of them."""
+"""A reference of at most so many different values, each held `FEWEST_NAMED` times on average, gets a bin for each."""
 
 NAMED = 100
 """The reference's commonest categories that are counted each by itself; all others are one bin."""
+
+FEWEST_NAMED = 5
+"""Rarer categories of the reference are counted together."""
 
 BinKind = Literal["values", "value", "below", "above", "other", "new", "null", "nan", "infinite"]
 
@@ -83,7 +86,7 @@ class NumericBins:
         if not len(ordered):
             return cls(np.empty(0), 0.0, discrete=False)
         values = _few(ordered)
-        if values is not None:
+        if values is not None and len(values) * FEWEST_NAMED <= len(ordered):
             return cls(_around(values), float(ordered[-1]), discrete=True)
         deciles = ordered[[(len(ordered) - 1) * step // BINS for step in range(BINS + 1)]]
         shared = np.unique(deciles[1:][deciles[1:] == deciles[:-1]])
@@ -129,7 +132,12 @@ class NumericBins:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CategoryBins:
-    """The reference's commonest categories each by itself, its others together, and those it lacks together."""
+    """The reference's commonest categories each by itself, and all others together.
+
+    A category that the reference holds fewer than `FEWEST_NAMED` times counts like one that it lacks: which of the rare
+    ones a sample holds is chance (I. Good, The population frequencies of species and the estimation of population
+    parameters, 1953), and a column in which every row has its own text has not drifted when it goes on so.
+    """
 
     names: tuple[str, ...]
     known: frozenset[str]
@@ -137,32 +145,27 @@ class CategoryBins:
     @classmethod
     def of(cls, reference: Categorical) -> Self:
         """Return the bins of the reference's categories."""
-        names = list(reference.counts)
-        return cls(tuple(names[:NAMED]), frozenset(names))
+        names = [name for name, count in reference.counts.items() if count >= FEWEST_NAMED]
+        return cls(tuple(names[:NAMED]), frozenset(reference.counts))
 
     def counts(self, side: Categorical) -> Counts:
-        """Return the rows of `side` in each bin: the names, other, new, null."""
+        """Return the rows of `side` in each bin: the names, all others, null."""
         named = [side.counts.get(name, 0) for name in self.names]
-        fresh = sum(count for name, count in side.counts.items() if name not in self.known)
-        other = side.rows - side.nulls - sum(named) - fresh
-        return np.array([*named, other, fresh, side.nulls], dtype=np.int64)
+        return np.array([*named, side.rows - side.nulls - sum(named), side.nulls], dtype=np.int64)
 
-    def bins(self, reference: Counts, current: Counts) -> tuple[Bin, ...]:
-        """Return at most 20 categories by name, and what `counts` returned for all others together."""
-        shown = min(TOP, len(self.names))
+    def bins(self, reference: Categorical, current: Categorical) -> tuple[Bin, ...]:
+        """Return at most 20 categories by name, then the others, those that the reference lacks, and null."""
         found = [
-            Bin("value", cut(name), None, None, int(reference[at]), int(current[at]))
-            for at, name in enumerate(self.names[:shown])
+            Bin("value", cut(name), None, None, reference.counts[name], current.counts.get(name, 0))
+            for name in self.names[:TOP]
         ]
-        rest: tuple[tuple[BinKind, slice], ...] = (
-            ("other", slice(shown, -2)),
-            ("new", slice(-2, -1)),
-            ("null", slice(-1, None)),
-        )
-        found += [
-            Bin(kind, kind, None, None, int(reference[part].sum()), int(current[part].sum())) for kind, part in rest
-        ]
-        return tuple(one for one in found if one.kind == "value" or one.reference or one.current)
+        new = sum(count for name, count in current.counts.items() if name not in self.known)
+        one = reference.rows - reference.nulls - sum(shown.reference for shown in found)
+        two = current.rows - current.nulls - sum(shown.current for shown in found) - new
+        found.append(Bin("other", "other", None, None, one, two))
+        found.append(Bin("new", "new", None, None, 0, new))
+        found.append(Bin("null", "null", None, None, reference.nulls, current.nulls))
+        return tuple(each for each in found if each.reference or each.current)
 
 
 def histograms(reference: Numeric, current: Numeric, *, whole: bool) -> tuple[Histogram, Histogram] | None:

@@ -125,7 +125,7 @@ def _numbers(known: FeatureDrift, reference: pl.DataFrame, current: pl.DataFrame
         wasserstein=distance,
         wasserstein_scaled=_finite(distance / std) if distance is not None and std else None,
         bins=_truths(shown) if truth else shown,
-        histograms=None if truth else histograms(one, two, whole=whole),
+        histograms=None if truth or known.segment else histograms(one, two, whole=whole),
     )
     if truth:
         categories = Categorical.of(reference[VALUE]), Categorical.of(current[VALUE])
@@ -156,7 +156,7 @@ def _categories(known: FeatureDrift, reference: pl.DataFrame, current: pl.DataFr
         _with_categories(known, one, two),
         psi=measures.psi(*counts),
         jensen_shannon=measures.jensen_shannon(*counts),
-        bins=bins.bins(*counts),
+        bins=bins.bins(one, two),
     )
 
     def of_stretch(part: pl.DataFrame, measure: Measure) -> float | None:

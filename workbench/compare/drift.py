@@ -78,7 +78,7 @@ class DriftReport:
         return min(self.features, key=_excess, default=None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as JSON-ready values."""
+        """Return the report as JSON-ready values; segments without their bins, which can be a thousand."""
         return {
             "labels": list(self.labels),
             "rows": list(self.rows),
@@ -87,7 +87,7 @@ class DriftReport:
             "by": list(self.by),
             "drifted": [one.name for one in self.drifted],
             "features": [one.to_dict() for one in self.features],
-            "segments": [one.to_dict() for one in self.segments],
+            "segments": [_without_bins(one.to_dict()) for one in self.segments],
         }
 
     def to_frame(self) -> pl.DataFrame:
@@ -322,6 +322,10 @@ def _time(contract: Contract, event_time: str | None, schema: pl.Schema, label: 
 
 def _excess(feature: FeatureDrift) -> float:
     return -feature.excess
+
+
+def _without_bins(feature: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in feature.items() if name not in ("bins", "histograms")}
 
 
 def _schema() -> dict[str, Any]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import numpy as np
@@ -40,9 +39,13 @@ def psi(reference: Counts, current: Counts) -> float:
     float
         Zero or more, without unit.
     """
-    p = np.maximum(reference / reference.sum(), SMALLEST_SHARE)
-    q = np.maximum(current / current.sum(), SMALLEST_SHARE)
-    return float(np.sum((q - p) * np.log(q / p)))
+    return float(psi_of_shares(reference / reference.sum(), current / current.sum()))
+
+
+def psi_of_shares(reference: Numbers, current: Numbers) -> Numbers:
+    """Return `psi` over the last axis of arrays of shares."""
+    p, q = np.maximum(reference, SMALLEST_SHARE), np.maximum(current, SMALLEST_SHARE)
+    return np.asarray(np.sum((q - p) * np.log(q / p), axis=-1))
 
 
 def jensen_shannon(reference: Counts, current: Counts) -> float:
@@ -61,13 +64,18 @@ def jensen_shannon(reference: Counts, current: Counts) -> float:
     float
         From 0 (equal) to 1 (nothing in common).
     """
-    p, q = reference / reference.sum(), current / current.sum()
-    middle = (p + q) / 2
-    bits = 0.0
-    for share in (p, q):
+    return float(jensen_shannon_of_shares(reference / reference.sum(), current / current.sum()))
+
+
+def jensen_shannon_of_shares(reference: Numbers, current: Numbers) -> Numbers:
+    """Return `jensen_shannon` over the last axis of arrays of shares."""
+    middle = (reference + current) / 2
+    bits = np.zeros(np.shape(reference)[:-1])
+    for share in (reference, current):
         held = share > 0
-        bits += float(np.sum(share[held] * np.log2(share[held] / middle[held]))) / 2
-    return math.sqrt(min(max(bits, 0.0), 1.0))
+        ratio = np.divide(share, middle, out=np.ones_like(share), where=held)
+        bits = bits + np.sum(share * np.log2(ratio), axis=-1) / 2
+    return np.sqrt(np.clip(bits, 0.0, 1.0))
 
 
 def kolmogorov_smirnov(reference: Numbers, current: Numbers) -> float:

@@ -20,6 +20,7 @@ _NAMES: dict[Measure, str] = {
     "wasserstein": "Wasserstein distance in standard deviations",
 }
 _NOTABLE = 0.01
+_COUNTABLE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,9 @@ class FeatureDrift:
     segment
         Key columns and values, as text, that the rows belong to; empty for all rows.
     psi
-        Population stability index over `bins`' finer originals; see `measures.psi`.
+        Population stability index over bins frozen on the reference, with null, NaN, infinities and what lies outside
+        the reference's range in bins of their own: of numbers those in `bins`, of categories the 100 commonest. See
+        `measures.psi`.
     jensen_shannon
         Jensen-Shannon distance (square root, base 2: from 0 to 1) over the same.
     ks
@@ -91,10 +94,9 @@ class FeatureDrift:
         First Wasserstein distance of the finite values in the feature's unit, exact, and divided by the reference's
         standard deviation (`None` where that is 0).
     bins
-        What `psi` is made of: both sides' rows in bins frozen on the reference, at most 50; of categories 20 and
-        others.
+        Both sides' rows in bins frozen on the reference: at most 50; of categories 20, others, new ones and null.
     histograms
-        Both sides in the same equal bins, for charts; `None` for categories.
+        Both sides in the same equal bins, for charts; `None` for categories and segments.
     new, vanished
         Categories that only the current rows, only the reference has, with their share of that side's rows; the 20
         largest. `new_share` and `vanished_share` are of all of them.
@@ -164,22 +166,16 @@ class FeatureDrift:
         where = f" ({', '.join(f'{key}={value}' for key, value in self.segment)})" if self.segment else ""
         if self.value is None:
             return f"{self.name}{where} was not compared: {self.reason}."
-        said = f"{self.name}{where} {'moved' if self.drifted else 'is as before'}: {self._by_how_much()}"
-        details = self._details() if self.drifted else []
-        return "; ".join([said, *details]) + "."
+        verdict = "moved" if self.drifted else "stays within its budget" if self.basis == "budget" else "is as before"
+        said = f"{self.name}{where} {verdict}: {self._by_how_much(self.value)}"
+        return "; ".join([said, *(self._details() if self.drifted else [])]) + "."
 
-    def _by_how_much(self) -> str:
-        said = f"{_NAMES[self.measure]} {self.value:.2g}"
-        if self.times_noise is not None:
-            said += (
-                f", {self.times_noise:.2g} times its usual noise"
-                if self.times_noise < 100
-                else ", far above its usual noise"
-                if self.drifted
-                else ""
-            )
-        limit = "budget" if self.basis == "budget" else "limit"
-        return f"{said} ({limit} {self.threshold:.2g})"
+    def _by_how_much(self, value: float) -> str:
+        said = f"{_NAMES[self.measure]} {value:.2g}"
+        times = self.times_noise
+        if times is not None and (self.drifted or self.basis == "noise"):
+            said += f", {times:.2g} times its usual noise" if times < _COUNTABLE else ", far above its usual noise"
+        return f"{said} ({'budget' if self.basis == 'budget' else 'limit'} {self.threshold:.2g})"
 
     def _details(self) -> list[str]:
         one, two = self.reference, self.current

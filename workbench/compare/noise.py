@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import polars as pl
 
+from workbench.compare.measures import jensen_shannon_of_shares, psi_of_shares
 from workbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 CHUNKS = 8
 """The reference is cut into so many stretches of time, each compared with all others together."""
 
-FEWEST = 250
+FEWEST = 500
 """A stretch has at least so many rows; a reference of fewer than three such stretches has no noise."""
 
 SMALLEST: dict[Measure, float] = {"psi": 0.02, "jensen_shannon": 0.06, "ks": 0.05, "wasserstein": 0.1}
@@ -26,6 +27,8 @@ SMALLEST: dict[Measure, float] = {"psi": 0.02, "jensen_shannon": 0.06, "ks": 0.0
 standard deviation gives."""
 
 _LOOKED_AT = 10_000
+_PAIRS = 200
+_SEED = 20_240_229
 
 Basis = Literal["budget", "noise", "sample size", "floor"]
 
@@ -92,13 +95,13 @@ def stretches(frame: pl.DataFrame, time: str | None) -> list[pl.DataFrame]:
 
 
 def by_chance(measure: Measure, reference: Counts, current: Counts) -> float:
-    """Return what two samples of the same distribution give at most, for their sizes.
+    """Return what two samples of one distribution give at most, for their sizes.
 
-    The mean plus three standard deviations of the measure for independent rows: the population stability index is
-    ``(1/n + 1/m)`` times chi-squared with one degree of freedom less than there are bins (B. Yurdakul and J. Naranjo,
-    Statistical properties of the population stability index, 2020), the Jensen-Shannon divergence for small
-    differences an eighth of that in nats, ``ks`` is Kolmogorov's distribution, whose mean is 0.869 and standard
-    deviation 0.260, times the root of ``1/n + 1/m``; ``wasserstein`` (in standard deviations) is bounded alike.
+    The mean plus three standard deviations of the measure for independent rows. Of what compares bins, over 200 pairs
+    of samples as large as these, drawn from both sides' shares together (a parametric bootstrap: B. Efron and R.
+    Tibshirani, An introduction to the bootstrap, 1993), always the same ones. Of ``ks`` by Kolmogorov's distribution,
+    whose mean is 0.869 and standard deviation 0.260, times the root of ``1/n + 1/m``; of ``wasserstein``, in standard
+    deviations, twice that.
 
     Parameters
     ----------
@@ -107,14 +110,14 @@ def by_chance(measure: Measure, reference: Counts, current: Counts) -> float:
     reference, current
         Rows in each bin.
     """
-    sizes = 1 / int(reference.sum()) + 1 / int(current.sum())
-    freedom = max(1, int(np.count_nonzero(reference + current)) - 1)
-    index = sizes * (freedom + 3 * math.sqrt(2 * freedom))
-    if measure == "psi":
-        return index
-    if measure == "jensen_shannon":
-        return min(1.0, math.sqrt(index / 8 / math.log(2)))
-    return (0.869 + 3 * 0.260) * math.sqrt(sizes) * (1 if measure == "ks" else 2)
+    n, m = int(reference.sum()), int(current.sum())
+    if measure in ("ks", "wasserstein"):
+        return (0.869 + 3 * 0.260) * math.sqrt(1 / n + 1 / m) * (1 if measure == "ks" else 2)
+    together = (reference + current) / (n + m)
+    chance = np.random.default_rng(_SEED)
+    pairs = chance.multinomial(n, together, size=_PAIRS) / n, chance.multinomial(m, together, size=_PAIRS) / m
+    drawn = psi_of_shares(*pairs) if measure == "psi" else jensen_shannon_of_shares(*pairs)
+    return float(drawn.mean() + 3 * drawn.std(ddof=1))
 
 
 def threshold(measure: Measure, noise: Noise | None, chance: float, budget: float | None) -> tuple[float, Basis]:
