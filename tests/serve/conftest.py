@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from tests.conftest import EVENT_VIEW
+from tests.serve.stage import publish
 
 if TYPE_CHECKING:
     from workbench.project import Project
@@ -56,6 +57,7 @@ def clock(events: pl.LazyFrame) -> LazyFrame[Clock]:
     return events.select("at", number=pl.col("event_id"))
 '''
 
+PUBLISHED_SETS = 'from workbench import feature_set\n\nboth = feature_set("both", ["clock", "spend@1:total"])\n'
 SETS = 'from workbench import feature_set\n\nboth = feature_set("both", ["clock", "spend:total"])\n'
 
 
@@ -76,3 +78,15 @@ def shop(project: Project) -> Project:
         assert project.define(text, log=False).passed
     project.repository.commit("exp/first", {"features/sets.py": SETS}, message="Name what is used together")
     return project
+
+
+@pytest.fixture
+def mart(shop: Project) -> Project:
+    """The shop with everything published: spend 1.0 and, with other values, 2.0; the rest as 1.0. It is on main."""
+    for view in ("spend", "recent", "late", "clock"):
+        publish(shop, view)
+    shop.define(EVENT_VIEW.replace("cum_sum()", "cum_max()"), log=False)
+    publish(shop, "spend", "2.0", category="value")
+    shop.repository.commit("main", {"features/sets.py": PUBLISHED_SETS}, message="Name what is used together")
+    shop.branch("main")
+    return shop

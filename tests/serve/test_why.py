@@ -138,7 +138,7 @@ def test_it_names_commit_view_id_and_run(shop: Project, monkeypatch: pytest.Monk
         ("spned", {"user": "u0"}, "2024-01-01", errors.FeatureNotFound, "did you mean 'spend'"),
         ("spend:totla", {"user": "u0"}, "2024-01-01", errors.FeatureNotFound, "did you mean 'spend:total'"),
         ("recent", {"user": "u0"}, "2024-01-01", errors.FeatureNotFound, "'recent:amount' or 'recent:odd'"),
-        ("spend@1", {"user": "u0"}, "2024-01-01", errors.FeatureNotFound, "nothing is published yet"),
+        ("spend@1", {"user": "u0"}, "2024-01-01", errors.FeatureNotFound, "promote spend"),
         ("spend", {"usr": "u0"}, "2024-01-01", errors.UsageError, "did you mean 'usr'"),
         ("spend", {}, "2024-01-01", errors.UsageError, "--entity user=VALUE"),
         ("spend", {"user": 7}, "2024-01-01", errors.UsageError, "String"),

@@ -8,9 +8,12 @@ from __future__ import annotations
 from workbench.registry.numbers import VersionNumber, split_version
 from workbench.registry.reading import Registry
 from workbench.registry.record import FOLDER, InputRecord, Record, Status, Version, record_path
+from workbench.registry.releases import PREFIX as RELEASE_PREFIX
+from workbench.registry.releases import valid_release
 
 __all__ = [
     "FOLDER",
+    "RELEASE_PREFIX",
     "InputRecord",
     "Record",
     "Registry",
@@ -19,4 +22,5 @@ __all__ = [
     "VersionNumber",
     "record_path",
     "split_version",
+    "valid_release",
 ]

@@ -39,6 +39,7 @@ class Registry:
     def __init__(self, repository: Tree, commit: str | None) -> None:
         self.commit = commit
         self._repository = repository
+        self._records: dict[str, Record] = {}
 
     @classmethod
     def at(cls, repository: Tree, ref: str = "main") -> Registry:
@@ -84,9 +85,11 @@ class Registry:
         """
         if view not in self._blobs:
             raise FeatureNotFound.unpublished(view, self.views)
-        path = f"{FOLDER}/{view}.toml"
-        text = self._repository.read_blob(self._blobs[view]).decode("utf-8", "replace")
-        return Record.from_toml(text, path=path)
+        if view not in self._records:
+            path = f"{FOLDER}/{view}.toml"
+            text = self._repository.read_blob(self._blobs[view]).decode("utf-8", "replace")
+            self._records[view] = Record.from_toml(text, path=path)
+        return self._records[view]
 
     def version(self, view: str, asked: str | None = None) -> Version:
         """Return the version of `view` that ``@asked`` gives, see `Record.version`."""

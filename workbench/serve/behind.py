@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -13,9 +13,7 @@ from workbench.widgets import Table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workbench.compute import InputData
-    from workbench.loop.evaluate import Prepared
-    from workbench.serve.reading import Reading
+    from workbench.serve.served import ServedInput, ServedView
 
 ROWS = 20
 """Rows that are listed of one input, the last ones known."""
@@ -59,40 +57,28 @@ class BehindRows:
         return Table(f"Behind it: {self.kind} {self.name}", tuple(shown.columns), tuple(shown.iter_rows()))
 
 
-def rows_behind(
-    reading: Reading, prepared: Prepared, keys: Mapping[str, pl.Series], made: datetime
-) -> tuple[BehindRows, ...]:
+def rows_behind(view: ServedView, keys: Mapping[str, pl.Series], made: datetime) -> tuple[BehindRows, ...]:
     """Return, for each input of a view, the rows of the entity known by the moment `made`, within the lookback."""
-    return tuple(_behind(reading, prepared, data, keys, made) for data in prepared.inputs)
+    return tuple(_behind(data, keys, made, view.lookback) for data in view.inputs)
 
 
-def _behind(
-    reading: Reading, prepared: Prepared, data: InputData, keys: Mapping[str, pl.Series], made: datetime
-) -> BehindRows:
+def _behind(data: ServedInput, keys: Mapping[str, pl.Series], made: datetime, lookback: timedelta | None) -> BehindRows:
+    if data.frame is None:
+        return BehindRows(data.name, data.kind, None, 0, data.note)
     schema = data.frame.collect_schema()
     lacking = [name for name, value in keys.items() if schema.get(name) != value.dtype]
     if lacking:
         note = f"{data.name} has no key {', '.join(lacking)}, so its rows behind this value cannot be told."
         return BehindRows(data.name, data.kind, None, 0, note)
-    known = _known_since(reading, data)
     mine = [pl.col(name) == pl.lit(value.item(), dtype=value.dtype) for name, value in keys.items()]
-    frame = data.frame.filter(*mine, pl.col(known) <= made)
-    lookback = prepared.view.lookback
+    frame = data.frame.filter(*mine, pl.col(data.known) <= made)
     if lookback:
-        frame = frame.filter(pl.lit(made) - pl.col(known) <= lookback)
-    last = frame.sort(known, descending=True, maintain_order=True).head(ROWS)
+        frame = frame.filter(pl.lit(made) - pl.col(data.known) <= lookback)
+    last = frame.sort(data.known, descending=True, maintain_order=True).head(ROWS)
     total, rows = pl.collect_all([frame.select(pl.len()), last])
     count = int(total.item())
-    note = f"{count:,} rows of {data.name} were known by then; the last {ROWS} are shown." if count > ROWS else ""
-    return BehindRows(data.name, data.kind, rows, count, note)
-
-
-def _known_since(reading: Reading, data: InputData) -> str:
-    """Return the column that says since when a row of the input is known."""
-    if data.kind == "source":
-        return reading.evaluation.sources[data.name].available_at
-    view = reading.definitions.view(data.name)
-    return view.created or view.event_time
+    more = f"{count:,} rows of {data.name} were known by then; the last {ROWS} are shown." if count > ROWS else ""
+    return BehindRows(data.name, data.kind, rows, count, " ".join(filter(None, [data.note, more])))
 
 
 def _plain(value: object) -> object:

@@ -10,15 +10,14 @@ import polars as pl
 
 from workbench.errors import FeatureNotFound, UsageError, did_you_mean
 from workbench.serve.behind import BehindRows, rows_behind
+from workbench.serve.intact import intact
 from workbench.serve.moments import moment
-from workbench.serve.references import named_view, split_reference
 from workbench.widgets import Report, Reported, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from workbench.define import FeatureView
-    from workbench.serve.reading import Reading
+    from workbench.serve.served import Reading, ServedView
 
 SHOWN = 10
 """Losing rows that are shown of each kind, those nearest to the moment first."""
@@ -60,8 +59,9 @@ class Explanation(Reported):
         All candidates by reason, those not shown included.
     behind
         For each input of the view, the rows of the entity that the winner was made from, as far as they can be listed.
-    branch, commit, view_id, run
-        The definition, its data, and the MLflow run that recorded it (None where none did).
+    branch, commit, release, view_id, run
+        Where the view was read (None for no release), its data, and the MLflow run that recorded it (None where none
+        did).
     """
 
     ref: str
@@ -76,6 +76,7 @@ class Explanation(Reported):
     commit: str
     view_id: str
     run: str | None
+    release: str | None = None
 
     @property
     def winner(self) -> Candidate | None:
@@ -104,6 +105,7 @@ class Explanation(Reported):
             "behind": [rows.to_dict() for rows in self.behind],
             "branch": self.branch,
             "commit": self.commit,
+            "release": self.release,
             "view_id": self.view_id,
             "run": self.run,
         }
@@ -116,6 +118,7 @@ class Explanation(Reported):
         return Report(
             f"{self.ref}{f' of {named}' if named else ''} at {self.at}: {self._answer()}",
             facts=(
+                *((("release", self.release),) if self.release else ()),
                 ("branch", f"{self.branch} at {self.commit[:10]}"),
                 ("view id", self.view_id[:16]),
                 ("MLflow run", self.run),
@@ -142,16 +145,23 @@ class Explanation(Reported):
 
 
 def explain(
-    reading: Reading, ref: str, entity: Mapping[str, object], at: object, *, run: str | None = None
+    reading: Reading,
+    view: ServedView,
+    features: Sequence[str],
+    entity: Mapping[str, object],
+    at: object,
+    *,
+    run: str | None = None,
+    as_known: bool = True,
 ) -> Explanation:
-    """Return why the feature `ref` has its value for `entity` at the moment `at`.
+    """Return why a feature has its value for `entity` at the moment `at`.
 
     Parameters
     ----------
     reading
-        The branch's views.
-    ref
-        ``view:feature``; ``view`` will do where it has one feature.
+        What the view was read from.
+    view, features
+        The view, and the one feature of it that is asked for.
     entity
         The view's entity columns and their values; what else is in it is left aside, so a whole row of a training
         set may be given.
@@ -159,44 +169,48 @@ def explain(
         The moment: datetime, date or ISO 8601; without a zone it is UTC.
     run
         The MLflow run that recorded the view.
+    as_known
+        False lets rows win that were created after the moment.
 
     Raises
     ------
     FeatureNotFound
-        For an unknown view or feature, or a version.
+        Where no feature, or several, are asked for.
     UsageError
         For an entity without one of the view's keys or with a value of another kind, and what is no time.
+    LakeError
+        Where a published version's data cannot be read.
     """
-    view, features = named_view(ref, reading.definitions)
     if len(features) != 1:
         raise FeatureNotFound(
-            f"{split_reference(ref)[0]!r} has {len(features)} features, and none is named.",
-            remedy=f"Write {' or '.join(repr(f'{view.name}:{name}') for name in features)}.",
+            f"{view.label!r} has {len(features)} features, and none is named.",
+            remedy=f"Write {' or '.join(repr(f'{view.label}:{name}') for name in features)}.",
         )
     until = moment(at)
     keys = {name: key_value(view, name, entity) for name in view.entities}
-    evaluated = reading.view(view.name)
-    judged = _judged(view, evaluated.computed.stored.frame(), keys, until)
+    with intact([view]):
+        judged = _judged(view, view.data.frame, keys, until, as_known=as_known)
     counts = dict(judged.group_by(_REASON).len().sort(_REASON).iter_rows())
     candidates = _candidates(view, features[0], judged)
     winner = next((row for row in candidates if row.reason == WON), None)
     return Explanation(
-        ref=f"{view.name}:{features[0]}",
+        ref=f"{view.label}:{features[0]}",
         entity={name: series.item() for name, series in keys.items()},
         at=until,
         value=None if winner is None else winner.value,
         outcome="matched" if winner else "expired" if EXPIRED in counts else "missing",
         candidates=candidates,
         counts=counts,
-        behind=() if winner is None else rows_behind(reading, evaluated.prepared, keys, winner.event_time),
+        behind=() if winner is None else rows_behind(view, keys, winner.event_time),
         branch=reading.branch,
         commit=reading.commit,
-        view_id=evaluated.prepared.view_id,
+        release=reading.release,
+        view_id=view.data.view_id,
         run=run,
     )
 
 
-def key_value(view: FeatureView, name: str, entity: Mapping[str, object]) -> pl.Series:
+def key_value(view: ServedView, name: str, entity: Mapping[str, object]) -> pl.Series:
     """Return the value of key `name` in `entity`, as a series of one with the view's dtype."""
     if name not in entity:
         raise UsageError(
@@ -227,7 +241,9 @@ def _as_key(value: object, dtype: pl.DataType) -> pl.Series | None:
         return None
 
 
-def _judged(view: FeatureView, frame: pl.LazyFrame, keys: Mapping[str, pl.Series], at: datetime) -> pl.DataFrame:
+def _judged(
+    view: ServedView, frame: pl.LazyFrame, keys: Mapping[str, pl.Series], at: datetime, *, as_known: bool
+) -> pl.DataFrame:
     """Return the entity's rows, best first, each with how it fared: the rules of `point_in_time_join`, one by one."""
     mine = [pl.col(name) == pl.lit(value.item(), dtype=value.dtype) for name, value in keys.items()]
     event = pl.col(view.event_time)
@@ -235,7 +251,7 @@ def _judged(view: FeatureView, frame: pl.LazyFrame, keys: Mapping[str, pl.Series
     created = pl.col(view.created) if view.created else event
     order = [view.event_time, *([view.created] if view.created else []), _ROW]
     ranked = rows.sort(order, descending=True, nulls_last=True)
-    known = (event <= at) & created.is_not_null() & (created <= at)
+    known = (event <= at) & (created.is_not_null() & (created <= at) if as_known else pl.lit(value=True))
     best = ranked.filter(known).head(1)
     top = best[view.event_time].item() if best.height else None
     is_fresh = top is not None and not (view.ttl and at - top > view.ttl)
@@ -257,7 +273,7 @@ def _judged(view: FeatureView, frame: pl.LazyFrame, keys: Mapping[str, pl.Series
     return ranked.with_columns(reason.alias(_REASON), (pl.lit(at) - event).alias("__age"))
 
 
-def _candidates(view: FeatureView, feature: str, judged: pl.DataFrame) -> tuple[Candidate, ...]:
+def _candidates(view: ServedView, feature: str, judged: pl.DataFrame) -> tuple[Candidate, ...]:
     """Return the winner and at most ten losers a kind: of those too late the first, of the others the last."""
     found = []
     for reason in (WON, TIE, EARLIER, EXPIRED, UNKNOWN, LATER):
@@ -270,7 +286,7 @@ def _candidates(view: FeatureView, feature: str, judged: pl.DataFrame) -> tuple[
     return tuple(found)
 
 
-def _detail(view: FeatureView, reason: str, age: timedelta, created: datetime | None) -> str:
+def _detail(view: ServedView, reason: str, age: timedelta, created: datetime | None) -> str:
     match reason:
         case "won":
             return f"the latest that was known, {age} old"

@@ -11,6 +11,7 @@ from uuid import uuid4
 import polars as pl
 
 from workbench.errors import ProjectError, UsageError
+from workbench.serve.deprecation import DeprecatedVersionWarning
 from workbench.serve.ledger import Ledger, LowMatchWarning
 from workbench.sources.times import iso_columns, parsed
 from workbench.widgets import Report, Reported
@@ -58,6 +59,7 @@ def training_set_of_file(
     label: str | None,
     time: str,
     full_names: bool,
+    release: str | None,
     save: str | None,
     out: Path | None,
 ) -> TrainingSetReport:
@@ -78,9 +80,11 @@ def training_set_of_file(
             f"--out {out} is the spine itself." if _kind(out) else f"--out {out} is of no known kind.",
             remedy=f"Name another file that ends in {', '.join(KINDS)}.",
         )
-    spine = _timed(_read(file, store.key_dtypes(features) if _kind(file) == ".csv" else {}), time)
+    store = store if release is None else store.at(release=release)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LowMatchWarning)
+        warnings.simplefilter("ignore", DeprecatedVersionWarning)
+        spine = _timed(_read(file, store.key_dtypes(features) if _kind(file) == ".csv" else {}), time)
         frame = store.training_set(spine, features, time=time, label=label, full_names=full_names, save=save)
     if out is not None:
         _write(frame, out)

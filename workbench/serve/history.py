@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from workbench.errors import UsageError
+from workbench.serve.intact import intact
 from workbench.serve.moments import moment
-from workbench.serve.references import named_view
 
 if TYPE_CHECKING:
-    from workbench.define import FeatureView
-    from workbench.serve.reading import Reading
+    from collections.abc import Sequence
+
+    from workbench.serve.served import ServedView
 
 When = datetime | date | str | None
 _ROW = "__row"
 
 
-def latest(reading: Reading, ref: str, *, at: When) -> pl.DataFrame:
+def latest(view: ServedView, features: Sequence[str], *, at: When) -> pl.DataFrame:
     """Return the latest row of each entity, by the rules of `point_in_time_join` at the moment `at`."""
-    view, features = named_view(ref, reading.definitions)
     until = None if at is None else moment(at)
-    frame = reading.view(view.name).computed.stored.frame().with_row_index(_ROW)
+    frame = view.data.frame.with_row_index(_ROW)
     event = pl.col(view.event_time)
     usable = frame.filter(pl.all_horizontal(pl.col(view.event_time, *view.entities).is_not_null()))
     if until is not None:
@@ -38,15 +38,14 @@ def latest(reading: Reading, ref: str, *, at: When) -> pl.DataFrame:
     return _shown(won, view, features)
 
 
-def period(reading: Reading, ref: str, *, start: When, end: When) -> pl.DataFrame:
+def period(view: ServedView, features: Sequence[str], *, start: When, end: When) -> pl.DataFrame:
     """Return the rows with ``start <= event_time < end``, sorted by entity and event time."""
-    view, features = named_view(ref, reading.definitions)
     first = None if start is None else moment(start, what="start")
     last = None if end is None else moment(end, what="end")
     if first is not None and last is not None and last < first:
         raise UsageError(f"The period ends at {last}, before it starts at {first}.", remedy="Swap them.")
     event = pl.col(view.event_time)
-    frame = reading.view(view.name).computed.stored.frame()
+    frame = view.data.frame
     if first is not None:
         frame = frame.filter(event >= first)
     if last is not None:
@@ -54,11 +53,12 @@ def period(reading: Reading, ref: str, *, start: When, end: When) -> pl.DataFram
     return _shown(frame, view, features)
 
 
-def _shown(frame: pl.LazyFrame, view: FeatureView, features: tuple[str, ...]) -> pl.DataFrame:
+def _shown(frame: pl.LazyFrame, view: ServedView, features: Sequence[str]) -> pl.DataFrame:
     kept = {*view.entities, view.event_time, view.created, *features}
     columns = [name for name in view.contract.names if name in kept]
     order = [*view.entities, view.event_time]
-    return frame.sort(order, maintain_order=True).select(columns).collect(engine="streaming")
+    with intact([view]):
+        return frame.sort(order, maintain_order=True).select(columns).collect(engine="streaming")
 
 
 def _earliest(at: datetime, ttl: timedelta) -> datetime:

@@ -25,8 +25,10 @@ class ViewLedger:
 
     Parameters
     ----------
-    view, view_id
-        The view, and the address of the data that was joined.
+    view, version, view_id
+        The view, the number of the published version (None for a branch's own), and the address of the data.
+    alias
+        What the view was called in this training set; None where it had its own name.
     features
         Its features that were asked for.
     matched
@@ -45,6 +47,18 @@ class ViewLedger:
     missing: int
     null: int
     unasked: int
+    version: str | None = None
+    alias: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The view as references name it: ``spend``, or ``spend@1.2`` where it is a published version."""
+        return f"{self.view}@{self.version}" if self.version else self.view
+
+    @property
+    def title(self) -> str:
+        """The view, and what it was called here."""
+        return f"{self.label} as {self.alias}" if self.alias else self.label
 
     @property
     def rows(self) -> int:
@@ -60,6 +74,8 @@ class ViewLedger:
         """Return the entry as JSON-ready values."""
         return {
             "view": self.view,
+            "version": self.version,
+            "alias": self.alias,
             "view_id": self.view_id,
             "features": list(self.features),
             "matched": self.matched,
@@ -82,13 +98,19 @@ class Ledger(Reported):
     Parameters
     ----------
     branch, commit
-        Whose views were read.
+        Whose views were read, and at which commit.
+    release
+        The release that was read, if it was one.
+    registry
+        The commit at which published versions were looked up; None where none was read.
     rows_in, rows_out
         Rows of the spine, and of the training set: always the same number.
     views
         What each view gave.
     minimum
         The share of rows that a view must match, or a warning is given.
+    deprecations
+        One sentence for each deprecated version that was read.
     """
 
     branch: str
@@ -97,12 +119,15 @@ class Ledger(Reported):
     rows_out: int
     views: tuple[ViewLedger, ...]
     minimum: float
+    release: str | None = None
+    registry: str | None = None
+    deprecations: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """One sentence for each view that matched fewer rows than the project wants."""
         return tuple(
-            f"{entry.view} has a value for {entry.matched:,} of {entry.rows:,} rows ({entry.share:.1%}; expired "
+            f"{entry.title} has a value for {entry.matched:,} of {entry.rows:,} rows ({entry.share:.1%}; expired "
             f"{entry.expired:,}, missing {entry.missing:,}); the project wants {self.minimum:.0%} "
             "(minimum_match under [policy])."
             for entry in self.views
@@ -114,11 +139,14 @@ class Ledger(Reported):
         return {
             "branch": self.branch,
             "commit": self.commit,
+            "release": self.release,
+            "registry": self.registry,
             "rows_in": self.rows_in,
             "rows_out": self.rows_out,
             "views": [entry.to_dict() for entry in self.views],
             "minimum_match": self.minimum,
             "warnings": list(self.warnings),
+            "deprecations": list(self.deprecations),
         }
 
     @classmethod
@@ -131,12 +159,15 @@ class Ledger(Reported):
             rows_out=values["rows_out"],
             views=tuple(ViewLedger.from_dict(entry) for entry in values["views"]),
             minimum=values["minimum_match"],
+            release=values.get("release"),
+            registry=values.get("registry"),
+            deprecations=tuple(values.get("deprecations", ())),
         )
 
     def table(self) -> Table:
         """Return one line a view."""
         rows = tuple(
-            (e.view, ", ".join(e.features), e.matched, f"{e.share:.1%}", e.expired, e.missing, e.null, e.view_id[:10])
+            (e.title, ", ".join(e.features), e.matched, f"{e.share:.1%}", e.expired, e.missing, e.null, e.view_id[:10])
             for e in self.views
         )
         return Table(
@@ -145,20 +176,29 @@ class Ledger(Reported):
             rows,
         )
 
+    def facts(self) -> tuple[tuple[str, object], ...]:
+        """Return whose views were read, and at which commits."""
+        own = ("branch", f"{self.branch} at {self.commit[:10]}")
+        if self.release is not None:
+            return (("release", f"{self.release}, {self.branch} at {self.commit[:10]}"),)
+        if self.registry in {None, self.commit}:
+            return (own,)
+        return own, ("published versions", f"as they stood at {str(self.registry)[:10]}")
+
     def notes(self) -> tuple[str, ...]:
         """Return what deserves attention, one sentence each."""
         unasked = tuple(
-            f"{entry.unasked:,} rows have no time or no key for {entry.view}: they match nothing."
+            f"{entry.unasked:,} rows have no time or no key for {entry.title}: they match nothing."
             for entry in self.views
             if entry.unasked
         )
-        return (*self.warnings, *unasked)
+        return (*self.warnings, *self.deprecations, *unasked)
 
     def report(self) -> Report:
         """Return the ledger as a table."""
         return Report(
             f"{self.rows_in:,} rows in, {self.rows_out:,} rows out",
-            facts=(("branch", f"{self.branch} at {self.commit[:10]}"),),
+            facts=self.facts(),
             tables=(self.table(),),
             notes=self.notes(),
         )

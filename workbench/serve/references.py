@@ -2,155 +2,196 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.errors import FeatureNotFound, JoinError, UsageError
+from workbench.config import valid_name
+from workbench.errors import FeatureNotFound, JoinError, UsageError, did_you_mean
+from workbench.registry import split_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
 
-    import polars as pl
-
-    from workbench.define import Definitions, FeatureView
+_ALIASED = re.compile(r"(?P<ref>[^\s(]+)(?:\s+as\s+(?P<alias>[^\s(]+))?\s*(?:\((?P<keys>[^()]*)\))?")
+_KINDS = 'Write "view", "view:feature", "view@2:feature" or the name of a feature set.'
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """One feature that was asked for, and the column of the result that holds it."""
+class Reference:
+    """A view, one of its features, or a feature set, and how a view takes part in a training set.
+
+    Make one with `use`, or write it as text: ``airport_weather@2:temp as dest_weather (airport=dest)``.
+
+    Attributes
+    ----------
+    view
+        The view's, or the feature set's, name.
+    version
+        ``2`` or ``2.1`` where a published version is asked for.
+    feature
+        One feature; all where it is None.
+    alias
+        What the view is called in ``full_names``, in the ledger and in messages.
+    keys
+        Pairs of one of the view's entity columns and the spine's column that must equal it; others have one name.
+    """
 
     view: str
-    feature: str
-    column: str
+    version: str | None = None
+    feature: str | None = None
+    alias: str | None = None
+    keys: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def parse(cls, ref: object) -> Reference:
+        """Return the reference that `ref`, a text or a reference already, is.
+
+        Raises
+        ------
+        UsageError
+            For what is no reference.
+        InvalidName
+            For an alias that could not be part of a column's name.
+        """
+        if isinstance(ref, Reference):
+            return ref
+        if not isinstance(ref, str) or not ref.strip():
+            raise UsageError(f"{ref!r} is not a reference to a feature.", remedy=_KINDS)
+        parts = _ALIASED.fullmatch(ref.strip())
+        if parts is None:
+            raise UsageError(f"{ref[:120]!r} is not a reference to a feature.", remedy=_spelling())
+        plain, alias, keys = parts["ref"], parts["alias"], parts["keys"]
+        return use(plain, as_=alias, keys=None if keys is None else _renamed(keys, ref))
+
+    @classmethod
+    def from_json(cls, value: str | Mapping[str, str | Mapping[str, str]]) -> Reference:
+        """Return the reference that `to_json` described."""
+        if isinstance(value, str):
+            return cls.parse(value)
+        return use(value["ref"], as_=value.get("as"), keys=value.get("keys"))  # type: ignore[arg-type]  # a file's
+
+    def to_json(self) -> str | dict[str, object]:
+        """Return the reference as JSON-ready values: its text where it is plain."""
+        if self.alias is None and not self.keys:
+            return self.target
+        found: dict[str, object] = {"ref": self.target}
+        found |= {"as": self.alias} if self.alias else {}
+        return found | ({"keys": dict(self.keys)} if self.keys else {})
 
     @property
-    def ref(self) -> str:
-        """The feature as ``view:feature``."""
-        return f"{self.view}:{self.feature}"
+    def target(self) -> str:
+        """What is read, as ``view[@version][:feature]``."""
+        version = f"@{self.version}" if self.version else ""
+        return f"{self.view}{version}{f':{self.feature}' if self.feature else ''}"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the view takes part under its own name and with its own keys."""
+        return self.alias is None and not self.keys
+
+    def __str__(self) -> str:
+        keys = f" ({', '.join(f'{entity}={column}' for entity, column in self.keys)})" if self.keys else ""
+        return f"{self.target}{f' as {self.alias}' if self.alias else ''}{keys}"
 
 
-def split_reference(ref: object) -> tuple[str, str | None]:
-    """Return the view and feature of ``view`` or ``view:feature``.
+def use(ref: str, *, as_: str | None = None, keys: Mapping[str, str] | None = None) -> Reference:
+    """Return a reference to a view that takes part in a training set under another name, or with other keys.
 
-    Raises
-    ------
-    FeatureNotFound
-        For ``view@version``: no version is published yet.
-    UsageError
-        For what is no reference.
-    """
-    if not isinstance(ref, str) or not ref.strip():
-        raise UsageError(
-            f"{ref!r} is not a reference to a feature.",
-            remedy='Write "view", "view:feature" or the name of a feature set.',
-        )
-    name, colon, feature = ref.strip().partition(":")
-    bare = name.partition("@")[0]
-    if "@" in name:
-        plain = f"{bare}:{feature}" if feature else bare
-        raise FeatureNotFound(
-            f"{ref!r} asks for a published version, and nothing is published yet.",
-            remedy=f"Leave the version out: {plain!r} is what the branch defines.",
-        )
-    if not name or (colon and not feature):
-        raise UsageError(f"{ref!r} names no feature.", remedy='Write "view", "view:feature" or a feature set\'s name.')
-    return name, feature or None
-
-
-def resolve(references: str | Sequence[str], definitions: Definitions, *, full_names: bool) -> tuple[Wanted, ...]:
-    """Return the features that `references` name, in their order, each once.
+    So one view can be joined twice, as for the origin and the destination of a flight.
 
     Parameters
     ----------
-    references
-        ``view`` (all its features), ``view:feature``, and names of feature sets, mixed.
-    definitions
-        The branch's definitions.
-    full_names
-        Call the columns ``view__feature``.
+    ref
+        ``view[@version][:feature]``.
+    as_
+        What the view is called there: with ``full_names=True`` its columns are ``<as_>__<feature>``.
+    keys
+        For the view's entity columns that the spine calls otherwise: the spine's column by the view's.
 
     Raises
     ------
-    FeatureNotFound
-        For a name that is no view, feature or feature set (did you mean).
-    JoinError
-        Where features of two views would give one column.
     UsageError
-        Without any reference, and for a name that is both a view and a feature set.
+        For what is no reference or no mapping of columns, and for two keys that would be one column of the spine.
+    InvalidName
+        For an `as_` that could not be part of a column's name.
+
+    Examples
+    --------
+    >>> str(use("airport_weather@2:temp", as_="dest_weather", keys={"airport": "dest"}))
+    'airport_weather@2:temp as dest_weather (airport=dest)'
     """
-    asked = [references] if isinstance(references, str) else list(references)
+    return _made(ref, as_, dict(keys or {}))
+
+
+def parse_all(features: object) -> tuple[Reference, ...]:
+    """Return the references that a caller gave: one or several, as text or from `use`.
+
+    Raises
+    ------
+    UsageError
+        Without any, and for what is none.
+    """
+    if isinstance(features, str | Reference):
+        return (Reference.parse(features),)
+    if not isinstance(features, Iterable):
+        raise UsageError(f"{features!r} is not a reference to a feature.", remedy=_KINDS)
+    asked = tuple(Reference.parse(ref) for ref in features)
     if not asked:
         raise UsageError("No features were asked for.", remedy='Name some: ["view:feature", "other_view"].')
-    found = dict.fromkeys(pair for ref in asked for pair in _features(ref, definitions))
-    wanted = tuple(Wanted(v, f, f"{v}__{f}" if full_names else f) for v, f in found)
-    owners: dict[str, str] = {}
-    for item in wanted:
-        if owners.setdefault(item.column, item.view) != item.view:
-            raise JoinError.collision(item.column, f"view {owners[item.column]!r}", f"view {item.view!r}")
-    return wanted
+    return asked
 
 
-def named_view(ref: str, definitions: Definitions) -> tuple[FeatureView, tuple[str, ...]]:
-    """Return the view that `ref` names, and its features: the one named, or all.
-
-    Raises
-    ------
-    FeatureNotFound
-        Where there is no such view or feature (did you mean).
-    """
-    name, feature = split_reference(ref)
-    view = definitions.view(name)
-    features = [column.name for column in view.contract.features]
-    if feature is None:
-        return view, tuple(features)
-    if feature not in features:
-        raise FeatureNotFound.named(ref, [f"{name}:{known}" for known in features])
-    return view, (feature,)
-
-
-def check_spine(
-    spine: pl.Schema, wanted: Sequence[Wanted], definitions: Definitions, *, time: str, label: str | None
-) -> None:
-    """Raise `JoinError` unless the spine has the time, label and key columns, and none that a feature would take."""
-    entities = {name: view for view in views_of(wanted) for name in definitions.view(view).entities}
-    for column in (time, *([label] if label is not None else []), *entities):
-        if column not in spine:
-            raise JoinError.missing_column(column, "the spine", spine)
-    for item in wanted:
-        if item.column in spine:
-            raise JoinError.collision(item.column, "the spine", f"view {item.view!r}")
-
-
-def views_of(wanted: Iterable[Wanted]) -> tuple[str, ...]:
-    """Return the views of the features asked for, each once, in their order."""
-    return tuple(dict.fromkeys(item.view for item in wanted))
-
-
-def _features(ref: str, definitions: Definitions) -> list[tuple[str, str]]:
-    name, feature = split_reference(ref)
-    named = definitions.feature_sets.get(name) if feature is None else None
-    if named is not None:
-        if name in definitions.views:
-            raise UsageError(
-                f"{name!r} is both a view and a feature set.",
-                remedy=f"Name the view's features, as in '{name}:...', or rename the feature set.",
+def require_entity(view: str, entities: Sequence[str], keys: Sequence[tuple[str, str]]) -> None:
+    """Raise `JoinError` where `keys` names what is no entity column of `view`."""
+    for entity, column in keys:
+        if entity not in entities:
+            raise JoinError(
+                f"View {view!r} has no entity column {entity!r} that the spine's {column!r} could stand for.",
+                remedy=did_you_mean(entity, entities) or "It has no entities: it is joined by time alone.",
             )
-        return [pair for member in named.features for pair in _of_view(member, definitions)]
-    return _of_view(ref, definitions)
 
 
-def _of_view(ref: str, definitions: Definitions) -> list[tuple[str, str]]:
-    name, feature = split_reference(ref)
-    if feature is None and name not in {*definitions.views, *definitions.broken}:
-        raise _unknown(name, definitions)
-    view, features = named_view(ref, definitions)
-    return [(view.name, column) for column in features]
+def require_feature(label: str, feature: str, features: Sequence[str]) -> None:
+    """Raise `FeatureNotFound` where the view called `label` has no such feature (did you mean)."""
+    if feature not in features:
+        raise FeatureNotFound.named(f"{label}:{feature}", [f"{label}:{known}" for known in features])
 
 
-def _unknown(name: str, definitions: Definitions) -> FeatureNotFound:
-    """Return the error for `name`; where it is a feature's, it says of which view."""
-    owners = [view.name for view in definitions.views.values() if name in [c.name for c in view.contract.features]]
-    if owners:
-        shown = " or ".join(repr(f"{owner}:{name}") for owner in owners)
-        return FeatureNotFound(f"{name!r} is a feature, and its view is not named.", remedy=f"Write {shown}.")
-    return FeatureNotFound.named(name, [*definitions.views, *definitions.feature_sets])
+def _made(ref: object, alias: str | None, keys: Mapping[str, object]) -> Reference:
+    if not isinstance(ref, str) or not ref.strip():
+        raise UsageError(f"{ref!r} is not a reference to a feature.", remedy=_KINDS)
+    name, colon, feature = ref.strip().partition(":")
+    if not name or (colon and not feature):
+        raise UsageError(f"{ref!r} names no feature.", remedy=_KINDS)
+    view, version = split_version(name)
+    if not view:
+        raise UsageError(f"{ref!r} names no view.", remedy=_KINDS)
+    named = tuple((entity, column) for entity, column in keys.items() if isinstance(column, str) and entity and column)
+    if len(named) < len(keys):
+        raise UsageError(f"keys={keys!r} maps no columns.", remedy='Write keys={"airport": "dest"}: view to spine.')
+    twice = [column for column, times in Counter(column for _, column in named).items() if times > 1]
+    if twice:
+        raise UsageError(
+            f"{ref}: two keys would be the spine's column {twice[0]!r}.",
+            remedy="Copy the column under another name first, and map one key to each.",
+        )
+    if alias is not None:
+        valid_name("alias", alias)
+    return Reference(view, version, feature or None, alias, named)
+
+
+def _renamed(text: str, ref: str) -> dict[str, str]:
+    pairs = {}
+    for part in text.split(","):
+        entity, sign, column = part.partition("=")
+        if not sign or not entity.strip() or not column.strip():
+            raise UsageError(f"{ref!r}: {part.strip()!r} renames no key.", remedy=_spelling())
+        pairs[entity.strip()] = column.strip()
+    return pairs
+
+
+def _spelling() -> str:
+    return 'A view under another name is written "view as other (entity=column)", or wb.use("view", as_=..., keys=...).'

@@ -9,16 +9,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
-from workbench.compute import ViewCache
+from workbench.compute import ViewCache, digest_frame
 from workbench.compute.records import versions
 from workbench.define import load_tree
 from workbench.errors import BranchError, SourceError, UsageError
 from workbench.loop.evaluate import Evaluation
+from workbench.serve.branch import BranchReading
 from workbench.serve.differences import Differences, differences
-from workbench.serve.reading import Reading
+from workbench.serve.intact import intact
+from workbench.serve.published import PublishedReading
 from workbench.serve.recorded import RecordedView, recorded
 from workbench.serve.saved import SavedTrainingSet, in_order
 from workbench.serve.training import build_training_set
+from workbench.serve.wanted import joined_views
 from workbench.widgets import Report, Reported, Table
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
     from workbench.define import Definitions
     from workbench.loop.rooms import Rooms
+    from workbench.serve.saved import SourceView
+    from workbench.serve.served import Reading, ServedView
     from workbench.sources import Snapshot, Sources
 
 Verdict = Literal["identical", "same", "within tolerance", "different", "not comparable"]
@@ -170,7 +175,7 @@ def reproduce(rooms: Rooms, what: str) -> Reproduction:
 
 def _view(rooms: Rooms, then: RecordedView, scratch: Path, started: float) -> Reproduction:
     reading, causes = _reading(rooms, then, [then.view], scratch)
-    evaluated = reading.view(then.view)
+    evaluated = reading.evaluate(then.view)
     now, old = evaluated.computed.stored, rooms.cache.get(then.view_id)
     if then.code_hash and evaluated.prepared.fingerprint.code_hash != then.code_hash:
         causes.append(_code(then.view, then.commit))
@@ -210,20 +215,14 @@ def _view(rooms: Rooms, then: RecordedView, scratch: Path, started: float) -> Re
 
 def _training_set(rooms: Rooms, then: SavedTrainingSet, scratch: Path, started: float) -> Reproduction:
     old = then.frame()
-    reading, causes = _reading(rooms, then, [view.view for view in then.views], scratch)
+    reading, causes = _reading_of(rooms, then, scratch)
     if in_order(old).view != then.data_digest:
         causes.append(Cause("data", then.name, f"{then.path.name} was changed since it was saved"))
     built = build_training_set(reading, old.select(then.spine_columns), then.question, minimum=then.ledger.minimum)
-    for view in then.views:
-        evaluated = reading.view(view.view)
-        if evaluated.prepared.fingerprint.code_hash != view.code_hash:
-            causes.append(_code(view.view, then.commit))
-        if evaluated.computed.stored.record.digest.view != view.data_digest:
-            causes.append(Cause("data", view.view, "the view's values are not those that were joined"))
+    now = {joined.label: joined.view for joined in joined_views(built.wanted)}
+    causes += [cause for view in then.views for cause in _moved(view, now.get(view.label), then)]
     causes += _libraries(then.versions)
-    tolerances = {
-        item.column: reading.definitions.view(item.view).contract[item.feature].tolerance for item in built.wanted
-    }
+    tolerances = {item.column: item.joined.view.contract[item.feature].tolerance for item in built.wanted}
     found: Differences | None = None
     verdict: Verdict = "different"
     if in_order(old).exact == in_order(built.frame).exact:
@@ -249,17 +248,59 @@ def _training_set(rooms: Rooms, then: SavedTrainingSet, scratch: Path, started: 
     )
 
 
-def _reading(
-    rooms: Rooms, then: RecordedView | SavedTrainingSet, views: Sequence[str], scratch: Path
-) -> tuple[Reading, list[Cause]]:
-    """Return a reading of the commit, over the recorded data as far as it can be had, and what is not as it was."""
+def _moved(then: SourceView, now: ServedView | None, saved: SavedTrainingSet) -> list[Cause]:
+    """Return what is not as it was of one view that was joined."""
+    if now is None:
+        return [Cause("code", then.label, f"the reference names another version at {saved.commit[:10]}")]
+    if now.version is not None:
+        return _rewritten(then, now)
+    found = [_code(then.view, saved.commit)] if now.data.code_hash != then.code_hash else []
+    if now.data.data_digest != then.data_digest:
+        found.append(Cause("data", then.view, "the view's values are not those that were joined"))
+    return found
+
+
+def _rewritten(then: SourceView, now: ServedView) -> list[Cause]:
+    """Return what is not as it was of a published version: its record, or, read to the last byte, its data."""
+    if (now.data.view_id, now.data.delta_version) != (then.view_id, then.delta_version):
+        return [Cause("data", then.label, "its record names other data than was joined")]
+    with intact([now]):
+        digest = digest_frame(now.data.frame, keys=[*now.entities, now.event_time])
+    if digest.view != then.data_digest:
+        return [Cause("data", then.label, "its rows in the lake are not those that were published")]
+    return []
+
+
+def _reading_of(rooms: Rooms, then: SavedTrainingSet, scratch: Path) -> tuple[Reading, list[Cause]]:
+    """Return a reading as the training set was read: what was published then, or the branch over its recorded data."""
+    ledger = then.ledger
+    registry = None if ledger.registry is None else _commit(rooms, ledger.registry, rooms.trunk)
+    if registry is not None and ledger.registry == then.commit and all(view.version for view in then.views):
+        return PublishedReading.of(rooms, registry, release=ledger.release), []
+    own = [view.view for view in then.views if view.version is None]
+    return _reading(rooms, then, own, scratch, registry=registry)
+
+
+def _commit(rooms: Rooms, commit: str, branch: str) -> str:
     try:
-        commit = rooms.repository.resolve(then.commit)
+        return rooms.repository.resolve(commit)
     except BranchError:
         raise UsageError(
-            f"Commit {then.commit[:10]} of {then.branch!r} is not in this repository any more.",
+            f"Commit {commit[:10]} of {branch!r} is not in this repository any more.",
             remedy="Fetch it, or restore the branch: git keeps what was deleted for some weeks (git reflog).",
         ) from None
+
+
+def _reading(
+    rooms: Rooms,
+    then: RecordedView | SavedTrainingSet,
+    views: Sequence[str],
+    scratch: Path,
+    *,
+    registry: str | None = None,
+) -> tuple[BranchReading, list[Cause]]:
+    """Return a reading of the commit, over the recorded data as far as it can be had, and what is not as it was."""
+    commit = _commit(rooms, then.commit, then.branch)
     definitions = load_tree(rooms.repository, commit, cache=rooms.hidden)
     taken: dict[str, Snapshot] = {}
     causes: list[Cause] = []
@@ -275,7 +316,8 @@ def _reading(
             causes.append(Cause("data", name, detail))
         else:
             taken[name] = old
-    return Reading(then.branch, commit, _Pinned(definitions, rooms.sources, ViewCache(scratch), taken)), causes
+    evaluation = _Pinned(definitions, rooms.sources, ViewCache(scratch), taken)
+    return BranchReading(rooms, then.branch, commit, evaluation, registry=registry), causes
 
 
 class _Pinned(Evaluation):

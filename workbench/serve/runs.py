@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import BranchError
 from workbench.loop.facts import origin
+from workbench.registry import VersionNumber
 from workbench.track import DatasetRecord, RunRecord
 
 if TYPE_CHECKING:
     from workbench.loop.rooms import Rooms
-    from workbench.serve.saved import SavedTrainingSet
+    from workbench.serve.saved import SavedTrainingSet, SourceView
 
 TAG = "workbench.training_set"
 
@@ -41,12 +42,16 @@ def training_run(rooms: Rooms, saved: SavedTrainingSet) -> RunRecord:
             "workbench.branch": saved.branch,
             "workbench.data_digest": saved.data_digest,
             "workbench.spine_digest": saved.spine_digest,
-            **{f"workbench.upstream.{view.view}": view.data_digest for view in saved.views},
+            **({"workbench.release": saved.ledger.release} if saved.ledger.release else {}),
+            **({"workbench.registry": saved.ledger.registry} if saved.ledger.registry else {}),
+            **{f"workbench.upstream.{view.label}": view.data_digest for view in saved.views},
         },
         params={
             "training_set": saved.name,
             "branch": saved.branch,
-            "features": ", ".join(asked.features),
+            "features": ", ".join(map(str, asked.features)),
+            "views": ", ".join(view.label for view in saved.views),
+            "release": saved.ledger.release or "",
             "time": asked.time,
             "label": asked.label or "",
             "as_known": str(asked.as_known),
@@ -54,23 +59,35 @@ def training_run(rooms: Rooms, saved: SavedTrainingSet) -> RunRecord:
         },
         metrics={
             "training_set/rows": float(saved.ledger.rows_out),
-            **{f"{entry.view}/matched_share": entry.share for entry in saved.ledger.views},
+            **{f"{entry.alias or entry.label}/matched_share": entry.share for entry in saved.ledger.views},
         },
         datasets=(*_views(rooms, saved), _itself(rooms, saved)),
         artifacts={"training_set.json": json.dumps(saved.to_dict(), indent=2) + "\n"},
         note=f"Training set **{saved.name}** of `{saved.branch}` at `{saved.commit[:10]}`\n\n"
-        f"{saved.ledger.rows_out:,} rows of {', '.join(asked.features)}",
+        f"{saved.ledger.rows_out:,} rows of {', '.join(map(str, asked.features))}",
     )
 
 
 def _views(rooms: Rooms, saved: SavedTrainingSet) -> list[DatasetRecord]:
-    found = []
-    for view in saved.views:
-        stored = rooms.cache.get(view.view_id)
-        place = {} if stored is None else {"path": str(stored.path.relative_to(rooms.root))}
-        source = {**place, "view_id": view.view_id}
-        found.append(DatasetRecord(name=view.view, digest=view.data_digest, kind="view", context="view", source=source))
-    return found
+    return [
+        DatasetRecord(
+            name=view.label,
+            digest=view.data_digest,
+            kind="view",
+            context="view",
+            source={**_place(rooms, view), "view_id": view.view_id},
+        )
+        for view in saved.views
+    ]
+
+
+def _place(rooms: Rooms, view: SourceView) -> dict[str, object]:
+    """Return what reads the view's rows back."""
+    if view.version is not None:
+        table = rooms.lake.table(view.view, VersionNumber.parse(view.version).major)
+        return {"uri": table.uri, "version": view.delta_version}
+    stored = rooms.cache.get(view.view_id)
+    return {} if stored is None else {"path": str(stored.path.relative_to(rooms.root))}
 
 
 def _itself(rooms: Rooms, saved: SavedTrainingSet) -> DatasetRecord:

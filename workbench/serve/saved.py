@@ -26,6 +26,7 @@ from workbench.config import valid_name
 from workbench.errors import ProjectError, UsageError, did_you_mean
 from workbench.serve.ledger import Ledger
 from workbench.serve.training import Question, TrainingSet
+from workbench.serve.wanted import joined_views
 from workbench.sources import Snapshot
 from workbench.widgets import Report, Reported
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from workbench.compute import OutputDigest
-    from workbench.serve.reading import Reading
+    from workbench.serve.served import Reading
 
 FOLDER = "training-sets"
 DATA, RECORD = "data.parquet", "record.json"
@@ -42,14 +43,21 @@ DATA, RECORD = "data.parquet", "record.json"
 
 @dataclass(frozen=True, slots=True)
 class SourceView:
-    """A view as a training set read it."""
+    """A view as a training set read it; number and Delta version where it is a published version."""
 
     view: str
     view_id: str
     code_hash: str
     data_digest: str
+    version: str | None = None
+    delta_version: int | None = None
 
-    def to_dict(self) -> dict[str, str]:
+    @property
+    def label(self) -> str:
+        """The view as references name it."""
+        return f"{self.view}@{self.version}" if self.version else self.view
+
+    def to_dict(self) -> dict[str, Any]:
         """Return the view as JSON-ready values."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
@@ -63,7 +71,7 @@ class SavedTrainingSet(Reported):
     name, path
         What it is called, and where its rows are.
     branch, commit
-        The definitions it was built with.
+        Whose views were read, and at which commit; release and registry are in its ledger.
     question
         The features, time, label and options that were asked for.
     spine_columns, spine_digest
@@ -146,9 +154,10 @@ class SavedTrainingSet(Reported):
         return Report(
             f"Training set {self.name}: {self.ledger.rows_out:,} rows, {len(self.columns)} columns",
             facts=(
-                ("features", ", ".join(asked.features)),
+                ("features", ", ".join(map(str, asked.features))),
                 ("time, label", f"{asked.time}, {asked.label or 'none'}"),
-                ("built", f"{self.created_at:%Y-%m-%d %H:%M} UTC from {self.branch} at {self.commit[:10]}"),
+                ("built", f"{self.created_at:%Y-%m-%d %H:%M} UTC"),
+                *self.ledger.facts(),
                 ("data", self.data_digest[:16]),
                 ("file", self.path),
             ),
@@ -242,11 +251,18 @@ def in_order(frame: pl.DataFrame) -> OutputDigest:
 
 
 def _described(name: str, path: Path, built: TrainingSet, reading: Reading, run: str) -> SavedTrainingSet:
-    views = []
-    for entry in built.ledger.views:
-        evaluated = reading.view(entry.view)
-        code, digest = evaluated.prepared.fingerprint.code_hash, evaluated.computed.stored.record.digest.view
-        views.append(SourceView(entry.view, entry.view_id, code, digest))
+    joined = {part.label: part.view for part in joined_views(built.wanted)}
+    views = (
+        SourceView(
+            view.name,
+            view.data.view_id,
+            view.data.code_hash,
+            view.data.data_digest,
+            view.version,
+            view.data.delta_version,
+        )
+        for view in joined.values()
+    )
     return SavedTrainingSet(
         name=name,
         path=path,
@@ -258,7 +274,7 @@ def _described(name: str, path: Path, built: TrainingSet, reading: Reading, run:
         data_digest=in_order(built.frame).view,
         columns={column: str(dtype) for column, dtype in built.frame.schema.items()},
         views=tuple(views),
-        snapshots=reading.evaluation.snapshots,
+        snapshots=reading.snapshots,
         versions=versions(),
         ledger=built.ledger,
         created_at=datetime.now(UTC),

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import warnings
 import weakref
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from workbench.config import valid_name
 from workbench.errors import UsageError
+from workbench.serve.asked import asked_of_row
+from workbench.serve.branch import BranchReading
+from workbench.serve.deprecation import warn_of
 from workbench.serve.explain import explain
 from workbench.serve.history import latest, period
 from workbench.serve.ledger import FailedCheckWarning, LowMatchWarning
-from workbench.serve.reading import Reading
-from workbench.serve.references import named_view, resolve, views_of
+from workbench.serve.moments import moment
+from workbench.serve.published import PublishedReading
+from workbench.serve.references import parse_all
+from workbench.serve.releases import commit_at, release_commit
 from workbench.serve.runs import training_run
 from workbench.serve.saved import save_training_set, saved_training_set
+from workbench.serve.trained import describe_built
 from workbench.serve.training import Question, as_spine, build_training_set
+from workbench.serve.wanted import joined_views, named_view, resolve
 from workbench.track import new_key
 
 if TYPE_CHECKING:
@@ -27,14 +35,19 @@ if TYPE_CHECKING:
     from workbench.loop.rooms import Rooms
     from workbench.serve.explain import Explanation
     from workbench.serve.ledger import Ledger
+    from workbench.serve.references import Reference
     from workbench.serve.saved import SavedTrainingSet
+    from workbench.serve.served import Reading, ServedView
     from workbench.serve.training import TrainingSet
+    from workbench.serve.wanted import Wanted
 
 
 class FeatureStore:
-    """Reads the features of one branch: an experiment trains on its own. It writes nothing that is published.
+    """Reads features; it writes nothing that is published. Get it as ``project.store``.
 
-    Get it as ``project.store``.
+    On main it reads what is published: ``spend`` is the current version, ``spend@2`` the newest of major 2 and
+    ``spend@2.1`` that one. On an experiment's branch ``spend`` is the view as the branch defines it, and versions are
+    the published ones. A store that `at` returned reads what was published then.
 
     Parameters
     ----------
@@ -47,16 +60,56 @@ class FeatureStore:
     def __init__(self, rooms: Rooms, branch: str) -> None:
         self.branch = branch
         self._rooms = rooms
+        self._pinned: PublishedReading | None = None
+        self._published: PublishedReading | None = None
         self._last: Ledger | None = None
-        self._ledgers: dict[int, tuple[weakref.ref[pl.DataFrame], Ledger]] = {}
+        self._built: dict[int, tuple[weakref.ref[pl.DataFrame], _Built]] = {}
 
     def __repr__(self) -> str:
-        return f"<FeatureStore of {self._rooms.config.project.name!r}, reading {self.branch}>"
+        return f"<FeatureStore of {self._rooms.config.project.name!r}, reading {self._place()}>"
+
+    @property
+    def release(self) -> str | None:
+        """The release that is read, if it is one."""
+        return self._pinned.release if self._pinned else None
+
+    def at(self, *, release: str | None = None, time: datetime | date | str | None = None) -> FeatureStore:
+        """Return a store of what was published then: in a release, or at a moment.
+
+        Everything is read as it was, feature sets included; later versions, deprecations and rollbacks change nothing.
+
+        Parameters
+        ----------
+        release
+            A release's name, as in ``2026.11``.
+        time
+            The moment; without a zone it is UTC.
+
+        Raises
+        ------
+        PromotionError
+            For a release that there is not (did you mean), that no `release` verb made, or whose signature the policy
+            wants and git cannot verify.
+        UsageError
+            For neither or both, for what is no time, and for a moment before anything was published.
+        """
+        if (release is None) == (time is None):
+            raise UsageError(
+                "A store is of one release or of one moment.",
+                remedy='Write at(release="2026.11") or at(time="2026-11-05").',
+            )
+        store = FeatureStore(self._rooms, self._rooms.trunk)
+        if release is not None:
+            commit = release_commit(self._rooms, release)
+        else:
+            commit = commit_at(self._rooms, moment(time, what="time"))
+        store._pinned = PublishedReading.of(self._rooms, commit, release=release)
+        return store
 
     def training_set(
         self,
         spine: pl.DataFrame | pl.LazyFrame,
-        features: str | Sequence[str],
+        features: str | Reference | Sequence[str | Reference],
         *,
         time: str = "event_timestamp",
         label: str | None = None,
@@ -67,7 +120,8 @@ class FeatureStore:
     ) -> pl.DataFrame:
         """Return `spine` with features set beside it, each as it stood, and was known, at the row's time.
 
-        Views that are not computed yet are computed. What became of every row is in `ledger`.
+        A branch's views that are not computed yet are computed; published versions are read from the lake. What became
+        of every row is in `ledger`, why a row has its value in `why_row`.
 
         Parameters
         ----------
@@ -75,17 +129,18 @@ class FeatureStore:
             One row for each example: `time`, the entity columns of the views under their names, the label, and whatever
             else.
         features
-            References, mixed: ``view`` (all its features), ``view:feature``, names of feature sets.
+            References, mixed: ``view`` (all its features), ``view:feature``, ``view@2:feature``, names of feature sets,
+            and ``wb.use(...)`` for a view that is joined under another name or with other keys.
         time
             The spine's time column: datetimes of any unit and zone (without one they are UTC), or dates.
         label
             The spine's label column. It must be there and stays as it is.
         full_names
-            Call the columns ``view__feature`` rather than ``feature``.
+            Call the columns ``view__feature`` (``alias__feature``) rather than ``feature``.
         as_known
             False lets rows count that were recorded after a spine row's time.
         release
-            A published release to read; there is none yet.
+            Read everything as this release has it; see `at`.
         save
             Keep the training set under this name, for ever as it is, with its lineage; MLflow gets a run with it as a
             dataset. `saved` returns it.
@@ -99,53 +154,44 @@ class FeatureStore:
         Raises
         ------
         FeatureNotFound
-            For an unknown view or feature (did you mean), and for a version: nothing is published yet.
+            For an unknown view, version or feature (did you mean), and a retired version (with its successor).
         JoinError
             For a spine without a key, time or label column, keys that cannot be compared (with the cast that helps),
             and a column that two views, or a view and the spine, would both give.
         UsageError
-            For `release`, for what is no reference, and for a `save` that other content has.
+            For what is no reference, and for a `save` that other content has.
+        PromotionError
+            For a `release` that there is not.
+        LakeError
+            Where a published version's data is missing or damaged.
         InvalidName
             For a `save` that could not be a folder's name.
 
         Warns
         -----
+        DeprecatedVersionWarning
+            Where a version is deprecated, with its end date and successor.
         FailedCheckWarning
-            Where a view failed its contract or a probe when it was defined.
+            Where a branch's view failed its contract or a probe when it was defined.
         LowMatchWarning
             Where a view has a value for fewer rows than ``minimum_match`` under ``[policy]`` wants.
         """
-        if release is not None:
-            raise UsageError(
-                f"There is no release {release!r}: nothing is published yet.",
-                remedy="Leave `release` out: features are read as the branch defines them.",
-            )
         if save is not None:
             valid_name("training set", save)
-        references = (features,) if isinstance(features, str) else tuple(features)
-        question = Question(references, time=time, label=label, full_names=full_names, as_known=as_known)
+        question = Question(parse_all(features), time=time, label=label, full_names=full_names, as_known=as_known)
         minimum = self._rooms.config.policy.minimum_match
-        reading = self._reading()
+        reading = self._reading() if release is None else self.at(release=release)._reading()
         built = build_training_set(reading, as_spine(spine), question, minimum=minimum)
         if save is not None:
             self._save(save, built, reading)
-        self._remember(built.frame, built.ledger)
+        self._remember(built, reading)
+        self._rooms.training_sets.tell(built.frame, describe_built(self._rooms, built, reading, save=save))
+        warn_of((part.view for part in joined_views(built.wanted)), stacklevel=2)
         for sentence in built.ledger.warnings:
             warnings.warn(sentence, LowMatchWarning, stacklevel=2)
         for sentence in self._failed(reading, built.ledger):
             warnings.warn(sentence, FailedCheckWarning, stacklevel=2)
         return built.frame
-
-    def _failed(self, reading: Reading, ledger: Ledger) -> list[str]:
-        """Return a sentence for each view whose data failed a check when it was last defined on the branch."""
-        found = []
-        for entry in ledger.views:
-            last = self._rooms.journal.last(entry.view, branch=reading.branch)
-            if last is not None and last.view_id == entry.view_id and not last.passed:
-                found.append(
-                    f"View {entry.view!r} failed a check when it was defined: its values are not to be trusted."
-                )
-        return found
 
     @property
     def ledger(self) -> Ledger | None:
@@ -160,13 +206,41 @@ class FeatureStore:
         UsageError
             For any other frame, as one that was filtered since.
         """
-        known = self._ledgers.get(id(frame))
-        if known is None or known[0]() is not frame:
-            raise UsageError(
-                "This frame is no training set of this store.",
-                remedy="Pass the frame that training_set returned, unchanged; `store.ledger` is the last one's.",
-            )
-        return known[1]
+        return self._known(frame).ledger
+
+    def why_row(self, frame: pl.DataFrame, row: int, feature: str) -> Explanation:
+        """Return why a row of a training set has its value: the winning row of the view, and why the others lost.
+
+        Parameters
+        ----------
+        frame
+            A training set that this store returned, unchanged.
+        row
+            The number of the row, from 0.
+        feature
+            The column, or the feature as it was asked for: ``view:feature``.
+
+        Returns
+        -------
+        Explanation
+            As `why` gives it, for the row's time and keys, by the options of the training set. Its ``value`` is the
+            row's.
+
+        Raises
+        ------
+        UsageError
+            For any other frame, a row that it does not have or that lacks a key or its time, and a column that no
+            feature fills.
+
+        Examples
+        --------
+        ``store.why_row(train, 3, "total")``
+        """
+        known = self._known(frame)
+        view, name, entity, at = asked_of_row(frame, row, feature, known.wanted, time=known.question.time)
+        run = self._run(known.reading, view)
+        as_known = known.question.as_known
+        return explain(known.reading, view, [name], entity, at, run=run, as_known=as_known)
 
     def saved(self, name: str) -> SavedTrainingSet:
         """Return the training set that was saved under `name`: its ``frame()``, lineage and row ledger.
@@ -178,18 +252,17 @@ class FeatureStore:
         """
         return saved_training_set(self._rooms.hidden, name)
 
-    def key_dtypes(self, features: str | Sequence[str]) -> dict[str, pl.DataType]:
+    def key_dtypes(self, features: str | Reference | Sequence[str | Reference]) -> dict[str, pl.DataType]:
         """Return the columns that a spine for `features` must have beside its time, with the dtypes they have there.
 
         Raises
         ------
         FeatureNotFound
-            For an unknown view or feature (did you mean), and for a version.
+            For an unknown view, version or feature (did you mean).
         """
-        definitions = self._reading().definitions
-        wanted = resolve(features, definitions, full_names=True)
-        views = [definitions.view(name) for name in views_of(wanted)]
-        return {entity: view.contract[entity].dtype for view in views for entity in view.entities}
+        wanted = resolve(parse_all(features), self._reading(), full_names=True)
+        joined = joined_views(wanted)
+        return {column: part.view.contract[entity].dtype for part in joined for entity, column in part.keys}
 
     def why(self, ref: str, entity: Mapping[str, object], at: datetime | date | str) -> Explanation:
         """Return which row gives `ref` its value for `entity` at a moment, and why no other row does.
@@ -197,10 +270,10 @@ class FeatureStore:
         Parameters
         ----------
         ref
-            ``view:feature``; ``view`` will do where it has one feature.
+            ``view:feature``, ``view@2:feature``; ``view`` will do where it has one feature.
         entity
-            The view's entity columns and their values. A whole row of a training set may be given:
-            ``store.why("spend:total", train.row(3, named=True), train["event_timestamp"][3])``.
+            The view's entity columns and their values. A whole row of a training set may be given, but for one that
+            this store built `why_row` is shorter.
         at
             The moment; without a zone it is UTC.
 
@@ -212,13 +285,15 @@ class FeatureStore:
         Raises
         ------
         FeatureNotFound
-            For an unknown view or feature, or a version.
+            For an unknown view, version or feature.
         UsageError
             For an entity that lacks a key or has a value of another kind, and for what is no time.
         """
         reading = self._reading()
-        view, _ = named_view(ref, reading.definitions)
-        return explain(reading, ref, entity, at, run=self._run(reading, view.name))
+        view, features = named_view(ref, reading)
+        found = explain(reading, view, features, entity, at, run=self._run(reading, view))
+        warn_of([view], stacklevel=2)
+        return found
 
     def snapshot(self, view: str, *, at: datetime | date | str | None = None) -> pl.DataFrame:
         """Return the latest row of each entity.
@@ -226,7 +301,7 @@ class FeatureStore:
         Parameters
         ----------
         view
-            ``view``, or ``view:feature`` for that feature alone.
+            ``view``, ``view@2``, or ``view:feature`` for that feature alone.
         at
             As it was known at this moment, without what has expired by then. If absent, the last row there is of each
             entity, whatever its age.
@@ -240,11 +315,14 @@ class FeatureStore:
         Raises
         ------
         FeatureNotFound
-            For an unknown view or feature, or a version.
+            For an unknown view, version or feature.
         UsageError
             For an `at` that is no time.
         """
-        return latest(self._reading(), view, at=at)
+        found, features = named_view(view, self._reading())
+        frame = latest(found, features, at=at)
+        warn_of([found], stacklevel=2)
+        return frame
 
     def rows(
         self, view: str, start: datetime | date | str | None = None, end: datetime | date | str | None = None
@@ -254,7 +332,7 @@ class FeatureStore:
         Parameters
         ----------
         view
-            ``view``, or ``view:feature`` for that feature alone.
+            ``view``, ``view@2``, or ``view:feature`` for that feature alone.
         start, end
             The period, half open; None is without limit.
 
@@ -266,14 +344,30 @@ class FeatureStore:
         Raises
         ------
         FeatureNotFound
-            For an unknown view or feature, or a version.
+            For an unknown view, version or feature.
         UsageError
             For what is no time, or an `end` before `start`.
         """
-        return period(self._reading(), view, start=start, end=end)
+        found, features = named_view(view, self._reading())
+        frame = period(found, features, start=start, end=end)
+        warn_of([found], stacklevel=2)
+        return frame
 
     def _reading(self) -> Reading:
-        return Reading.of(self._rooms, self.branch)
+        if self._pinned is not None:
+            return self._pinned
+        if self.branch not in self._rooms.protected:
+            return BranchReading.of(self._rooms, self.branch)
+        now = PublishedReading.of(self._rooms)
+        if self._published is None or self._published.commit != now.commit:
+            self._published = now
+        return self._published
+
+    def _place(self) -> str:
+        if self._pinned is None:
+            return self.branch
+        named = f"release {self._pinned.release}" if self._pinned.release else self._pinned.commit[:10]
+        return f"{self.branch} as of {named}"
 
     def _save(self, name: str, built: TrainingSet, reading: Reading) -> None:
         """Save `built`, and tell MLflow of it where it was not saved before."""
@@ -282,15 +376,48 @@ class FeatureStore:
         if saved.run == key:
             self._rooms.tracker.submit(training_run(self._rooms, saved))
 
-    def _run(self, reading: Reading, view: str) -> str | None:
+    def _failed(self, reading: Reading, ledger: Ledger) -> list[str]:
+        """Return a sentence for each of the branch's views whose data failed a check when it was last defined."""
+        found = []
+        for entry in ledger.views:
+            last = None if entry.version else self._rooms.journal.last(entry.view, branch=reading.branch)
+            if last is not None and last.view_id == entry.view_id and not last.passed:
+                found.append(
+                    f"View {entry.view!r} failed a check when it was defined: its values are not to be trusted."
+                )
+        return found
+
+    def _run(self, reading: Reading, view: ServedView) -> str | None:
         """Return the MLflow run (or the key of the queued one) that last recorded the data of `view`."""
-        view_id = reading.view(view).prepared.view_id
-        entries = [e for e in self._rooms.journal.entries(view) if e.view_id == view_id and e.run]
-        own = [entry for entry in entries if entry.branch == reading.branch] or entries
-        key = own[-1].run if own else None
+        key = view.run
+        if view.version is None:
+            view_id = view.data.view_id
+            entries = [e for e in self._rooms.journal.entries(view.name) if e.view_id == view_id and e.run]
+            own = [entry for entry in entries if entry.branch == reading.branch] or entries
+            key = own[-1].run if own else None
         return key and (self._rooms.tracker.delivery(key).run_id or key)
 
-    def _remember(self, frame: pl.DataFrame, ledger: Ledger) -> None:
-        self._last = ledger
-        self._ledgers = {key: known for key, known in self._ledgers.items() if known[0]() is not None}
-        self._ledgers[id(frame)] = (weakref.ref(frame), ledger)
+    def _known(self, frame: pl.DataFrame) -> _Built:
+        known = self._built.get(id(frame))
+        if known is None or known[0]() is not frame:
+            raise UsageError(
+                "This frame is no training set of this store.",
+                remedy="Pass the frame that training_set returned, unchanged; `store.ledger` is the last one's.",
+            )
+        return known[1]
+
+    def _remember(self, built: TrainingSet, reading: Reading) -> None:
+        self._last = built.ledger
+        self._built = {key: known for key, known in self._built.items() if known[0]() is not None}
+        known = _Built(built.question, built.wanted, built.ledger, reading)
+        self._built[id(built.frame)] = (weakref.ref(built.frame), known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """What is remembered of a training set as long as its frame lives."""
+
+    question: Question
+    wanted: tuple[Wanted, ...]
+    ledger: Ledger
+    reading: Reading

@@ -9,13 +9,15 @@ import polars as pl
 
 from workbench.errors import JoinError
 from workbench.lake import ViewRows, join_views
+from workbench.serve.intact import intact
 from workbench.serve.ledger import Ledger, ViewLedger
-from workbench.serve.references import Wanted, check_spine, resolve, views_of
+from workbench.serve.references import Reference
+from workbench.serve.wanted import Joined, Wanted, check_spine, joined_views, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from workbench.serve.reading import Reading
+    from workbench.serve.served import Reading
 
 _OUTCOME = "__outcome_"
 
@@ -27,7 +29,7 @@ class Question:
     Parameters
     ----------
     features
-        References as the user wrote them.
+        What was asked for.
     time
         The spine's time column.
     label
@@ -38,7 +40,7 @@ class Question:
         Leave out what was recorded after a row's time.
     """
 
-    features: tuple[str, ...]
+    features: tuple[Reference, ...]
     time: str = "event_timestamp"
     label: str | None = None
     full_names: bool = False
@@ -47,7 +49,7 @@ class Question:
     def to_dict(self) -> dict[str, Any]:
         """Return the question as JSON-ready values."""
         return {
-            "features": list(self.features),
+            "features": [reference.to_json() for reference in self.features],
             "time": self.time,
             "label": self.label,
             "full_names": self.full_names,
@@ -57,7 +59,7 @@ class Question:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Question:
         """Return the question that `to_dict` described."""
-        return cls(**{**values, "features": tuple(values["features"])})
+        return cls(**{**values, "features": tuple(Reference.from_json(ref) for ref in values["features"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def build_training_set(reading: Reading, spine: pl.DataFrame, question: Question
     Parameters
     ----------
     reading
-        The branch's views.
+        Where the views are looked up.
     spine
         One row for each example: time, the views' entity columns, label, and whatever else.
     question
@@ -102,25 +104,30 @@ def build_training_set(reading: Reading, spine: pl.DataFrame, question: Question
     Raises
     ------
     FeatureNotFound
-        For an unknown view or feature.
+        For an unknown view, version or feature.
     JoinError
         For a spine without time, key or label column, keys that cannot be compared, and names used twice.
+    LakeError
+        Where a published version's data cannot be read.
     """
-    wanted = resolve(question.features, reading.definitions, full_names=question.full_names)
-    check_spine(spine.schema, wanted, reading.definitions, time=question.time, label=question.label)
-    views = views_of(wanted)
-    joined = join_views(
-        spine, [_rows(reading, view, wanted) for view in views], time=question.time, as_known=question.as_known
-    )
+    wanted = resolve(question.features, reading, full_names=question.full_names)
+    check_spine(spine.schema, wanted, time=question.time, label=question.label)
+    joined = joined_views(wanted)
+    with intact(part.view for part in joined):
+        rows = [_rows(part, f"{_OUTCOME}{number}", wanted) for number, part in enumerate(joined)]
+        found = join_views(spine, rows, time=question.time, as_known=question.as_known)
     ledger = Ledger(
         branch=reading.branch,
         commit=reading.commit,
+        release=reading.release,
+        registry=reading.registry_commit,
         rows_in=spine.height,
-        rows_out=joined.height,
-        views=_entries(reading, joined, views, wanted, question.time),
+        rows_out=found.height,
+        views=_entries(found, joined, wanted, question.time),
         minimum=minimum,
+        deprecations=tuple(dict.fromkeys(part.view.deprecation for part in joined if part.view.deprecation)),
     )
-    frame = joined.select(*spine.columns, *(item.column for item in wanted))
+    frame = found.select(*spine.columns, *(item.column for item in wanted))
     return TrainingSet(frame, tuple(spine.columns), question, wanted, ledger)
 
 
@@ -139,42 +146,46 @@ def as_spine(spine: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     return spine
 
 
-def _rows(reading: Reading, name: str, wanted: Sequence[Wanted]) -> ViewRows:
-    evaluated = reading.view(name)
-    view = evaluated.prepared.view
+def _rows(joined: Joined, outcome: str, wanted: Sequence[Wanted]) -> ViewRows:
+    view = joined.view
     return ViewRows(
-        name=name,
-        rows=evaluated.computed.stored.frame(),
-        keys={entity: entity for entity in view.entities},
-        features={item.column: item.feature for item in wanted if item.view == name},
+        name=joined.title,
+        rows=view.data.frame,
+        keys=joined.columns,
+        features={item.column: item.feature for item in wanted if item.joined == joined},
         event_time=view.event_time,
         ttl=view.ttl,
         created=view.created,
-        outcome=_OUTCOME + name,
+        outcome=outcome,
+        ordered=view.data.ordered,
     )
 
 
 def _entries(
-    reading: Reading, joined: pl.DataFrame, views: Sequence[str], wanted: Sequence[Wanted], time: str
+    found: pl.DataFrame, views: Sequence[Joined], wanted: Sequence[Wanted], time: str
 ) -> tuple[ViewLedger, ...]:
-    counts = joined.select(part for view in views for part in _counts(reading, view, wanted, time)).row(0, named=True)
+    counts = found.select(
+        part for number, joined in enumerate(views) for part in _counts(number, joined, wanted, time)
+    ).row(0, named=True)
     return tuple(
         ViewLedger(
-            view=view,
-            view_id=reading.view(view).prepared.view_id,
-            features=tuple(item.feature for item in wanted if item.view == view),
-            **{word: counts[f"{view} {word}"] for word in ("matched", "expired", "missing", "null", "unasked")},
+            view=joined.view.name,
+            version=joined.view.version,
+            alias=joined.alias,
+            view_id=joined.view.data.view_id,
+            features=tuple(item.feature for item in wanted if item.joined == joined),
+            **{word: counts[f"{number} {word}"] for word in ("matched", "expired", "missing", "null", "unasked")},
         )
-        for view in views
+        for number, joined in enumerate(views)
     )
 
 
-def _counts(reading: Reading, view: str, wanted: Sequence[Wanted], time: str) -> list[pl.Expr]:
+def _counts(number: int, joined: Joined, wanted: Sequence[Wanted], time: str) -> list[pl.Expr]:
     """Return how many rows had each outcome, how many that matched have a null, and how many could match nothing."""
-    outcome = pl.col(_OUTCOME + view)
-    columns = [pl.col(item.column).is_null() for item in wanted if item.view == view]
-    keys = [pl.col(name).is_null() for name in (time, *reading.definitions.view(view).entities)]
-    found = {word: outcome == word for word in ("matched", "expired", "missing")}
-    found["null"] = (outcome == "matched") & pl.any_horizontal(columns)
-    found["unasked"] = pl.any_horizontal(keys)
-    return [rows.sum().cast(pl.Int64).alias(f"{view} {word}") for word, rows in found.items()]
+    outcome = pl.col(f"{_OUTCOME}{number}")
+    columns = [pl.col(item.column).is_null() for item in wanted if item.joined == joined]
+    keys = [pl.col(name).is_null() for name in (time, *joined.columns)]
+    rows = {word: outcome == word for word in ("matched", "expired", "missing")}
+    rows["null"] = (outcome == "matched") & pl.any_horizontal(columns)
+    rows["unasked"] = pl.any_horizontal(keys)
+    return [counted.sum().cast(pl.Int64).alias(f"{number} {word}") for word, counted in rows.items()]
