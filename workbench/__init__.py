@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         FeatureSet,
         FeatureView,
         LazyFrame,
+        example,
         feature_set,
         feature_view,
         windowed,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from workbench.project import Project, source
     from workbench.project import init_project as init
     from workbench.project import open_project as open  # noqa: A004 - `wb.open()` is the public name
-    from workbench.serve import FailedCheckWarning, FeatureStore, LowMatchWarning
+    from workbench.serve import DeprecatedVersionWarning, FailedCheckWarning, FeatureStore, LowMatchWarning, use
 
 __version__ = "0.1.0"
 
@@ -39,6 +40,7 @@ _HOMES = {
     "FeatureView": "define",
     "LazyFrame": "define",
     "UTC": "define",
+    "example": "define",
     "feature_set": "define",
     "feature_view": "define",
     "windowed": "define",
@@ -46,6 +48,8 @@ _HOMES = {
     "point_in_time_join": "lake",
     "ViewResult": "loop",
     "FeatureStore": "serve",
+    "DeprecatedVersionWarning": "serve",
+    "use": "serve",
     "FailedCheckWarning": "serve",
     "LowMatchWarning": "serve",
     "source": "project",
@@ -56,6 +60,7 @@ _HOMES = {
 
 __all__ = [
     "UTC",
+    "DeprecatedVersionWarning",
     "FailedCheckWarning",
     "Feature",
     "FeatureModel",
@@ -67,12 +72,14 @@ __all__ = [
     "Project",
     "ViewResult",
     "WorkbenchError",
+    "example",
     "feature_set",
     "feature_view",
     "init",
     "open",
     "point_in_time_join",
     "source",
+    "use",
     "windowed",
 ]
 

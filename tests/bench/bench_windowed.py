@@ -18,7 +18,7 @@ from pathlib import Path
 
 import polars as pl
 
-from workbench.define.windowed import windowed
+from workbench.define.windows import windowed
 
 WINDOWS = ("1d", "7d", "30d")
 CONTENDERS = ("by hand", "workbench")

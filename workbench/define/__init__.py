@@ -9,13 +9,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from workbench.define.windowed import windowed  # now: loaded later, the module would take the function's name
-
 if TYPE_CHECKING:
     from workbench.define.cell import Cell, parse_cell
     from workbench.define.contract import ColumnContract, Contract
     from workbench.define.dtypes import UTC, dtype_from_json, dtype_to_json
     from workbench.define.durations import format_duration, parse_duration
+    from workbench.define.examples import Example, Rows, example
     from workbench.define.featureset import FeatureSet, feature_set
     from workbench.define.fingerprint import (
         Change,
@@ -32,12 +31,14 @@ if TYPE_CHECKING:
     from workbench.define.model import Feature, FeatureModel, LazyFrame
     from workbench.define.sourcecode import SourceCodes
     from workbench.define.view import FeatureView, feature_view
+    from workbench.define.windows import windowed
 
 _HOMES = {
     "cell": ("Cell", "parse_cell"),
     "contract": ("ColumnContract", "Contract"),
     "dtypes": ("UTC", "dtype_from_json", "dtype_to_json"),
     "durations": ("format_duration", "parse_duration"),
+    "examples": ("Example", "Rows", "example"),
     "featureset": ("FeatureSet", "feature_set"),
     "fingerprint": (
         "Change",
@@ -54,6 +55,7 @@ _HOMES = {
     "model": ("Feature", "FeatureModel", "LazyFrame"),
     "sourcecode": ("SourceCodes",),
     "view": ("FeatureView", "feature_view"),
+    "windows": ("windowed",),
 }
 
 __all__ = [
@@ -64,17 +66,20 @@ __all__ = [
     "ColumnContract",
     "Contract",
     "Definitions",
+    "Example",
     "Feature",
     "FeatureModel",
     "FeatureSet",
     "FeatureView",
     "Fingerprint",
     "LazyFrame",
+    "Rows",
     "SourceCodes",
     "code_hash",
     "definition_failed",
     "dtype_from_json",
     "dtype_to_json",
+    "example",
     "explain_change",
     "feature_set",
     "feature_view",

@@ -8,7 +8,7 @@ import symtable
 from collections.abc import Iterator
 
 _STDLIB = ("date", "datetime", "timedelta", "timezone")
-_OURS = ("UTC", "Feature", "FeatureModel", "LazyFrame", "feature_set", "feature_view", "windowed")
+_OURS = ("UTC", "Feature", "FeatureModel", "LazyFrame", "example", "feature_set", "feature_view", "windowed")
 _LINE_LENGTH = 88
 _LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 

@@ -17,6 +17,7 @@ from workbench.errors import DefinitionError
 
 if TYPE_CHECKING:
     from workbench.define.contract import Contract
+    from workbench.define.examples import Example
     from workbench.define.model import FeatureModel
 
 Scope = Literal["entity", "global"]
@@ -50,6 +51,8 @@ class FeatureView:
         The column that says since when a row is known, if there is one.
     scope
         ``entity``: a row depends on its own entity's rows alone; ``global``: on others' too.
+    examples
+        What it must give for a few rows; no part of its identity.
     """
 
     name: str
@@ -66,6 +69,7 @@ class FeatureView:
     description: str = ""
     created: str | None = None
     scope: Scope = "entity"
+    examples: tuple[Example, ...] = ()
 
     def __call__(self, *frames: pl.LazyFrame, **parameters: Any) -> pl.LazyFrame:
         """Run the function, as if it were not decorated."""
@@ -116,6 +120,7 @@ def feature_view(
     description: str | None = None,
     created: str | None = None,
     scope: Scope = "entity",
+    examples: Sequence[Example] = (),
 ) -> Callable[[Callable[..., pl.LazyFrame]], FeatureView]:
     """Declare a function as a feature view.
 
@@ -142,6 +147,8 @@ def feature_view(
         Column of dtype UTC: since when a row is known.
     scope
         ``"entity"``, or ``"global"`` where a row depends on other entities' rows.
+    examples
+        What the view must give for a few rows, each made by `example`; they are checked with the view.
 
     Returns
     -------
@@ -183,6 +190,7 @@ def feature_view(
         "lookback": None if lookback is None else parse_duration(lookback, what="lookback"),
         "owner": _text("owner", owner),
         "tags": _tags(tags),
+        "examples": _examples(examples),
     }
     _text("description", description)
 
@@ -228,6 +236,17 @@ def _tags(tags: Any) -> dict[str, str]:
     if not isinstance(tags, Mapping) or not all(isinstance(word, str) for pair in tags.items() for word in pair):
         raise DefinitionError(f"tags={tags!r} are not tags.", remedy='Write tags={"domain": "delay"}: text to text.')
     return dict(tags)
+
+
+def _examples(examples: Any) -> tuple[Example, ...]:
+    from workbench.define.examples import Example
+
+    if not isinstance(examples, list | tuple) or not all(isinstance(one, Example) for one in examples):
+        raise DefinitionError(
+            f"examples={type(examples).__name__} are no examples.",
+            remedy="Write examples=[example(given={...}, expect=[...])].",
+        )
+    return tuple(examples)
 
 
 def _plain(value: object) -> object:

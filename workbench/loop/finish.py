@@ -12,6 +12,7 @@ from workbench.loop.journal import Entry
 from workbench.loop.probing import probe
 from workbench.loop.remember import remembered_check, remembered_profile
 from workbench.loop.result import ViewResult
+from workbench.loop.testing import run_tests
 from workbench.track import Ticket
 from workbench.widgets import Card
 
@@ -43,7 +44,8 @@ def finish(
         profiled = beside.submit(remembered_profile, facts, evaluated.prepared, evaluated.computed.stored)
         check = remembered_check(facts, evaluated.prepared, evaluated.computed.stored)
         profile = profiled.result()
-    checks = (check, *probe(evaluation, evaluated, facts=facts, full=full))
+    tested = run_tests(evaluation, evaluated, facts=facts)
+    checks = (check, *probe(evaluation, evaluated, facts=facts, full=full), *([tested] if tested else []))
     ticket = _record(evaluation, context, evaluated, checks, profile)
     card = _card(evaluation, context, evaluated, checks, profile, ticket)
     return ViewResult(

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.define.windowed import Closed, windowed
+from workbench.define.windows import Closed, windowed
 from workbench.errors import DefinitionError, WindowError
 
 START = datetime(2020, 3, 1, tzinfo=UTC)
