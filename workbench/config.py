@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from workbench.errors import ConfigError, InvalidName, did_you_mean
 
@@ -117,17 +117,37 @@ class PolicyRule(_Section):
     owners: tuple[str, ...] = ()
 
 
+def _day(value: object) -> object:
+    """Read a quoted day as the day, not as its first instant: a freeze holds until its last day is over."""
+    return date.fromisoformat(value) if isinstance(value, str) and _DAY.fullmatch(value) else value
+
+
+def _utc_clock(value: time) -> time:
+    if value.tzinfo is not None and value.utcoffset() != timedelta(0):
+        raise ValueError("trains run by UTC: write the time without a zone")
+    return value.replace(tzinfo=None)
+
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+Moment = Annotated[datetime | date, BeforeValidator(_day)]
+Clock = Annotated[time, AfterValidator(_utc_clock)]
+
+
 class FreezeSettings(_Section):
-    """``[[policy.freezes]]``: a period in which nothing that its patterns name is promoted; rollback stays allowed."""
+    """``[[policy.freezes]]``: a period in which nothing that its patterns name is promoted; rollback stays allowed.
+
+    Days count as a whole, the last one too; without a zone a time is UTC.
+    """
 
     name: str
-    start: datetime | date
-    end: datetime | date
+    start: Moment
+    end: Moment
     views: tuple[str, ...] = ("*",)
 
     @model_validator(mode="after")
     def _forward(self) -> Self:
-        if _instant(self.end) < _instant(self.start):
+        over = timedelta(0) if isinstance(self.end, datetime) else timedelta(days=1, microseconds=-1)
+        if _instant(self.end) + over < _instant(self.start):
             raise ValueError(f"the freeze {self.name!r} ends before it starts")
         return self
 
@@ -137,8 +157,8 @@ class TrainSettings(_Section):
 
     name: str
     days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...]
-    opens: time = time(0, 0)
-    closes: time = time(23, 59, 59)
+    opens: Clock = time(0, 0)
+    closes: Clock = time(23, 59, 59)
     views: tuple[str, ...] = ("*",)
 
 

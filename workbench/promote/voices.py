@@ -140,8 +140,9 @@ def _distinct(voices: Sequence[Voice]) -> tuple[Voice, ...]:
 
 
 def _of_another(approval: Approval, commit: str) -> str:
-    said = [value for key, value in approval.trailers if key == COMMIT]
-    return "" if not said or said == [commit] else f"is of another commit, {said[0][:10]}"
+    said = [approval.commit, *(value for key, value in approval.trailers if key == COMMIT)]
+    other = next((each for each in said if each != commit), None)
+    return "" if other is None else f"is of another commit, {other[:10]}"
 
 
 def _views(approval: Approval) -> frozenset[str] | None:

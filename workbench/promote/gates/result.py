@@ -1,0 +1,62 @@
+"""`GateResult`: what one gate says of a promotion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """What one gate says.
+
+    Attributes
+    ----------
+    name
+        Which gate: ``contract``, ``probes``, ``tests``, ``lint``, ``types``, ``upstream``, ``drift``, ``metadata``,
+        ``merge``, ``downstream``; or of the policy ``promoters``, ``approvals``, ``freeze``, ``train``, ``signatures``.
+    passed
+        Whether the promotion may go on.
+    detail
+        One sentence about what was found, without a full stop.
+    view
+        Whose gate it is; None where it is about the promotion as a whole.
+    remedy
+        What to do where it did not pass.
+    failures
+        What is in the way, one line each.
+    accepted
+        The reason that somebody gave for going on although something is in the way; None where nothing was.
+
+    Examples
+    --------
+    >>> GateResult("lint", passed=False, detail="1 mistake", view="spend", remedy="Correct it.").sentence
+    'lint of spend: 1 mistake. Correct it.'
+    """
+
+    name: str
+    passed: bool
+    detail: str
+    view: str | None = None
+    remedy: str = ""
+    failures: tuple[str, ...] = ()
+    accepted: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What it says, for people."""
+        about = f"{self.name} of {self.view}" if self.view else self.name
+        said = f"{about}: {self.detail.rstrip('.')}."
+        return said if self.passed or not self.remedy else f"{said} {self.remedy}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as JSON-ready values."""
+        return {
+            "name": self.name,
+            "view": self.view,
+            "passed": self.passed,
+            "detail": self.detail,
+            "remedy": self.remedy,
+            "failures": list(self.failures),
+            "accepted": self.accepted,
+        }

@@ -1,0 +1,113 @@
+"""The gates on where a view stands: what it is made from, what is said of it, how it was merged, what reads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.errors import WorkbenchError
+from workbench.promote.gates.result import GateResult
+
+if TYPE_CHECKING:
+    from workbench.promote.gates.subject import GateSubject
+
+
+def upstream_gate(subject: GateSubject) -> GateResult:
+    """Ask that each view that it reads is published with the data that it was computed from."""
+    missing = [name for name, version in subject.upstream.items() if version is None]
+    if missing:
+        return GateResult(
+            "upstream",
+            passed=False,
+            view=subject.view,
+            detail=f"it is made from {_listed(missing)} as {'it is' if len(missing) == 1 else 'they are'} on "
+            f"{subject.branch.name}, and no published version has that data",
+            remedy=f"Promote {_listed([*missing, subject.view])} together.",
+            failures=tuple(f"{name}: no published version has the data that was read" for name in missing),
+        )
+    made = ", ".join(f"{name}@{version}" for name, version in subject.upstream.items())
+    return GateResult(
+        "upstream", passed=True, view=subject.view, detail=f"made from {made}" if made else "made from sources alone"
+    )
+
+
+def metadata_gate(subject: GateSubject) -> GateResult:
+    """Ask that the experiment says its objective, and the view its owner and what it is."""
+    if not subject.policy.require_metadata:
+        return GateResult("metadata", passed=True, view=subject.view, detail="not demanded by [policy] on main")
+    view = subject.definitions.view(subject.view)
+    wanted = {
+        "an objective": (subject.branch.objective, f'%feature branch {subject.branch.name} --objective "..."'),
+        "an owner": (view.owner, '@feature_view(..., owner="...")'),
+        "a description": (view.description, "a docstring, or @feature_view(..., description=...)"),
+    }
+    missing = {what: how for what, (said, how) in wanted.items() if not (said or "").strip()}
+    if missing:
+        whose = {"an objective": f"the experiment {subject.branch.name}"}
+        lines = tuple(f"{whose.get(what, f'the view {subject.view}')} has no {what.split()[1]}" for what in missing)
+        return GateResult(
+            "metadata",
+            passed=False,
+            view=subject.view,
+            detail=f"missing: {_listed(list(missing))}",
+            remedy=f"Write {'; '.join(missing.values())}.",
+            failures=lines,
+        )
+    return GateResult(
+        "metadata", passed=True, view=subject.view, detail=f"owner {view.owner}; objective and description"
+    )
+
+
+def merge_gate(subject: GateSubject) -> GateResult:
+    """Ask that what was tried on the branch is what would be on main."""
+    if subject.merge_changed:
+        return GateResult(
+            "merge",
+            passed=False,
+            view=subject.view,
+            detail=f"merged with main it computes something else than on {subject.branch.name}, where it was tried",
+            remedy=f"Merge main into {subject.branch.name}, look at the view there, then promote again.",
+        )
+    return GateResult("merge", passed=True, view=subject.view, detail="merged, its code is the branch's")
+
+
+def downstream_gate(subject: GateSubject) -> GateResult:
+    """Say which published views read it and stay behind; they must at least still be computable on main."""
+    left = subject.downstream_left_out
+    if not left:
+        return GateResult("downstream", passed=True, view=subject.view, detail="no published view is left behind")
+    listed = f"not promoted with it, though made from it: {', '.join(left)}"
+    broken = _broken(subject) if subject.category == "breaking" else {}
+    refused = {name: why for name, why in broken.items() if not _reason(subject, name)}
+    if refused:
+        return GateResult(
+            "downstream",
+            passed=False,
+            view=subject.view,
+            detail=f"main could not compute {_listed(list(refused))} any more",
+            remedy=f"Correct {_listed(list(refused))} on the branch and promote them together, or accept it by name.",
+            failures=tuple(f"{name}: {why}" for name, why in refused.items()),
+        )
+    accepted = "; ".join(f"{name}: {_reason(subject, name)}" for name in broken)
+    return GateResult("downstream", passed=True, view=subject.view, detail=listed, accepted=accepted or None)
+
+
+def _broken(subject: GateSubject) -> dict[str, str]:
+    """Return why a view that is left behind could not be computed from the candidate's definitions, by its name."""
+    evaluation = subject.reopened()
+    found = {}
+    for name in subject.downstream_left_out:
+        try:
+            evaluation.prepare(name)
+        except WorkbenchError as error:
+            found[name] = error.message
+        except Exception as error:  # noqa: BLE001  # a definition is the user's code and may raise anything
+            found[name] = f"{type(error).__name__}: {error}"
+    return found
+
+
+def _reason(subject: GateSubject, name: str) -> str:
+    return subject.accept.get(name, "").strip()
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
