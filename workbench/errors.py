@@ -24,6 +24,7 @@
     │   ├── WindowError        windowed(...) asked for what it cannot give
     │   └── NotFingerprintable
     ├── FeatureNotFound        a reference that names no view or feature
+    ├── QueryError             SQL that names no view, does more than read, or fails
     ├── RegistryError          a record under registry/ on main
     ├── LakeError              the canonical offline store
     ├── PromotionError         a promotion, rollback or release that cannot be made as asked
@@ -210,6 +211,14 @@ class BranchMoved(BranchError):
         return cls(
             f"Branch {branch!r} moved from {expected[:10]} to {found[:10]} while this was written.",
             remedy="Run the same command again: it starts from the new tip. Nothing was lost.",
+        )
+
+    @classmethod
+    def at_remote(cls, branch: str, *, remote: str) -> Self:
+        """Return the error for a push to `branch` that another push came before."""
+        return cls(
+            f"Somebody else pushed to {branch!r} at {remote} first. Nothing was published.",
+            remedy="Run the same command again: it starts from what they pushed.",
         )
 
 
@@ -408,6 +417,45 @@ class FeatureNotFound(WorkbenchError):
         return cls(
             f"No version of view {view!r} is published.",
             remedy=f"{did_you_mean(view, known)} Publish it from an experiment with `promote {view}`.".strip(),
+        )
+
+
+class QueryError(WorkbenchError):
+    """SQL over the views that cannot be answered; nothing was changed, it never writes."""
+
+    @classmethod
+    def unknown_table(cls, name: str, known: Iterable[str]) -> Self:
+        """Return the error for a table `name` that is neither a view nor a source."""
+        return cls(
+            f"There is no view or source {name!r} to read.",
+            remedy=f'{did_you_mean(name, known)} A version is written "view@2", a branch\'s view "branch".view, with the '
+            "quotes; `catalog` lists what is published.".strip(),
+        )
+
+    @classmethod
+    def unknown_schema(cls, name: str, branches: Iterable[str]) -> Self:
+        """Return the error for a schema `name` that is neither one of `branches` nor a release."""
+        return cls(
+            f"There is no branch {name!r} to read views of.",
+            remedy=f'{did_you_mean(name, branches)} Write "branch".view or "release/2026.11".view, with the quotes.',
+        )
+
+    @classmethod
+    def not_a_select(cls, reason: str) -> Self:
+        """Return the error for a query that would do something else than read; `reason` says what it is."""
+        return cls(
+            f"The query {reason}.",
+            remedy="Write one SELECT over views, their versions and sources; --out, or a write_ method of the frame, "
+            "stores its result.",
+        )
+
+    @classmethod
+    def failed(cls, message: str, lines: Sequence[str] = ()) -> Self:
+        """Return the error for a query that DuckDB refused with `message`; `lines` show where."""
+        return cls(
+            f"The query failed: {message}",
+            lines=lines,
+            remedy="Correct it; `describe VIEW` as a query says which columns there are.",
         )
 
 

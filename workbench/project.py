@@ -73,7 +73,7 @@ class Project:
         return Rooms(
             root=self.root,
             config=self.config,
-            repository=Repository.open(self.root),
+            repository=Repository.open(self.root, protected=self.config.project.protected),
             sources=Sources(self.config.sources, root=self.root, cache=hidden),
             cache=ViewCache(hidden / "views"),
             tracker=Tracker(self.config.tracking, root=self.root, project=self.config.project.name),
@@ -183,7 +183,7 @@ class Project:
         BranchError
             Where it is protected, checked out, or (without `force`) holds commits that are nowhere else.
         """
-        self._rooms.repository.delete(name, force=force, protected=self._rooms.protected)
+        self._rooms.repository.delete(name, force=force)
         if self._branch == name:
             self._branch = None
         return self.branches()

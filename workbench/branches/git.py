@@ -7,9 +7,11 @@ import re
 import subprocess
 from typing import TYPE_CHECKING
 
+from workbench.branches.processes import run_apart
 from workbench.errors import BranchError, GitMissing, ProjectError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 LOCAL = (
@@ -64,7 +66,22 @@ _NOT_WRITABLE = {
 
 
 class GitFailed(Exception):
-    """Git ended with an error; what it said is the argument."""
+    """Git ended with an error.
+
+    Parameters
+    ----------
+    said
+        What it printed as errors.
+    out
+        What it printed otherwise.
+    code
+        Its exit status; `None` where it was killed for taking too long.
+    """
+
+    def __init__(self, said: str, *, out: str = "", code: int | None = 128) -> None:
+        super().__init__(said)
+        self.out = out
+        self.code = code
 
 
 def is_full_id(text: str) -> bool:
@@ -78,41 +95,54 @@ def environment() -> dict[str, str]:
 
 
 class Git:
-    """Runs git in `folder`. Arguments are ours, validated, or full object ids.
-
-    It is a session of its own: a kernel's interrupt goes to the whole process group, and must not stop git halfway.
-    """
+    """Runs git in `folder`. Arguments are ours, validated, or full object ids."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def run(self, *arguments: str, given: bytes = b"") -> str:
+    def run(
+        self, *arguments: str, given: bytes = b"", more: Mapping[str, str] | None = None, timeout: float | None = None
+    ) -> str:
         """Return what git prints, reading `given`.
+
+        Parameters
+        ----------
+        arguments
+            The command and its arguments.
+        given
+            What git reads.
+        more
+            Further variables of its environment.
+        timeout
+            Seconds after which git is killed.
 
         Raises
         ------
         GitFailed
-            Where git ends with an error.
+            Where git ends with an error, or takes too long.
         GitMissing
             Where there is no git.
         ProjectError
             Where the folder is gone.
         """
+        command, variables = [*GIT, *arguments], environment() | dict(more or {})
         try:
-            done = subprocess.run(
-                [*GIT, *arguments],
-                check=False,
-                cwd=self.folder,
-                env=environment(),
-                input=given,
-                capture_output=True,
-                start_new_session=True,
-            )
+            done = run_apart(command, folder=self.folder, environment=variables, given=given, timeout=timeout)
         except OSError as error:
             raise self.unusable(error) from None
+        except subprocess.TimeoutExpired as error:
+            raise GitFailed(f"no answer in {error.timeout:.0f} seconds", code=None) from None
+        out = done.stdout.decode("utf-8", "surrogateescape")
         if done.returncode:
-            raise GitFailed(done.stderr.decode("utf-8", "replace").strip())
-        return done.stdout.decode("utf-8", "surrogateescape")
+            raise GitFailed(done.stderr.decode("utf-8", "replace").strip(), out=out, code=done.returncode)
+        return out
+
+    def configured(self, name: str) -> str | None:
+        """Return what the user has configured under `name`, or `None`."""
+        try:
+            return self.run("config", "--get", name).rstrip("\n") or None
+        except GitFailed:
+            return None
 
     def unusable(self, error: OSError) -> GitMissing | ProjectError:
         """Return why git could not be started."""

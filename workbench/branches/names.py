@@ -1,9 +1,9 @@
-"""Which names a new branch may have: a list of what is allowed, stricter than git's own."""
+"""Which names a new branch, tag or remote may have: a list of what is allowed, stricter than git's own."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from workbench.errors import BranchError, InvalidName
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*(/[A-Za-z0-9_][A-Za-z0-9._+-]*)*")
 LONGEST = 200
-RULE = "Use letters, digits, '.', '_', '+', '-' and '/' between parts, e.g. exp/carry-over."
+RULE = "Use letters, digits, '.', '_', '+', '-' and '/' between parts, e.g. {}."
 _GIT_S_OWN = re.compile(
     r"((FETCH|ORIG|MERGE|CHERRY_PICK|REVERT|REBASE|BISECT|AUTO_MERGE)_)?HEAD|[0-9a-f]{40}|[0-9a-f]{64}", re.IGNORECASE
 )
@@ -32,8 +32,45 @@ def valid_branch(name: str) -> str:
     >>> valid_branch("exp/carry-over")
     'exp/carry-over'
     """
+    if not _is_fine(name):
+        raise InvalidName.of("branch", name, rule=RULE.format("exp/carry-over"))
+    return name
+
+
+def valid_tag(name: str) -> str:
+    """Return `name` if a tag may be called that: what a branch may be.
+
+    Raises
+    ------
+    InvalidName
+        As `valid_branch` does.
+
+    Examples
+    --------
+    >>> valid_tag("2026.11")
+    '2026.11'
+    """
+    if not _is_fine(name):
+        raise InvalidName.of("tag", name, rule=RULE.format("2026.11"))
+    return name
+
+
+def valid_remote(name: str) -> str:
+    """Return `name` if git may be told to talk to a remote of that name.
+
+    Raises
+    ------
+    InvalidName
+        As `valid_branch` does; so a remote that is given by its address has to be given a name first.
+    """
+    if not _is_fine(name):
+        raise InvalidName.of("remote", name, rule="Give it a plain one: git remote add origin <address>.")
+    return name
+
+
+def _is_fine(name: str) -> bool:
     parts = name.split("/")
-    is_fine = (
+    return (
         len(name) <= LONGEST
         and ALLOWED.fullmatch(name) is not None
         and ".." not in name
@@ -41,13 +78,10 @@ def valid_branch(name: str) -> str:
         and not _GIT_S_OWN.fullmatch(name)
         and not any(part.casefold().endswith((".lock", ".")) for part in parts)
     )
-    if not is_fine:
-        raise InvalidName.of("branch", name, rule=RULE)
-    return name
 
 
-def refuse_clashes(name: str, existing: Iterable[str]) -> None:
-    """Refuse a new branch that another one is in the way of.
+def refuse_clashes(name: str, existing: Iterable[str], *, kind: Literal["branch", "tag"] = "branch") -> None:
+    """Refuse a new branch (or tag) that another one is in the way of.
 
     Git keeps a branch as a file below the folders its name spells: ``a`` and ``a/b`` cannot both be, and where a disk
     ignores case (macOS, Windows) neither can ``exp/Mean`` and ``exp/mean``, or ``Exp/x`` and ``exp/y``.
@@ -55,16 +89,17 @@ def refuse_clashes(name: str, existing: Iterable[str]) -> None:
     Raises
     ------
     BranchError
-        Naming the branch in the way.
+        Naming the one in the way.
     """
     for other in existing:
         if other == name:
-            raise BranchError(f"Branch {name!r} exists.", remedy="Switch to it, or choose another name.")
+            remedy = "Switch to it, or choose another name." if kind == "branch" else "Choose another name."
+            raise BranchError(f"{kind.capitalize()} {name!r} exists.", remedy=remedy)
         reason = _clash(name.split("/"), other.split("/"))
         if reason:
             raise BranchError(
-                f"Branch {other!r} is in the way of {name!r}: {reason}.",
-                remedy="Choose another name, or delete the other branch first.",
+                f"{kind.capitalize()} {other!r} is in the way of {name!r}: {reason}.",
+                remedy=f"Choose another name, or delete the other {kind} first.",
             )
 
 
@@ -74,4 +109,4 @@ def _clash(mine: list[str], theirs: list[str]) -> str | None:
             return None
         if own != other:
             return "they differ by upper and lower case only, which some disks ignore"
-    return "git cannot keep a branch and a folder of branches under one name"
+    return "git cannot keep one under a name that is also a folder of others"

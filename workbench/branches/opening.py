@@ -11,6 +11,7 @@ from workbench.branches.worktrees import Follower, Worktree, worktrees
 from workbench.errors import BranchError, BranchNotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
 
@@ -23,11 +24,16 @@ class Opened:
         The project's folder.
     git_dir
         The repository's shared git directory.
+    protected
+        The branches that this handle does not write.
     """
 
-    def __init__(self, root: Path, git: Git, *, top: Path, git_dir: Path, is_main: bool) -> None:
+    def __init__(
+        self, root: Path, git: Git, *, top: Path, git_dir: Path, is_main: bool, protected: Sequence[str] = ()
+    ) -> None:
         self.root = root
         self.git_dir = git_dir
+        self.protected = tuple(protected)
         self._git = git
         self._top = top
         self._is_main = is_main
@@ -35,8 +41,15 @@ class Opened:
         self._objects = Objects(git)
 
     @classmethod
-    def open(cls, root: Path) -> Self:
+    def open(cls, root: Path, *, protected: Sequence[str] = ()) -> Self:
         """Open the repository around `root`.
+
+        Parameters
+        ----------
+        root
+            The project's folder.
+        protected
+            Branches that this handle refuses to write.
 
         Raises
         ------
@@ -55,15 +68,15 @@ class Opened:
                 raise BranchError(f"{root} is not in a git repository.", remedy="Run `workbench init` there.") from None
             raise explained(failure, f"opening {root}") from None
         top, git_dir, own = Path(lines[0]).resolve(), Path(lines[1]), Path(lines[2])
-        opened = cls(root, git, top=top, git_dir=git_dir, is_main=own == git_dir)
+        opened = cls(root, git, top=top, git_dir=git_dir, is_main=own == git_dir, protected=protected)
         opened._finish()
         return opened
 
     @classmethod
-    def init(cls, root: Path) -> Self:
+    def init(cls, root: Path, *, protected: Sequence[str] = ()) -> Self:
         """Open the repository around `root`, made (with branch ``main``) where there is none."""
         try:
-            return cls.open(root)
+            return cls.open(root, protected=protected)
         except BranchError as error:
             if "not in a git repository" not in error.message:
                 raise
@@ -71,7 +84,7 @@ class Opened:
             Git(root).run("init", "--quiet", "--initial-branch=main")
         except GitFailed as failure:
             raise explained(failure, f"making a repository in {root}") from None
-        return cls.open(root)
+        return cls.open(root, protected=protected)
 
     def close(self) -> None:
         """End git's child process; the repository can still be used, and starts another when it needs one."""
@@ -100,9 +113,9 @@ class Opened:
         BranchError
             Where git knows nobody.
         """
-        return self._signature().rpartition("> ")[0] + ">"
+        return self._stamp().rpartition("> ")[0] + ">"
 
-    def _signature(self) -> str:
+    def _stamp(self) -> str:
         """Return ``Name <email> seconds zone``."""
         try:
             return self._git.run("-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT").strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from workbench.branches import trees
@@ -63,6 +65,22 @@ class Reader(Opened):
         """Return the newest commit both have; `None` where they share nothing."""
         return merge_base(self._git, self._known(left), self._known(right))
 
+    def contains(self, commit: str, ancestor: str) -> bool:
+        """Whether `commit` is `ancestor` or descends from it.
+
+        Raises
+        ------
+        BranchError
+            Where the repository does not hold one of them.
+        """
+        try:
+            self._git.run("merge-base", "--is-ancestor", self._known(ancestor), self._known(commit))
+        except GitFailed as failure:
+            if failure.code == 1:
+                return False
+            raise explained(failure, f"looking for {ancestor[:10]} below {commit[:10]}") from None
+        return True
+
     def files(self, commit_or_tree: str, under: str = "features") -> dict[str, str]:
         """Return path and blob id of every file below the folder `under` (``""``: all) of a commit or root tree."""
         tree = self.subtree(commit_or_tree, under)
@@ -94,6 +112,14 @@ class Reader(Opened):
         """Return the content of the blob with this id."""
         return self._objects.read(blob)[1]
 
+    def folder(self, tree: str) -> dict[str, str]:
+        """Return path and blob id of every file in the folder whose tree has the id `tree`, relative to it."""
+        return dict(trees.walk(self._objects, tree))
+
+    def message(self, commit: str) -> str:
+        """Return a commit's whole message, trailers included."""
+        return self._objects.read(self._known(commit))[1].partition(b"\n\n")[2].decode("utf-8", "replace")
+
     def show(self, commit: str) -> Commit:
         """Return one commit."""
         return parse_log(self._git.run(*LOG, "-1", self._known(commit), "--"))[0]
@@ -104,6 +130,28 @@ class Reader(Opened):
             self._parts(path)
         tip = self._known(branch_or_commit)
         return parse_log(self._git.run(*LOG, f"--max-count={limit:d}", tip, "--", *([path] if path else [])))
+
+    def first_parents(self, ref: str, *, until: datetime | None = None, limit: int = 50) -> list[Commit]:
+        """Return what `ref` has been, newest first: each commit, and the one it was made on.
+
+        Parameters
+        ----------
+        ref
+            A branch, tag or commit.
+        until
+            Leave out commits made after that time; without a zone it is UTC.
+        limit
+            How many at most.
+        """
+        tip = self._known(ref)
+        seconds = [] if until is None else [f"--min-age={_seconds(until)}"]
+        return parse_log(self._git.run(*LOG, "--first-parent", f"--max-count={limit:d}", *seconds, tip, "--"))
+
+    def commit_at(self, ref: str, time: datetime) -> str | None:
+        """Return the commit that `ref` was at a time (UTC without a zone): the newest first-parent one made by then."""
+        tip = self._known(ref)
+        found = self._git.run("rev-list", "--first-parent", "--max-count=1", f"--min-age={_seconds(time)}", tip, "--")
+        return found.strip() or None
 
     def changed(self, left: str, right: str, under: str = "features") -> dict[str, Kind]:
         """Return which files below `under` differ between two commits, and how."""
@@ -126,6 +174,11 @@ class Reader(Opened):
             raise explained(failure, "looking for local edits") from None
         above = "".join(f"{part}/" for part in self._prefix)
         return sorted(entry[3:].removeprefix(above) for entry in out.split("\0") if len(entry) > 3)
+
+    def _refs(self, *patterns: str) -> dict[str, str]:
+        """Return the object id of each ref that matches, or lies below, one of the patterns."""
+        lines = self._git.run("for-each-ref", "--format=%(objectname) %(refname)", *patterns).splitlines()
+        return {ref: object_id for object_id, _, ref in (line.partition(" ") for line in lines)}
 
     def _known(self, ref: str) -> str:
         return ref if is_full_id(ref) else self.resolve(ref)
@@ -155,6 +208,11 @@ class Reader(Opened):
                 f"{path[:200]!r} is not a path inside the project.", remedy="Use a relative path, with '/'."
             )
         return (*self._prefix, *parts)
+
+
+def _seconds(time: datetime) -> int:
+    aware = time if time.tzinfo else time.replace(tzinfo=UTC)
+    return max(0, math.floor(aware.timestamp()))
 
 
 def _is_plain(part: str) -> bool:

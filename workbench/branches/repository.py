@@ -11,12 +11,13 @@ from workbench.branches import trees
 from workbench.branches.experiment import trailers_for
 from workbench.branches.git import GitFailed, explained, is_full_id
 from workbench.branches.names import refuse_clashes, valid_branch
-from workbench.branches.reading import Reader
 from workbench.branches.survey import MAIN
+from workbench.branches.tagging import TagReader
+from workbench.branches.tags import approval_ref
 from workbench.branches.trailers import with_trailers
 from workbench.branches.turns import in_turn
-from workbench.branches.worktrees import Follower, rebased
-from workbench.errors import BranchError, BranchMoved, BranchNotFound, ProtectedBranch
+from workbench.branches.writing import Writer
+from workbench.errors import BranchError, BranchMoved, BranchNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
     from workbench.branches.worktrees import Worktree
 
 
-class Repository(Reader):
+class Repository(Writer, TagReader):
     """Git for a project in `root`, which may be a subfolder of the working tree; paths are relative to `root`.
 
-    Open one with `Repository.open` or `Repository.init`, and close it, or use it in a ``with`` block.
+    Open one with `Repository.open` or `Repository.init`, and close it, or use it in a ``with`` block. It refuses to
+    write the branches that it was told are protected when it was opened; a `Publisher` writes those.
     """
 
     def create(
@@ -41,7 +43,6 @@ class Repository(Reader):
         hypothesis: str | None = None,
         metrics: Sequence[str] = (),
         tags: Mapping[str, str] | None = None,
-        protected: Sequence[str] = (),
     ) -> Branch:
         """Start the experiment `name` from `start`, with its description as trailers of a first, empty commit.
 
@@ -57,9 +58,8 @@ class Repository(Reader):
             Where `start` does not exist.
         """
         valid_branch(name)
-        if name in protected:
-            raise ProtectedBranch.named(name)
-        signature = self._signature()
+        self._refuse_protected(name)
+        stamp = self._stamp()
         text = with_trailers(
             message or f"Start {name}", trailers_for(name, objective, hypothesis, tuple(metrics), dict(tags or {}))
         )
@@ -68,7 +68,7 @@ class Repository(Reader):
         parent = self._start(start, places)
         self._refuse_unborn(name, parent, places)
         tree = self._tree(parent) if parent else trees.write(self._objects, {})
-        commit = self._store_commit(tree, (parent,) if parent else (), text, signature)
+        commit = self._store_commit(tree, (parent,) if parent else (), text, stamp)
         try:
             self._swap(name, commit, "0" * len(commit))
         except BranchMoved:
@@ -85,16 +85,7 @@ class Repository(Reader):
                 return None
             raise
 
-    def _refuse_unborn(self, name: str, parent: str | None, places: Sequence[Worktree]) -> None:
-        """Refuse a branch that a working tree waits to make itself: its files would all seem deleted."""
-        for place in places:
-            if parent and place.is_unborn and place.branch == name:
-                raise BranchError(
-                    f"{place.folder} has {name!r} checked out, without a commit yet.",
-                    remedy="Commit there first, switch it to another branch, or choose another name.",
-                )
-
-    def delete(self, name: str, *, force: bool = False, protected: Sequence[str] = ()) -> None:
+    def delete(self, name: str, *, force: bool = False) -> None:
         """Delete the branch `name`.
 
         Raises
@@ -103,8 +94,7 @@ class Repository(Reader):
             Where it is protected, checked out somewhere, or (without `force`) holds changes that no other branch has.
         """
         tip = self._tip(name)
-        if name in protected:
-            raise ProtectedBranch.named(name)
+        self._refuse_protected(name)
         self._refuse_rebased(name)
         for place in self._worktrees():
             if place.branch == name:
@@ -119,7 +109,7 @@ class Repository(Reader):
                 remedy=f"Delete it with --force if you mean it; `git branch {name} {tip[:10]}` brings it back.",
             )
         try:
-            self._git.run("update-ref", "-d", f"refs/heads/{name}", tip)
+            self._git.run("update-ref", "--no-deref", "-d", f"refs/heads/{name}", tip)
         except GitFailed as failure:
             found = self._found(name)
             if found not in {tip, None}:
@@ -133,24 +123,6 @@ class Repository(Reader):
         before = self._tree(base) if base else trees.write(self._objects, {})
         return self._tree(tip) != before
 
-    def tree_with(self, commit: str, changes: Mapping[str, str | None]) -> str:
-        """Return the id of the root tree of `commit` with files written (text) or deleted (`None`). No ref moves.
-
-        Raises
-        ------
-        BranchError
-            For a path that leaves the project, a file in a folder's place, or text that is not Unicode.
-        """
-        tree = self._tree(commit)
-        parts = {self._file(path): None if text is None else _bytes(path, text) for path, text in changes.items()}
-        return trees.edited(self._objects, tree, parts) or trees.write(self._objects, {})
-
-    def _file(self, path: str) -> tuple[str, ...]:
-        parts = self._parts(path)
-        if not path:
-            raise BranchError("A file needs a name.", remedy="Use a relative path, with '/'.")
-        return parts
-
     def commit_tree(
         self,
         branch: str,
@@ -159,7 +131,6 @@ class Repository(Reader):
         expected: str,
         message: str,
         trailers: Sequence[tuple[str, str]] = (),
-        protected: Sequence[str] = (),
     ) -> str:
         """Commit `tree` on `branch` if its tip is still `expected`, and return the commit.
 
@@ -172,27 +143,16 @@ class Repository(Reader):
         ProtectedBranch, BranchError
             Where the branch may not be written, or a working tree cannot follow.
         """
-        if branch in protected:
-            raise ProtectedBranch.named(branch)
+        self._refuse_protected(branch)
         if not is_full_id(expected) or not is_full_id(tree):
             raise BranchError("A commit needs full object ids.", remedy="Resolve the names first.")
         self._tip(branch)
-        return self._move(branch, tree, expected, with_trailers(message, trailers), self._signature())
+        return self._move(branch, tree, expected, with_trailers(message, trailers), self._stamp())
 
-    def _move(self, branch: str, tree: str, expected: str, text: str, signature: str) -> str:
+    def _move(self, branch: str, tree: str, expected: str, text: str, stamp: str) -> str:
         self._refuse_rebased(branch)
-        commit = self._store_commit(tree, (expected,), text, signature)
-        places = [place for place in self._worktrees() if place.branch == branch]
-        if not places:
-            self._swap(branch, commit, expected)
-            return commit
-        follower = Follower(self.git_dir)
-        with follower.alone():
-            follower.finish(places, self._tip)
-            tip = self._tip(branch)
-            if tip != expected:
-                raise BranchMoved.during(branch, expected=expected, found=tip)
-            follower.move(places, expected, commit, lambda: self._swap(branch, commit, expected))
+        commit = self._store_commit(tree, (expected,), text, stamp)
+        self._advance(branch, commit, expected)
         return commit
 
     def commit(
@@ -202,7 +162,6 @@ class Repository(Reader):
         *,
         message: str,
         trailers: Sequence[tuple[str, str]] = (),
-        protected: Sequence[str] = (),
         attempts: int = 20,
     ) -> str:
         """Commit `changes` on `branch`, again on its new tip where others come first; nothing to change, no commit.
@@ -212,17 +171,16 @@ class Repository(Reader):
         BranchMoved
             Where others came first `attempts` times.
         """
-        if branch in protected:
-            raise ProtectedBranch.named(branch)
+        self._refuse_protected(branch)
         text, attempt = with_trailers(message, trailers), 1
         with ExitStack() as line:
             while True:
-                tip, signature = self._tip(branch), self._signature()
+                tip, stamp = self._tip(branch), self._stamp()
                 tree = self.tree_with(tip, changes)
                 if tree == self._tree(tip):
                     return tip
                 try:
-                    return self._move(branch, tree, tip, text, signature)
+                    return self._move(branch, tree, tip, text, stamp)
                 except BranchMoved:
                     if attempt >= attempts:
                         raise
@@ -231,33 +189,25 @@ class Repository(Reader):
                 time.sleep(random.uniform(0, 0.005 * attempt))  # noqa: S311  others may not stand in line
                 attempt += 1
 
-    def _store_commit(self, tree: str, parents: tuple[str, ...], message: str, signature: str) -> str:
-        lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
-        lines += [f"author {signature}", f"committer {signature}", "", message]
-        return self._objects.store("commit", "\n".join(lines).encode("utf-8", "surrogateescape"))
+    def approve(
+        self, commit: str, *, message: str, trailers: Sequence[tuple[str, str]] = (), sign: bool = False
+    ) -> str:
+        """Record that this user agrees to a commit, and return the approval's object id. No branch moves.
 
-    def _swap(self, branch: str, new: str, old: str) -> None:
-        """Move `branch` from `old` to `new` in one step, or not at all."""
+        It replaces an earlier approval of the same commit by the same e-mail address.
+
+        Raises
+        ------
+        BranchNotFound
+            Where there is no such commit.
+        BranchError
+            Where git knows no identity, or cannot sign.
+        """
+        about = self.show(commit).id
+        ref = approval_ref(about, self.identity())
+        made = self._store_tag(about, ref.removeprefix("refs/"), with_trailers(message, trailers), is_signed=sign)
         try:
-            self._git.run("update-ref", "-m", "workbench", f"refs/heads/{branch}", new, old)
+            self._git.run("update-ref", "--no-deref", "-m", "workbench", ref, made)
         except GitFailed as failure:
-            found = self._found(branch)
-            if found is None and old.strip("0"):
-                raise BranchNotFound.named(branch, self.names()) from None
-            if found is not None and found != old:
-                raise BranchMoved.during(branch, expected=old, found=found) from None
-            raise explained(failure, f"moving {branch}") from None
-
-    def _refuse_rebased(self, branch: str) -> None:
-        if branch in rebased(self.git_dir):
-            raise BranchError(
-                f"Branch {branch!r} is being rebased or bisected, and git will move it itself at the end.",
-                remedy="Finish that first (`git rebase --continue` or `--abort`), or write to another branch.",
-            )
-
-
-def _bytes(path: str, text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise BranchError(f"{path} holds characters that are not Unicode.", remedy="Take them out.") from None
+            raise explained(failure, "writing the approval") from None
+        return made

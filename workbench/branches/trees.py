@@ -28,6 +28,11 @@ def entries(objects: Objects, tree: str) -> dict[str, tuple[int, str]]:
     return found
 
 
+def is_file(mode: int) -> bool:
+    """Whether an entry of this mode is a regular file."""
+    return stat.S_ISREG(mode)
+
+
 def write(objects: Objects, members: Mapping[str, tuple[int, str]]) -> str:
     """Write a tree and return its id. Git sorts folders as if their names ended in a slash."""
     named = [(name.encode("utf-8", "surrogateescape"), *member) for name, member in members.items()]

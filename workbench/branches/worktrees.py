@@ -82,8 +82,8 @@ class Follower:
             Where a working tree would lose local edits; `swap` was not called.
         """
         trees = [Git(place.folder) for place in places]
-        for tree in trees:
-            _rehearse(tree, old, new)
+        for place in places:
+            rehearse(place, old, new)
         with uninterrupted():
             notes = [self._note(place, old) for place in places]
             try:
@@ -148,18 +148,15 @@ class Follower:
             lock.release()
 
 
-def _refresh(tree: Git) -> None:
-    """Let git see which files have edits, and which were only touched."""
-    with suppress(GitFailed):  # it names files with edits; what is asked next decides whether they matter
-        tree.run("update-index", "-q", "--refresh")
+def rehearse(place: Worktree, old: str, new: str) -> None:
+    """Do nothing where the working tree can go from one commit to the next.
 
-
-def _caught_up(tree: Git, old: str, new: str) -> bool:
-    _refresh(tree)
-    return _patiently(tree, "read-tree", "-m", "-u", old, new) is None
-
-
-def _rehearse(tree: Git, old: str, new: str) -> None:
+    Raises
+    ------
+    BranchError
+        Where it would lose local edits, or git is busy there.
+    """
+    tree = Git(place.folder)
     _refresh(tree)
     failure = _patiently(tree, "read-tree", "-n", "-m", "-u", old, new)
     if failure is None:
@@ -171,6 +168,17 @@ def _rehearse(tree: Git, old: str, new: str) -> None:
         lines=[f"  {line.removeprefix('error: ').strip()}" for line in str(failure).splitlines()[:5]],
         remedy="Commit, stash or remove those edits, or write to another branch. Nothing was changed.",
     )
+
+
+def _refresh(tree: Git) -> None:
+    """Let git see which files have edits, and which were only touched."""
+    with suppress(GitFailed):  # it names files with edits; what is asked next decides whether they matter
+        tree.run("update-index", "-q", "--refresh")
+
+
+def _caught_up(tree: Git, old: str, new: str) -> bool:
+    _refresh(tree)
+    return _patiently(tree, "read-tree", "-m", "-u", old, new) is None
 
 
 def _is_about_edits(failure: GitFailed) -> bool:

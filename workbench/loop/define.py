@@ -134,7 +134,6 @@ def _commit(rooms: Rooms, staged: Staged, branch: str, message: str | None) -> s
         expected=staged.tip,
         message=message or f"Define {staged.cell.view}",
         trailers=(("Feature-View", staged.cell.view),),
-        protected=rooms.protected,
     )
 
 

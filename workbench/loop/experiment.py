@@ -99,7 +99,6 @@ def open_experiment(
             hypothesis=hypothesis,
             metrics=tuple(metrics),
             tags=dict(tags),
-            protected=rooms.protected,
         )
     branch = repository.branch(name)
     asked = {"objective": objective, "hypothesis": hypothesis, "metrics": tuple(metrics), "tags": dict(tags)}

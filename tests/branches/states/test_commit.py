@@ -10,7 +10,7 @@ import pytest
 
 from tests.branches.states.conftest import Plain, at_once
 from workbench.branches import Repository
-from workbench.errors import BranchError, BranchMoved, BranchNotFound, ProjectError, ProtectedBranch
+from workbench.errors import BranchError, BranchMoved, BranchNotFound, ProjectError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,16 +79,6 @@ def test_a_swap_takes_full_ids_only(repository: Repository, wrong: str) -> None:
         repository.commit_tree("exp/a", tree, expected=wrong, message="m")
     with pytest.raises(BranchError, match="full object ids"):
         repository.commit_tree("exp/a", wrong, expected=tip, message="m")
-
-
-def test_protected_branches_are_not_written(repository: Repository) -> None:
-    tip = repository.resolve("main")
-    with pytest.raises(ProtectedBranch, match="'main' is protected") as caught:
-        repository.commit("main", {"features/x.py": "1\n"}, message="m", protected=["main"])
-    with pytest.raises(ProtectedBranch):
-        repository.commit_tree("main", repository.show(tip).tree, expected=tip, message="m", protected=["main"])
-    assert "%feature branch exp/" in caught.value.remedy
-    assert repository.resolve("main") == tip
 
 
 @pytest.mark.parametrize("command", [("pack-refs", "--all"), ("gc", "--quiet", "--prune=now")])

@@ -90,8 +90,11 @@ def test_hostile_and_protected_names_are_refused_before_anything_is_written(
     for name in ("--force", "-D", "a b", "x\ny", "@{-1}", "HEAD", "refs/heads/x", "../x"):
         with pytest.raises(InvalidName):
             repository.create(name)
-    with pytest.raises(ProtectedBranch, match="production") as caught:
-        repository.create("production", protected=["main", "production"])
+    with (
+        Repository.open(plain.root, protected=["main", "production"]) as careful,
+        pytest.raises(ProtectedBranch, match="production") as caught,
+    ):
+        careful.create("production")
     assert "%feature branch exp/" in caught.value.remedy
     assert plain("count-objects") == before
 

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from workbench.branches import Repository
 from workbench.errors import BranchError, BranchNotFound, ProtectedBranch
 
 if TYPE_CHECKING:
     from tests.branches.states.conftest import Plain
-    from workbench.branches import Repository
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -45,9 +45,9 @@ def test_a_deletion_of_files_is_a_change(repository: Repository) -> None:
         repository.delete("exp/a")
 
 
-def test_protected_branches_stay(repository: Repository) -> None:
-    with pytest.raises(ProtectedBranch):
-        repository.delete("exp/a", force=True, protected=["exp/a"])
+def test_protected_branches_stay(repository: Repository, plain: Plain) -> None:
+    with Repository.open(plain.root, protected=["exp/a"]) as careful, pytest.raises(ProtectedBranch):
+        careful.delete("exp/a", force=True)
     assert repository.exists("exp/a")
 
 

@@ -1,0 +1,167 @@
+"""`Publisher`: the handle that writes protected branches and tags. Only the room ``promote`` opens one."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from workbench.branches.git import GitFailed, explained, is_full_id
+from workbench.branches.names import refuse_clashes, valid_tag
+from workbench.branches.tags import TAGS, Tag
+from workbench.branches.trailers import with_trailers
+from workbench.branches.worktrees import rehearse
+from workbench.branches.writing import Writer
+from workbench.errors import BranchError, BranchMoved, WorkbenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workbench.branches.remote import Remote
+
+
+class Publisher(Writer):
+    """Writes what is published, in the repository around a project. No other handle leads to one.
+
+    Open it with `Publisher.open`, and close it, or use it in a ``with`` block.
+    """
+
+    def commit(
+        self,
+        branch: str,
+        tree: str,
+        *,
+        expected: str,
+        message: str,
+        parents: Sequence[str] = (),
+        trailers: Sequence[tuple[str, str]] = (),
+        sign: bool = False,
+        remote: Remote | None = None,
+    ) -> str:
+        """Commit `tree` on `branch` if its tip is still `expected`, and return the commit.
+
+        Working trees that have the branch checked out follow; where one would lose local edits nothing happens. With
+        a `remote` the push is what counts: before it nothing has happened, after it the commit is published, and where
+        the local branch could not follow `follow_remote` finishes, or says why it cannot.
+
+        Parameters
+        ----------
+        branch, tree, expected
+            The branch, the root tree, and the commit that its tip has to be: full ids.
+        message, trailers
+            The commit's message.
+        parents
+            `expected`, and what else the commit descends from; `expected` alone if absent.
+        sign
+            Whether to sign it as git is configured to.
+        remote
+            Where to push it first.
+
+        Raises
+        ------
+        BranchMoved
+            Where somebody else came first, here or at the remote; nothing was published.
+        BranchError
+            Where a working tree cannot follow, git cannot sign, or the remote refuses or is out of reach.
+        """
+        line = tuple(dict.fromkeys(parents)) or (expected,)
+        if not all(map(is_full_id, (expected, tree, *line))):
+            raise BranchError("A commit needs full object ids.", remedy="Resolve the names first.")
+        if line[0] != expected:
+            raise BranchError("A branch goes on from its tip.", remedy="Give the expected tip as the first parent.")
+        tip = self._tip(branch)
+        if tip != expected:
+            raise BranchMoved.during(branch, expected=expected, found=tip)
+        self._refuse_rebased(branch)
+        text = with_trailers(message, trailers)
+        commit = self._store_commit(tree, line, text, self._stamp(), is_signed=sign)
+        if remote is None:
+            self._advance(branch, commit, expected)
+            return commit
+        for place in self._worktrees():
+            if place.branch == branch:
+                rehearse(place, expected, commit)
+        replace(remote, _protected=()).push(commit, branch)
+        with suppress(WorkbenchError):  # it is published; the next `follow_remote` finishes, or says why it cannot
+            self._advance(branch, commit, expected)
+        return commit
+
+    def follow_remote(self, branch: str, *, remote: Remote | None = None) -> str | None:
+        """Bring `branch` and its working trees up to the remote's, as last fetched, and return its tip.
+
+        A branch that is ahead of the remote's stays. Without a remote, or where the remote has no such branch, nothing
+        happens.
+
+        Raises
+        ------
+        BranchError
+            Where the two have diverged, or a working tree would lose local edits.
+        """
+        source = remote or self.remote(branch=branch)
+        theirs = source.tip(branch) if source else None
+        ours = self._found(branch)
+        if source is None or theirs is None or theirs == ours or (ours and self.contains(ours, theirs)):
+            return ours
+        self._refuse_rebased(branch)
+        if ours is None:
+            self._refuse_unborn(branch, theirs, self._worktrees())
+            self._swap(branch, theirs, "0" * len(theirs))
+        elif self.contains(theirs, ours):
+            self._advance(branch, theirs, ours)
+        else:
+            raise BranchError(
+                f"Branch {branch!r} here and at {source.name} have diverged.",
+                lines=[f"  here {ours[:10]}, at {source.name} {theirs[:10]}"],
+                remedy=f"What only your {branch} has is not published: keep it with `git branch mine {branch}`, then "
+                f"`git checkout {branch} && git reset --keep {source.name}/{branch}`.",
+            )
+        return theirs
+
+    def tag(
+        self,
+        name: str,
+        commit: str,
+        *,
+        message: str,
+        trailers: Sequence[tuple[str, str]] = (),
+        sign: bool = False,
+    ) -> Tag:
+        """Make the annotated tag `name` on a commit and return it. No tag is ever overwritten.
+
+        Raises
+        ------
+        InvalidName
+            For a name that must not reach git.
+        BranchNotFound
+            Where there is no such commit.
+        BranchError
+            Where a tag or branch has the name, or git cannot sign.
+        """
+        about = self.show(commit).id
+        refuse_clashes(valid_tag(name), (ref.removeprefix(TAGS) for ref in self._refs(TAGS.rstrip("/"))), kind="tag")
+        if self.exists(name):  # plain git would take the tag for the branch
+            raise BranchError(f"{name!r} is a branch.", remedy="Choose another name for the tag.")
+        made = self._store_tag(about, name, with_trailers(message, trailers), is_signed=sign)
+        try:
+            self._git.run("update-ref", "--no-deref", "-m", "workbench", f"{TAGS}{name}", made, "0" * len(made))
+        except GitFailed as failure:
+            if self._refs(f"{TAGS}{name}"):
+                raise BranchError(f"Tag {name!r} exists since a moment ago.", remedy="Choose another name.") from None
+            raise explained(failure, f"making the tag {name}") from None
+        return Tag.of(name, made, self._objects.read(made)[1])
+
+    def drop_tag(self, name: str, *, remote: Remote | None = None) -> None:
+        """Delete the tag `name`, at the remote first.
+
+        Raises
+        ------
+        BranchError
+            Where there is none, or the remote refuses or is out of reach.
+        """
+        ref = f"{TAGS}{valid_tag(name)}"
+        known = self._refs(ref)
+        if ref not in known:
+            raise BranchError(f"There is no tag {name!r}.", remedy="Nothing was changed.")
+        if remote is not None:
+            remote.drop_tag(name)
+        self._git.run("update-ref", "--no-deref", "-d", ref, known[ref])
