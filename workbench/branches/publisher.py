@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from workbench.branches.git import GitFailed, explained, is_full_id
 from workbench.branches.names import refuse_clashes, valid_tag
+from workbench.branches.remote import drop_tag
 from workbench.branches.tags import TAGS, Tag
 from workbench.branches.trailers import with_trailers
 from workbench.branches.worktrees import rehearse
@@ -165,3 +166,24 @@ class Publisher(Writer):
         if remote is not None:
             remote.drop_tag(name)
         self._git.run("update-ref", "--no-deref", "-d", ref, known[ref])
+
+    def drop_tag(self, name: str, *, remote: Remote | None = None) -> None:
+        """Delete the tag `name`, at the remote first; where there is none nothing happens.
+
+        Raises
+        ------
+        InvalidName
+            For a name that no tag may have.
+        BranchError
+            Where the remote refuses or is out of reach, or holds another tag of that name; nothing was deleted.
+        """
+        ref = f"{TAGS}{valid_tag(name)}"
+        found = self._refs(ref).get(ref)
+        if found is None:
+            return
+        if remote is not None:
+            drop_tag(remote, name, expected=found)
+        try:
+            self._git.run("update-ref", "--no-deref", "-d", ref, found)
+        except GitFailed as failure:
+            raise explained(failure, f"deleting the tag {name}") from None

@@ -178,11 +178,26 @@ class Remote:
                 raise self._refused(failure, reasons) from None
             raise self._unreachable(failure, "Nothing was deleted.") from None
 
-    def _push(self, specs: Sequence[str]) -> str:
+    def listed(self, ref: str) -> str | None:
+        """Return the object id of one ref (``refs/...``) as the remote has it now, or `None`.
+
+        Raises
+        ------
+        BranchError
+            Where the remote cannot be reached.
+        """
+        try:
+            out = self._exchange("ls-remote", "--quiet", "--refs", "--end-of-options", self.name, ref)
+        except GitFailed as failure:
+            raise self._unreachable(failure, "Nothing was changed.") from None
+        rows = (line.split("\t", 1) for line in out.splitlines())
+        return next((object_id for object_id, name in rows if name == ref), None)
+
+    def _push(self, specs: Sequence[str], *options: str) -> str:
         return self._exchange(
             *("-c", f"remote.{self.name}.mirror=false"),
             *("push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no"),
-            *("--end-of-options", self.name, *specs),
+            *(*options, "--end-of-options", self.name, *specs),
         )
 
     def _settle(self, failure: GitFailed, commit: str, branch: str) -> None:
@@ -246,6 +261,29 @@ class Remote:
 
     def _forget(self, branch: str) -> None:
         self._git.run("update-ref", "--no-deref", "-d", self._tracking(branch))
+
+
+def drop_tag(remote: Remote, name: str, *, expected: str) -> None:
+    """Delete the tag `name` at a remote that has the `expected` one; where it has none nothing happens.
+
+    Raises
+    ------
+    BranchError
+        Where it has another, refuses, or cannot be reached.
+    """
+    ref = f"{TAGS}{valid_tag(name)}"
+    there = remote.listed(ref)
+    if there is None:
+        return
+    if there != expected:
+        raise BranchError(
+            f"{remote.name} has another tag {name!r}; nothing was deleted.",
+            remedy=f"Look at both: `git ls-remote {remote.name} {ref}` and `git cat-file tag {name}`.",
+        )
+    try:
+        remote._push([f":{ref}"], f"--force-with-lease={ref}:{expected}")  # noqa: SLF001
+    except GitFailed as failure:
+        raise remote._refused(failure, _reasons(failure)) from None
 
 
 def find_remote(git: Git, name: str, *, branch: str, protected: tuple[str, ...]) -> Remote | None:

@@ -9,7 +9,7 @@ from workbench.branches.git import GitFailed, explained
 from workbench.branches.merging import Conflict, Merged, merged_text
 from workbench.branches.reading import Reader
 from workbench.branches.remote import Remote, find_remote
-from workbench.branches.signing import sign, with_signature
+from workbench.branches.signing import can_sign, sign, with_signature
 from workbench.branches.survey import MAIN
 from workbench.branches.tags import tag_payload
 from workbench.branches.worktrees import Follower, rebased
@@ -76,6 +76,10 @@ class Writer(Reader):
             else:
                 changes[path] = merged
         return Merged(self._tree_with(tree, changes), tuple(conflicts))
+
+    def can_sign(self) -> bool:
+        """Whether git knows a key to sign commits and tags with."""
+        return can_sign(self._git)
 
     def remote(self, name: str = "origin", *, branch: str = MAIN) -> Remote | None:
         """Return the remote that `branch` tracks, else the one called `name`; `None` where there is neither.

@@ -5,6 +5,7 @@ Nothing outside of this room writes main, the registry or the lake.
 
 from __future__ import annotations
 
+from workbench.promote.approving import ApprovalReport, approve
 from workbench.promote.materialize import Materialized, materialize
 from workbench.promote.plan import Plan
 from workbench.promote.promote import execute, promote
@@ -13,12 +14,14 @@ from workbench.promote.report import PromotionReport
 from workbench.promote.standing import Standing, deprecate, retire, rollback
 
 __all__ = [
+    "ApprovalReport",
     "Materialized",
     "Plan",
     "PromotionReport",
     "Release",
     "ReleaseList",
     "Standing",
+    "approve",
     "cut",
     "deprecate",
     "drop",

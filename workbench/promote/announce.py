@@ -34,7 +34,7 @@ def announce(line: Mainline) -> int:
     if known == tip:
         return 0
     told = 0
-    for commit in rooms.repository.history(tip, path="registry", limit=MOST):
+    for commit in rooms.repository.first_parents(tip, limit=MOST):
         if commit.id == known:
             break
         if any(key == PLAN for key, _ in commit.trailers) and published_in(commit.trailers):

@@ -25,6 +25,9 @@ FOLDER = "features"
 CONFIG = "workbench.toml"
 FROM = "Promoted-From"
 """The trailer on main that says which branch, and which commit of it, was promoted."""
+SET = "Promoted-Feature-Set"
+RECENT = 500
+"""Commits of main that are looked through for the last promotion of a feature set."""
 
 
 @dataclass(frozen=True)
@@ -221,8 +224,9 @@ def _taken(rooms: Rooms, registry: Registry, stem: str, main: str, tip: str) -> 
         serving = [record.serving] if record.serving else []
         commits = [version.commit for version in [*serving, *newest_first]]
     else:
-        for one in rooms.repository.history(main, path=f"{FOLDER}/{stem}.py", limit=50):
-            commits += [value.rpartition(" ")[2] for key, value in one.trailers if key == FROM]
+        for one in rooms.repository.first_parents(main, limit=RECENT):
+            if (SET, stem) in one.trailers:
+                commits += [value.rpartition(" ")[2] for key, value in one.trailers if key == FROM]
     for commit in dict.fromkeys(commits):
         try:
             if rooms.repository.contains(tip, commit):

@@ -77,7 +77,7 @@ class Mainline:
         BranchMoved
             Where somebody else came first, here or at the remote. Nothing was published.
         """
-        return self.publisher.publish(
+        return self.publisher.commit(
             self.rooms.trunk,
             tree,
             expected=expected,

@@ -79,10 +79,7 @@ def approvers(
     repository = rooms.repository
     said = evidence(repository, policy, main=main, commit=commit, now=now)
     voices = said.voices(policy, commit=commit, promoter=repository.identity())
-    counted = {voice.email for voice in voices.heard_of}
-    from workbench.promote.people import address
-
-    return tuple(dict.fromkeys(one.identity for one in said.approvals if address(one.identity) in counted))
+    return tuple(dict.fromkeys(one.identity for one in said.approvals if one.object_id in voices.counting))
 
 
 @dataclass(frozen=True, slots=True)

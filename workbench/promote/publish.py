@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from workbench.lake import LakeWriter
-from workbench.promote.candidate import FROM
+from workbench.promote.candidate import FROM, SET
 from workbench.registry import Record, Version, record_path
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workbench.promote.plan import Plan
     from workbench.promote.proposal import Proposal
 
-VIEW, SET, PLAN = "Promoted-View", "Promoted-Feature-Set", "Promotion-Plan"
+VIEW, PLAN = "Promoted-View", "Promotion-Plan"
 
 
 def publish(line: Mainline, proposal: Proposal, *, message: str | None, approved_by: tuple[str, ...] = ()) -> str:

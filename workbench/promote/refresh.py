@@ -2,8 +2,8 @@
 
 By the leakage probe a row of a view depends on nothing known after its event time, by the entity-locality probe on no
 other entity, by the lookback probe on nothing older than the declared lookback; no view is published without them. So
-where rows of an input changed for some entities from some time on, the view's rows of these entities from that time on are
-computed again, from these entities' inputs since that time less the lookback, and all other rows are kept.
+where rows of an input changed for some entities from some time on, the view's rows of these entities from that time on
+are computed again, from these entities' inputs since that time less the lookback, and all other rows are kept.
 """
 
 from __future__ import annotations

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import BranchError, InvalidName, LakeError, PromotionError, did_you_mean
+from workbench.errors import BranchError, LakeError, PromotionError, did_you_mean
 from workbench.promote.candidate import main_config
 from workbench.promote.mainline import Mainline
-from workbench.registry import Registry
+from workbench.registry import RELEASE_PREFIX, Registry, valid_release
 from workbench.widgets import Report, Reported, Table
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from workbench.branches import Tag
     from workbench.loop.rooms import Rooms
 
-PREFIX = "release/"
 PINS = "Release-View"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +79,6 @@ class ReleaseList(Reported):
         )
 
 
-def valid_release(name: str) -> str:
-    """Return `name` if it may name a release.
-
-    Raises
-    ------
-    InvalidName
-        For anything but letters, digits, dots, hyphens and underscores.
-    """
-    if not _NAME.fullmatch(name) or ".." in name or name.endswith((".", ".lock")):
-        raise InvalidName.of("release", name, rule="Use letters, digits, '.', '-' and '_', such as 2026.11.")
-    return name
-
-
 def cut(rooms: Rooms, name: str) -> Release:
     """Pin what is published now under `name`, by a tag on main; signed where git knows a key, or policy demands it.
 
@@ -111,27 +94,27 @@ def cut(rooms: Rooms, name: str) -> Release:
         registry = line.registry()
         if registry.commit is None or not registry.serving:
             raise PromotionError("Nothing is published, so there is nothing to pin.", remedy="Promote a view first.")
-        known = rooms.repository.tag(PREFIX + name)
+        known = rooms.repository.tag(RELEASE_PREFIX + name)
         if known is not None:
             raise PromotionError(
-                f"There is a release {name!r} already, cut {known.time:%Y-%m-%d}.",
+                f"There is a release {name!r} already, of commit {known.commit[:10]}.",
                 remedy="Choose another name; a release never changes.",
             )
         versions = _readable(rooms, registry)
         policy = main_config(rooms, registry.commit).policy
         signs = policy.require_signed or rooms.repository.can_sign()
         line.publisher.tag(
-            PREFIX + name,
+            RELEASE_PREFIX + name,
             registry.commit,
             message=f"Release {name}",
             trailers=tuple((PINS, pinned) for pinned in versions),
             sign=signs,
         )
         if line.remote is not None:
-            line.remote.push_refs([f"refs/tags/{PREFIX}{name}"])
-    found = rooms.repository.tag(PREFIX + name)
+            line.remote.push_refs([f"refs/tags/{RELEASE_PREFIX}{name}"])
+    found = rooms.repository.tag(RELEASE_PREFIX + name)
     if found is None:
-        raise PromotionError(f"The tag {PREFIX}{name} is gone.", remedy="Cut the release again.")
+        raise PromotionError(f"The tag {RELEASE_PREFIX}{name} is gone.", remedy="Cut the release again.")
     return _release(found)
 
 
@@ -145,7 +128,7 @@ def drop(rooms: Rooms, name: str) -> ReleaseList:
     """
     one(rooms, name)
     with Mainline.open(rooms) as line:
-        line.publisher.delete_tag(PREFIX + name, remote=line.remote)
+        line.publisher.drop_tag(RELEASE_PREFIX + name, remote=line.remote)
     return ReleaseList(releases(rooms))
 
 
@@ -165,18 +148,18 @@ def one(rooms: Rooms, name: str) -> Release:
 
 def releases(rooms: Rooms) -> tuple[Release, ...]:
     """Return all releases, newest first."""
-    found = [_release(tag) for tag in rooms.repository.tags(f"{PREFIX}*")]
+    found = [_release(tag) for tag in rooms.repository.tags(f"{RELEASE_PREFIX}*") if tag.tagger is not None]
     return tuple(sorted(found, key=lambda release: release.time, reverse=True))
 
 
 def _release(tag: Tag) -> Release:
     return Release(
-        name=tag.name.removeprefix(PREFIX),
-        commit=tag.target,
-        tagger=tag.tagger,
-        time=tag.time,
+        name=tag.name.removeprefix(RELEASE_PREFIX),
+        commit=tag.commit,
+        tagger=tag.tagger or "",
+        time=tag.time or datetime.fromtimestamp(0, UTC),
         versions=tuple(value for key, value in tag.trailers if key == PINS),
-        signed=tag.signed,
+        signed=tag.is_signed,
     )
 
 

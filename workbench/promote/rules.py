@@ -139,7 +139,7 @@ def _approvals(policy: PolicySettings, views: Sequence[str], promoter: str, voic
         heard = voices.of(bound.views, among=[*bound.rule.approvers, *bound.rule.owners])
         counted |= {voice.email for voice in heard}
         refusals += [f"{bound.label}: {text}" for text in _missing(bound.rule, heard, promoter, voices)]
-    notes = tuple(f"not counted: {note}" for note in voices.not_counted)
+    notes = tuple(f"not counted: {note}" for note in voices.not_counted.values())
     if refusals:
         return GateResult(
             "approvals",

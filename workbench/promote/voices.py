@@ -23,6 +23,8 @@ class Voice:
 
     Attributes
     ----------
+    object_id
+        The approval's.
     email
         Who approved.
     views
@@ -31,6 +33,7 @@ class Voice:
         The key that signed it; None where it is not signed.
     """
 
+    object_id: str
     email: str
     views: frozenset[str] | None
     key: str | None
@@ -45,13 +48,13 @@ class Voices:
     heard_of
         Those that count.
     not_counted
-        Why each of the others does not, for people.
+        Why each of the others does not, by its object id.
     involved
         The e-mail addresses of those who promote or wrote it.
     """
 
     heard_of: tuple[Voice, ...]
-    not_counted: tuple[str, ...]
+    not_counted: Mapping[str, str]
     involved: frozenset[str]
 
     @classmethod
@@ -69,7 +72,8 @@ class Voices:
         involved = addresses([promoter, *authors])
         own = signatures.get(commit)
         own_key = own.key if own is not None and own.status == "good" else None
-        voices, notes = [], []
+        voices: list[Voice] = []
+        refused: dict[str, str] = {}
         for approval in approvals:
             signature = signatures.get(approval.object_id)
             key = signature.key if signature is not None and signature.status == "good" else None
@@ -81,20 +85,28 @@ class Voices:
                 or cls.unsigned(signature, approval.identity, demanded=require_signed)
                 or ("is signed with the key of the promoted commit" if key is not None and key == own_key else "")
             )
+            if key is not None and any(key == voice.key and email != voice.email for voice in voices):
+                why = why or "is signed with a key that somebody else approved with"
             if why or email is None:
-                notes.append(f"the approval of {approval.identity} {why}")
+                refused[approval.object_id] = f"the approval of {approval.identity} {why}"
             else:
-                voices.append(Voice(email, _views(approval), key))
-        return cls(_distinct(voices), tuple(notes), involved)
+                voices.append(Voice(approval.object_id, email, _views(approval), key))
+        return cls(tuple(voices), refused, involved)
+
+    @property
+    def counting(self) -> frozenset[str]:
+        """The object ids of the approvals that count."""
+        return frozenset(voice.object_id for voice in self.heard_of)
 
     def of(self, views: Sequence[str], *, among: Sequence[str]) -> list[Voice]:
-        """Return one voice a person (and a key) that approves all of `views`; of those listed, where any are."""
+        """Return one voice a person that approves all of `views`; of those listed, where any are."""
         able = addresses(among)
-        return [
-            voice
+        found = {
+            voice.email: voice
             for voice in self.heard_of
             if (not among or voice.email in able) and (voice.views is None or voice.views >= set(views))
-        ]
+        }
+        return list(found.values())
 
     @staticmethod
     def unsigned(signature: Signature | None, identity: str, *, demanded: bool = True) -> str:
@@ -117,26 +129,6 @@ class Voices:
         if who is None or who != address(identity):
             return f"is signed by {signature.principal or 'nobody known'}, not by {identity}"
         return ""
-
-
-def _distinct(voices: Sequence[Voice]) -> tuple[Voice, ...]:
-    """Return one voice a person, and one a key: a second address is no second person. The wider approval stays."""
-    people: dict[str, Voice] = {}
-    for voice in voices:
-        known = people.get(voice.email)
-        if known is None:
-            people[voice.email] = voice
-        else:
-            views = None if known.views is None or voice.views is None else known.views | voice.views
-            people[voice.email] = Voice(voice.email, views, known.key or voice.key)
-    keys: set[str] = set()
-    found = []
-    for voice in people.values():
-        if voice.key is not None and voice.key in keys:
-            continue
-        keys |= {voice.key} if voice.key is not None else set()
-        found.append(voice)
-    return tuple(found)
 
 
 def _of_another(approval: Approval, commit: str) -> str:

@@ -1,8 +1,8 @@
-"""`Project`: opens a project and wires its rooms. `init_project` and `open_project` are ``wb.init`` and ``wb.open``."""
+"""`Project`: an open project, which wires its rooms."""
 
 from __future__ import annotations
 
-import os
+import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from workbench.config import Config
 from workbench.errors import BranchNotFound, ProjectError
+from workbench.project.publishing import Publishing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,24 +20,25 @@ if TYPE_CHECKING:
 
     from workbench.branches import Branch, Repository
     from workbench.compute import Progress
-    from workbench.loop import BranchList, RunComparison, Status, UiLink, View, ViewResult, WhyChanged
-    from workbench.loop.rooms import Rooms
-    from workbench.promote import (
-        Approved,
-        Garbage,
-        Materialized,
-        PromotionReport,
-        Release,
-        ReleaseList,
-        Standing,
+    from workbench.loop import (
+        BranchList,
+        Lineage,
+        ModelRun,
+        RunComparison,
+        Status,
+        UiLink,
+        View,
+        ViewResult,
+        WhyChanged,
     )
+    from workbench.loop.rooms import Rooms
     from workbench.serve import Explanation, FeatureStore, Reproduction
     from workbench.sources import Sources
 
 CONFIG_FILE = "workbench.toml"
 
 
-class Project:
+class Project(Publishing):
     """An open project: a handle with a branch of its own. Several may be open in one process.
 
     Make one with ``wb.open()`` or ``wb.init()``. What a handle's branch is never touches the working tree.
@@ -338,6 +340,43 @@ class Project:
         store = self.store if branch is None else FeatureStore(self._rooms, branch)
         return store.why(ref, entity, at)
 
+    def sql(self, query: str) -> pl.DataFrame:
+        """Return what a query over published views, any branch's views and the sources returns.
+
+        DuckDB runs it in memory, over the tables that it names: ``spend`` and ``"spend@1"`` are what `store` reads
+        under these names, ``"exp/carry-over".spend`` is a branch's view (computed where it is not computed yet),
+        ``main.spend`` the published one, ``"release/2026.11".spend`` a release's; a name that is no view's may be a
+        source's. It reads nothing else and writes nothing. Times with a zone are UTC.
+
+        Parameters
+        ----------
+        query
+            One SELECT in DuckDB's dialect.
+
+        Raises
+        ------
+        QueryError
+            For a name that is no view or source (did you mean), for what is not one SELECT, and for what DuckDB
+            refuses.
+        LakeError
+            Where a published version's data is missing or damaged.
+
+        Warns
+        -----
+        DeprecatedVersionWarning
+            Where a version that it reads is deprecated.
+
+        Examples
+        --------
+        ``project.sql('select carrier, avg(delay_mean_7d) from carrier_delay group by all')``
+        """
+        from workbench.serve import DeprecatedVersionWarning
+
+        answer = self.store.answer(query)
+        for sentence in answer.deprecations:
+            warnings.warn(sentence, DeprecatedVersionWarning, stacklevel=2)
+        return answer.frame
+
     def reproduce(self, what: str) -> Reproduction:
         """Build a view or training set again from its commit and its data, and compare it with what was computed then.
 
@@ -363,182 +402,68 @@ class Project:
 
         return reproduce(self._rooms, what)
 
-    def promote(
-        self,
-        views: str | Sequence[str] = (),
-        *,
-        branch: str | None = None,
-        dry_run: bool = False,
-        accept: Mapping[str, str] | Sequence[str] = (),
-        with_downstream: bool = False,
-        message: str | None = None,
-        progress: Callable[[Progress], None] | None = None,
-    ) -> PromotionReport:
-        """Publish views and feature sets of an experiment: plan, gates, then one commit on main.
-
-        Parameters
-        ----------
-        views
-            Their names; all that the branch changed if empty.
-        branch
-            The experiment's branch; this handle's if absent.
-        dry_run
-            Return and save the plan with the result of every gate, and publish nothing.
-        accept
-            What is accepted although it drifts, by name (``view`` or ``view:feature``), each with its reason.
-        with_downstream
-            Publish the views that read what changes with it.
-        message
-            The commit's subject.
-        progress
-            Called while a view is computed.
-
-        Returns
-        -------
-        PromotionReport
-            The plan, what every gate said, and the commit on main.
-
-        Raises
-        ------
-        PromotionRefused
-            Where a gate fails; its ``report`` says which. Nothing is published.
-        PromotionError
-            Where there is nothing to promote.
-        """
-        from workbench.promote import promote
-
-        names = (views,) if isinstance(views, str) else tuple(views)
-        reasons = dict(accept) if isinstance(accept, Mapping) else dict.fromkeys(accept, "")
-        return promote(
-            self._rooms,
-            names,
-            branch=self._existing(branch) or "HEAD",
-            dry_run=dry_run,
-            accept=reasons,
-            with_downstream=with_downstream,
-            message=message,
-            progress=progress,
-        )
-
-    def execute(
-        self,
-        plan: str | os.PathLike[str],
-        *,
-        message: str | None = None,
-        progress: Callable[[Progress], None] | None = None,
-    ) -> PromotionReport:
-        """Publish what a plan says that ``promote(dry_run=True)`` saved, if nothing moved since.
-
-        Raises
-        ------
-        PlanOutdated
-            Where main, the branch or a source's data moved.
-        PromotionRefused
-            Where a gate fails now.
-        """
-        from workbench.promote import execute
-
-        return execute(self._rooms, Path(plan), message=message, progress=progress)
-
-    def approve(
-        self, views: str | Sequence[str] = (), *, branch: str | None = None, note: str | None = None
-    ) -> Approved:
-        """Agree to the promotion of a branch as it stands; signed where git knows a key. A new commit asks anew.
-
-        Parameters
-        ----------
-        views
-            What is agreed to; all that the branch changed if empty.
-        branch
-            The experiment's branch; this handle's if absent.
-        note
-            What was looked at.
-        """
-        from workbench.promote import approve
-
-        names = (views,) if isinstance(views, str) else tuple(views)
-        return approve(self._rooms, self._existing(branch) or "HEAD", names, note=note)
-
-    def rollback(self, view: str, to: str) -> Standing:
-        """Let readers of `view` have version `to` again, at once: nothing is computed and no data is moved.
-
-        Raises
-        ------
-        FeatureNotFound
-            Where there is no such version, or it is retired.
-        PromotionRefused
-            Where policy does not let you.
-        """
-        from workbench.promote import rollback
-
-        return rollback(self._rooms, view, to)
-
-    def deprecate(self, ref: str, until: date | str | None = None) -> Standing:
-        """Announce the end of a major version; its readers are warned of the date and told what to read instead.
+    def lineage(self, ref: str | None = None, *, branch: str | None = None, by_column: bool = False) -> Lineage:
+        """Return where the branch's features come from and where they go: sources to models. No view is computed.
 
         Parameters
         ----------
         ref
-            ``view@major``; ``view`` for the version that serves.
-        until
-            The last day; the earliest that policy allows if absent; ``"never"`` takes it back.
+            A source, view, ``view:feature``, ``source:column``, feature set, version, saved training set, experiment,
+            or the beginning of a run's id; everything if absent.
+        branch
+            The branch; this handle's if absent.
+        by_column
+            Show columns; a feature is always shown so.
+
+        Returns
+        -------
+        Lineage
+            With ``.nodes``, ``.edges``, ``.upstream(x)``, ``.downstream(x)``, ``.changed`` (against main).
+
+        Raises
+        ------
+        FeatureNotFound
+            Where nothing is called `ref` (did you mean).
         """
-        from workbench.promote import deprecate
+        from workbench.loop import trace_lineage
+        from workbench.serve import saved_facts
 
-        return deprecate(self._rooms, ref, until)
+        saved = saved_facts(self._rooms)
+        return trace_lineage(self._rooms, ref, branch=self._revision(branch), by_column=by_column, training_sets=saved)
 
-    def retire(self, ref: str) -> Standing:
-        """Stop serving a deprecated version whose last day is over and that nothing pins."""
-        from workbench.promote import retire
+    def experiment(self, name: str, *, branch: str | None = None) -> ModelRun:
+        """Return a run of the experiment `name` with a model, to be opened by ``with``; MLflow gets what it logs.
 
-        return retire(self._rooms, ref)
+        ::
 
-    def cut_release(self, name: str) -> Release:
-        """Pin what is published now under `name`, by a tag on main; ``training_set(release=name)`` reads it."""
-        from workbench.promote import cut
-
-        return cut(self._rooms, name)
-
-    def drop_release(self, name: str) -> ReleaseList:
-        """Take a release away; the versions that it pinned stay published."""
-        from workbench.promote import drop
-
-        return drop(self._rooms, name)
-
-    def releases(self) -> ReleaseList:
-        """Return all releases, newest first."""
-        from workbench.promote import ReleaseList, releases
-
-        return ReleaseList(releases(self._rooms))
-
-    def materialize(
-        self,
-        views: str | Sequence[str] | None = None,
-        *,
-        full: bool = False,
-        progress: Callable[[Progress], None] | None = None,
-    ) -> Materialized:
-        """Bring published views up to date with new source data: only the entities and periods that it touches.
+            with project.experiment("late flights") as run:
+                train = project.store.training_set(spine, features, label="late")
+                run.log_params({"depth": 6})
+                run.log_metric("rmse", 12.3, seed=1)
+                run.log_model_file("model.txt")
 
         Parameters
         ----------
-        views
-            Their names; all that are published if absent.
-        full
-            Compute everything again.
-        progress
-            Called while a view is computed.
+        name
+            What its runs are compared under.
+        branch
+            The branch it belongs to; this handle's if absent.
+
+        Raises
+        ------
+        BranchNotFound
+            Where there is no such branch, or HEAD is detached and none was chosen.
+        UsageError
+            For a name that is none.
         """
-        from workbench.promote import materialize
+        from functools import partial
 
-        names = (views,) if isinstance(views, str) else None if views is None else tuple(views)
-        return materialize(self._rooms, names, full=full, progress=progress)
+        from workbench.loop import ModelRun
+        from workbench.serve import FeatureStore, facts_of
 
-    def gc(self, *, delete: bool = False) -> Garbage:
-        """Return what nobody can reach any more; with `delete`, remove it."""
-        from workbench.promote import collect_garbage
-
-        return collect_garbage(self._rooms, delete=delete)
+        described = self._rooms.repository.branch(self._revision(branch))
+        store = self.store if branch is None else FeatureStore(self._rooms, branch)
+        return ModelRun(self._rooms, name, described, resolve=partial(facts_of, self._rooms, store))
 
     def compare(self, *, branch: str | None = None, view: str | None = None, all_rows: bool = False) -> RunComparison:
         """Return the branch's runs side by side, and the link to MLflow's compare page for them.
@@ -584,110 +509,3 @@ class Project:
 
     def _revision(self, branch: str | None) -> str:
         return branch or self.branch_name or "HEAD"
-
-
-def open_project(
-    path: str | os.PathLike[str] | None = None, *, branch: str | None = None, remembered: bool = False
-) -> Project:
-    """Open the project around `path`: the nearest folder upwards that holds ``workbench.toml``.
-
-    Parameters
-    ----------
-    path
-        Where to look; the working directory if absent.
-    branch
-        Start on this branch.
-    remembered
-        Start on the branch that the command line chose last, rather than on the one checked out.
-
-    Raises
-    ------
-    ProjectError
-        Where there is no project.
-    ConfigError
-        Where ``workbench.toml`` is wrong.
-    """
-    root = find_root(path)
-    return Project(root, branch=remembered_branch(root) if remembered else branch)
-
-
-def find_root(path: str | os.PathLike[str] | None = None) -> Path:
-    """Return the nearest folder, from `path` (the working directory if absent) upwards, that holds a project.
-
-    Raises
-    ------
-    ProjectError
-        Where there is none.
-    """
-    start = Path(path or Path()).expanduser().resolve()
-    for folder in [start, *start.parents]:
-        if (folder / CONFIG_FILE).is_file():
-            return folder
-    raise ProjectError.missing(str(start))
-
-
-def init_project(path: str | os.PathLike[str] = ".", *, name: str | None = None) -> Project:
-    """Make a project in `path` and open it. Nothing that exists is overwritten.
-
-    Writes ``workbench.toml``, ``features/``, ``registry/``, ``notebooks/`` and ``.gitignore``, and makes a git
-    repository, with these files as its first commit, where there is none.
-
-    Parameters
-    ----------
-    path
-        The folder; made where absent.
-    name
-        The project's name; the folder's if absent.
-
-    Raises
-    ------
-    ProjectError
-        Where the folder cannot be written.
-    """
-    from workbench.loop.start import start_project
-
-    root = Path(path).expanduser().resolve()
-    start_project(root, name=name)
-    return Project(root)
-
-
-def remembered_branch(root: Path) -> str | None:
-    """Return the branch the command line chose last in this project, if it still exists."""
-    from workbench.branches import Repository
-
-    try:
-        name = (root / ".workbench" / "branch").read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return None
-    repository = Repository.open(root)
-    try:
-        return name if name and repository.exists(name) else None
-    finally:
-        repository.close()
-
-
-def source(name: str, *, path: str | os.PathLike[str] | None = None) -> pl.LazyFrame:
-    """Return the source `name` of the project around `path`, to explore it in a plain cell.
-
-    Parameters
-    ----------
-    name
-        As declared in ``workbench.toml``.
-    path
-        Where to look for the project; the working directory if absent.
-
-    Returns
-    -------
-    polars.LazyFrame
-        Its rows; event time and availability as Datetime("us", "UTC").
-
-    Raises
-    ------
-    SourceNotFound
-        Where ``workbench.toml`` declares no such source (did you mean).
-    """
-    project = open_project(path)
-    try:
-        return project.sources[name].frame()
-    finally:
-        project.close()

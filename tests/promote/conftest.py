@@ -1,0 +1,110 @@
+"""A project whose sources main declares, with views to promote."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+import workbench as wb
+from workbench.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workbench.project import Project
+    from workbench.registry import Record
+
+SPEND = '''\
+class Spend(FeatureModel):
+    user: str
+    at: UTC
+    total: float = Feature(unit="count", ge=0, description="Spent so far")
+
+
+@feature_view(entities="user", event_time="at", owner="ann")
+def spend(events: pl.LazyFrame) -> LazyFrame[Spend]:
+    """What a user has spent so far."""
+    return events.sort("user", "at").select("user", "at", total=pl.col("amount").cum_sum().over("user"))
+'''
+REFACTORED = SPEND.replace(
+    'return events.sort("user", "at").select("user", "at", total=pl.col("amount").cum_sum().over("user"))',
+    'ordered = events.sort("user", "at").with_columns(total=pl.col("amount").cum_sum().over("user"))\n'
+    '    return ordered.select("user", "at", "total")',
+)
+DESCRIBED = SPEND.replace('owner="ann"', 'owner="bo"')
+ADDED = SPEND.replace(
+    'description="Spent so far")',
+    'description="Spent so far")\n    visits: int = Feature(unit="count", ge=0, description="Visits so far")',
+).replace(
+    'total=pl.col("amount").cum_sum().over("user"))',
+    'total=pl.col("amount").cum_sum().over("user"), visits=pl.col("at").cum_count().over("user").cast(pl.Int64))',
+)
+VALUED = SPEND.replace('pl.col("amount").cum_sum()', '(pl.col("amount") * 2).cum_sum()')
+RETYPED = SPEND.replace('unit="count", ge=0, desc', 'unit="dozen", ge=0, desc')
+LEAKING = SPEND.replace('pl.col("amount").cum_sum()', 'pl.col("amount").sum()')
+RATE = '''\
+class Rate(FeatureModel):
+    user: str
+    at: UTC
+    rate: float = Feature(unit="count", ge=0, description="A tenth of what was spent")
+
+
+@feature_view(entities="user", event_time="at", owner="ann")
+def rate(spend: pl.LazyFrame) -> LazyFrame[Rate]:
+    """A tenth of what a user has spent so far."""
+    return spend.select("user", "at", rate=pl.col("total") / 10)
+'''
+
+
+def git(root: Path, *words: str) -> str:
+    """Run git in `root` as a user would, and return what it prints."""
+    return subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def declared(root: Path) -> None:
+    """Commit workbench.toml to main, as a team does once."""
+    git(root, "add", "workbench.toml")
+    git(root, "commit", "-qm", "Declare the sources")
+
+
+def more_events(root: Path, rows: int) -> None:
+    """Let the source have `rows` new rows, later than all others."""
+    path = root / "data" / "events.parquet"
+    old = pl.read_parquet(path)
+    new = old.head(rows).with_columns(
+        pl.col("event_id") + old.height, pl.col("at") + (old["at"].max() - old["at"].min()) + pl.duration(minutes=1)
+    )
+    pl.concat([old, new]).write_parquet(path)
+
+
+@pytest.fixture
+def root(project_root: Path) -> Path:
+    """The folder of a project whose sources main declares."""
+    declared(project_root)
+    return project_root
+
+
+@pytest.fixture
+def shop(root: Path) -> Iterator[Project]:
+    """A project on the experiment ``exp/first`` that defines ``spend``."""
+    opened = wb.open(root)
+    opened.branch("exp/first", objective="Sell more")
+    opened.define(SPEND, log=False)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def published(shop: Project) -> Project:
+    """A project with ``spend`` 1.0 published."""
+    shop.promote("spend")
+    return shop
+
+
+def record_of(project: Project, view: str = "spend") -> Record:
+    """Return what main says is published of a view."""
+    return Registry.at(project.repository, "main").record(view)

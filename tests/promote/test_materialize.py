@@ -1,0 +1,188 @@
+"""Materializing: new source data reaches published views, and what comes out is what a full computation gives."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.promote.conftest import RATE, REFACTORED, SPEND, VALUED, git, more_events, record_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from workbench.project import Project
+
+WINDOWED = '''\
+class Recent(FeatureModel):
+    user: str
+    at: UTC
+    total_2h: float | None = Feature(unit="count", description="Spent in two hours")
+    visits_2h: int = Feature(unit="count", description="Visits in two hours")
+
+
+@feature_view(entities="user", event_time="at", lookback="2h", owner="ann")
+def recent(events: pl.LazyFrame) -> LazyFrame[Recent]:
+    """What a user did in the last two hours."""
+    return windowed(events, by="user", time="at", windows=["2h"], total=pl.col("amount").sum(), visits=pl.len())
+'''
+
+
+def lake_rows(project: Project, view: str) -> pl.DataFrame:
+    version = record_of(project, view).version()
+    frame = project._rooms.lake.scan(view, version.major, version.delta_version, version.contract)
+    return frame.sort("user", "at").collect()
+
+
+def in_full(project: Project, view: str, *, branch: str = "main") -> pl.DataFrame:
+    """Compute the view anew, with nothing that was kept."""
+    definition = project.view(view, branch=branch).definition
+    inputs = [
+        project.sources[name].frame() if name in project.sources else in_full(project, name).lazy()
+        for name in definition.inputs
+    ]
+    frame: pl.LazyFrame = definition(*inputs)
+    return frame.sort("user", "at").collect()
+
+
+def same(left: pl.DataFrame, right: pl.DataFrame) -> None:
+    floats = [name for name, dtype in left.schema.items() if dtype.is_float()]
+    rounded = [pl.col(name).round(6) for name in floats]
+    assert left.with_columns(rounded).equals(right.select(left.columns).with_columns(rounded))
+
+
+def test_new_rows_reach_published_views_in_one_commit(published: Project) -> None:
+    published.define(RATE, log=False)
+    published.promote("rate")
+    before = published.repository.resolve("main")
+    more_events(published.root, 30)
+    done = published.materialize()
+    assert [(view.view, view.state, view.after) for view in done.views] == [
+        ("rate", "updated", 230),
+        ("spend", "updated", 230),
+    ]
+    commit = published.repository.show(published.repository.resolve("main"))
+    assert commit.parents == (before,)
+    for view in ("spend", "rate"):
+        same(lake_rows(published, view), in_full(published, view))
+        assert record_of(published, view).version().number == "1.0"
+        assert record_of(published, view).version().materialized_at is not None
+
+
+def test_where_nothing_moved_nothing_is_written(published: Project) -> None:
+    before = published.repository.resolve("main")
+    done = published.materialize()
+    assert [view.state for view in done.views] == ["current"]
+    assert done.commit is None
+    assert published.repository.resolve("main") == before
+
+
+def test_only_what_is_touched_is_computed(published: Project) -> None:
+    path = published.root / "data" / "events.parquet"
+    old = pl.read_parquet(path)
+    late = old["at"].max() + timedelta(minutes=5)  # type: ignore[operator]  # a datetime
+    one = old.filter(pl.col("user") == "u3").head(1).with_columns(event_id=pl.lit(999, pl.Int64), at=pl.lit(late))
+    pl.concat([old, one.select(old.columns)]).write_parquet(path)
+    done = published.materialize()
+    assert done.views[0].how.startswith("1 of 256 groups of entities since 2024-01-01 03:2")
+    same(lake_rows(published, "spend"), in_full(published, "spend"))
+
+
+def test_twice_is_once(published: Project) -> None:
+    more_events(published.root, 10)
+    published.materialize()
+    version = record_of(published).version()
+    assert published.materialize().commit is None
+    assert record_of(published).version() == version
+
+
+def test_data_that_breaks_the_contract_is_left_out_with_what_reads_it(published: Project) -> None:
+    published.define(RATE, log=False)
+    published.promote("rate")
+    before = {view: lake_rows(published, view) for view in ("spend", "rate")}
+    path = published.root / "data" / "events.parquet"
+    pl.read_parquet(path).with_columns(pl.col("amount") - 1000).write_parquet(path)
+    done = published.materialize()
+    assert not done.passed
+    assert [(view.view, view.state) for view in done.views] == [("rate", "left"), ("spend", "left")]
+    assert "contract" in done.views[1].how
+    assert "spend" in done.views[0].how
+    for view, rows in before.items():
+        assert lake_rows(published, view).equals(rows)
+
+
+def test_a_definition_on_main_that_is_not_the_published_one_is_left(published: Project) -> None:
+    path = published.root / "features" / "spend.py"
+    path.write_text(path.read_text().replace("cum_sum()", "cum_max()"))
+    git(published.root, "commit", "-qam", "By hand")
+    more_events(published.root, 10)
+    done = published.materialize()
+    assert [view.state for view in done.views] == ["left"]
+    assert "promote it" in done.views[0].how
+
+
+def test_an_older_major_version_that_still_serves_stays_fresh(published: Project) -> None:
+    published.define(VALUED, log=False)
+    published.promote("spend", accept={"spend": "twice"})
+    more_events(published.root, 30)
+    done = published.materialize()
+    assert [(view.number, view.state, view.after) for view in done.views] == [
+        ("1.0", "updated", 230),
+        ("2.0", "updated", 230),
+    ]
+    old, new = record_of(published).versions
+    rooms = published._rooms
+    sums = [
+        rooms.lake.scan("spend", v.major, v.delta_version, v.contract).select(pl.col("total").sum()).collect().item()
+        for v in (old, new)
+    ]
+    assert sums[0] * 2 == sums[1]
+
+
+def test_readers_of_a_moment_before_get_the_rows_of_then(published: Project) -> None:
+    published.cut_release("before")
+    more_events(published.root, 30)
+    published.materialize()
+    rows = published.store.at(release="before").rows("spend")
+    assert rows.height == 200
+    assert published.store.at(release=None, time=datetime.now(UTC)).rows("spend").height == 230
+
+
+@pytest.mark.parametrize("cell", [SPEND, REFACTORED, WINDOWED], ids=["cumulative", "refactored", "windowed"])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_what_comes_out_is_what_a_full_computation_gives(shop: Project, cell: str, data: st.DataObject) -> None:
+    view = "recent" if cell is WINDOWED else "spend"
+    shop.define(cell, log=False)
+    if view not in shop.repository.files("main", "registry").__str__():
+        shop.promote(view)
+    path: Path = shop.root / "data" / "events.parquet"
+    rows = pl.read_parquet(path)
+    for _ in range(data.draw(st.integers(1, 2))):
+        rows = changed(rows, data)
+        rows.write_parquet(path)
+        shop.materialize()
+        same(lake_rows(shop, view), in_full(shop, view))
+
+
+def changed(rows: pl.DataFrame, data: st.DataObject) -> pl.DataFrame:
+    """Return the events after something happened to them: new ones, late ones, amended and withdrawn ones."""
+    how = data.draw(st.sampled_from(["new", "late", "amended", "withdrawn"]))
+    number, user = data.draw(st.integers(0, rows.height - 1)), f"u{data.draw(st.integers(0, 9))}"
+    if how == "withdrawn":
+        return rows.filter(pl.col("event_id") != rows["event_id"][number])
+    if how == "amended":
+        mine = pl.col("event_id") == rows["event_id"][number]
+        return rows.with_columns(amount=pl.when(mine).then(pl.col("amount") + 1).otherwise(pl.col("amount")))
+    last = rows["at"].max()
+    assert isinstance(last, datetime)
+    at = last + timedelta(minutes=number) if how == "new" else rows["at"][number] + timedelta(seconds=30)
+    one = pl.DataFrame(
+        {"event_id": [int(rows["event_id"].max()) + 1], "user": [user], "at": [at], "amount": [3.0]},  # type: ignore[arg-type]  # an integer
+        schema=rows.schema,
+    )
+    return pl.concat([rows, one])

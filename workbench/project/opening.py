@@ -1,0 +1,120 @@
+"""Opening and making projects: ``wb.open``, ``wb.init``, ``wb.source``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.errors import ProjectError
+from workbench.project.project import CONFIG_FILE, Project
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def open_project(
+    path: str | os.PathLike[str] | None = None, *, branch: str | None = None, remembered: bool = False
+) -> Project:
+    """Open the project around `path`: the nearest folder upwards that holds ``workbench.toml``.
+
+    Parameters
+    ----------
+    path
+        Where to look; the working directory if absent.
+    branch
+        Start on this branch.
+    remembered
+        Start on the branch that the command line chose last, rather than on the one checked out.
+
+    Raises
+    ------
+    ProjectError
+        Where there is no project.
+    ConfigError
+        Where ``workbench.toml`` is wrong.
+    """
+    root = find_root(path)
+    return Project(root, branch=remembered_branch(root) if remembered else branch)
+
+
+def find_root(path: str | os.PathLike[str] | None = None) -> Path:
+    """Return the nearest folder, from `path` (the working directory if absent) upwards, that holds a project.
+
+    Raises
+    ------
+    ProjectError
+        Where there is none.
+    """
+    start = Path(path or Path()).expanduser().resolve()
+    for folder in [start, *start.parents]:
+        if (folder / CONFIG_FILE).is_file():
+            return folder
+    raise ProjectError.missing(str(start))
+
+
+def init_project(path: str | os.PathLike[str] = ".", *, name: str | None = None) -> Project:
+    """Make a project in `path` and open it. Nothing that exists is overwritten.
+
+    Writes ``workbench.toml``, ``features/``, ``registry/``, ``notebooks/`` and ``.gitignore``, and makes a git
+    repository, with these files as its first commit, where there is none.
+
+    Parameters
+    ----------
+    path
+        The folder; made where absent.
+    name
+        The project's name; the folder's if absent.
+
+    Raises
+    ------
+    ProjectError
+        Where the folder cannot be written.
+    """
+    from workbench.loop.start import start_project
+
+    root = Path(path).expanduser().resolve()
+    start_project(root, name=name)
+    return Project(root)
+
+
+def remembered_branch(root: Path) -> str | None:
+    """Return the branch the command line chose last in this project, if it still exists."""
+    from workbench.branches import Repository
+
+    try:
+        name = (root / ".workbench" / "branch").read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    repository = Repository.open(root)
+    try:
+        return name if name and repository.exists(name) else None
+    finally:
+        repository.close()
+
+
+def source(name: str, *, path: str | os.PathLike[str] | None = None) -> pl.LazyFrame:
+    """Return the source `name` of the project around `path`, to explore it in a plain cell.
+
+    Parameters
+    ----------
+    name
+        As declared in ``workbench.toml``.
+    path
+        Where to look for the project; the working directory if absent.
+
+    Returns
+    -------
+    polars.LazyFrame
+        Its rows; event time and availability as Datetime("us", "UTC").
+
+    Raises
+    ------
+    SourceNotFound
+        Where ``workbench.toml`` declares no such source (did you mean).
+    """
+    project = open_project(path)
+    try:
+        return project.sources[name].frame()
+    finally:
+        project.close()
