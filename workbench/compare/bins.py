@@ -87,11 +87,17 @@ class NumericBins:
             return cls(np.empty(0), 0.0, discrete=False)
         values = _few(ordered)
         if values is not None and len(values) * FEWEST_NAMED <= len(ordered):
-            return cls(_around(values), float(ordered[-1]), discrete=True)
-        deciles = ordered[[(len(ordered) - 1) * step // BINS for step in range(BINS + 1)]]
-        shared = np.unique(deciles[1:][deciles[1:] == deciles[:-1]])
-        edges = np.unique(np.concatenate([deciles[:-1], _around(shared), _after(deciles[-1:])]))
+            return cls.each(values)
+        places = np.unique([(len(ordered) - 1) * step // BINS for step in range(BINS + 1)])
+        quantiles = ordered[places]
+        shared = quantiles[1:][quantiles[1:] == quantiles[:-1]]
+        edges = np.unique(np.concatenate([quantiles[:1], quantiles[:-1], _around(shared), _after(quantiles[-1:])]))
         return cls(edges, float(ordered[-1]), discrete=False)
+
+    @classmethod
+    def each(cls, values: Numbers) -> Self:
+        """Return one bin for each of `values`, which ascend."""
+        return cls(_around(values), float(values[-1]), discrete=True)
 
     def counts(self, side: Numeric) -> Counts:
         """Return the rows of `side` in each bin: below, the intervals, above, other, null, NaN, infinite."""

@@ -13,7 +13,7 @@ import polars as pl
 from workbench.compare import measures
 from workbench.compare.bins import CategoryBins, NumericBins, histograms
 from workbench.compare.feature import TOP, cut
-from workbench.compare.moved import DriftKind, FeatureDrift, Side
+from workbench.compare.moved import DriftKind, FeatureDrift, DriftSide
 from workbench.compare.noise import Noise, by_chance, stretches, threshold
 from workbench.compare.values import Categorical, Family, Numeric, family_of
 
@@ -78,8 +78,8 @@ def compare_column(
     known = FeatureDrift(
         name=asked.name,
         kind=_KINDS[family],
-        reference=Side(str(reference[VALUE].dtype), reference.height, reference[VALUE].null_count()),
-        current=Side(str(current[VALUE].dtype), current.height, current[VALUE].null_count()),
+        reference=DriftSide(str(reference[VALUE].dtype), reference.height, reference[VALUE].null_count()),
+        current=DriftSide(str(current[VALUE].dtype), current.height, current[VALUE].null_count()),
         unit="second" if _KINDS[family] == "temporal" else asked.unit,
         segment=segment,
         measure=asked.measure,
@@ -108,7 +108,7 @@ def _not_comparable(known: FeatureDrift, families: tuple[Family, Family]) -> str
 def _numbers(known: FeatureDrift, reference: pl.DataFrame, current: pl.DataFrame) -> FeatureDrift:
     one, two = Numeric.of(reference[VALUE]), Numeric.of(current[VALUE])
     truth = known.kind == "boolean"
-    bins = NumericBins.of(np.array([0.0, 1.0]) if truth else one.ordered)
+    bins = NumericBins.each(np.array([0.0, 1.0])) if truth else NumericBins.of(one.ordered)
     counts = bins.counts(one), bins.counts(two)
     std = one.std()
     held = len(one.ordered) > 0 and len(two.ordered) > 0

@@ -24,7 +24,7 @@ _COUNTABLE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class DriftSide:
     """One side's rows in short.
 
     Attributes
@@ -118,8 +118,8 @@ class FeatureDrift:
 
     name: str
     kind: DriftKind
-    reference: Side
-    current: Side
+    reference: DriftSide
+    current: DriftSide
     unit: str | None = None
     segment: tuple[tuple[str, str | None], ...] = ()
     psi: float | None = None
@@ -180,7 +180,9 @@ class FeatureDrift:
     def _details(self) -> list[str]:
         one, two = self.reference, self.current
         found = []
-        if one.mean is not None and two.mean is not None and self.kind != "temporal":
+        if self.kind == "boolean" and one.mean is not None and two.mean is not None:
+            found.append(f"true {one.mean:.1%} to {two.mean:.1%}")
+        if self.kind == "numeric" and one.mean is not None and two.mean is not None:
             unit = f" {self.unit}" if self.unit else ""
             found.append(f"mean {one.mean:.4g} to {two.mean:.4g}{unit}")
         for what, before, after in (
