@@ -152,22 +152,6 @@ class Publisher(Writer):
         return Tag.of(name, made, self._objects.read(made)[1])
 
     def drop_tag(self, name: str, *, remote: Remote | None = None) -> None:
-        """Delete the tag `name`, at the remote first.
-
-        Raises
-        ------
-        BranchError
-            Where there is none, or the remote refuses or is out of reach.
-        """
-        ref = f"{TAGS}{valid_tag(name)}"
-        known = self._refs(ref)
-        if ref not in known:
-            raise BranchError(f"There is no tag {name!r}.", remedy="Nothing was changed.")
-        if remote is not None:
-            remote.drop_tag(name)
-        self._git.run("update-ref", "--no-deref", "-d", ref, known[ref])
-
-    def drop_tag(self, name: str, *, remote: Remote | None = None) -> None:
         """Delete the tag `name`, at the remote first; where there is none nothing happens.
 
         Raises

@@ -160,24 +160,6 @@ class Remote:
                 raise self._refused(failure, reasons) from None
             raise self._unreachable(failure, "Try again; pushing them twice does no harm.") from None
 
-    def drop_tag(self, name: str) -> None:
-        """Delete the tag `name` there; one that is not there is no fault.
-
-        Raises
-        ------
-        BranchError
-            Where the remote refuses or cannot be reached.
-        """
-        try:
-            self._push([f":{TAGS}{valid_tag(name)}"])
-        except GitFailed as failure:
-            if "remote ref does not exist" in str(failure):
-                return
-            reasons = _reasons(failure)
-            if reasons:
-                raise self._refused(failure, reasons) from None
-            raise self._unreachable(failure, "Nothing was deleted.") from None
-
     def listed(self, ref: str) -> str | None:
         """Return the object id of one ref (``refs/...``) as the remote has it now, or `None`.
 
@@ -222,6 +204,8 @@ class Remote:
         raise self._unreachable(failure, outcome) from None
 
     def _refused(self, failure: GitFailed, reasons: dict[str, str]) -> BranchError:
+        if not reasons:
+            return self._unreachable(failure, "Nothing was changed.")
         said = [
             line.removeprefix("remote:").strip() for line in str(failure).splitlines() if line.startswith("remote:")
         ]

@@ -63,6 +63,16 @@ def sign(git: Git, payload: bytes, stamp: str) -> bytes:
     return signature.replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"
 
 
+def can_sign(git: Git) -> bool:
+    """Whether git is told which key to sign with, and the key is there; whether it opens is seen when it signs."""
+    key = git.configured("user.signingkey")
+    if git.configured("gpg.format") != "ssh":
+        return key is not None
+    if key is None:
+        return git.configured("gpg.ssh.defaultKeyCommand") is not None
+    return _literal(key) is not None or (git.folder / Path(key).expanduser()).exists()
+
+
 def with_signature(commit: bytes, signature: bytes, *, is_long: bool) -> bytes:
     """Return the commit with its signature as the last header.
 
@@ -83,7 +93,7 @@ def with_signature(commit: bytes, signature: bytes, *, is_long: bool) -> bytes:
 def _ssh_command(git: Git, key: str | None, folder: Path) -> list[str]:
     if not key:
         raise BranchError("Git knows no key to sign with.", remedy=REMEDY)
-    literal = key.removeprefix("key::") if key.startswith(("key::", "ssh-")) else None
+    literal = _literal(key)
     if literal is not None:
         (folder / "key.pub").write_text(f"{literal}\n", encoding="utf-8")
         key = str(folder / "key.pub")
@@ -92,6 +102,11 @@ def _ssh_command(git: Git, key: str | None, folder: Path) -> list[str]:
     program = git.configured("gpg.ssh.program") or "ssh-keygen"
     in_agent = ["-U"] if literal is not None else []
     return [program, "-Y", "sign", "-n", "git", "-f", key, *in_agent, str(folder / "payload")]
+
+
+def _literal(key: str) -> str | None:
+    """Return the public key that is configured itself, in place of its file."""
+    return key.removeprefix("key::") if key.startswith(("key::", "ssh-")) else None
 
 
 def _default_key(git: Git) -> str | None:

@@ -93,10 +93,6 @@ class Writer(Reader):
         """
         return find_remote(self._git, name, branch=branch, protected=self.protected)
 
-    def can_sign(self) -> bool:
-        """Whether git is told a key to sign with."""
-        return any(self._git.configured(key) for key in ("user.signingkey", "gpg.ssh.defaultKeyCommand"))
-
     def _content(self, tree: str | None, path: str) -> bytes | None:
         found = trees.find(self._objects, tree, self._file(path)) if tree else None
         if found is None:
