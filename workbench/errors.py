@@ -412,6 +412,14 @@ class FeatureNotFound(WorkbenchError):
         )
 
     @classmethod
+    def not_in_lineage(cls, name: str, known: Iterable[str]) -> Self:
+        """Return the error for a `name` that nothing has which leads to or comes of the branch's features."""
+        return cls(
+            f"Nothing in this lineage is called {name!r}.",
+            remedy=did_you_mean(name, known) or "Name a source, view, view:feature, training set or experiment.",
+        )
+
+    @classmethod
     def unpublished(cls, view: str, known: Iterable[str]) -> Self:
         """Return the error for a `view` of which no version was ever published."""
         return cls(
@@ -448,6 +456,11 @@ class QueryError(WorkbenchError):
             remedy="Write one SELECT over views, their versions and sources; --out, or a write_ method of the frame, "
             "stores its result.",
         )
+
+    @classmethod
+    def unquoted(cls, message: str) -> Self:
+        """Return the error for a version without the quotes that SQL wants around it."""
+        return cls(f"The query failed: {message}", remedy='Put the version in quotes, as in from "view@2".')
 
     @classmethod
     def failed(cls, message: str, lines: Sequence[str] = ()) -> Self:
@@ -528,11 +541,10 @@ class LakeError(WorkbenchError):
         )
 
     @classmethod
-    def unreadable(cls, place: str, error: BaseException) -> Self:
+    def not_read(cls, place: str, reason: str) -> Self:
         """Return the error for a `place` in the lake that cannot be read."""
-        said = (str(error).splitlines() or [type(error).__name__])[0][:300]
         return cls(
-            f"The lake cannot be read at {place}: {said}.",
+            f"The lake cannot be read at {place}: {reason}.",
             remedy="Check that it can be reached and that you may read it, then run the same command again.",
         )
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from workbench.loop.define import compute, define
 from workbench.loop.evaluate import Evaluation
 from workbench.loop.experiment import BranchList, list_branches, open_experiment
+from workbench.loop.lineage import Lineage, trace_lineage
+from workbench.loop.model_run import ModelRun
 from workbench.loop.result import ResultList, ViewResult
 from workbench.loop.runs import RunComparison, UiLink, compare_runs, ui_link
 from workbench.loop.status import Status, ViewStatus, status
@@ -18,6 +20,8 @@ from workbench.loop.why import WhyChanged, why_changed
 __all__ = [
     "BranchList",
     "Evaluation",
+    "Lineage",
+    "ModelRun",
     "ResultList",
     "RunComparison",
     "Status",
@@ -33,6 +37,7 @@ __all__ = [
     "open_experiment",
     "open_view",
     "status",
+    "trace_lineage",
     "ui_link",
     "warm",
     "why_changed",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from workbench.loop.training import TrainingSets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from workbench.branches import Repository
     from workbench.compute import ViewCache
     from workbench.config import Config
+    from workbench.lake import Lake
     from workbench.loop.journal import Journal
     from workbench.sources import Sources
     from workbench.track import Tracker
@@ -27,6 +30,8 @@ class Rooms:
     cache: ViewCache
     tracker: Tracker
     journal: Journal
+    lake: Lake
+    training_sets: TrainingSets = field(default_factory=TrainingSets)
 
     @property
     def hidden(self) -> Path:
@@ -37,3 +42,8 @@ class Rooms:
     def protected(self) -> tuple[str, ...]:
         """The branches only ``promote`` may write."""
         return self.config.project.protected
+
+    @property
+    def trunk(self) -> str:
+        """The branch that holds what is published."""
+        return self.protected[0] if self.protected else "main"

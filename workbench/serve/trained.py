@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from workbench.loop.training import Describe
     from workbench.serve.saved import SavedTrainingSet
     from workbench.serve.served import Reading
+    from workbench.serve.store import FeatureStore
     from workbench.serve.training import TrainingSet
     from workbench.serve.wanted import Wanted
 
@@ -87,14 +88,14 @@ def saved_facts(rooms: Rooms) -> list[TrainingFacts]:
     return found
 
 
-def facts_of(rooms: Rooms, reading: Reading, what: object) -> TrainingFacts:
+def facts_of(rooms: Rooms, store: FeatureStore, what: object) -> TrainingFacts:
     """Return what a model is said to be trained on.
 
     Parameters
     ----------
     rooms
         The project's rooms.
-    reading
+    store
         Where references are looked up; views that are not computed yet are computed.
     what
         A frame that the store returned, the name of a saved training set, or a reference to features.
@@ -117,6 +118,7 @@ def facts_of(rooms: Rooms, reading: Reading, what: object) -> TrainingFacts:
     if isinstance(what, str) and what in names(rooms.hidden):
         return facts_of_saved(rooms, saved_training_set(rooms.hidden, what))
     references: tuple[Reference, ...] = parse_all(what)
+    reading = store._reading()
     views = _read(resolve(references, reading, full_names=True))
     return TrainingFacts(views=views, branch=reading.branch, commit=reading.commit)
 

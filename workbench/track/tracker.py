@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,9 @@ from workbench.track.runs import RunRecord, RunStatus
 if TYPE_CHECKING:
     from workbench.track.ui import Ui
 
+PIN_TAG = "workbench.pin"
+"""An experiment's tag whose value ``true`` keeps what its runs computed from being collected."""
+_VIEW_ID = re.compile(r'"view_id":\s*"([0-9a-f]{64})"')
 _WAIT = 0.05
 _STARTING = 3.0
 """Seconds within which a sender that was started takes its lock."""
@@ -281,7 +285,29 @@ class Tracker:
         page = compare_page(runs)
         found = ui_process.current(self.places, self.target, probe=False)
         url = f"{found.url}/{page}" if found and page else None
-        return Comparison(tuple(runs), tuple(self._facts(run) for run in runs), page, url)
+        return Comparison(tuple(runs), tuple(self.facts(run) for run in runs), page, url)
+
+    def facts(self, run: RunSummary) -> Facts:
+        """Return what `run` logged; empty where its file is gone."""
+        path = self._outbox.find(run.key) if run.state == "queued" else None
+        if path is not None:
+            try:
+                record = fit(self._outbox.read(path))
+            except (Corrupt, OSError):
+                return self._journal.facts(run.key)
+            return Facts.of(record)
+        return self._journal.facts(run.key)
+
+    def views_in_use(self) -> set[str]:
+        """Return the view ids that runs hold on to: those trained on, and those of runs tagged ``workbench.pin``."""
+        found: set[str] = set()
+        for run in self.runs(limit=1_000_000):
+            facts = self._facts(run)
+            if facts.tags.get(PIN_TAG, "").lower() in {"true", "yes", "1"} and run.view_id:
+                found.add(run.view_id)
+            for text in facts.artifacts.values():
+                found |= set(_VIEW_ID.findall(text))
+        return found
 
     def ui(self) -> Ui:
         """Return MLflow's UI, started in the background if need be; does not wait until it answers.
@@ -332,13 +358,3 @@ class Tracker:
             return summary(fit(self._outbox.read(queued.path)))
         except (Corrupt, OSError):
             return None  # the sender sets it aside, or has just sent it
-
-    def _facts(self, run: RunSummary) -> Facts:
-        path = self._outbox.find(run.key) if run.state == "queued" else None
-        if path is not None:
-            try:
-                record = fit(self._outbox.read(path))
-            except (Corrupt, OSError):
-                return self._journal.facts(run.key)
-            return Facts.of(record)
-        return self._journal.facts(run.key)

@@ -6,9 +6,24 @@ Nothing here computes, and nothing that is drawn grows with a view's rows.
 from __future__ import annotations
 
 from workbench.widgets.card import card_html
+from workbench.widgets.diagram import Box, Diagram, Link, Row
 from workbench.widgets.report import Report, Reported, Table
 from workbench.widgets.result import Card
 from workbench.widgets.sparkline import blocks, sparkline
 from workbench.widgets.terminal import card_text, render_text
 
-__all__ = ["Card", "Report", "Reported", "Table", "blocks", "card_html", "card_text", "render_text", "sparkline"]
+__all__ = [
+    "Box",
+    "Card",
+    "Diagram",
+    "Link",
+    "Report",
+    "Reported",
+    "Row",
+    "Table",
+    "blocks",
+    "card_html",
+    "card_text",
+    "render_text",
+    "sparkline",
+]

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import html
+import re
 from dataclasses import dataclass
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from workbench.errors import ProjectError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     from rich.console import Group
+
+    from workbench.widgets.diagram import Diagram
 
 STYLE = (
     ".wb-report{font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,CanvasText)}"
@@ -21,6 +29,12 @@ STYLE = (
     "border-bottom:1px solid var(--jp-border-color2,#8884)}"
     ".wb-report table th{font-weight:600;color:var(--jp-ui-font-color2,GrayText)}"
     ".wb-report p{margin:.35em 0}"
+)
+
+PAGE = (
+    ":root{color-scheme:light dark}"
+    "body{margin:24px;background:Canvas;color:CanvasText;font-family:system-ui,sans-serif}"
+    "a{color:LinkText}"
 )
 
 
@@ -35,13 +49,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a verb says: a title, labelled facts, tables, notes, and links as (text, address)."""
+    """What a verb says: a title, labelled facts, diagrams, tables, notes, and links as (text, address)."""
 
     title: str
     facts: tuple[tuple[str, object], ...] = ()
     tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
+    diagrams: tuple[Diagram, ...] = ()
 
     def html(self) -> str:
         """Return the report as one self-contained HTML fragment, every value escaped."""
@@ -49,6 +64,7 @@ class Report:
         if self.facts:
             rows = "".join(f"<tr><th scope='row'>{_text(k)}</th><td>{_text(v)}</td></tr>" for k, v in self.facts)
             parts.append(f"<table>{rows}</table>")
+        parts += [diagram.svg() for diagram in self.diagrams]
         for table in self.tables:
             parts.append(
                 f"<h4>{_text(table.title)}</h4><div class='wb-wide'><table><tr>{_cells('th', table.columns)}</tr>"
@@ -74,6 +90,7 @@ class Report:
             for label, value in self.facts:
                 grid.add_row(Text(label, style="dim"), escape(_plain(value)))
             parts.append(grid)
+        parts += [Text(f"\n{diagram.text()}", overflow="fold") for diagram in self.diagrams]
         for table in self.tables:
             grid = Grid(
                 title=escape(table.title), title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0)
@@ -86,6 +103,27 @@ class Report:
         parts += [Text(note) for note in self.notes]
         parts += [Text(f"{says}: {to}") for says, to in self.links]
         return Group(*parts)
+
+    def markdown(self) -> str:
+        """Return the report in GitHub's Markdown, fit for a pull request; every value is escaped."""
+        parts = [f"### {_quoted(self.title)}"]
+        if self.facts:
+            parts.append("\n".join(f"- **{_quoted(label)}**: {_quoted(value)}" for label, value in self.facts))
+        parts += [diagram.markdown() for diagram in self.diagrams]
+        for table in self.tables:
+            head = [_row(table.columns), _row(["---"] * len(table.columns), quoted=False)]
+            parts.append("\n".join([f"#### {_quoted(table.title)}\n", *head, *map(_row, table.rows)]))
+        parts += [_quoted(note) for note in self.notes]
+        parts += [f"[{_quoted(says)}](<{_address(to)}>)" for says, to in self.links]
+        return "\n\n".join(parts) + "\n"
+
+    def page(self) -> str:
+        """Return the report as a whole HTML page that needs nothing else: no script, no network, light and dark."""
+        return (
+            "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"
+            "<meta name='viewport' content='width=device-width,initial-scale=1'>"
+            f"<title>{_text(self.title)}</title><style>{PAGE}</style></head><body>{self.html()}</body></html>\n"
+        )
 
     def text(self, *, width: int = 100) -> str:
         """Return the report as plain text, `width` characters wide."""
@@ -106,6 +144,29 @@ class Reported:
         """Return what there is to say."""
         raise NotImplementedError
 
+    def to_markdown(self) -> str:
+        """Return it in GitHub's Markdown, fit for a pull request."""
+        return self.report().markdown()
+
+    def save_html(self, path: str | os.PathLike[str]) -> Path:
+        """Write it to `path` as one HTML page that needs nothing else, and return the path.
+
+        Raises
+        ------
+        ProjectError
+            Where it cannot be written; what was there stays.
+        """
+        place = Path(path)
+        unfinished = place.with_name(f".{place.name}.{uuid4().hex}")
+        try:
+            unfinished.write_text(self.report().page(), encoding="utf-8")
+            unfinished.replace(place)
+        except OSError as error:
+            raise ProjectError.not_writable(str(place), error.strerror or str(error)) from None
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return place
+
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         report = self.report()
         return {"text/html": report.html(), "text/plain": report.text()}
@@ -124,6 +185,23 @@ def _plain(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return str(value)
+
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@])")
+
+
+def _quoted(value: object) -> str:
+    """Return a value on one line of Markdown, saying what it says: neither markup, HTML, a mention nor an issue."""
+    said = " ".join(_plain(value).split())
+    return _MARKDOWN.sub(lambda found: f"\\{found[1]}" if found[1] not in "@#&<" else f"&#{ord(found[1])};", said)
+
+
+def _row(cells: Sequence[object], *, quoted: bool = True) -> str:
+    return f"| {' | '.join(_quoted(cell) if quoted else str(cell) for cell in cells)} |"
+
+
+def _address(to: str) -> str:
+    return to.replace("<", "%3C").replace(">", "%3E").replace("\n", "")
 
 
 def _text(value: object) -> str:
