@@ -18,6 +18,7 @@ import json
 import os
 import re
 import shutil
+import time
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -155,6 +156,35 @@ class ViewCache:
         finally:
             lock.release()
 
+    def stored(self) -> dict[str, int]:
+        """Return the bytes of every stored view, by view id."""
+        return {
+            folder.name: sum(_size(path) for path in _entries(folder))
+            for folder in _entries(self.root)
+            if _HEX.fullmatch(folder.name)
+        }
+
+    def age(self, view_id: str) -> float:
+        """Return the seconds since a view was stored."""
+        return time.time() - _modified(self._folder(view_id))
+
+    def drop(self, view_id: str) -> bool:
+        """Remove a stored view, at once for whoever looks; False where it is not there or being written."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.root / ".locks" / f"{_valid(view_id)}.lock", timeout=0, thread_local=False)
+        aside = self.root / ".work" / f"{view_id}.{uuid.uuid4().hex}"
+        try:
+            (self.root / ".locks").mkdir(exist_ok=True)
+            aside.parent.mkdir(exist_ok=True)
+            with lock:
+                self._folder(view_id).rename(aside)
+                return remove(aside)
+        except (Timeout, FileNotFoundError):
+            return False
+        except OSError as error:
+            raise ProjectError.not_writable(str(self.root), _reason(error)) from error
+
     def sweep(self) -> int:
         """Remove what killed processes left, and return how many folders that were; those at work are left alone."""
         from filelock import FileLock, Timeout
@@ -234,6 +264,13 @@ def _entries(folder: Path) -> list[Path]:
         return list(folder.iterdir())
     except OSError:
         return []
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _modified(path: Path) -> float:

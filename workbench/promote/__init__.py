@@ -6,6 +6,7 @@ Nothing outside of this room writes main, the registry or the lake.
 from __future__ import annotations
 
 from workbench.promote.approving import ApprovalReport, approve
+from workbench.promote.garbage import Garbage, collect_garbage
 from workbench.promote.materialize import Materialized, materialize
 from workbench.promote.plan import Plan
 from workbench.promote.promote import execute, promote
@@ -15,6 +16,7 @@ from workbench.promote.standing import Standing, deprecate, retire, rollback
 
 __all__ = [
     "ApprovalReport",
+    "Garbage",
     "Materialized",
     "Plan",
     "PromotionReport",
@@ -22,6 +24,7 @@ __all__ = [
     "ReleaseList",
     "Standing",
     "approve",
+    "collect_garbage",
     "cut",
     "deprecate",
     "drop",

@@ -56,6 +56,27 @@ class Mainline:
             self.remote.fetch(self.rooms.trunk)
             self.publisher.follow_remote(self.rooms.trunk)
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep others of this repository from publishing, or collecting garbage, at the same time.
+
+        A courtesy that saves work: what keeps publishes apart is the compare-and-swap.
+        """
+        from filelock import FileLock, Timeout
+
+        folder = self.rooms.repository.git_dir / "workbench"
+        lock = FileLock(folder / "publishing.lock", timeout=PATIENCE)
+        try:
+            folder.mkdir(exist_ok=True)
+            lock.acquire()
+        except (Timeout, OSError):
+            yield
+            return
+        try:
+            yield
+        finally:
+            lock.release()
+
     def registry(self) -> Registry:
         """Return what is published now."""
         return Registry.at(self.rooms.repository, self.rooms.trunk)

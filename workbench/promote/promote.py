@@ -60,7 +60,8 @@ def promote(
             approved = approvers(
                 rooms, proposal.candidate.config.policy, main=proposal.plan.main, commit=proposal.plan.tip
             )
-            commit = publish(line, proposal, message=message, approved_by=approved)
+            with line.alone():
+                commit = publish(line, proposal, message=message, approved_by=approved)
             return PromotionReport(proposal.plan, commit, time.monotonic() - started)
 
         report = in_line(line, step)
@@ -109,7 +110,8 @@ def execute(
         _refuse_other(saved, proposal.plan)
         refuse(proposal.plan, started)
         approved = approvers(rooms, proposal.candidate.config.policy, main=proposal.plan.main, commit=proposal.plan.tip)
-        commit = publish(line, proposal, message=message, approved_by=approved)
+        with line.alone():
+            commit = publish(line, proposal, message=message, approved_by=approved)
         announce(line)
         return PromotionReport(proposal.plan, commit, time.monotonic() - started)
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from workbench.serve.behind import BehindRows
-from workbench.serve.deprecation import DeprecatedVersionWarning
+from workbench.serve.deprecation import DeprecatedVersionWarning, warn_of
 from workbench.serve.explain import Candidate, Explanation
-from workbench.serve.files import TrainingSetReport, training_set_of_file
+from workbench.serve.files import TrainingSetReport, answer_into_file, training_set_of_file
 from workbench.serve.ledger import FailedCheckWarning, Ledger, LowMatchWarning, ViewLedger
 from workbench.serve.references import Reference, use
 from workbench.serve.reproduction import Reproduction, reproduce
-from workbench.serve.saved import SavedTrainingSet
+from workbench.serve.saved import SavedTrainingSet, saved_sets
+from workbench.serve.sql import Answer
 from workbench.serve.store import FeatureStore
+from workbench.serve.trained import facts_of, saved_facts
 
 __all__ = [
+    "Answer",
     "BehindRows",
     "Candidate",
     "DeprecatedVersionWarning",
@@ -26,7 +29,12 @@ __all__ = [
     "SavedTrainingSet",
     "TrainingSetReport",
     "ViewLedger",
+    "answer_into_file",
+    "facts_of",
     "reproduce",
+    "saved_facts",
+    "saved_sets",
     "training_set_of_file",
     "use",
+    "warn_of",
 ]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ import polars as pl
 from workbench.compute import digest_frame
 from workbench.compute.records import versions
 from workbench.config import valid_name
-from workbench.errors import ProjectError, UsageError, did_you_mean
+from workbench.errors import ProjectError, UsageError, WorkbenchError, did_you_mean
 from workbench.serve.ledger import Ledger
 from workbench.serve.training import Question, TrainingSet
 from workbench.serve.wanted import joined_views
@@ -240,6 +241,15 @@ def names(home: Path) -> list[str]:
         return sorted(path.name for path in (home / FOLDER).iterdir() if not path.name.startswith("."))
     except OSError:
         return []
+
+
+def saved_sets(home: Path) -> list[SavedTrainingSet]:
+    """Return every saved training set whose record can be read."""
+    found = []
+    for name in names(home):
+        with suppress(WorkbenchError):
+            found.append(saved_training_set(home, name))
+    return found
 
 
 def in_order(frame: pl.DataFrame) -> OutputDigest:

@@ -302,7 +302,7 @@ class Tracker:
         """Return the view ids that runs hold on to: those trained on, and those of runs tagged ``workbench.pin``."""
         found: set[str] = set()
         for run in self.runs(limit=1_000_000):
-            facts = self._facts(run)
+            facts = self.facts(run)
             if facts.tags.get(PIN_TAG, "").lower() in {"true", "yes", "1"} and run.view_id:
                 found.add(run.view_id)
             for text in facts.artifacts.values():
