@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from workbench.errors import LakeError
-from workbench.lake.storage import StoredFile
+from workbench.lake.storage import StoredFile, reason
 
 _BLOCK = 8 * 1024 * 1024
 _SETTINGS = (
@@ -61,7 +61,7 @@ class Bucket:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise LakeError.unreadable(self.location(name), error) from error
+            raise LakeError.not_read(self.location(name), reason(error)) from error
 
     def open(self, name: str) -> Any:
         """Open an object to read from anywhere in it."""
@@ -89,7 +89,7 @@ class Bucket:
                     stream.write(block)
                     size += len(block)
         except OSError as error:
-            raise LakeError.not_written(self.location(name), _first_line(error)) from error
+            raise LakeError.not_written(self.location(name), reason(error)) from error
         return size
 
     def settle(self, *names: str) -> None:
@@ -105,7 +105,7 @@ class Bucket:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise LakeError.not_written(self.location(name), _first_line(error)) from error
+            raise LakeError.not_written(self.location(name), reason(error)) from error
 
     def drop(self) -> None:
         """Delete all objects below this prefix: data, then the log from its end, so that what is left makes sense."""
@@ -117,8 +117,10 @@ class Bucket:
             for path in sorted(found, reverse=True):
                 with suppress(FileNotFoundError):
                     self._store.delete_file(path)
+            with suppress(FileNotFoundError):
+                self._store.delete_dir(self._key())  # pyarrow leaves marks where folders were
         except OSError as error:
-            raise LakeError.not_written(self.uri, _first_line(error)) from error
+            raise LakeError.not_written(self.uri, reason(error)) from error
 
     def _listing(self) -> list[Any]:
         from pyarrow.fs import FileSelector
@@ -126,7 +128,7 @@ class Bucket:
         try:
             return list(self._store.get_file_info(FileSelector(self._key(), allow_not_found=True)))
         except OSError as error:
-            raise LakeError.unreadable(self.uri, error) from error
+            raise LakeError.not_read(self.uri, reason(error)) from error
 
     def _key(self, name: str = "") -> str:
         return "/".join(part for part in (self.bucket, self.prefix, name) if part)
@@ -147,7 +149,3 @@ class Bucket:
             "scheme": endpoint.scheme or None,
         }
         return S3FileSystem(**{name: value for name, value in settings.items() if value})
-
-
-def _first_line(error: OSError) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from workbench.errors import LakeError
-from workbench.lake.storage import StoredFile
+from workbench.lake.storage import StoredFile, reason
 
 _WRITERS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
@@ -50,7 +50,7 @@ class LocalFolder:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise LakeError.unreadable(self.location(name), error) from error
+            raise LakeError.not_read(self.location(name), reason(error)) from error
 
     def open(self, name: str) -> IO[bytes]:
         """Open a file to read from anywhere in it."""
@@ -133,14 +133,14 @@ class LocalFolder:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            raise LakeError.unreadable(str(self.path), error) from error
+            raise LakeError.not_read(str(self.path), reason(error)) from error
 
     @contextmanager
     def _writing(self, path: Path) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise LakeError.not_written(str(path), error.strerror or str(error)) from error
+            raise LakeError.not_written(str(path), reason(error)) from error
 
 
 def _sync(path: Path) -> None:

@@ -16,6 +16,7 @@ from workbench.errors import LakeError, ProjectError
 from workbench.lake.local import LocalFolder
 from workbench.lake.physical import encode, stored
 from workbench.lake.statistics import footer_statistics
+from workbench.lake.storage import reason
 from workbench.lake.table import TableAt, file_name
 from workbench.lake.transaction import NewFile
 
@@ -24,8 +25,10 @@ def check(data: pl.LazyFrame | Path, view: str, contract: Contract) -> None:
     """Raise unless the data has the contract's columns with its dtypes, and no others."""
     try:
         found = (data if isinstance(data, pl.LazyFrame) else _scan(data)).collect_schema()
-    except OSError as error:
-        raise LakeError.unreadable(str(data), error) from error
+    except (OSError, pl.exceptions.PolarsError) as error:
+        if isinstance(data, pl.LazyFrame):
+            raise
+        raise LakeError.not_read(str(data), reason(error)) from error
     wanted = contract.schema
     details = [
         f"{name}: {found.get(name, 'absent')}, not {dtype}"

@@ -18,7 +18,7 @@ from workbench.define import Contract
 from workbench.lake.physical import stored
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LONGEST = 256  # characters of a text that is a bound
+_LONGEST = 60  # bytes of a text that is a bound: Polars cuts those of more than 64
 _FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
 
@@ -123,7 +123,7 @@ def _json(kind: str, value: Any, *, zoned: bool) -> Any:
     match kind:
         case "Int8" | "Int16" | "Int32" | "Int64" if isinstance(value, int):
             return value
-        case "String" if isinstance(value, str) and len(value) <= _LONGEST:
+        case "String" if isinstance(value, str) and len(value.encode()) <= _LONGEST:
             return value
         case "Date" if isinstance(value, int):
             return _day(value)

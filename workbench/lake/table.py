@@ -12,7 +12,7 @@ import polars as pl
 
 from workbench.errors import LakeError
 from workbench.lake.statistics import FileStatistics, in_time_order
-from workbench.lake.storage import LOG, Storage
+from workbench.lake.storage import LOG, Storage, reason
 
 VIEW_ID, SCHEMA, EVENT_TIME = "workbench.view_id", "workbench.schema", "workbench.event_time"
 WRITER, METADATA = "workbench.writer", "workbench.metadata"
@@ -176,7 +176,7 @@ class TableAt:
         except TableNotFoundError:
             raise
         except (DeltaError, OSError, ValueError) as error:
-            raise LakeError.unreadable(self.uri, error) from error
+            raise LakeError.not_read(self.uri, reason(error)) from error
 
 
 def file_name(number: int, unique: str) -> str:

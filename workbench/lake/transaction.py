@@ -10,7 +10,7 @@ from typing import Any
 from workbench.define import Contract
 from workbench.errors import LakeError
 from workbench.lake.physical import delta_schema, has_plain_datetime, stored
-from workbench.lake.storage import LOG
+from workbench.lake.storage import LOG, reason
 from workbench.lake.table import Commit, TableAt
 
 CONFIGURATION: dict[str, str | None] = {
@@ -135,8 +135,8 @@ def _settled(table: TableAt, version: int, commit: Commit, act: Any) -> int:
         return version
     if found is not None or isinstance(failure, CommitFailedError) or _latest(table) >= version:
         raise Lost from failure
-    reason = ("" if failure is None else str(failure)).splitlines() or ["it took no commit"]
-    raise Refused(LakeError.not_written(table.uri, reason[0][:300])) from failure
+    why = "it took no commit" if failure is None else reason(failure)
+    raise Refused(LakeError.not_written(table.uri, why)) from failure
 
 
 def _latest(table: TableAt) -> int:
@@ -161,8 +161,8 @@ def _able(table: TableAt, base: Any, contract: Contract) -> Any:
     except CommitFailedError as error:
         raise Lost from error
     except (DeltaError, OSError, ValueError) as error:
-        raise Refused(LakeError.not_written(table.uri, str(error).splitlines()[0][:300])) from error
-    return table.newest()
+        raise Refused(LakeError.not_written(table.uri, reason(error))) from error
+    return table.at(base.version() + 1)
 
 
 def _adds(files: Sequence[NewFile]) -> list[Any]:

@@ -88,8 +88,7 @@ class LakeWriter:
         present = None if replace else table.newest()
         first = 0 if present is None else _next(table.names(present))
 
-        def attempt(files: Sequence[NewFile]) -> int:
-            base = table.newest()
+        def attempt(base: Any | None, files: Sequence[NewFile]) -> int:
             if base is None:
                 return transaction.create(table, contract, files, commit)
             if replace:
@@ -150,8 +149,7 @@ class LakeWriter:
         kept = [name for name in there if name not in leave_out]
         _complete(table, start)
 
-        def attempt(files: Sequence[NewFile]) -> int:
-            newest = table.newest()
+        def attempt(newest: Any, files: Sequence[NewFile]) -> int:
             now = table.names(newest)
             back = [placing.known(table, name, contract) for name in kept if name not in now]
             wanted = [*back, *files]
@@ -214,7 +212,7 @@ class LakeWriter:
         contract: Contract,
         commit: Commit,
         data: Sequence[pl.LazyFrame | Path],
-        attempt: Callable[[Sequence[NewFile]], int],
+        attempt: Callable[[Any, Sequence[NewFile]], int],
         *,
         first: int,
     ) -> int:
@@ -225,16 +223,17 @@ class LakeWriter:
         searched = -1
         files: list[NewFile] | None = None
         for _ in range(_TRIES):
-            newest = table.latest()
+            base = table.newest()  # what is searched is what is committed upon: in between nothing gets lost
+            newest = -1 if base is None else base.version()
             found = _published(table, commit, newest, above=searched)
             if found is not None:
                 placing.discard(table, files)
                 return found
-            searched = -1 if newest is None else newest
+            searched = newest
             if files is None:
                 files = placing.placed(table, contract, data, first=first)
             try:
-                return attempt(files)
+                return attempt(base, files)
             except Lost:
                 continue
             except Refused as refusal:  # no other error is proof that no version names the files
@@ -257,10 +256,8 @@ def _commit(contract: Contract, view_id: str, metadata: Mapping[str, str]) -> Co
     )
 
 
-def _published(table: TableAt, wanted: Commit, newest: int | None, *, above: int) -> int | None:
+def _published(table: TableAt, wanted: Commit, newest: int, *, above: int) -> int | None:
     """Return the newest Delta version above the given one that holds the wanted data and still has its files."""
-    if newest is None:
-        return None
     versions = range(newest, max(above, newest - _SEARCHED), -1)
     with ThreadPoolExecutor(8, thread_name_prefix="lake") as pool:  # an object store answers many at once
         commits = pool.map(table.commit, versions)

@@ -1,0 +1,156 @@
+"""Commits that race, and writers that are killed: every success has a version of its own, all else leaves none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from tests.lake.conftest import Publish
+from tests.lake.published import SPEND, contract, read, rows, saved
+from workbench.errors import LakeError
+from workbench.lake import Lake, LakeWriter
+from workbench.lake.transaction import Lost, change_files, create, replace_all
+from workbench.lake.writer import _commit
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_writers_at_the_same_time_each_get_a_version_with_their_rows(tmp_path: Path) -> None:
+    def act(number: int) -> int:
+        writer = LakeWriter(Lake("lake", root=tmp_path))
+        frame = rows(range(number + 1)).lazy()
+        return writer.publish(frame, view="spend", major=1, contract=SPEND, view_id=f"a{number}", metadata={})
+
+    with ThreadPoolExecutor(6) as pool:
+        versions = list(pool.map(act, range(12)))
+    assert sorted(versions) == list(range(12))
+    lake = Lake("lake", root=tmp_path)
+    for number, version in enumerate(versions):
+        assert_frame_equal(read(lake, version), rows(range(number + 1)))
+        assert lake.info("spend", 1, version).view_id == f"a{number}"
+
+
+def test_writers_of_the_same_data_at_the_same_time_share_a_version(tmp_path: Path) -> None:
+    def act(_: int) -> int:
+        writer = LakeWriter(Lake("lake", root=tmp_path))
+        return writer.publish(rows().lazy(), view="spend", major=1, contract=SPEND, view_id="a1", metadata={})
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(act, range(8))) == {0}
+    lake = Lake("lake", root=tmp_path)
+    assert len(lake.storage.at("spend", "v1").files()) == 1
+
+
+def test_amendments_at_the_same_time_all_start_from_their_base(tmp_path: Path) -> None:
+    writer = LakeWriter(Lake("lake", root=tmp_path))
+    base = writer.publish(rows().lazy(), view="spend", major=1, contract=SPEND, view_id="a", metadata={})
+    parts = [saved(rows(range(10, 11 + number)), tmp_path / f"{number}.parquet") for number in range(6)]
+
+    def act(number: int) -> int:
+        return LakeWriter(Lake("lake", root=tmp_path)).amend(
+            "spend", 1, base=base, contract=SPEND, view_id=f"b{number}", metadata={}, remove=[], add=[parts[number]]
+        )
+
+    with ThreadPoolExecutor(6) as pool:
+        versions = list(pool.map(act, range(6)))
+    assert len(set(versions)) == 6
+    for number, version in enumerate(versions):
+        assert read(writer.lake, version).height == 6 + 2 * (number + 1)
+
+
+def test_a_commit_goes_on_top_of_its_base_or_not_at_all(lake: Lake, publish: Publish) -> None:
+    publish("a1")
+    table = lake.table("spend", 1)
+    base = table.newest()
+    publish("a2", rows(range(2)))
+    with pytest.raises(Lost):
+        replace_all(table, base, SPEND, [], _commit(SPEND, "a3", {}))
+    with pytest.raises(Lost):  # it conflicts with nothing: Delta would let it through on top of the other
+        change_files(table, base, SPEND, remove=[], add=[], commit=_commit(SPEND, "a3", {}))
+    with pytest.raises(Lost):
+        create(table, SPEND, [], _commit(SPEND, "a3", {}))
+    with pytest.raises(Lost):  # the announcement that datetimes without a zone come loses, too
+        replace_all(table, base, contract(seen=pl.Datetime("us")), [], _commit(SPEND, "a3", {}))
+    assert lake.latest("spend", 1) == 1
+
+
+def test_a_writer_that_always_loses_gives_up_and_leaves_nothing(
+    lake: Lake, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import deltalake
+    from deltalake.exceptions import CommitFailedError
+
+    def lose(*_: object, **__: object) -> None:
+        raise CommitFailedError("somebody else's came first")
+
+    publish("a1")
+    monkeypatch.setattr(deltalake.DeltaTable, "create_write_transaction", lose)
+    with pytest.raises(LakeError, match="were quicker"):
+        publish("a2", rows(range(2)))
+    assert len(lake.storage.at("spend", "v1").files()) == 1
+
+
+def test_an_error_after_the_commit_does_not_undo_it(
+    lake: Lake, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import deltalake
+
+    commit = deltalake.DeltaTable.create_write_transaction
+
+    def fail_late(self: object, *args: object, **options: object) -> None:
+        commit(self, *args, **options)
+        raise OSError(28, "No space left for the checkpoint")
+
+    publish("a1")
+    monkeypatch.setattr(deltalake.DeltaTable, "create_write_transaction", fail_late)
+    assert publish("a2", rows(range(2))) == 1
+    assert_frame_equal(read(lake, 1), rows(range(2)))
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+import deltalake
+from tests.lake.published import SPEND, rows, saved
+from workbench.lake import Lake, LakeWriter
+
+place, root = sys.argv[1], Path(sys.argv[2])
+kill = lambda *_, **__: os._exit(9)
+commit = deltalake.DeltaTable.create_write_transaction
+if place == "link":
+    link = os.link
+    os.link = lambda *words: (link(*words), kill())
+elif place == "before":
+    deltalake.DeltaTable.create_write_transaction = kill
+elif place == "after":
+    deltalake.DeltaTable.create_write_transaction = lambda *args, **options: (commit(*args, **options), kill())
+path = saved(rows(range(9)), root / "cache" / place / "data.parquet")
+LakeWriter(Lake("lake", root=root)).publish(path, view="spend", major=1, contract=SPEND, view_id="a2", metadata={})
+"""
+
+
+def test_a_killed_writer_leaves_all_or_nothing_and_the_next_one_finishes(tmp_path: Path) -> None:
+    places = ["link", "before", "after"]
+    for place in places:
+        writer = LakeWriter(Lake("lake", root=tmp_path / place))
+        writer.publish(rows().lazy(), view="spend", major=1, contract=SPEND, view_id="a1", metadata={})
+    running = [
+        subprocess.Popen([sys.executable, "-c", KILLED, place, str(tmp_path / place)], cwd=ROOT) for place in places
+    ]
+    assert [process.wait(timeout=60) for process in running] == [9, 9, 9]
+    for place in places:
+        lake = Lake("lake", root=tmp_path / place)
+        assert lake.latest("spend", 1) == (1 if place == "after" else 0)
+        assert_frame_equal(read(lake, 0), rows())
+        writer = LakeWriter(lake)
+        assert len(writer.orphans(older_than=timedelta(0))) == (0 if place == "after" else 1)
+        data = saved(rows(range(9)), tmp_path / "again.parquet")
+        assert writer.publish(data, view="spend", major=1, contract=SPEND, view_id="a2", metadata={}) == 1
+        assert_frame_equal(read(lake, 1), rows(range(9)))

@@ -1,0 +1,223 @@
+"""Publishing: whole or not at all, once for the same data, without writing it again where it can be linked."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+from polars.testing import assert_frame_equal
+
+from tests.lake.conftest import Publish
+from tests.lake.published import SPEND, contract, read, rows, saved
+from workbench.errors import LakeError
+from workbench.lake import Lake, LakeWriter
+
+
+def files(lake: Lake) -> list[str]:
+    """Return the names of the data files in the tests' table."""
+    return sorted(file.name for file in lake.storage.at("spend", "v1").files())
+
+
+@contextmanager
+def full_disk(limit: int) -> Iterator[None]:
+    """Let no file grow past `limit` bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_file_is_linked_and_not_written_again(lake: Lake, writer: LakeWriter, tmp_path: Path) -> None:
+    path = saved(rows(), tmp_path / "data.parquet")
+    version = writer.publish(path, view="spend", major=1, contract=SPEND, view_id="a1", metadata={})
+    (published,) = lake.files("spend", 1, version)
+    assert Path(published).samefile(path)
+
+
+def test_published_files_are_read_only(lake: Lake, writer: LakeWriter, publish: Publish) -> None:
+    publish("a1")
+    version = writer.publish(rows().lazy(), view="spend", major=1, contract=SPEND, view_id="a2", metadata={})
+    for number in (0, version):
+        paths = [
+            *lake.files("spend", 1, number),
+            lake.table("spend", 1).storage.location(f"_delta_log/{number:020d}.json"),
+        ]
+        assert [stat.S_IMODE(Path(path).stat().st_mode) & 0o222 for path in paths] == [0, 0]
+
+
+def test_what_cannot_be_linked_is_copied(
+    lake: Lake, writer: LakeWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    path = saved(rows(), tmp_path / "data.parquet")
+    version = writer.publish(path, view="spend", major=1, contract=SPEND, view_id="a1", metadata={})
+    (published,) = lake.files("spend", 1, version)
+    assert not Path(published).samefile(path)
+    assert_frame_equal(read(lake, version), rows())
+
+
+def test_the_lake_outlives_the_cache(lake: Lake, publish: Publish, tmp_path: Path) -> None:
+    version = publish("a1")
+    shutil.rmtree(tmp_path / "cache")
+    assert_frame_equal(read(lake, version), rows())
+
+
+def test_a_query_is_computed_into_the_lake(lake: Lake, writer: LakeWriter) -> None:
+    query = rows(range(5)).lazy().filter(pl.col("user") == "ann")
+    version = writer.publish(query, view="spend", major=1, contract=SPEND, view_id="a1", metadata={})
+    assert_frame_equal(read(lake, version), query.collect())
+
+
+def test_a_query_that_fails_leaves_nothing(lake: Lake, writer: LakeWriter) -> None:
+    broken = rows().lazy().with_columns(total=pl.col("user").cast(pl.Float64))
+    with pytest.raises(Exception, match="conversion"):
+        writer.publish(broken, view="spend", major=1, contract=SPEND, view_id="a1", metadata={})
+    assert lake.latest("spend", 1) is None
+    assert files(lake) == []
+
+
+def test_the_same_data_is_published_once(lake: Lake, publish: Publish) -> None:
+    first = publish("a1", metadata={"by": "first"})
+    assert publish("a1", metadata={"by": "second"}) == first
+    second = publish("a2", rows(range(4)))
+    assert publish("a1") == first
+    assert lake.latest("spend", 1) == second
+    assert len(files(lake)) == 2
+    assert lake.info("spend", 1, first).metadata == {"by": "first"}
+
+
+def test_the_same_data_under_other_dtypes_is_another_version(lake: Lake, publish: Publish) -> None:
+    first = publish("a1", rows().with_columns(n=pl.lit(1, pl.Int64)), under=contract(n=pl.Int64()))
+    later = rows().with_columns(n=pl.lit(1, pl.Int64).cast(pl.Duration("us")))
+    assert publish("a1", later, under=contract(n=pl.Duration("us"))) != first
+
+
+def test_the_same_data_is_published_again_where_its_files_are_gone(lake: Lake, publish: Publish) -> None:
+    first = publish("a1")
+    publish("a2", rows(range(4)))
+    lake.storage.at("spend", "v1").delete(files(lake)[0])
+    lake.storage.at("spend", "v1").delete(files(lake)[0])
+    again = publish("a1")
+    assert again > first
+    assert_frame_equal(read(lake, again), rows())
+
+
+def test_rows_can_be_added_to_the_newest_version(lake: Lake, writer: LakeWriter, publish: Publish) -> None:
+    first = publish("a1")
+    more = rows(range(3, 5))
+    second = writer.publish(
+        more.lazy(), view="spend", major=1, contract=SPEND, view_id="a2", metadata={}, replace=False
+    )
+    assert_frame_equal(read(lake, second), pl.concat([rows(), more]))
+    assert_frame_equal(read(lake, first), rows())
+    wide = contract(n=pl.Int8())
+    with pytest.raises(LakeError, match="other columns"):
+        writer.publish(
+            more.with_columns(n=pl.lit(1, pl.Int8)).lazy(),
+            view="spend", major=1, contract=wide, view_id="a3", metadata={}, replace=False,
+        )  # fmt: skip
+    assert len(files(lake)) == 2
+
+
+@pytest.mark.parametrize(
+    ("frame", "said"),
+    [
+        (rows().drop("total"), "total: absent, not Float64"),
+        (rows().with_columns(total=pl.lit(1, pl.Int64)), "total: Int64, not Float64"),
+        (rows().with_columns(extra=pl.lit(1)), "extra: not in the contract"),
+    ],
+)
+def test_data_without_the_contracts_columns_is_refused(
+    lake: Lake, publish: Publish, frame: pl.DataFrame, said: str
+) -> None:
+    with pytest.raises(LakeError, match=said):
+        publish("a1", frame)
+    assert not lake.storage.folders()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PAR1 is not all it takes"])
+def test_a_file_that_cannot_be_read_is_named(
+    lake: Lake, writer: LakeWriter, tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "odd.parquet"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(LakeError, match=r"cannot be read at .*odd\.parquet"):
+        writer.publish(path, view="spend", major=1, contract=SPEND, view_id="a1", metadata={})
+    assert not lake.storage.folders()
+
+
+def test_a_disk_that_is_full_for_the_data_leaves_what_was(lake: Lake, writer: LakeWriter, publish: Publish) -> None:
+    first = publish("a1")
+    big = pl.LazyFrame({"n": range(20_000)}).select(
+        user=pl.col("n").cast(pl.String),
+        at=pl.col("n").cast(pl.Datetime("us", "UTC")),
+        total=pl.col("n").cast(pl.Float64),
+    )
+    with full_disk(30_000), pytest.raises(LakeError, match="no space left") as caught:
+        writer.publish(big, view="spend", major=1, contract=SPEND, view_id="a2", metadata={})
+    assert "Free some space" in caught.value.remedy
+    assert (lake.latest("spend", 1), len(files(lake))) == (first, 1)
+
+
+@pytest.mark.parametrize("present", [False, True])
+def test_a_disk_that_is_full_for_the_commit_leaves_what_was(lake: Lake, publish: Publish, present: bool) -> None:  # noqa: FBT001
+    before = publish("a0", rows(range(1))) if present else None
+    with full_disk(1_500), pytest.raises(LakeError, match="cannot be written"):
+        publish("a1", metadata={"long": "x" * 2_000})
+    assert (lake.latest("spend", 1), len(files(lake))) == (before, int(present))
+    assert_frame_equal(read(lake, publish("a1")), rows())
+
+
+def test_without_permission_to_write_it_says_so_and_what_is_published_still_reads() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        lake = Lake("lake", root=root)
+        writer = LakeWriter(lake)
+        writer.publish(rows().lazy(), view="spend", major=1, contract=SPEND, view_id="a1", metadata={})
+        places = [root / "lake", *(root / "lake").rglob("*")]
+        for path in places:
+            path.chmod(path.stat().st_mode & ~0o222)
+        mine = os.geteuid()
+        if mine == 0:
+            os.seteuid(65534)
+        try:
+            for view in ("spend", "carry"):
+                with pytest.raises(LakeError, match=r"(?i)permission denied"):
+                    writer.publish(rows(range(2)).lazy(), view=view, major=1, contract=SPEND, view_id="a2", metadata={})
+            assert_frame_equal(read(lake, 0), rows())
+        finally:
+            os.seteuid(mine)
+            for path in places:
+                path.chmod(path.stat().st_mode | 0o200)
+
+
+def test_the_log_is_kept_for_good(lake: Lake, publish: Publish) -> None:
+    publish("a1")
+    configuration = DeltaTable(lake.table("spend", 1).uri).metadata().configuration
+    assert configuration["delta.enableExpiredLogCleanup"] == "false"
+    assert "36500 days" in configuration["delta.deletedFileRetentionDuration"]
+
+
+def test_versions_before_a_checkpoint_still_read(lake: Lake, publish: Publish) -> None:
+    first = publish("a1")
+    DeltaTable(lake.table("spend", 1).uri).create_checkpoint()
+    second = publish("a2", rows(range(7)))
+    DeltaTable(lake.table("spend", 1).uri).create_checkpoint()
+    assert [lake.info("spend", 1, version).rows for version in (first, second)] == [6, 14]
+    assert publish("a1") == first
