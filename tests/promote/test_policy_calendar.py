@@ -18,7 +18,9 @@ def freeze(start: str, end: str) -> FreezeSettings:
 
 def train(days: str, opens: str = "00:00:00", closes: str = "23:59:59") -> TrainSettings:
     listed = ", ".join(f'"{day}"' for day in days.split())
-    text = f'[project]\nname="x"\n[[policy.trains]]\nname = "t"\ndays = [{listed}]\nopens = {opens}\ncloses = {closes}\n'
+    text = (
+        f'[project]\nname="x"\n[[policy.trains]]\nname = "t"\ndays = [{listed}]\nopens = {opens}\ncloses = {closes}\n'
+    )
     return Config.parse(text).policy.trains[0]
 
 
@@ -103,7 +105,9 @@ def test_a_train_runs_by_utc_whatever_zone_now_has() -> None:
 def test_the_next_departure_is_the_first_of_all_trains() -> None:
     trains = [train("mon", "09:00:00"), train("wed fri", "15:00:00")]
     assert next_departure(trains, at("2026-11-24T10:00:00")) == at("2026-11-25T15:00:00")
-    assert next_departure([train("tue", "09:00:00", "10:00:00")], at("2026-11-24T11:00:00")) == at("2026-12-01T09:00:00")
+    assert next_departure([train("tue", "09:00:00", "10:00:00")], at("2026-11-24T11:00:00")) == at(
+        "2026-12-01T09:00:00"
+    )
     assert next_departure([], at("2026-11-24T11:00:00")) is None
 
 
