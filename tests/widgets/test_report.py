@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
+from workbench.errors import ProjectError
 from workbench.widgets import Report, Reported, Table
 
 HOSTILE = "<script>alert('x')</script>[bold]"
@@ -51,3 +56,50 @@ def test_what_reports_shows_itself() -> None:
     bundle = Said()._repr_mimebundle_()
     assert "It is said." in bundle["text/html"]
     assert bundle["text/plain"] == "It is said."
+
+
+def test_markdown_says_what_was_written_and_nothing_else() -> None:
+    said = Report(
+        "a_b *c*",
+        facts=(("one|two", "<b>x</b> @ann #12 `code`"),),
+        tables=(
+            Table(
+                "t",
+                ("a", "b"),
+                (("1|2", None), ("line\nbreak", 1234567)),
+            ),
+        ),
+        notes=("[not a link](http://x)",),
+        links=(("Open", "http://127.0.0.1/#/runs?x=[1]"),),
+    ).markdown()
+    assert said.splitlines()[0] == r"### a\_b \*c\*"
+    assert "<b>" not in said
+    assert "@ann" not in said
+    assert "#12" not in said
+    assert r"| 1\|2 | - |" in said
+    assert "| line break | 1,234,567 |" in said
+    assert r"\[not a link\]" in said
+    assert "[Open](<http://127.0.0.1/#/runs?x=[1]>)" in said
+
+
+def test_a_saved_page_is_whole_and_needs_no_network(tmp_path: Path) -> None:
+    class Said(Reported):
+        def report(self) -> Report:
+            return hostile()
+
+    path = Said().save_html(tmp_path / "report.html")
+    page = path.read_text()
+    assert page.startswith("<!DOCTYPE html>")
+    assert "color-scheme:light dark" in page
+    assert "<script" not in page
+    assert "src=" not in page
+    assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_page_that_cannot_be_written_says_so_and_leaves_what_was_there(tmp_path: Path) -> None:
+    class Said(Reported):
+        def report(self) -> Report:
+            return hostile()
+
+    with pytest.raises(ProjectError, match="nowhere"):
+        Said().save_html(tmp_path / "nowhere" / "report.html")
