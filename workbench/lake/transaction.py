@@ -156,13 +156,16 @@ def _able(table: TableAt, base: Any, contract: Contract) -> Any:
     plain = any(has_plain_datetime(dtype) for dtype in stored(contract).values())
     if not plain or "timestampNtz" in (base.protocol().writer_features or ()):
         return base
+    before = base.version()
     try:
         base.alter.add_feature(TableFeatures.TimestampWithoutTimezone, allow_protocol_versions_increase=True)
     except CommitFailedError as error:
         raise Lost from error
     except (DeltaError, OSError, ValueError) as error:
         raise Refused(LakeError.not_written(table.uri, reason(error))) from error
-    return table.at(base.version() + 1)
+    if base.version() != before + 1:  # deltalake let it through on top of somebody else's
+        raise Lost
+    return base
 
 
 def _adds(files: Sequence[NewFile]) -> list[Any]:
