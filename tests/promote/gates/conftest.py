@@ -1,0 +1,44 @@
+"""A view of a branch, ready for its gates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from workbench.config import PolicySettings
+from workbench.define import load_tree
+from workbench.loop.evaluate import Evaluation
+from workbench.promote.gates import GATES, GateResult, GateSubject
+
+if TYPE_CHECKING:
+    from workbench.project import Project
+
+
+def subject_of(project: Project, view: str = "spend", **changes: Any) -> GateSubject:
+    """Return a view as the branch has it, as if it had never been published."""
+    rooms = project._rooms
+    commit = rooms.repository.resolve(project.branch_name)
+    definitions = load_tree(rooms.repository, commit, cache=rooms.hidden)
+    evaluation = Evaluation(definitions, rooms.sources, rooms.cache)
+    facts: dict[str, Any] = {
+        "rooms": rooms,
+        "view": view,
+        "definitions": definitions,
+        "evaluated": evaluation.evaluate(view),
+        "serving": None,
+        "diff": None,
+        "category": "new",
+        "merge_changed": False,
+        "branch": rooms.repository.branch(project.branch_name),
+        "commit": commit,
+        "upstream": {},
+        "downstream_left_out": (),
+        "policy": PolicySettings(),
+        "accept": {},
+        "evaluation": evaluation,
+    }
+    return GateSubject(**(facts | changes))
+
+
+def gate(subject: GateSubject, name: str) -> GateResult:
+    """Return the result of one gate."""
+    return next(ask(subject) for known, ask in GATES if known == name)
