@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from workbench.check import Check
     from workbench.project import Project
 
-TESTED = (
-    EVENT_VIEW
-    + "\n\nexamples = [example(given={}, expect=[])]\n\n\ndef test_rows(spend):\n    assert spend.collect().height == 200\n"
-)
+TESTED = f"""{EVENT_VIEW}
+examples = [example(given={{}}, expect=[])]
+
+
+def test_rows(spend):
+    assert spend.collect().height == 200
+"""
 
 
 @pytest.fixture

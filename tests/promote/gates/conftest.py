@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 def subject_of(project: Project, view: str = "spend", **changes: Any) -> GateSubject:
     """Return a view as the branch has it, as if it had never been published."""
-    rooms = project._rooms
-    commit = rooms.repository.resolve(project.branch_name)
+    rooms, branch = project._rooms, project.branch_name
+    assert branch is not None
+    commit = rooms.repository.resolve(branch)
     definitions = load_tree(rooms.repository, commit, cache=rooms.hidden)
     evaluation = Evaluation(definitions, rooms.sources, rooms.cache)
     facts: dict[str, Any] = {
@@ -28,7 +29,7 @@ def subject_of(project: Project, view: str = "spend", **changes: Any) -> GateSub
         "diff": None,
         "category": "new",
         "merge_changed": False,
-        "branch": rooms.repository.branch(project.branch_name),
+        "branch": rooms.repository.branch(branch),
         "commit": commit,
         "upstream": {},
         "downstream_left_out": (),

@@ -62,7 +62,7 @@ def test_what_is_remembered_of_another_view_id_is_not_asked(shop: Project) -> No
     shop.define(LEAKING, log=False)
     leaking = subject_of(shop)
     facts = shop.root / ".workbench" / "facts"
-    remembered = [path for path in (facts / sound.evaluated.prepared.view_id).glob("probes-*.json")]
+    remembered = [*(facts / sound.evaluated.prepared.view_id).glob("probes-*.json")]
     assert remembered
     for path in remembered:
         (facts / leaking.evaluated.prepared.view_id / "probes-of-another.json").write_bytes(path.read_bytes())
