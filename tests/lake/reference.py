@@ -11,7 +11,7 @@ It shares no code with the package and reads its rules word for word:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,10 @@ class View:
     ttl: timedelta | None = None
     created: str | None = None
     outcome: str | None = None
+
+    def of(self, rows: Sequence[Row]) -> View:
+        """Return the view with these rows."""
+        return replace(self, rows=rows)
 
 
 def utc(moment: datetime | None) -> datetime | None:

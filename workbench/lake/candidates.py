@@ -10,6 +10,8 @@ import polars as pl
 
 from workbench.errors import JoinError
 
+INDEX = "__index"
+AT = "__at"
 ROW = "__row"
 EVENT = "__event"
 KNOWN = "__known"
@@ -39,9 +41,9 @@ class ViewRows:
         Column of the rows: when a row became known; None if a row was known from its event time on.
     outcome
         Name of a further result column that says ``matched``, ``expired`` or ``missing`` for each spine row.
-    ordered
-        Whether the rows are known to be sorted by event time within each entity, as the lake stores them: they are then
-        not sorted again (rows with a `created` are).
+    stored
+        Whether the rows are a scan of files that nobody changes, so that reading them twice gives the same rows in the
+        same order. Keys and times are then read first, and of the features only what is near winning rows.
     """
 
     name: str
@@ -52,7 +54,7 @@ class ViewRows:
     ttl: timedelta | None = None
     created: str | None = None
     outcome: str | None = None
-    ordered: bool = False
+    stored: bool = False
 
     def outputs(self) -> list[str]:
         """Return the names of the columns that the view adds."""
@@ -98,6 +100,21 @@ def instant(column: str, schema: Mapping[str, pl.DataType], where: str) -> pl.Ex
     return pl.col(column).dt.cast_time_unit("us").to_physical()
 
 
+def narrowed(view: ViewRows, pairs: Sequence[KeyPair], names: Sequence[str], reachable: pl.Expr | None) -> pl.LazyFrame:
+    """Return the rows in their order, reduced to `ROW`, keys under `names`, `EVENT` and, where there is one, `CREATED`.
+
+    Only those that meet the condition `reachable` on the view's own columns; times are microseconds since the epoch.
+    """
+    schema = view.rows.collect_schema()
+    event = instant(view.event_time, schema, f"view {view.name!r}").alias(EVENT)
+    keys = [pl.col(pair.rows).cast(pair.dtype).alias(name) for pair, name in zip(pairs, names, strict=True)]
+    read = [pl.col(column) for column in {p.rows for p in pairs} | {view.event_time, *filter(None, [view.created])}]
+    numbered = view.rows.lazy().select(read).with_row_index(ROW)
+    if reachable is not None:
+        numbered = numbered.filter(reachable)
+    return numbered.select(ROW, *keys, event, *_creation(view, schema))
+
+
 def candidates(
     view: ViewRows, pairs: Sequence[KeyPair], names: Sequence[str], *, reachable: pl.Expr | None, as_known: bool
 ) -> pl.LazyFrame:
@@ -107,19 +124,14 @@ def candidates(
     with a later event time (or an equal one, created later) was known by then: such a row wins at every later instant
     too. Without the rows that this rules out, the one known last wins.
     """
-    schema = view.rows.collect_schema()
-    where = f"view {view.name!r}"
-    event = instant(view.event_time, schema, where).alias(EVENT)
-    keys = [pl.col(pair.rows).cast(pair.dtype).alias(name) for pair, name in zip(pairs, names, strict=True)]
-    read = [pl.col(column) for column in {p.rows for p in pairs} | {view.event_time, *filter(None, [view.created])}]
-    numbered = view.rows.lazy().select(read).with_row_index(ROW)
-    if reachable is not None:
-        numbered = numbered.filter(reachable)
-    narrow = numbered.select(ROW, *keys, event, *_creation(view, schema))
+    return ranked(view, narrowed(view, pairs, names, reachable), names, as_known=as_known)
+
+
+def ranked(view: ViewRows, narrow: pl.LazyFrame, names: Sequence[str], *, as_known: bool) -> pl.LazyFrame:
+    """Return of the rows that `narrowed` returns those that can ever win, in order of `KNOWN`, as `candidates` does."""
     usable = narrow.filter(pl.all_horizontal(pl.col(EVENT, *names).is_not_null()))
     if view.created is None:
-        ordered = usable if view.ordered else usable.sort(EVENT, maintain_order=True)
-        return ordered.with_columns(pl.col(EVENT).alias(KNOWN))
+        return usable.sort(EVENT, maintain_order=True).with_columns(pl.col(EVENT).alias(KNOWN))
     known = pl.max_horizontal(EVENT, CREATED) if as_known else pl.col(EVENT)
     created = (
         usable.filter(pl.col(CREATED).is_not_null())

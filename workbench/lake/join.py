@@ -17,8 +17,9 @@ import polars as pl
 from workbench.define.durations import parse_duration
 from workbench.errors import JoinError
 from workbench.lake.candidates import (
+    AT,
     EVENT,
-    KNOWN,
+    INDEX,
     NEVER,
     ROW,
     KeyPair,
@@ -28,13 +29,14 @@ from workbench.lake.candidates import (
     key_pairs,
     require,
 )
+from workbench.lake.fetch import fetch
+from workbench.lake.outcome import holds, outcome
 from workbench.lake.pruning import reach_of, reachable_rows
+from workbench.lake.winners import Asked, join_winners, winners
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
-_INDEX = "__index"
-_AT = "__at"
-OUTCOMES = pl.Enum(["matched", "expired", "missing"])
+_OUTCOME = "__outcome"
 
 
 def point_in_time_join(
@@ -146,26 +148,39 @@ def _joined(
 ) -> pl.LazyFrame:
     """Return the join; where the spine's values are `known` already, rows that it cannot reach are left out early."""
     schema = spine.collect_schema()
-    at = instant(time, schema, "the spine").fill_null(NEVER).alias(_AT)
+    at = instant(time, schema, "the spine").fill_null(NEVER).alias(AT)
     matched = [_checked(view, schema) for view in views]
     _distinct(schema, views)
     names = {key: f"__key{n}" for n, key in enumerate(dict.fromkeys(_spine_key(p) for pairs in matched for p in pairs))}
     keys = [pl.col(column).cast(dtype).alias(name) for (column, dtype), name in names.items()]
     reach = None if known is None else reach_of(known, time, sorted({column for column, _ in names}))
-    found = spine.select(at, *keys).with_row_index(_INDEX).sort(_AT)
-    conditions = [
-        None if reach is None else reachable_rows(view, pairs, reach)
-        for view, pairs in zip(views, matched, strict=True)
-    ]
-    read = [_read_once(view, condition) for view, condition in zip(views, conditions, strict=True)]
-    for number, (view, pairs, condition) in enumerate(zip(read, matched, conditions, strict=True)):
+    asked = spine.select(at, *keys)
+    narrow = None if known is None else asked.collect()
+    found = asked.with_row_index(INDEX).sort(AT)
+    columns: dict[int, list[pl.LazyFrame]] = {}
+    read: dict[int, ViewRows] = {}
+    for number, (view, pairs) in enumerate(zip(views, matched, strict=True)):
         by = [names[_spine_key(pair)] for pair in pairs]
-        rows = candidates(view, pairs, by, reachable=condition, as_known=as_known)
-        found = _matched(found, rows, by, number)
-    found = found.sort(_INDEX).cache()
-    columns = [spine.with_columns(_in_utc(time, schema[time]))]
-    columns += [part for number, view in enumerate(read) for part in _columns(view, found, number)]
-    return pl.concat(columns, how="horizontal")
+        if view.stored and narrow is not None and reach is not None and isinstance(view.rows, pl.LazyFrame):
+            columns[number] = _stored(view, view.rows, pairs, Asked(narrow, by, reach, as_known))
+            continue
+        condition = None if reach is None else reachable_rows(view, pairs, reach)
+        read[number] = _read_once(view, condition)
+        rows = candidates(read[number], pairs, by, reachable=condition, as_known=as_known)
+        found = join_winners(found, rows.rename({ROW: f"{ROW}{number}", EVENT: f"{EVENT}{number}"}), by)
+    # told before the sort: Polars 2.1 leaves out a sort where all that follows is a choice of literals
+    found = found.with_columns(told for number, view in read.items() for told in _told(view, number))
+    found = found.sort(INDEX).cache()
+    columns |= {number: _columns(view, found, number) for number, view in read.items()}
+    parts = [part for number in range(len(views)) for part in columns[number]]
+    return pl.concat([spine.with_columns(_in_utc(time, schema[time])), *parts], how="horizontal")
+
+
+def _stored(view: ViewRows, rows: pl.LazyFrame, pairs: Sequence[KeyPair], asked: Asked) -> list[pl.LazyFrame]:
+    """Return the view's features, and its outcome if asked for, read already."""
+    found = winners(view, pairs, asked)
+    parts = [fetch(rows, view.features, found[ROW]).lazy()] if view.features else []
+    return [*parts, found.select(view.outcome).lazy()] if view.outcome else parts
 
 
 def _matching(keys: str | Sequence[str] | Mapping[str, str]) -> dict[str, str]:
@@ -189,33 +204,21 @@ def _spine_key(pair: KeyPair) -> tuple[str, pl.DataType]:
     return pair.spine, pair.dtype
 
 
-def _matched(spine: pl.LazyFrame, rows: pl.LazyFrame, by: Sequence[str], number: int) -> pl.LazyFrame:
-    """Return the spine with the winner's row number and event time as ``__row<number>`` and ``__event<number>``."""
-    named = rows.rename({ROW: f"{ROW}{number}", EVENT: f"{EVENT}{number}"})
-    joined = spine.join_asof(
-        named,
-        left_on=_AT,
-        right_on=KNOWN,
-        by=list(by) or None,
-        strategy="backward",
-        check_sortedness=False,  # both sides are sorted here; the in-memory engine cannot check with keys, and warns
-    )
-    return joined.drop(KNOWN)
+def _told(view: ViewRows, number: int) -> list[pl.Expr]:
+    """Return the number of the winning row as ``__row<number>``, and the outcome if it is asked for."""
+    row, event = f"{ROW}{number}", f"{EVENT}{number}"
+    won = pl.when(holds(view, row, event)).then(row).alias(row)
+    return [won, outcome(view, row, event).alias(f"{_OUTCOME}{number}")] if view.outcome else [won]
 
 
 def _columns(view: ViewRows, found: pl.LazyFrame, number: int) -> list[pl.LazyFrame]:
     """Return the view's features, and its outcome if asked for, one row a spine row."""
-    row, event = pl.col(f"{ROW}{number}"), pl.col(f"{EVENT}{number}")
-    fresh = row.is_not_null()
-    if view.ttl:
-        fresh &= pl.col(_AT) - event <= view.ttl // timedelta(microseconds=1)
     parts = []
     if view.features:
-        pointer = found.select(pl.when(fresh).then(row).otherwise(pl.lit(None)))
-        parts.append(view.rows.lazy().select(**{n: pl.col(c) for n, c in view.features.items()}).gather(pointer))
+        features = view.rows.lazy().select(**{name: pl.col(column) for name, column in view.features.items()})
+        parts.append(features.gather(found.select(f"{ROW}{number}")))
     if view.outcome:
-        outcome = pl.when(fresh).then(pl.lit("matched")).when(row.is_not_null()).then(pl.lit("expired"))
-        parts.append(found.select(outcome.otherwise(pl.lit("missing")).cast(OUTCOMES).alias(view.outcome)))
+        parts.append(found.select(pl.col(f"{_OUTCOME}{number}").alias(view.outcome)))
     return parts
 
 

@@ -6,7 +6,7 @@ Only speed depends on this: what is left out could not have won.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -39,6 +39,10 @@ class Reach:
     first: datetime | None
     last: datetime | None
     keys: Mapping[str, pl.Series]
+
+    def of_any_key(self) -> Reach:
+        """Return what is asked for in time alone."""
+        return replace(self, keys={})
 
 
 def reach_of(spine: pl.DataFrame, time: str, columns: Sequence[str]) -> Reach:

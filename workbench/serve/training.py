@@ -157,7 +157,7 @@ def _rows(joined: Joined, outcome: str, wanted: Sequence[Wanted]) -> ViewRows:
         ttl=view.ttl,
         created=view.created,
         outcome=outcome,
-        ordered=view.data.ordered,
+        stored=True,
     )
 
 
