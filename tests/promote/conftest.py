@@ -44,7 +44,7 @@ ADDED = SPEND.replace(
     'total=pl.col("amount").cum_sum().over("user"), visits=pl.col("at").cum_count().over("user").cast(pl.Int64))',
 )
 VALUED = SPEND.replace('pl.col("amount").cum_sum()', '(pl.col("amount") * 2).cum_sum()')
-RETYPED = SPEND.replace('unit="count", ge=0, desc', 'unit="dozen", ge=0, desc')
+RETYPED = SPEND.replace('unit="count", ge=0, desc', 'unit="percent", ge=0, desc')
 LEAKING = SPEND.replace('pl.col("amount").cum_sum()', 'pl.col("amount").sum()')
 RATE = '''\
 class Rate(FeatureModel):

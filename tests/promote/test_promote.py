@@ -234,9 +234,12 @@ def test_both_sides_of_a_conflict_are_shown(published: Project) -> None:
     report = published.promote("spend", dry_run=True)
     assert not report.passed
     text = report._repr_mimebundle_()["text/plain"]
-    assert "* 2" in text
-    assert "* 3" in text
+    assert "features/spend.py was changed on both sides" in text
     assert "git merge main" in text
+    sides = report.report().tables[0]
+    assert sides.columns == ("main", "", "exp/first")
+    differing = [(str(left), str(right)) for left, mark, right in sides.rows if mark == "|"]
+    assert [("* 2" in left, "* 3" in right) for left, right in differing] == [(True, True)]
     with pytest.raises(PromotionRefused, match=r"features/spend\.py"):
         published.promote("spend")
     other.close()

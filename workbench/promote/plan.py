@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from functools import cached_property
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from workbench.widgets import Report, Reported, Table
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from workbench.promote.gates import GateResult
 
 FORMAT = 1
+CONTEXT = 3
+"""Lines shown around those that differ."""
 SIGNS = {"new": "+", "additive": "+", "metadata": "~", "refactor": "~", "value": "!", "breaking": "!"}
 
 
@@ -124,7 +128,7 @@ class Plan(Reported):
                 *((("as published", ", ".join(self.unchanged)),) if self.unchanged else ()),
             ),
             tables=tuple(table for table in self._tables() if table.rows),
-            notes=(*(_sides(conflict, self.branch) for conflict in self.conflicts), *self.notes, self._verdict()),
+            notes=(*self.notes, self._verdict()),
         )
 
     def _tables(self) -> tuple[Table, ...]:
@@ -153,6 +157,7 @@ class Plan(Reported):
             for gate in self.gates
         )
         return (
+            *(_sides(conflict, self.branch) for conflict in self.conflicts),
             Table("Versions", ("view", "version", "category", "why", "rows", "data"), changes),
             Table("Columns", ("view", "column", "is"), columns),
             Table("Downstream", ("name", "kind", "reads", "what happens"), impacts),
@@ -161,19 +166,31 @@ class Plan(Reported):
 
     def _verdict(self) -> str:
         if self.conflicts:
-            return f"Refused: resolve the conflicts on {self.branch}, then promote again. Nothing was changed."
+            return (
+                f"Refused: merge main into {self.branch} (git merge main), write the definition that you mean, then "
+                "promote again. Nothing was changed."
+            )
         failing = sum(not gate.passed for gate in self.gates)
         if failing:
             return f"Refused: {failing} of {len(self.gates)} gates failed. Nothing was changed."
         return f"All {len(self.gates)} gates pass."
 
 
-def _sides(conflict: Mapping[str, str | None], branch: str) -> str:
-    """Return the two texts of a file that both sides changed, below each other."""
-    ours = conflict["ours"] if conflict["ours"] is not None else "(deleted)"
-    theirs = conflict["theirs"] if conflict["theirs"] is not None else "(deleted)"
-    return (
-        f"{conflict['path']} was changed on both sides.\n<<<<<<< main\n{ours.rstrip()}\n=======\n{theirs.rstrip()}\n"
-        f">>>>>>> {branch}\nMerge main into {branch} (git merge main), write the definition that you mean, and "
-        "promote again."
-    )
+def _sides(conflict: Mapping[str, str | None], branch: str) -> Table:
+    """Return a file that both sides changed, main's text beside the branch's, around the lines that differ."""
+    ours = (conflict["ours"] or "(deleted)").splitlines()
+    theirs = (conflict["theirs"] or "(deleted)").splitlines()
+    rows: list[tuple[object, ...]] = []
+    for group in SequenceMatcher(None, ours, theirs, autojunk=False).get_grouped_opcodes(CONTEXT):
+        if rows:
+            rows.append(("...", "", "..."))
+        for kind, first, last, from_, to in group:
+            for left, right in zip_longest(ours[first:last], theirs[from_:to], fillvalue=""):
+                rows.append((_indented(left), " " if kind == "equal" else "|", _indented(right)))
+    return Table(f"{conflict['path']} was changed on both sides", ("main", "", branch), tuple(rows))
+
+
+def _indented(line: str) -> str:
+    """Return `line` with its indentation kept where spaces collapse."""
+    bare = line.lstrip(" ")
+    return "\u00a0" * (len(line) - len(bare)) + bare

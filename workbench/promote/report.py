@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.widgets import Report, Reported
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from workbench.promote.change import ViewChange
     from workbench.promote.gates import GateResult
     from workbench.promote.plan import Plan
@@ -87,9 +86,14 @@ class PromotionReport(Reported):
                 f"To undo: rollback {c.view} --to {c.previous}" for c in self.plan.changes if c.previous is not None
             )
             return Report(title, facts, drawn.tables, (*drawn.notes, *undo))
-        saved = () if self.saved is None else (f"Saved as {self.saved}; promote --plan {self.saved} executes it.",)
+        saved = (f"promote --plan {shown(self.saved)} executes it.",) if self.saved and self.passed else ()
         return Report(drawn.title, drawn.facts, drawn.tables, (*drawn.notes, *saved))
 
     def __repr__(self) -> str:
         done = "published" if self.commit else "planned" if self.passed else "REFUSED"
         return f"<PromotionReport {', '.join(f'{v} {n}' for v, n in self.versions.items())}: {done}>"
+
+
+def shown(path: Path) -> Path:
+    """Return `path` from the working directory where it is below, else as it is."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
