@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
-from tests.conftest import EVENT_VIEW
-from tests.serve.stage import publish
+import workbench as wb
+from tests.conftest import EVENT_VIEW, identify, make_trial
+from tests.serve.stage import commit, publish
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from workbench.project import Project
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -70,23 +75,56 @@ def spine_of(*rows: tuple[str | None, float | None], label: int = 1) -> pl.DataF
     )
 
 
-@pytest.fixture
-def shop(project: Project) -> Project:
-    """A project on an experiment with four views and a feature set, nothing sent to MLflow."""
-    texts = (EVENT_VIEW, RECENT, LATE, CLOCK)
-    for text in texts:
-        assert project.define(text, log=False).passed
-    project.repository.commit("exp/first", {"features/sets.py": SETS}, message="Name what is used together")
+@pytest.fixture(scope="session")
+def shop_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `shop` is a copy of."""
+    folder = tmp_path_factory.mktemp("shop")
+    with pytest.MonkeyPatch.context() as environment:
+        identify(folder, environment)
+        project = wb.open(make_trial(folder))
+        project.branch("exp/first", objective="See it work", metrics=["rmse"])
+        for text in (EVENT_VIEW, RECENT, LATE, CLOCK):
+            assert project.define(text, log=False).passed
+        project.repository.commit("exp/first", {"features/sets.py": SETS}, message="Name what is used together")
+        project.close()
+    return folder / "trial"
+
+
+@pytest.fixture(scope="session")
+def mart_once(shop_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `mart` is a copy of."""
+    folder = tmp_path_factory.mktemp("mart")
+    with pytest.MonkeyPatch.context() as environment:
+        identify(folder, environment)
+        project = opened(shop_once, folder / "trial", branch="exp/first")
+        for view in ("spend", "recent", "late", "clock"):
+            publish(project, view)
+        project.define(EVENT_VIEW.replace("cum_sum()", "cum_max()"), log=False)
+        publish(project, "spend", "2.0", category="value")
+        commit(project, {"features/sets.py": PUBLISHED_SETS}, "Name what is used together")
+        project.close()
+    return folder / "trial"
+
+
+def opened(template: Path, root: Path, *, branch: str) -> Project:
+    """Return a copy of a project in `root`, on `branch`."""
+    shutil.copytree(template, root)
+    project = wb.open(root)
+    project.branch(branch)
     return project
 
 
 @pytest.fixture
-def mart(shop: Project) -> Project:
+def shop(shop_once: Path, tmp_path: Path, identity: None) -> Iterator[Project]:
+    """A project on an experiment with four views and a feature set, nothing sent to MLflow."""
+    project = opened(shop_once, tmp_path / "trial", branch="exp/first")
+    yield project
+    project.close()
+
+
+@pytest.fixture
+def mart(mart_once: Path, tmp_path: Path, identity: None) -> Iterator[Project]:
     """The shop with everything published: spend 1.0 and, with other values, 2.0; the rest as 1.0. It is on main."""
-    for view in ("spend", "recent", "late", "clock"):
-        publish(shop, view)
-    shop.define(EVENT_VIEW.replace("cum_sum()", "cum_max()"), log=False)
-    publish(shop, "spend", "2.0", category="value")
-    shop.repository.commit("main", {"features/sets.py": PUBLISHED_SETS}, message="Name what is used together")
-    shop.branch("main")
-    return shop
+    project = opened(mart_once, tmp_path / "trial", branch="main")
+    yield project
+    project.close()

@@ -6,6 +6,7 @@ import subprocess
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from workbench.branches import Repository
 from workbench.lake import LakeWriter
 from workbench.registry import InputRecord, Record, Registry, Version, record_path
 from workbench.serve.branch import BranchReading
@@ -67,8 +68,16 @@ def publish(project: Project, view: str, number: str = "1.0", *, branch: str = "
 
 def write(project: Project, record: Record) -> str:
     """Commit a record to main as it is."""
-    files: dict[str, str | None] = {record_path(record.view): record.to_toml()}
-    return project.repository.commit("main", files, message=f"Publish {record.view} {record.current}")
+    return commit(project, {record_path(record.view): record.to_toml()}, f"Publish {record.view} {record.current}")
+
+
+def commit(project: Project, files: dict[str, str | None], message: str) -> str:
+    """Commit files to main, which a project's own handle refuses."""
+    repository = Repository.open(project.root)
+    try:
+        return repository.commit("main", files, message=message)
+    finally:
+        repository.close()
 
 
 def change(project: Project, view: str, number: str, *, current: str | None = None, **changes: Any) -> str:

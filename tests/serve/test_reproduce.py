@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
+import workbench as wb
 from tests.conftest import EVENT_VIEW, events
 from tests.serve.conftest import spine_of
+from tests.serve.stage import change, publish
 from workbench import cli, errors
 from workbench.serve.differences import differences
+from workbench.serve.runs import training_run
 from workbench.sources.memo import DigestMemo, Stamp
 from workbench.track import Tracker
 
@@ -126,8 +129,6 @@ def test_data_that_is_kept_in_versions_is_read_as_it_was(project: Project) -> No
     config = project.root / "workbench.toml"
     config.write_text(config.read_text().replace('path = "data/events.parquet"', 'path = "data/events.csv"'))
     events().write_csv(project.root / "data" / "events.csv")
-    import workbench as wb
-
     reopened = wb.open(project.root)
     reopened.branch("exp/first")
     result = reopened.define(EVENT_VIEW, log=False)
@@ -281,3 +282,61 @@ def test_rows_gained_and_lost_are_counted_and_equal_keys_paired_in_order() -> No
     new = pl.DataFrame({"k": [1, 1, 1, 3], "x": [6, 5, 9, 7]})
     found = differences(old, new, keys=["k"], tolerances={})
     assert (found.added, found.removed, found.columns) == (2, 1, ())
+
+
+def test_a_published_training_set_reads_the_same_delta_versions_again(mart: Project) -> None:
+    features = [wb.use("spend", as_="top"), "both", "recent:amount"]
+    train = mart.store.training_set(SPINE, features, save="first", full_names=True)
+    saved = mart.store.saved("first")
+    assert [(view.label, view.delta_version) for view in saved.views] == [
+        ("spend@2.0", 0),
+        ("clock@1.0", 0),
+        ("spend@1.0", 0),
+        ("recent@1.0", 0),
+    ]
+    assert saved.commit == saved.ledger.registry == mart.repository.resolve("main")
+    mart.define(EVENT_VIEW.replace("cum_sum()", "cum_min()"), branch="exp/first", log=False)
+    publish(mart, "spend", "2.1")
+    change(mart, "spend", "1.0", status="retired")
+    (mart.root / "data" / "events.parquet").unlink()
+    again = mart.reproduce("first")
+    assert (again.verdict, again.causes) == ("identical", ())
+    assert not mart.store.training_set(SPINE, "spend")["total"].equals(train["top__total"].alias("total"))
+
+
+def test_a_training_set_of_both_a_branchs_and_published_views_is_built_again(mart: Project) -> None:
+    mart.branch("exp/first")
+    mart.store.training_set(SPINE, ["recent:amount", "spend@1"], save="mixed")
+    publish(mart, "spend", "1.1")
+    change(mart, "spend", "1.0", status="retired")
+    assert mart.reproduce("mixed").verdict == "identical"
+
+
+def test_rows_of_the_lake_that_are_not_what_was_published_are_noticed(mart: Project) -> None:
+    mart.store.training_set(SPINE, "spend@1", save="first")
+    (path,) = (mart.root / ".workbench" / "lake" / "spend" / "v1").glob("*.parquet")
+    rows = pl.read_parquet(path)
+    path.unlink()
+    rows.with_columns(pl.when(pl.col("user") == "u6").then(0.0).otherwise("total").alias("total")).write_parquet(path)
+    again = mart.reproduce("first")
+    assert ("data", "spend@1.0") in [(cause.kind, cause.name) for cause in again.causes]
+    path.unlink()
+    with pytest.raises(errors.LakeError, match="backup"):
+        mart.reproduce("first")
+
+
+def test_a_saved_training_set_says_what_it_read(mart: Project) -> None:
+    subprocess.run(
+        ["git", "tag", "-a", "-m", "Release", "release/2026.11", "main"], cwd=mart.root, check=True, capture_output=True
+    )
+    mart.store.training_set(SPINE, "spend", release="2026.11", save="first")
+    saved = mart.store.saved("first")
+    assert (saved.ledger.release, saved.views[0].label) == ("2026.11", "spend@2.0")
+    run = training_run(mart._rooms, saved)
+    assert run.tags["workbench.release"] == "2026.11"
+    assert run.params["views"] == "spend@2.0"
+    (view, itself) = run.datasets
+    assert (view.name, view.source["version"]) == ("spend@2.0", 0)
+    assert pl.scan_delta(str(view.source["uri"]), version=0).collect().height == 200
+    assert itself.name == "first"
+    assert mart.reproduce("first").verdict == "identical"

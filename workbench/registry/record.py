@@ -173,6 +173,7 @@ class Version:
         for moment in ("published_at", "materialized_at"):
             if plain.get(moment) is not None:
                 plain[moment] = _moment(plain[moment])
+        _check(plain)
         return cls(**plain)
 
 
@@ -271,6 +272,28 @@ class Record:
 def record_path(view: str) -> str:
     """Return where the record of `view` is, from the project's root."""
     return f"{FOLDER}/{valid_name('view', view)}.toml"
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    """Raise `ValueError` for what was changed by hand so that reading by it would fail, or give something else."""
+    for name, kind in (("rows", int), ("delta_version", int), ("view_id", str), ("data_digest", str)):
+        if not isinstance(values[name], kind) or (kind is int and values[name] < 0):
+            raise ValueError(f"{name} is {values[name]!r}")
+    if not isinstance(values.get("until"), date | None) or isinstance(values.get("until"), datetime):
+        raise TypeError(f"until {values['until']!r} is no day")
+    declared, columns = values["declaration"], values["contract_facts"]["columns"]
+    roles = {
+        "entity": list(declared["entities"]),
+        "event_time": [declared["event_time"]],
+        "created": [declared["created"]] if "created" in declared else [],
+    }
+    for role, names in roles.items():
+        found = [column["name"] for column in columns if column["role"] == role]
+        if sorted(names) != sorted(found):
+            raise ValueError(f"its declaration and its contract disagree about {role}")
+    for length in ("ttl", "lookback"):
+        if declared.get(length) is not None:
+            parse_duration(declared[length], what=length)
 
 
 def _answers(version: Version, asked: str) -> bool:

@@ -59,7 +59,7 @@ class BehindRows:
 
 def rows_behind(view: ServedView, keys: Mapping[str, pl.Series], made: datetime) -> tuple[BehindRows, ...]:
     """Return, for each input of a view, the rows of the entity known by the moment `made`, within the lookback."""
-    return tuple(_behind(data, keys, made, view.lookback) for data in view.inputs)
+    return tuple(_behind(data, keys, made, view.lookback) for data in view.inputs())
 
 
 def _behind(data: ServedInput, keys: Mapping[str, pl.Series], made: datetime, lookback: timedelta | None) -> BehindRows:

@@ -90,6 +90,10 @@ class BranchReading:
         """Return the names of the branch's views and feature sets."""
         return [*self.definitions.views, *self.definitions.feature_sets]
 
+    def tables(self) -> Iterable[str]:
+        """Return the names of the branch's views, for "did you mean"."""
+        return [*self.definitions.views]
+
     def owners(self, feature: str) -> Iterable[str]:
         """Return the branch's views that have a feature of this name."""
         views = self.definitions.views.values()

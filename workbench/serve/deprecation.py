@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from workbench.registry import Version
-    from workbench.serve.served import ServedView
 
 
 class DeprecatedVersionWarning(UserWarning):
@@ -30,15 +29,15 @@ def deprecation_of(view: str, version: Version) -> str:
     return f"{view}@{version.number} {ending}.{f' Read {named} instead.' if named else ''}"
 
 
-def warn_of(views: Iterable[ServedView], *, stacklevel: int) -> None:
-    """Warn of each deprecated version among `views`, once each.
+def warn_of(sentences: Iterable[str], *, stacklevel: int) -> None:
+    """Warn of each deprecated version that was read, once each.
 
     Parameters
     ----------
-    views
-        What was read.
+    sentences
+        What `deprecation_of` said of the versions; empty ones are left out.
     stacklevel
-        Whose line the warning names: 2 is the caller's.
+        Whose line the warning names: 2 is the caller's caller.
     """
-    for sentence in dict.fromkeys(view.deprecation for view in views if view.deprecation):
+    for sentence in dict.fromkeys(filter(None, sentences)):
         warnings.warn(sentence, DeprecatedVersionWarning, stacklevel=stacklevel + 1)

@@ -1,9 +1,9 @@
-"""Training sets from a file and into a file: what the verb ``training-set`` does."""
+"""Training sets from a file and into a file, and what a query returns: the verbs ``training-set`` and ``sql``."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -19,6 +19,7 @@ from workbench.widgets import Report, Reported
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from workbench.serve.sql import Answer
     from workbench.serve.store import FeatureStore
 
 KINDS = (".parquet", ".csv", ".ndjson")
@@ -92,6 +93,27 @@ def training_set_of_file(
     return TrainingSetReport(columns, store.explain(frame), out, save)
 
 
+def answer_into_file(store: FeatureStore, query: str, *, out: Path | None) -> Answer:
+    """Return what `query` returns, written to the file `out` as well where one is named.
+
+    Raises
+    ------
+    UsageError
+        Where the file is of a kind that is not known.
+    ProjectError
+        Where it cannot be written.
+    WorkbenchError
+        As the query fails.
+    """
+    if out is not None and _kind(out) is None:
+        raise UsageError(f"--out {out} is of no known kind.", remedy=f"Name a file that ends in {', '.join(KINDS)}.")
+    answer = store.answer(query)
+    if out is None:
+        return answer
+    _write(answer.frame, out, what="result")
+    return replace(answer, out=out)
+
+
 def _kind(file: Path) -> str | None:
     return file.suffix.lower() if file.suffix.lower() in KINDS else None
 
@@ -120,7 +142,7 @@ def _timed(spine: pl.DataFrame, time: str) -> pl.DataFrame:
     return parsed("spine", spine.lazy(), {"event_time": time}).collect()
 
 
-def _write(frame: pl.DataFrame, out: Path) -> None:
+def _write(frame: pl.DataFrame, out: Path, *, what: str = "training set") -> None:
     """Write `frame` so that `out` is there whole or as it was."""
     unfinished = out.with_name(f".{out.name}.{uuid4().hex}")
     try:
@@ -136,7 +158,7 @@ def _write(frame: pl.DataFrame, out: Path) -> None:
         raise ProjectError.not_writable(str(out), error.strerror or str(error)) from None
     except pl.exceptions.PolarsError as error:
         raise UsageError(
-            f"The training set cannot be written to {out}: {str(error).splitlines()[0]}.", remedy="Write .parquet."
+            f"The {what} cannot be written to {out}: {str(error).splitlines()[0]}.", remedy="Write .parquet."
         ) from None
     finally:
         unfinished.unlink(missing_ok=True)

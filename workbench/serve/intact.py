@@ -29,15 +29,23 @@ def intact(views: Iterable[ServedView]) -> Iterator[None]:
     LakeError
         Where one of the published versions cannot be read; any other error passes as it is.
     """
-    published = [view for view in views if view.version is not None]
+    views = list(views)
     try:
         yield
     except (OSError, pl.exceptions.PolarsError) as error:
-        for view in published:
-            broken = _fault(view)
-            if broken is not None:
-                raise LakeError.damaged(view.label, _short(broken)) from error
-        raise
+        broken = damaged(views)
+        if broken is None:
+            raise
+        raise broken from error
+
+
+def damaged(views: Iterable[ServedView]) -> LakeError | None:
+    """Return the error that names the first of `views` whose rows in the lake cannot be read; None where all can."""
+    for view in views:
+        fault = _fault(view) if view.version is not None else None
+        if fault is not None:
+            return LakeError.damaged(view.label, _short(fault))
+    return None
 
 
 def _fault(view: ServedView) -> Exception | None:

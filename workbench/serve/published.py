@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from workbench.define import load_tree, parse_duration
-from workbench.errors import FeatureNotFound
+from workbench.errors import FeatureNotFound, SourceError
 from workbench.loop.evaluate import source_digest
 from workbench.registry import Registry
 from workbench.serve.deprecation import deprecation_of
@@ -88,6 +88,12 @@ class PublishedReading:
         """Return the names of what is published: views that are served, and feature sets."""
         return [*self.registry.views, *(self.definitions.feature_sets if self.definitions else ())]
 
+    def tables(self) -> Iterable[str]:
+        """Return the names of the views, with their versions, for "did you mean"."""
+        versions = ((name, version) for name in self.registry.views for version in self.registry.record(name).versions)
+        served = {f"{name}@{version.major}" for name, version in versions if version.is_served}
+        return [*self.registry.views, *sorted(served)]
+
     def owners(self, feature: str) -> Iterable[str]:
         """Return the views that have a feature of this name in their current version."""
         serving = ((name, self.registry.record(name).serving) for name in self.registry.views)
@@ -130,14 +136,12 @@ class PublishedReading:
         )
 
     def _data(self, name: str, version: Version) -> ServedData:
-        lake, place = self._rooms.lake, (name, version.major, version.delta_version)
         return ServedData(
-            frame=lake.scan(*place, version.contract),
+            frame=self._rooms.lake.scan(name, version.major, version.delta_version, version.contract),
             view_id=version.view_id,
             code_hash=version.code_hash,
             data_digest=version.data_digest,
             delta_version=version.delta_version,
-            ordered=lake.info(*place).in_time_order,
         )
 
     def _inputs(self, version: Version) -> tuple[ServedInput, ...]:
@@ -158,7 +162,10 @@ class PublishedReading:
             note = f"{record.name} is no source of this project any more."
             return ServedInput(record.name, "source", None, "", note)
         source = self._rooms.sources[record.name]
-        snapshot = source.snapshot()
+        try:
+            snapshot = source.snapshot()
+        except SourceError as error:
+            return ServedInput(record.name, "source", None, "", f"{record.name} cannot be read: {error.message}")
         moved = source_digest(source, snapshot) != record.digest
         note = f"{record.name} has changed since this version was computed: these are its rows of today."
         return ServedInput(record.name, "source", source.frame(snapshot), source.available_at, note if moved else "")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.errors import PromotionError, UsageError, did_you_mean
+from workbench.config import Config, PolicySettings
+from workbench.errors import BranchError, PromotionError, UsageError, did_you_mean
 from workbench.registry import RELEASE_PREFIX, valid_release
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def release_commit(rooms: Rooms, name: str) -> str:
             remedy=did_you_mean(name, release_names(rooms)) or "`release cut NAME` makes one; none was cut yet.",
         )
     _check(rooms, name, tag)
-    return tag.target
+    return tag.commit
 
 
 def release_names(rooms: Rooms) -> list[str]:
@@ -57,13 +58,41 @@ def commit_at(rooms: Rooms, moment: datetime) -> str:
 
 
 def _check(rooms: Rooms, name: str, tag: Tag) -> None:
-    if not tag.tagger:
+    if tag.tagger is None:
         raise PromotionError(
             f"Release {name!r} is an ordinary tag: nobody says who cut it and when.",
-            remedy=f"Delete it (`git tag -d {RELEASE_PREFIX}{name}`) and cut it again with `release cut {name}`.",
+            remedy=f"Delete it (git tag -d {tag.name}) and cut it with `release cut {name}`.",
         )
-    if rooms.repository.merge_base(rooms.trunk, tag.target) != tag.target:
+    if not rooms.repository.contains(rooms.trunk, tag.commit):
         raise PromotionError(
-            f"Release {name!r} is not a commit of {rooms.trunk!r}, but {tag.target[:10]}.",
+            f"Release {name!r} names {tag.commit[:10]}, which never was on {rooms.trunk!r}.",
             remedy="A release is cut from what is published: `release cut` does it.",
         )
+    _check_signature(rooms, name, tag)
+
+
+def _check_signature(rooms: Rooms, name: str, tag: Tag) -> None:
+    """Raise where main's policy wants signed releases and no key that main lists signed this one."""
+    policy = _policy(rooms)
+    if not policy.require_signed:
+        return
+    try:
+        allowed = rooms.repository.read(rooms.trunk, policy.allowed_signers)
+    except BranchError:
+        allowed = ""
+    signature = rooms.repository.signature_of(tag.object_id, allowed_signers=allowed)
+    if signature.status != "good":
+        raise PromotionError(
+            f"Release {name!r} cannot be trusted: {signature.detail}",
+            remedy=f"[policy] on {rooms.trunk} wants signed releases: cut it with a key that {policy.allowed_signers} "
+            "there lists, or list the key.",
+        )
+
+
+def _policy(rooms: Rooms) -> PolicySettings:
+    """Return the policy as main has it; the default one where main declares none."""
+    try:
+        text = rooms.repository.read(rooms.trunk, "workbench.toml")
+    except BranchError:
+        return PolicySettings()
+    return Config.parse(text, origin=f"workbench.toml on {rooms.trunk}").policy

@@ -51,8 +51,6 @@ class ServedData:
         Their address, the code they come from, and their identity with floats rounded.
     delta_version
         The version of the lake's table that holds them; None for what is not published.
-    ordered
-        Whether they are sorted by event time within each entity.
     """
 
     frame: pl.LazyFrame
@@ -60,7 +58,6 @@ class ServedData:
     code_hash: str
     data_digest: str
     delta_version: int | None = None
-    ordered: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,9 +104,8 @@ class ServedView:
         """Its rows; a branch's view is computed now where it is not computed yet."""
         return self.load()
 
-    @cached_property
     def inputs(self) -> tuple[ServedInput, ...]:
-        """What it is made from."""
+        """Return what it is made from; sources as they are now."""
         return self.load_inputs()
 
 
@@ -153,6 +149,9 @@ class Reading(Protocol):
 
     def names(self) -> Iterable[str]:
         """Return the names of all views and feature sets, for "did you mean"."""
+
+    def tables(self) -> Iterable[str]:
+        """Return the names of views as SQL knows them, for "did you mean"."""
 
     def owners(self, feature: str) -> Iterable[str]:
         """Return the views that have a feature of this name."""

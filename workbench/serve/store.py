@@ -23,6 +23,7 @@ from workbench.serve.references import parse_all
 from workbench.serve.releases import commit_at, release_commit
 from workbench.serve.runs import training_run
 from workbench.serve.saved import save_training_set, saved_training_set
+from workbench.serve.sql import run_sql
 from workbench.serve.trained import describe_built
 from workbench.serve.training import Question, as_spine, build_training_set
 from workbench.serve.wanted import joined_views, named_view, resolve
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from workbench.serve.references import Reference
     from workbench.serve.saved import SavedTrainingSet
     from workbench.serve.served import Reading, ServedView
+    from workbench.serve.sql import Answer
     from workbench.serve.training import TrainingSet
     from workbench.serve.wanted import Wanted
 
@@ -186,7 +188,7 @@ class FeatureStore:
             self._save(save, built, reading)
         self._remember(built, reading)
         self._rooms.training_sets.tell(built.frame, describe_built(self._rooms, built, reading, save=save))
-        warn_of((part.view for part in joined_views(built.wanted)), stacklevel=2)
+        warn_of((part.view.deprecation for part in joined_views(built.wanted)), stacklevel=2)
         for sentence in built.ledger.warnings:
             warnings.warn(sentence, LowMatchWarning, stacklevel=2)
         for sentence in self._failed(reading, built.ledger):
@@ -292,7 +294,7 @@ class FeatureStore:
         reading = self._reading()
         view, features = named_view(ref, reading)
         found = explain(reading, view, features, entity, at, run=self._run(reading, view))
-        warn_of([view], stacklevel=2)
+        warn_of([view.deprecation], stacklevel=2)
         return found
 
     def snapshot(self, view: str, *, at: datetime | date | str | None = None) -> pl.DataFrame:
@@ -321,7 +323,7 @@ class FeatureStore:
         """
         found, features = named_view(view, self._reading())
         frame = latest(found, features, at=at)
-        warn_of([found], stacklevel=2)
+        warn_of([found.deprecation], stacklevel=2)
         return frame
 
     def rows(
@@ -350,8 +352,12 @@ class FeatureStore:
         """
         found, features = named_view(view, self._reading())
         frame = period(found, features, start=start, end=end)
-        warn_of([found], stacklevel=2)
+        warn_of([found.deprecation], stacklevel=2)
         return frame
+
+    def answer(self, query: str) -> Answer:
+        """Return what a query over views and sources returns, as the verb ``sql`` shows it; see `Project.sql`."""
+        return run_sql(self._rooms, self._reading(), query)
 
     def _reading(self) -> Reading:
         if self._pinned is not None:

@@ -158,6 +158,7 @@ def _rows(joined: Joined, outcome: str, wanted: Sequence[Wanted]) -> ViewRows:
         created=view.created,
         outcome=outcome,
         stored=True,
+        stored=True,
     )
 
 

@@ -82,3 +82,18 @@ def reproduce(what: str, *, project: Opened) -> Any:
         A view id or an MLflow run id (six characters are enough), or the name of a saved training set.
     """
     return project.reproduce(what)
+
+
+def sql(query: str, *, out: Path | None = None, project: Opened) -> Any:
+    """Ask published views, any branch's views and sources in SQL; it only reads.
+
+    Parameters
+    ----------
+    query
+        One SELECT in DuckDB's dialect. Tables: view, "view@2", "exp/branch".view, "release/2026.11".view, a source.
+    out
+        Write all rows to this file: .parquet, .csv or .ndjson; a hundred are shown.
+    """
+    from workbench.serve import answer_into_file
+
+    return answer_into_file(project.store, query, out=out)
