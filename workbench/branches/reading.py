@@ -121,15 +121,20 @@ class Reader(Opened):
         return self._objects.read(self._known(commit))[1].partition(b"\n\n")[2].decode("utf-8", "replace")
 
     def show(self, commit: str) -> Commit:
-        """Return one commit."""
-        return parse_log(self._git.run(*LOG, "-1", self._known(commit), "--"))[0]
+        """Return one commit.
+
+        Raises
+        ------
+        BranchNotFound
+            Where there is none, as after a rebase.
+        """
+        return self._log(commit, "--max-count=1")[0]
 
     def history(self, branch_or_commit: str, *, path: str | None = None, limit: int = 50) -> list[Commit]:
         """Return commits, newest first; only those that touch `path` where one is given."""
         if path:
             self._parts(path)
-        tip = self._known(branch_or_commit)
-        return parse_log(self._git.run(*LOG, f"--max-count={limit:d}", tip, "--", *([path] if path else [])))
+        return self._log(branch_or_commit, f"--max-count={limit:d}", path=path)
 
     def first_parents(self, ref: str, *, until: datetime | None = None, limit: int = 50) -> list[Commit]:
         """Return what `ref` has been, newest first: each commit, and the one it was made on.
@@ -143,15 +148,13 @@ class Reader(Opened):
         limit
             How many at most.
         """
-        tip = self._known(ref)
-        seconds = [] if until is None else [f"--min-age={_seconds(until)}"]
-        return parse_log(self._git.run(*LOG, "--first-parent", f"--max-count={limit:d}", *seconds, tip, "--"))
+        made_by = [] if until is None else [f"--min-age={_seconds(until)}"]
+        return self._log(ref, "--first-parent", f"--max-count={limit:d}", *made_by)
 
     def commit_at(self, ref: str, time: datetime) -> str | None:
         """Return the commit that `ref` was at a time (UTC without a zone): the newest first-parent one made by then."""
-        tip = self._known(ref)
-        found = self._git.run("rev-list", "--first-parent", "--max-count=1", f"--min-age={_seconds(time)}", tip, "--")
-        return found.strip() or None
+        found = self.first_parents(ref, until=time, limit=1)
+        return found[0].id if found else None
 
     def changed(self, left: str, right: str, under: str = "features") -> dict[str, Kind]:
         """Return which files below `under` differ between two commits, and how."""
@@ -179,6 +182,15 @@ class Reader(Opened):
         """Return the object id of each ref that matches, or lies below, one of the patterns."""
         lines = self._git.run("for-each-ref", "--format=%(objectname) %(refname)", *patterns).splitlines()
         return {ref: object_id for object_id, _, ref in (line.partition(" ") for line in lines)}
+
+    def _log(self, ref: str, *options: str, path: str | None = None) -> list[Commit]:
+        tip = self._known(ref)
+        try:
+            return parse_log(self._git.run(*LOG, *options, tip, "--", *([path] if path else [])))
+        except GitFailed as failure:
+            if "bad object" in str(failure):
+                raise BranchNotFound.named(ref, self.names()) from None
+            raise explained(failure, f"reading the history of {ref}") from None
 
     def _known(self, ref: str) -> str:
         return ref if is_full_id(ref) else self.resolve(ref)

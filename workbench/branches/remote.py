@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from workbench.branches.git import Git, GitFailed, explained, is_full_id
-from workbench.branches.names import valid_branch, valid_remote, valid_tag
-from workbench.branches.processes import NEVER_ASK
+from workbench.branches.addresses import address_of, chosen_remote, quietly
+from workbench.branches.answers import (
+    is_about_tags,
+    is_broken_off,
+    is_lost_race,
+    is_missing,
+    refused,
+    rejections,
+    unreachable,
+    without_secrets,
+)
+from workbench.branches.git import Git, GitFailed, is_full_id
+from workbench.branches.names import valid_branch, valid_tag
 from workbench.branches.tags import APPROVALS, FETCHED, TAGS
 from workbench.errors import BranchError, BranchMoved, ProtectedBranch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-TRANSPORTS = "file:git:http:https:ssh"
-"""What git may talk through; ``ext::`` and its like run a command that the address spells."""
-
-_ADDRESS = re.compile(r"(?!-)(?![A-Za-z0-9+.-]*::)[^\x00-\x1f\x7f]+")
-_APPROVAL = re.compile(rf"{re.escape(APPROVALS)}([0-9a-f]{{40}}|[0-9a-f]{{64}})/[a-z0-9][a-z0-9-]*")
-_LOST = (
-    "non-fast-forward",
-    "fetch first",
-    "needs force",
-    "stale info",
-    "incorrect old value",
-    "failed to update ref",
-    "cannot lock ref",
-    "failed to lock",
-    "reference already exists",
+END = "--end-of-options"
+NO_SUBMODULES = "--recurse-submodules=no"
+FETCH = (
+    *("fetch", "--no-progress", "--refmap=", "--prune", "--no-prune-tags"),
+    *("--no-write-fetch-head", "--no-auto-maintenance", NO_SUBMODULES, END),
 )
-"""Why git rejects a push that somebody else's came before."""
+PUSH = ("push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", NO_SUBMODULES)
+"""Whatever a user has configured to happen besides does not."""
 
-_BROKEN = ("hung up unexpectedly", "unexpected disconnect", "RPC failed", "early EOF", "roken pipe", "onnection reset")
-"""What git says where the connection broke after it had been made."""
+_APPROVAL = re.compile(rf"{re.escape(APPROVALS)}([0-9a-f]{{40}}|[0-9a-f]{{64}})/[a-z0-9][a-z0-9-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ class Remote:
     Attributes
     ----------
     name, url
-        As git knows it.
+        As git knows it; without a password.
     timeout
         Seconds for one exchange.
     """
@@ -69,7 +66,7 @@ class Remote:
     def fetch(self, *branches: str) -> None:
         """Bring here what the remote has of `branches` (all if none is given), of approvals, and of their tags.
 
-        No branch of this repository moves. A branch that the remote does not have is forgotten here.
+        No branch of this repository moves, and no tag is replaced. A branch that the remote does not have is forgotten.
 
         Raises
         ------
@@ -82,23 +79,13 @@ class Remote:
             named = [f"+refs/heads/{branch}:{self._tracking(branch)}" for branch in wanted]
             specs = named if branches else [f"+refs/heads/*:{self._tracking('*')}"]
             try:
-                self._exchange(
-                    *("-c", f"remote.{self.name}.tagOpt="),
-                    *(
-                        "fetch",
-                        "--quiet",
-                        "--refmap=",
-                        "--prune",
-                        "--no-prune-tags",
-                        "--no-write-fetch-head",
-                        "--no-auto-maintenance",
-                    ),
-                    *("--recurse-submodules=no", "--end-of-options", self.name, *specs, kept),
-                )
+                self._exchange(*FETCH, self.name, *specs, kept)
             except GitFailed as failure:
-                gone = next((branch for branch in wanted if _is_missing(failure, branch)), None)
+                if is_about_tags(failure):
+                    return
+                gone = next((branch for branch in wanted if is_missing(failure, branch)), None)
                 if gone is None:
-                    raise self._unreachable(failure, "Nothing was fetched.") from None
+                    raise unreachable(failure, self.name, "Nothing was fetched.") from None
                 wanted.remove(gone)
                 self._forget(gone)
             else:
@@ -124,11 +111,10 @@ class Remote:
         try:
             self._push([f"{commit}:{target}"])
         except GitFailed as failure:
-            reasons = _reasons(failure)
-            if any(clue in reason for reason in reasons.values() for clue in _LOST):
+            if is_lost_race(failure):
                 raise BranchMoved.at_remote(branch, remote=self.name) from None
-            if reasons:
-                raise self._refused(failure, reasons) from None
+            if rejections(failure):
+                raise refused(failure, self.name) from None
             self._settle(failure, commit, branch)
         else:
             with suppress(GitFailed):  # the next fetch sees it
@@ -150,15 +136,13 @@ class Remote:
         try:
             self._push(specs)
         except GitFailed as failure:
-            reasons = _reasons(failure)
-            if any("already exists" in reason for reason in reasons.values()):
+            taken = [ref for ref, reason in rejections(failure).items() if "already exists" in reason]
+            if taken:
                 raise BranchError(
-                    f"{self.name} has another tag of that name: {', '.join(reasons)}.",
+                    f"{self.name} has another tag of that name: {', '.join(taken)}.",
                     remedy="Choose another name; a release is never replaced.",
                 ) from None
-            if reasons:
-                raise self._refused(failure, reasons) from None
-            raise self._unreachable(failure, "Try again; pushing them twice does no harm.") from None
+            raise refused(failure, self.name) from None
 
     def listed(self, ref: str) -> str | None:
         """Return the object id of one ref (``refs/...``) as the remote has it now, or `None`.
@@ -169,18 +153,14 @@ class Remote:
             Where the remote cannot be reached.
         """
         try:
-            out = self._exchange("ls-remote", "--quiet", "--refs", "--end-of-options", self.name, ref)
+            out = self._exchange("ls-remote", "--quiet", "--refs", END, self.name, ref)
         except GitFailed as failure:
-            raise self._unreachable(failure, "Nothing was changed.") from None
+            raise unreachable(failure, self.name, "Nothing was changed.") from None
         rows = (line.split("\t", 1) for line in out.splitlines())
         return next((object_id for object_id, name in rows if name == ref), None)
 
     def _push(self, specs: Sequence[str], *options: str) -> str:
-        return self._exchange(
-            *("-c", f"remote.{self.name}.mirror=false"),
-            *("push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no"),
-            *(*options, "--end-of-options", self.name, *specs),
-        )
+        return self._exchange("-c", f"remote.{self.name}.mirror=false", *PUSH, *options, END, self.name, *specs)
 
     def _settle(self, failure: GitFailed, commit: str, branch: str) -> None:
         """Find out whether a push without an answer arrived, as where the connection broke behind it.
@@ -190,55 +170,22 @@ class Remote:
         BranchError
             Where it did not, or nobody can tell.
         """
-        said = str(failure)
-        is_open = failure.code is None or any(clue in said for clue in _BROKEN)
+        outcome = "Nothing was published."
         try:
             self.fetch(branch)
             tip = self.tip(branch)
             if tip is not None:
                 self._git.run("merge-base", "--is-ancestor", commit, tip)
                 return
-        except (BranchError, GitFailed) as error:
-            is_open = is_open and isinstance(error, BranchError)
-        outcome = "Whether it was published will be seen when it answers." if is_open else "Nothing was published."
-        raise self._unreachable(failure, outcome) from None
-
-    def _refused(self, failure: GitFailed, reasons: dict[str, str]) -> BranchError:
-        if not reasons:
-            return self._unreachable(failure, "Nothing was changed.")
-        said = [
-            line.removeprefix("remote:").strip() for line in str(failure).splitlines() if line.startswith("remote:")
-        ]
-        return BranchError(
-            f"{self.name} refused the push: {'; '.join(reasons.values())}. Nothing was published.",
-            lines=[f"  {line}" for line in said[:5] if line],
-            remedy="Its own rules forbid it: ask who keeps that repository.",
-        )
-
-    def _unreachable(self, failure: GitFailed, outcome: str) -> BranchError:
-        said = [line for line in str(failure).splitlines() if line.startswith(("fatal:", "ssh:", "error:"))]
-        lines = said or str(failure).splitlines()[-2:]
-        return BranchError(
-            f"The remote {self.name!r} cannot be reached. {outcome}",
-            lines=[f"  {_without_secrets(line)}" for line in lines[:4]],
-            remedy=f"See whether `git ls-remote {self.name}` works without asking for a password, then try again.",
-        )
+        except GitFailed:
+            pass
+        except BranchError:
+            if is_broken_off(failure):
+                outcome = "Whether it was published will be seen when it answers."
+        raise unreachable(failure, self.name, outcome) from None
 
     def _exchange(self, *words: str) -> str:
-        more = {**NEVER_ASK, "GIT_ALLOW_PROTOCOL": os.environ.get("GIT_ALLOW_PROTOCOL", TRANSPORTS), **self._ssh()}
-        return self._git.run(*words, more=more, timeout=self.timeout)
-
-    def _ssh(self) -> dict[str, str]:
-        """Return how ssh is to be called: as the user has it configured, but without questions."""
-        command = os.environ.get("GIT_SSH_COMMAND") or self._git.configured("core.sshCommand")
-        if command is None and "GIT_SSH" in os.environ:
-            return {}
-        command = command or "ssh"
-        try:
-            program = PurePath(shlex.split(command)[0]).name
-        except (ValueError, IndexError):
-            return {}
-        return {"GIT_SSH_COMMAND": f"{command} -oBatchMode=yes -oConnectTimeout=20"} if program == "ssh" else {}
+        return self._git.run(*words, more=quietly(self._git), timeout=self.timeout)
 
     def _tracking(self, branch: str) -> str:
         return f"refs/remotes/{self.name}/{branch}"
@@ -265,9 +212,9 @@ def drop_tag(remote: Remote, name: str, *, expected: str) -> None:
             remedy=f"Look at both: `git ls-remote {remote.name} {ref}` and `git cat-file tag {name}`.",
         )
     try:
-        remote._push([f":{ref}"], f"--force-with-lease={ref}:{expected}")  # noqa: SLF001
+        remote._push([f":{ref}"], f"--force-with-lease={ref}:{expected}")
     except GitFailed as failure:
-        raise remote._refused(failure, _reasons(failure)) from None
+        raise refused(failure, remote.name) from None
 
 
 def find_remote(git: Git, name: str, *, branch: str, protected: tuple[str, ...]) -> Remote | None:
@@ -278,23 +225,8 @@ def find_remote(git: Git, name: str, *, branch: str, protected: tuple[str, ...])
     InvalidName, BranchError
         Where its name or address could be taken for an option or a command.
     """
-    tracked = git.configured(f"branch.{branch}.remote")
-    known = git.run("remote").splitlines()
-    chosen = tracked if tracked and tracked != "." else name
-    if chosen not in known and chosen != tracked:
-        return None
-    valid_remote(chosen)
-    try:
-        addresses = [git.run("remote", "get-url", *push, "--all", chosen).splitlines() for push in ((), ("--push",))]
-    except GitFailed as failure:
-        raise explained(failure, f"looking up the remote {chosen}") from None
-    for address in (*addresses[0], *addresses[1]):
-        if not _ADDRESS.fullmatch(address):
-            raise BranchError(
-                f"The remote {chosen!r} has an address that could run a command: {_without_secrets(address)[:120]!r}.",
-                remedy=f"Set it to a path, https://... or ssh://...: git remote set-url {chosen} <address>.",
-            )
-    return Remote(chosen, addresses[0][0], git, protected)
+    chosen = chosen_remote(git, name, branch=branch)
+    return Remote(chosen, without_secrets(address_of(git, chosen)), git, protected) if chosen else None
 
 
 def _spec(ref: str) -> str:
@@ -303,17 +235,3 @@ def _spec(ref: str) -> str:
     if _APPROVAL.fullmatch(ref):
         return f"+{ref}:{ref}"
     raise BranchError(f"{ref[:120]!r} is neither a tag nor an approval.", remedy="Push commits with `push`.")
-
-
-def _reasons(failure: GitFailed) -> dict[str, str]:
-    """Return why each ref was rejected, by its name: ``git push --porcelain`` prints ``!<tab>from:to<tab>why``."""
-    rows = (line.split("\t", 2) for line in failure.out.splitlines() if line.startswith("!\t"))
-    return {row[1].rpartition(":")[2]: row[2] for row in rows if len(row) == 3}
-
-
-def _is_missing(failure: GitFailed, branch: str) -> bool:
-    return f"couldn't find remote ref refs/heads/{branch}" in str(failure).splitlines()[-1].removeprefix("fatal: ")
-
-
-def _without_secrets(text: str) -> str:
-    return re.sub(r"(://)[^/@\s]+@", r"\1...@", text)

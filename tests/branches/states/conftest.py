@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workbench.branches import Repository
+from workbench.branches import Publisher, Repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,9 +90,68 @@ def fresh(tmp_path: Path, identity: None) -> Plain:
     return git
 
 
+@pytest.fixture
+def publisher(plain: Plain) -> Iterator[Publisher]:
+    """What writes main in it."""
+    with Publisher.open(plain.root) as opened:
+        yield opened
+
+
+@pytest.fixture
+def shared(plain: Plain) -> Plain:
+    """Plain git in the bare repository that a team shares: the remote ``origin``, with the same main."""
+    plain("clone", "--quiet", "--bare", ".", "../shared.git")
+    plain("remote", "add", "origin", "../shared.git")
+    return Plain(plain.root.parent / "shared.git")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An SSH key made for the test: the private half's file, and the public one."""
+
+    path: Path
+    public: str
+    fingerprint: str
+
+    def line(self, principals: str = "test@example.org", options: str = "") -> str:
+        """Return a line of an allowed-signers file."""
+        return " ".join(filter(None, [principals, options, self.public])) + "\n"
+
+    def use(self, git: Plain) -> None:
+        """Configure git to sign with it."""
+        git("config", "gpg.format", "ssh")
+        git("config", "user.signingkey", f"{self.path}.pub")
+
+
+def make_key(path: Path, passphrase: str = "") -> Key:
+    if shutil.which("ssh-keygen") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI needs ssh-keygen")
+        pytest.skip("needs ssh-keygen")
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", "", "-f", str(path)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+    public = Path(f"{path}.pub").read_text().strip()
+    shown = subprocess.run(["ssh-keygen", "-lf", f"{path}.pub"], check=True, capture_output=True, text=True).stdout
+    return Key(path, public, shown.split()[1])
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Key:
+    """A key without a passphrase."""
+    return make_key(tmp_path / "key")
+
+
+@pytest.fixture
+def other_key(tmp_path: Path) -> Key:
+    """Somebody else's."""
+    return make_key(tmp_path / "other_key")
+
+
 def at_once(root: Path, script: str, count: int) -> list[subprocess.CompletedProcess[str]]:
     """Run `script` in `count` processes at the same time, with ``root`` and ``number``, and return how they ended."""
-    head = f"from pathlib import Path\nfrom workbench.branches import Repository\nroot = Path({str(root)!r})\n"
+    head = (
+        f"from pathlib import Path\nfrom workbench.branches import Publisher, Repository\nroot = Path({str(root)!r})\n"
+    )
     running = [
         subprocess.Popen(
             [sys.executable, "-c", f"{head}number = {number}\n{script}"],
