@@ -13,7 +13,7 @@ import polars as pl
 from workbench.compare import measures
 from workbench.compare.bins import CategoryBins, NumericBins, histograms
 from workbench.compare.feature import TOP, cut
-from workbench.compare.moved import DriftKind, FeatureDrift, DriftSide
+from workbench.compare.moved import DriftKind, DriftSide, FeatureDrift
 from workbench.compare.noise import Noise, by_chance, stretches, threshold
 from workbench.compare.values import Categorical, Family, Numeric, family_of
 

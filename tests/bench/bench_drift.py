@@ -1,0 +1,188 @@
+"""How long drift takes, beside histograms written by hand with Polars and beside scipy's exact distance.
+
+Ten float columns, half of them with nulls, among them heavy tails, two frames of equally many rows. By hand means, as
+a person would write it: nine quantiles of each reference column, both sides counted between them, the stability index
+of the counts; no distance, no mean, no noise. "measures" is what drift computes without the reference's noise, column
+by column; "drift" is all of it, the noise included. "scipy ks" is `ks_2samp` alone, "scipy ks, w1" has
+`wasserstein_distance` as well, each with the nulls taken out first. Each runs in a process of its own, so that peak
+memory is its own, in turns, so that a machine that is slow for a while is slow for all.
+
+    python tests/bench/bench_drift.py --rows 5000000 --json drift.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from workbench.compare import contract_of_frame, drift
+from workbench.compare.bins import NumericBins
+from workbench.compare.measures import kolmogorov_smirnov, psi, wasserstein
+from workbench.compare.values import Numeric
+
+COLUMNS = [f"x{number}" for number in range(10)]
+TARGETS = {"drift to by hand, time": 2.0, "scipy ks to drift, time": 20.0}
+SHARES = [step / 10 for step in range(1, 10)]
+
+
+def table(rows: int, shift: float, seed: int) -> pl.DataFrame:
+    """Return a year of `rows` in the order of time: normal, Cauchy and log-normal columns, every other with nulls."""
+    chance = np.random.default_rng(seed)
+    columns = {"at": pl.int_range(rows, eager=True).cast(pl.Datetime("us", "UTC"))}
+    for number, name in enumerate(COLUMNS):
+        draw = (
+            lambda: chance.normal(shift, 1, rows),
+            lambda: chance.standard_cauchy(rows) + shift,
+            lambda: np.exp(chance.normal(shift, 2, rows)),
+        )[number % 3]
+        values = pl.Series(name, draw())
+        if number % 2:
+            values = values.zip_with(pl.Series(chance.random(rows) >= 0.02), pl.Series([None], dtype=pl.Float64))
+        columns[name] = values
+    return pl.DataFrame(columns).rechunk()
+
+
+def by_hand(reference: pl.DataFrame, current: pl.DataFrame) -> dict[str, float]:
+    """Return the stability index of each column."""
+    found = {}
+    for name in COLUMNS:
+        quantiles = reference.select(pl.col(name).quantile(share).alias(str(share)) for share in SHARES).row(0)
+        counts = []
+        for frame in (reference, current):
+            codes = pl.col(name).bin_intervals(quantiles, labels=False).alias("bin")
+            table = frame.lazy().select(codes).group_by("bin").len().collect()
+            held = dict(table.iter_rows())
+            counts.append(np.array([held.get(code, 0) for code in [None, *range(len(quantiles) + 1)]]))
+        found[name] = psi(*counts)
+    return found
+
+
+def alone(reference: pl.DataFrame, current: pl.DataFrame) -> dict[str, float]:
+    """Return the stability index of each column; the distances are computed as well."""
+    found = {}
+    for name in COLUMNS:
+        one, two = Numeric.of(reference[name]), Numeric.of(current[name])
+        bins = NumericBins.of(one.ordered)
+        found[name] = psi(bins.counts(one), bins.counts(two))
+        kolmogorov_smirnov(one.ordered, two.ordered)
+        wasserstein(one.ordered, two.ordered)
+    return found
+
+
+def all_of_it(reference: pl.DataFrame, current: pl.DataFrame) -> dict[str, float]:
+    """Return the stability index of each column by `drift`."""
+    report = drift(reference.lazy(), current.lazy(), contract=contract_of_frame(reference, event_time="at"))
+    return {each.name: each.psi or 0.0 for each in report.features}
+
+
+def scipy_ks(reference: pl.DataFrame, current: pl.DataFrame) -> dict[str, float]:
+    """Return scipy's exact Kolmogorov-Smirnov statistic of each column."""
+    from scipy.stats import ks_2samp
+
+    return {
+        name: float(ks_2samp(reference[name].drop_nulls(), current[name].drop_nulls(), method="exact").statistic)
+        for name in COLUMNS
+    }
+
+
+def scipy_both(reference: pl.DataFrame, current: pl.DataFrame) -> dict[str, float]:
+    """Return the same; the Wasserstein distance is computed as well."""
+    from scipy.stats import wasserstein_distance
+
+    for name in COLUMNS:
+        wasserstein_distance(reference[name].drop_nulls(), current[name].drop_nulls())
+    return scipy_ks(reference, current)
+
+
+CONTENDERS: dict[str, Callable[[pl.DataFrame, pl.DataFrame], dict[str, float]]] = {
+    "by hand": by_hand,
+    "measures": alone,
+    "drift": all_of_it,
+    "scipy ks": scipy_ks,
+    "scipy ks, w1": scipy_both,
+}
+
+
+def measure(contender: str, rows: int) -> dict[str, float | int | str]:
+    """Run one contender once, after a small run that loads what it needs."""
+    warnings.simplefilter("ignore")  # scipy's exact p-value gives way to the asymptotic one
+    run = CONTENDERS[contender]
+    run(table(5_000, 0.0, 1), table(5_000, 0.05, 2))
+    reference, current = table(rows, 0.0, 1), table(rows, 0.05, 2)
+    data = int(reference.estimated_size() + current.estimated_size()) // 2**20
+    base = _forget_peak()
+    begin = time.perf_counter()
+    found = run(reference, current)
+    seconds = time.perf_counter() - begin
+    return {
+        "contender": contender,
+        "rows": rows,
+        "seconds": round(seconds, 3),
+        "peak_mb": _peak() - base,
+        "data_mb": data,
+        "sum": round(sum(found.values()), 4),
+    }
+
+
+def _forget_peak() -> int:
+    """Return the memory held now in MB, and let the peak start from it: making the data held more than the data."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _peak()
+
+
+def _peak() -> int:
+    """Return the most memory that was held, in MB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) // 1024
+
+
+def main() -> None:
+    """Measure every contender in turns and print the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=5_000_000, help="rows of each of the two frames")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", choices=list(CONTENDERS), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only:
+        print(json.dumps(measure(options.only, options.rows)))
+        return
+    runs: dict[str, list[dict[str, float]]] = {contender: [] for contender in CONTENDERS}
+    for turn in range(options.repeat):
+        for contender, done in runs.items():
+            if turn and contender == "scipy ks, w1":
+                continue  # a minute each time
+            words = [sys.executable, __file__, "--only", contender, "--rows", str(options.rows)]
+            done.append(json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout))
+    best = {contender: min(done, key=lambda run: run["seconds"]) for contender, done in runs.items()}
+    hand = best["by hand"]
+    if abs(best["drift"]["sum"] - hand["sum"]) > 0.01:
+        raise SystemExit("drift and the histograms by hand found different indices")
+    print(f"2 x {options.rows:,} rows, {len(COLUMNS)} columns, {hand['data_mb']:,} MB")
+    print(f"{'':14}{'seconds':>9}{'peak MB':>9}{'time':>7}   ratio to by hand")
+    for contender, run in best.items():
+        print(f"{contender:14}{run['seconds']:>9.2f}{run['peak_mb']:>9,}{run['seconds'] / hand['seconds']:>7.2f}")
+    ratios = {
+        "drift to by hand, time": round(best["drift"]["seconds"] / hand["seconds"], 3),
+        "scipy ks to drift, time": round(best["scipy ks"]["seconds"] / best["drift"]["seconds"], 3),
+        "scipy ks, w1 to drift, time": round(best["scipy ks, w1"]["seconds"] / best["drift"]["seconds"], 3),
+        "scipy ks to measures, time": round(best["scipy ks"]["seconds"] / best["measures"]["seconds"], 3),
+    }
+    for name, ratio in ratios.items():
+        print(f"{name}: {ratio}" + (f" (target {TARGETS[name]})" if name in TARGETS else ""))
+    if options.json:
+        results = {"results": list(best.values()), "ratios": ratios, "targets": TARGETS}
+        options.json.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
