@@ -158,7 +158,6 @@ def _rows(joined: Joined, outcome: str, wanted: Sequence[Wanted]) -> ViewRows:
         created=view.created,
         outcome=outcome,
         stored=True,
-        stored=True,
     )
 
 
