@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -132,6 +133,18 @@ def test_a_commit_of_somebody_elses_is_no_published_version(lake: Lake, publish:
     rows().write_delta(lake.table("spend", 1).uri, mode="append")
     with pytest.raises(LakeError, match="version 1 of spend@1 was not published"):
         lake.info("spend", 1, 1)
+
+
+def test_a_table_that_was_made_anew_is_not_taken_for_the_old_one(
+    lake: Lake, writer: LakeWriter, publish: Publish
+) -> None:
+    first = publish("a1")
+    assert_frame_equal(read(lake, first), rows())
+    writer.vacuum({}, dry_run=False, older_than=timedelta(0), drop_tables=True)
+    with pytest.raises(LakeError, match="no data of spend@1"):
+        read(lake, first)
+    assert publish("a2", rows(range(9))) == first
+    assert_frame_equal(read(lake, first), rows(range(9)))
 
 
 def test_other_tools_read_the_same_rows(lake: Lake, writer: LakeWriter, publish: Publish) -> None:

@@ -20,6 +20,7 @@ from workbench.lake.statistics import FileStatistics
 from workbench.lake.storage import Storage
 from workbench.lake.table import TableAt
 
+_REMEMBERED = 1_000
 _MAJOR = re.compile(r"v([1-9][0-9]{0,8})")
 
 
@@ -72,6 +73,7 @@ class Lake:
 
     def __init__(self, uri: str, *, root: Path, storage: Mapping[str, str] | None = None) -> None:
         self._place = (uri, root, dict(storage or {}))
+        self._known: dict[tuple[str, int, str], tuple[tuple[FileStatistics, ...], bool]] = {}
 
     @cached_property
     def storage(self) -> Storage:
@@ -128,7 +130,7 @@ class Lake:
         LakeError
             Where there is no such table or version, or its files are gone.
         """
-        return self._files(view, major, delta_version)[0]
+        return list(self._files(view, major, delta_version))
 
     def files(self, view: str, major: int, delta_version: int) -> list[str]:
         """Return the Parquet files of a Delta version, in the order to read them, as Polars and DuckDB take them.
@@ -193,19 +195,29 @@ class Lake:
             in_time_order=ordered,
         )
 
-    def _files(self, view: str, major: int, delta_version: int) -> tuple[list[FileStatistics], bool]:
+    def _files(self, view: str, major: int, delta_version: int) -> tuple[FileStatistics, ...]:
         table = self.table(view, major)
-        files, ordered = self._statistics(table, delta_version)
+        files, _ = self._statistics(table, delta_version)
         gone = table.missing([table.name_of(file.path) for file in files])
         if gone:
             raise LakeError.files_gone(view, major, delta_version, gone)
-        return files, ordered
+        return files
 
-    def _statistics(self, table: TableAt, delta_version: int) -> tuple[list[FileStatistics], bool]:
+    def _statistics(self, table: TableAt, delta_version: int) -> tuple[tuple[FileStatistics, ...], bool]:
+        """Return a version's files; what is known of a commit stays so, and opening a table takes milliseconds."""
+        commit = table.commit(delta_version)
+        key = None if commit is None else (table.label, delta_version, commit.writer)  # a table made anew has others
+        if key is not None and key in self._known:
+            return self._known[key]
         try:
-            return table.statistics(delta_version)
+            files, ordered = table.statistics(delta_version)
         except LakeError:
             if table.latest() is None:
                 known = [other.label for other in self.tables()]
                 raise LakeError.no_table(table.view, table.major, known) from None
             raise
+        if key is not None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = tuple(files), ordered
+        return tuple(files), ordered

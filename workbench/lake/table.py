@@ -118,19 +118,16 @@ class TableAt:
 
     def commit(self, version: int) -> Commit | None:
         """Return what the commit of a Delta version says, or None where it is not ours or not there."""
-        text = self.storage.read(f"{LOG}/{version:020d}.json")
-        for line in (text or b"").splitlines():
-            said = json.loads(line).get("commitInfo")
-            if said is not None and VIEW_ID in said:
-                return Commit(
-                    delta_version=version,
-                    view_id=said[VIEW_ID],
-                    schema=said[SCHEMA],
-                    event_time=said[EVENT_TIME],
-                    writer=said[WRITER],
-                    published_at=datetime.fromtimestamp(said["timestamp"] / 1000, UTC),
-                    metadata=json.loads(said[METADATA]),
-                )
+        name = f"{LOG}/{version:020d}.json"
+        try:
+            for line in (self.storage.read(name) or b"").splitlines():
+                said = json.loads(line).get("commitInfo")
+                if said is not None and VIEW_ID in said:
+                    return _commit(version, said)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise LakeError.not_read(
+                self.storage.location(name), f"it is no commit of a Delta table: {error}"
+            ) from error
         return None
 
     def names(self, table: Any) -> list[str]:
@@ -177,6 +174,18 @@ class TableAt:
             raise
         except (DeltaError, OSError, ValueError) as error:
             raise LakeError.not_read(self.uri, reason(error)) from error
+
+
+def _commit(version: int, said: Mapping[str, Any]) -> Commit:
+    return Commit(
+        delta_version=version,
+        view_id=said[VIEW_ID],
+        schema=said[SCHEMA],
+        event_time=said[EVENT_TIME],
+        writer=said[WRITER],
+        published_at=datetime.fromtimestamp(said["timestamp"] / 1000, UTC),
+        metadata=json.loads(said[METADATA]),
+    )
 
 
 def file_name(number: int, unique: str) -> str:
