@@ -49,6 +49,11 @@ def is_about_tags(failure: GitFailed) -> bool:
     return bool(refused) and all("would clobber existing tag" in line for line in refused)
 
 
+def is_overtaken(failure: GitFailed) -> bool:
+    """Whether another process of this repository noted what was fetched at the same moment."""
+    return "cannot lock ref" in str(failure) or "unable to update local ref" in str(failure)
+
+
 def is_missing(failure: GitFailed, branch: str) -> bool:
     """Whether a fetch failed because the remote has no such branch."""
     return f"fatal: couldn't find remote ref refs/heads/{branch}" in str(failure).splitlines()

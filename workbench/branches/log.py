@@ -45,3 +45,8 @@ def _time(seconds: str) -> datetime:
         return datetime.fromtimestamp(int(seconds), UTC)
     except (ValueError, OverflowError, OSError):  # a commit can claim any time
         return datetime.fromtimestamp(0, UTC)
+
+
+def as_utc(time: datetime) -> datetime:
+    """Return a time in UTC; without a zone it is one already."""
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

@@ -79,6 +79,7 @@ class Publisher(Writer):
         if remote is None:
             self._advance(branch, commit, expected)
             return commit
+        self._refuse_unpushed(branch, expected, remote)
         for place in self._worktrees():
             if place.branch == branch:
                 rehearse(place, expected, commit)
@@ -86,6 +87,18 @@ class Publisher(Writer):
         with suppress(WorkbenchError):  # it is published; the next `follow_remote` finishes, or says why it cannot
             self._advance(branch, commit, expected)
         return commit
+
+    def _refuse_unpushed(self, branch: str, expected: str, remote: Remote) -> None:
+        """Refuse to push, along with a commit, others below it that nobody has looked at where `remote` keeps them."""
+        theirs = remote.tip(branch)
+        if theirs is None or theirs == expected:
+            return
+        if not self.contains(expected, theirs):
+            raise BranchMoved.at_remote(branch, remote=remote.name)
+        raise BranchError(
+            f"Branch {branch!r} here has commits that {remote.name} does not have, and they would be published along.",
+            remedy=f"Publish them first, as {remote.name} lets you: git push {remote.name} {branch}.",
+        )
 
     def follow_remote(self, branch: str, *, remote: Remote | None = None) -> str | None:
         """Bring `branch` and its working trees up to the remote's, as last fetched, and return its tip.

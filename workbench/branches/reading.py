@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from workbench.branches import trees
 from workbench.branches.git import GitFailed, explained, is_full_id
-from workbench.branches.log import LOG, parse_log
+from workbench.branches.log import LOG, as_utc, parse_log
 from workbench.branches.opening import Opened
 from workbench.branches.survey import MAIN, merge_base, survey
 from workbench.errors import BranchError, BranchNotFound
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from workbench.branches.model import Branch, Commit
 
 Kind = Literal["added", "modified", "deleted"]
@@ -223,8 +224,7 @@ class Reader(Opened):
 
 
 def _seconds(time: datetime) -> int:
-    aware = time if time.tzinfo else time.replace(tzinfo=UTC)
-    return max(0, math.floor(aware.timestamp()))
+    return max(0, math.floor(as_utc(time).timestamp()))
 
 
 def _is_plain(part: str) -> bool:

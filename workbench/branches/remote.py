@@ -13,6 +13,7 @@ from workbench.branches.answers import (
     is_broken_off,
     is_lost_race,
     is_missing,
+    is_overtaken,
     refused,
     rejections,
     unreachable,
@@ -75,6 +76,7 @@ class Remote:
         """
         kept = f"+{APPROVALS}*:{FETCHED}{self.name}/approvals/*"
         wanted = [valid_branch(branch) for branch in branches]
+        patience = 20
         while True:
             named = [f"+refs/heads/{branch}:{self._tracking(branch)}" for branch in wanted]
             specs = named if branches else [f"+refs/heads/*:{self._tracking('*')}"]
@@ -83,6 +85,9 @@ class Remote:
             except GitFailed as failure:
                 if is_about_tags(failure):
                     return
+                if is_overtaken(failure) and patience:
+                    patience -= 1
+                    continue
                 gone = next((branch for branch in wanted if is_missing(failure, branch)), None)
                 if gone is None:
                     raise unreachable(failure, self.name, "Nothing was fetched.") from None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from workbench.branches.git import environment
+from workbench.branches.log import as_utc
 from workbench.branches.processes import NEVER_ASK, run_apart
 from workbench.errors import BranchError
 
@@ -105,7 +106,8 @@ def judge(signed: Signed, *, allowed_signers: str, at: datetime | None = None) -
     allowed_signers
         The text of an allowed-signers file (``man ssh-keygen``), from main.
     at
-        When the key has to be valid; now if absent. What the signed object says of itself is not believed.
+        When the key has to be valid, UTC without a zone; now if absent. What a signed object says of itself is not
+        believed.
 
     Raises
     ------
@@ -119,7 +121,7 @@ def judge(signed: Signed, *, allowed_signers: str, at: datetime | None = None) -
         return Signature("stranger", None, None, "It is not signed with an SSH key, so no allowed signer made it.")
     if armour.count(BEGIN) != 1 or not armour.endswith(END):
         return Signature("bad", None, None, "There is more than one signature, or something after it.")
-    moment = (at or datetime.now(UTC)).astimezone(UTC)
+    moment = as_utc(at or datetime.now(UTC))
     with tempfile.TemporaryDirectory(prefix="workbench-verify-") as name:
         keygen = _Keygen(Path(name), moment)
         keygen.write(armour + b"\n", allowed_signers)

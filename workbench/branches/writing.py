@@ -81,17 +81,25 @@ class Writer(Reader):
         """Whether git knows a key to sign commits and tags with."""
         return can_sign(self._git)
 
-    def remote(self, name: str = "origin", *, branch: str = MAIN) -> Remote | None:
+    def remote(self, name: str = "origin", *, branch: str | None = None) -> Remote | None:
         """Return the remote that `branch` tracks, else the one called `name`; `None` where there is neither.
 
         It refuses to push what this handle refuses to write.
+
+        Parameters
+        ----------
+        name
+            The remote, where the branch tracks none.
+        branch
+            The branch; the first protected one, or main, if absent.
 
         Raises
         ------
         InvalidName, BranchError
             Where its name or address could be taken for an option or a command.
         """
-        return find_remote(self._git, name, branch=branch, protected=self.protected)
+        trunk = next(iter(self.protected), MAIN)
+        return find_remote(self._git, name, branch=branch or trunk, protected=self.protected)
 
     def _content(self, tree: str | None, path: str) -> bytes | None:
         found = trees.find(self._objects, tree, self._file(path)) if tree else None

@@ -92,6 +92,33 @@ def test_a_projects_own_remote_will_do(plain: Plain, shared: Plain, publisher: P
     assert shared("rev-parse", "main") == commit
 
 
+def test_commits_that_the_remote_has_not_seen_are_not_published_along(
+    publisher: Publisher, plain: Plain, shared: Plain
+) -> None:
+    remote, before = publisher.remote(), shared("rev-parse", "main")
+    assert remote is not None
+    remote.fetch("main")
+    ours = plain.save("workbench.toml", "[policy]\n")  # by hand, and past everybody's review
+    assert publisher.follow_remote("main") == ours
+    with pytest.raises(BranchError, match="would be published along") as caught:
+        publish(publisher, remote=remote)
+    assert "git push origin main" in caught.value.remedy
+    assert (plain("rev-parse", "main"), shared("rev-parse", "main")) == (ours, before)
+    plain("push", "--quiet", "origin", "main")
+    assert publish(publisher, remote=remote) == shared("rev-parse", "main")
+
+
+def test_what_was_fetched_and_not_followed_comes_first(publisher: Publisher, plain: Plain, shared: Plain) -> None:
+    remote, theirs = publisher.remote(), colleague(shared)
+    assert remote is not None
+    remote.fetch("main")
+    with pytest.raises(BranchMoved):
+        publish(publisher, remote=remote)
+    publisher.follow_remote("main")
+    commit = publish(publisher, remote=remote)
+    assert shared("rev-parse", "main", "main~1").split() == [commit, theirs]
+
+
 def test_losing_the_race_at_the_remote_changes_nothing_here(publisher: Publisher, plain: Plain, shared: Plain) -> None:
     theirs, before = colleague(shared), (plain("for-each-ref"), plain.local())
     with pytest.raises(BranchMoved, match="pushed to 'main'"):

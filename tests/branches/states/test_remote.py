@@ -58,6 +58,11 @@ def test_it_is_the_one_that_main_tracks_else_origin_else_none(repository: Reposi
     plain("config", "branch.main.remote", ".")  # it tracks a branch of this repository
     assert repository.remote() == repository.remote("origin")
     assert repository.remote("nowhere") is None
+    plain("config", "branch.trunk.remote", "upstream")
+    with Repository.open(plain.root, protected=["trunk", "main"]) as opened:
+        found = opened.remote()
+    assert found is not None
+    assert found.name == "upstream"
 
 
 def test_names_and_addresses_that_could_run_a_command_are_refused(
@@ -226,6 +231,30 @@ def test_of_many_who_push_at_once_nobodys_commit_is_lost(remote: Remote, plain: 
     assert shared("rev-list", "--count", "main") == "4"
     names = shared("ls-tree", "--name-only", "main", "features/").splitlines()
     assert {"features/p0.py", "features/p1.py", "features/p2.py"} <= set(names)
+
+
+FETCH = """
+remote = Repository.open(root).remote()
+for _ in range(8):
+    remote.fetch("main")
+    print(remote.tip("main"))
+"""
+
+
+def test_many_fetch_at_once_while_others_push(remote: Remote, plain: Plain, shared: Plain) -> None:
+    tip = shared("rev-parse", "main")
+    tips = [tip := shared("commit-tree", f"{tip}^{{tree}}", "-p", tip, "-m", str(number)) for number in range(60)]
+    hook = shared.root.parent / "move"
+    hook.write_text(
+        f"#!/bin/sh\ncd {shared.root}\nfor tip in {' '.join(tips)}\ndo git update-ref refs/heads/main $tip\ndone\n"
+    )
+    hook.chmod(0o755)
+    with subprocess.Popen([str(hook)]) as pushing:
+        ended = at_once(plain.root, FETCH, 3)
+        pushing.wait()
+    assert [process.returncode for process in ended] == [0] * 3, [process.stderr for process in ended]
+    remote.fetch("main")
+    assert remote.tip("main") == tips[-1]
 
 
 def test_a_remote_out_of_reach_says_that_nothing_was_published(

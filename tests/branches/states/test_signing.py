@@ -122,8 +122,14 @@ def test_a_signature_of_another_commit_is_bad(
 
 
 def test_only_allowed_keys_count_and_only_while_they_are_valid(
-    repository: Repository, publisher: Publisher, plain: Plain, key: Key, other_key: Key
+    repository: Repository,
+    publisher: Publisher,
+    plain: Plain,
+    key: Key,
+    other_key: Key,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
     key.use(plain)
     commit = publish(publisher)
     for allowed, at, status, principal in (
@@ -147,6 +153,9 @@ def test_only_allowed_keys_count_and_only_while_they_are_valid(
     ):
         found = repository.signature_of(commit, allowed_signers=allowed, at=at)
         assert (found.status, found.principal) == (status, principal), allowed
+        if at:
+            naive = at.replace(tzinfo=None)  # without a zone it is UTC
+            assert repository.signature_of(commit, allowed_signers=allowed, at=naive).status == status
         assert found.key == key.fingerprint
         assert found.detail
 
