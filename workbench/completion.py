@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 BRANCH_OPTIONS = {"--branch", "--start", "--against"}
 """Options whose value is a branch."""
 
-VIEW_VERBS = {"compute", "check", "why", "why-changed"}
+VIEW_VERBS = {"compute", "check", "why", "why-changed", "lineage"}
 """Verbs whose first word is a view."""
 
 
@@ -66,7 +66,7 @@ def candidates(
         return []
     if token.startswith("-"):
         return _matching([*options(known[words[0]]), "--json", "--help"], token)
-    if len(words) == 1 and words[0] == "branch":
+    if words == ["branch"] or words[0] == "compare":
         return _matching(branches(), token)
     if len(words) == 1 and words[0] in VIEW_VERBS:
         return _matching(views(), token)

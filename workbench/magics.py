@@ -115,7 +115,8 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         check        check contracts and probe for leaks of the future; --full probes every entity
         why          which row a value came from and why the others lost: VIEW:FEATURE --entity KEY=VALUE --at TIME
         why-changed  name what moved a view: code, helper, parameter, data; --against REF
-        compare      this branch's runs side by side, and MLflow's compare page; --view --all
+        compare      branches, experiments or runs side by side, and MLflow's compare page; --view --all
+        lineage      where features come from and go to, and what the branch changed: [REF] --column
         training-set join features to a spine file as they were known: SPINE FEATURE... --label --time --full-names
                      --save NAME --out FILE
         reproduce    build a view or training set again and compare: RUN_ID, VIEW_ID or a training set's name

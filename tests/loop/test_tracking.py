@@ -95,10 +95,19 @@ def test_artifacts_have_fixed_names(runs: list[Any], tracked: tuple[Project, lis
     project = tracked[0]
     place = Path(runs[0].info.artifact_uri.removeprefix("file://"))
     assert place.is_relative_to(project.root)
-    assert {path.name for path in place.iterdir()} == {"definition.py", "contract.json", "lineage.json", "profile.json"}
+    texts = {"definition.py", "contract.json", "lineage.json", "profile.json"}
+    assert {path.name for path in place.iterdir()} == {*texts, "feature_statistics.json"}
     assert EVENT_VIEW in (place / "definition.py").read_text()
     lineage = json.loads((place / "lineage.json").read_text())
     assert lineage["inputs"][0]["snapshot"]["kind"] == "files"
+
+
+def test_features_statistics_are_a_table_that_mlflow_compares(runs: list[Any]) -> None:
+    assert json.loads(runs[0].data.tags["mlflow.loggedArtifacts"])[0]["path"] == "feature_statistics.json"
+    place = Path(runs[0].info.artifact_uri.removeprefix("file://"))
+    table = json.loads((place / "feature_statistics.json").read_text())
+    assert table["columns"][:2] == ["feature", "null_share"]
+    assert [row[0] for row in table["data"]] == ["total"]
 
 
 def test_compare_shows_what_differs(tracked: tuple[Project, list[ViewResult]]) -> None:

@@ -11,8 +11,10 @@ from workbench.loop.experiment import BranchList, list_branches, open_experiment
 from workbench.loop.lineage import Lineage, trace_lineage
 from workbench.loop.model_run import ModelRun
 from workbench.loop.result import ResultList, ViewResult
-from workbench.loop.runs import RunComparison, UiLink, compare_runs, ui_link
+from workbench.loop.run_comparison import RunComparison
+from workbench.loop.runs import compare_runs
 from workbench.loop.status import Status, ViewStatus, status
+from workbench.loop.uilink import UiLink, ui_link
 from workbench.loop.view import View, open_view
 from workbench.loop.warm import warm
 from workbench.loop.why import WhyChanged, why_changed

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import BranchError
 from workbench.loop.facts import origin
 from workbench.loop.training import TrainingFacts
-from workbench.track import MODEL_TAG, TRAINING, DatasetRecord, Event, RunRecord
+from workbench.track import (
+    MODEL_TAG,
+    TABLES_TAG,
+    TRAINING,
+    DatasetRecord,
+    Event,
+    RunRecord,
+    table_text,
+    tables_tag,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +36,6 @@ if TYPE_CHECKING:
 
 _SHORT = 12
 FEATURES, METRICS = "features.json", "metrics.json"
-TABLES = "mlflow.loggedArtifacts"
 OWN_PARAMS = ("experiment", "branch", "features", "training_set", "rows", "label", "data", "spine")
 """Parameters that say what a model was trained on; a user's own may not have these names."""
 
@@ -92,12 +100,12 @@ def training_event(rooms: Rooms, used: Sequence[TrainingFacts]) -> Event:
         tags[f"workbench.features.{view.label}"] = ", ".join(view.features)
         tags[f"workbench.upstream.{view.label}"] = view.data_digest
     return Event(
-        tags={key: value for key, value in tags.items() if value} | {TABLES: _tables()},
+        tags={key: value for key, value in tags.items() if value} | {TABLES_TAG: tables_tag(FEATURES, METRICS)},
         params={key: value for key, value in params.items() if value},
         datasets=(*(_view(rooms, view) for view in views.values()), *map(_training_set, sets)),
         artifacts={
             TRAINING: json.dumps([facts.to_dict() for facts in used], indent=1) + "\n",
-            FEATURES: _table(("feature", "version", "view id"), _feature_rows(views.values())),
+            FEATURES: table_text(("feature", "version", "view id"), _feature_rows(views.values())),
         },
     )
 
@@ -107,29 +115,25 @@ def metrics_event(measured: Sequence[Measured]) -> Event:
     columns = ("metric", "seed", "fold", "step", "value")
     last = {(each.name, each.seed, each.fold, each.step): each for each in measured}
     rows = [(each.name, each.seed, each.fold, each.step, each.value) for each in last.values()]
-    return Event(artifacts={METRICS: _table(columns, rows)}, tags={TABLES: _tables()})
+    return Event(artifacts={METRICS: table_text(columns, rows)}, tags={TABLES_TAG: tables_tag(FEATURES, METRICS)})
 
 
 def read_of_run(facts: Facts) -> tuple[TrainingFacts, ...]:
     """Return what the model of a run was trained on; nothing where it did not say, or cannot be read."""
-    try:
-        return tuple(TrainingFacts.from_dict(each) for each in json.loads(facts.artifacts[TRAINING]))
-    except (KeyError, ValueError, TypeError):
-        return ()
+    return read_of_side([facts.artifacts[TRAINING]]) if TRAINING in facts.artifacts else ()
+
+
+def read_of_side(texts: Sequence[str]) -> tuple[TrainingFacts, ...]:
+    """Return what several models were trained on, from the artifacts of their runs; what cannot be read is left out."""
+    found: list[TrainingFacts] = []
+    for text in texts:
+        with suppress(KeyError, ValueError, TypeError):
+            found += [TrainingFacts.from_dict(each) for each in json.loads(text)]
+    return tuple(found)
 
 
 def _feature_rows(views: Any) -> list[tuple[str, str | None, str]]:
     return [(f"{view.view}:{feature}", view.version, view.view_id) for view in views for feature in view.features]
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a table as MLflow's ``log_table`` writes it; what is no number is null there."""
-    data = [[None if isinstance(cell, float) and cell - cell != 0 else cell for cell in row] for row in rows]
-    return json.dumps({"columns": list(columns), "data": data})
-
-
-def _tables() -> str:
-    return json.dumps([{"path": path, "type": "table"} for path in (FEATURES, METRICS)])
 
 
 def _view(rooms: Rooms, view: ReadView) -> DatasetRecord:

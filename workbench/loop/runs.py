@@ -1,128 +1,200 @@
-"""The branch's runs side by side, and MLflow's pages: links, and the same numbers inline."""
+"""Choosing what is compared: a branch's runs, several branches, runs by id, the runs of an experiment."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from workbench.widgets import Report, Reported, Table
+from workbench.define import load_tree
+from workbench.errors import BranchNotFound, UsageError, WorkbenchError, did_you_mean
+from workbench.loop.model_record import read_of_side
+from workbench.loop.run_comparison import Described, RunComparison
+from workbench.registry import Registry
+from workbench.track import TRAINING, Facts, Side, joined, repeats, run_label, side_of_repeats, side_of_run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from workbench.loop.rooms import Rooms
-    from workbench.track import Comparison
+    from workbench.registry import Version
+    from workbench.track import RunSummary
 
-HASH = re.compile(r"[0-9a-f]{32,64}")
-SHOWN_ROWS = 60
-"""Rows of a comparison that are drawn; ``to_dict`` has them all."""
+    Logged = tuple[RunSummary, Facts]
 
-
-@dataclass(frozen=True, slots=True)
-class RunComparison(Reported):
-    """Runs side by side: one row a parameter, metric or tag; and the address of MLflow's compare page for them."""
-
-    branch: str
-    comparison: Comparison
-    all_rows: bool
-
-    @property
-    def frame(self) -> Any:
-        """The table: ``kind``, ``key`` and one text column a run (a Polars DataFrame)."""
-        return self.comparison.table(only_differing=not self.all_rows)
-
-    def _labels(self) -> list[str]:
-        """Return a short name of each run: its id, and its view where there are several."""
-        runs = self.comparison.runs
-        several = len({run.view for run in runs}) > 1
-        return [f"{run.view} {(run.run_id or run.key)[:8]}" if several else (run.run_id or run.key)[:8] for run in runs]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return runs, rows and link as JSON-ready values."""
-        return {
-            "branch": self.branch,
-            "runs": [run.to_dict() for run in self.comparison.runs],
-            "rows": self.frame.to_dicts(),
-            "url": self.comparison.url,
-        }
-
-    def report(self) -> Report:
-        """Return the table and the link."""
-        frame = self.frame
-        runs = len(self.comparison.runs)
-        notes = []
-        if not runs:
-            notes.append("No runs yet: define a view on this branch.")
-        elif frame.is_empty():
-            notes.append(
-                "These runs agree in everything." if runs > 1 else "One run: there is nothing to compare it with."
-            )
-        if frame.height > SHOWN_ROWS:
-            notes.append(f"{frame.height - SHOWN_ROWS} more rows: --json has them all.")
-        if self.comparison.page and not self.comparison.url:
-            notes.append("`ui` starts the MLflow UI; then this shows a link to its compare page.")
-        views = {run.view for run in self.comparison.runs}
-        prefix = f"{views.pop()}." if len(views) == 1 else ""
-        rows = tuple(
-            (kind, key.removeprefix(prefix), *map(_short, values))
-            for kind, key, *values in frame.head(SHOWN_ROWS).rows()
-        )
-        title = "Everything" if self.all_rows else "What differs"
-        return Report(
-            f"{runs} run{'' if runs == 1 else 's'} on {self.branch}",
-            tables=(Table(title, ("", "", *self._labels()), rows),) if runs else (),
-            notes=tuple(notes),
-            links=(("Compare these runs in MLflow", self.comparison.url),) if self.comparison.url else (),
-        )
+SIDES = 10
+"""Runs that are compared where nobody names them, newest first."""
+ALL = 1_000_000
+SHORTEST = 6
 
 
-@dataclass(frozen=True, slots=True)
-class UiLink(Reported):
-    """Where the MLflow UI is, and whether it answers yet."""
+def compare_runs(rooms: Rooms, what: Sequence[str], *, branch: str, view: str | None, all_rows: bool) -> RunComparison:
+    """Return branches, experiments or runs side by side.
 
-    url: str | None
-    state: Literal["starting", "live", "stopped"]
-    log: str | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return address, state and log file as JSON-ready values."""
-        return {"url": self.url, "state": self.state, "log": self.log}
-
-    def report(self) -> Report:
-        """Return the link, and how long to wait."""
-        if self.url is None:
-            return Report("The MLflow UI is not running")
-        waits = (
-            f"It is starting and answers in some 15 seconds. Log: {self.log}" if self.log else "It does not answer now."
-        )
-        notes = () if self.state == "live" else (waits,)
-        return Report(f"MLflow UI: {self.state}", notes=notes, links=(("Open MLflow", self.url),))
-
-
-def _short(text: str | None) -> str | None:
-    """Return a number with six digits, and a hash by its beginning; other text as it is."""
-    if text and HASH.fullmatch(text):
-        return text[:12]
-    try:
-        return text and f"{float(text):.6g}"
-    except ValueError:
-        return text
-
-
-def compare_runs(rooms: Rooms, *, branch: str, view: str | None, all_rows: bool) -> RunComparison:
-    """Return the newest runs of `branch`, or of one view on it, side by side."""
-    return RunComparison(branch, rooms.tracker.compare(branch=branch, view=view), all_rows)
-
-
-def ui_link(rooms: Rooms, *, stop: bool) -> UiLink:
-    """Start or stop the MLflow UI.
+    Parameters
+    ----------
+    rooms
+        The project's rooms.
+    what
+        Branches, names of experiments with models, and run ids (six characters are enough), mixed; the first is what
+        the others are compared with. One branch alone is compared with main. If empty, the newest runs of `branch`:
+        those with models where it has any, and runs that differ in their seed alone as one.
+    branch
+        The branch to look at where nothing is named.
+    view
+        Only runs that computed this view.
+    all_rows
+        Also rows in which all agree.
 
     Raises
     ------
-    TrackingError
-        Where there is none that could be started.
+    UsageError
+        For a name that is no branch, experiment or run (did you mean).
     """
-    if stop:
-        rooms.tracker.stop_ui()
-        return UiLink(None, "stopped", None)
-    ui = rooms.tracker.ui()
-    return UiLink(ui.url, ui.state, str(ui.log) if ui.log else None)
+    chosen = _Chosen(rooms, tuple(rooms.tracker.runs(limit=ALL)), view)
+    if not what:
+        sides = chosen.newest(branch)
+        baseline = max(len(sides) - 1, 0)
+    else:
+        names = [rooms.trunk, *what] if len(what) == 1 and chosen.is_other_branch(what[0]) else list(what)
+        sides, baseline = chosen.named(names), 0
+    comparison = rooms.tracker.beside([side for side, _ in sides], baseline=baseline)
+    return RunComparison(branch, tuple(what), comparison, tuple(described for _, described in sides), all_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Finds the sides of a comparison among all runs that were logged from here, newest first."""
+
+    rooms: Rooms
+    runs: tuple[RunSummary, ...]
+    view: str | None
+
+    def newest(self, branch: str) -> list[tuple[Side, Described]]:
+        """Return the newest runs of `branch` as sides."""
+        runs = [run for run in self.runs if run.branch == branch]
+        if self.view is None:
+            runs = [run for run in runs if run.kind == "model"] or runs
+        else:
+            runs = [run for run in runs if run.view == self.view]
+        return self._of_groups(repeats(self._logged(runs[: SIDES * 10]))[:SIDES])
+
+    def named(self, names: Sequence[str]) -> list[tuple[Side, Described]]:
+        """Return what each of `names` stands for, as sides."""
+        kinds = [(name, self.rooms.repository.exists(name)) for name in dict.fromkeys(names)]
+        experiments = {run.name for name, is_branch in kinds if is_branch for run in self._models(name)}
+        sides: list[tuple[Side, Described]] = []
+        for name, is_branch in kinds:
+            sides += [self._of_branch(name, prefixed=len(experiments) > 1)] if is_branch else self._of_name(name)
+        return sides
+
+    def is_other_branch(self, name: str) -> bool:
+        """Tell whether `name` is a branch other than main."""
+        return name != self.rooms.trunk and self.rooms.repository.exists(name)
+
+    def _of_branch(self, branch: str, *, prefixed: bool) -> tuple[Side, Described]:
+        """Return all that `branch` came to: its newest runs of each experiment, and of each view."""
+        groups: dict[str, list[Logged]] = {}
+        if self.view is None:
+            for group in repeats(self._logged(self._models(branch))):
+                groups.setdefault(group[0][0].name, group)
+        models = [(f"{name}." if prefixed else "", side_of_repeats(name, group)) for name, group in groups.items()]
+        views = [
+            (f"{run.view}.", side_of_run(run.view, (run, facts))) for run, facts in self._logged(self._views(branch))
+        ]
+        side = joined(branch, [*models, *views])
+        about = self.rooms.repository.branch(branch)
+        features = _trained(side.facts) or self._defined(branch)
+        described = Described(
+            branch, about.tip, about.objective, about.hypothesis, about.metrics, features, is_branch=True
+        )
+        return side, described
+
+    def _of_name(self, name: str) -> list[tuple[Side, Described]]:
+        if len(name) >= SHORTEST:
+            found = [run for run in self.runs if name in {run.run_id, run.key}] or [
+                run for run in self.runs if (run.run_id or "").startswith(name) or run.key.startswith(name)
+            ]
+            if len(found) > 1:
+                raise UsageError(f"{name!r} is the beginning of several runs' ids.", remedy="Give more of the id.")
+            if found:
+                return self._of_groups([list(self._logged(found))])
+        runs = [run for run in self.runs if run.kind == "model" and run.name == name]
+        if not runs:
+            known = [*self.rooms.repository.names(), *(run.name for run in self.runs if run.kind == "model")]
+            raise UsageError(f"{name!r} is no branch, experiment or run.", remedy=did_you_mean(name, known))
+        return self._of_groups(repeats(self._logged(runs[: SIDES * 10]))[:SIDES])
+
+    def _of_groups(self, groups: Iterable[Sequence[Logged]]) -> list[tuple[Side, Described]]:
+        sides = []
+        for group in groups:
+            run, facts = group[0]
+            side = side_of_repeats(run_label(run), group)
+            tags = facts.tags
+            described = Described(
+                run.branch,
+                run.commit,
+                tags.get("workbench.objective"),
+                tags.get("workbench.hypothesis"),
+                tuple(name for name in tags.get("workbench.metrics", "").split(", ") if name),
+                _trained(facts) or {run.view: run.view_id[:10]},
+                is_branch=False,
+            )
+            sides.append((side, described))
+        return sides
+
+    def _models(self, branch: str) -> list[RunSummary]:
+        return [run for run in self.runs if run.kind == "model" and run.branch == branch]
+
+    def _views(self, branch: str) -> list[RunSummary]:
+        """Return the newest run of each view of a branch; of main, the runs that were published."""
+        newest: dict[str, RunSummary] = {}
+        for run in self.runs:
+            if run.kind == "view" and run.branch == branch and self.view in {None, run.view}:
+                newest.setdefault(run.view, run)
+        if branch == self.rooms.trunk:
+            published = self._published()
+            by_id = {name: run for run in self.runs for name in (run.run_id, run.key)}
+            newest |= {view: by_id[version.run] for view, version in published.items() if version.run in by_id}
+        return [run for view, run in sorted(newest.items()) if self.view in {None, view}]
+
+    def _published(self) -> dict[str, Version]:
+        """Return the version that each view on main serves."""
+        registry = Registry.at(self.rooms.repository, self.rooms.trunk)
+        found: dict[str, Version] = {}
+        for view in registry.views:
+            try:
+                version = registry.record(view).serving
+            except WorkbenchError:
+                continue  # a damaged record says so where it is asked for
+            if version is not None:
+                found[view] = version
+        return found
+
+    def _defined(self, branch: str) -> dict[str, str]:
+        """Return the features that a branch defines, with the version or the beginning of the last view id of each."""
+        try:
+            commit = self.rooms.repository.resolve(branch)
+        except BranchNotFound:
+            return {}
+        found: dict[str, str] = {}
+        for name, version in self._published().items() if branch == self.rooms.trunk else ():
+            found |= {f"{name}:{column.name}": f"@{version.number}" for column in version.contract.features}
+        for name, view in load_tree(self.rooms.repository, commit, cache=self.rooms.hidden).views.items():
+            last = self.rooms.journal.last(name, branch=branch)
+            state = last.view_id[:10] if last else "defined"
+            found = {f"{name}:{column.name}": state for column in view.contract.features} | found
+        return found
+
+    def _logged(self, runs: Iterable[RunSummary]) -> list[Logged]:
+        return [(run, self.rooms.tracker.facts(run)) for run in runs]
+
+
+def _trained(facts: Facts) -> Mapping[str, str]:
+    """Return the features that models were trained on, with the version or the beginning of the view id of each."""
+    texts = [text for path, text in facts.artifacts.items() if path.endswith(TRAINING)]
+    return {
+        f"{view.view}:{feature}": f"@{view.version}" if view.version else view.view_id[:10]
+        for training in read_of_side(texts)
+        for view in training.views
+        for feature in view.features
+    }

@@ -370,11 +370,10 @@ class Project(Publishing):
         --------
         ``project.sql('select carrier, avg(delay_mean_7d) from carrier_delay group by all')``
         """
-        from workbench.serve import DeprecatedVersionWarning
+        from workbench.serve import warn_of
 
         answer = self.store.answer(query)
-        for sentence in answer.deprecations:
-            warnings.warn(sentence, DeprecatedVersionWarning, stacklevel=2)
+        warn_of(answer.deprecations, stacklevel=2)
         return answer.frame
 
     def reproduce(self, what: str) -> Reproduction:
@@ -465,21 +464,31 @@ class Project(Publishing):
         store = self.store if branch is None else FeatureStore(self._rooms, branch)
         return ModelRun(self._rooms, name, described, resolve=partial(facts_of, self._rooms, store))
 
-    def compare(self, *, branch: str | None = None, view: str | None = None, all_rows: bool = False) -> RunComparison:
-        """Return the branch's runs side by side, and the link to MLflow's compare page for them.
+    def compare(
+        self, *what: str, branch: str | None = None, view: str | None = None, all_rows: bool = False
+    ) -> RunComparison:
+        """Return branches, experiments or runs side by side, and the link to MLflow's compare page for their runs.
 
         Parameters
         ----------
+        what
+            Branches, names of experiments with models, and run ids, mixed; the first is what the others are compared
+            with, and one branch alone is compared with main. If absent, the newest runs of `branch`.
         branch
             The branch; this handle's if absent.
         view
             Only runs of this view.
         all_rows
-            Also rows in which all runs agree.
+            Also rows in which all agree.
+
+        Raises
+        ------
+        UsageError
+            For a name that is no branch, experiment or run (did you mean).
         """
         from workbench.loop import compare_runs
 
-        return compare_runs(self._rooms, branch=self._revision(branch), view=view, all_rows=all_rows)
+        return compare_runs(self._rooms, what, branch=self._revision(branch), view=view, all_rows=all_rows)
 
     def ui(self, *, stop: bool = False) -> UiLink:
         """Start the MLflow UI in the background, or stop it, and return its link at once."""

@@ -4,17 +4,20 @@ Submitting a run writes one file to the outbox; a detached sender process, the o
 there exactly once. `record_of` turns the facts of a computed view into a run that reads well in MLflow's pages.
 """
 
-from workbench.track.comparison import Comparison
+from workbench.track.comparison import Comparison, differ, run_label
 from workbench.track.journal import MODEL_TAG, TRAINING, Facts, RunSummary
-from workbench.track.measures import Measured, check_fits, repeats_of
+from workbench.track.measures import Measured, check_fits, is_repeat, repeats_of
 from workbench.track.openrun import Event, OpenRun
 from workbench.track.record import SourceFacts, ViewFacts, record_of
 from workbench.track.runs import DatasetRecord, RunRecord, RunStatus, new_key
+from workbench.track.sides import Side, Spread, joined, repeats, side_of_repeats, side_of_run
+from workbench.track.tables import TABLES_TAG, table_text, tables_tag
 from workbench.track.tracker import Delivery, Ticket, Tracker, TrackingStatus
 from workbench.track.ui import Ui
 
 __all__ = [
     "MODEL_TAG",
+    "TABLES_TAG",
     "TRAINING",
     "Comparison",
     "DatasetRecord",
@@ -26,14 +29,25 @@ __all__ = [
     "RunRecord",
     "RunStatus",
     "RunSummary",
+    "Side",
     "SourceFacts",
+    "Spread",
     "Ticket",
     "Tracker",
     "TrackingStatus",
     "Ui",
     "ViewFacts",
     "check_fits",
+    "differ",
+    "is_repeat",
+    "joined",
     "new_key",
     "record_of",
+    "repeats",
     "repeats_of",
+    "run_label",
+    "side_of_repeats",
+    "side_of_run",
+    "table_text",
+    "tables_tag",
 ]

@@ -119,6 +119,17 @@ def check_fits(new: Measured, before: Iterable[Measured]) -> None:
                 )
 
 
+def is_repeat(key: str) -> bool:
+    """Tell whether `key` is one seed's or fold's value of a metric.
+
+    Examples
+    --------
+    >>> is_repeat("rmse_by_seed/1"), is_repeat("rmse")
+    (True, False)
+    """
+    return _REPEAT.fullmatch(key) is not None
+
+
 def repeats_of(metrics: Mapping[str, float], name: str) -> dict[str, float]:
     """Return the single values of a metric that was measured for several seeds or folds, by seed or fold.
 

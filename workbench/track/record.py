@@ -14,9 +14,11 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from workbench.track.runs import DatasetRecord, RunRecord, RunStatus
+from workbench.track.tables import TABLES_TAG, table_text, tables_tag
 
 _SHORT = 12
 """Characters of a hash in a parameter: enough to differ, short enough to read; the tag has the whole."""
+STATISTICS = "feature_statistics.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,8 @@ class ViewFacts:
     data_digest
         Of the computed view.
     artifacts
-        Texts, under their fixed names ``definition.py``, ``contract.json``, ``lineage.json``, ``profile.json``.
+        Texts, under their fixed names ``definition.py``, ``contract.json``, ``lineage.json``, ``profile.json``; the
+        table ``feature_statistics.json`` is added from `features`.
     """
 
     project: str
@@ -144,7 +147,7 @@ def record_of(facts: ViewFacts) -> RunRecord:
         params=_params(facts),
         metrics=_metrics(facts),
         datasets=_datasets(facts),
-        artifacts=facts.artifacts,
+        artifacts={**facts.artifacts, **_tables(facts)},
         note=_note(facts),
     )
 
@@ -168,6 +171,7 @@ def _tags(facts: ViewFacts) -> dict[str, str]:
         "workbench.objective": facts.objective,
         "workbench.hypothesis": facts.hypothesis,
         "workbench.metrics": ", ".join(facts.declared_metrics),
+        TABLES_TAG: tables_tag(STATISTICS) if facts.features else None,
     }
     ours |= {f"workbench.source.{source.name}": source.digest for source in facts.sources}
     ours |= {f"workbench.upstream.{name}": digest for name, digest in facts.upstream.items()}
@@ -223,6 +227,15 @@ def _datasets(facts: ViewFacts) -> tuple[DatasetRecord, ...]:
         profile={} if facts.rows is None else {"num_rows": facts.rows},
     )
     return (*read, computed)
+
+
+def _tables(facts: ViewFacts) -> dict[str, str]:
+    """Return one row a feature with its statistics, under the same path in every run."""
+    if not facts.features:
+        return {}
+    names = tuple(dict.fromkeys(name for found in facts.features.values() for name in found))
+    rows = [(feature, *(found.get(name) for name in names)) for feature, found in facts.features.items()]
+    return {STATISTICS: table_text(("feature", *names), rows)}
 
 
 def _note(facts: ViewFacts) -> str:

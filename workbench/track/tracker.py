@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from workbench.config import TrackingSettings
 from workbench.track import ui as ui_process
-from workbench.track.comparison import Comparison, compare_page, pick
+from workbench.track.comparison import Comparison, compare_page, pick, sides_of_runs
 from workbench.track.journal import Facts, Journal, RunSummary, summary
 from workbench.track.limits import fit
 from workbench.track.openrun import OpenRun
@@ -22,6 +22,7 @@ from workbench.track.process import held, reap, spawn
 from workbench.track.runs import RunRecord, RunStatus
 
 if TYPE_CHECKING:
+    from workbench.track.sides import Side
     from workbench.track.ui import Ui
 
 PIN_TAG = "workbench.pin"
@@ -282,10 +283,22 @@ class Tracker:
             runs = pick(self.runs(limit=1_000_000), run_ids)
         else:
             runs = self.runs(branch=branch, view=view, limit=limit)
-        page = compare_page(runs)
+        return self.beside(sides_of_runs(runs, map(self.facts, runs)))
+
+    def beside(self, sides: Sequence[Side], *, baseline: int = 0) -> Comparison:
+        """Return `sides` side by side, with the link to MLflow's page that compares their runs.
+
+        Parameters
+        ----------
+        sides
+            Runs, or several that belong together.
+        baseline
+            The place of the side that differences are taken from.
+        """
+        page = compare_page([run for side in sides for run in side.runs])
         found = ui_process.current(self.places, self.target, probe=False)
         url = f"{found.url}/{page}" if found and page else None
-        return Comparison(tuple(runs), tuple(self.facts(run) for run in runs), page, url)
+        return Comparison(tuple(sides), page, url, baseline)
 
     def facts(self, run: RunSummary) -> Facts:
         """Return what `run` logged; empty where its file is gone."""

@@ -29,6 +29,7 @@ WITH_PROJECT: dict[str, Callable[..., Any]] = {
     "training-set": reading.training_set,
     "reproduce": reading.reproduce,
     "sql": reading.sql,
+    "catalog": reading.catalog,
     "promote": promotion.promote,
     "approve": promotion.approve,
     "rollback": promotion.rollback,
