@@ -17,7 +17,7 @@ from workbench.loop.remember import remembered_check
 from workbench.promote.announce import announce
 from workbench.promote.candidate import main_config
 from workbench.promote.mainline import Mainline, in_line
-from workbench.promote.refresh import Refreshing, Sketches, refreshing, remember
+from workbench.promote.refresh import Refreshing, refreshing, remember, sketches_of
 from workbench.registry import InputRecord, record_path
 from workbench.sources import Sources
 from workbench.widgets import Report, Reported, Table
@@ -149,7 +149,7 @@ class _Work:
         self.main: str = registry.commit
         self.full = full
         self.progress = progress
-        self.sketches = Sketches(self.rooms.hidden / "facts" / "sketches")
+        self.sketches = sketches_of(self.rooms)
         self.writer = LakeWriter(self.rooms.lake)
         self.config = main_config(self.rooms, self.main)
         sources = Sources(self.config.sources, root=self.rooms.root, cache=self.rooms.hidden)

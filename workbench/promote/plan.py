@@ -76,7 +76,7 @@ class Plan(Reported):
     def refusals(self) -> tuple[str, ...]:
         """Return what is in the way, a sentence each."""
         conflicts = tuple(f"{each['path']}: changed on main and on {self.branch}" for each in self.conflicts)
-        return conflicts + tuple(gate.sentence for gate in self.gates if not gate.passed)
+        return conflicts + tuple(gate.refusal for gate in self.gates if not gate.passed)
 
     @cached_property
     def digest(self) -> str:
@@ -152,7 +152,7 @@ class Plan(Reported):
                 gate.name,
                 gate.view or "",
                 "pass" if gate.passed and not gate.accepted else "accepted" if gate.passed else "FAIL",
-                gate.sentence if not gate.passed else gate.detail + (f" ({gate.accepted})" if gate.accepted else ""),
+                _said(gate) if not gate.passed else gate.detail + (f" ({gate.accepted})" if gate.accepted else ""),
             )
             for gate in self.gates
         )
@@ -188,6 +188,11 @@ def _sides(conflict: Mapping[str, str | None], branch: str) -> Table:
             for left, right in zip_longest(ours[first:last], theirs[from_:to], fillvalue=""):
                 rows.append((_indented(left), " " if kind == "equal" else "|", _indented(right)))
     return Table(f"{conflict['path']} was changed on both sides", ("main", "", branch), tuple(rows))
+
+
+def _said(gate: GateResult) -> str:
+    """Return what a gate that failed found, what is in the way, and what to do."""
+    return "\n".join([f"{gate.detail.rstrip('.')}.", *gate.failures, *([gate.remedy] if gate.remedy else [])])
 
 
 def _indented(line: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from workbench.promote.plan import FORMAT
 from workbench.promote.policy import approvers
 from workbench.promote.proposal import propose
 from workbench.promote.publish import publish
+from workbench.promote.refresh import remember, sketches_of
 from workbench.promote.report import PromotionReport
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from workbench.compute import Progress
     from workbench.loop.rooms import Rooms
     from workbench.promote.plan import Plan
+    from workbench.promote.proposal import Proposal
 
 
 def promote(
@@ -62,6 +65,7 @@ def promote(
             )
             with line.alone():
                 commit = publish(line, proposal, message=message, approved_by=approved)
+            keep_in_mind(rooms, proposal)
             return PromotionReport(proposal.plan, commit, time.monotonic() - started)
 
         report = in_line(line, step)
@@ -112,8 +116,18 @@ def execute(
         approved = approvers(rooms, proposal.candidate.config.policy, main=proposal.plan.main, commit=proposal.plan.tip)
         with line.alone():
             commit = publish(line, proposal, message=message, approved_by=approved)
+        keep_in_mind(rooms, proposal)
         announce(line)
         return PromotionReport(proposal.plan, commit, time.monotonic() - started)
+
+
+def keep_in_mind(rooms: Rooms, proposal: Proposal) -> None:
+    """Keep what the inputs were, so that `materialize` computes only what new data touches; else it computes all."""
+    if proposal.evaluation is None:
+        return
+    with suppress(OSError):
+        for view in proposal.views.values():
+            remember(view.evaluated.prepared, proposal.evaluation, sketches_of(rooms))
 
 
 def refuse(plan: Plan, started: float) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from workbench.define import FeatureView
     from workbench.loop.evaluate import Evaluation, Prepared
+    from workbench.loop.rooms import Rooms
     from workbench.registry import Version
 
 _UNTOUCHED = datetime.max.replace(tzinfo=UTC)
@@ -69,6 +70,11 @@ class Sketches:
     def _path(self, digest: str, keys: Sequence[str], time: str) -> Path:
         name = hashlib.sha256("\n".join([digest, time, *keys]).encode()).hexdigest()[:32]
         return self._folder / f"{name}.parquet"
+
+
+def sketches_of(rooms: Rooms) -> Sketches:
+    """Return the project's sketches."""
+    return Sketches(rooms.hidden / "facts" / "sketches")
 
 
 def refreshing(

@@ -294,7 +294,7 @@ def _permitted(rooms: Rooms, main: str, view: str) -> None:
         now=datetime.now(UTC),
         rollback=True,
     )
-    refusals = [result.sentence for result in results if not result.passed]
+    refusals = [result.refusal for result in results if not result.passed]
     if refusals:
         raise PromotionRefused.of(None, refusals)
 

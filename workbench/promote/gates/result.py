@@ -43,6 +43,11 @@ class GateResult:
     accepted: str | None = None
 
     @property
+    def refusal(self) -> str:
+        """What it says, with what is in the way on lines of its own."""
+        return "\n".join([self.sentence, *(f"    {failure}" for failure in self.failures)])
+
+    @property
     def sentence(self) -> str:
         """What it says, for people."""
         about = f"{self.name} of {self.view}" if self.view else self.name
