@@ -85,13 +85,17 @@ def test_a_writer_that_always_loses_gives_up_and_leaves_nothing(
     lake: Lake, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import deltalake
-    from deltalake.exceptions import CommitFailedError
 
-    def lose(*_: object, **__: object) -> None:
-        raise CommitFailedError("somebody else's came first")
+    commit = deltalake.DeltaTable.create_write_transaction
+
+    def come_second(
+        self: deltalake.DeltaTable, actions: object, mode: object, schema: object, **options: object
+    ) -> None:
+        commit(deltalake.DeltaTable(self.table_uri), [], "append", schema)
+        commit(self, actions, mode, schema, **options)
 
     publish("a1")
-    monkeypatch.setattr(deltalake.DeltaTable, "create_write_transaction", lose)
+    monkeypatch.setattr(deltalake.DeltaTable, "create_write_transaction", come_second)
     with pytest.raises(LakeError, match="were quicker"):
         publish("a2", rows(range(2)))
     assert len(lake.storage.at("spend", "v1").files()) == 1

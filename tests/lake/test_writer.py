@@ -183,28 +183,39 @@ def test_a_disk_that_is_full_for_the_commit_leaves_what_was(lake: Lake, publish:
     assert_frame_equal(read(lake, publish("a1")), rows())
 
 
-def test_without_permission_to_write_it_says_so_and_what_is_published_still_reads() -> None:
+@contextmanager
+def somebody_else(*closed: Path, opened: Path) -> Iterator[None]:
+    """Be a user who may not write the folders `closed`, and may write the folder `opened`."""
+    modes = {path: path.stat().st_mode for path in (*closed, opened)}
+    for path in closed:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    opened.chmod(0o777)
+    mine = os.geteuid()
+    if mine == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(mine)
+        for path, mode in modes.items():
+            path.chmod(mode)
+
+
+@pytest.mark.parametrize("place", ["lake", "lake/spend/v1/_delta_log"])
+def test_without_permission_to_write_it_says_so_and_what_is_published_still_reads(place: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         root.chmod(0o755)
         lake = Lake("lake", root=root)
         writer = LakeWriter(lake)
         writer.publish(rows().lazy(), view="spend", major=1, contract=SPEND, view_id="a1", metadata={})
-        places = [root / "lake", *(root / "lake").rglob("*")]
-        for path in places:
-            path.chmod(path.stat().st_mode & ~0o222)
-        mine = os.geteuid()
-        if mine == 0:
-            os.seteuid(65534)
-        try:
-            for view in ("spend", "carry"):
-                with pytest.raises(LakeError, match=r"(?i)permission denied"):
-                    writer.publish(rows(range(2)).lazy(), view=view, major=1, contract=SPEND, view_id="a2", metadata={})
+        closed = [root / place, *(root / place).rglob("*")]
+        opened = root if place == "lake" else root / "lake/spend/v1"
+        with somebody_else(*closed, opened=opened):
+            with pytest.raises(LakeError, match=r"(?i)cannot be written.*permission denied"):
+                writer.publish(rows(range(2)).lazy(), view="spend", major=1, contract=SPEND, view_id="a2", metadata={})
             assert_frame_equal(read(lake, 0), rows())
-        finally:
-            os.seteuid(mine)
-            for path in places:
-                path.chmod(path.stat().st_mode | 0o200)
+        assert (lake.latest("spend", 1), len(files(lake))) == (0, 1)
 
 
 def test_the_log_is_kept_for_good(lake: Lake, publish: Publish) -> None:

@@ -122,7 +122,7 @@ def _write(table: TableAt, base: Any, contract: Contract, actions: Sequence[Any]
 
 def _settled(table: TableAt, version: int, commit: Commit, act: Any) -> int:
     """Commit, and believe what the log says then: an error can come after the commit is made, too."""
-    from deltalake.exceptions import CommitFailedError, DeltaError
+    from deltalake.exceptions import DeltaError
 
     failure: Exception | None = None
     try:
@@ -133,7 +133,7 @@ def _settled(table: TableAt, version: int, commit: Commit, act: Any) -> int:
     if found is not None and found.writer == commit.writer:
         table.storage.settle(f"{LOG}/{version:020d}.json")
         return version
-    if found is not None or isinstance(failure, CommitFailedError) or _latest(table) >= version:
+    if found is not None or _latest(table) >= version:
         raise Lost from failure
     why = "it took no commit" if failure is None else reason(failure)
     raise Refused(LakeError.not_written(table.uri, why)) from failure
