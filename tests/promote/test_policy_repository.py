@@ -248,9 +248,12 @@ def test_a_key_that_is_over_signs_nothing_whatever_date_its_owner_writes(
     team.sit_down("bo", key="bo")
     monkeypatch.setenv("GIT_COMMITTER_DATE", "2019-06-01T00:00:00Z")
     approve(signed._rooms, BRANCH, sign=True)
-    monkeypatch.delenv("GIT_COMMITTER_DATE")
     team.sit_down("ann", key="ann")
     assert "no longer valid" in asked(signed)["approvals"].failures[-1]
+    team.sit_down("bo", key="bo")
+    tip_signed(signed)
+    monkeypatch.delenv("GIT_COMMITTER_DATE")
+    assert "no longer valid" in asked(signed)["signatures"].detail
 
 
 def test_signatures_that_cannot_be_judged_are_refused_with_what_is_needed(signed: Project) -> None:

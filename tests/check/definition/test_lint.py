@@ -207,12 +207,12 @@ def test_a_reasoned_ignore_in_the_text_counts() -> None:
 
 
 def test_no_configuration_of_the_user_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "ruff.toml").write_text('[lint]\nselect = ["ALL"]\nignore = ["F821"]\n')
+    (tmp_path / "ruff.toml").write_text('[lint.per-file-ignores]\n"**/*.py" = ["F821"]\n')
     (tmp_path / "pyproject.toml").write_text("[tool.pyrefly]\npreset = 'off'\n[tool.ruff.lint]\nignore = ['F821']\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RUFF_CONFIG", str(tmp_path / "ruff.toml"))
     monkeypatch.setenv("PYREFLY_CONFIG", str(tmp_path / "pyproject.toml"))
-    monkeypatch.setenv("PYREFLY_PRESET", "off")
+    monkeypatch.setenv("RUFF_OUTPUT_FILE", str(tmp_path / "findings.json"))
     assert [finding.code for finding in lint({"features/x.py": "print(undefined)\n"})] == ["F821"]
     assert typed("print(undefined)\n") == ["1 unknown-name"]
 

@@ -136,21 +136,27 @@ def test_a_merge_that_changes_the_code_stops_it(shop: Project) -> None:
     assert not gate(subject_of(shop, merge_changed=True), "merge").passed
 
 
-def test_views_left_behind_are_listed_and_must_still_be_computable(shop: Project) -> None:
+def test_a_published_view_that_would_change_in_passing_stops_it_unless_accepted_by_name(shop: Project) -> None:
     shop.define(RATE, log=False)
-    listed = gate(subject_of(shop, downstream_left_out=("rate",), category="value"), "downstream")
-    assert listed.passed
-    assert "made from it: rate" in listed.detail
-    assert gate(subject_of(shop, downstream_left_out=("rate",), category="breaking"), "downstream").passed
-    renamed = SPEND.replace("total: float", "sum_: float".replace("sum_", "amount")).replace("total=", "amount=")
-    shop.define(renamed, log=False)
-    breaking = subject_of(shop, downstream_left_out=("rate",), category="breaking")
-    refused = gate(breaking, "downstream")
-    assert refused.detail == "main could not compute rate any more"
-    assert "total" in refused.failures[0]
-    accepted = gate(replace(breaking, accept={"rate": "retired next week"}), "downstream")
+    assert gate(subject_of(shop), "downstream").passed
+    left = subject_of(shop, downstream_left_out=("rate",), category="value")
+    refused = gate(left, "downstream")
+    assert refused.detail == "rate reads it and would change without being promoted"
+    assert "--with-downstream" in refused.remedy
+    assert refused.failures == ()
+    accepted = gate(replace(left, accept={"rate": "retired next week"}), "downstream")
     assert accepted.passed
     assert accepted.accepted == "rate: retired next week"
+    assert not gate(replace(left, accept={"spend": "not what is asked"}), "downstream").passed
+
+
+def test_a_published_view_that_could_not_be_computed_any_more_is_told_why(shop: Project) -> None:
+    shop.define(RATE, log=False)
+    shop.define(SPEND.replace("total: float", "amount: float").replace("total=", "amount="), log=False)
+    refused = gate(subject_of(shop, downstream_left_out=("rate",), category="breaking"), "downstream")
+    assert not refused.passed
+    assert refused.failures[0].startswith("rate: ")
+    assert "total" in refused.failures[0]
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def downstream_gate(subject: GateSubject) -> GateResult:
         "downstream",
         passed=False,
         view=subject.view,
-        detail=f"{_listed(refused)} reads it and would change without being promoted",
+        detail=f"{_listed(refused)} {'reads' if len(refused) == 1 else 'read'} it and would change without being promoted",
         remedy="Publish them together (--with-downstream), or accept each by name with a reason.",
         failures=tuple(f"{name}: {why}" for name, why in broken.items()),
     )
