@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 BRANCH_OPTIONS = {"--branch", "--start", "--against"}
 """Options whose value is a branch."""
 
-VIEW_VERBS = {"compute", "check", "why", "why-changed", "lineage"}
+VIEW_VERBS = {"compute", "check", "why", "why-changed", "lineage", "catalog"}
 """Verbs whose first word is a view."""
 
 

@@ -14,6 +14,7 @@ from tests.conftest import EVENT_VIEW, events
 from tests.serve.conftest import spine_of
 from tests.serve.stage import change, publish
 from workbench import cli, errors
+from workbench.serve import Reference
 from workbench.serve.differences import differences
 from workbench.serve.runs import training_run
 from workbench.sources.memo import DigestMemo, Stamp
@@ -285,7 +286,7 @@ def test_rows_gained_and_lost_are_counted_and_equal_keys_paired_in_order() -> No
 
 
 def test_a_published_training_set_reads_the_same_delta_versions_again(mart: Project) -> None:
-    features = [wb.use("spend", as_="top"), "both", "recent:amount"]
+    features: list[str | Reference] = [wb.use("spend", as_="top"), "both", "recent:amount"]
     train = mart.store.training_set(SPINE, features, save="first", full_names=True)
     saved = mart.store.saved("first")
     assert [(view.label, view.delta_version) for view in saved.views] == [

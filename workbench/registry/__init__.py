@@ -10,6 +10,7 @@ from workbench.registry.reading import Registry
 from workbench.registry.record import FOLDER, InputRecord, Record, Status, Version, record_path
 from workbench.registry.releases import PREFIX as RELEASE_PREFIX
 from workbench.registry.releases import valid_release
+from workbench.registry.summary import Summary
 
 __all__ = [
     "FOLDER",
@@ -18,6 +19,7 @@ __all__ = [
     "Record",
     "Registry",
     "Status",
+    "Summary",
     "Version",
     "VersionNumber",
     "record_path",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from workbench.errors import BranchNotFound, FeatureNotFound
 from workbench.registry.record import FOLDER, Record, Version
+from workbench.registry.summary import Summary, summary_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,13 +84,28 @@ class Registry:
         RegistryError
             Where its file cannot be understood.
         """
+        if view not in self._records:
+            self._records[view] = Record.from_toml(self._text(view), path=f"{FOLDER}/{view}.toml")
+        return self._records[view]
+
+    def summary(self, view: str) -> Summary:
+        """Return what a list says of `view`: much quicker than its record where many versions were published.
+
+        Raises
+        ------
+        FeatureNotFound, RegistryError
+            As `record`.
+        """
+        return summary_of(self._text(view), path=f"{FOLDER}/{view}.toml")
+
+    def mentioning(self, name: str) -> list[str]:
+        """Return the views whose records speak of something called `name`, such as an input; others surely do not."""
+        return [view for view in self.views if f'name = "{name}"' in self._text(view)]
+
+    def _text(self, view: str) -> str:
         if view not in self._blobs:
             raise FeatureNotFound.unpublished(view, self.views)
-        if view not in self._records:
-            path = f"{FOLDER}/{view}.toml"
-            text = self._repository.read_blob(self._blobs[view]).decode("utf-8", "replace")
-            self._records[view] = Record.from_toml(text, path=path)
-        return self._records[view]
+        return self._repository.read_blob(self._blobs[view]).decode("utf-8", "replace")
 
     def version(self, view: str, asked: str | None = None) -> Version:
         """Return the version of `view` that ``@asked`` gives, see `Record.version`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workbench.serve.behind import BehindRows
+from workbench.serve.catalog import Catalog, CatalogEntry, CatalogPage
 from workbench.serve.deprecation import DeprecatedVersionWarning, warn_of
 from workbench.serve.explain import Candidate, Explanation
 from workbench.serve.files import TrainingSetReport, answer_into_file, training_set_of_file
@@ -18,6 +19,9 @@ __all__ = [
     "Answer",
     "BehindRows",
     "Candidate",
+    "Catalog",
+    "CatalogEntry",
+    "CatalogPage",
     "DeprecatedVersionWarning",
     "Explanation",
     "FailedCheckWarning",

@@ -77,7 +77,7 @@ class PublishedReading:
         found = self.registry.version(name, version)
         key = name, found.number
         if key not in self._views:
-            self._views[key] = self._served(name, found)
+            self._views[key] = self.served(name, found)
         return self._views[key]
 
     def has(self, name: str, version: str | None = None) -> bool:
@@ -118,7 +118,8 @@ class PublishedReading:
         )
         return error
 
-    def _served(self, name: str, version: Version) -> ServedView:
+    def served(self, name: str, version: Version) -> ServedView:
+        """Return a version of view `name` as it is read, whether it is still served or not."""
         lookback = version.declaration.get("lookback")
         return ServedView(
             name=name,

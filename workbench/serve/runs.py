@@ -1,4 +1,4 @@
-"""What MLflow is told of a saved training set."""
+"""What MLflow is told of a saved training set, and what was recorded of the views that were read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from workbench.track import DatasetRecord, RunRecord
 
 if TYPE_CHECKING:
     from workbench.loop.rooms import Rooms
+    from workbench.serve.ledger import Ledger
     from workbench.serve.saved import SavedTrainingSet, SourceView
+    from workbench.serve.served import Reading, ServedView
 
 TAG = "workbench.training_set"
 
@@ -100,3 +102,24 @@ def _itself(rooms: Rooms, saved: SavedTrainingSet) -> DatasetRecord:
         schema=saved.columns,
         profile={"num_rows": saved.ledger.rows_out},
     )
+
+
+def run_of(rooms: Rooms, reading: Reading, view: ServedView) -> str | None:
+    """Return the MLflow run (or the key of the queued one) that last recorded the data of `view`."""
+    key = view.run
+    if view.version is None:
+        view_id = view.data.view_id
+        entries = [e for e in rooms.journal.entries(view.name) if e.view_id == view_id and e.run]
+        own = [entry for entry in entries if entry.branch == reading.branch] or entries
+        key = own[-1].run if own else None
+    return key and (rooms.tracker.delivery(key).run_id or key)
+
+
+def failed_checks(rooms: Rooms, reading: Reading, ledger: Ledger) -> list[str]:
+    """Return a sentence for each of the branch's views whose data failed a check when it was last defined."""
+    found = []
+    for entry in ledger.views:
+        last = None if entry.version else rooms.journal.last(entry.view, branch=reading.branch)
+        if last is not None and last.view_id == entry.view_id and not last.passed:
+            found.append(f"View {entry.view!r} failed a check when it was defined: its values are not to be trusted.")
+    return found

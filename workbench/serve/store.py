@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-import weakref
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -13,6 +11,8 @@ from workbench.config import valid_name
 from workbench.errors import UsageError
 from workbench.serve.asked import asked_of_row
 from workbench.serve.branch import BranchReading
+from workbench.serve.built import BuiltFrames
+from workbench.serve.catalog import look_up, open_catalog
 from workbench.serve.deprecation import warn_of
 from workbench.serve.explain import explain
 from workbench.serve.history import latest, period
@@ -21,7 +21,7 @@ from workbench.serve.moments import moment
 from workbench.serve.published import PublishedReading
 from workbench.serve.references import parse_all
 from workbench.serve.releases import commit_at, release_commit
-from workbench.serve.runs import training_run
+from workbench.serve.runs import failed_checks, run_of, training_run
 from workbench.serve.saved import save_training_set, saved_training_set
 from workbench.serve.sql import run_sql
 from workbench.serve.trained import describe_built
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from workbench.loop.rooms import Rooms
+    from workbench.serve.catalog import Catalog, CatalogPage
     from workbench.serve.explain import Explanation
     from workbench.serve.ledger import Ledger
     from workbench.serve.references import Reference
     from workbench.serve.saved import SavedTrainingSet
-    from workbench.serve.served import Reading, ServedView
+    from workbench.serve.served import Reading
     from workbench.serve.sql import Answer
     from workbench.serve.training import TrainingSet
-    from workbench.serve.wanted import Wanted
 
 
 class FeatureStore:
@@ -65,7 +65,7 @@ class FeatureStore:
         self._pinned: PublishedReading | None = None
         self._published: PublishedReading | None = None
         self._last: Ledger | None = None
-        self._built: dict[int, tuple[weakref.ref[pl.DataFrame], _Built]] = {}
+        self._built = BuiltFrames()
 
     def __repr__(self) -> str:
         return f"<FeatureStore of {self._rooms.config.project.name!r}, reading {self._place()}>"
@@ -186,12 +186,13 @@ class FeatureStore:
         built = build_training_set(reading, as_spine(spine), question, minimum=minimum)
         if save is not None:
             self._save(save, built, reading)
-        self._remember(built, reading)
+        self._last = built.ledger
+        self._built.remember(built, reading)
         self._rooms.training_sets.tell(built.frame, describe_built(self._rooms, built, reading, save=save))
         warn_of((part.view.deprecation for part in joined_views(built.wanted)), stacklevel=2)
         for sentence in built.ledger.warnings:
             warnings.warn(sentence, LowMatchWarning, stacklevel=2)
-        for sentence in self._failed(reading, built.ledger):
+        for sentence in failed_checks(self._rooms, reading, built.ledger):
             warnings.warn(sentence, FailedCheckWarning, stacklevel=2)
         return built.frame
 
@@ -208,7 +209,7 @@ class FeatureStore:
         UsageError
             For any other frame, as one that was filtered since.
         """
-        return self._known(frame).ledger
+        return self._built.known(frame).ledger
 
     def why_row(self, frame: pl.DataFrame, row: int, feature: str) -> Explanation:
         """Return why a row of a training set has its value: the winning row of the view, and why the others lost.
@@ -238,9 +239,9 @@ class FeatureStore:
         --------
         ``store.why_row(train, 3, "total")``
         """
-        known = self._known(frame)
+        known = self._built.known(frame)
         view, name, entity, at = asked_of_row(frame, row, feature, known.wanted, time=known.question.time)
-        run = self._run(known.reading, view)
+        run = run_of(self._rooms, known.reading, view)
         as_known = known.question.as_known
         return explain(known.reading, view, [name], entity, at, run=run, as_known=as_known)
 
@@ -293,7 +294,7 @@ class FeatureStore:
         """
         reading = self._reading()
         view, features = named_view(ref, reading)
-        found = explain(reading, view, features, entity, at, run=self._run(reading, view))
+        found = explain(reading, view, features, entity, at, run=run_of(self._rooms, reading, view))
         warn_of([view.deprecation], stacklevel=2)
         return found
 
@@ -355,6 +356,26 @@ class FeatureStore:
         warn_of([found.deprecation], stacklevel=2)
         return frame
 
+    def catalog(self, search: str | None = None) -> Catalog:
+        """Return the views that can be used: those that are published, and the branch's own that nobody published.
+
+        Parameters
+        ----------
+        search
+            Words, each of which has to be found in a view's name, description, owner, tags or entities, or in its
+            features' names, units and descriptions.
+
+        Returns
+        -------
+        Catalog
+            ``catalog["spend"]`` is all that is known of one view, ``catalog.to_frame()`` the list as a frame.
+        """
+        return open_catalog(self._rooms, self._reading(), search)
+
+    def look_up(self, words: str) -> Catalog | CatalogPage:
+        """Return all that is known of the view (or ``view@2``) that `words` name, else the views they are found in."""
+        return look_up(self._rooms, self._reading(), words)
+
     def answer(self, query: str) -> Answer:
         """Return what a query over views and sources returns, as the verb ``sql`` shows it; see `Project.sql`."""
         return run_sql(self._rooms, self._reading(), query)
@@ -381,49 +402,3 @@ class FeatureStore:
         saved = save_training_set(self._rooms.hidden, name, built, reading, run=key)
         if saved.run == key:
             self._rooms.tracker.submit(training_run(self._rooms, saved))
-
-    def _failed(self, reading: Reading, ledger: Ledger) -> list[str]:
-        """Return a sentence for each of the branch's views whose data failed a check when it was last defined."""
-        found = []
-        for entry in ledger.views:
-            last = None if entry.version else self._rooms.journal.last(entry.view, branch=reading.branch)
-            if last is not None and last.view_id == entry.view_id and not last.passed:
-                found.append(
-                    f"View {entry.view!r} failed a check when it was defined: its values are not to be trusted."
-                )
-        return found
-
-    def _run(self, reading: Reading, view: ServedView) -> str | None:
-        """Return the MLflow run (or the key of the queued one) that last recorded the data of `view`."""
-        key = view.run
-        if view.version is None:
-            view_id = view.data.view_id
-            entries = [e for e in self._rooms.journal.entries(view.name) if e.view_id == view_id and e.run]
-            own = [entry for entry in entries if entry.branch == reading.branch] or entries
-            key = own[-1].run if own else None
-        return key and (self._rooms.tracker.delivery(key).run_id or key)
-
-    def _known(self, frame: pl.DataFrame) -> _Built:
-        known = self._built.get(id(frame))
-        if known is None or known[0]() is not frame:
-            raise UsageError(
-                "This frame is no training set of this store.",
-                remedy="Pass the frame that training_set returned, unchanged; `store.ledger` is the last one's.",
-            )
-        return known[1]
-
-    def _remember(self, built: TrainingSet, reading: Reading) -> None:
-        self._last = built.ledger
-        self._built = {key: known for key, known in self._built.items() if known[0]() is not None}
-        known = _Built(built.question, built.wanted, built.ledger, reading)
-        self._built[id(built.frame)] = (weakref.ref(built.frame), known)
-
-
-@dataclass(frozen=True, slots=True)
-class _Built:
-    """What is remembered of a training set as long as its frame lives."""
-
-    question: Question
-    wanted: tuple[Wanted, ...]
-    ledger: Ledger
-    reading: Reading

@@ -97,3 +97,16 @@ def sql(query: str, *, out: Path | None = None, project: Opened) -> Any:
     from workbench.serve import answer_into_file
 
     return answer_into_file(project.store, query, out=out)
+
+
+def catalog(*search: str, project: Opened) -> Any:
+    """List the views that can be used, search them, or show all that is known of one.
+
+    Parameters
+    ----------
+    search
+        A view, or view@2, for all that is known of it: versions, columns, what it is made from, what reads it, who
+        published it. Or words, each of which has to be found in a view's name, description, owner, tags, entities or
+        features, or in a unit. Everything if absent.
+    """
+    return project.store.look_up(" ".join(search))

@@ -96,4 +96,3 @@ class Tables:
         if not table.schema:
             return [*found, *self._rooms.sources.names()]
         return [f"{table.schema}.{name}" for name in found]
-
