@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.compare import drift
-from workbench.errors import UsageError
+from workbench.define import load_tree
+from workbench.errors import UsageError, WorkbenchError
+from workbench.loop.evaluate import Evaluation
 from workbench.promote.gates.accepted import reason_for
 from workbench.promote.gates.result import GateResult
 
@@ -108,7 +110,16 @@ def _measured(subject: GateSubject, changed: list[str]) -> DriftReport:
 
 
 def _published(subject: GateSubject) -> pl.LazyFrame:
-    """Return the rows that serve now."""
-    serving = subject.serving
+    """Return what serves, on today's source data: by main's definition; the lake's rows where main has another one."""
+    serving, rooms = subject.serving, subject.rooms
     assert serving is not None  # noqa: S101  # asked before
-    return subject.rooms.lake.scan(subject.view, serving.major, serving.delta_version, serving.contract)
+    after = subject.reopened()
+    main = load_tree(rooms.repository, rooms.repository.resolve(rooms.trunk), cache=rooms.hidden)
+    before = Evaluation(main, after.sources, rooms.cache, beside=after)
+    try:
+        evaluated = before.evaluate(subject.view)
+    except WorkbenchError:
+        evaluated = None
+    if evaluated is None or evaluated.prepared.fingerprint.code_hash != serving.code_hash:
+        return rooms.lake.scan(subject.view, serving.major, serving.delta_version, serving.contract)
+    return evaluated.computed.stored.frame()
