@@ -8,13 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.branches.plain_git import git
 from workbench.branches.trailers import KEY, trailers_of, with_trailers
 from workbench.errors import BranchError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from tests.branches.plain import Plain
     from workbench.branches import Repository
 
 ODD = [
@@ -62,9 +60,9 @@ def test_odd_text_survives_a_commit(repository: Repository) -> None:
         assert (newest.subject, newest.trailers) == ("Write", told)
 
 
-def test_git_itself_reads_the_same_trailers(root: Path) -> None:
+def test_git_itself_reads_the_same_trailers(plain: Plain) -> None:
     message = with_trailers("Start", [("Objective", "Fewer\nlate trains"), ("Metric", "rmse"), ("Tag", "team=rail")])
-    parsed = git(root, "interpret-trailers", "--parse", "--unfold", given=message)
+    parsed = plain("interpret-trailers", "--parse", "--unfold", given=message)
     assert parsed.splitlines() == ["Objective: Fewer late trains", "Metric: rmse", "Tag: team=rail"]
 
 

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.branches.plain_git import VIEW, git
+from tests.branches.plain import Plain
 from workbench.branches import Repository
 from workbench.branches.turns import in_turn
 from workbench.errors import BranchMoved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 
 class Overtaken(Repository):
@@ -28,39 +27,39 @@ class Overtaken(Repository):
             self.others -= 1
             with in_turn(self.git_dir, patience=0) as is_first:
                 self.in_line.append(not is_first)
-            theirs = git(self.root, "commit-tree", f"{commit}^{{tree}}", "-p", commit, "-m", f"{self.others}")
-            git(self.root, "update-ref", "refs/heads/exp/a", theirs)
+            theirs = Plain(self.root)("commit-tree", f"{commit}^{{tree}}", "-p", commit, "-m", f"{self.others}")
+            Plain(self.root)("update-ref", "refs/heads/exp/a", theirs)
         return tree
 
 
 @pytest.fixture
-def overtaken(root: Path) -> Overtaken:
-    git(root, "branch", "exp/a")
-    with Overtaken.open(root) as opened:
+def overtaken(plain: Plain) -> Overtaken:
+    plain("branch", "exp/a")
+    with Overtaken.open(plain.root) as opened:
         opened.in_line = []
         return opened
 
 
-def test_one_writer_at_a_time_is_at_the_head_of_the_line(root: Path) -> None:
-    git_dir = root / ".git"
+def test_one_writer_at_a_time_is_at_the_head_of_the_line(plain: Plain) -> None:
+    git_dir = plain.root / ".git"
     with in_turn(git_dir) as first, in_turn(git_dir, patience=0) as second:
         assert (first, second) == (True, False)
     with in_turn(git_dir, patience=0) as after:
         assert after
 
 
-def test_where_there_can_be_no_line_everybody_goes_on(root: Path) -> None:
-    (root / ".git" / "workbench").write_text("a file in the folder's place\n")
-    with in_turn(root / ".git") as is_first:
+def test_where_there_can_be_no_line_everybody_goes_on(plain: Plain) -> None:
+    (plain.root / ".git" / "workbench").write_text("a file in the folder's place\n")
+    with in_turn(plain.root / ".git") as is_first:
         assert not is_first
 
 
 def test_who_is_overtaken_stands_in_line_and_leaves_it_in_the_end(overtaken: Overtaken) -> None:
     overtaken.others = 4
-    commit = overtaken.commit("exp/a", {VIEW: "VALUE = 2\n"}, message="Write")
+    commit = overtaken.commit("exp/a", {"features/delay.py": "DELAY = 2\n"}, message="Write")
     assert overtaken.in_line == [False, True, True, True]
-    assert git(overtaken.root, "rev-parse", "exp/a") == commit
-    assert git(overtaken.root, "rev-list", "--count", "exp/a") == "6"
+    assert Plain(overtaken.root)("rev-parse", "exp/a") == commit
+    assert Plain(overtaken.root)("rev-list", "--count", "exp/a") == "6"
     with in_turn(overtaken.git_dir, patience=0) as is_free:
         assert is_free
 
@@ -68,7 +67,7 @@ def test_who_is_overtaken_stands_in_line_and_leaves_it_in_the_end(overtaken: Ove
 def test_attempts_are_counted_and_the_line_is_left_on_giving_up(overtaken: Overtaken) -> None:
     overtaken.others = 99
     with pytest.raises(BranchMoved):
-        overtaken.commit("exp/a", {VIEW: "VALUE = 2\n"}, message="Write", attempts=3)
+        overtaken.commit("exp/a", {"features/delay.py": "DELAY = 2\n"}, message="Write", attempts=3)
     assert len(overtaken.in_line) == 3
     with in_turn(overtaken.git_dir, patience=0) as is_free:
         assert is_free

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.branches.states.conftest import at_once
+from tests.branches.plain import at_once
 from workbench.branches import Repository
 from workbench.errors import BranchError, BranchNotFound, InvalidName, ProtectedBranch
 
 if TYPE_CHECKING:
-    from tests.branches.states.conftest import Plain
+    from tests.branches.plain import Plain
 
 ODD = "Predict delay,\n\n  at \u2028 arrival\r\nTag: not=a tag\n"
 

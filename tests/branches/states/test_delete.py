@@ -8,7 +8,7 @@ from workbench.branches import Repository
 from workbench.errors import BranchError, BranchNotFound, ProtectedBranch
 
 if TYPE_CHECKING:
-    from tests.branches.states.conftest import Plain
+    from tests.branches.plain import Plain
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -14,7 +14,7 @@ from workbench.errors import BranchError, GitMissing, ProjectError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.branches.states.conftest import Plain
+    from tests.branches.plain import Plain
 
 
 @pytest.mark.parametrize(

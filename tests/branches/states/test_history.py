@@ -8,7 +8,7 @@ import pytest
 from workbench.errors import BranchError, BranchNotFound
 
 if TYPE_CHECKING:
-    from tests.branches.states.conftest import Plain
+    from tests.branches.plain import Plain
     from workbench.branches import Repository
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.branches.states.conftest import TOP
+from tests.branches.plain import TOP
 from workbench.branches.interrupts import uninterrupted
 from workbench.branches.worktrees import Follower, Worktree
 
 if TYPE_CHECKING:
-    from tests.branches.states.conftest import Plain
+    from tests.branches.plain import Plain
     from workbench.branches import Repository
 
 LOOP = """

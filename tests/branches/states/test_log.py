@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.branches.states.conftest import Plain
+    from tests.branches.plain import Plain
     from workbench.branches import Repository
 
 

@@ -10,12 +10,12 @@ from workbench.errors import BranchError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.branches.states.conftest import Plain
+    from tests.branches.plain import Plain
     from workbench.branches import Repository
 
 PATH = "features/delay.py"
 LINES = [f"line {number}" for number in range(12)]
-DRIVER = "[merge]\n\tconflictStyle = diff3\n\trenames = true\n[diff]\n\talgorithm = patience\n\trenames = copies\n"
+CONFIG = "[merge]\n\tconflictStyle = nonsense\n\trenames = true\n[diff]\n\talgorithm = patience\n\trenames = copies\n"
 
 DID: list[tuple[str | None, str | None, str | None, str | None]] = [
     ("1\n", "1\n", "2\n", "2\n"),  # they changed it
@@ -136,27 +136,31 @@ def test_line_endings_and_odd_bytes_are_kept(repository: Repository, plain: Plai
 def test_nothing_that_a_user_configured_alters_the_outcome(
     repository: Repository, plain: Plain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = tree(repository, {PATH: text(l5="ours"), "features/moved.py": text()})
-    theirs = tree(repository, {PATH: text(l5="theirs"), "features/b.py": text(l11="theirs")})
-    base = tree(repository, {PATH: text(), "features/b.py": text()})
-    paths = [PATH, "features/b.py"]
+    base = tree(repository, {PATH: text(), "features/b.py": text(), "features/c.py": text()})
+    ours = tree(repository, {PATH: text(l5="ours"), "features/moved.py": text(), "features/c.py": text(l0="ours")})
+    theirs = tree(
+        repository, {PATH: text(l5="theirs"), "features/b.py": text(l11="theirs"), "features/c.py": text(l9="theirs")}
+    )
+    paths = [PATH, "features/b.py", "features/c.py"]
     expected = repository.merge_files(ours, theirs, base=base, paths=paths)
-    assert [conflict.path for conflict in expected.conflicts] == paths  # b.py: they changed what we moved away
+    assert [conflict.path for conflict in expected.conflicts] == paths[:2]  # b.py: they changed what we moved away
+    assert repository.read(expected.tree, "features/c.py") == text(l0="ours", l9="theirs")
 
     plain.write(".gitattributes", "* merge=union\n*.py merge=mine\n")
     plain.write(".git/info/attributes", "* merge=mine text eol=crlf\n")
     plain("config", "merge.mine.driver", "cp %B %A")
     plain("config", "merge.default", "union")
-    plain("config", "merge.conflictStyle", "nonsense")
+    plain("config", "merge.conflictStyle", "nonsense")  # git ends with an error where it reads that
     config = tmp_path / "theirs"
-    config.write_text(f"[user]\n\tname = A\n\temail = a@b\n[core]\n\tattributesFile = {tmp_path}/attributes\n{DRIVER}")
+    config.write_text(f"[user]\n\tname = A\n\temail = a@b\n[core]\n\tattributesFile = {tmp_path}/attributes\n{CONFIG}")
     (tmp_path / "attributes").write_text("* merge=union\n")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
-    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
-    monkeypatch.setenv("GIT_CONFIG_KEY_0", "merge.conflictStyle")
-    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "zdiff3")
-    monkeypatch.setenv("GIT_CONFIG_PARAMETERS", "'merge.default=union'")
-    assert repository.merge_files(ours, theirs, base=base, paths=paths) == expected
+    counted = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "merge.conflictStyle", "GIT_CONFIG_VALUE_0": "nonsense"}
+    told = {"GIT_CONFIG_PARAMETERS": "'merge.conflictStyle=nonsense'"}
+    for variables in ({"GIT_CONFIG_GLOBAL": str(config)}, counted, told):
+        with monkeypatch.context() as patched:
+            for name, value in variables.items():
+                patched.setenv(name, value)
+            assert repository.merge_files(ours, theirs, base=base, paths=paths) == expected
 
 
 def test_paths_are_paths_in_the_project(repository: Repository) -> None:

@@ -15,7 +15,7 @@ from workbench.errors import BranchError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.branches.states.conftest import Plain
+    from tests.branches.plain import Plain
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from workbench.errors import BranchError, BranchNotFound
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.branches.states.conftest import Plain
+    from tests.branches.plain import Plain
 
 
 def test_a_folder_without_a_repository_gets_one_on_main(tmp_path: Path, identity: None) -> None:

@@ -10,7 +10,7 @@ from workbench.errors import ProtectedBranch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.branches.states.conftest import Plain
+    from tests.branches.plain import Plain
     from workbench.project import Project
 
 

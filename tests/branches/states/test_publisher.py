@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.branches.states.conftest import TOP, Plain, at_once
+from tests.branches.plain import TOP, Plain, at_once
 from tests.branches.states.test_remote import colleague
 from workbench.branches import Publisher, Repository
 from workbench.errors import BranchError, BranchMoved, BranchNotFound

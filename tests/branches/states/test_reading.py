@@ -9,7 +9,7 @@ from workbench.branches import Repository
 from workbench.errors import BranchError, BranchNotFound
 
 if TYPE_CHECKING:
-    from tests.branches.states.conftest import Plain
+    from tests.branches.plain import Plain
 
 
 def test_names_resolve_as_branch_tag_or_commit(repository: Repository, plain: Plain) -> None:

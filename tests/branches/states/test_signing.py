@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.branches.states.conftest import Key, Plain, make_key
+from tests.branches.plain import Key, Plain, make_key
 from workbench.branches import verifying
 from workbench.errors import BranchError
 

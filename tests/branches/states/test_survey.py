@@ -8,7 +8,7 @@ from workbench.branches import Repository
 from workbench.errors import BranchNotFound
 
 if TYPE_CHECKING:
-    from tests.branches.states.conftest import Plain
+    from tests.branches.plain import Plain
 
 
 def test_a_branch_knows_where_it_left_main_and_how_far_it_is(repository: Repository, plain: Plain) -> None:

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.branches.states.conftest import at_once
+from tests.branches.plain import at_once
 from tests.branches.test_names import HOSTILE
 from workbench.branches.names import valid_tag
 from workbench.branches.tags import approval_ref
 from workbench.errors import BranchError, InvalidName
 
 if TYPE_CHECKING:
-    from tests.branches.states.conftest import Plain
+    from tests.branches.plain import Plain
     from workbench.branches import Publisher, Repository
 
 ADA = "Test Researcher <test@example.org>"

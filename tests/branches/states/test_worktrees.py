@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.branches.states.conftest import Plain, at_once
+from tests.branches.plain import Plain, at_once
 from workbench.branches import Repository
 from workbench.errors import BranchError, BranchMoved
 

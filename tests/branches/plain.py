@@ -1,4 +1,4 @@
-"""Real repositories in the states that people have them in, and plain git to look at them with."""
+"""Real repositories, plain git to set scenes and to look at them with, and keys and processes of others."""
 
 from __future__ import annotations
 
@@ -8,16 +8,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from workbench.branches import Publisher, Repository
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-TOP = Path(__file__).parents[3]
+TOP = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,52 +53,6 @@ class Plain:
         return {str(path): path.read_bytes() for path in paths} | states
 
 
-@pytest.fixture
-def plain(tmp_path: Path, identity: None) -> Plain:
-    """Plain git in a repository with two definitions on main, which is checked out."""
-    git = Plain(tmp_path / "project")
-    git.root.mkdir()
-    git("init", "--quiet", "--initial-branch=main")
-    git.write("features/delay.py", "DELAY = 1\n")
-    git.write("features/sub/deep.py", "DEEP = 1\n")
-    git.write("workbench.toml", "[project]\nname = 'p'\n")
-    git("add", ".")
-    git("commit", "--quiet", "-m", "Start")
-    return git
-
-
-@pytest.fixture
-def repository(plain: Plain) -> Iterator[Repository]:
-    """The same repository through ours, with the experiment ``exp/a``."""
-    with Repository.open(plain.root) as opened:
-        opened.create("exp/a")
-        yield opened
-
-
-@pytest.fixture
-def fresh(tmp_path: Path, identity: None) -> Plain:
-    """Plain git in a repository without a commit."""
-    git = Plain(tmp_path / "fresh")
-    git.root.mkdir()
-    git("init", "--quiet", "--initial-branch=main")
-    return git
-
-
-@pytest.fixture
-def publisher(plain: Plain) -> Iterator[Publisher]:
-    """What writes main in it."""
-    with Publisher.open(plain.root) as opened:
-        yield opened
-
-
-@pytest.fixture
-def shared(plain: Plain) -> Plain:
-    """Plain git in the bare repository that a team shares: the remote ``origin``, with the same main."""
-    plain("clone", "--quiet", "--bare", ".", "../shared.git")
-    plain("remote", "add", "origin", "../shared.git")
-    return Plain(plain.root.parent / "shared.git")
-
-
 @dataclass(frozen=True, slots=True)
 class Key:
     """An SSH key made for the test: the private half's file, and the public one."""
@@ -133,18 +81,6 @@ def make_key(path: Path, passphrase: str = "") -> Key:
     public = Path(f"{path}.pub").read_text().strip()
     shown = subprocess.run(["ssh-keygen", "-lf", f"{path}.pub"], check=True, capture_output=True, text=True).stdout
     return Key(path, public, shown.split()[1])
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> Key:
-    """A key without a passphrase."""
-    return make_key(tmp_path / "key")
-
-
-@pytest.fixture
-def other_key(tmp_path: Path) -> Key:
-    """Somebody else's."""
-    return make_key(tmp_path / "other_key")
 
 
 def at_once(root: Path, script: str, count: int) -> list[subprocess.CompletedProcess[str]]:
