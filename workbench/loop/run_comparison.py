@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,9 @@ HASH = re.compile(r"[0-9a-f]{32,64}")
 SHOWN_ROWS = 60
 """Rows of a table that are drawn; ``to_dict`` has them all."""
 _DATA = re.compile(r"(^|\.)(code|contract|view|source|upstream|view_id)(\.|$)")
-_SAID = ("experiment", "branch", "features")
+_SAID = ("experiment", "branch", "features", "view")
 """Parameters that the other tables tell."""
+_TELLING = ("mean", "std", "p50", "null_share")
 _TOLD = re.compile(
     r"workbench\.(objective|hypothesis|metrics|branch|view|experiment|view_id|code_hash|contract_hash|metadata_hash|"
     r"data_digest|spine_digest|training_set|training_commit|reused|source\.|upstream\.|features\.|view_id\.)|mlflow\."
@@ -124,7 +125,7 @@ class RunComparison(Reported):
         url = self.comparison.url
         return Report(
             self._title(),
-            tables=tables if len(titles) > 1 or self.all_rows else tables[:3],
+            tables=tables,
             notes=tuple(self._notes(left)),
             links=(("Compare these runs in MLflow", url),) if url else (),
         )
@@ -155,7 +156,7 @@ class RunComparison(Reported):
         if not runs:
             notes.append("No runs yet: define a view on this branch, or train a model in `project.experiment(...)`.")
         elif len(titles) == 1:
-            notes.append("One run: there is nothing to compare it with.")
+            notes.append("There is nothing to compare it with: name another branch, or train it once more.")
         elif not any(differ(values) for _, _, values in self.comparison.rows()):
             notes.append("These runs agree in everything.")
         else:
@@ -177,13 +178,15 @@ class RunComparison(Reported):
             "runs": [str(len(side.runs)) for side in sides],
         }
         rows["error"] = [side.facts.tags.get("workbench.error") for side in sides]
-        shown = {name: values for name, values in rows.items() if any(values) and (self.all_rows or differ(values))}
+        shown = {name: values for name, values in rows.items() if any(values) and self._shows(values)}
         return [(name, *values) for name, values in shown.items()]
 
-    def _features(self) -> list[tuple[object, ...]]:
+    def _features(self) -> Sequence[tuple[object, ...]]:
         names = dict.fromkeys(name for each in self.described for name in each.features)
-        rows = [(name, *(each.features.get(name) for each in self.described)) for name in names]
-        return [row for row in rows if self.all_rows or differ(row[1:])]
+        rows: list[tuple[str | None, ...]] = [
+            (name, *(each.features.get(name) for each in self.described)) for name in names
+        ]
+        return [row for row in rows if self._shows(row[1:])]
 
     def _metrics(self) -> list[tuple[object, ...]]:
         """Return a row a metric: mean and deviation, and how far it is from the baseline's."""
@@ -191,7 +194,7 @@ class RunComparison(Reported):
         spreads = {f"{name}_std" for side in sides for name in side.spread}
         found = []
         for kind, key, values in self.comparison.rows():
-            if kind != "metric" or (not self.all_rows and (not differ(values) or is_repeat(key) or key in spreads)):
+            if kind != "metric" or not (self.all_rows or self._tells(key, values, spreads)):
                 continue
             cells = [_number(value) for value in values]
             for place, side in enumerate(sides):
@@ -201,6 +204,27 @@ class RunComparison(Reported):
                     cells[place] += _difference(values[place], values[base])
             found.append((self._rank(key), self._short(key), *(cell or None for cell in cells)))
         return [row[1:] for row in sorted(found, key=lambda row: (row[0], row[1]))]
+
+    def _shows(self, values: Sequence[str | float | None]) -> bool:
+        """Tell whether a row is shown: it differs, or there is nothing to differ from, or all are."""
+        return self.all_rows or len(self.described) == 1 or differ(values)
+
+    def _tells(self, key: str, values: Sequence[str | float | None], spreads: Collection[str]) -> bool:
+        """Tell whether a metric is shown by default: it differs, and another row does not tell it already.
+
+        Beside models, a view's statistics are the four that say most, of features that all sides have.
+        """
+        if not self._shows(values) or is_repeat(key) or key in spreads:
+            return False
+        if self._rank(key) < 2 or not any(run.kind == "model" for run in self.comparison.runs):
+            return True
+        return None not in values and key.rpartition("/")[2] in _TELLING
+
+    @property
+    def _partial(self) -> tuple[str, ...]:
+        """What keys begin with that are about views which not all sides have; the features tell of these."""
+        views = [{f"{run.view}." for run in side.runs if run.kind == "view"} for side in self.comparison.sides]
+        return tuple({view for some in views for view in some if not all(view in each for each in views)})
 
     def _rank(self, key: str) -> int:
         """Return where a metric stands: what experiments are judged by, what models measured, what describes views."""
@@ -213,16 +237,16 @@ class RunComparison(Reported):
         rows: list[tuple[object, ...]] = []
         for kind, key, values in self.comparison.rows():
             own = key in OWN_PARAMS or _DATA.search(key) is not None
-            wanted = kind == "param" and own == data and (key not in _SAID or self.all_rows)
-            if wanted and (self.all_rows or differ(values)):
+            told = key.rpartition(".")[2] in _SAID or key.startswith(self._partial)
+            if kind == "param" and own == data and (self.all_rows or (self._shows(values) and not told)):
                 rows.append((self._short(key), *map(_short, values)))
         return rows
 
     def _tags(self) -> list[tuple[object, ...]]:
         rows: list[tuple[object, ...]] = []
         for kind, key, values in self.comparison.rows():
-            told = _TOLD.match(_OF_A_PART.sub("", key))
-            if kind == "tag" and (self.all_rows or (differ(values) and not told)):
+            told = _TOLD.match(_OF_A_PART.sub("", key)) or key.startswith(self._partial)
+            if kind == "tag" and (self.all_rows or (self._shows(values) and not told)):
                 rows.append((self._short(key), *map(_short, values)))
         return rows
 

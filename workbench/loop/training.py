@@ -91,8 +91,8 @@ class TrainingFacts:
 
     @property
     def title(self) -> str:
-        """Its name, or ``training set`` and the beginning of its digest."""
-        return self.name or (f"training set {self.data_digest[:8]}" if self.data_digest else "features by name")
+        """Its name, or ``unsaved`` and the beginning of its digest."""
+        return self.name or (f"unsaved {self.data_digest[:8]}" if self.data_digest else "features by name")
 
     @property
     def references(self) -> tuple[str, ...]:

@@ -197,22 +197,22 @@ class Diagram:
         return "\n".join(lines)
 
     def _by_row(self) -> list[str]:
-        """Return a line for each row that something leads to, with what leads to it by box."""
-        labels = {row.id: (box, row) for box in self.boxes for row in box.rows}
-        into: dict[str, dict[str, list[str]]] = {}
+        """Return a line for each row, or box without rows, that something leads to, with what leads to it by box."""
+        rows = {row.id: row.label for box in self.boxes for row in box.rows}
+        titles = {name: box.title for box in self.boxes for name in _parts(box)}
+        into: dict[str, dict[str, dict[str, None]]] = {}
         for link in self._drawn:
-            if link.start in labels:
-                box, row = labels[link.start]
-                into.setdefault(link.end, {}).setdefault(box.title, []).append(row.label)
+            found = into.setdefault(link.end, {}).setdefault(titles[link.start], {})
+            if link.start in rows:
+                found[rows[link.start]] = None
         lines = []
         for box in self.boxes:
-            targets = [(row.id, f"  {row.label}{_marked(row.mark)}") for row in box.rows] or [(box.id, "  ")]
-            found = [(said, into[part]) for part, said in targets if part in into]
-            if found:
+            targets = [(row.id, f"  {row.label}{_marked(row.mark)} ") for row in box.rows] or [(box.id, "  ")]
+            if any(part in into for part, _ in targets):
                 lines.append(_titled(box))
-                for said, of in found:
-                    read = "; ".join(f"{title}: {', '.join(dict.fromkeys(columns))}" for title, columns in of.items())
-                    lines.append(f"{said} < {read}" if said.strip() else f"  < {read}")
+            for part, said in targets:
+                read = [f"{title}: {', '.join(of)}" if of else title for title, of in into.get(part, {}).items()]
+                lines += [f"{said}< {'; '.join(read)}"] if read else []
         return lines
 
     def markdown(self) -> str:

@@ -127,17 +127,21 @@ class Lineage(Reported):
     def report(self) -> Report:
         """Return what changed, and the picture with its tree."""
         counts = self._counts()
-        changes = [(node.kind, node.name, WORDS[node.mark]) for node in self.nodes if node.mark is not None]
-        shown = [change for change in changes if self.by_column or change[0] == "view"]
+        changed = self.changed
+        shown = [
+            (node.name, WORDS[node.mark])
+            for node in self.nodes
+            if node.mark is not None and (node.owner is None or (self.by_column and changed.get(node.owner) != "added"))
+        ]
         facts: list[tuple[str, object]] = [
             ("branch", f"{self.branch} at {self.commit[:10]}"),
             ("holds", ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items())),
         ]
         if shown:
             facts += [
-                (word, _some([name for _, name, mark in shown if mark == word]))
+                (word, _some([name for name, mark in shown if mark == word]))
                 for word in WORDS.values()
-                if any(mark == word for _, _, mark in shown)
+                if any(mark == word for _, mark in shown)
             ]
         return Report(
             f"Lineage of {self.ref or self.branch}",
