@@ -1,0 +1,39 @@
+"""The guide about comparing experiments runs from top to bottom, and says what its text promises."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kernel.conftest import running_kernel
+
+if TYPE_CHECKING:
+    from tests.kernel.conftest import Reply
+
+pytestmark = pytest.mark.timeout(300)
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "04-compare.ipynb"
+
+
+def test_the_guide_compares_two_experiments_and_follows_a_model_back(tmp_path: Path, identity: None) -> None:
+    cells = [cell for cell in json.loads(NOTEBOOK.read_text())["cells"] if cell["cell_type"] == "code"]
+    replies: dict[str, Reply] = {}
+    with running_kernel(tmp_path) as kernel:
+        for cell in cells:
+            source = "".join(cell["source"])
+            replies[source] = kernel.run(source, timeout=240)
+            assert replies[source].status == "ok", replies[source].traceback
+    compared = replies["%feature compare exp/carriers exp/weather"].text
+    assert "Rain and wind add to it" in compared
+    assert "(n=5)" in compared
+    lineage = replies["%feature lineage"]
+    assert "model run straight line" in lineage.text
+    assert "<svg" in lineage.html
+    assert (
+        "delay_mean_14d [added] < flights: arr_delay" in replies["%feature lineage carrier_delay:delay_mean_14d"].text
+    )
+    back = next(reply for source, reply in replies.items() if "upstream" in source)
+    assert "'flights'" in back.text
+    assert "'weather'" in back.text
