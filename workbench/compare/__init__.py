@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from workbench.compare.code import FileDiff, code_diff
+from workbench.compare.diff import Category, ColumnDiff, RowCounts, ViewDiff, diff_views
 from workbench.compare.drift import DriftReport, contract_of_frame, drift
 from workbench.compare.feature import FeatureProfile
 from workbench.compare.histogram import Histogram
 from workbench.compare.moved import FeatureDrift
 from workbench.compare.period import Period
 from workbench.compare.profile import Profile, profile
+from workbench.compare.promise import ContractChange, contract_changes
+from workbench.compare.side import Side
 
 __all__ = [
+    "Category",
+    "ColumnDiff",
+    "ContractChange",
     "DriftReport",
     "FeatureDrift",
     "FeatureProfile",
+    "FileDiff",
     "Histogram",
     "Period",
     "Profile",
+    "RowCounts",
+    "Side",
+    "ViewDiff",
+    "code_diff",
+    "contract_changes",
     "contract_of_frame",
+    "diff_views",
     "drift",
     "profile",
 ]

@@ -110,8 +110,17 @@ class _Kept:
     notes: list[str]
 
 
-def collect_garbage(rooms: Rooms, *, delete: bool = False) -> Garbage:
+def collect_garbage(rooms: Rooms, *, delete: bool = False, safety: timedelta = SAFETY) -> Garbage:
     """Return what nobody can reach any more, after removing it where `delete` is set.
+
+    Parameters
+    ----------
+    rooms
+        The project's rooms.
+    delete
+        Remove it.
+    safety
+        What is younger is left: somebody may be about to use it.
 
     Raises
     ------
@@ -123,13 +132,13 @@ def collect_garbage(rooms: Rooms, *, delete: bool = False) -> Garbage:
         found: list[Trash] = []
         writer = LakeWriter(rooms.lake)
         lake = {table: frozenset(versions) for table, versions in kept.lake.items()}
-        swept = writer.vacuum(lake, dry_run=not delete, older_than=SAFETY, drop_tables=True)
+        swept = writer.vacuum(lake, dry_run=not delete, older_than=safety, drop_tables=True)
         found += [Trash("lake file", name, 0) for name in swept.files]
         if swept.files:
             found[-1] = Trash("lake file", swept.files[-1], swept.bytes)
         found += [Trash("lake table", name, 0) for name in swept.tables]
-        found += _views(rooms, kept, delete=delete)
-        found += _folders(rooms, kept, delete=delete)
+        found += _views(rooms, kept, delete=delete, safety=safety)
+        found += _folders(rooms, kept, delete=delete, safety=safety)
         if delete:
             rooms.cache.sweep()
         versions = sum(len(some) for some in kept.lake.values())
@@ -196,19 +205,19 @@ def _branch(rooms: Rooms, name: str, kept: _Kept) -> None:
             kept.views.add(identity)
 
 
-def _views(rooms: Rooms, kept: _Kept, *, delete: bool) -> Iterator[Trash]:
+def _views(rooms: Rooms, kept: _Kept, *, delete: bool, safety: timedelta) -> Iterator[Trash]:
     """Yield the computed views that are not kept."""
     for view_id, size in sorted(rooms.cache.stored().items()):
-        if view_id in kept.views or rooms.cache.age(view_id) < SAFETY.total_seconds():
+        if view_id in kept.views or rooms.cache.age(view_id) < safety.total_seconds():
             continue
         if not delete or rooms.cache.drop(view_id):
             yield Trash("computed view", view_id, size)
 
 
-def _folders(rooms: Rooms, kept: _Kept, *, delete: bool) -> Iterator[Trash]:
+def _folders(rooms: Rooms, kept: _Kept, *, delete: bool, safety: timedelta) -> Iterator[Trash]:
     """Yield what is remembered of views that are gone, files of definitions that no branch has, and old plans."""
     views = set(rooms.cache.stored()) | kept.views
-    for path in _old(rooms.hidden / "facts", SAFETY):
+    for path in _old(rooms.hidden / "facts", safety):
         if len(path.name) == 64 and path.name not in views:
             yield from _gone("facts of a view", path, delete=delete)
     for path in _old(rooms.hidden / "definitions", timedelta(days=1)):

@@ -13,6 +13,8 @@ from cyclopts import App
 
 from workbench.verbs import loop, promotion, reading
 
+__all__ = ["WITHOUT_PROJECT", "WITH_PROJECT", "cell_parser", "loop", "parser", "promotion", "reading"]
+
 WITHOUT_PROJECT: dict[str, Callable[..., Any]] = {"init": loop.init, "demo": loop.demo}
 """Verbs that need no project to be open."""
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.compare import drift
-from workbench.define import load_tree
-from workbench.errors import UsageError, WorkbenchError
-from workbench.loop.evaluate import Evaluation
+from workbench.errors import UsageError
 from workbench.promote.gates.accepted import reason_for
 from workbench.promote.gates.result import GateResult
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from workbench.compare import DriftReport
+    from workbench.compare import DriftReport, Side, ViewDiff
     from workbench.promote.gates.subject import GateSubject
 
 
@@ -24,13 +20,14 @@ def drift_gate(subject: GateSubject) -> GateResult:
     Only features whose values differ are judged, on the same source data. What moves farther passes where it is
     accepted by name, ``view:feature`` or ``view``.
     """
-    if subject.serving is None or subject.diff is None:
+    diff, serving = subject.diff, subject.serving
+    if serving is None or diff is None or diff.left is None or diff.right is None:
         return GateResult("drift", passed=True, view=subject.view, detail="nothing to compare: it is new")
-    changed = _changed(subject)
+    changed = _changed(diff, diff.left, diff.right)
     if not changed:
         return GateResult("drift", passed=True, view=subject.view, detail="no value of a published feature differs")
     try:
-        report = _measured(subject, changed)
+        report = _measured(subject, diff.left, diff.right, changed)
     except UsageError as error:  # a side without rows
         return _incomparable(subject, changed, error)
     moved = [one.name for one in report.drifted]
@@ -42,7 +39,7 @@ def drift_gate(subject: GateSubject) -> GateResult:
             "drift",
             passed=False,
             view=subject.view,
-            detail=f"{', '.join(refused)} moved farther than allowed since version {subject.serving.number}",
+            detail=f"{', '.join(refused)} moved farther than allowed since version {serving.number}",
             remedy=f"Look at it with `diff {subject.view}`; if it is meant, accept it by name with the reason: "
             f'accept={{"{subject.view}:{refused[0]}": "..."}}.',
             failures=tuple(report[name].sentence for name in refused),
@@ -80,14 +77,15 @@ def _incomparable(subject: GateSubject, changed: list[str], error: UsageError) -
     )
 
 
-def _changed(subject: GateSubject) -> list[str]:
-    """Return the features that both versions have and whose values differ."""
-    assert subject.diff is not None  # noqa: S101  # asked before
-    features = {column.name for column in subject.evaluated.prepared.contract.features}
-    return [column.name for column in subject.diff.columns if column.status == "changed" and column.name in features]
+def _changed(diff: ViewDiff, left: Side, right: Side) -> list[str]:
+    """Return the features that both versions have and whose values differ; with other rows that is any of them."""
+    names = {column.name for column in left.contract.features} & {column.name for column in right.contract.features}
+    if not diff.grain or diff.rows.added or diff.rows.removed:
+        return [name for name in right.values if name in names]
+    return [column.name for column in diff.columns if column.status in {"changed", "retyped"} and column.name in names]
 
 
-def _measured(subject: GateSubject, changed: list[str]) -> DriftReport:
+def _measured(subject: GateSubject, left: Side, right: Side, changed: list[str]) -> DriftReport:
     settings = subject.policy.drift
     own = {
         feature: budget
@@ -95,31 +93,13 @@ def _measured(subject: GateSubject, changed: list[str]) -> DriftReport:
         for view, _, feature in [name.partition(":")]
         if view == subject.view and feature in changed
     }
-    whole = settings.budgets.get(subject.view, settings.budget)
-    contract = subject.evaluated.prepared.contract
     return drift(
-        _published(subject),
-        subject.evaluated.computed.stored.frame(),
-        contract=contract,
+        left.frame,
+        right.frame,
+        contract=right.contract,
         columns=changed,
         measure=settings.measure,
-        budget=whole,
+        budget=settings.budgets.get(subject.view, settings.budget),
         budgets=own,
-        labels=(f"version {subject.serving.number}" if subject.serving else "published", subject.branch.name),
+        labels=(left.label, right.label),
     )
-
-
-def _published(subject: GateSubject) -> pl.LazyFrame:
-    """Return what serves, on today's source data: by main's definition; the lake's rows where main has another one."""
-    serving, rooms = subject.serving, subject.rooms
-    assert serving is not None  # noqa: S101  # asked before
-    after = subject.reopened()
-    main = load_tree(rooms.repository, rooms.repository.resolve(rooms.trunk), cache=rooms.hidden)
-    before = Evaluation(main, after.sources, rooms.cache, beside=after)
-    try:
-        evaluated = before.evaluate(subject.view)
-    except WorkbenchError:
-        evaluated = None
-    if evaluated is None or evaluated.prepared.fingerprint.code_hash != serving.code_hash:
-        return rooms.lake.scan(subject.view, serving.major, serving.delta_version, serving.contract)
-    return evaluated.computed.stored.frame()

@@ -82,11 +82,12 @@ def downstream_gate(subject: GateSubject) -> GateResult:
         detail = f"{_listed(list(left))} will change with the next materialize"
         return GateResult("downstream", passed=True, view=subject.view, detail=detail, accepted=said)
     broken = _broken(subject, refused)
+    read = "reads" if len(refused) == 1 else "read"
     return GateResult(
         "downstream",
         passed=False,
         view=subject.view,
-        detail=f"{_listed(refused)} {'reads' if len(refused) == 1 else 'read'} it and would change without being promoted",
+        detail=f"{_listed(refused)} {read} it and would change without being promoted",
         remedy="Publish them together (--with-downstream), or accept each by name with a reason.",
         failures=tuple(f"{name}: {why}" for name, why in broken.items()),
     )

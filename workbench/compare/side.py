@@ -1,0 +1,52 @@
+"""`Side`: one side of a comparison of a view: its rows, its contract, its code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from workbench.compute import OutputDigest
+    from workbench.define import Contract
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side.
+
+    Attributes
+    ----------
+    label
+        What people call it: ``main 1.2``, ``exp/carry-over``.
+    frame
+        The rows: entity columns, event time, features; one row for each entity and event time.
+    contract
+        What the view promises about its columns.
+    text
+        The definition and the files that it imports, by path from the project's root.
+    code_hash, metadata_hash
+        The fingerprint of its code, and of what is said about it.
+    digest
+        The identity of the rows, where it is known: what is equal by digest is not read.
+    """
+
+    label: str
+    frame: pl.LazyFrame
+    contract: Contract
+    text: Mapping[str, str] = field(default_factory=dict)
+    code_hash: str = ""
+    metadata_hash: str = ""
+    digest: OutputDigest | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that say which row is which: entities and event time."""
+        return tuple(c.name for c in self.contract.columns if c.role in {"entity", "event_time"})
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """All other columns."""
+        return tuple(name for name in self.contract.names if name not in self.keys)
