@@ -1,0 +1,101 @@
+"""The drift gate: values that the promotion moves too far stop it, unless somebody accepts them by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.promote.conftest import ADDED, REFACTORED, SPEND, VALUED, record_of
+from tests.promote.gates.conftest import gate, subject_of
+from workbench.compare import diff_views
+from workbench.config import PolicySettings
+from workbench.define import load_tree
+from workbench.loop.evaluate import Evaluation
+from workbench.promote.comparison import side_of
+from workbench.promote.gates import GateResult
+
+if TYPE_CHECKING:
+    from workbench.project import Project
+
+NEARLY = SPEND.replace('pl.col("amount").cum_sum()', '(pl.col("amount") * 1.0001).cum_sum()')
+FEWER = SPEND.replace("events.sort", 'events.filter(pl.col("amount") > 8).sort')
+NONE = SPEND.replace("events.sort", "events.clear().sort")
+WHOLE = SPEND.replace("total: float", "total: int").replace('.over("user"))', '.over("user").cast(pl.Int64))')
+WORDS = SPEND.replace("total: float", "total: str").replace('unit="count", ge=0, ', "")
+WORDS = WORDS.replace('.over("user"))', '.over("user").cast(pl.String))')
+GLOBAL = (
+    SPEND.replace('entities="user", ', 'scope="global", ')
+    .replace("    user: str\n", "")
+    .replace('"user", "at", total', '"at", total')
+)
+
+
+def drift(project: Project, text: str, *, accept: dict[str, str] | None = None, **policy: Any) -> GateResult:
+    """Return the gate's result for promoting `text` over what is published."""
+    project.define(text, log=False)
+    subject = subject_of(project)
+    rooms = subject.rooms
+    main = load_tree(rooms.repository, rooms.repository.resolve("main"), cache=rooms.hidden)
+    before = Evaluation(main, rooms.sources, rooms.cache).evaluate("spend")
+    left = side_of(before, main, label="main 1.0")
+    right = side_of(subject.evaluated, subject.definitions, label="exp/first")
+    facts: dict[str, Any] = {
+        "diff": diff_views(left, right),
+        "serving": record_of(project).serving,
+        "accept": accept or {},
+        "policy": PolicySettings.model_validate({"drift": policy}),
+    }
+    return gate(subject_of(project, **facts), "drift")
+
+
+def test_values_that_move_too_far_stop_it_with_by_how_much(published: Project) -> None:
+    result = drift(published, VALUED)
+    assert not result.passed
+    assert result.detail == "total moved farther than allowed since version 1.0"
+    assert result.failures[0].startswith("total moved: PSI ")
+    assert 'accept={"spend:total": "..."}' in result.remedy
+    for name in ("spend:total", "spend"):
+        accepted = drift(published, VALUED, accept={name: "double points"})
+        assert accepted.passed
+        assert accepted.accepted == "total: double points"
+        assert accepted.failures == result.failures
+
+
+def test_what_is_accepted_is_kept_with_the_version(published: Project) -> None:
+    published.define(VALUED, log=False)
+    report = published.promote("spend", accept={"spend:total": "double points"})
+    assert next(one for one in report.gates if one.name == "drift").accepted == "total: double points"
+    assert "double points" in " ".join(record_of(published).version().accepted)
+
+
+def test_values_that_differ_within_the_noise_pass_and_equal_ones_are_not_judged(published: Project) -> None:
+    assert drift(published, NEARLY).detail == "1 feature with other values, within budget: total"
+    for text in (REFACTORED, ADDED):
+        assert drift(published, text, budget=0.0).detail == "no value of a published feature differs"
+
+
+def test_the_projects_budget_decides_and_a_features_own_before_it(published: Project) -> None:
+    assert not drift(published, NEARLY, measure="ks", budget=0.0).passed
+    assert drift(published, VALUED, measure="ks", budget=0.0, budgets={"spend:total": 0.9}).passed
+    assert drift(published, VALUED, measure="ks", budget=0.0, budgets={"spend": 0.9}).passed
+    assert not drift(
+        published, VALUED, measure="ks", budget=0.9, budgets={"spend:total": 0.0, "rate:total": 0.9}
+    ).passed
+
+
+def test_rows_that_are_left_out_move_values_too(published: Project) -> None:
+    assert not drift(published, FEWER).passed
+
+
+@pytest.mark.parametrize("text", [WHOLE, GLOBAL])
+def test_another_dtype_or_grain_is_judged_by_its_values(published: Project, text: str) -> None:
+    assert drift(published, text, budget=99.0).detail == "1 feature with other values, within budget: total"
+
+
+@pytest.mark.parametrize(("text", "why"), [(WORDS, "total was not compared"), (NONE, "not comparable")])
+def test_what_cannot_be_compared_must_be_accepted(published: Project, text: str, why: str) -> None:
+    result = drift(published, text, budget=99.0)
+    assert not result.passed
+    assert why in " ".join([result.detail, *result.failures])
+    assert drift(published, text, budget=99.0, accept={"spend:total": "new"}).accepted == "total: new"
