@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +30,25 @@ def test_files_that_no_version_names_are_found(lake: Lake, writer: LakeWriter, p
     left = {str(stray(lake)), str(stray(lake, "never"))}
     assert set(writer.orphans(older_than=NOW)) == left
     assert writer.orphans(older_than=timedelta(hours=1)) == writer.orphans() == []
+
+
+def test_what_was_being_written_is_found_too(lake: Lake, writer: LakeWriter, publish: Publish) -> None:
+    version = publish("a1")
+    left = stray(lake, name=f".work/{uuid.uuid4().hex}/part-00000-{'0' * 32}.parquet")
+    assert writer.orphans(older_than=NOW) == [str(left)]
+    assert writer.vacuum({("spend", 1): {version}}, dry_run=False, older_than=NOW).files == (str(left),)
+    assert not left.exists()
+    assert_frame_equal(read(lake, version), rows())
+
+
+def test_an_old_file_that_was_just_linked_is_young(
+    lake: Lake, writer: LakeWriter, publish: Publish, tmp_path: Path
+) -> None:
+    publish("a1")
+    old = saved(rows(), tmp_path / "old.parquet")
+    os.utime(old, (0, 0))
+    lake.storage.at("spend", "v1").place(old, f"part-00000-{'0' * 32}.parquet")
+    assert writer.orphans(older_than=timedelta(hours=1)) == []
 
 
 def test_a_dry_run_says_what_would_go_and_leaves_it(lake: Lake, writer: LakeWriter, publish: Publish) -> None:

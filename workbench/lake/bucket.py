@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -80,6 +81,10 @@ class Bucket:
         found = [facts for facts in self._listing() if facts.type == FileType.File]
         return [StoredFile(facts.base_name, facts.size, facts.mtime) for facts in found]
 
+    def work(self) -> AbstractContextManager[Path]:
+        """Give a temporary folder of this machine."""
+        return _temporary()
+
     def place(self, source: Path, name: str) -> int:
         """Upload the file, part by part."""
         size = 0
@@ -149,3 +154,9 @@ class Bucket:
             "scheme": endpoint.scheme or None,
         }
         return S3FileSystem(**{name: value for name, value in settings.items() if value})
+
+
+@contextmanager
+def _temporary() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="workbench-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)

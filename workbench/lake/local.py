@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from workbench.errors import LakeError
-from workbench.lake.storage import StoredFile, reason
+from workbench.lake.storage import WORK, StoredFile, reason
 
 _WRITERS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
@@ -72,16 +72,24 @@ class LocalFolder:
                     found.append(StoredFile(entry.name, facts.st_size, datetime.fromtimestamp(since, UTC)))
         return found
 
-    def prepared(self, name: str) -> Path:
-        """Return where to write a new file, in a folder that is there."""
-        with self._writing(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-        return self.path / name
+    @contextmanager
+    def work(self) -> Iterator[Path]:
+        """Give a new folder beside the files: not among them, since a query that fails may still be writing."""
+        folder = self.path / WORK / uuid.uuid4().hex
+        with self._writing(folder):
+            folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # others are at work
+                folder.parent.rmdir()
 
     def place(self, source: Path, name: str) -> int:
         """Link the file here, or copy it where the file system cannot link; durably and read-only."""
-        target = self.prepared(name)
+        target = self.path / name
         with self._writing(target):
+            self.path.mkdir(parents=True, exist_ok=True)
             try:
                 os.link(source, target)
             except FileNotFoundError:

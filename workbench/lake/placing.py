@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,7 +12,6 @@ import polars as pl
 from workbench.compute import write_parquet
 from workbench.define import Contract
 from workbench.errors import LakeError, ProjectError
-from workbench.lake.local import LocalFolder
 from workbench.lake.physical import encode, stored
 from workbench.lake.statistics import footer_statistics
 from workbench.lake.storage import reason
@@ -60,13 +58,8 @@ def _place(table: TableAt, contract: Contract, data: pl.LazyFrame | Path, name: 
         size = table.storage.place(data, name)
         return NewFile(name, size, footer_statistics(data, contract))
     encoded = encode(_scan(data) if isinstance(data, Path) else data, contract)
-    if isinstance(table.storage, LocalFolder):
-        path = table.storage.prepared(name)
-        _write(encoded, path, table)
-        table.storage.settle(name)
-        return NewFile(name, path.stat().st_size, footer_statistics(path, contract))
-    with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
-        path = Path(folder, name)
+    with table.storage.work() as folder:
+        path = folder / name
         _write(encoded, path, table)
         return NewFile(name, table.storage.place(path, name), footer_statistics(path, contract))
 
@@ -86,7 +79,7 @@ def _write(frame: pl.LazyFrame, path: Path, table: TableAt) -> None:
     try:
         write_parquet(frame, path, view=table.view)
     except ProjectError as error:
-        raise LakeError.not_written(str(path), error.message) from error
+        raise LakeError.not_written(table.uri, error.message) from error
 
 
 def discard(table: TableAt, files: Sequence[NewFile] | None) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 LOG = "_delta_log"
+WORK = ".work"
 _ORNAMENT = re.compile(r"\x1b\[[0-9;]*m|\u21b3")
 
 
@@ -54,6 +56,9 @@ class Storage(Protocol):
 
     def files(self) -> list[StoredFile]:
         """Return the files that are directly in this folder."""
+
+    def work(self) -> AbstractContextManager[Path]:
+        """Give a folder of this machine to write a file in that is to be placed; what is in it goes at the end."""
 
     def place(self, source: Path, name: str) -> int:
         """Put a local file here under a name that nobody has, durably, and return its size in bytes."""

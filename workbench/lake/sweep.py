@@ -11,11 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from workbench.lake.lake import Lake
-from workbench.lake.storage import LOG, StoredFile
+from workbench.lake.storage import LOG, WORK, StoredFile
 from workbench.lake.table import TableAt
 
 _OURS = re.compile(r"part-[0-9]{5,}-[0-9a-f]{32}\.parquet")
@@ -91,7 +91,7 @@ def _unkept(table: TableAt, keep: Mapping[tuple[str, int], AbstractSet[int]]) ->
 
 def _all_old(table: TableAt, doomed: Sequence[StoredFile], older_than: timedelta) -> bool:
     """Return whether nothing would be left, and nobody wrote the table lately."""
-    if len(table.storage.files()) > len(doomed):
+    if {file.name for file in table.storage.files()} - {file.name for file in doomed}:
         return False
     log = table.storage.at(LOG).files()
     return all(file.modified <= datetime.now(UTC) - older_than for file in log)
@@ -119,4 +119,8 @@ def _named(table: TableAt) -> set[str]:
 
 def _old(table: TableAt, older_than: timedelta) -> list[StoredFile]:
     until = datetime.now(UTC) - older_than
-    return [file for file in table.storage.files() if _OURS.fullmatch(file.name) and file.modified <= until]
+    found = [file for file in table.storage.files() if _OURS.fullmatch(file.name)]
+    for folder in table.storage.at(WORK).folders():  # of somebody who was killed while he wrote
+        inside = table.storage.at(WORK, folder).files()
+        found += [replace(file, name=f"{WORK}/{folder}/{file.name}") for file in inside]
+    return [file for file in found if file.modified <= until]
