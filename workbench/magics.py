@@ -119,7 +119,7 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         lineage      where features come from and go to, and what the branch changed: [REF] --column
         training-set join features to a spine file as they were known: SPINE FEATURE... --label --time --full-names
                      --release NAME --save NAME --out FILE
-        reproduce    build a view or training set again and compare: RUN_ID, VIEW_ID or a training set's name
+        reproduce    build a view or training set again and compare: RUN_ID, VIEW_ID, VIEW@2 or a training set's name
         sql          ask views, versions, branches and sources: 'select ... from "view@2"'; --out FILE
         catalog      the views that can be used, those that WORDS are found in, or all about one VIEW
         promote      publish views to main: plan, gates, one commit; --dry-run --plan FILE --accept NAME=REASON

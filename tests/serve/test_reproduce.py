@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import pytest
 import workbench as wb
 from tests.conftest import EVENT_VIEW, events
 from tests.serve.conftest import spine_of
-from tests.serve.stage import change, publish
+from tests.serve.stage import change, commit, publish
 from workbench import cli, errors
 from workbench.serve import Reference
 from workbench.serve.differences import differences
@@ -165,8 +166,6 @@ def test_other_libraries_are_named_and_do_no_harm_where_values_agree(project: Pr
 
 
 def test_a_computed_view_that_was_cleaned_away_is_compared_by_its_digest(project: Project) -> None:
-    import shutil
-
     result = project.define(EVENT_VIEW, log=False)
     shutil.rmtree(project.root / ".workbench" / "views")
     again = project.reproduce(result.view_id)
@@ -341,3 +340,27 @@ def test_a_saved_training_set_says_what_it_read(mart: Project) -> None:
     assert pl.scan_delta(str(view.source["uri"]), version=0).collect().height == 200
     assert itself.name == "first"
     assert mart.reproduce("first").verdict == "identical"
+
+
+def test_a_published_version_is_computed_again_wherever_it_was_computed_first(mart: Project) -> None:
+    shutil.rmtree(mart.root / ".workbench" / "journal")
+    shutil.rmtree(mart.root / ".workbench" / "views")
+    old = mart.reproduce("spend@1")
+    assert (old.verdict, old.causes, old.rows_now) == ("same", (), 200)
+    assert mart.reproduce("spend@2.0").identity != old.identity
+    with pytest.raises(errors.FeatureNotFound, match="no version 3"):
+        mart.reproduce("spend@3")
+    with pytest.raises(errors.FeatureNotFound, match="did you mean 'spend'"):
+        mart.reproduce("spned@1")
+
+
+def test_a_version_whose_experiment_is_gone_is_computed_from_main(project: Project) -> None:
+    project.define(EVENT_VIEW, log=False)
+    definition = project.repository.read("exp/first", "features/spend.py")
+    commit(project, {"features/spend.py": definition}, "Merge the definition")
+    publish(project, "spend", "1.0", commit="f" * 40)
+    first = project.repository.resolve("main")
+    commit(project, {"features/spend.py": definition.replace("cum_sum", "cum_max")}, "Merge another")
+    publish(project, "spend", "1.1")
+    again = project.reproduce("spend@1.0")
+    assert (again.passed, again.commit) == (True, first)

@@ -382,7 +382,8 @@ class Project(Publishing):
         Parameters
         ----------
         what
-            A view id or an MLflow run id (six characters are enough), or the name of a saved training set.
+            A view id or an MLflow run id (six characters are enough), a published version such as ``view@2``, or the
+            name of a saved training set.
 
         Returns
         -------

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from workbench.errors import UsageError, did_you_mean
+from workbench.errors import BranchError, FeatureNotFound, RegistryError, UsageError, did_you_mean
+from workbench.registry import Registry, record_path, split_version
 from workbench.serve.saved import SavedTrainingSet, names, saved_training_set
 from workbench.sources import Snapshot
 
 if TYPE_CHECKING:
     from workbench.loop.journal import Entry
     from workbench.loop.rooms import Rooms
+    from workbench.registry import Version
     from workbench.track import RunSummary
 
 SHORTEST = 6
@@ -42,7 +44,8 @@ def recorded(rooms: Rooms, what: str) -> RecordedView | SavedTrainingSet:
     rooms
         The project's rooms.
     what
-        The name of a training set, or a view id, an MLflow run id or a run's key, or the first six characters or more.
+        The name of a training set, a published version as ``view@2``, or a view id, an MLflow run id or a run's key, or
+        the first six characters or more.
 
     Raises
     ------
@@ -53,6 +56,8 @@ def recorded(rooms: Rooms, what: str) -> RecordedView | SavedTrainingSet:
     saved = names(rooms.hidden)
     if wanted in saved:
         return saved_training_set(rooms.hidden, wanted)
+    if "@" in wanted:
+        return published(rooms, wanted)
     if len(wanted) < SHORTEST:
         raise _unknown(rooms, what)
     entries = rooms.journal.everything()
@@ -73,6 +78,47 @@ def recorded(rooms: Rooms, what: str) -> RecordedView | SavedTrainingSet:
     if not found:
         raise _unknown(rooms, what)
     return next(iter(found.values()))
+
+
+def published(rooms: Rooms, ref: str) -> RecordedView:
+    """Return what the registry says of the published version ``view@2`` or ``view@2.1``, retired ones too.
+
+    Raises
+    ------
+    FeatureNotFound
+        Where there is no such version (did you mean).
+    """
+    view, asked = split_version(ref)
+    registry = Registry.at(rooms.repository, rooms.trunk)
+    record = registry.record(view)
+    version = next((one for one in record.versions if one.number == asked), None) or record.version(asked)
+    return RecordedView(
+        view=view,
+        branch=version.branch,
+        commit=_source_of(rooms, view, version),
+        view_id=version.view_id,
+        code_hash=version.code_hash,
+        inputs={data.name: data.digest for data in version.inputs},
+        data_digest=version.data_digest,
+    )
+
+
+def _source_of(rooms: Rooms, view: str, version: Version) -> str:
+    """Return the commit that a version was computed from; where it is gone, the one of main that published it."""
+    try:
+        return rooms.repository.resolve(version.commit)
+    except BranchError:
+        touched = rooms.repository.history(rooms.trunk, path=record_path(view), limit=10_000)
+    first = version.commit
+    for commit in touched:  # newest first
+        try:
+            numbers = [number for number, _ in Registry(rooms.repository, commit.id).summary(view).versions]
+        except (FeatureNotFound, RegistryError):
+            continue
+        if version.number not in numbers:
+            break
+        first = commit.id
+    return first
 
 
 def _of_entry(rooms: Rooms, entry: Entry) -> RecordedView:

@@ -154,7 +154,7 @@ def reproduce(rooms: Rooms, what: str) -> Reproduction:
     rooms
         The project's rooms.
     what
-        A view id, an MLflow run id, or the name of a saved training set.
+        A view id, an MLflow run id, a published version as ``view@2``, or the name of a saved training set.
 
     Raises
     ------

@@ -79,7 +79,8 @@ def reproduce(what: str, *, project: Opened) -> Any:
     Parameters
     ----------
     what
-        A view id or an MLflow run id (six characters are enough), or the name of a saved training set.
+        A view id or an MLflow run id (six characters are enough), a published version such as view@2, or the name of a
+        saved training set.
     """
     return project.reproduce(what)
 
