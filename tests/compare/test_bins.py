@@ -91,6 +91,15 @@ def test_a_constant_is_one_bin() -> None:
     ]
 
 
+def test_the_largest_float_has_a_bin_and_nothing_is_above_it() -> None:
+    largest = float(np.finfo(np.float64).max)
+    assert [(one.kind, one.reference, one.current) for one in counted([largest], [largest, 0.0])] == [
+        ("below", 0, 1),
+        ("value", 1, 1),
+    ]
+    assert rows(counted([*range(100), largest], [largest]), "values")[-1] == (11, 1)
+
+
 def test_a_value_that_many_rows_share_has_a_bin_of_its_own() -> None:
     chance = np.random.default_rng(2)
     bins = counted([0.0] * 500 + list(chance.uniform(1, 2, 500)), [0.0, 0.5, 0.5])

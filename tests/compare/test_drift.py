@@ -126,7 +126,7 @@ def test_columns_with_little_in_them_get_an_answer(
 small = st.lists(st.one_of(st.none(), st.floats(), st.integers(-2, 2).map(float)), min_size=1, max_size=30)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(small, small)
 def test_whatever_floats_there_are_the_report_is_json_and_as_scipy_says(left: list[Any], right: list[Any]) -> None:
     found = one(left, right, pl.Float64)
@@ -390,6 +390,15 @@ def test_a_segment_of_one_side_only_says_so() -> None:
     said = {each.segment[0][1]: each.reason for each in report.segments}
     assert said == {"a": None, "b": "it has no rows in the current data", None: "it has no rows in the reference"}
     assert not any(each.drifted for each in report.segments)
+
+
+def test_rows_without_a_key_are_a_segment_too() -> None:
+    frame = pl.DataFrame({"key": ["a", None, None], "x": [1.0, 2.0, 3.0]})
+    report = moved(frame, frame, contract=contract_of_frame(frame, entities=["key"]), by=["key"])
+    assert [(each.segment[0][1], each.reference.rows, each.psi) for each in report.segments] == [
+        (None, 2, 0),
+        ("a", 1, 0),
+    ]
 
 
 def test_a_column_can_be_key_and_feature_at_once() -> None:

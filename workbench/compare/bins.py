@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -129,7 +130,7 @@ class NumericBins:
         if self.discrete:
             pairs = pairs[::2]
         inside: list[tuple[BinKind, float | None, float | None]] = [
-            ("value", low, low) if self.discrete or high <= np.nextafter(low, np.inf) else ("values", low, high)
+            ("value", low, low) if self.discrete or high <= math.nextafter(low, math.inf) else ("values", low, high)
             for low, high in pairs
         ]
         other: list[tuple[BinKind, float | None, float | None]] = [("other", None, None)] if self.discrete else []
@@ -213,4 +214,5 @@ def _around(values: Numbers) -> Numbers:
 
 
 def _after(values: Numbers) -> Numbers:
-    return np.nextafter(values, np.inf)
+    with np.errstate(over="ignore"):  # after the largest float comes infinity
+        return np.nextafter(values, np.inf)
