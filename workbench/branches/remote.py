@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 END = "--end-of-options"
 NO_SUBMODULES = "--recurse-submodules=no"
 FETCH = (
-    *("fetch", "--no-progress", "--refmap=", "--prune", "--no-prune-tags"),
-    *("--no-write-fetch-head", "--no-auto-maintenance", NO_SUBMODULES, END),
+    *("fetch", "--no-progress", "--refmap=", "--prune", "--no-write-fetch-head"),
+    *("--no-auto-maintenance", NO_SUBMODULES, END),
 )
 PUSH = ("push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", NO_SUBMODULES)
 """Whatever a user has configured to happen besides does not."""
@@ -236,7 +236,7 @@ def find_remote(git: Git, name: str, *, branch: str, protected: tuple[str, ...])
 
 def _spec(ref: str) -> str:
     if ref.startswith(TAGS):
-        return f"{TAGS}{valid_tag(ref.removeprefix(TAGS))}:{ref}"
-    if _APPROVAL.fullmatch(ref):
-        return f"+{ref}:{ref}"
-    raise BranchError(f"{ref[:120]!r} is neither a tag nor an approval.", remedy="Push commits with `push`.")
+        valid_tag(ref.removeprefix(TAGS))
+    elif not _APPROVAL.fullmatch(ref):
+        raise BranchError(f"{ref[:120]!r} is neither a tag nor an approval.", remedy="Push commits with `push`.")
+    return f"{ref}:{ref}"  # another approval of the same commit goes on from it, as git sees it

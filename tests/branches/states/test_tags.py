@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.branches.plain import at_once
+from tests.branches.plain import Plain
 from tests.branches.test_names import HOSTILE
+from workbench.branches import Publisher
 from workbench.branches.names import valid_tag
 from workbench.branches.tags import approval_ref
 from workbench.errors import BranchError, InvalidName
 
 if TYPE_CHECKING:
-    from tests.branches.plain import Plain
-    from workbench.branches import Publisher, Repository
+    from workbench.branches import Repository
 
 ADA = "Test Researcher <test@example.org>"
 
@@ -55,14 +55,18 @@ def test_a_tag_is_never_overwritten(publisher: Publisher, repository: Repository
     assert plain("tag").splitlines() == ["v1"]
 
 
-RACE = "print(Publisher.open(root).tag('v1', 'main', message=str(number)).object_id)"
+class Overtaken(Publisher):
+    """Somebody else makes the tag between the look at what there is and the making of it."""
+
+    def _store_tag(self, commit: str, name: str, message: str, *, is_signed: bool) -> str:
+        Plain(self.root)("tag", name, "exp/a")
+        return super()._store_tag(commit, name, message, is_signed=is_signed)
 
 
-def test_of_many_who_make_a_tag_at_once_one_does(plain: Plain) -> None:
-    ended = at_once(plain.root, RACE, 4)
-    (winner,) = [process for process in ended if process.returncode == 0]
-    assert winner.stdout.strip() == plain("rev-parse", "v1")
-    assert all("exists" in process.stderr for process in ended if process is not winner)
+def test_of_two_who_make_a_tag_at_once_one_does(repository: Repository, plain: Plain) -> None:
+    with Overtaken.open(plain.root) as late, pytest.raises(BranchError, match="'v1' exists since a moment ago"):
+        late.tag("v1", "main", message="Late")
+    assert plain("rev-parse", "v1") == repository.resolve("exp/a")
 
 
 def test_hostile_names_and_targets_are_refused(publisher: Publisher, repository: Repository, plain: Plain) -> None:
