@@ -147,6 +147,18 @@ def test_before_anything_is_computed_all_that_a_change_may_reach_is_marked(shop:
     assert changed["feature:loud:loud"] == "affected", "spend's keys may differ, and loud's rows with them"
 
 
+def test_what_depends_on_a_column_that_moved_is_affected_and_nothing_else(shop: Project) -> None:
+    change(shop, {"features/spend.py": HEAD + EVENT_VIEW.replace("cum_sum()", "cum_max()")})
+    for branch in ("main", "exp/first"):
+        shop.compute("spend", branch=branch, log=False)
+    assert shop.lineage().changed == {
+        "view:spend": "modified",
+        "feature:spend:total": "modified",
+        "view:habit": "affected",
+        "feature:habit:double": "affected",
+    }
+
+
 def test_a_refactoring_that_yields_the_same_data_affects_nothing(shop: Project) -> None:
     same = EVENT_VIEW.replace('pl.col("amount").cum_sum()', '(pl.col("amount") + 0).cum_sum()')
     change(shop, {"features/spend.py": HEAD + same})

@@ -17,7 +17,7 @@ import pytest
 
 from tests.track.stores import PATIENCE, make_record, rows, until
 from workbench.errors import UsageError
-from workbench.track import Event, Measured
+from workbench.track import Event, Measured, UnsavedRunWarning
 from workbench.track.openrun import OpenRun, adopt
 from workbench.track.outbox import Outbox
 from workbench.track.runs import RunRecord
@@ -106,6 +106,17 @@ def test_what_is_no_number_comes_back_from_disk(idle: Tracker) -> None:
     again = Event.from_json(event.to_json())
     assert math.isnan(again.measured[0].value)
     assert again.measured[1].value == math.inf
+
+
+def test_a_disk_that_cannot_be_written_warns_once_and_loses_nothing_that_lives(idle: Tracker) -> None:
+    run = idle.open(make_record("model", metrics={}))
+    idle.places.open.rename(idle.places.open.with_name("away"))
+    idle.places.open.write_text("in the way")
+    with pytest.warns(UnsavedRunWarning, match="only in memory"):
+        run.log(Event(params={"depth 1": "3"}))
+    run.log(Event(params={"depth 2": "3"}))
+    idle.close(run, "FINISHED")
+    assert {"depth 1", "depth 2"} <= set(queued(idle)[0].params)
 
 
 def test_a_folder_is_kept_as_a_folder_and_nothing_is_an_error(idle: Tracker, tmp_path: Path) -> None:

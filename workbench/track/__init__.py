@@ -7,7 +7,7 @@ there exactly once. `record_of` turns the facts of a computed view into a run th
 from workbench.track.comparison import Comparison, differ, run_label
 from workbench.track.journal import MODEL_TAG, TRAINING, Facts, RunSummary
 from workbench.track.measures import Measured, check_fits, is_repeat, repeats_of
-from workbench.track.openrun import Event, OpenRun
+from workbench.track.openrun import Event, OpenRun, UnsavedRunWarning
 from workbench.track.record import SourceFacts, ViewFacts, record_of
 from workbench.track.runs import DatasetRecord, RunRecord, RunStatus, new_key
 from workbench.track.sides import Side, Spread, joined, repeats, side_of_repeats, side_of_run
@@ -36,6 +36,7 @@ __all__ = [
     "Tracker",
     "TrackingStatus",
     "Ui",
+    "UnsavedRunWarning",
     "ViewFacts",
     "check_fits",
     "differ",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 import re
 from collections.abc import Mapping
 from itertools import islice
@@ -146,8 +147,8 @@ class Deliverer:
             self._client.log_inputs(run_id, [self._input(dataset) for dataset in record.datasets])
         for path, text in record.artifacts.items():
             self._client.log_text(run_id, text, path)
-        if record.files and (folder := self._files(record.key)).is_dir():
-            self._client.log_artifacts(run_id, str(folder))
+        for path in record.files:
+            self._client.log_artifact(run_id, str(self._files(record.key) / path), posixpath.dirname(path) or None)
         self._client.set_terminated(run_id, status=record.status, end_time=record.end)
 
     def _input(self, dataset: DatasetRecord) -> Any:

@@ -17,7 +17,9 @@ import json
 import os
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -31,6 +33,10 @@ from workbench.track.process import try_lock
 from workbench.track.runs import DatasetRecord, RunRecord, RunStatus
 
 _BLOCK = 1 << 20
+
+
+class UnsavedRunWarning(UserWarning):
+    """What an experiment logs cannot be written to disk; it is lost if the process ends before the experiment does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,7 @@ class OpenRun:
     def __init__(self, places: Places, record: RunRecord) -> None:
         self.record = record
         self.events: list[Event] = []
+        self.trouble: str | None = None
         self._places = places
         self._guard = threading.Lock()
         self._lock: int | None = None
@@ -131,18 +138,24 @@ class OpenRun:
     def log(self, event: Event) -> None:
         """Write `event` down: when this returns, killing the process does not lose it.
 
-        Raises
-        ------
-        ProjectError
-            The project cannot be written; nothing was logged.
+        A disk that is full is no reason to stop a training: what cannot be written is kept in memory until the run is
+        closed.
+
+        Warns
+        -----
+        UnsavedRunWarning
+            Once, where the project cannot be written.
         """
         with self._guard:
+            self.events.append(event)
             try:
                 with self._path.open("a", encoding="utf-8") as stream:
                     stream.write(event.to_json() + "\n")
             except OSError as error:
-                raise ProjectError.not_writable(str(self._path), error.strerror or str(error)) from error
-            self.events.append(event)
+                is_first, self.trouble = self.trouble is None, error.strerror or str(error)
+                if is_first:
+                    message = f"{self._path} cannot be written ({self.trouble}): what is logged is only in memory."
+                    warnings.warn(message, UnsavedRunWarning, stacklevel=4)
 
     def keep(self, file: Path, *, to: str) -> Event:
         """Copy a file, or a folder's files, and log it as an artifact `to`.
@@ -185,13 +198,15 @@ class OpenRun:
         return closed(self.record, self.events, status=status, end=time.time_ns() // 1_000_000)
 
     def forget(self) -> None:
-        """Leave nothing open: the run's record is in the outbox."""
-        self._path.unlink(missing_ok=True)
+        """Leave nothing open: the run's record is in the outbox, and a second one would be dropped for its key."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
         self._let_go()
 
     def _let_go(self) -> None:
         if self._lock is not None:
-            _lock(self._places, self.record.key).unlink(missing_ok=True)
+            with suppress(OSError):
+                _lock(self._places, self.record.key).unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
 

@@ -45,7 +45,7 @@ def _moved(view: KnownView, old: KnownView | None, upstream: Mapping[str, frozen
         if ours.view == theirs.view:
             return frozenset()
         was = {name: pair["rounded"] for name, pair in theirs.columns.items()}
-        return frozenset(name for name in names if ours.columns[name]["rounded"] != was.get(name))
+        return frozenset(name for name in names if ours.columns[name]["rounded"] != was.get(name)) or frozenset(names)
     if _other_code(view, old):
         return frozenset(names)
     return frozenset(name for name in names if _depends(view.columns.columns[name], upstream))
