@@ -48,6 +48,22 @@ def at_schedule(value: pl.Expr) -> FeatureView:
     return defined(lambda flights: flights.select("carrier", at="scheduled", value=value))
 
 
+def ahead() -> FeatureView:
+    def view(flights: pl.LazyFrame) -> pl.LazyFrame:
+        rolled = flights.sort("at").rolling("at", period="6h", offset="0h", group_by="carrier")
+        return rolled.agg(value=pl.col("delay").mean())
+
+    return defined(view)
+
+
+def yesterday(flights: pl.LazyFrame) -> pl.LazyFrame:
+    daily = flights.group_by("carrier", day=DAY + pl.duration(days=1)).agg(value=pl.col("delay").mean())
+    return flights.join(daily, left_on=["carrier", DAY], right_on=["carrier", "day"], how="left").select(
+        "carrier", "at", "value"
+    )
+
+
+DAY = pl.col("at").dt.truncate("1d")
 delay = pl.col("delay")
 LEAKS: dict[str, tuple[FeatureView, list[ProbeInput], str]] = {
     "mean of the group": (per_carrier(delay.mean()), [known()], "statistic"),
@@ -62,12 +78,31 @@ LEAKS: dict[str, tuple[FeatureView, list[ProbeInput], str]] = {
         "next row",
     ),
     "backward fill": (per_carrier(delay.backward_fill()), [known()], "later row"),
+    "interpolated": (per_carrier(delay.interpolate()), [known()], "later row"),
+    "cumulative from the end": (per_carrier(delay.fill_null(0).cum_sum(reverse=True)), [known()], ""),
+    "quantile over all time": (per_carrier((delay > delay.quantile(0.9)).cast(pl.Float64)), [known()], ""),
+    "least and most over all time": (
+        per_carrier((delay - delay.min()) / (delay.max() - delay.min())),
+        [known()],
+        "statistic",
+    ),
+    "mean of the whole day": (defined(lambda f: select(f, delay.mean().over("carrier", DAY))), [known()], ""),
+    "window ahead": (ahead(), [known()], "later row"),
     "centred window": (per_carrier(delay.fill_null(0).rolling_mean(5, center=True)), [known()], "later row"),
     "nearest": (joined("nearest"), [known(), WEATHER], "nearest"),
     "forward": (joined("forward"), [known(), WEATHER], "forward"),
     "label left": (daily("left"), [known()], "label"),
     "schedule with delay": (at_schedule(delay), [LATE], "flights.at"),
     "schedule with nothing": (at_schedule(pl.lit(1.0)), [LATE], "flights.at"),
+    "window by schedule": (
+        defined(
+            lambda f: windowed(
+                f.with_columns(at="scheduled"), by="carrier", time="at", windows="6h", value=delay.mean()
+            ).rename({"value_6h": "value"})
+        ),
+        [LATE],
+        "flights.at",
+    ),
     "last row only": (
         defined(lambda f: ordered(f).group_by("carrier").agg(pl.col("at").last(), value=delay.last())),
         [known()],
@@ -115,6 +150,9 @@ HONEST: dict[str, tuple[FeatureView, list[ProbeInput]]] = {
         defined(lambda f: select(ordered(f), delay.rolling_std_by("at", window_size="3d").over("carrier"))),
         [known()],
     ),
+    "exponentially weighted": (per_carrier(delay.fill_null(0).ewm_mean(half_life=5)), [known()]),
+    "least so far": (per_carrier((delay - delay.cum_min()) / (delay.cum_max() - delay.cum_min())), [known()]),
+    "mean of the day before": (defined(yesterday), [known()]),
     "rank so far": (per_carrier(pl.int_range(1, pl.len() + 1).cast(pl.Float64)), [known()]),
     "backward as-of": (joined("backward"), [known(), WEATHER]),
     "label right": (daily("right"), [known()]),

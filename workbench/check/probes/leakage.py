@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 
 from workbench.check.probes import causes
@@ -45,14 +47,18 @@ def _vanishes(subject: Subject, group: Group, cut: Cut, alteration: Alteration) 
 
 
 def _dated_when_happened(data: ProbeInput, found: Differences, grain: Grain, base: Alteration) -> bool:
-    """Tell whether the rows that differ have the times at which rows of `data` happened, not those of their coming."""
+    """Tell whether the rows that differ have the times at which rows of `data` happened, not those of their coming.
+
+    Or the microsecond after: that is when a window that does not count its own event takes it in.
+    """
     frame = base.but(until=None).of(data)
     schema = frame.collect_schema()
-    times = found.rows.select(instant(grain.event_time, found.rows.schema[grain.event_time]).unique().implode())
+    at = found.rows.select(instant(grain.event_time, found.rows.schema[grain.event_time])).to_series().unique()
+    times = pl.concat([at, at - timedelta(microseconds=1)]).unique().implode()
 
     def share(*names: str) -> pl.Expr:
         latest = pl.max_horizontal(instant(name, schema[name]) for name in names)
-        return latest.unique().is_in(times.to_series()).sum()
+        return latest.unique().is_in(times).sum()
 
     happened, came = frame.select(happened=share(data.event_time), came=share(*data.known)).collect().row(0)
     return int(happened) > int(came)
