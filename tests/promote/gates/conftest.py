@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+import workbench as wb
+from tests.conftest import identify, make_trial
+from tests.promote.conftest import SPEND, declared
 from workbench.config import PolicySettings
 from workbench.define import load_tree
 from workbench.loop.evaluate import Evaluation
@@ -11,6 +17,34 @@ from workbench.promote.gates import GATES, GateResult, GateSubject
 
 if TYPE_CHECKING:
     from workbench.project import Project
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """One project for all tests of a module; each defines on ``exp/first`` what it needs."""
+    with pytest.MonkeyPatch.context() as patch:
+        identify(tmp_path_factory.mktemp("git"), patch)
+        root = make_trial(tmp_path_factory.mktemp("project"))
+        declared(root)
+        opened = wb.open(root)
+        opened.branch("exp/first", objective="Sell more")
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def shop(trial: Project) -> Project:
+    """The project, whose branch defines ``spend``."""
+    trial.define(SPEND, log=False)
+    return trial
+
+
+@pytest.fixture(scope="module")
+def published(trial: Project) -> Project:
+    """The project with ``spend`` 1.0 published."""
+    trial.define(SPEND, log=False)
+    trial.promote("spend")
+    return trial
 
 
 def subject_of(project: Project, view: str = "spend", **changes: Any) -> GateSubject:

@@ -62,13 +62,6 @@ def test_values_that_move_too_far_stop_it_with_by_how_much(published: Project) -
         assert accepted.failures == result.failures
 
 
-def test_what_is_accepted_is_kept_with_the_version(published: Project) -> None:
-    published.define(VALUED, log=False)
-    report = published.promote("spend", accept={"spend:total": "double points"})
-    assert next(one for one in report.gates if one.name == "drift").accepted == "total: double points"
-    assert "double points" in " ".join(record_of(published).version().accepted)
-
-
 def test_values_that_differ_within_the_noise_pass_and_equal_ones_are_not_judged(published: Project) -> None:
     assert drift(published, NEARLY).detail == "1 feature with other values, within budget: total"
     for text in (REFACTORED, ADDED):
