@@ -118,7 +118,8 @@ def test_a_file_that_the_base_does_not_have_cannot_go(
     base = publish("a1", EARLY)
     other = amend(writer, base, "a2", remove=[], add=[late])
     foreign = lake.files("spend", 1, other)[1]
-    for path in (foreign, "/etc/passwd", "../../x.parquet"):
+    elsewhere = f"/elsewhere/{Path(lake.files('spend', 1, base)[0]).name}"
+    for path in (foreign, elsewhere, "/etc/passwd", "../../x.parquet"):
         with pytest.raises(LakeError, match="has no file"):
             amend(writer, base, "a3", remove=[path], add=[])
     assert lake.latest("spend", 1) == other

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,17 @@ def test_times_are_known_to_the_microsecond(lake: Lake, publish: Publish) -> Non
     assert file.event_time == (at, at)
 
 
-def test_times_without_a_zone_are_utc(lake: Lake, writer: LakeWriter) -> None:
+@pytest.fixture
+def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine's clock is nine hours ahead of UTC."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_times_without_a_zone_are_utc(lake: Lake, writer: LakeWriter, tokyo: None) -> None:
     plain = pl.Datetime("us")
     columns = Contract((ColumnContract("at", plain, "event_time"),))
     frame = pl.DataFrame({"at": [datetime(1969, 7, 20)]}, schema={"at": plain})  # noqa: DTZ001
@@ -83,6 +95,13 @@ def test_a_bound_too_long_or_too_far_is_left_out_alone(tmp_path: Path) -> None:
     far = pl.DataFrame({"key": pl.Series([0, 2**62]).cast(plain), "at": pl.Series([0, 0]).cast(MOMENT)})
     facts = json.loads(footer_statistics(saved(far, tmp_path / "g.parquet"), keyed(plain)))
     assert (facts["minValues"]["key"], "key" in facts["maxValues"]) == ("1970-01-01T00:00:00.000000", False)
+
+
+def test_the_first_and_the_last_moment_of_the_calendar_are_known(lake: Lake, publish: Publish) -> None:
+    ends = [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]
+    frame = rows(range(1)).with_columns(at=pl.Series(ends, dtype=MOMENT))
+    (file,) = lake.statistics("spend", 1, publish("a1", frame))
+    assert file.event_time == tuple(ends)
 
 
 def test_bounds_are_over_all_row_groups(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from workbench.lake.physical import stored
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST = 60  # bytes of a text that is a bound: Polars cuts those of more than 64
-_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +136,6 @@ def _moment(microseconds: int, *, zoned: bool) -> str | None:
     try:
         moment = _EPOCH + timedelta(microseconds=microseconds)
     except OverflowError:
-        return None
-    if not _FIRST <= moment <= _LAST:
         return None
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + ("Z" if zoned else "")
 
