@@ -128,3 +128,11 @@ def mart(mart_once: Path, tmp_path: Path, identity: None) -> Iterator[Project]:
     project = opened(mart_once, tmp_path / "trial", branch="main")
     yield project
     project.close()
+
+
+@pytest.fixture(scope="session")
+def mart_to_read(mart_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """One `mart` for all tests that only read."""
+    project = opened(mart_once, tmp_path_factory.mktemp("read") / "trial", branch="main")
+    yield project
+    project.close()

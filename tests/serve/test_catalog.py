@@ -36,28 +36,22 @@ def described(mart: Project) -> Project:
     return mart
 
 
-@pytest.mark.parametrize(
-    ("words", "views", "where"),
-    [
-        ("recent", ("recent",), "name"),
-        ("FRAUD", ("recent",), "owner"),
-        ("domain=pay", ("recent",), "tag"),
-        ("minute", ("recent",), "unit"),
-        ("how much", ("recent",), "feature's description"),
-        ("odd", ("recent",), "feature"),
-        ("anybody", ("clock",), "description"),
-        ("user count", ("late", "recent", "spend"), "entity"),
-        ("number", ("clock",), "feature"),
-    ],
-)
-def test_a_view_is_found_by_what_is_said_of_it(
-    described: Project, words: str, views: tuple[str, ...], where: str
-) -> None:
-    found = described.store.catalog(words)
-    assert set(views) <= set(found.views)
-    assert len(found) < found.total
-    told = {view["view"]: view["found"] for view in found.to_dict()["views"]}
-    assert where in told[views[0]]
+def test_a_view_is_found_by_what_is_said_of_it(described: Project) -> None:
+    for words, view, where in (
+        ("recent", "recent", "name"),
+        ("FRAUD", "recent", "owner"),
+        ("domain=pay", "recent", "tag"),
+        ("minute", "recent", "unit"),
+        ("how much", "recent", "feature's description"),
+        ("odd", "recent", "feature"),
+        ("anybody", "clock", "description"),
+        ("user count", "late", "entity"),
+        ("number", "clock", "feature"),
+    ):
+        found = described.store.catalog(words)
+        assert len(found) < found.total
+        told = {entry["view"]: entry["found"] for entry in found.to_dict()["views"]}
+        assert where in told[view], words
 
 
 def test_all_words_have_to_be_found_and_names_come_first(described: Project) -> None:

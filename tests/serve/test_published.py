@@ -166,10 +166,10 @@ def test_unpublished_views_say_how_to_publish_them(shop: Project) -> None:
     ],
 )
 def test_references_that_are_wrong_say_what_was_meant(
-    mart: Project, ref: Any, error: type[Exception], says: str
+    mart_to_read: Project, ref: Any, error: type[Exception], says: str
 ) -> None:
     with pytest.raises(error) as raised:
-        mart.store.training_set(SPINE, ref)
+        mart_to_read.store.training_set(SPINE, ref)
     assert says in str(raised.value)
 
 

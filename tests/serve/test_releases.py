@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.branches.plain import make_key
 from tests.conftest import EVENT_VIEW
 from tests.serve.conftest import spine_of
 from tests.serve.stage import change, commit, git, publish
 from workbench import errors
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from workbench.project import Project
 
 SPINE = spine_of(("u0", 190.0))
@@ -73,7 +76,9 @@ def test_what_is_no_release_is_refused(released: Project, name: str, error: type
         released.store.at(release=name)
 
 
-def test_a_release_without_a_signature_is_refused_where_mains_policy_wants_one(released: Project) -> None:
+def test_a_release_without_a_signature_is_refused_where_mains_policy_wants_one(
+    released: Project, tmp_path: Path
+) -> None:
     toml = (released.root / "workbench.toml").read_text()
     (released.root / "workbench.toml").write_text(toml + "\n[policy]\nrequire_signed = true\n")
     assert released.store.at(release="2026.11").release == "2026.11", "the policy is main's, not the working tree's"
@@ -82,3 +87,11 @@ def test_a_release_without_a_signature_is_refused_where_mains_policy_wants_one(r
     commit(released, {"workbench.toml": wanted}, "Want signatures")
     with pytest.raises(errors.PromotionError, match=r"cannot be trusted: It is not signed"):
         released.store.at(release="2026.11")
+
+    key = make_key(tmp_path / "key")
+    signed = ("-c", "gpg.format=ssh", "-c", f"user.signingkey={key.path}", "tag", "-s", "-m", "Release")
+    git(released, *signed, "release/2026.12", "main")
+    with pytest.raises(errors.PromotionError, match="not among the allowed signers"):
+        released.store.at(release="2026.12")
+    commit(released, {"allowed_signers": f"test@example.org {key.public}\n"}, "Allow the key")
+    assert released.store.at(release="2026.12").snapshot("spend").height == 7

@@ -128,9 +128,9 @@ def _later() -> str:
         ("select error('stop')", "stop"),
     ],
 )
-def test_what_cannot_be_answered_says_why(mart: Project, query: str, says: str) -> None:
+def test_what_cannot_be_answered_says_why(mart_to_read: Project, query: str, says: str) -> None:
     with pytest.raises(errors.QueryError) as raised:
-        mart.sql(query)
+        mart_to_read.sql(query)
     assert says in str(raised.value)
     assert raised.value.remedy
 
@@ -162,11 +162,11 @@ def test_what_cannot_be_answered_says_why(mart: Project, query: str, says: str) 
         "select 1; copy (select 1) to '{out}'",
     ],
 )
-def test_nothing_is_written_and_no_file_is_read(mart: Project, tmp_path: Path, query: str) -> None:
+def test_nothing_is_written_and_no_file_is_read(mart_to_read: Project, tmp_path: Path, query: str) -> None:
     secret, out = tmp_path / "secret.csv", tmp_path / "out.csv"
     secret.write_text("password\nhunter2\n")
     with pytest.raises(errors.QueryError) as raised:
-        mart.sql(query.format(secret=secret, out=out))
+        mart_to_read.sql(query.format(secret=secret, out=out))
     assert "hunter2" not in str(raised.value)
     assert not out.exists()
 
