@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.branches.git import Git, GitFailed
-
-ALONE = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_COUNT": "0"}
-"""Keeps git from every configuration; the folder it runs in is in no repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +46,9 @@ def merged_text(base: bytes | None, ours: bytes | None, theirs: bytes | None) ->
         folder = Path(name)
         for side, content in (("base", base), ("ours", ours), ("theirs", theirs)):
             (folder / side).write_bytes(content)
-        more = {**ALONE, "GIT_CEILING_DIRECTORIES": str(folder.parent), "GIT_CONFIG_PARAMETERS": ""}
+        nowhere = {"GIT_CEILING_DIRECTORIES": str(folder.parent)}  # out of a repository it reads no configuration
         try:
-            merged = Git(folder).run("merge-file", "--stdout", "--quiet", "ours", "base", "theirs", more=more)
+            merged = Git(folder).run("merge-file", "--stdout", "--quiet", "ours", "base", "theirs", more=nowhere)
         except GitFailed:  # it ends with the number of conflicts, or 255 for what is not text
             return None
     return merged.encode("utf-8", "surrogateescape")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -160,6 +161,7 @@ def test_nothing_that_a_user_configured_alters_the_outcome(
         with monkeypatch.context() as patched:
             for name, value in variables.items():
                 patched.setenv(name, value)
+            patched.setattr(tempfile, "tempdir", str(plain.root))
             assert repository.merge_files(ours, theirs, base=base, paths=paths) == expected
 
 
