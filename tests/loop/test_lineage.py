@@ -203,6 +203,8 @@ def test_a_view_that_reads_an_uncomputed_view_early_is_said_to_be_unknown(shop: 
     assert "habit is not computed yet" in unknown[1]
     assert not next(edge for edge in lineage.columns.edges if edge.end == "feature:loud:loud").is_exact
     assert any("does not say" in note for note in lineage.report().notes)
+    remembered = shop.root / ".workbench" / "facts" / "columns"
+    assert len(list(remembered.iterdir())) == 3, "spend, habit, and loud as main has it: the doubt is not remembered"
     shop.compute("loud", log=False)
     assert shop.lineage().unknown == ()
 
@@ -222,6 +224,15 @@ def test_published_versions_and_their_training_sets(shop: Project) -> None:
     lineage = shop.lineage("first")
     assert names(lineage.upstream("first")) == {"spend@1.0", "spend", "events"}
     assert next(node for node in lineage.nodes if node.kind == "version").facts["status"] == "live"
+
+
+def test_a_set_that_names_a_major_version_is_made_from_its_live_minor(shop: Project) -> None:
+    publish(shop, "spend", "1.0")
+    publish(shop, "spend", "1.1")
+    change(shop, {"features/sets.py": SETS.replace('"spend"', '"spend@1:total"')})
+    lineage = shop.lineage("both")
+    assert ("version:spend@1.1", "feature set:both") in {(edge.start, edge.end) for edge in lineage.edges}
+    assert "spend@1.0" not in names(lineage.nodes)
 
 
 def test_main_without_a_commit_and_an_empty_branch_have_a_lineage(project: Project) -> None:

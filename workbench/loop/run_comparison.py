@@ -200,7 +200,7 @@ class RunComparison(Reported):
             for place, side in enumerate(sides):
                 if cells[place] and key in side.spread:
                     cells[place] += f" ± {side.spread[key].std:.2g} (n={side.spread[key].count})"
-                if place != base and cells[place]:
+                if cells[place]:
                     cells[place] += _difference(values[place], values[base])
             found.append((self._rank(key), self._short(key), *(cell or None for cell in cells)))
         return [row[1:] for row in sorted(found, key=lambda row: (row[0], row[1]))]
