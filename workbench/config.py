@@ -85,10 +85,14 @@ class SourceSettings(_Section):
 
 
 class TrackingSettings(_Section):
-    """``[tracking]``: the MLflow store, and the experiment its runs go to (the project's name if absent)."""
+    """``[tracking]``: the MLflow store, and the experiment its runs go to (the project's name if absent).
+
+    With ``send = false`` runs wait on disk until a process that sends them, as on a machine without a network.
+    """
 
     uri: str = "sqlite:///.workbench/mlflow.db"
     experiment: str | None = None
+    send: bool = True
 
 
 class LakeSettings(_Section):

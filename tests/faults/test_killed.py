@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from workbench.project import Project
 
 SCRIPT = Path(__file__).with_name("doomed.py")
-POINTS = {"promote": 14, "materialize": 10, "rollback": 8, "gc": 8}
+POINTS = {"promote": 12, "materialize": 6, "rollback": 5, "gc": 5}
 SPINE = pl.DataFrame({"user": ["u1", "u6"], "event_timestamp": [datetime(2030, 1, 1, tzinfo=UTC)] * 2})
 
 

@@ -9,13 +9,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tests.track.stores import PATIENCE, keys_in_mlflow, make_record, make_tracker, rows, until
-from workbench.track import DatasetRecord
+from workbench.config import TrackingSettings
+from workbench.track import DatasetRecord, Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from workbench.track import Tracker
 
 
 @contextmanager
@@ -203,3 +202,11 @@ def test_asking_often_costs_little(warm: Tracker) -> None:
     ticket = warm.submit(make_record())
     until(lambda: ticket.poll().state == "sent", "delivery")
     assert repr(ticket).endswith("sent>")
+
+
+def test_with_send_off_runs_wait_on_disk_and_no_process_is_started(tmp_path: Path) -> None:
+    tracker = Tracker(TrackingSettings(send=False), root=tmp_path, project="trial")
+    tracker.submit(make_record())
+    assert tracker.pending() == 1
+    assert not tracker.places.sender_lock.exists()
+    assert tracker.status().queued == 1

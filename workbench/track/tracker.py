@@ -153,6 +153,7 @@ class Tracker:
     def __init__(self, settings: TrackingSettings, *, root: Path, project: str, linger: float = 60.0) -> None:
         self.project = project
         self.experiment = settings.experiment or project
+        self._sends = settings.send
         self.places = Places(Path(root).absolute())
         self.target = Target.of(settings, self.places)
         self._linger = linger
@@ -357,6 +358,8 @@ class Tracker:
 
     def _wake(self) -> None:
         """Start a sender unless one runs or is about to; a second one would find the lock held and end."""
+        if not self._sends:
+            return
         now = time.monotonic()
         self._spawned = {pid: when for pid, when in self._spawned.items() if not reap(pid)}
         if any(now - when < min(_STARTING, self._linger) for when in self._spawned.values()):
