@@ -1,0 +1,166 @@
+"""Eight processes promote at once: every success is on main exactly once, every loser has a clear answer."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import workbench as wb
+from tests.promote.conftest import SPEND, git, record_of
+from workbench.errors import BranchError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workbench.project import Project
+
+SCRIPT = Path(__file__).with_name("rival.py")
+RIVALS = 8
+
+
+def race(entries: Sequence[tuple[Path, str, str]]) -> list[dict[str, Any]]:
+    """Let (root, branch, view) promote at the same time, and return what each of them printed."""
+    start = str(time.time() + 4)
+    running = [
+        subprocess.Popen(
+            [sys.executable, str(SCRIPT), str(root), branch, start, view],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for root, branch, view in entries
+    ]
+    found = []
+    for process in running:
+        out, err = process.communicate(timeout=170)
+        assert process.returncode == 0, err
+        found.append(json.loads(out))
+    return found
+
+
+def cell(view: str, factor: int) -> str:
+    model = view.title().replace("_", "")
+    text = SPEND.replace("def spend", f"def {view}").replace("Spend", model)
+    return text.replace('pl.col("amount").cum_sum()', f'(pl.col("amount") * {factor}).cum_sum()')
+
+
+def published(project: Project) -> list[str]:
+    """Return every version that main's history published, oldest first."""
+    log = git(project.root, "log", "main", "--first-parent", "--reverse", "--format=%(trailers:key=Promoted-View)")
+    return [line.removeprefix("Promoted-View: ") for line in log.splitlines() if line]
+
+
+def rows(project: Project, view: str) -> float:
+    version = record_of(project, view).version()
+    lake = project._rooms.lake.scan(view, version.major, version.delta_version, version.contract)
+    return float(lake.collect()["total"].sum())
+
+
+@pytest.fixture
+def shared(shop: Project, tmp_path: Path) -> list[Path]:
+    """A bare repository, and two clones that share a lake and its data."""
+    bare = tmp_path / "bare.git"
+    lake = tmp_path / "lake"
+    toml = shop.root / "workbench.toml"
+    data = (shop.root / "data" / "events.parquet").as_posix()
+    text = toml.read_text().replace('path = "data/events.parquet"', f'path = "{data}"')
+    toml.write_text(f'{text}\n[lake]\nuri = "{lake.as_posix()}"\n')
+    git(shop.root, "commit", "-qam", "Share the lake")
+    git(shop.root, "clone", "-q", "--bare", str(shop.root), str(bare))
+    clones = []
+    for name in ("one", "two"):
+        git(tmp_path, "clone", "-q", str(bare), name)
+        clones.append(tmp_path / name)
+    return clones
+
+
+@pytest.mark.parametrize("with_remote", [False, True], ids=["local", "remote"])
+def test_different_views_all_arrive_once(shop: Project, shared: list[Path], *, with_remote: bool) -> None:
+    roots = shared if with_remote else [shop.root]
+    entries = []
+    for number in range(RIVALS):
+        root = roots[number % len(roots)]
+        project = wb.open(root)
+        project.branch(f"exp/r{number}", objective="Race")
+        project.define(cell(f"view_{number}", number + 1), log=False)
+        entries.append((root, f"exp/r{number}", f"view_{number}"))
+        project.close()
+    answers = race(entries)
+    assert [answer.get("versions") for answer in answers] == [{f"view_{n}": "1.0"} for n in range(RIVALS)]
+    project = wb.open(roots[0], branch="main")
+    if with_remote:
+        git(roots[0], "fetch", "-q", "origin")
+        git(roots[0], "checkout", "-q", "main")
+        git(roots[0], "merge", "-q", "--ff-only", "origin/main")
+    assert sorted(published(project)) == [f"view_{number} 1.0" for number in range(RIVALS)]
+    base = rows(project, "view_0")
+    assert [rows(project, f"view_{n}") for n in range(RIVALS)] == [base * (n + 1) for n in range(RIVALS)]
+    assert git(roots[0], "status", "--porcelain", "--untracked-files=no") == ""
+    project.close()
+
+
+def test_the_same_promotion_eight_times_happens_once(shop: Project) -> None:
+    answers = race([(shop.root, "exp/first", "spend")] * RIVALS)
+    won = [answer for answer in answers if "versions" in answer]
+    assert len(won) == 1
+    assert all("published already" in answer["message"] for answer in answers if "error" in answer)
+    assert published(shop) == ["spend 1.0"]
+
+
+def test_of_conflicting_promotions_one_wins_and_the_others_are_shown_why(published_shop: Project) -> None:
+    shop = published_shop
+    for number in range(RIVALS):
+        rival = wb.open(shop.root)
+        rival.branch(f"exp/r{number}", objective="Race")
+        rival.define(cell("spend", number + 2), log=False)
+        rival.close()
+    answers = race([(shop.root, f"exp/r{number}", "spend") for number in range(RIVALS)])
+    won = [place for place, answer in enumerate(answers) if "versions" in answer]
+    assert len(won) == 1
+    lost = [answer for answer in answers if "error" in answer]
+    assert {answer["error"] for answer in lost} == {"PromotionRefused"}
+    assert all("features/spend.py" in answer["message"] for answer in lost)
+    assert published(shop) == ["spend 1.0", "spend 2.0"]
+    assert f"* {won[0] + 2}" in shop.repository.read("main", "features/spend.py")
+
+
+@pytest.fixture
+def published_shop(shop: Project) -> Project:
+    """A project with ``spend`` 1.0 published, with the factor 1."""
+    shop.define(cell("spend", 1), log=False)
+    shop.promote("spend")
+    return shop
+
+
+def test_a_push_that_loses_publishes_nothing_here(shop: Project, shared: list[Path]) -> None:
+    one, two = (wb.open(root) for root in shared)
+    one.branch("exp/one", objective="First")
+    one.define(cell("view_1", 1), log=False)
+    one.promote("view_1")
+    two.branch("exp/two", objective="Second")
+    two.define(cell("view_2", 1), log=False)
+    git(shared[0].parent / "bare.git", "config", "receive.denyNonFastForwards", "true")
+    report = two.promote("view_2")
+    assert report.versions == {"view_2": "1.0"}
+    assert published(two) == ["view_1 1.0", "view_2 1.0"]
+    assert git(shared[1], "rev-parse", "main") == git(shared[0].parent / "bare.git", "rev-parse", "main")
+    one.close()
+    two.close()
+
+
+def test_without_its_remote_nothing_is_promoted(shop: Project, shared: list[Path]) -> None:
+    project = wb.open(shared[0])
+    project.branch("exp/one", objective="First")
+    project.define(cell("view_1", 1), log=False)
+    before = git(shared[0], "rev-parse", "main")
+    (shared[0].parent / "bare.git").rename(shared[0].parent / "gone.git")
+    with pytest.raises(BranchError, match="cannot be reached"):
+        project.promote("view_1")
+    assert git(shared[0], "rev-parse", "main") == before
+    project.close()
