@@ -150,6 +150,20 @@ def test_times_far_from_now_are_times_like_others(moment: datetime) -> None:
     assert read(rows_of(row(NOON, 1.0)), moment) == ([1.0] if moment > NOON else [None])
 
 
+@pytest.mark.parametrize(
+    ("number", "dtype"),
+    [(2**62, pl.Datetime("ms")), (2**63 - 1, pl.Datetime("us")), (2**31 - 1, pl.Date())],
+    ids=["milliseconds", "microseconds", "date"],
+)
+def test_times_that_no_calendar_holds_are_very_late_or_very_early(number: int, dtype: pl.DataType) -> None:
+    numbers = pl.Series([number, -number]).cast(pl.Int32 if dtype == pl.Date() else pl.Int64)
+    spine = pl.DataFrame({"carrier": ["UA", "UA"], "event_timestamp": numbers.cast(dtype)})
+    rows = rows_of(row(datetime(1950, 1, 1, tzinfo=UTC), 1.0))
+    assert point_in_time_join(spine, rows, keys="carrier")["delay"].to_list() == [1.0, None]
+    assert point_in_time_join(spine, rows, keys="carrier", ttl="9d")["delay"].to_list() == [None, None]
+    assert point_in_time_join(spine, rows, keys="carrier", ttl=timedelta.max)["delay"].to_list() == [1.0, None]
+
+
 @pytest.mark.parametrize("unit", ["ms", "us", "ns"])
 def test_units_of_time_may_differ(unit: Literal["ms", "us", "ns"]) -> None:
     spine = pl.DataFrame({"carrier": ["UA"], "event_timestamp": [NOON]}).with_columns(

@@ -17,6 +17,8 @@ EVENT = "__event"
 KNOWN = "__known"
 CREATED = "__created"
 NEVER = -(2**63)
+LATEST = 2**61
+"""Microseconds since the epoch that no instant of a spine exceeds, so that differences fit 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +92,24 @@ def require(column: str, schema: Mapping[str, pl.DataType], where: str) -> None:
 
 
 def instant(column: str, schema: Mapping[str, pl.DataType], where: str) -> pl.Expr:
-    """Return the column as UTC microseconds since the epoch; a time without a zone is UTC, a date its midnight."""
+    """Return the column as UTC microseconds since the epoch; a time without a zone is UTC, a date its midnight.
+
+    Times that 64 bits of microseconds do not hold, 290,000 years from now, are taken for 73,000 years: Polars panics.
+    """
     require(column, schema, where)
     dtype = schema[column]
+    number = pl.col(column).to_physical()
     if dtype == pl.Date:
-        return pl.col(column).cast(pl.Datetime("us")).to_physical()
+        return _multiplied(number.cast(pl.Int64), 86_400_000_000)
     if not isinstance(dtype, pl.Datetime):
         raise JoinError.not_a_time(column, where, dtype)
-    return pl.col(column).dt.cast_time_unit("us").to_physical()
+    if dtype.time_unit == "ms":
+        return _multiplied(number, 1_000)
+    return number if dtype.time_unit == "us" else pl.col(column).dt.cast_time_unit("us").to_physical()
+
+
+def _multiplied(number: pl.Expr, factor: int) -> pl.Expr:
+    return number.clip(-LATEST // factor, LATEST // factor) * factor
 
 
 def narrowed(view: ViewRows, pairs: Sequence[KeyPair], names: Sequence[str], reachable: pl.Expr | None) -> pl.LazyFrame:

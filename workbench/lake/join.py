@@ -20,6 +20,7 @@ from workbench.lake.candidates import (
     AT,
     EVENT,
     INDEX,
+    LATEST,
     NEVER,
     ROW,
     KeyPair,
@@ -148,7 +149,7 @@ def _joined(
 ) -> pl.LazyFrame:
     """Return the join; where the spine's values are `known` already, rows that it cannot reach are left out early."""
     schema = spine.collect_schema()
-    at = instant(time, schema, "the spine").fill_null(NEVER).alias(AT)
+    at = instant(time, schema, "the spine").clip(-LATEST, LATEST).fill_null(NEVER).alias(AT)
     matched = [_checked(view, schema) for view in views]
     _distinct(schema, views)
     names = {key: f"__key{n}" for n, key in enumerate(dict.fromkeys(_spine_key(p) for pairs in matched for p in pairs))}

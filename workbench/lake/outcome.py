@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from workbench.lake.candidates import AT, ViewRows
+from workbench.lake.candidates import AT, LATEST, ViewRows
 
 OUTCOMES = pl.Enum(["matched", "expired", "missing"])
 
@@ -14,7 +14,9 @@ OUTCOMES = pl.Enum(["matched", "expired", "missing"])
 def holds(view: ViewRows, row: str, event: str) -> pl.Expr:
     """Return whether a row was found, whose number is in the column `row`, and is not older than the ttl at `AT`."""
     found = pl.col(row).is_not_null()
-    return found & (pl.col(AT) - pl.col(event) <= view.ttl // timedelta(microseconds=1)) if view.ttl else found
+    if not view.ttl:
+        return found
+    return found & (pl.col(AT) - pl.col(event) <= min(view.ttl // timedelta(microseconds=1), 2 * LATEST))
 
 
 def outcome(view: ViewRows, row: str, event: str) -> pl.Expr:
