@@ -617,6 +617,11 @@ class PromotionRefused(PromotionError):
         error.report = report
         return error
 
+    def shown_above(self) -> Self:
+        """Return the error without what the report, which was shown, says already."""
+        self.lines = ()
+        return self
+
 
 class PlanOutdated(PromotionError):
     """What the plan was made from moved; nothing was published."""

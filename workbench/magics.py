@@ -160,7 +160,7 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
             return None
         if isinstance(result, PromotionReport) and result.is_refused:
             display(result)
-            raise PromotionRefused.of(result, result.plan.refusals)
+            raise PromotionRefused.of(result, result.plan.refusals).shown_above()
         return result
 
     def _live(self) -> LiveOutput:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from workbench.promote.gates import GateResult
 
 FORMAT = 1
+SHOWN = 2
+"""Failures of a gate that the plan shows; `to_dict` has all."""
 CONTEXT = 3
 """Lines shown around those that differ."""
 SIGNS = {"new": "+", "additive": "+", "metadata": "~", "refactor": "~", "value": "!", "breaking": "!"}
@@ -144,7 +146,10 @@ class Plan(Reported):
             for c in self.changes
         )
         columns = tuple(
-            (c.view, name, status) for c in self.changes for name, status in c.columns.items() if status != "same"
+            (c.view, name, status)
+            for c in self.changes
+            for name, status in c.columns.items()
+            if status != "same" and c.category != "new"
         )
         impacts = tuple((i.name, i.kind, i.reads, i.sentence) for i in self.impacts)
         gates = tuple(
@@ -192,7 +197,7 @@ def _sides(conflict: Mapping[str, str | None], branch: str) -> Table:
 
 def _said(gate: GateResult) -> str:
     """Return what a gate that failed found, what is in the way, and what to do."""
-    return "\n".join([f"{gate.detail.rstrip('.')}.", *gate.failures, *([gate.remedy] if gate.remedy else [])])
+    return "\n".join([f"{gate.detail.rstrip('.')}.", *gate.failures[:SHOWN], *([gate.remedy] if gate.remedy else [])])
 
 
 def _indented(line: str) -> str:
