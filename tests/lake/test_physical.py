@@ -156,6 +156,27 @@ def test_null_rows_and_rows_of_nulls_stay_apart() -> None:
     assert round_trip(frame, file=True)["c"].to_list() == values
 
 
+PAIR = pl.Array(pl.Int8, 2)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values"),
+    [
+        (pl.Array(PAIR, 2), [None, None, None, [[1, 2], [3, None]]]),
+        (pl.Array(pl.Array(pl.Array(pl.Int8, 1), 2), 2), [None, [[[1], [2]], None], [None, [None, None]]]),
+        (pl.Array(pl.Struct({"q": PAIR}), 2), [None, [None, {"q": None}], [{"q": [1, 2]}, {"q": [None, None]}]]),
+        (pl.Struct({"q": pl.Array(pl.Array(pl.UInt8, 1), 2)}), [None, {"q": None}, {"q": [[255], None]}]),
+        (pl.List(pl.Array(PAIR, 1)), [None, [], [None], [[[1, 2]], [None]]]),
+        (pl.Array(pl.Array(pl.Int8, 0), 2), [None, [[], []], [None, []]]),
+    ],
+)
+def test_arrays_in_arrays_are_read_as_they_were(dtype: pl.DataType, values: list[Any]) -> None:
+    for start in range(len(values)):
+        turned = values[start:] + values[:start]
+        frame = keyed([pl.Series("c", turned, dtype=dtype)], len(turned))
+        assert round_trip(frame, file=False)["c"].to_list() == turned
+
+
 def test_what_delta_holds_is_stored_as_it_is() -> None:
     same = [pl.Int8(), pl.Float32(), pl.String(), pl.Binary(), pl.Date(), MOMENT, pl.Datetime("us"), pl.Decimal(5, 2)]
     assert [physical(dtype) for dtype in same] == same

@@ -1,6 +1,6 @@
 """Logical dtypes and the portable ones they are stored as: what Delta can hold, and every reader understands.
 
-A contract's dtype is the truth; what the files hold is derived from it by `physical` and turned back by a cast, which
+A contract's dtype is the truth; what the files hold is derived from it by `physical` and turned back by `decode`, which
 is exact for every value:
 
 ==============================  =====================  ======================================================
@@ -87,12 +87,12 @@ def stored(contract: Contract) -> pl.Schema:
 
 def encode(frame: pl.LazyFrame, contract: Contract) -> pl.LazyFrame:
     """Return the contract's columns of `frame`, in its order, as they are stored."""
-    return frame.select(_cast(name, dtype, physical(dtype)) for name, dtype in contract.schema.items())
+    return frame.select(_column(name, dtype, encoded=True) for name, dtype in contract.schema.items())
 
 
 def decode(frame: pl.LazyFrame, contract: Contract) -> pl.LazyFrame:
     """Return the contract's columns of a stored `frame`, in its order, with their logical dtypes."""
-    return frame.select(_cast(name, physical(dtype), dtype) for name, dtype in contract.schema.items())
+    return frame.select(_column(name, dtype, encoded=False) for name, dtype in contract.schema.items())
 
 
 def schema_hash(contract: Contract) -> str:
@@ -148,8 +148,44 @@ def _delta(dtype: pl.DataType) -> object:
             raise LakeError.not_storable(f"the lake cannot hold {dtype}")
 
 
-def _cast(name: str, found: pl.DataType, wanted: pl.DataType) -> pl.Expr:
-    return pl.col(name) if found == wanted else pl.col(name).cast(wanted)
+def _column(name: str, dtype: pl.DataType, *, encoded: bool) -> pl.Expr:
+    found = physical(dtype)
+    if found == dtype:
+        return pl.col(name)
+    return pl.col(name).cast(found) if encoded else _restored(pl.col(name), dtype).alias(name)
+
+
+def _restored(stored_as: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Return stored values in their dtype; level by level where there are arrays.
+
+    Polars 2.1 refuses to cast lists of lists to arrays of arrays where some of the outer ones are null.
+    """
+    if not _has_array(dtype):
+        return stored_as.cast(dtype)
+    match dtype:
+        case pl.Array():
+            return stored_as.list.eval(_restored(pl.element(), _instance(dtype.inner))).list.to_array(dtype.shape[0])
+        case pl.List():
+            return stored_as.list.eval(_restored(pl.element(), _instance(dtype.inner)))
+        case pl.Struct():
+            fields = [
+                _restored(stored_as.struct.field(field.name), _instance(field.dtype)).alias(field.name)
+                for field in dtype.fields
+            ]
+            return pl.when(stored_as.is_not_null()).then(pl.struct(fields))
+    raise TypeError(f"{dtype} is not nested")
+
+
+def _has_array(dtype: pl.DataType) -> bool:
+    match dtype:
+        case pl.Array():
+            return True
+        case pl.List():
+            return _has_array(_instance(dtype.inner))
+        case pl.Struct():
+            return any(_has_array(_instance(field.dtype)) for field in dtype.fields)
+        case _:
+            return False
 
 
 def _named(dtype: pl.DataType) -> object:
