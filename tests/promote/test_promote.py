@@ -23,7 +23,14 @@ from tests.promote.conftest import (
     more_events,
     record_of,
 )
-from workbench.errors import FeatureNotFound, PlanOutdated, PromotionError, PromotionRefused, UsageError
+from workbench.errors import (
+    FeatureNotFound,
+    PlanOutdated,
+    PromotionError,
+    PromotionRefused,
+    ProtectedBranch,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from workbench.project import Project
@@ -285,3 +292,19 @@ def test_newer_source_data_does_not_look_like_a_change(published: Project) -> No
 def test_the_working_tree_on_main_follows(published: Project) -> None:
     assert (published.root / "features" / "spend.py").exists()
     assert git(published.root, "status", "--porcelain", "--untracked-files=no") == ""
+
+
+def test_a_checkout_cannot_lift_mains_protection(published: Project) -> None:
+    toml = published.root / "workbench.toml"
+    toml.write_text(toml.read_text().replace("[project]", '[project]\nprotected = ["else"]'))
+    opened = wb.open(published.root, branch="main")
+    before = opened.repository.resolve("main")
+    with pytest.raises(ProtectedBranch):
+        opened.define(VALUED, log=False)
+    with pytest.raises(ProtectedBranch):
+        opened.repository.commit("main", {"features/spend.py": "x = 1\n"}, message="By the back door")
+    with pytest.raises(ProtectedBranch):
+        opened.branch("else")
+    assert opened.repository.resolve("main") == before
+    assert opened.store.rows("spend").height == 200
+    opened.close()

@@ -26,6 +26,7 @@ class Rooms:
     root: Path
     config: Config
     repository: Repository
+    protected: tuple[str, ...]
     sources: Sources
     cache: ViewCache
     tracker: Tracker
@@ -37,11 +38,6 @@ class Rooms:
     def hidden(self) -> Path:
         """The project's ignored folder: cache, queue of runs, locks, logs."""
         return self.root / ".workbench"
-
-    @property
-    def protected(self) -> tuple[str, ...]:
-        """The branches only ``promote`` may write."""
-        return self.config.project.protected
 
     @property
     def trunk(self) -> str:

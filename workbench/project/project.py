@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.config import Config
-from workbench.errors import BranchNotFound, ProjectError
+from workbench.errors import BranchNotFound, ProjectError, WorkbenchError
 from workbench.project.publishing import Publishing
 
 if TYPE_CHECKING:
@@ -72,10 +71,12 @@ class Project(Publishing):
             hidden.mkdir(exist_ok=True)
         except OSError as error:
             raise ProjectError.not_writable(str(hidden), error.strerror or str(error)) from None
+        protected = protected_branches(self.root, self.config)
         return Rooms(
             root=self.root,
             config=self.config,
-            repository=Repository.open(self.root, protected=self.config.project.protected),
+            repository=Repository.open(self.root, protected=protected),
+            protected=protected,
             sources=Sources(self.config.sources, root=self.root, cache=hidden),
             cache=ViewCache(hidden / "views"),
             tracker=Tracker(self.config.tracking, root=self.root, project=self.config.project.name),
@@ -519,3 +520,21 @@ class Project(Publishing):
 
     def _revision(self, branch: str | None) -> str:
         return branch or self.branch_name or "HEAD"
+
+
+def protected_branches(root: Path, config: Config) -> tuple[str, ...]:
+    """Return the branches that experiments do not write, the one that holds what is published first.
+
+    What the branch itself says of ``protected`` counts, whatever the checked-out ``workbench.toml`` says: an experiment
+    cannot lift its own protection. A checkout can only add to it.
+    """
+    from workbench.branches import Repository
+
+    declared = config.project.protected
+    with Repository.open(root) as repository:
+        trunk = "main" if repository.exists("main") or not declared else declared[0]
+        try:
+            said = Config.parse(repository.read(trunk, CONFIG_FILE)).project.protected
+        except WorkbenchError:
+            said = ()  # it has no commit, or no settings that can be read
+    return tuple(dict.fromkeys([*said, *(() if said else (trunk,)), *declared]))
