@@ -25,11 +25,27 @@ def test_every_verb_and_option_is_in_readme_and_guide(verb: str) -> None:
 
 @pytest.mark.parametrize(
     "section",
-    [config.ProjectSettings, config.SourceSettings, config.TrackingSettings, config.PolicySettings],
+    [
+        config.ProjectSettings,
+        config.SourceSettings,
+        config.TrackingSettings,
+        config.LakeSettings,
+        config.PolicySettings,
+    ],
     ids=lambda kind: kind.__name__,
 )
 def test_every_setting_is_in_the_readme(section: type[config.ProjectSettings]) -> None:
     missing = [name for name in section.model_fields if not re.search(rf"^{name} = ", README, re.MULTILINE)]
+    assert not missing
+
+
+@pytest.mark.parametrize(
+    "section",
+    [config.PolicyRule, config.FreezeSettings, config.TrainSettings, config.DriftSettings],
+    ids=lambda kind: kind.__name__,
+)
+def test_every_setting_of_the_policys_parts_is_in_the_readme(section: type[config.PolicyRule]) -> None:
+    missing = [name for name in section.model_fields if not re.search(rf"[{{,] *{name} = ", README)]
     assert not missing
 
 
