@@ -436,8 +436,8 @@ class QueryError(WorkbenchError):
         """Return the error for a table `name` that is neither a view nor a source."""
         return cls(
             f"There is no view or source {name!r} to read.",
-            remedy=f'{did_you_mean(name, known)} A version is written "view@2", a branch\'s view "branch".view, with the '
-            "quotes; `catalog` lists what is published.".strip(),
+            remedy=f'{did_you_mean(name, known)} A version is written "view@2", a branch\'s view "branch".view, with '
+            "the quotes; `catalog` lists what is published.".strip(),
         )
 
     @classmethod

@@ -100,7 +100,8 @@ def test_help_names_every_option_and_verb(kernel: Kernel) -> None:
     from workbench.completion import options
 
     text = kernel.inspect("%%feature")
-    missing = [word for word in [*verbs.WITH_PROJECT, *verbs.WITHOUT_PROJECT, *options(verbs.cell)] if word not in text]
+    words = [*verbs.WITH_PROJECT, *verbs.WITHOUT_PROJECT, *options(verbs.loop.cell)]
+    missing = [word for word in words if word not in text]
     assert not missing
 
 

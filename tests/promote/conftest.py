@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,9 +78,8 @@ def more_events(root: Path, rows: int) -> None:
     """Let the source have `rows` new rows, later than all others."""
     path = root / "data" / "events.parquet"
     old = pl.read_parquet(path)
-    new = old.head(rows).with_columns(
-        pl.col("event_id") + old.height, pl.col("at") + (old["at"].max() - old["at"].min()) + pl.duration(minutes=1)
-    )
+    span = old.select(pl.col("at").max() - pl.col("at").min()).item() + timedelta(minutes=1)
+    new = old.head(rows).with_columns(pl.col("event_id") + old.height, pl.col("at") + span)
     pl.concat([old, new]).write_parquet(path)
 
 

@@ -181,10 +181,8 @@ def changed(rows: pl.DataFrame, how: str, place: int, user: int) -> pl.DataFrame
         return rows.filter(~mine)
     if how == "amended":
         return rows.with_columns(amount=pl.when(mine).then(pl.col("amount") + 1).otherwise(pl.col("amount")))
-    at = (
-        pl.col("at") + pl.duration(seconds=30)
-        if how == "late"
-        else rows["at"].max() + pl.duration(minutes=1 + place % 500)
-    )
-    more = one.with_columns(event_id=pl.lit(rows["event_id"].max() + 1), user=pl.lit(f"u{user}"), at=at)
-    return pl.concat([rows, more.select(rows.columns).cast(rows.schema)])  # type: ignore[arg-type]  # a schema is a mapping of dtypes
+    last: datetime = rows.select(pl.col("at").max()).item()
+    at = one["at"].item() + timedelta(seconds=30) if how == "late" else last + timedelta(minutes=1 + place % 500)
+    number = int(rows.select(pl.col("event_id").max()).item()) + 1
+    more = {"event_id": [number], "user": [f"u{user}"], "at": [at], "amount": one["amount"].to_list()}
+    return pl.concat([rows, pl.DataFrame(more, schema=rows.schema)])

@@ -93,7 +93,7 @@ class Definitions:
 
     @cached_property
     def set_files(self) -> Mapping[str, str]:
-        """Return the file of every feature set, by its name without ``.py``; only files that speak of sets are loaded."""
+        """Return the file (without ``.py``) of every feature set; only files that speak of sets are loaded."""
         found: dict[str, str] = {}
         for stem in self._stems:
             if b"feature_set" not in self.files.sources[f"{stem}.py"]:
