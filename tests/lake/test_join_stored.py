@@ -170,3 +170,26 @@ def test_a_row_a_microsecond_beyond_the_ttl_has_expired_in_files_too(tmp_path: P
     out = join_views(spine, [view], time="at")
     assert out["x"].to_list() == [1, None, None]
     assert out["o"].to_list() == ["matched", "expired", "missing"]
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_what_expired_long_before_the_spine_begins_is_told_from_what_never_was(tmp_path: Path, *, stored: bool) -> None:
+    rows = pl.DataFrame({"k": ["a"], "event": [NOON - timedelta(days=90)], "x": [1]}).cast({"event": TIME})
+    rows.write_parquet(tmp_path / "v.parquet")
+    spine = pl.DataFrame({"k": ["a", "b"], "at": [NOON, NOON]})
+    frame = pl.scan_parquet(tmp_path / "v.parquet") if stored else rows
+    ttl = timedelta(days=2)
+    view = ViewRows("v", frame, {"k": "k"}, {"x": "x"}, event_time="event", ttl=ttl, outcome="o", stored=stored)
+    assert join_views(spine, [view], time="at")["o"].to_list() == ["expired", "missing"]
+
+
+def test_rows_without_a_time_do_not_mislead_a_search(tmp_path: Path) -> None:
+    events = [NOON, None, None, None, None, NOON + 5 * MICRO, NOON + 6 * MICRO, None]
+    rows = pl.DataFrame({"k": ["a"] * 8, "event": events, "x": range(8)}).cast({"event": TIME})
+    rows.write_parquet(tmp_path / "v.parquet")
+    asked = [NOON - MICRO, NOON + 4 * MICRO, NOON + 5 * MICRO, NOON.replace(year=9999)]
+    spine = pl.DataFrame({"k": ["a"] * 4, "at": asked})
+    view = ViewRows(
+        "v", pl.scan_parquet(tmp_path / "v.parquet"), {"k": "k"}, {"x": "x"}, event_time="event", stored=True
+    )
+    assert join_views(spine, [view], time="at")["x"].to_list() == [None, 0, 5, 6]
