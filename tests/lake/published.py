@@ -33,6 +33,7 @@ def rows(days: range = range(3), *, total: float = 1.0) -> pl.DataFrame:
 def saved(frame: pl.DataFrame, path: Path) -> Path:
     """Write the frame as the view cache does."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # the lake may have it too, and what is published is not written again
     frame.write_parquet(path, compression="lz4")
     return path
 

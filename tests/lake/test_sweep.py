@@ -131,6 +131,17 @@ def test_a_table_that_nobody_keeps_is_dropped_when_that_is_asked_for(
     assert lake.storage.folders() == []
 
 
+def test_a_table_that_was_written_lately_is_not_dropped_even_if_it_has_no_rows(
+    lake: Lake, writer: LakeWriter, publish: Publish
+) -> None:
+    base = publish("a1")
+    files = lake.files("spend", 1, base)
+    writer.amend("spend", 1, base=base, contract=SPEND, view_id="a2", metadata={}, remove=files, add=[])
+    Path(files[0]).unlink()
+    assert writer.vacuum({}, drop_tables=True).tables == ()
+    assert writer.vacuum({}, older_than=NOW, drop_tables=True).tables == ("spend@1",)
+
+
 def test_a_file_of_somebody_elses_is_left(lake: Lake, writer: LakeWriter, publish: Publish) -> None:
     publish("a1")
     foreign = stray(lake, name="notes.parquet")

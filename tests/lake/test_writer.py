@@ -100,6 +100,13 @@ def test_the_same_data_is_published_once(lake: Lake, publish: Publish) -> None:
     assert lake.info("spend", 1, first).metadata == {"by": "first"}
 
 
+def test_data_that_is_published_again_counts_as_new(lake: Lake, publish: Publish) -> None:
+    (path,) = lake.files("spend", 1, publish("a1"))
+    os.utime(path, (0, 0))
+    publish("a1")
+    assert Path(path).stat().st_mtime > 0
+
+
 def test_the_same_data_under_other_dtypes_is_another_version(lake: Lake, publish: Publish) -> None:
     first = publish("a1", rows().with_columns(n=pl.lit(1, pl.Int64)), under=contract(n=pl.Int64()))
     later = rows().with_columns(n=pl.lit(1, pl.Int64).cast(pl.Duration("us")))
