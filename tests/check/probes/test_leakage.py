@@ -268,3 +268,16 @@ def test_a_row_whose_availability_is_null_is_never_known() -> None:
     source = source_input("flights", frame.lazy(), event_time="at", available_at="landed")
     assert failed(defined(lambda f: select(f.filter(pl.col("landed").is_not_null()), delay)), source) == []
     assert failed(defined(lambda f: select(f, delay.fill_null(-1))), source) == ["leakage"]
+
+
+def test_a_leak_is_found_two_views_further_down() -> None:
+    first, source = per_carrier(delay.mean()), known()
+    leaking = first(source.frame).collect()
+    remade = ProbeInput("flights", leaking.lazy(), "at", ("at",), remade_from(first, [source]))
+    second = defined(lambda flights: flights.select("carrier", "at", value=pl.col("value") + 1))
+    rows = second(leaking.lazy()).collect().lazy()
+    third = defined(lambda flights: flights.select("carrier", "at", value=pl.col("value") * 2))
+    again = ProbeInput("flights", rows, "at", ("at",), remade_from(second, [remade]))
+    check = probed(third, again)["leakage"]
+    assert not check.passed
+    assert "upstream view flights leaks" in check.detail
