@@ -126,7 +126,7 @@ def test_what_no_kept_version_needs_is_cleaned_away(lake: Lake, tmp_path: Path) 
     assert read(lake, second).height == 4
     with pytest.raises(LakeError, match="lacks 1 of its data files"):
         read(lake, first)
-    assert writer.vacuum({}, dry_run=False, older_than=NOW, drop_tables=True).tables == ("spend@1",)
+    assert writer.vacuum({}, dry_run=False, older_than=NOW, drop_tables=[("spend", 1)]).tables == ("spend@1",)
     assert lake.tables() == lake.places() == []
 
 

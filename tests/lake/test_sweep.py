@@ -100,7 +100,7 @@ def test_a_version_to_keep_that_is_not_there_stops_it_all(lake: Lake, writer: La
     first, _ = publish("a1"), publish("a2", rows(range(2)))
     writer.publish(rows().lazy(), view="carry", major=1, contract=SPEND, view_id="b1", metadata={})
     with pytest.raises(LakeError, match="no Delta version 9"):
-        writer.vacuum({("carry", 1): {0}, ("spend", 1): {9}}, dry_run=False, older_than=NOW, drop_tables=True)
+        writer.vacuum({("carry", 1): {0}, ("spend", 1): {9}}, dry_run=False, older_than=NOW, drop_tables=[("spend", 1)])
     assert_frame_equal(read(lake, first), rows())
 
 
@@ -121,13 +121,13 @@ def test_a_table_that_nobody_keeps_is_dropped_when_that_is_asked_for(
     publish("a1")
     publish("a1", major=2)
     asked = {("spend", 2): {0}}
-    assert writer.vacuum(asked, dry_run=False, drop_tables=True).tables == ()
-    assert writer.vacuum(asked, older_than=NOW, drop_tables=True).tables == ("spend@1",)
+    assert writer.vacuum(asked, dry_run=False, drop_tables=[("spend", 1)]).tables == ()
+    assert writer.vacuum(asked, older_than=NOW, drop_tables=[("spend", 1)]).tables == ("spend@1",)
     assert [table.label for table in lake.tables()] == ["spend@1", "spend@2"]
-    assert writer.vacuum(asked, dry_run=False, older_than=NOW, drop_tables=True).tables == ("spend@1",)
+    assert writer.vacuum(asked, dry_run=False, older_than=NOW, drop_tables=[("spend", 1)]).tables == ("spend@1",)
     assert [table.label for table in lake.tables()] == ["spend@2"]
     assert publish("a1") == 0
-    writer.vacuum({}, dry_run=False, older_than=NOW, drop_tables=True)
+    writer.vacuum({}, dry_run=False, older_than=NOW, drop_tables=[("spend", 1), ("spend", 2)])
     assert lake.storage.folders() == []
 
 
@@ -138,14 +138,14 @@ def test_a_table_that_was_written_lately_is_not_dropped_even_if_it_has_no_rows(
     files = lake.files("spend", 1, base)
     writer.amend("spend", 1, base=base, contract=SPEND, view_id="a2", metadata={}, remove=files, add=[])
     Path(files[0]).unlink()
-    assert writer.vacuum({}, drop_tables=True).tables == ()
-    assert writer.vacuum({}, older_than=NOW, drop_tables=True).tables == ("spend@1",)
+    assert writer.vacuum({}, drop_tables=[("spend", 1)]).tables == ()
+    assert writer.vacuum({}, older_than=NOW, drop_tables=[("spend", 1)]).tables == ("spend@1",)
 
 
 def test_a_file_of_somebody_elses_is_left(lake: Lake, writer: LakeWriter, publish: Publish) -> None:
     publish("a1")
     foreign = stray(lake, name="notes.parquet")
-    swept = writer.vacuum({}, dry_run=False, older_than=NOW, drop_tables=True)
+    swept = writer.vacuum({}, dry_run=False, older_than=NOW, drop_tables=[("spend", 1), ("spend", 2)])
     assert foreign.exists()
     assert len(swept.files) == 1
     assert swept.tables == ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -54,13 +54,15 @@ def sweep(
     *,
     dry_run: bool,
     older_than: timedelta,
-    drop_tables: bool,
+    drop_tables: Collection[tuple[str, int]],
 ) -> Swept:
     """Remove what no kept version needs; see `LakeWriter.vacuum`."""
     # all is read before anything is removed: an unreadable table stops the whole
     doomed = [(table, _doomed(table, keep, older_than, drop_tables=drop_tables)) for table in lake.places()]
     dropped = [
-        table for table, files in doomed if drop_tables and _unkept(table, keep) and _all_old(table, files, older_than)
+        table
+        for table, files in doomed
+        if (table.view, table.major) in drop_tables and _unkept(table, keep) and _all_old(table, files, older_than)
     ]
     if not dry_run:
         for table, files in doomed:
@@ -77,12 +79,17 @@ def sweep(
 
 
 def _doomed(
-    table: TableAt, keep: Mapping[tuple[str, int], AbstractSet[int]], older_than: timedelta, *, drop_tables: bool
+    table: TableAt,
+    keep: Mapping[tuple[str, int], AbstractSet[int]],
+    older_than: timedelta,
+    *,
+    drop_tables: Collection[tuple[str, int]],
 ) -> list[StoredFile]:
     if not _unkept(table, keep):
         needed = {name for version in keep[table.view, table.major] for name in table.names(table.at(version))}
         return [file for file in _old(table, older_than) if file.name not in needed]
-    return _old(table, older_than) if drop_tables else _orphans(table, older_than)
+    is_dropped = (table.view, table.major) in drop_tables
+    return _old(table, older_than) if is_dropped else _orphans(table, older_than)
 
 
 def _unkept(table: TableAt, keep: Mapping[tuple[str, int], AbstractSet[int]]) -> bool:

@@ -8,7 +8,7 @@ visible to anybody, so nothing here has to be undone.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -176,7 +176,7 @@ class LakeWriter:
         *,
         dry_run: bool = True,
         older_than: timedelta = SAFETY,
-        drop_tables: bool = False,
+        drop_tables: Collection[tuple[str, int]] = (),
     ) -> Swept:
         """Delete the data files that no kept version needs, and those that no version names.
 
@@ -192,7 +192,8 @@ class LakeWriter:
         older_than
             Leave what was written, linked or published again in this time.
         drop_tables
-            Also delete tables of which nothing is kept, whole, unless somebody wrote them lately.
+            Of these tables, by view and major version, nothing is left where none of their versions is kept, unless
+            somebody wrote them lately. A lake may hold other projects' tables.
 
         Returns
         -------

@@ -19,6 +19,7 @@ from workbench.errors import WorkbenchError
 from workbench.lake import LakeWriter
 from workbench.loop.evaluate import Evaluation
 from workbench.promote.mainline import Mainline
+from workbench.promote.publish import owner_of
 from workbench.promote.release import releases
 from workbench.registry import FOLDER, Registry
 from workbench.serve import saved_sets
@@ -130,9 +131,12 @@ def collect_garbage(rooms: Rooms, *, delete: bool = False, safety: timedelta = S
     with Mainline.open(rooms) as line, line.alone():
         kept = _kept(rooms)
         found: list[Trash] = []
+        own = rooms.config.project.name
         writer = LakeWriter(rooms.lake)
         lake = {table: frozenset(versions) for table, versions in kept.lake.items()}
-        swept = writer.vacuum(lake, dry_run=not delete, older_than=safety, drop_tables=True)
+        mine = [(t.view, t.major) for t in rooms.lake.tables() if owner_of(rooms, t.view, t.major) in {None, own}]
+        lake = {table: versions for table, versions in lake.items() if table in mine}
+        swept = writer.vacuum(lake, dry_run=not delete, older_than=safety, drop_tables=mine if lake else ())
         found += [Trash("lake file", name, 0) for name in swept.files]
         if swept.files:
             found[-1] = Trash("lake file", swept.files[-1], swept.bytes)

@@ -281,7 +281,12 @@ class _Work:
                 major=version.major,
                 contract=prepared.contract,
                 view_id=prepared.view_id,
-                metadata={"view": prepared.view.name, "version": version.number, "data_digest": digest},
+                metadata={
+                    "view": prepared.view.name,
+                    "version": version.number,
+                    "data_digest": digest,
+                    "project": self.rooms.config.project.name,
+                },
             )
         changed = replace(
             version,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from workbench.errors import PromotionError
 from workbench.lake import LakeWriter
 from workbench.promote.candidate import FROM, SET
 from workbench.registry import Record, Version, record_path
@@ -68,10 +69,12 @@ def _data(rooms: Rooms, writer: LakeWriter, view: Compared) -> int:
     if serving is not None and not change.is_breaking and serving.data_digest == change.data_digest:
         return serving.delta_version  # neither a refactoring nor a new description moves data
     prepared, stored = view.evaluated.prepared, view.evaluated.computed.stored
+    major = int(change.number.partition(".")[0])
+    refuse_others(rooms, change.view, major)
     return writer.publish(
         stored.path,
         view=change.view,
-        major=int(change.number.partition(".")[0]),
+        major=major,
         contract=prepared.contract,
         view_id=change.view_id,
         metadata={
@@ -82,6 +85,30 @@ def _data(rooms: Rooms, writer: LakeWriter, view: Compared) -> int:
             "project": rooms.config.project.name,
         },
     )
+
+
+def refuse_others(rooms: Rooms, view: str, major: int) -> None:
+    """Refuse to write another project's table, as where two share a lake.
+
+    Raises
+    ------
+    PromotionError
+        Where the table is not this project's.
+    """
+    owner, own = owner_of(rooms, view, major), rooms.config.project.name
+    if owner not in {None, own}:
+        raise PromotionError(
+            f"The lake's table {view}@{major} belongs to the project {owner!r}, and this one is {own!r}.",
+            remedy="Give this project a lake of its own: uri under [lake] in workbench.toml.",
+        )
+
+
+def owner_of(rooms: Rooms, view: str, major: int) -> str | None:
+    """Return the project whose table this is, as its newest version says; None where there is none."""
+    latest = rooms.lake.latest(view, major)
+    if latest is None:
+        return None
+    return rooms.lake.info(view, major, latest).metadata.get("project")
 
 
 def _version(rooms: Rooms, proposal: Proposal, view: Compared, *, delta: int, now: datetime, user: str) -> Version:
