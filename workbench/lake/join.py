@@ -2,7 +2,8 @@
 
 Each view's rows are reduced to (keys, instant, row number), sorted once and joined as-of to the equally narrow spine;
 the features are then fetched by row number. So the sort moves a few integers a row however many features there are,
-and the spine keeps its rows, order and columns, since nothing but new columns is set beside it.
+and the spine keeps its rows, order and columns, since nothing but new columns is set beside it. Stored views are read
+in two steps: keys and times (`winners`), then the rows that won (`fetch`).
 """
 
 from __future__ import annotations
