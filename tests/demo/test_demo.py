@@ -48,6 +48,14 @@ def test_three_views_are_computed_and_hold_their_contracts(demo: DemoResult) -> 
     assert all(result.branch == BRANCH for result in demo.results)
 
 
+def test_they_are_published_and_a_training_set_keeps_every_flight(demo: DemoResult) -> None:
+    assert demo.promotion is not None
+    assert demo.promotion.versions == {"carrier_delay": "1.0", "carrier_trouble": "1.0", "origin_weather": "1.0"}
+    assert demo.ledger is not None
+    assert demo.ledger.rows_in == demo.ledger.rows_out == 336_776
+    assert [view.share > 0.99 for view in demo.ledger.views] == [True, True, True]
+
+
 def test_mlflow_has_comparable_runs(demo: DemoResult) -> None:
     assert all(result.run_id for result in demo.results)
     project = wb.open(demo.root)

@@ -10,10 +10,13 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from workbench.demo.cells import BRANCH, CELLS, DRAFT, HYPOTHESIS, OBJECTIVE
 from workbench.demo.data import write_sources
-from workbench.errors import BranchError
+from workbench.errors import BranchError, PromotionError, PromotionRefused
 from workbench.project import Project, init_project
+from workbench.widgets import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,9 +25,15 @@ if TYPE_CHECKING:
 
     from workbench.compute import Progress
     from workbench.loop import ViewResult
+    from workbench.promote import PromotionReport
+    from workbench.serve import Ledger
 
 DELIVERY_SECONDS = 45.0
 """How long the demo waits for MLflow: its import takes 4 s, making its database 3 s."""
+
+LATE = 15.0
+"""Minutes from which on a flight is late."""
+FEATURES = ("carrier_delay:delay_mean_7d", "carrier_trouble", "origin_weather")
 
 TOML = """\
 [project]
@@ -61,6 +70,8 @@ class DemoResult:
     root: Path
     rows: dict[str, int]
     results: tuple[ViewResult, ...]
+    promotion: PromotionReport | None = None
+    ledger: Ledger | None = None
 
     @property
     def passed(self) -> bool:
@@ -73,6 +84,8 @@ class DemoResult:
             "root": str(self.root),
             "sources": self.rows,
             "views": [result.to_dict() for result in self.results],
+            "published": None if self.promotion is None else self.promotion.versions,
+            "training_set": None if self.ledger is None else self.ledger.to_dict(),
         }
 
     def next_steps(self) -> tuple[tuple[str, str], ...]:
@@ -82,6 +95,7 @@ class DemoResult:
             ("Go there", f"cd {_shown(self.root)}"),
             ("Where you are", f"{workbench} status"),
             ("The draft against the better one", f"{workbench} compare --view carrier_delay"),
+            ("What is published", f"{workbench} catalog"),
             ("The runs in MLflow", f"{workbench} ui"),
             ("Write your own: %load_ext workbench, then a %%feature cell", f"{jupyter} lab"),
         )
@@ -94,6 +108,7 @@ class DemoResult:
         return Group(
             Text(f"Read {read}.\n"),
             *(part for result in self.results for part in (result, Text())),
+            *(part for report in self._reports() for part in (report.rich(), Text())),
             Text("Next", style="bold"),
             *(
                 Text.assemble((f"  {what}\n", "dim"), f"    {command}", no_wrap=True, overflow="ignore")
@@ -103,8 +118,20 @@ class DemoResult:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         bundles = [result._repr_mimebundle_() for result in self.results]
+        bundles += [{"text/html": report.html(), "text/plain": report.text()} for report in self._reports()]
         made = f"The project is in {self.root}."
         return {kind: "\n".join([*(bundle[kind] for bundle in bundles), made]) for kind in ("text/html", "text/plain")}
+
+    def _reports(self) -> list[Report]:
+        """Return what was published, and the row ledger of a training set made from it."""
+        found = []
+        if self.promotion is not None:
+            drawn = self.promotion.report()
+            found.append(Report(drawn.title, drawn.facts, drawn.tables[:1], drawn.notes[:1]))
+        if self.ledger is not None:
+            drawn = self.ledger.report()
+            found.append(Report(f"A training set of what is published: {drawn.title}", drawn.facts, drawn.tables))
+        return found
 
 
 def make_project(folder: Path) -> Project:
@@ -144,25 +171,29 @@ def _identify(root: Path) -> None:
 
 
 def run_demo(folder: Path, *, run: bool = True, progress: Callable[[Progress], None] | None = None) -> DemoResult:
-    """Make the demo's project and, unless `run` is false, define its three views on an experiment's branch.
+    """Make the demo's project and, unless `run` is false, run the loop in it.
 
-    A second run reuses what the first computed.
+    Three views are defined on an experiment's branch and promoted; a training set is made of what is published. A
+    second run reuses what the first computed.
 
     Parameters
     ----------
     folder
         The project's folder.
     run
-        Whether to define the views.
+        Whether to run the loop.
     progress
         Called while a view is computed.
     """
     project = make_project(folder)
     try:
         rows = write_sources(project.root / "data")
-        results = _loop(project, progress) if run else ()
+        if not run:
+            return DemoResult(project.root, rows, ())
+        results = _loop(project, progress)
+        promotion, ledger = _published(project, progress), _trained(project)
         delivered = tuple(map(_delivered, results, repeat(time.monotonic() + DELIVERY_SECONDS)))
-        return DemoResult(project.root, rows, delivered)
+        return DemoResult(project.root, rows, delivered, promotion, ledger)
     finally:
         project.close()
 
@@ -174,6 +205,28 @@ def _loop(project: Project, progress: Callable[[Progress], None] | None) -> tupl
     if "carrier_delay" not in project.view_names():
         project.define(DRAFT, message="Draft: last day's delay alone", progress=progress)
     return tuple(project.define(cell, progress=progress) for cell in CELLS)
+
+
+def _published(project: Project, progress: Callable[[Progress], None] | None) -> PromotionReport | None:
+    """Promote what the experiment made; None where it is published already."""
+    try:
+        return project.promote(branch=BRANCH, progress=progress)
+    except PromotionRefused:
+        raise
+    except PromotionError:
+        return None
+
+
+def _trained(project: Project) -> Ledger | None:
+    """Make a training set of what is published: by what was known when a flight was due to leave, was it late."""
+    late = (pl.col("arr_delay") > LATE).alias("late")
+    spine = project.sources["flights"].frame().select("carrier", "origin", "scheduled_at", late)
+    reader = Project(project.root, branch="main")
+    try:
+        reader.store.training_set(spine, FEATURES, time="scheduled_at", label="late")
+        return reader.store.ledger
+    finally:
+        reader.close()
 
 
 def _delivered(result: ViewResult, until: float) -> ViewResult:

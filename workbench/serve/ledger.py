@@ -167,12 +167,12 @@ class Ledger(Reported):
     def table(self) -> Table:
         """Return one line a view."""
         rows = tuple(
-            (e.title, ", ".join(e.features), e.matched, f"{e.share:.1%}", e.expired, e.missing, e.null, e.view_id[:10])
+            (e.title, ", ".join(e.features), e.matched, f"{e.share:.1%}", e.expired, e.missing, e.null)
             for e in self.views
         )
         return Table(
             "Rows",
-            ("view", "features", "matched", "share", "expired", "missing", "with a null", "view id"),
+            ("view", "features", "matched", "share", "expired", "missing", "null"),
             rows,
         )
 
