@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from workbench.check.definition import check_types
 from workbench.define import parse_cell
 from workbench.define.cell import MAX_BYTES
 from workbench.errors import CellError
@@ -39,14 +40,14 @@ def test_lines_are_moved_by_the_offset(cell_text: str) -> None:
     ]
 
 
-def test_the_module_is_one_that_ruff_and_mypy_understand(cell_text: str, tmp_path: Path) -> None:
+def test_the_module_is_one_that_a_linter_and_a_type_checker_understand(cell_text: str, tmp_path: Path) -> None:
     (tmp_path / "carrier_delay.py").write_text(parse_cell(cell_text).module)
     wrong = cell_text.replace("windowed(flights, ", "windowed(flights.collect(), ")
-    (tmp_path / "wrong.py").write_text(parse_cell(wrong).module)
+    modules = {"carrier_delay.py": parse_cell(cell_text).module.encode(), "wrong.py": parse_cell(wrong).module.encode()}
     assert tool("ruff", "check", "--isolated", "--select=E4,E7,E9,F,I,W,UP", ".", folder=tmp_path) == ""
-    found = tool("mypy", "--config-file=", "--strict", "--cache-dir=cache", ".", folder=tmp_path).splitlines()
-    assert [line.partition(":")[0] for line in found if ": error:" in line] == ["wrong.py"]
-    assert "incompatible type" in found[0]
+    found = check_types(modules, [*modules])
+    assert [finding.path for finding in found] == ["features/wrong.py"]
+    assert "DataFrame" in found[0].message
 
 
 @pytest.mark.parametrize(
