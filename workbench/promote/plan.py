@@ -156,7 +156,7 @@ class Plan(Reported):
             (
                 gate.name,
                 gate.view or "",
-                "pass" if gate.passed and not gate.accepted else "accepted" if gate.passed else "FAIL",
+                "✓ pass" if gate.passed and not gate.accepted else "! accepted" if gate.passed else "✗ FAIL",
                 _said(gate) if not gate.passed else gate.detail + (f" ({gate.accepted})" if gate.accepted else ""),
             )
             for gate in self.gates

@@ -28,6 +28,7 @@ STYLE = (
     ".wb-report table th,.wb-report table td{padding:2px 14px 2px 0;text-align:left!important;vertical-align:top;"
     "border-bottom:1px solid var(--jp-border-color2,#8884)}"
     ".wb-report table th{font-weight:600;color:var(--jp-ui-font-color2,GrayText)}"
+    ".wb-report table td,.wb-report p{white-space:pre-line}"
     ".wb-report p{margin:.35em 0}"
 )
 
