@@ -148,6 +148,12 @@ def test_names_that_cannot_be_promoted_say_why(shop: Project) -> None:
         shop.promote("spend:total")
     with pytest.raises(PromotionError, match="where promotions go"):
         shop.promote("spend", branch="main")
+    git(shop.root, "checkout", "-q", "--detach", "main")
+    detached = wb.open(shop.root)
+    with pytest.raises(PromotionError, match=r"HEAD is no branch.*\n.*--branch"):
+        detached.promote("spend")
+    detached.close()
+    git(shop.root, "checkout", "-q", "main")
     shop.branch("exp/empty")
     with pytest.raises(PromotionError, match="nothing to promote"):
         shop.promote()

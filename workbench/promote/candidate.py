@@ -140,6 +140,11 @@ def candidate(rooms: Rooms, names: Sequence[str], *, branch: str) -> Candidate:
             f"{branch} is where promotions go, not where they come from.",
             remedy="Name the experiment's branch: promote VIEW --branch exp/<name>.",
         )
+    if not repository.exists(branch):
+        raise PromotionError(
+            f"{branch} is no branch, so there is no experiment to promote.",
+            remedy="Name it: promote VIEW --branch exp/<name>.",
+        )
     main, tip = repository.resolve(rooms.trunk), repository.resolve(branch)
     registry = Registry(repository, main)
     proposed = load_tree(repository, tip, cache=rooms.hidden)
