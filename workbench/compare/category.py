@@ -26,7 +26,7 @@ def category_of(diff: ViewDiff) -> Category:
     if any(column.status in {"removed", "renamed", "retyped"} for column in diff.columns):
         return "breaking"
     rows = diff.rows
-    moved = rows.added or rows.removed or rows.changed or rows.duplicates_left != rows.duplicates_right
+    moved = rows.added or rows.removed or rows.changed or rows.duplicates  # what was not compared may differ
     if moved or any(column.status == "changed" for column in diff.columns):
         return "value"
     if any(column.status == "added" for column in diff.columns) or _stricter(diff):
@@ -69,12 +69,11 @@ def _said(diff: ViewDiff) -> bool:
 def _rows(diff: ViewDiff) -> Iterator[str]:
     rows = diff.rows
     if rows.added:
-        yield f"{rows.added:,} rows are new"
+        yield "1 row is new" if rows.added == 1 else f"{rows.added:,} rows are new"
     if rows.removed:
-        yield f"{rows.removed:,} rows are gone"
-    doubled = rows.duplicates_left + rows.duplicates_right
-    if doubled:
-        yield f"{doubled:,} rows have a key that is there more than once, and were not compared"
+        yield "1 row is gone" if rows.removed == 1 else f"{rows.removed:,} rows are gone"
+    if rows.duplicates:
+        yield f"{rows.duplicates:,} rows have a key that is there more than once, and were not compared"
 
 
 def _sentence(column: ColumnDiff) -> str:
@@ -84,6 +83,8 @@ def _sentence(column: ColumnDiff) -> str:
         return f"{column.name} is gone"
     if column.status == "added":
         return f"{column.name} is new"
+    if column.status == "retyped" and not column.changed:
+        return f"{column.name} has another dtype"
     much = "" if column.mean is None else f", by {column.mean:.4g} on average and {column.largest:.4g} at most"
     said = f"{column.name}: {column.share:.3%} of values differ{much}"
     return f"{column.name} has another dtype; {said}" if column.status == "retyped" else said

@@ -27,8 +27,8 @@ _RENAMED = 0.999
 class RowCounts:
     """Rows by key: of both sides, in common (`same` and `changed`), and of one side alone.
 
-    Rows whose key a side has more than once are counted in `duplicates_left` and `duplicates_right`, and compared with
-    nothing.
+    Rows whose key either side has more than once are counted in `duplicates_left` and `duplicates_right`, and compared
+    with nothing: each side's rows are the common ones, its own, and these.
     """
 
     left: int = 0
@@ -39,6 +39,11 @@ class RowCounts:
     removed: int = 0
     duplicates_left: int = 0
     duplicates_right: int = 0
+
+    @property
+    def duplicates(self) -> int:
+        """Rows of both sides whose key is there more than once."""
+        return self.duplicates_left + self.duplicates_right
 
     @property
     def common(self) -> int:
@@ -175,14 +180,16 @@ class ViewDiff:
         Returns
         -------
         polars.DataFrame
-            The key columns, then for each column its left and right value, ``x`` and ``x (right's label)``.
+            The key columns, then for each column its left and right value, ``x (left's label)`` and ``x (right's
+            label)``; where both sides are called the same, ``x (left, label)`` and ``x (right, label)``. Rows whose key
+            is there more than once are left out.
 
         Raises
         ------
         UsageError
             For an offset or limit below zero.
         FeatureNotFound
-            For a column that cannot be compared.
+            For a column that cannot be compared, or an entity that is no key.
         """
         if offset < 0 or limit < 0:
             raise UsageError("A page begins at row 0 or later.", remedy="Give offset and limit as counts of rows.")
@@ -191,28 +198,39 @@ class ViewDiff:
         pairs = [pair for pair in self.pairs if column is None or pair.right == column]
         if column is not None and not pairs:
             raise FeatureNotFound.named(column, [pair.right for pair in self.pairs])
-        frame = beside(self.left, self.right, self.pairs)
+        keys = self.left.keys
+        for name in entity or {}:
+            if name not in keys:
+                raise FeatureNotFound.named(name, list(keys))
+        many = duplicated(self.left, self.right)[0] if self.rows.duplicates else None
+        frame = beside(self.left, self.right, self.pairs, without=many)
         wanted = {
-            "changed": pl.col(LEFT) & pl.col(RIGHT) & pl.any_horizontal(pair.differs for pair in pairs),
+            "changed": pl.col(LEFT) & pl.col(RIGHT) & _any(pairs),
             "added": ~pl.col(LEFT),
             "removed": ~pl.col(RIGHT),
         }[kind]
         frame = frame.filter(wanted)
         for name, value in (entity or {}).items():
-            frame = frame.filter(pl.col(name) == value)
+            frame = frame.filter(pl.col(name).eq_missing(pl.lit(value)))
         if largest_first and column is not None:
-            frame = frame.sort(pairs[0].gap, descending=True, nulls_last=True)
-        else:
-            frame = frame.sort(self.left.keys)
+            gap = pairs[0].gap
+            frame = frame.sort(
+                gap.is_nan(), gap, *keys, descending=[False, True, *(False for _ in keys)], nulls_last=True
+            )
+        elif keys:
+            frame = frame.sort(keys)
+        labels = [self.left.label, self.right.label]
+        if labels[0] == labels[1]:
+            labels = [f"left, {labels[0]}", f"right, {labels[1]}"]
         shown = [
             side
             for pair in self.pairs
             for side in (
-                pl.col(pair.left + LEFT).alias(f"{pair.right} ({self.left.label})"),
-                pl.col(pair.right + RIGHT).alias(f"{pair.right} ({self.right.label})"),
+                pl.col(pair.left + LEFT).alias(f"{pair.right} ({labels[0]})"),
+                pl.col(pair.right + RIGHT).alias(f"{pair.right} ({labels[1]})"),
             )
         ]
-        return frame.slice(offset, min(limit, PAGE)).select(*self.left.keys, *shown).collect(engine="streaming")
+        return _collected(frame.slice(offset, min(limit, PAGE)).select(*keys, *shown))
 
     def worst(self, column: str, *, limit: int = _WORST) -> pl.DataFrame:
         """Return the rows in which `column` differs most."""
@@ -316,17 +334,23 @@ def _compared(left: Side, right: Side) -> tuple[RowCounts, tuple[ColumnDiff, ...
         if left.contract[old].dtype == right.contract[name].dtype
         and (pair := pair_of(left.contract, right.contract, old, name)) is not None
     ]
-    counts, numbers = _counted(left, right, list(known.values()), guesses)
+    if shared and not known and not guesses and all(_same_column(left, right, name) for name in shared):
+        rows = _height(left)  # a column's digest covers the keys of its values, so rows are the same too
+        counts, numbers = RowCounts(rows, rows, rows), {}
+    else:
+        counts, numbers = _counted(left, right, list(known.values()), guesses)
     renamed = _renamed(guesses, numbers, counts.common)
     columns = []
     for name in right.values:
         if name in renamed:
-            columns.append(ColumnDiff(name, "renamed", before=renamed[name]))
+            old, changed = renamed[name]
+            columns.append(ColumnDiff(name, "renamed", old, changed, changed / counts.common))
         elif name not in shared:
             columns.append(ColumnDiff(name, "added"))
         else:
             columns.append(_column(left, right, name, known.get(name), numbers, counts.common))
-    columns += [ColumnDiff(name, "removed") for name in gone if name not in renamed.values()]
+    taken = {old for old, _ in renamed.values()}
+    columns += [ColumnDiff(name, "removed") for name in gone if name not in taken]
     return counts, tuple(columns)
 
 
@@ -344,26 +368,45 @@ def _counted(
 ) -> tuple[RowCounts, Mapping[str, Any]]:
     """Return rows by key and, by ``<measure> <pair>``, what each pair's values do."""
     heights = _height(left), _height(right)
-    numbers = _numbers(beside(left, right, [*pairs, *guesses]), pairs, guesses)
+    keys = left.keys
+    numbers = _numbers(beside(left, right, [*pairs, *guesses]), pairs, guesses, keys)
     doubles: Mapping[str, int] = {LEFT: 0, RIGHT: 0}
-    common, lefts, rights = (int(numbers[name]) for name in ("common", "removed", "added"))
-    if (common + lefts, common + rights) != heights:  # a key that is there twice is matched twice
-        keys, doubles = duplicated(left, right)
-        numbers = _numbers(beside(left, right, [*pairs, *guesses], without=keys), pairs, guesses)
-        common, lefts, rights = (int(numbers[name]) for name in ("common", "removed", "added"))
-    changed = int(numbers["changed"] or 0)
+    if keys and _multiplied(numbers, heights):
+        many, doubles = duplicated(left, right)
+        numbers = _numbers(beside(left, right, [*pairs, *guesses], without=many), pairs, guesses, keys)
+    common, lefts, rights, changed = (int(numbers[name] or 0) for name in ("common", "removed", "added", "changed"))
     counts = RowCounts(*heights, common - changed, changed, rights, lefts, doubles[LEFT], doubles[RIGHT])
     return counts, numbers
 
 
-def _numbers(frame: pl.LazyFrame, pairs: Sequence[Pair], guesses: Sequence[Pair]) -> Mapping[str, Any]:
+def _multiplied(numbers: Mapping[str, Any], heights: tuple[int, int]) -> bool:
+    """Whether a key is there twice: rows of both sides were matched twice, or rows of one side have equal keys."""
+    common, lefts, rights = (int(numbers[name]) for name in ("common", "removed", "added"))
+    matched = (common + lefts, common + rights) == heights
+    return not matched or (int(numbers["keys removed"]), int(numbers["keys added"])) != (lefts, rights)
+
+
+def _any(pairs: Sequence[Pair]) -> pl.Expr:
+    """Whether any of the pairs' values differ."""
+    return pl.any_horizontal(pl.lit(value=False), *(pair.differs for pair in pairs))
+
+
+def _numbers(
+    frame: pl.LazyFrame, pairs: Sequence[Pair], guesses: Sequence[Pair], keys: Sequence[str]
+) -> Mapping[str, Any]:
     both = pl.col(LEFT) & pl.col(RIGHT)
     measures = [
         both.sum().alias("common"),
         (~pl.col(RIGHT)).sum().alias("removed"),
         (~pl.col(LEFT)).sum().alias("added"),
-        (both & pl.any_horizontal([pl.lit(value=False), *(pair.differs for pair in pairs)])).sum().alias("changed"),
+        (both & _any(pairs)).sum().alias("changed"),
     ]
+    if keys:
+        key = pl.struct(keys)
+        measures += [
+            key.filter(~pl.col(RIGHT)).n_unique().alias("keys removed"),
+            key.filter(~pl.col(LEFT)).n_unique().alias("keys added"),
+        ]
     for pair in pairs:
         moved = both & pair.differs
         gap = pl.when(moved & pair.gap.is_finite()).then(pair.gap)
@@ -376,13 +419,14 @@ def _numbers(frame: pl.LazyFrame, pairs: Sequence[Pair], guesses: Sequence[Pair]
     return _collected(frame.select(measures)).row(0, named=True)
 
 
-def _renamed(guesses: Sequence[Pair], numbers: Mapping[str, Any], common: int) -> dict[str, str]:
-    """Return the old name of each new column whose values are those of a column that is gone."""
-    found: dict[str, str] = {}
-    for pair in guesses:
-        equal = numbers[f"equal {pair.left} {pair.right}"]
-        if common and equal >= _RENAMED * common and pair.right not in found and pair.left not in found.values():
-            found[pair.right] = pair.left
+def _renamed(guesses: Sequence[Pair], numbers: Mapping[str, Any], common: int) -> dict[str, tuple[str, int]]:
+    """Return old name and differing rows of each new column that has the values of one that is gone, closest first."""
+    found: dict[str, tuple[str, int]] = {}
+    equal = {pair: int(numbers[f"equal {pair.left} {pair.right}"]) for pair in guesses}
+    for pair in sorted(guesses, key=lambda pair: -equal[pair]):
+        taken = pair.right in found or any(pair.left == old for old, _ in found.values())
+        if common and equal[pair] >= _RENAMED * common and not taken:
+            found[pair.right] = (pair.left, common - equal[pair])
     return found
 
 
@@ -402,7 +446,7 @@ def _column(
 def _collected(frame: pl.LazyFrame) -> pl.DataFrame:
     try:
         return frame.collect(engine="streaming")
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise ComputeError(
             f"The two sides cannot be compared: {str(error).splitlines()[0][:200]}.",
             remedy="Look at each side by itself first; a stored file may be gone.",

@@ -2,7 +2,8 @@
 
 Rows are matched by entity and event time in a full outer join, null keys with null keys. Null and NaN are values:
 equal to themselves, different from all else. Floats are equal within the tolerance that the right side declares, and
-in any case within a relative 1e-12, the noise of adding in another order.
+in any case within a relative 1e-12, the noise of adding in another order. A view that has neither is matched by the
+places of its rows.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from workbench.define import Contract
 NOISE = 1e-12
 LEFT, RIGHT = "__left", "__right"
 """Marks, and suffixes of the two sides' columns."""
+_PLACE = "__place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,12 @@ class Pair:
     @property
     def old(self) -> pl.Expr:
         """The left side's value."""
-        return pl.col(self.left + LEFT).cast(self.dtype)
+        return pl.col(self.left + LEFT).cast(pl.Float64 if self.is_float else self.dtype)
 
     @property
     def new(self) -> pl.Expr:
         """The right side's value."""
-        return pl.col(self.right + RIGHT).cast(self.dtype)
+        return pl.col(self.right + RIGHT).cast(pl.Float64 if self.is_float else self.dtype)
 
     @property
     def differs(self) -> pl.Expr:
@@ -59,6 +61,8 @@ class Pair:
         if self.dtype.is_numeric():
             if self.is_float:
                 return (self.new - self.old).abs()
+            if self.dtype.is_integer():  # floats cannot tell large numbers apart
+                return (self.new.cast(pl.Int128) - self.old.cast(pl.Int128)).abs().cast(pl.Float64)
             return (self.new.cast(pl.Float64) - self.old.cast(pl.Float64)).abs()
         if self.dtype.is_temporal() and self.dtype != pl.Time:
             micros = self.new.cast(pl.Int64, strict=False) - self.old.cast(pl.Int64, strict=False)
@@ -74,8 +78,8 @@ def common_dtype(left: pl.DataType, right: pl.DataType) -> pl.DataType | None:
     if isinstance(left, texts) and isinstance(right, texts):
         return pl.String()
     if left.is_integer() and right.is_integer():
-        wide = {left.is_unsigned_integer(), right.is_unsigned_integer()} == {True, False}
-        return pl.Int128() if wide or pl.UInt64() in (left, right) else pl.Int64()
+        wide = {pl.UInt64(), pl.Int128()} & {left, right}
+        return pl.Int128() if wide else pl.Int64()
     if left.is_float() and right.is_float():
         return pl.Float64()
     if {left, right} <= {pl.Float64(), pl.Int32(), pl.Int16(), pl.Int8(), pl.UInt32(), pl.UInt16(), pl.UInt8()}:
@@ -123,6 +127,10 @@ def beside(left: Side, right: Side, pairs: Sequence[Pair], *, without: pl.DataFr
         if without is not None:
             frame = frame.join(without.lazy(), on=list(keys), how="anti", nulls_equal=True)
         sides.append(frame)
+    if not keys:
+        one, other = (frame.with_row_index(_PLACE) for frame in sides)
+        both = one.join(other, on=_PLACE, how="full", coalesce=True).sort(_PLACE)
+        return both.with_columns(pl.col(LEFT).is_not_null(), pl.col(RIGHT).is_not_null())
     both = sides[0].join(sides[1], on=list(keys), how="full", coalesce=True, nulls_equal=True)
     return both.with_columns(pl.col(LEFT).is_not_null(), pl.col(RIGHT).is_not_null())
 
@@ -130,19 +138,27 @@ def beside(left: Side, right: Side, pairs: Sequence[Pair], *, without: pl.DataFr
 def duplicated(left: Side, right: Side) -> tuple[pl.DataFrame, Mapping[str, int]]:
     """Return the keys that either side has more than once, and how many rows with them each side has."""
     keys = list(left.keys)
-    found, counts = [], {}
-    for name, side in ((LEFT, left), (RIGHT, right)):
-        columns = [pl.col(key).cast(_key_dtype(left, right, key)) for key in keys]
-        many = side.frame.select(columns).group_by(keys).len().filter(pl.col("len") > 1)
-        some = many.collect(engine="streaming")
-        counts[name] = int(some["len"].sum())
-        found.append(some.select(keys))
-    return pl.concat(found).unique(), counts
+    frames = {
+        name: side.frame.select(pl.col(key).cast(_key_dtype(left, right, key)) for key in keys)
+        for name, side in ((LEFT, left), (RIGHT, right))
+    }
+    many = [frame.group_by(keys).len().filter(pl.col("len") > 1).select(keys) for frame in frames.values()]
+    found = pl.concat(many).unique().collect(engine="streaming")
+    counts = {
+        name: int(
+            frame.join(found.lazy(), on=keys, how="semi", nulls_equal=True)
+            .select(pl.len())
+            .collect(engine="streaming")
+            .item()
+        )
+        for name, frame in frames.items()
+    }
+    return found, counts
 
 
 def same_grain(left: Side, right: Side) -> bool:
     """Whether rows of both sides can be matched: the same entities and event time, comparable."""
-    return left.keys == right.keys and all(
+    return sorted(left.keys) == sorted(right.keys) and all(
         common_dtype(left.contract[key].dtype, right.contract[key].dtype) is not None for key in left.keys
     )
 

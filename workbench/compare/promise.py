@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workbench.define import ColumnContract, Contract
 
-_LIMITS = (("ge", 1), ("gt", 1), ("le", -1), ("lt", -1))
+_LIMITS = ((("ge", "gt"), 1), (("le", "lt"), -1))
+"""The names of a side's limits, the one that is allowed itself first, and where inwards is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,12 @@ def _column(old: ColumnContract, new: ColumnContract) -> Iterator[ContractChange
     if old.tolerance != new.tolerance:
         looser = (new.tolerance or 0) > (old.tolerance or 0)
         yield ContractChange(name, "tolerance", _text(old.tolerance), _text(new.tolerance), breaking=looser)
-    for limit, sign in _LIMITS:
-        before, after = getattr(old, limit), getattr(new, limit)
-        if before != after:
-            wider = before is not None and (after is None or _less(after, before, sign))
-            yield ContractChange(name, limit, _text(before), _text(after), breaking=wider)
+    for limits, sign in _LIMITS:
+        wider = _wider(_bound(old, limits, sign), _bound(new, limits, sign), sign)
+        for limit in limits:
+            before, after = getattr(old, limit), getattr(new, limit)
+            if before != after:
+                yield ContractChange(name, limit, _text(before), _text(after), breaking=wider)
     if old.isin != new.isin:
         wider = old.isin is not None and (new.isin is None or not set(new.isin) <= set(old.isin))
         yield ContractChange(name, "isin", _text(old.isin), _text(new.isin), breaking=wider)
@@ -104,9 +106,31 @@ def _column(old: ColumnContract, new: ColumnContract) -> Iterator[ContractChange
             yield ContractChange(name, what, _text(before), _text(after), breaking=False)
 
 
-def _less(after: Any, before: Any, sign: int) -> bool:
-    """Whether a limit moved outwards."""
-    return bool(after < before) if sign > 0 else bool(after > before)
+def _bound(column: ColumnContract, limits: tuple[str, str], sign: int) -> tuple[Any, bool] | None:
+    """Return the narrower of two limits, and whether it is itself excluded; None without any."""
+    closed, opened = (getattr(column, limit) for limit in limits)
+    if opened is None:
+        return None if closed is None else (closed, False)
+    if closed is None or not _outside(opened, closed, sign):
+        return opened, True
+    return closed, False
+
+
+def _wider(before: tuple[Any, bool] | None, after: tuple[Any, bool] | None, sign: int) -> bool:
+    """Whether values are allowed that were not."""
+    if before is None or after is None:
+        return before is not None
+    if before[0] == after[0]:
+        return before[1] and not after[1]
+    return _outside(after[0], before[0], sign)
+
+
+def _outside(limit: Any, other: Any, sign: int) -> bool:
+    """Whether a limit lies further out than another; limits of different kinds do not compare, so it may."""
+    try:
+        return bool(limit < other) if sign > 0 else bool(limit > other)
+    except TypeError:
+        return True
 
 
 def _text(value: object) -> str | None:
