@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from workbench.compare import Side, diff_views
 from workbench.define import ColumnContract, Contract
 
 
-def side(values: dict[str, list[Any]], *, keys: tuple[str, ...] = ("k",), **promise: Any) -> Side:
+def side(values: Mapping[str, list[Any]], *, keys: tuple[str, ...] = ("k",), **promise: Any) -> Side:
     frame = pl.DataFrame(values)
     columns = (
         ColumnContract(name, dtype, "entity")
@@ -21,7 +22,7 @@ def side(values: dict[str, list[Any]], *, keys: tuple[str, ...] = ("k",), **prom
     return Side("main", frame.lazy(), Contract(tuple(columns)), {"x.py": "one\n"}, "code", "said")
 
 
-PLAIN = {"k": [1, 2], "x": [1.0, 2.0]}
+PLAIN: dict[str, list[Any]] = {"k": [1, 2], "x": [1.0, 2.0]}
 BEFORE = side(PLAIN)
 
 

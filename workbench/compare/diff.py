@@ -334,9 +334,10 @@ def _compared(left: Side, right: Side) -> tuple[RowCounts, tuple[ColumnDiff, ...
         if left.contract[old].dtype == right.contract[name].dtype
         and (pair := pair_of(left.contract, right.contract, old, name)) is not None
     ]
+    numbers: Mapping[str, Any] = {}
     if shared and not known and not guesses and all(_same_column(left, right, name) for name in shared):
         rows = _height(left)  # a column's digest covers the keys of its values, so rows are the same too
-        counts, numbers = RowCounts(rows, rows, rows), {}
+        counts = RowCounts(rows, rows, rows)
     else:
         counts, numbers = _counted(left, right, list(known.values()), guesses)
     renamed = _renamed(guesses, numbers, counts.common)
