@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from workbench.branches.tags import approval_ref
 from workbench.define import load_tree
 from workbench.errors import FeatureNotFound, PromotionError
 from workbench.promote.candidate import main_config
+from workbench.promote.mainline import Mainline
 from workbench.promote.people import address, addresses
 from workbench.promote.policy import evidence
 from workbench.promote.voices import COMMIT, NOTE, VIEW
@@ -135,7 +137,7 @@ class ApprovalReport(Reported):
 def approve(
     rooms: Rooms, branch: str, views: Sequence[str] = (), *, note: str = "", sign: bool | None = None
 ) -> ApprovalReport:
-    """Agree that views of a branch, as they are at its newest commit, are published.
+    """Agree that views of a branch, as they are at its newest commit, are published. With a remote, it is told.
 
     Parameters
     ----------
@@ -157,8 +159,15 @@ def approve(
     FeatureNotFound
         The branch has no such view (did you mean).
     BranchError
-        Where git knows no identity, or cannot sign.
+        Where git knows no identity, cannot sign, or cannot reach the remote. An approval that the remote did not get
+        stays here; approving again sends it.
     """
+    with Mainline.open(rooms) as line:  # main's newest rules, and what others approved
+        return _approve(line, branch, views, note=note, sign=sign)
+
+
+def _approve(line: Mainline, branch: str, views: Sequence[str], *, note: str, sign: bool | None) -> ApprovalReport:
+    rooms = line.rooms
     repository = rooms.repository
     who = repository.identity()
     commit, main = repository.resolve(branch), repository.resolve(rooms.trunk)
@@ -186,6 +195,8 @@ def approve(
         ],
         sign=policy.require_signed or repository.can_sign() if sign is None else sign,
     )
+    if line.remote is not None:
+        line.remote.push_refs([approval_ref(commit, who)])
     listed = approvals_of(rooms, branch)
     return ApprovalReport(branch, commit, approved, object_id, listed.entries, policy.require_signed)
 
