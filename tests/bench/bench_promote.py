@@ -1,0 +1,170 @@
+"""What publishing costs: promotion, fresh data, rollback, planning; each beside the least that could do it.
+
+A view of ``--rows`` rows over a source of as many: two features of 100,000 users. "bare" is a Delta commit of the same
+file for `promote`, Polars' rewrite of the same file for `materialize`, a git commit for `rollback`. Planning is a dry
+run of one view in a project with 200 published ones.
+
+    python tests/bench/bench_promote.py --rows 10000000 --json promote.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+import workbench as wb
+from tests.bench.bench_lake import bare_commit
+from workbench.project import Project
+
+TARGETS = {"promote s": 1.0, "materialize": 2.2, "rollback s": 0.5, "plan s": 2.0}
+VIEWS = 200
+TOML = """\
+[project]
+name = "bench"
+[sources.events]
+path = "data/events.parquet"
+event_time = "at"
+[tracking]
+send = false
+"""
+VIEW = '''\
+class Big(FeatureModel):
+    user: str
+    at: UTC
+    doubled: float = Feature(description="Twice the amount")
+    rest: float = Feature(description="What is left of it")
+
+
+@feature_view(entities="user", event_time="at", lookback="1d", owner="bench")
+def big(events: pl.LazyFrame) -> LazyFrame[Big]:
+    """What was spent, in two ways."""
+    return events.select("user", "at", doubled=pl.col("amount") * FACTOR, rest=pl.col("amount") % 7)
+'''
+SMALL = VIEW.replace("FACTOR", "2")
+
+
+def events(rows: int, *, first: int = 0) -> pl.LazyFrame:
+    """Return events, a second apart from one another, of 100,000 users."""
+    number = pl.int_range(first, first + rows)
+    begin = datetime(2020, 1, 1, tzinfo=UTC)
+    return pl.LazyFrame().select(
+        pl.format("user-{}", number.hash(seed=1) % 100_000).alias("user"),
+        (pl.lit(begin).dt.epoch("us") + number * 1_000_000).cast(pl.Datetime("us", "UTC")).alias("at"),
+        (number.hash(seed=2) % 10_000 / 100).alias("amount"),
+    )
+
+
+def project(folder: Path, rows: int) -> Project:
+    """Make a project over `rows` events in `folder`."""
+    (folder / "data").mkdir(parents=True)
+    events(rows).sink_parquet(folder / "data" / "events.parquet")
+    subprocess.run(["git", "init", "-q", "-b", "main", str(folder)], check=True)
+    for name, value in (("user.name", "Bench"), ("user.email", "bench@example.org")):
+        subprocess.run(["git", "config", name, value], cwd=folder, check=True)
+    (folder / "workbench.toml").write_text(TOML)
+    (folder / ".gitignore").write_text(".workbench/\ndata/\n")
+    made = wb.init(folder)
+    made.branch("exp/bench", objective="Measure")
+    return made
+
+
+def timed(act: Callable[[], Any]) -> float:
+    """Return the seconds that one call takes."""
+    begin = time.perf_counter()
+    act()
+    return time.perf_counter() - begin
+
+
+def big(folder: Path, rows: int) -> dict[str, float]:
+    """Measure promotion, fresh data and rollback of a large view."""
+    made = project(folder, rows)
+    small = project(folder.with_name("tiny"), 100)
+    small.define(VIEW.replace("FACTOR", "2"), log=False)
+    small.promote()  # loads what the first promotion of a process loads
+    made.define(VIEW.replace("FACTOR", "2"), log=False)
+    stored = made._rooms.cache.get(made.view("big").view_id)
+    assert stored is not None
+    found = {
+        "promote": timed(lambda: made.promote("big")),
+        "bare commit": timed(lambda: bare_commit(folder, stored.path)),
+    }
+    made.define(VIEW.replace("FACTOR", "3"), log=False)
+    made.promote("big", accept={"big": "thrice"})
+    found["rollback"] = min(timed(lambda to=to: made.rollback("big", to)) for to in ("1.0", "2.0", "1.0"))
+    made.rollback("big", "2.0")
+    note = folder / "note.txt"
+    note.write_text("x")
+    subprocess.run(["git", "add", "note.txt"], cwd=folder, check=True)
+    found["git commit"] = timed(lambda: subprocess.run(["git", "commit", "-qm", "A note"], cwd=folder, check=True))
+    path = folder / "data" / "events.parquet"
+    pl.concat([pl.scan_parquet(path), events(rows // 100, first=rows)]).sink_parquet(folder / "more.parquet")
+    (folder / "more.parquet").replace(path)
+    begin = time.perf_counter()
+    done = made.materialize("big")
+    found["materialize"] = (time.perf_counter() - begin) / max(1, sum(view.state == "updated" for view in done.views))
+    print("   ", "; ".join(f"{view.number}: {view.how}" for view in done.views))
+    again = folder / "again.parquet"
+    found["bare rewrite"] = timed(lambda: pl.scan_parquet(stored.path).sink_parquet(again, compression="lz4"))
+    made.close()
+    small.close()
+    return found
+
+
+def many(folder: Path) -> dict[str, float]:
+    """Measure planning among 200 published views."""
+    made = project(folder, 200)
+    for number in range(VIEWS):
+        name = f"big_{number}"
+        made.define(SMALL.replace("def big", f"def {name}").replace("Big", f"Big{number}"), log=False)
+    made.promote()
+    made.define(SMALL.replace("def big", "def big_7").replace("Big", "Big7").replace("* 2", "* 3"), log=False)
+    found = min(timed(lambda: made.promote("big_7", dry_run=True)) for _ in range(3))
+    made.close()
+    again = wb.open(folder, branch="exp/bench")
+    first = timed(lambda: again.promote("big_7", dry_run=True))
+    again.close()
+    return {"plan among 200": found, "plan, first of a handle": first}
+
+
+def main() -> int:
+    """Run the benchmark and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    os.environ["GIT_CONFIG_NOSYSTEM"] = "1"
+    with tempfile.TemporaryDirectory(prefix="bench-promote-") as folder:
+        found = big(Path(folder) / "big", arguments.rows) | many(Path(folder) / "many")
+    rows = [
+        ("promote beyond a bare Delta commit", found["promote"] - found["bare commit"], f"<= {TARGETS['promote s']} s"),
+        (
+            "materialize 1 %, against a rewrite",
+            found["materialize"] / found["bare rewrite"],
+            f"<= {TARGETS['materialize']} x",
+        ),
+        ("rollback beyond a git commit", found["rollback"] - found["git commit"], f"<= {TARGETS['rollback s']} s"),
+        ("plan among 200 views", found["plan among 200"], f"<= {TARGETS['plan s']} s"),
+        ("plan, first of a handle", found["plan, first of a handle"], ""),
+    ]
+    print(f"{arguments.rows:,} rows")
+    for what, value, target in rows:
+        print(f"{what:40} {value:8.3f}  {target}")
+    for what, seconds in found.items():
+        print(f"    {what:36} {seconds:8.3f} s")
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps({"rows": arguments.rows, "seconds": found, "targets": TARGETS}, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
