@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def big(folder: Path, rows: int) -> dict[str, float]:
     }
     made.define(VIEW.replace("FACTOR", "3"), log=False)
     made.promote("big", accept={"big": "thrice"})
-    found["rollback"] = min(timed(lambda to=to: made.rollback("big", to)) for to in ("1.0", "2.0", "1.0"))
+    found["rollback"] = min(timed(partial(made.rollback, "big", to)) for to in ("1.0", "2.0", "1.0"))
     made.rollback("big", "2.0")
     note = folder / "note.txt"
     note.write_text("x")

@@ -14,9 +14,10 @@ from workbench.compute.plan import plan_hash
 from workbench.compute.progress import Progress
 from workbench.compute.records import StoredView, ViewRecord
 from workbench.compute.run import Computed, materialize_view
-from workbench.compute.sketch import Sketch, Touched, group_of, sketch, touched
+from workbench.compute.sketch import GROUPS, Sketch, Touched, group_of, sketch, touched
 
 __all__ = [
+    "GROUPS",
     "ColumnInputs",
     "ColumnLineage",
     "Computed",

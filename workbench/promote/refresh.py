@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.compute import InputData, Sketch, Touched, build, group_of, sketch, touched
+from workbench.compute import GROUPS, InputData, Sketch, Touched, build, group_of, sketch, touched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _UNTOUCHED = datetime.max.replace(tzinfo=UTC)
 _LONG = timedelta(days=365 * 500)
+MOST = 0.8
+"""Share of groups from which on all entities are computed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,8 @@ def _together(changes: Sequence[Touched]) -> tuple[datetime | None, frozenset[in
     groups: frozenset[int] | None = frozenset()
     for change in changes:
         groups = None if groups is None or change.groups is None else groups | change.groups
+    if groups is not None and len(groups) > GROUPS * MOST:
+        groups = None  # looking up nearly every row's group costs more than it saves
     return since, groups
 
 
