@@ -148,6 +148,19 @@ class UsageError(WorkbenchError):
         )
 
     @classmethod
+    def unmatchable(cls, key: str, left: str, right: str) -> Self:
+        """Return the error for a `key` column whose values on two sides of a comparison cannot be equal."""
+        return cls(
+            f"Rows cannot be matched: {key} is {left} on one side and {right} on the other.",
+            remedy="Correct the side whose rows do not have the dtype that its contract says.",
+        )
+
+    @classmethod
+    def not_a_value(cls, column: str, value: object, dtype: str) -> Self:
+        """Return the error for a `value` that `column` cannot have."""
+        return cls(f"{column} is {dtype}: it cannot be {value!r}.", remedy="Give a value of the column's type.")
+
+    @classmethod
     def not_a_period(cls, text: str, reason: str, *, remedy: str) -> Self:
         """Return the error for a `text` that names no stretch of time."""
         return cls(f"{text!r} is not a period: {reason}.", remedy=remedy)
@@ -694,6 +707,14 @@ class ComputeError(WorkbenchError):
     def engine(cls, view: str, message: str, *, remedy: str) -> Self:
         """Return the error for a query of `view` that Polars refused or gave up, with its `message` in short."""
         return cls(f"View {view!r} could not be computed: {message}", remedy=remedy)
+
+    @classmethod
+    def comparing(cls, message: str) -> Self:
+        """Return the error for two sides of a view that Polars could not read together."""
+        return cls(
+            f"The two sides cannot be compared: {message}.",
+            remedy="Look at each side by itself first; a stored file may be gone.",
+        )
 
 
 class ContractViolation(WorkbenchError):

@@ -36,7 +36,7 @@ BEFORE = side(PLAIN)
         (replace(side({**PLAIN, "x": [1.0, 2.0 + 1e-13]}), code_hash="other"), "refactor", None),
         (side({**PLAIN, "y": [1, 2]}), "additive", ("y is new",)),
         (side(PLAIN, ge=0), "additive", ("x: ge 0 is new",)),
-        (side({**PLAIN, "x": [1.0, 4.0]}), "value", ("x: 50.000% of values differ, by 2 on average and 2 at most",)),
+        (side({**PLAIN, "x": [1.0, 4.0]}), "value", ("x: 50 % of values differ, by 2 on average and 2 at most",)),
         (side({**PLAIN, "x": [1.0, 4.0], "y": [1, 2]}), "value", None),
         (side({"k": [1, 2, 3], "x": [1.0, 2.0, 3.0]}), "value", ("1 row is new",)),
         (side({"k": [1], "x": [1.0]}), "value", ("1 row is gone",)),
@@ -45,7 +45,7 @@ BEFORE = side(PLAIN)
         (
             side({"k": [1, 2], "x": [1, 2]}),
             "breaking",
-            ("x: dtype Float64 -> Int64", "x has another dtype"),
+            ("x: dtype Float64 -> Int64", "x has another dtype, so that its values were not compared"),
         ),
         (side(PLAIN, unit="min"), "breaking", ("x: unit min is new",)),
         (side(PLAIN, nullable=True), "breaking", ("x: nullable no -> yes",)),
@@ -67,5 +67,5 @@ def test_a_side_that_is_not_there_is_new_or_removed() -> None:
 
 def test_the_files_that_differ_are_told_line_by_line() -> None:
     diff = diff_views(BEFORE, replace(BEFORE, text={"x.py": "two\n", "y.py": "new\n"}))
-    assert [(file.path, file.status) for file in diff.code] == [("x.py", "changed"), ("y.py", "added")]
-    assert diff.code[0].lines == ("@@ -1 +1 @@", "-one", "+two")
+    assert [(file.path, file.status) for file in diff.code.files] == [("x.py", "changed"), ("y.py", "added")]
+    assert diff.code.files[0].lines == ("@@ -1 +1 @@", "-one", "+two")

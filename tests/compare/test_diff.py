@@ -274,7 +274,8 @@ def test_what_is_equal_by_digest_is_not_read() -> None:
 def test_the_difference_can_be_written_down() -> None:
     diff = pair([1, 2], [1, 3])
     assert diff.to_dict()["rows"]["changed"] == 1
-    assert diff.to_frame().rows() == [("x", "changed", None, 1, 0.5, 1.0, 1.0)]
+    (row,) = diff.to_frame().rows(named=True)
+    assert (row["name"], row["status"], row["changed"], row["share"], row["mean"]) == ("x", "changed", 1, 0.5, 1.0)
     with pytest.raises(FeatureNotFound, match="x"):
         diff.column("xx")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from workbench.compare.code import FileDiff, code_diff
-from workbench.compare.diff import Category, ColumnDiff, RowCounts, ViewDiff, diff_views
+from workbench.compare.category import Category
+from workbench.compare.code import CodeDiff, FileDiff, Hunk, code_diff
+from workbench.compare.column_diff import ColumnDiff
+from workbench.compare.diff import ViewDiff, diff_views
 from workbench.compare.drift import DriftReport, contract_of_frame, drift
 from workbench.compare.feature import FeatureProfile
 from workbench.compare.histogram import Histogram
@@ -11,10 +13,12 @@ from workbench.compare.moved import FeatureDrift
 from workbench.compare.period import Period
 from workbench.compare.profile import Profile, profile
 from workbench.compare.promise import ContractChange, contract_changes
+from workbench.compare.rows import RowCounts
 from workbench.compare.side import Side
 
 __all__ = [
     "Category",
+    "CodeDiff",
     "ColumnDiff",
     "ContractChange",
     "DriftReport",
@@ -22,6 +26,7 @@ __all__ = [
     "FeatureProfile",
     "FileDiff",
     "Histogram",
+    "Hunk",
     "Period",
     "Profile",
     "RowCounts",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Side:
     contract
         What the view promises about its columns.
     text
-        The definition and the files that it imports, by path from the project's root.
+        The definition and the files that it imports, by path from the project's root, the definition's own first.
     code_hash, metadata_hash
         The fingerprint of its code, and of what is said about it.
     digest
@@ -40,6 +41,11 @@ class Side:
     code_hash: str = ""
     metadata_hash: str = ""
     digest: OutputDigest | None = None
+
+    @property
+    def view(self) -> str:
+        """The view's name, which is that of its definition's file; empty where the text is not known."""
+        return next((PurePosixPath(path).stem for path in self.text), "")
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -1,0 +1,202 @@
+"""Two sides of a view, read together a part at a time: each part has all rows of both sides with certain keys.
+
+Sides that are stored in the order of their keys, or of event time, are read once and abreast. Sides in no such order
+are read several times, and each time the rows are kept whose keys fall into one class by their hash. So memory is
+bounded by the size of a part, whatever the size of the sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from math import ceil
+
+import polars as pl
+
+from workbench.compare.codes import Codes, are_ordered, codes_of
+from workbench.compare.order import below, is_ordered, longest_order
+
+AT_ONCE = 262_144
+"""Rows of each side in a part: a row group of a stored view."""
+
+_LARGEST = 8
+"""How many times as many rows a part may have that cannot be cut, or that is read by hash."""
+
+
+class OutOfOrderError(Exception):
+    """A side turned out not to be stored in the order that its first rows have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """All rows of both sides with certain keys, each side's sorted by key unless there is none.
+
+    Attributes
+    ----------
+    left, right
+        The rows.
+    codes
+        Their keys as integers, where these were made.
+    """
+
+    left: pl.DataFrame
+    right: pl.DataFrame
+    codes: tuple[Codes, Codes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """Two sides' rows.
+
+    Attributes
+    ----------
+    left, right
+        The rows; key columns of both have the same dtypes.
+    keys
+        The columns that say which row is which; without any, rows are matched by their places.
+    time
+        The key that is the event time.
+    heights
+        The number of rows of each.
+    at_once
+        How many rows of each side a part has, more or less.
+    """
+
+    left: pl.LazyFrame
+    right: pl.LazyFrame
+    keys: tuple[str, ...]
+    time: str | None
+    heights: tuple[int, int]
+    at_once: int = AT_ONCE
+
+    def visit(self, begin: Callable[[], Callable[[Part], bool]]) -> None:
+        """Show all parts, one after the other, to what `begin` returns, until it has seen enough and returns true.
+
+        Where a side turns out to be in no order, `begin` is called again, and all parts are shown to what it returns.
+        """
+        ways = [self._whole] if sum(self.heights) <= self.at_once else [self._abreast, self._by_hash]
+        if not self.keys:
+            ways = [self._by_place]
+        for way in ways:
+            try:
+                _show(way(), begin())
+            except OutOfOrderError:
+                continue
+            return
+
+    def _whole(self) -> Iterator[Part]:
+        left, right = pl.collect_all([self.left, self.right], engine="streaming")
+        yield Part(left.sort(self.keys), right.sort(self.keys))
+
+    def _by_hash(self) -> Iterator[Part]:
+        classes = ceil(max(self.heights) / (_LARGEST * self.at_once))
+        which = pl.struct(self.keys).hash() % classes
+        for number in range(classes):
+            left, right = (
+                frame.filter(which == number).collect(engine="streaming").sort(self.keys)
+                for frame in (self.left, self.right)
+            )
+            yield Part(left, right)
+
+    def _by_place(self) -> Iterator[Part]:
+        left, right = _Reader(self.left, self.at_once), _Reader(self.right, self.at_once)
+        while True:
+            left.fill()
+            right.fill()
+            heights = left.rows.height, right.rows.height
+            rows = min(heights) or max(heights)
+            if rows == 0:
+                return
+            yield Part(left.take(rows), right.take(rows))
+
+    def _abreast(self) -> Iterator[Part]:
+        left, right = _Reader(self.left, self.at_once), _Reader(self.right, self.at_once)
+        left.fill()
+        right.fill()
+        order = longest_order([left.rows, right.rows], self.keys, self.time)
+        if not order:
+            raise OutOfOrderError
+        rest = [key for key in self.keys if key not in order]
+        last: Part | None = None
+        while part := _next(left, right, order, most=_LARGEST * self.at_once):
+            codes = _check(last, part, order)
+            last = Part(part.left.tail(1), part.right.tail(1))
+            if rest:
+                yield Part(part.left.sort(*order, *rest), part.right.sort(*order, *rest))
+            else:
+                yield Part(part.left, part.right, codes)
+
+
+def _show(parts: Iterator[Part], show: Callable[[Part], bool]) -> None:
+    """Show each part while the next one is read."""
+    with ThreadPoolExecutor(1, thread_name_prefix="compare") as pool:
+        shown: Future[bool] | None = None
+        for part in parts:
+            if shown is not None and shown.result():
+                return
+            shown = pool.submit(show, part)
+        if shown is not None:
+            shown.result()
+
+
+def _next(left: _Reader, right: _Reader, order: Sequence[str], *, most: int) -> Part | None:
+    """Return the rows of both up to where one of them must be read on; None at the end."""
+    while True:
+        left.fill()
+        right.fill()
+        ends = [reader.rows.tail(1) for reader in (left, right) if not reader.ended]
+        if not ends:
+            rows = left.rows.height, right.rows.height
+            return Part(left.take(rows[0]), right.take(rows[1])) if any(rows) else None
+        cut = ends[0] if len(ends) == 1 or not below(ends[1], ends[0], order) else ends[1]
+        rows = below(left.rows, cut, order), below(right.rows, cut, order)
+        if any(rows):
+            return Part(left.take(rows[0]), right.take(rows[1]))
+        for reader in (left, right):  # all that is there has one key: there may be more of it
+            if reader.rows.height > most:
+                raise OutOfOrderError
+            reader.fill(reader.rows.height + 1)
+
+
+def _check(last: Part | None, part: Part, order: Sequence[str]) -> tuple[Codes, Codes] | None:
+    """Ask that each side's rows are in order, and follow on those of the part before; return their codes, if any."""
+    codes = codes_of(part.left, part.right, order)
+    if codes is not None:
+        in_order = all(are_ordered(side) for side in codes)
+    else:
+        in_order = all(is_ordered(rows, order) for rows in (part.left, part.right))
+    if last is not None:
+        for before, rows in ((last.left, part.left), (last.right, part.right)):
+            in_order &= is_ordered(pl.concat([before.select(order), rows.select(order).head(1)]), order)
+    if not in_order:
+        raise OutOfOrderError
+    return codes
+
+
+class _Reader:
+    """A side's rows, batch by batch, in the order in which they are stored."""
+
+    def __init__(self, frame: pl.LazyFrame, size: int) -> None:
+        self.rows = pl.DataFrame(schema=frame.collect_schema())
+        self.ended = False
+        self._size = size
+        self._batches = frame.collect_batches(chunk_size=size, maintain_order=True)
+
+    def fill(self, rows: int | None = None) -> None:
+        """Read on until there are as many rows as a part has, or `rows`, or no more."""
+        batches = [self.rows]
+        height = self.rows.height
+        while height < (rows or self._size) and not self.ended:
+            batch = next(self._batches, None)
+            self.ended = batch is None
+            if batch is not None:
+                batches.append(batch)
+                height += batch.height
+        if len(batches) > 1:
+            self.rows = pl.concat(batches)
+
+    def take(self, count: int) -> pl.DataFrame:
+        """Return the first rows, which are then no longer there."""
+        taken, self.rows = self.rows.head(count), self.rows.slice(count)
+        return taken
