@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -103,3 +104,28 @@ def project(project_root: Path) -> Iterator[Project]:
 def event_view() -> str:
     """A cell that defines the view ``spend`` over the events."""
     return EVENT_VIEW
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[dict[str, str]]:
+    """A server on a free port with one bucket, and the settings that lead to it."""
+    from moto.server import ThreadedMotoServer
+    from pyarrow.fs import S3FileSystem
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    place = "{}:{}".format(*server.get_host_and_port())
+    files = S3FileSystem(
+        access_key="who", secret_key="secret", region="us-east-1", endpoint_override=place, scheme="http",
+        allow_bucket_creation=True,
+    )  # fmt: skip
+    files.create_dir("shelf")
+    yield {
+        "AWS_ACCESS_KEY_ID": "who",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://{place}",
+        "AWS_ALLOW_HTTP": "true",
+    }
+    server.stop()

@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
-from moto.server import ThreadedMotoServer
 from polars.testing import assert_frame_equal
-from pyarrow.fs import S3FileSystem
 
 from tests.lake.published import SPEND, contract, read, rows, saved
 from workbench.errors import LakeError
 from workbench.lake import Lake, LakeWriter
 
 NOW = timedelta(0)
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[dict[str, str]]:
-    """A server on a free port with one bucket, and the settings that lead to it."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    place = "{}:{}".format(*server.get_host_and_port())
-    files = S3FileSystem(
-        access_key="who", secret_key="secret", region="us-east-1", endpoint_override=place, scheme="http",
-        allow_bucket_creation=True,
-    )  # fmt: skip
-    files.create_dir("shelf")
-    yield {
-        "AWS_ACCESS_KEY_ID": "who",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{place}",
-        "AWS_ALLOW_HTTP": "true",
-    }
-    server.stop()
 
 
 @pytest.fixture
