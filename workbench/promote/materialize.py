@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from workbench.define import load_tree
-from workbench.errors import FeatureNotFound, PromotionError, WorkbenchError
+from workbench.errors import FeatureNotFound, LakeError, ProjectError, PromotionError, WorkbenchError
 from workbench.lake import LakeWriter
 from workbench.loop.evaluate import Evaluation
 from workbench.loop.failure import explained
@@ -123,6 +123,8 @@ def materialize(
     ------
     FeatureNotFound
         For a view that is not published.
+    ProjectError, LakeError
+        Where the disk is full or may not be written; nothing changed for readers.
     """
     started = time.monotonic()
     with Mainline.open(rooms) as line:
@@ -242,6 +244,8 @@ class _Work:
                     return "current", "its sources did not move", None
                 evaluated = evaluation.evaluate(view)
                 check = remembered_check(self.rooms.hidden / "facts", prepared, evaluated.computed.stored)
+        except (ProjectError, LakeError):
+            raise  # the disk, not the view: what was computed is there when it is run again
         except WorkbenchError as error:
             return "left", error.message, None
         if not check.passed:

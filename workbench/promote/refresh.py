@@ -9,6 +9,7 @@ are computed again, from these entities' inputs since that time less the lookbac
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -61,7 +62,8 @@ class Sketches:
             if found is None or (width is not None and found.facts["width"] != width):
                 found = sketch(data.frame, keys=keys, time=time, width=width)
                 if found is not None:
-                    found.save(path)
+                    with suppress(OSError, pl.exceptions.PolarsError):  # the disk is full: all is computed next time
+                        found.save(path)
             self._made[path] = found
         return self._made[path]
 
