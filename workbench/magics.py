@@ -122,6 +122,8 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         reproduce    build a view or training set again and compare: RUN_ID, VIEW_ID, VIEW@2 or a training set's name
         sql          ask views, versions, branches and sources: 'select ... from "view@2"'; --out FILE
         catalog      the views that can be used, those that WORDS are found in, or all about one VIEW
+        diff         how a view differs between two sides: VIEW --left REF --right REF; a branch, @VERSION,
+                     release/NAME or a moment
         promote      publish views to main: plan, gates, one commit; --dry-run --plan FILE --accept NAME=REASON
                      --with-downstream --message --branch
         approve      agree to a branch's promotion; --note

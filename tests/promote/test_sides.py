@@ -35,3 +35,22 @@ def test_what_names_no_side_is_refused(published: Project) -> None:
         side_at(rooms, "spend", "@9.9")
     with pytest.raises(UsageError, match="another view"):
         side_at(rooms, "spend", "rate@1.0")
+
+
+def test_a_difference_tells_values_rows_promises_and_code(published: Project) -> None:
+    published.define(VALUED, log=False)
+    found = published.diff("spend")
+    assert found.category == "value"
+    assert found.columns[0].changed > 150
+    text = found._repr_mimebundle_()["text/plain"]
+    assert "spend: main against exp/first" in text
+    assert "* 2" in text
+    assert published.diff("spend", "@1.0", "main").category == "none"
+    assert found.changed_rows(limit=5).height == 5
+    assert len(found._repr_mimebundle_()["text/html"]) < 300_000
+
+
+def test_a_view_that_one_side_lacks_is_new_and_one_that_none_has_an_error(shop: Project) -> None:
+    assert shop.diff("spend").category == "new"
+    with pytest.raises(FeatureNotFound, match="did you mean"):
+        shop.diff("spent")

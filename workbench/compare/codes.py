@@ -50,9 +50,12 @@ def on_both(left: Codes, right: Codes) -> tuple[Mask, Mask]:
     every = np.concatenate([left, right])
     order = np.argsort(every, kind="stable")  # two runs are merged, not sorted
     merged = every[order]
-    twice = np.flatnonzero(merged[1:] == merged[:-1])
-    found = np.zeros(len(every), dtype=np.bool_)
-    found[order[twice]] = found[order[twice + 1]] = True
+    twice = merged[1:] == merged[:-1]
+    shared = np.zeros(len(every), dtype=np.bool_)
+    shared[:-1] = twice
+    shared[1:] |= twice
+    found = np.empty_like(shared)
+    found[order] = shared
     return found[: len(left)], found[len(left) :]
 
 
@@ -77,14 +80,10 @@ def _of_integers(sides: list[pl.Series]) -> tuple[list[Codes], int] | None:
 
 
 def _of_texts(left: pl.Series, right: pl.Series) -> tuple[list[Codes], int] | None:
-    starts = [side.ne_missing(side.shift()).to_numpy().copy() for side in (left, right)]
-    for start in starts:
-        start[:1] = True
-    if sum(int(start.sum()) for start in starts) * _RUNS > len(left) + len(right):
+    runs = [side.rle().struct.unnest() for side in (left, right)]
+    if sum(each.height for each in runs) * _RUNS > len(left) + len(right):
         return None
-    runs = pl.concat([side.filter(pl.Series(start)) for side, start in zip((left, right), starts, strict=True)])
-    ranks = runs.rank("dense").fill_null(0).to_numpy().astype(np.int64)
-    count = int(starts[0].sum())
-    parts = ranks[:count], ranks[count:]
-    rows = [part[np.cumsum(start) - 1] for part, start in zip(parts, starts, strict=True)]
+    ranks = pl.concat([each["value"] for each in runs]).rank("dense").fill_null(0).to_numpy().astype(np.int64)
+    parts = np.split(ranks, [runs[0].height])
+    rows = [np.repeat(part, each["len"].to_numpy()) for part, each in zip(parts, runs, strict=True)]
     return rows, int(ranks.max(initial=0)) + 1

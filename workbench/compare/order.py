@@ -40,9 +40,10 @@ def is_ordered(frame: pl.DataFrame, order: Sequence[str]) -> bool:
 def below(frame: pl.DataFrame, cut: pl.DataFrame, order: Sequence[str]) -> int:
     """Return how many rows of a sorted frame come before `cut`, which is one row."""
     before = _before(order, pl.col, lambda name: pl.lit(cut[name]).first(), or_equal=False)
-    blocks = int(frame.gather_every(_STEP).select(before.sum()).item())
+    keys = frame.select(order)
+    blocks = int(keys.gather_every(_STEP).select(before.sum()).item())
     start = max(blocks - 1, 0) * _STEP
-    return start + int(frame.slice(start, _STEP).select(before.sum()).item())
+    return start + int(keys.slice(start, _STEP).select(before.sum()).item())
 
 
 def _before(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         WhyChanged,
     )
     from workbench.loop.rooms import Rooms
-    from workbench.serve import Explanation, FeatureStore, Reproduction
+    from workbench.serve import Difference, Explanation, FeatureStore, Reproduction
     from workbench.sources import Sources
 
 CONFIG_FILE = "workbench.toml"
@@ -340,6 +340,28 @@ class Project(Publishing):
 
         store = self.store if branch is None else FeatureStore(self._rooms, branch)
         return store.why(ref, entity, at)
+
+    def diff(self, view: str, left: str | None = None, right: str | None = None) -> Difference:
+        """Return how `view` differs between two sides: code, contract, rows and values, exactly and on all rows.
+
+        Parameters
+        ----------
+        view
+            The view's name.
+        left, right
+            A branch (its definition, computed), ``@1.2`` (a published version), ``release/NAME``, or a moment (what was
+            published then). Left is main if absent, right this handle's branch.
+
+        Raises
+        ------
+        FeatureNotFound
+            Where neither side has the view.
+        BranchNotFound
+            Where a side is nothing of these (did you mean).
+        """
+        from workbench.serve import diff
+
+        return diff(self._rooms, view, left or self._rooms.trunk, right or self._revision(None))
 
     def sql(self, query: str) -> pl.DataFrame:
         """Return what a query over published views, any branch's views and the sources returns.

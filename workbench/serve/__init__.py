@@ -5,6 +5,7 @@ from __future__ import annotations
 from workbench.serve.behind import BehindRows
 from workbench.serve.catalog import Catalog, CatalogEntry, CatalogPage
 from workbench.serve.deprecation import DeprecatedVersionWarning, warn_of
+from workbench.serve.diffs import Difference, diff
 from workbench.serve.explain import Candidate, Explanation
 from workbench.serve.files import TrainingSetReport, answer_into_file, training_set_of_file
 from workbench.serve.ledger import FailedCheckWarning, Ledger, LowMatchWarning, ViewLedger
@@ -23,6 +24,7 @@ __all__ = [
     "CatalogEntry",
     "CatalogPage",
     "DeprecatedVersionWarning",
+    "Difference",
     "Explanation",
     "FailedCheckWarning",
     "FeatureStore",
@@ -34,6 +36,7 @@ __all__ = [
     "TrainingSetReport",
     "ViewLedger",
     "answer_into_file",
+    "diff",
     "facts_of",
     "reproduce",
     "saved_facts",

@@ -32,6 +32,7 @@ WITH_PROJECT: dict[str, Callable[..., Any]] = {
     "reproduce": reading.reproduce,
     "sql": reading.sql,
     "catalog": reading.catalog,
+    "diff": reading.diff,
     "promote": promotion.promote,
     "approve": promotion.approve,
     "rollback": promotion.rollback,
