@@ -68,6 +68,10 @@ def test_the_honest_version_is_published_and_read(cells: Cells) -> None:
 
 
 def test_a_change_of_values_names_who_feels_it(cells: Cells) -> None:
+    differs = shown(cells, "%feature diff carrier_delay")
+    assert "carrier_delay@1.0 against exp/carry-over" in differs
+    assert "delay_mean_7d changed" in differs
+    assert 'delay_mean=pl.col("arr_delay").median()' in differs
     planned = shown(cells, "%feature promote carrier_delay --dry-run", 1)
     assert "1.0 -> 2.0 value" in planned
     assert "carrier_rank view carrier_delay uses delay_mean_7d; would change without being promoted" in planned

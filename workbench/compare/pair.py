@@ -84,9 +84,9 @@ class Pair:
         unequal = _OLD.ne_missing(_NEW)
         if not self.common.is_float():
             return unequal
-        far = (_NEW - _OLD).abs() > self.tolerance + NOISE * pl.max_horizontal(_OLD.abs(), _NEW.abs())
-        finite = (_OLD.is_finite() & _NEW.is_finite()).fill_null(value=False)
-        return pl.when(finite).then(far).otherwise(unequal)
+        gap = (_NEW - _OLD).abs()
+        far = gap > self.tolerance + NOISE * pl.max_horizontal(_OLD.abs(), _NEW.abs())
+        return pl.when(gap.is_finite()).then(far).otherwise(unequal)
 
 
 def pair_of(

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil
 
+import numpy as np
 import polars as pl
 
 from workbench.compare.codes import Codes, are_ordered, codes_of
@@ -118,14 +119,8 @@ class Both:
         if not order:
             raise OutOfOrderError
         rest = [key for key in self.keys if key not in order]
-        last: Part | None = None
         while part := _next(left, right, order, most=_LARGEST * self.at_once):
-            codes = _check(last, part, order)
-            last = Part(part.left.tail(1), part.right.tail(1))
-            if rest:
-                yield Part(part.left.sort(*order, *rest), part.right.sort(*order, *rest))
-            else:
-                yield Part(part.left, part.right, codes)
+            yield Part(part.left.sort(*order, *rest), part.right.sort(*order, *rest)) if rest else part
 
 
 def _show(parts: Iterator[Part], show: Callable[[Part], bool]) -> None:
@@ -141,37 +136,45 @@ def _show(parts: Iterator[Part], show: Callable[[Part], bool]) -> None:
 
 
 def _next(left: _Reader, right: _Reader, order: Sequence[str], *, most: int) -> Part | None:
-    """Return the rows of both up to where one of them must be read on; None at the end."""
+    """Return the rows of both up to where one of them must be read on; None at the end.
+
+    Whether rows are in order is looked at with the last row of those before them, which always stays behind.
+    """
     while True:
         left.fill()
         right.fill()
-        ends = [reader.rows.tail(1) for reader in (left, right) if not reader.ended]
-        if not ends:
-            rows = left.rows.height, right.rows.height
-            return Part(left.take(rows[0]), right.take(rows[1])) if any(rows) else None
-        cut = ends[0] if len(ends) == 1 or not below(ends[1], ends[0], order) else ends[1]
-        rows = below(left.rows, cut, order), below(right.rows, cut, order)
+        codes = codes_of(left.rows, right.rows, order)
+        if codes is None:
+            in_order = all(is_ordered(reader.rows, order) for reader in (left, right))
+        else:
+            in_order = all(are_ordered(side) for side in codes)
+        if not in_order:
+            raise OutOfOrderError
+        rows = _until_cut(left, right, order, codes)
         if any(rows):
-            return Part(left.take(rows[0]), right.take(rows[1]))
+            known = None if codes is None else (codes[0][: rows[0]], codes[1][: rows[1]])
+            return Part(left.take(rows[0]), right.take(rows[1]), known)
+        if left.ended and right.ended:
+            return None
         for reader in (left, right):  # all that is there has one key: there may be more of it
             if reader.rows.height > most:
                 raise OutOfOrderError
             reader.fill(reader.rows.height + 1)
 
 
-def _check(last: Part | None, part: Part, order: Sequence[str]) -> tuple[Codes, Codes] | None:
-    """Ask that each side's rows are in order, and follow on those of the part before; return their codes, if any."""
-    codes = codes_of(part.left, part.right, order)
+def _until_cut(
+    left: _Reader, right: _Reader, order: Sequence[str], codes: tuple[Codes, Codes] | None
+) -> tuple[int, int]:
+    """Return how many rows of each come before the first key that may have more rows than are read."""
+    unread = [place for place, reader in enumerate((left, right)) if not reader.ended]
+    if not unread:
+        return left.rows.height, right.rows.height
     if codes is not None:
-        in_order = all(are_ordered(side) for side in codes)
-    else:
-        in_order = all(is_ordered(rows, order) for rows in (part.left, part.right))
-    if last is not None:
-        for before, rows in ((last.left, part.left), (last.right, part.right)):
-            in_order &= is_ordered(pl.concat([before.select(order), rows.select(order).head(1)]), order)
-    if not in_order:
-        raise OutOfOrderError
-    return codes
+        least = min(codes[place][-1] for place in unread)
+        return int(np.searchsorted(codes[0], least)), int(np.searchsorted(codes[1], least))
+    ends = [(left, right)[place].rows.tail(1) for place in unread]
+    cut = ends[0] if len(ends) == 1 or not below(ends[1], ends[0], order) else ends[1]
+    return below(left.rows, cut, order), below(right.rows, cut, order)
 
 
 class _Reader:

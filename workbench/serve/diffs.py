@@ -174,7 +174,8 @@ def diff(rooms: Rooms, view: str, left: str, right: str) -> Difference:
     FeatureNotFound
         Where neither has it.
     """
-    sides, missing = [], None
+    sides: list[Side | None] = []
+    missing: FeatureNotFound | None = None
     for ref in (left, right):
         try:
             sides.append(side_at(rooms, view, ref))
