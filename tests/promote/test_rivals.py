@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from tests.promote.conftest import SPEND, git, record_of
 from workbench.errors import BranchError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from workbench.project import Project
 
@@ -26,7 +27,7 @@ RIVALS = 8
 
 def race(entries: Sequence[tuple[Path, str, str]]) -> list[dict[str, Any]]:
     """Let (root, branch, view) promote at the same time, and return what each of them printed."""
-    start = str(time.time() + 4)
+    start = str(time.time() + 3)
     running = [
         subprocess.Popen(
             [sys.executable, str(SCRIPT), str(root), branch, start, view],
@@ -48,6 +49,30 @@ def cell(view: str, factor: int) -> str:
     model = view.title().replace("_", "")
     text = SPEND.replace("def spend", f"def {view}").replace("Spend", model)
     return text.replace('pl.col("amount").cum_sum()', f'(pl.col("amount") * {factor}).cum_sum()')
+
+
+def define(root: Path, branch: str, view: str, factor: int, *, promote: bool = False) -> None:
+    """Define a view on an experiment, as its own process would."""
+    project = wb.open(root)
+    try:
+        project.branch(branch, objective="Race")
+        project.define(cell(view, factor), log=False)
+        if promote:
+            project.promote(view)
+    finally:
+        project.close()
+
+
+@contextmanager
+def current(root: Path) -> Iterator[Project]:
+    """Open a project on main as the remote has it, where there is one."""
+    if git(root, "remote"):
+        git(root, "pull", "-q", "--ff-only", "origin", "main")
+    project = wb.open(root, branch="main")
+    try:
+        yield project
+    finally:
+        project.close()
 
 
 def published(project: Project) -> list[str]:
@@ -83,59 +108,50 @@ def shared(shop: Project, tmp_path: Path) -> list[Path]:
 @pytest.mark.parametrize("with_remote", [False, True], ids=["local", "remote"])
 def test_different_views_all_arrive_once(shop: Project, shared: list[Path], *, with_remote: bool) -> None:
     roots = shared if with_remote else [shop.root]
-    entries = []
-    for number in range(RIVALS):
-        root = roots[number % len(roots)]
-        project = wb.open(root)
-        project.branch(f"exp/r{number}", objective="Race")
-        project.define(cell(f"view_{number}", number + 1), log=False)
-        entries.append((root, f"exp/r{number}", f"view_{number}"))
-        project.close()
+    entries = [(roots[number % len(roots)], f"exp/r{number}", f"view_{number}") for number in range(RIVALS)]
+    for number, (root, branch, view) in enumerate(entries):
+        define(root, branch, view, number + 1)
     answers = race(entries)
     assert [answer.get("versions") for answer in answers] == [{f"view_{n}": "1.0"} for n in range(RIVALS)]
-    project = wb.open(roots[0], branch="main")
-    if with_remote:
-        git(roots[0], "fetch", "-q", "origin")
-        git(roots[0], "checkout", "-q", "main")
-        git(roots[0], "merge", "-q", "--ff-only", "origin/main")
-    assert sorted(published(project)) == [f"view_{number} 1.0" for number in range(RIVALS)]
-    base = rows(project, "view_0")
-    assert [rows(project, f"view_{n}") for n in range(RIVALS)] == [base * (n + 1) for n in range(RIVALS)]
+    with current(roots[0]) as project:
+        assert sorted(published(project)) == [f"view_{number} 1.0" for number in range(RIVALS)]
+        base = rows(project, "view_0")
+        assert [rows(project, f"view_{n}") for n in range(RIVALS)] == [base * (n + 1) for n in range(RIVALS)]
     assert git(roots[0], "status", "--porcelain", "--untracked-files=no") == ""
-    project.close()
 
 
-def test_the_same_promotion_eight_times_happens_once(shop: Project) -> None:
-    answers = race([(shop.root, "exp/first", "spend")] * RIVALS)
+@pytest.mark.parametrize("with_remote", [False, True], ids=["local", "remote"])
+def test_the_same_promotion_eight_times_happens_once(shop: Project, shared: list[Path], *, with_remote: bool) -> None:
+    roots = shared if with_remote else [shop.root]
+    for root in roots:
+        define(root, "exp/same", "spend", 1)
+    answers = race([(roots[number % len(roots)], "exp/same", "spend") for number in range(RIVALS)])
     won = [answer for answer in answers if "versions" in answer]
     assert len(won) == 1
     assert all("published already" in answer["message"] for answer in answers if "error" in answer)
-    assert published(shop) == ["spend 1.0"]
+    with current(roots[0]) as project:
+        assert published(project) == ["spend 1.0"]
 
 
-def test_of_conflicting_promotions_one_wins_and_the_others_are_shown_why(published_shop: Project) -> None:
-    shop = published_shop
-    for number in range(RIVALS):
-        rival = wb.open(shop.root)
-        rival.branch(f"exp/r{number}", objective="Race")
-        rival.define(cell("spend", number + 2), log=False)
-        rival.close()
-    answers = race([(shop.root, f"exp/r{number}", "spend") for number in range(RIVALS)])
+@pytest.mark.parametrize("with_remote", [False, True], ids=["local", "remote"])
+def test_of_conflicting_promotions_one_wins_and_the_others_are_shown_why(
+    shop: Project, shared: list[Path], *, with_remote: bool
+) -> None:
+    roots = shared if with_remote else [shop.root]
+    define(roots[0], "exp/base", "spend", 1, promote=True)
+    entries = [(roots[number % len(roots)], f"exp/r{number}", "spend") for number in range(RIVALS)]
+    for number, (root, branch, view) in enumerate(entries):
+        with current(root):
+            define(root, branch, view, number + 2)
+    answers = race(entries)
     won = [place for place, answer in enumerate(answers) if "versions" in answer]
     assert len(won) == 1
     lost = [answer for answer in answers if "error" in answer]
     assert {answer["error"] for answer in lost} == {"PromotionRefused"}
     assert all("features/spend.py" in answer["message"] for answer in lost)
-    assert published(shop) == ["spend 1.0", "spend 2.0"]
-    assert f"* {won[0] + 2}" in shop.repository.read("main", "features/spend.py")
-
-
-@pytest.fixture
-def published_shop(shop: Project) -> Project:
-    """A project with ``spend`` 1.0 published, with the factor 1."""
-    shop.define(cell("spend", 1), log=False)
-    shop.promote("spend")
-    return shop
+    with current(roots[0]) as project:
+        assert published(project) == ["spend 1.0", "spend 2.0"]
+        assert f"* {won[0] + 2}" in project.repository.read("main", "features/spend.py")
 
 
 def test_a_push_that_loses_publishes_nothing_here(shop: Project, shared: list[Path]) -> None:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Codes: TypeAlias = "npt.NDArray[np.int64]"
-Hashes: TypeAlias = "npt.NDArray[np.uint64]"
-Places: TypeAlias = "npt.NDArray[np.int64]"
 Mask: TypeAlias = "npt.NDArray[np.bool_]"
 
 _ROOM = 2**62
@@ -30,7 +28,7 @@ def codes_of(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> tu
 
     Nulls come first, else the order is that of the values.
     """
-    sides: list[Codes] = []
+    sides = [np.zeros(frame.height, dtype=np.int64) for frame in (left, right)]
     room = _ROOM
     for key in keys:
         ranked = _ranks(left[key], right[key])
@@ -38,12 +36,7 @@ def codes_of(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> tu
             return None
         ranks, span = ranked
         room //= span
-        if sides:
-            for place, rank in enumerate(ranks):
-                sides[place] = sides[place] * span
-                sides[place] += rank
-        else:
-            sides = ranks
+        sides = [side * span + rank for side, rank in zip(sides, ranks, strict=True)]
     return sides[0], sides[1]
 
 
@@ -52,8 +45,8 @@ def are_ordered(codes: Codes, *, strictly: bool = False) -> bool:
     return bool(np.all(codes[1:] > codes[:-1] if strictly else codes[1:] >= codes[:-1]))
 
 
-def on_both(left: Codes | Hashes, right: Codes | Hashes) -> tuple[Mask, Mask]:
-    """Return for two strictly ordered sides which codes, or hashes, the other has too."""
+def on_both(left: Codes, right: Codes) -> tuple[Mask, Mask]:
+    """Return for two strictly ordered sides which codes the other has too."""
     every = np.concatenate([left, right])
     order = np.argsort(every, kind="stable")  # two runs are merged, not sorted
     merged = every[order]

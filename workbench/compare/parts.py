@@ -31,21 +31,18 @@ class OutOfOrderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """All rows of both sides with certain keys.
+    """All rows of both sides with certain keys, each side's sorted by key unless there is none.
 
     Attributes
     ----------
     left, right
         The rows.
-    ordered
-        Whether each side's are sorted by key.
     codes
         Their keys as integers, where these were made.
     """
 
     left: pl.DataFrame
     right: pl.DataFrame
-    ordered: bool = True
     codes: tuple[Codes, Codes] | None = None
 
 
@@ -79,21 +76,15 @@ class Both:
 
         Where a side turns out to be in no order, `begin` is called again, and all parts are shown to what it returns.
         """
+        ways = [self._whole] if sum(self.heights) <= self.at_once else [self._abreast, self._by_hash]
         if not self.keys:
-            _show(self._by_place(), begin())
-        elif sum(self.heights) <= self.at_once:
-            _show(self._whole(), begin())
-        elif not self._in_order(begin()):
-            show = begin()  # one part after the other: they are large, and each keeps all cores busy
-            any(map(show, self._by_hash()))
-
-    def _in_order(self, show: Callable[[Part], bool]) -> bool:
-        """Show all parts, if both sides are stored in order; return whether they are."""
-        try:
-            _show(self._abreast(), show)
-        except OutOfOrderError:
-            return False
-        return True
+            ways = [self._by_place]
+        for way in ways:
+            try:
+                _show(way(), begin())
+            except OutOfOrderError:
+                continue
+            return
 
     def _whole(self) -> Iterator[Part]:
         left, right = pl.collect_all([self.left, self.right], engine="streaming")
@@ -104,9 +95,10 @@ class Both:
         which = pl.struct(self.keys).hash() % classes
         for number in range(classes):
             left, right = (
-                frame.filter(which == number).collect(engine="streaming") for frame in (self.left, self.right)
+                frame.filter(which == number).collect(engine="streaming").sort(self.keys)
+                for frame in (self.left, self.right)
             )
-            yield Part(left, right, ordered=False)
+            yield Part(left, right)
 
     def _by_place(self) -> Iterator[Part]:
         left, right = _Reader(self.left, self.at_once), _Reader(self.right, self.at_once)
@@ -126,9 +118,9 @@ class Both:
         order = longest_order([left.rows, right.rows], self.keys, self.time)
         if not order:
             raise OutOfOrderError
-        whole = len(order) == len(self.keys)
+        rest = [key for key in self.keys if key not in order]
         while part := _next(left, right, order, most=_LARGEST * self.at_once):
-            yield part if whole else Part(part.left, part.right, ordered=False)
+            yield Part(part.left.sort(*order, *rest), part.right.sort(*order, *rest)) if rest else part
 
 
 def _show(parts: Iterator[Part], show: Callable[[Part], bool]) -> None:
@@ -161,7 +153,7 @@ def _next(left: _Reader, right: _Reader, order: Sequence[str], *, most: int) -> 
         rows = _until_cut(left, right, order, codes)
         if any(rows):
             known = None if codes is None else (codes[0][: rows[0]], codes[1][: rows[1]])
-            return Part(left.take(rows[0]), right.take(rows[1]), codes=known)
+            return Part(left.take(rows[0]), right.take(rows[1]), known)
         if left.ended and right.ended:
             return None
         for reader in (left, right):  # all that is there has one key: there may be more of it
