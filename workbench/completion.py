@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-BRANCH_OPTIONS = {"--branch", "--start", "--against"}
+BRANCH_OPTIONS = {"--branch", "--start", "--against", "--left", "--right"}
 """Options whose value is a branch."""
 
-VIEW_VERBS = {"compute", "check", "why", "why-changed", "lineage", "catalog"}
+VIEW_VERBS = {"compute", "check", "why", "why-changed", "lineage", "catalog", "diff", "drift"}
 """Verbs whose first word is a view."""
 
 

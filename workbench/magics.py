@@ -123,7 +123,9 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         sql          ask views, versions, branches and sources: 'select ... from "view@2"'; --out FILE
         catalog      the views that can be used, those that WORDS are found in, or all about one VIEW
         diff         how a view differs between two sides: VIEW --left REF --right REF; a branch, @VERSION,
-                     release/NAME or a moment
+                     release/NAME, a moment or a run
+        drift        how far features moved between two sets of rows: VIEW --reference ROWS --current ROWS --by COLUMN;
+                     a period as in 2013-01..2013-03, a branch, a version, a training set, a file, carrier=UA
         promote      publish views to main: plan, gates, one commit; --dry-run --plan FILE --accept NAME=REASON
                      --with-downstream --message --branch
         approve      agree to a branch's promotion; --note

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from workbench.define.durations import format_duration, parse_duration
     from workbench.define.examples import Example, Rows, example
     from workbench.define.featureset import FeatureSet, feature_set
+    from workbench.define.files import files_of, texts_of
     from workbench.define.fingerprint import (
         Change,
         CodeRecord,
@@ -40,6 +41,7 @@ _HOMES = {
     "durations": ("format_duration", "parse_duration"),
     "examples": ("Example", "Rows", "example"),
     "featureset": ("FeatureSet", "feature_set"),
+    "files": ("files_of", "texts_of"),
     "fingerprint": (
         "Change",
         "CodeRecord",
@@ -83,12 +85,14 @@ __all__ = [
     "explain_change",
     "feature_set",
     "feature_view",
+    "files_of",
     "format_duration",
     "load_tree",
     "metadata_hash",
     "parameters_of",
     "parse_cell",
     "parse_duration",
+    "texts_of",
     "user_frames",
     "view_id",
     "windowed",

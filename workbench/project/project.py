@@ -9,35 +9,30 @@ from typing import TYPE_CHECKING
 
 from workbench.config import Config
 from workbench.errors import BranchNotFound, ProjectError, WorkbenchError
+from workbench.project.explaining import Explaining
 from workbench.project.publishing import Publishing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import date, datetime
-
-    import polars as pl
 
     from workbench.branches import Branch, Repository
     from workbench.compute import Progress
     from workbench.loop import (
         BranchList,
-        Lineage,
         ModelRun,
-        RunComparison,
         Status,
         UiLink,
         View,
         ViewResult,
-        WhyChanged,
     )
     from workbench.loop.rooms import Rooms
-    from workbench.serve import Difference, Explanation, FeatureStore, Reproduction
+    from workbench.serve import FeatureStore
     from workbench.sources import Sources
 
 CONFIG_FILE = "workbench.toml"
 
 
-class Project(Publishing):
+class Project(Explaining, Publishing):
     """An open project: a handle with a branch of its own. Several may be open in one process.
 
     Make one with ``wb.open()`` or ``wb.init()``. What a handle's branch is never touches the working tree.
@@ -297,163 +292,6 @@ class Project(Publishing):
 
         return status(self._rooms, branch=self.branch_name)
 
-    def why_changed(self, view: str, *, branch: str | None = None, against: str | None = None) -> WhyChanged:
-        """Return what moved `view`: a line, a helper, a constant, a parameter, a source's data.
-
-        Parameters
-        ----------
-        view
-            The view's name.
-        branch
-            The branch; this handle's if absent.
-        against
-            A branch or commit to compare with; the view's computation before its last one if absent.
-        """
-        from workbench.loop import why_changed
-
-        return why_changed(self._rooms, view, branch=self._revision(branch), against=against)
-
-    def why(
-        self, ref: str, entity: Mapping[str, object], at: datetime | date | str, *, branch: str | None = None
-    ) -> Explanation:
-        """Return why a feature has its value for an entity at a moment: the winning row, and why the others lost.
-
-        Parameters
-        ----------
-        ref
-            ``view:feature``; ``view`` will do where it has one feature.
-        entity
-            The view's entity columns and their values, or a whole row of a training set.
-        at
-            The moment; without a zone it is UTC.
-        branch
-            The branch; this handle's if absent.
-
-        Raises
-        ------
-        FeatureNotFound
-            For an unknown view or feature, or a version.
-        UsageError
-            For an entity that lacks a key or has a value of another kind, and for what is no time.
-        """
-        from workbench.serve import FeatureStore
-
-        store = self.store if branch is None else FeatureStore(self._rooms, branch)
-        return store.why(ref, entity, at)
-
-    def diff(self, view: str, left: str | None = None, right: str | None = None) -> Difference:
-        """Return how `view` differs between two sides: code, contract, rows and values, exactly and on all rows.
-
-        Parameters
-        ----------
-        view
-            The view's name.
-        left, right
-            A branch (its definition, computed), ``@1.2`` (a published version), ``release/NAME``, or a moment (what was
-            published then). Left is main if absent, right this handle's branch.
-
-        Raises
-        ------
-        FeatureNotFound
-            Where neither side has the view.
-        BranchNotFound
-            Where a side is nothing of these (did you mean).
-        """
-        from workbench.serve import diff
-
-        return diff(self._rooms, view, left or self._rooms.trunk, right or self._revision(None))
-
-    def sql(self, query: str) -> pl.DataFrame:
-        """Return what a query over published views, any branch's views and the sources returns.
-
-        DuckDB runs it in memory, over the tables that it names: ``spend`` and ``"spend@1"`` are what `store` reads
-        under these names, ``"exp/carry-over".spend`` is a branch's view (computed where it is not computed yet),
-        ``main.spend`` the published one, ``"release/2026.11".spend`` a release's; a name that is no view's may be a
-        source's. It reads nothing else and writes nothing. Times with a zone are UTC.
-
-        Parameters
-        ----------
-        query
-            One SELECT in DuckDB's dialect.
-
-        Raises
-        ------
-        QueryError
-            For a name that is no view or source (did you mean), for what is not one SELECT, and for what DuckDB
-            refuses.
-        LakeError
-            Where a published version's data is missing or damaged.
-
-        Warns
-        -----
-        DeprecatedVersionWarning
-            Where a version that it reads is deprecated.
-
-        Examples
-        --------
-        ``project.sql('select carrier, avg(delay_mean_7d) from carrier_delay group by all')``
-        """
-        from workbench.serve import warn_of
-
-        answer = self.store.answer(query)
-        warn_of(answer.deprecations, stacklevel=2)
-        return answer.frame
-
-    def reproduce(self, what: str) -> Reproduction:
-        """Build a view or training set again from its commit and its data, and compare it with what was computed then.
-
-        Parameters
-        ----------
-        what
-            A view id or an MLflow run id (six characters are enough), a published version such as ``view@2``, or the
-            name of a saved training set.
-
-        Returns
-        -------
-        Reproduction
-            Whether the same came out, within the declared tolerances; which values differ; and what is not as it was:
-            code, data, library versions.
-
-        Raises
-        ------
-        UsageError
-            Where nothing was recorded under it here, or its commit is gone.
-        SourceError
-            Where a source is gone altogether.
-        """
-        from workbench.serve import reproduce
-
-        return reproduce(self._rooms, what)
-
-    def lineage(self, ref: str | None = None, *, branch: str | None = None, by_column: bool = False) -> Lineage:
-        """Return where the branch's features come from and where they go: sources to models. No view is computed.
-
-        Parameters
-        ----------
-        ref
-            A source, view, ``view:feature``, ``source:column``, feature set, version, saved training set, experiment,
-            or the beginning of a run's id; everything if absent.
-        branch
-            The branch; this handle's if absent.
-        by_column
-            Show columns; a feature is always shown so.
-
-        Returns
-        -------
-        Lineage
-            With ``.nodes``, ``.edges``, ``.upstream(x)``, ``.downstream(x)``, ``.changed`` (against main).
-
-        Raises
-        ------
-        FeatureNotFound
-            Where nothing is called `ref` (did you mean).
-        """
-        from workbench.loop import trace_lineage
-        from workbench.serve import saved_facts
-
-        saved = saved_facts(self._rooms)
-        return trace_lineage(self._rooms, ref, branch=self._revision(branch), by_column=by_column, training_sets=saved)
-
     def experiment(self, name: str, *, branch: str | None = None) -> ModelRun:
         """Return a run of the experiment `name` with a model, to be opened by ``with``; MLflow gets what it logs.
 
@@ -487,32 +325,6 @@ class Project(Publishing):
         described = self._rooms.repository.branch(self._revision(branch))
         store = self.store if branch is None else FeatureStore(self._rooms, branch)
         return ModelRun(self._rooms, name, described, resolve=partial(facts_of, self._rooms, store))
-
-    def compare(
-        self, *what: str, branch: str | None = None, view: str | None = None, all_rows: bool = False
-    ) -> RunComparison:
-        """Return branches, experiments or runs side by side, and the link to MLflow's compare page for their runs.
-
-        Parameters
-        ----------
-        what
-            Branches, names of experiments with models, and run ids, mixed; the first is what the others are compared
-            with, and one branch alone is compared with main. If absent, the newest runs of `branch`.
-        branch
-            The branch; this handle's if absent.
-        view
-            Only runs of this view.
-        all_rows
-            Also rows in which all agree.
-
-        Raises
-        ------
-        UsageError
-            For a name that is no branch, experiment or run (did you mean).
-        """
-        from workbench.loop import compare_runs
-
-        return compare_runs(self._rooms, what, branch=self._revision(branch), view=view, all_rows=all_rows)
 
     def ui(self, *, stop: bool = False) -> UiLink:
         """Start the MLflow UI in the background, or stop it, and return its link at once."""

@@ -8,9 +8,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from workbench.config import Config
-from workbench.define import SourceCodes, code_hash, load_tree
+from workbench.define import SourceCodes, code_hash, files_of, load_tree
 from workbench.errors import BranchError, FeatureNotFound, PromotionError, WorkbenchError
-from workbench.promote.files import files_of
 from workbench.registry import Registry
 from workbench.sources import Sources
 

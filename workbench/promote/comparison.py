@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.compare import Side, diff_views
+from workbench.define import texts_of
 from workbench.errors import WorkbenchError
 from workbench.promote.change import BREAKING, ViewChange
-from workbench.promote.files import files_of
 from workbench.registry import InputRecord, VersionNumber
+from workbench.serve.compared import side_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workbench.compare import ViewDiff
-    from workbench.define import Definitions
     from workbench.loop.evaluate import Evaluated, Evaluation
     from workbench.promote.candidate import Candidate
     from workbench.registry import Record, Version
@@ -104,21 +104,6 @@ def compare(
     return Compared(evaluated, serving, record, diff, change, _inputs(proposed, evaluated, along), notes)
 
 
-def side_of(evaluated: Evaluated, definitions: Definitions, *, label: str) -> Side:
-    """Return a computed view as one side of a diff."""
-    prepared, stored = evaluated.prepared, evaluated.computed.stored
-    name = prepared.view.name
-    return Side(
-        label=label,
-        frame=stored.frame(),
-        contract=prepared.contract,
-        text=_texts(definitions, name),
-        code_hash=prepared.fingerprint.code_hash,
-        metadata_hash=prepared.metadata_hash,
-        digest=stored.record.digest,
-    )
-
-
 def _left(proposed: Candidate, before: Evaluation, view: str, serving: Version) -> tuple[Side, tuple[str, ...]]:
     """Return what serves as a side: main's definition on today's data, or the lake's rows where that is another one."""
     trunk = proposed.rooms.trunk
@@ -141,20 +126,15 @@ def _left(proposed: Candidate, before: Evaluation, view: str, serving: Version) 
 
 def _published(proposed: Candidate, view: str, serving: Version) -> Side:
     lake = proposed.rooms.lake
-    texts = _texts(proposed.before, view) if f"{view}.py" in proposed.before.files.sources else {}
+    path, sources = f"{view}.py", proposed.before.files.sources
     return Side(
         label=f"{view} {serving.number}",
         frame=lake.scan(view, serving.major, serving.delta_version, serving.contract),
         contract=serving.contract,
-        text=texts,
+        text=texts_of(path, sources) if path in sources else {},
         code_hash=serving.code_hash,
         metadata_hash=serving.metadata_hash,
     )
-
-
-def _texts(definitions: Definitions, view: str) -> dict[str, str]:
-    sources = definitions.files.sources
-    return {f"features/{path}": sources[path].decode() for path in files_of(f"{view}.py", sources)}
 
 
 def _number(record: Record | None, serving: Version | None, category: str) -> VersionNumber:

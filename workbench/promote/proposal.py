@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from workbench.define import files_of
 from workbench.errors import PromotionError, UnknownInput
 from workbench.loop.evaluate import Evaluation
 from workbench.loop.failure import explained
 from workbench.promote.candidate import Candidate, candidate
 from workbench.promote.change import ViewChange
 from workbench.promote.comparison import Compared, compare
-from workbench.promote.files import files_of
 from workbench.promote.gates import GateResult
 from workbench.promote.impact import Readers, impacts
 from workbench.promote.judging import judge

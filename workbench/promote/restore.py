@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.define import SourceCodes, code_hash, load_tree
+from workbench.define import SourceCodes, code_hash, files_of, load_tree
 from workbench.errors import WorkbenchError
-from workbench.promote.files import files_of
 
 if TYPE_CHECKING:
     from workbench.loop.rooms import Rooms

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from workbench.serve.behind import BehindRows
 from workbench.serve.catalog import Catalog, CatalogEntry, CatalogPage
+from workbench.serve.compared import Difference, Drift, diff, drift
 from workbench.serve.deprecation import DeprecatedVersionWarning, warn_of
-from workbench.serve.diffs import Difference, diff
 from workbench.serve.explain import Candidate, Explanation
 from workbench.serve.files import TrainingSetReport, answer_into_file, training_set_of_file
 from workbench.serve.ledger import FailedCheckWarning, Ledger, LowMatchWarning, ViewLedger
@@ -25,6 +25,7 @@ __all__ = [
     "CatalogPage",
     "DeprecatedVersionWarning",
     "Difference",
+    "Drift",
     "Explanation",
     "FailedCheckWarning",
     "FeatureStore",
@@ -37,6 +38,7 @@ __all__ = [
     "ViewLedger",
     "answer_into_file",
     "diff",
+    "drift",
     "facts_of",
     "reproduce",
     "saved_facts",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.config import Config, PolicySettings
 from workbench.errors import BranchError, PromotionError, UsageError, did_you_mean
 from workbench.registry import RELEASE_PREFIX, valid_release
+from workbench.serve.policy import policy_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -73,7 +73,7 @@ def _check(rooms: Rooms, name: str, tag: Tag) -> None:
 
 def _check_signature(rooms: Rooms, name: str, tag: Tag) -> None:
     """Raise where main's policy wants signed releases and no key that main lists signed this one."""
-    policy = _policy(rooms)
+    policy = policy_of(rooms)
     if not policy.require_signed:
         return
     try:
@@ -87,12 +87,3 @@ def _check_signature(rooms: Rooms, name: str, tag: Tag) -> None:
             remedy=f"[policy] on {rooms.trunk} wants signed releases: cut it with a key that {policy.allowed_signers} "
             "there lists, or list the key.",
         )
-
-
-def _policy(rooms: Rooms) -> PolicySettings:
-    """Return the policy as main has it; the default one where main declares none."""
-    try:
-        text = rooms.repository.read(rooms.trunk, "workbench.toml")
-    except BranchError:
-        return PolicySettings()
-    return Config.parse(text, origin=f"workbench.toml on {rooms.trunk}").policy

@@ -11,9 +11,9 @@ from typing import Any
 
 from cyclopts import App
 
-from workbench.verbs import loop, promotion, reading
+from workbench.verbs import comparing, loop, promotion, reading
 
-__all__ = ["WITHOUT_PROJECT", "WITH_PROJECT", "cell_parser", "loop", "parser", "promotion", "reading"]
+__all__ = ["WITHOUT_PROJECT", "WITH_PROJECT", "cell_parser", "comparing", "loop", "parser", "promotion", "reading"]
 
 WITHOUT_PROJECT: dict[str, Callable[..., Any]] = {"init": loop.init, "demo": loop.demo}
 """Verbs that need no project to be open."""
@@ -32,7 +32,8 @@ WITH_PROJECT: dict[str, Callable[..., Any]] = {
     "reproduce": reading.reproduce,
     "sql": reading.sql,
     "catalog": reading.catalog,
-    "diff": reading.diff,
+    "diff": comparing.diff,
+    "drift": comparing.drift,
     "promote": promotion.promote,
     "approve": promotion.approve,
     "rollback": promotion.rollback,

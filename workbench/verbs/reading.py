@@ -1,4 +1,4 @@
-"""Verbs that read features: training sets, why a value is what it is, building it again."""
+"""Verbs that read features: training sets, why a value is what it is, building it again, SQL, the catalog."""
 
 from __future__ import annotations
 
@@ -111,18 +111,3 @@ def catalog(*search: str, project: Opened) -> Any:
         features, or in a unit. Everything if absent.
     """
     return project.store.look_up(" ".join(search))
-
-
-def diff(view: str, *, left: str | None = None, right: str | None = None, project: Opened) -> Any:
-    """Show how a view differs between two sides: values, rows, promises, code; exact, on all rows.
-
-    Parameters
-    ----------
-    view
-        The view.
-    left
-        A branch, @VERSION, release/NAME or a moment; main if absent.
-    right
-        The same; the current branch if absent.
-    """
-    return project.diff(view, left, right)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.compare import drift
 from workbench.errors import UsageError
 from workbench.promote.gates.accepted import reason_for
 from workbench.promote.gates.result import GateResult
+from workbench.serve.compared import Limits
 
 if TYPE_CHECKING:
     from workbench.compare import DriftReport, Side, ViewDiff
@@ -86,20 +86,4 @@ def _changed(diff: ViewDiff, left: Side, right: Side) -> list[str]:
 
 
 def _measured(subject: GateSubject, left: Side, right: Side, changed: list[str]) -> DriftReport:
-    settings = subject.policy.drift
-    own = {
-        feature: budget
-        for name, budget in settings.budgets.items()
-        for view, _, feature in [name.partition(":")]
-        if view == subject.view and feature in changed
-    }
-    return drift(
-        left.frame,
-        right.frame,
-        contract=right.contract,
-        columns=changed,
-        measure=settings.measure,
-        budget=settings.budgets.get(subject.view, settings.budget),
-        budgets=own,
-        labels=(left.label, right.label),
-    )
+    return Limits.of(subject.policy.drift, subject.view, changed).measured((left, right), changed)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.check.definition import check_types, lint
+from workbench.define import files_of
 from workbench.errors import WorkbenchError
 from workbench.loop.testing import run_tests
-from workbench.promote.files import files_of
 from workbench.promote.gates.checked import another, not_run
 from workbench.promote.gates.result import GateResult
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from workbench.define.tree import FOLDER
 from workbench.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -35,6 +36,18 @@ def files_of(path: str, sources: Mapping[str, bytes]) -> tuple[str, ...]:
         found[here] = None
         waiting += [name for name in _imported(here, sources) if name not in found]
     return tuple(found)
+
+
+def texts_of(path: str, sources: Mapping[str, bytes]) -> dict[str, str]:
+    """Return what loading `path` reads as text, by path from the project's root, its own first.
+
+    A definition that is no Python, or imports such, comes alone: it is compared as it stands.
+    """
+    try:
+        paths = files_of(path, sources)
+    except DefinitionError:
+        paths = (path,)
+    return {f"{FOLDER}/{each}": sources[each].decode(errors="replace") for each in paths}
 
 
 def _imported(path: str, sources: Mapping[str, bytes]) -> Iterator[str]:

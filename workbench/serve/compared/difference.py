@@ -1,0 +1,202 @@
+"""`diff`: how a view differs between two of a branch, a published version, a release, a moment and a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from workbench.compare import Side, diff_views
+from workbench.errors import FeatureNotFound
+from workbench.serve.compared.limits import measured
+from workbench.serve.compared.places import places
+from workbench.serve.compared.side import side_at
+from workbench.widgets import Report, Reported, Table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from workbench.compare import ColumnDiff, DriftReport, RowCounts, ViewDiff
+    from workbench.loop.rooms import Rooms
+
+WORST = 5
+"""Rows of a feature that are shown where it differs most; `worst` has more."""
+
+
+@dataclass(frozen=True)
+class Difference(Reported):
+    """How a view differs between two sides; `diff` has all the numbers, exact and on all rows.
+
+    Attributes
+    ----------
+    view
+        The view.
+    refs
+        What was compared, as it was named.
+    diff
+        Code, contract, rows and values.
+    """
+
+    view: str
+    refs: tuple[str, str]
+    diff: ViewDiff
+    _rooms: Rooms = field(repr=False, compare=False)
+
+    @property
+    def category(self) -> str:
+        """What kind of change it is, as a promotion would call it."""
+        return self.diff.category
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        """What makes it that, a sentence each."""
+        return self.diff.why
+
+    @property
+    def columns(self) -> tuple[ColumnDiff, ...]:
+        """One for each column that is no key."""
+        return self.diff.columns
+
+    @property
+    def rows(self) -> RowCounts:
+        """Rows by key: added, removed, changed, the same."""
+        return self.diff.rows
+
+    @cached_property
+    def drift(self) -> DriftReport | None:
+        """How far the distributions moved, of the features that both sides have and that differ; None without any.
+
+        A renamed feature is measured under its new name.
+        """
+        left, right = self.diff.left, self.diff.right
+        if left is None or right is None or not (self.rows.left and self.rows.right):
+            return None
+        before = {each.before: each.name for each in self.columns if each.before is not None}
+        known = {before.get(name, name) for name in left.values}
+        moved = [
+            each.name
+            for each in self.columns
+            if each.name in known and each.name in right.values and (each.status != "same" or self._other_rows)
+        ]
+        if not moved:
+            return None
+        return measured(self._rooms, self.view, (_renamed(left, before), right), moved)
+
+    def changed_rows(self, **wanted: Any) -> pl.DataFrame:
+        """Return a page of at most 100 rows that differ, both sides' values beside each other.
+
+        Takes what `compare.ViewDiff.changed_rows` takes: ``offset``, ``limit``, ``column``, ``entity``, ``kind``,
+        ``period`` and more.
+        """
+        return self.diff.changed_rows(**wanted)
+
+    def worst(self, column: str, *, limit: int = 20) -> pl.DataFrame:
+        """Return the rows in which `column` differs most; none where it does not differ."""
+        return self.diff.worst(column, limit=limit)
+
+    def against(self, left: str | None = None, right: str | None = None) -> Difference:
+        """Return the difference of the same view between other sides; a side that is not named stays."""
+        return diff(self._rooms, self.view, left or self.refs[0], right or self.refs[1])
+
+    def choices(self) -> tuple[str, ...]:
+        """Return what the view can be compared with: branches, published versions, releases."""
+        return places(self._rooms, self.view)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the difference as JSON-ready values."""
+        return {**self.diff.to_dict(), "drift": self.drift.to_dict() if self.drift else None}
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return one row a column."""
+        return self.diff.to_frame()
+
+    def report(self) -> Report:
+        """Return what differs: values and their distributions, rows, promises, code."""
+        left, right = self.diff.left, self.diff.right
+        called = [
+            side.label if side else f"nothing ({ref} has no such view)"
+            for side, ref in zip((left, right), self.refs, strict=True)
+        ]
+        lines = tuple((file.path, "\n".join(file.lines[:60])) for file in self.diff.code.files)
+        code = Table("Code", ("file", "lines"), lines)
+        tables = (self._values(), self._rows(), self._promises(), *self._worst(), code)
+        return Report(
+            f"{self.view}: {called[0]} against {called[1]}",
+            facts=(("category", self.category), ("why", "\n".join(self.why) or "nothing differs")),
+            tables=tuple(table for table in tables if table.rows),
+        )
+
+    @property
+    def _other_rows(self) -> bool:
+        return bool(self.rows.added or self.rows.removed or not self.diff.grain)
+
+    def _values(self) -> Table:
+        changed = sorted((each for each in self.columns if each.status != "same"), key=lambda each: -each.share)
+        return Table(
+            "Values",
+            ("feature", "is", "values changed", "share", "mean change", "largest"),
+            tuple((c.name, _status(c), c.changed, f"{c.share:.2%}", c.mean, c.largest) for c in changed),
+        )
+
+    def _rows(self) -> Table:
+        counts = self.rows
+        return Table(
+            "Rows",
+            ("same", "changed", "added", "removed", "key not unique"),
+            ((counts.same, counts.changed, counts.added, counts.removed, counts.duplicates),),
+        )
+
+    def _promises(self) -> Table:
+        return Table(
+            "Contract",
+            ("column", "what", "before", "after", ""),
+            tuple(
+                (c.column, c.what, c.before, c.after, "breaks readers" if c.breaking else "")
+                for c in self.diff.contract
+            ),
+        )
+
+    def _worst(self) -> list[Table]:
+        """Return the rows that differ most, of the feature that differs most often."""
+        changed = sorted((each for each in self.columns if each.changed), key=lambda each: -each.share)
+        rows = self.worst(changed[0].name, limit=WORST) if changed else None
+        if rows is None or rows.is_empty():
+            return []
+        return [Table(f"Where {changed[0].name} differs most", tuple(rows.columns), tuple(rows.iter_rows()))]
+
+    def __repr__(self) -> str:
+        return f"<Difference {self.view}: {self.refs[0]} against {self.refs[1]}, {self.category}>"
+
+
+def diff(rooms: Rooms, view: str, left: str, right: str) -> Difference:
+    """Return how `view` differs between two references, each as `side_at` takes it.
+
+    A side that has no such view is empty.
+
+    Raises
+    ------
+    FeatureNotFound
+        Where neither has it.
+    """
+    sides: list[Side | None] = []
+    missing: FeatureNotFound | None = None
+    for ref in (left, right):
+        try:
+            sides.append(side_at(rooms, view, ref))
+        except FeatureNotFound as error:
+            sides.append(None)
+            missing = error
+    if missing is not None and not any(sides):
+        raise missing
+    return Difference(view, (left, right), diff_views(sides[0], sides[1]), rooms)
+
+
+def _status(column: ColumnDiff) -> str:
+    return f"{column.status}, was {column.before}" if column.before else column.status
+
+
+def _renamed(side: Side, names: dict[str, str]) -> Side:
+    """Return a side's rows under the names that the other side has for them."""
+    if not names:
+        return side
+    return Side(side.label, side.frame.rename(names), side.contract)

@@ -1,0 +1,183 @@
+"""`drift`: how far a view's features moved between two sets of rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import FeatureNotFound
+from workbench.serve.compared.limits import measured
+from workbench.serve.compared.places import places
+from workbench.serve.compared.stretch import stretch
+from workbench.widgets import Report, Reported, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+    from workbench.compare import DriftReport, FeatureDrift, Side
+    from workbench.loop.rooms import Rooms
+
+SEGMENTS = 20
+"""Segments that are shown, those that moved farthest; `to_frame` has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift(Reported):
+    """How far features moved from the reference to the current rows.
+
+    Attributes
+    ----------
+    view
+        The view.
+    refs
+        What was compared, as it was named; empty texts for rows that were given.
+    sides
+        The two sets of rows.
+    drift
+        All that was measured.
+    """
+
+    view: str
+    refs: tuple[str, str]
+    sides: tuple[Side, Side]
+    drift: DriftReport
+    _rooms: Rooms = field(repr=False, compare=False)
+
+    def __getitem__(self, feature: str) -> FeatureDrift:
+        return self.drift[feature]
+
+    @property
+    def drifted(self) -> tuple[FeatureDrift, ...]:
+        """The features that moved farther than their budget, or than they do by themselves; the farthest first."""
+        return self.drift.drifted
+
+    @property
+    def features(self) -> tuple[FeatureDrift, ...]:
+        """One a feature, over all rows."""
+        return self.drift.features
+
+    def between(self, reference: object = None, current: object = None) -> Drift:
+        """Return the drift of the same features between other rows; what is not named stays."""
+        names = [feature.name for feature in self.features]
+        kept = [ref or side.frame for ref, side in zip(self.refs, self.sides, strict=True)]
+        one = kept[0] if reference is None else reference
+        other = kept[1] if current is None else current
+        return drift(self._rooms, self.view, one, other, otherwise=self._rooms.trunk, features=names, by=self.drift.by)
+
+    def choices(self) -> tuple[str, ...]:
+        """Return places whose rows the view can be compared with: branches, published versions, releases."""
+        return places(self._rooms, self.view)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all measures as JSON-ready values."""
+        return {"view": self.view, **self.drift.to_dict()}
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return one row a feature, then one a feature and segment."""
+        return self.drift.to_frame()
+
+    def report(self) -> Report:
+        """Return what moved, drawn and measured, the farthest first."""
+        found = self.drift
+        reference, current = found.labels
+        count = len(found.drifted)
+        verdict = f"{count} of {len(found.features)} features drifted" if count else "no feature drifted"
+        return Report(
+            f"{self.view}: {verdict}",
+            facts=(
+                ("reference", f"{reference} ({found.rows[0]:,} rows)"),
+                ("current", f"{current} ({found.rows[1]:,} rows)"),
+            ),
+            tables=tuple(table for table in (self._measures(), *self._segments()) if table.rows),
+        )
+
+    def _measures(self) -> Table:
+        ordered = sorted(self.features, key=lambda one: -one.excess)
+        return Table(
+            "Measures",
+            ("feature", "drifted", "PSI", "Jensen-Shannon", "KS", "Wasserstein", "nulls", "mean", "std", "says"),
+            tuple(
+                (
+                    *(one.name, one.drifted, one.psi, one.jensen_shannon, one.ks, one.wasserstein),
+                    f"{one.reference.null_share:.2%} -> {one.current.null_share:.2%}",
+                    _pair(one.reference.mean, one.current.mean),
+                    _pair(one.reference.std, one.current.std),
+                    one.sentence,
+                )
+                for one in ordered
+            ),
+        )
+
+    def _segments(self) -> list[Table]:
+        moved = self.drift.drifted_segments
+        if not self.drift.by:
+            return []
+        title = f"Segments by {', '.join(self.drift.by)}: {len(moved)} of {len(self.drift.segments)} drifted"
+        rows = tuple(
+            (", ".join(f"{key}={value}" for key, value in one.segment), one.name, one.sentence)
+            for one in moved[:SEGMENTS]
+        )
+        return [Table(title, ("segment", "feature", "says"), rows or (("-", "-", "no segment moved by itself"),))]
+
+    def __repr__(self) -> str:
+        return f"<Drift of {self.view}: {len(self.drifted)} of {len(self.features)} features drifted>"
+
+
+def drift(
+    rooms: Rooms,
+    view: str,
+    reference: object,
+    current: object,
+    *,
+    otherwise: str,
+    features: Sequence[str] = (),
+    by: Sequence[str] = (),
+) -> Drift:
+    """Return how far the features of `view` moved between two sets of rows, each as `stretch` takes it.
+
+    Parameters
+    ----------
+    rooms
+        The project's rooms.
+    view
+        The view, or ``view:feature`` for that one alone.
+    reference, current
+        The rows.
+    otherwise
+        The place whose rows are meant where only a period or some entities are named.
+    features
+        The features to compare; all that both sides have if absent.
+    by
+        Columns, each combination of whose values is compared by itself too.
+
+    Raises
+    ------
+    FeatureNotFound
+        For an unknown view, feature or column (did you mean), and for sides without a feature in common.
+    UsageError
+        For a side that is no set of rows, or has none.
+    """
+    name, _, feature = view.partition(":")
+    sides = stretch(rooms, name, reference, otherwise=otherwise), stretch(rooms, name, current, otherwise=otherwise)
+    shared = [
+        column.name
+        for column in sides[1].contract.features
+        if column.name in [other.name for other in sides[0].contract.features]
+    ]
+    known = [column.name for column in sides[1].contract.features]
+    wanted = list(features) or ([feature] if feature else shared)
+    for each in wanted or known:
+        if each not in shared:
+            raise FeatureNotFound.absent(each, where=f"both {sides[0].label} and {sides[1].label}", known=shared)
+    refs = _named(reference), _named(current)
+    return Drift(name, refs, sides, measured(rooms, name, sides, wanted, by=by), rooms)
+
+
+def _named(asked: object) -> str:
+    return "" if hasattr(asked, "collect_schema") else str(asked)
+
+
+def _pair(before: float | None, after: float | None) -> str:
+    return " -> ".join("-" if value is None else f"{value:.6g}" for value in (before, after))

@@ -1,0 +1,219 @@
+"""One side of a comparison: a view as a branch, a version, a release, a moment or an MLflow run has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workbench.compare import Side
+from workbench.define import load_tree, metadata_hash, texts_of
+from workbench.errors import BranchError, BranchNotFound, FeatureNotFound, UsageError
+from workbench.loop.evaluate import Evaluation
+from workbench.loop.model_record import read_of_run
+from workbench.serve.moments import moment
+from workbench.serve.published import PublishedReading
+from workbench.serve.recorded import SHORTEST, RecordedView, recorded
+from workbench.serve.releases import commit_at, release_commit
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from workbench.branches import Repository
+    from workbench.define import Definitions
+    from workbench.loop.evaluate import Evaluated
+    from workbench.loop.rooms import Rooms
+    from workbench.registry import Version
+    from workbench.track import RunSummary
+
+
+def side_at(rooms: Rooms, view: str, ref: str) -> Side:
+    """Return `view` as `ref` has it, as one side of `compare.diff_views`.
+
+    Parameters
+    ----------
+    rooms
+        The project's rooms.
+    view
+        The view's name.
+    ref
+        ``@1.2`` or ``view@1.2`` (published), ``release/NAME``, a branch, whose definition is computed on today's data
+        where it is not computed yet, a moment in ISO 8601 (what was published then), or a run's id, of which six
+        characters are enough: what the run computed, or what its model was trained on.
+
+    Raises
+    ------
+    FeatureNotFound
+        Where there is no such view or version; did you mean.
+    PromotionError
+        For an unknown release; did you mean.
+    BranchNotFound
+        Where `ref` is nothing of these; did you mean.
+    UsageError
+        For a version or a run of another view, and for a run whose rows are no longer kept.
+    """
+    ref = ref.strip()
+    if "@" in ref:
+        name, _, version = ref.partition("@")
+        if name not in {"", view}:
+            raise UsageError(f"{ref!r} is a version of another view than {view!r}.", remedy=f"Write {view}@{version}.")
+        return _published(rooms, PublishedReading.of(rooms), view, version)
+    if ref.startswith("release/"):
+        reading = PublishedReading.of(rooms, release_commit(rooms, ref.removeprefix("release/")))
+        return _published(rooms, reading, view, None)
+    try:
+        commit = rooms.repository.resolve(ref)
+    except BranchNotFound:
+        side = _of_moment(rooms, view, ref) or _of_run(rooms, view, ref)
+        if side is None:
+            raise
+        return side
+    return _computed(rooms, view, commit, label=ref)
+
+
+def side_of(evaluated: Evaluated, definitions: Definitions, *, label: str) -> Side:
+    """Return a computed view as one side of a comparison."""
+    prepared, stored = evaluated.prepared, evaluated.computed.stored
+    return Side(
+        label=label,
+        frame=stored.frame(),
+        contract=prepared.contract,
+        text=texts_of(f"{prepared.view.name}.py", definitions.files.sources),
+        code_hash=prepared.fingerprint.code_hash,
+        metadata_hash=prepared.metadata_hash,
+        digest=stored.record.digest,
+    )
+
+
+def _computed(rooms: Rooms, view: str, commit: str, *, label: str) -> Side:
+    definitions = load_tree(rooms.repository, commit, cache=rooms.hidden)
+    if label == rooms.trunk and f"{view}.py" not in definitions.files.sources:
+        return _published(rooms, PublishedReading.of(rooms), view, None)  # its definition is gone, its rows are served
+    evaluated = Evaluation(definitions, rooms.sources, rooms.cache).evaluate(view)
+    return side_of(evaluated, definitions, label=label)
+
+
+def _published(rooms: Rooms, reading: PublishedReading, view: str, asked: str | None) -> Side:
+    found = reading.view(view, asked)
+    version = reading.registry.version(view, asked)
+    return Side(
+        label=found.label,
+        frame=found.data.frame,
+        contract=found.contract,
+        text=_texts(rooms, view, version),
+        code_hash=version.code_hash,
+        metadata_hash=version.metadata_hash,
+    )
+
+
+def _texts(rooms: Rooms, view: str, version: Version) -> dict[str, str]:
+    """Return the definition of a published version, with what it imports; nothing where main has lost it."""
+    files = _Blobs(rooms.repository, rooms.repository.folder(version.features))
+    return texts_of(f"{view}.py", files) if f"{view}.py" in files else {}
+
+
+def _of_moment(rooms: Rooms, view: str, ref: str) -> Side | None:
+    then = _moment(ref)
+    return None if then is None else _published(rooms, PublishedReading.of(rooms, commit_at(rooms, then)), view, None)
+
+
+def _moment(ref: str) -> datetime | None:
+    try:
+        return moment(ref)
+    except UsageError:
+        return None
+
+
+def _of_run(rooms: Rooms, view: str, ref: str) -> Side | None:
+    """Return what a run computed of `view`, or what its model was trained on; None for what is no run's id."""
+    if len(ref) < SHORTEST:
+        return None
+    models = [run for run in rooms.tracker.runs(limit=1_000_000) if run.kind == "model" and _is(run, ref)]
+    if len(models) == 1:
+        return _of_model(rooms, view, models[0])
+    try:
+        found = recorded(rooms, ref)
+    except UsageError as error:
+        if "names several" in error.message:
+            raise
+        return None
+    if not isinstance(found, RecordedView):
+        raise UsageError(
+            f"{ref!r} is a training set, which has the rows of a spine, not those of {view!r}.",
+            remedy="`drift` compares what training sets hold; `diff` takes runs of the view.",
+        )
+    if found.view != view:
+        raise UsageError(f"{ref!r} computed {found.view!r}, not {view!r}.", remedy="Name a run of that view.")
+    return _recorded(rooms, found, label=f"run {ref[:10]}")
+
+
+def _is(run: RunSummary, ref: str) -> bool:
+    return (run.run_id or "").startswith(ref) or run.key.startswith(ref)
+
+
+def _of_model(rooms: Rooms, view: str, run: RunSummary) -> Side:
+    """Return the rows of `view` that a model was trained on."""
+    read = [each for facts in read_of_run(rooms.tracker.facts(run)) for each in facts.views]
+    for each in read:
+        if each.view != view:
+            continue
+        if each.version is not None:
+            return _published(rooms, PublishedReading.of(rooms), view, each.version)
+        found = recorded(rooms, each.view_id)
+        assert isinstance(found, RecordedView)  # noqa: S101 - it is a view's id
+        return _recorded(rooms, found, label=f"run {run.name}")
+    raise FeatureNotFound.absent(view, where=f"what {run.name!r} was trained on", known=[each.view for each in read])
+
+
+def _recorded(rooms: Rooms, found: RecordedView, *, label: str) -> Side:
+    """Return the rows that were computed then: kept, or computed again where code and data are still the same.
+
+    Raises
+    ------
+    UsageError
+        Where they are gone.
+    """
+    gone = UsageError(
+        f"The rows of {found.view!r} that {label} read are no longer kept, and cannot be computed from what is there.",
+        remedy=f"`reproduce {found.view_id[:10]}` says what is not as it was.",
+    )
+    try:
+        commit = rooms.repository.resolve(found.commit)
+    except BranchError:
+        raise gone from None
+    definitions = load_tree(rooms.repository, commit, cache=rooms.hidden)
+    stored = rooms.cache.get(found.view_id)
+    if stored is None:
+        evaluation = Evaluation(definitions, rooms.sources, rooms.cache)
+        if evaluation.prepare(found.view).view_id != found.view_id:
+            raise gone
+        return side_of(evaluation.evaluate(found.view), definitions, label=label)
+    return Side(
+        label=label,
+        frame=stored.frame(),
+        contract=definitions.view(found.view).contract,
+        text=texts_of(f"{found.view}.py", definitions.files.sources),
+        code_hash=found.code_hash,
+        metadata_hash=metadata_hash(definitions.view(found.view)),
+        digest=stored.record.digest,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Blobs(Mapping[str, bytes]):
+    """Files of a tree, read as they are asked for."""
+
+    repository: Repository
+    names: Mapping[str, str]
+
+    def __getitem__(self, path: str) -> bytes:
+        return self.repository.read_blob(self.names[path])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.names
