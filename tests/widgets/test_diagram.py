@@ -24,7 +24,7 @@ def small(**changes: object) -> Diagram:
 
 
 def drawn(diagram: Diagram) -> ET.Element:
-    html = diagram.svg()
+    html = diagram.html()
     return ET.fromstring(html[html.index("<svg") : html.rindex("</svg>") + 6])
 
 
@@ -38,12 +38,12 @@ def test_the_picture_has_every_box_and_says_its_kind_and_mark_in_words() -> None
 def test_a_link_to_what_is_not_there_is_not_drawn_and_a_possible_one_is_dashed() -> None:
     lines = [path.get("class") for path in drawn(small()).iter(f"{SVG}path")]
     assert sum("wb-all" in str(line) for line in lines) >= 2, "over the layer between, too"
-    assert "elsewhere" not in small().svg()
+    assert "elsewhere" not in small().html()
 
 
 def test_what_users_wrote_is_escaped_everywhere() -> None:
     diagram = Diagram((Box("a", HOSTILE, HOSTILE, HOSTILE, (Row("r", HOSTILE),)), Box("b", "view", HOSTILE)), ())
-    html = diagram.svg()
+    html = diagram.html()
     assert "<script" not in html
     drawn(diagram)
     labels = re.findall(r'\["(.*)"\]', diagram.markdown())
@@ -88,7 +88,7 @@ def test_too_much_is_said_and_not_drawn() -> None:
     links = tuple(Link(str(a), str(b)) for a in range(60) for b in range(60) if a < b) * 2
     assert len(links) > MOST_LINKS
     many = Diagram(boxes, links)
-    assert "too many to draw" in many.svg()
+    assert "too many to draw" in many.html()
     assert many.markdown().startswith("```text")
     assert len(links[: MERMAID_LINKS + 1]) > MERMAID_LINKS
     assert Diagram(boxes, links[: MERMAID_LINKS + 1]).markdown().startswith("```text")
@@ -97,13 +97,13 @@ def test_too_much_is_said_and_not_drawn() -> None:
 def test_a_picture_is_small_and_needs_nothing_else() -> None:
     boxes = tuple(Box(f"v{place}", "view", f"a_feature_view_{place}", "3 features") for place in range(200))
     links = tuple(Link(f"v{place}", f"v{place + 20}") for place in range(180))
-    html = Diagram(boxes, links).svg()
+    html = Diagram(boxes, links).html()
     assert len(html) < 200_000
     assert "http" not in html.replace("http://www.w3.org/2000/svg", "")
 
 
 def test_a_report_shows_its_diagram_as_picture_as_tree_and_as_mermaid() -> None:
-    report = Report("t", diagrams=(small(),))
+    report = Report("t", figures=(small(),))
     assert "<svg" in report.html()
     assert "└─" in report.text()
     assert "```mermaid" in report.markdown()

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 from workbench.widgets.card import card_html
 from workbench.widgets.diagram import Box, Diagram, Link, Row
-from workbench.widgets.report import Report, Reported, Table
+from workbench.widgets.figure import Figure
+from workbench.widgets.report import Report, Reported
 from workbench.widgets.result import Card
 from workbench.widgets.sparkline import blocks, sparkline
+from workbench.widgets.table import Drawn, ShareBar, Table
 from workbench.widgets.terminal import card_text, render_text
 
 __all__ = [
     "Box",
     "Card",
     "Diagram",
+    "Drawn",
+    "Figure",
     "Link",
     "Report",
     "Reported",
     "Row",
+    "ShareBar",
     "Table",
     "blocks",
     "card_html",

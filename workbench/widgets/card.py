@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from workbench.widgets.figures import amount, dtype, elapsed, escaped, figure, share, span
 from workbench.widgets.result import some
 from workbench.widgets.sparkline import ends, sparkline
 from workbench.widgets.style import STYLE
+from workbench.widgets.wording import amount, dtype, elapsed, escaped, figure, share, span
 
 if TYPE_CHECKING:
     import polars as pl

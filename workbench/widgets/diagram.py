@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from workbench.widgets.figures import escaped, plain
 from workbench.widgets.layers import Placed, place
+from workbench.widgets.markdown import fenced
+from workbench.widgets.wording import escaped, plain
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 MOST_LINKS, MOST_BOXES = 2500, 800
 """Beyond these nothing is drawn: nobody could follow the lines."""
@@ -92,11 +97,14 @@ class Diagram:
         Between boxes, or rows of boxes.
     focus
         The box or row that it is all about.
+    title
+        The heading above it; empty for none.
     """
 
     boxes: tuple[Box, ...]
     links: tuple[Link, ...] = field(default=())
     focus: str | None = None
+    title: str = ""
 
     @property
     def is_drawable(self) -> bool:
@@ -119,7 +127,7 @@ class Diagram:
         """The links between what is here."""
         return tuple(link for link in self.links if link.start in self._owner and link.end in self._owner)
 
-    def svg(self) -> str:
+    def html(self) -> str:
         """Return the picture as one SVG element that carries its own style; a sentence where there is too much."""
         if not self.is_drawable:
             return f"<p>{len(self.boxes):,} boxes and {len(self.links):,} links are too many to draw: name one.</p>"
@@ -215,10 +223,16 @@ class Diagram:
                 lines += [f"{said}< {'; '.join(read)}"] if read else []
         return lines
 
+    def __rich__(self) -> Text:
+        """Return the diagram's lines, folded where they are too long."""
+        from rich.text import Text
+
+        return Text(self.text(), overflow="fold")
+
     def markdown(self) -> str:
         """Return the diagram as a Mermaid chart, which GitHub draws; as text where it is too large for that."""
         if len(self._drawn) > MERMAID_LINKS or not self.boxes:
-            return f"```text\n{self.text()}\n```"
+            return fenced("text", self.text())
         names = {name: f"n{place_}" for place_, name in enumerate(self._owner)}
         lines = ["```mermaid", "flowchart LR"]
         for box in self.boxes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -11,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from workbench.errors import ProjectError
+from workbench.widgets.markdown import address, quoted
+from workbench.widgets.wording import printed
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
 
     from rich.console import Group
 
-    from workbench.widgets.diagram import Diagram
+    from workbench.widgets.figure import Figure
+    from workbench.widgets.table import Table
 
 STYLE = (
     ".wb-report{font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,CanvasText)}"
@@ -30,6 +31,8 @@ STYLE = (
     ".wb-report table th{font-weight:600;color:var(--jp-ui-font-color2,GrayText)}"
     ".wb-report table td,.wb-report p{white-space:pre-line}"
     ".wb-report p{margin:.35em 0}"
+    ".wb-report .wb-num{text-align:right!important;font-variant-numeric:tabular-nums}"
+    ".wb-report .wb-left{color:var(--jp-ui-font-color2,GrayText)}"
 )
 
 PAGE = (
@@ -40,24 +43,15 @@ PAGE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """One table of a report: a title, column names, and rows of printable values."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[object, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
-    """What a verb says: a title, labelled facts, diagrams, tables, notes, and links as (text, address)."""
+    """What a verb says: a title, labelled facts, figures, tables, notes, and links as (text, address)."""
 
     title: str
     facts: tuple[tuple[str, object], ...] = ()
     tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
-    diagrams: tuple[Diagram, ...] = ()
+    figures: tuple[Figure, ...] = ()
 
     def html(self) -> str:
         """Return the report as one self-contained HTML fragment, every value escaped."""
@@ -65,13 +59,9 @@ class Report:
         if self.facts:
             rows = "".join(f"<tr><th scope='row'>{_text(k)}</th><td>{_text(v)}</td></tr>" for k, v in self.facts)
             parts.append(f"<table>{rows}</table>")
-        parts += [diagram.svg() for diagram in self.diagrams]
-        for table in self.tables:
-            parts.append(
-                f"<h4>{_text(table.title)}</h4><div class='wb-wide'><table><tr>{_cells('th', table.columns)}</tr>"
-            )
-            parts += [f"<tr>{_cells('td', row)}</tr>" for row in table.rows]
-            parts.append("</table></div>")
+        for figure in self._drawn:
+            parts += [f"<h4>{_text(figure.title)}</h4>"] if figure.title else []
+            parts.append(figure.html())
         parts += [f"<p>{_text(note)}</p>" for note in self.notes]
         parts += [
             f"<p><a href='{_text(to)}' target='_blank' rel='noopener'>{_text(says)}</a></p>" for says, to in self.links
@@ -89,34 +79,29 @@ class Report:
         if self.facts:
             grid = Grid.grid(padding=(0, 2))
             for label, value in self.facts:
-                grid.add_row(Text(label, style="dim"), escape(_plain(value)))
+                grid.add_row(Text(label, style="dim"), escape(printed(value)))
             parts.append(grid)
-        parts += [Text(f"\n{diagram.text()}", overflow="fold") for diagram in self.diagrams]
-        for table in self.tables:
-            grid = Grid(
-                title=escape(table.title), title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0)
-            )
-            for column in table.columns:
-                grid.add_column(escape(column), header_style="dim", overflow="fold")
-            for row in table.rows:
-                grid.add_row(*(escape(_plain(value)) for value in row))
-            parts += [Text(), grid]
+        for figure in self._drawn:
+            parts += [Text(), *([Text(figure.title, style="bold")] if figure.title else []), figure]
         parts += [Text(note) for note in self.notes]
         parts += [Text(f"{says}: {to}") for says, to in self.links]
         return Group(*parts)
 
     def markdown(self) -> str:
         """Return the report in GitHub's Markdown, fit for a pull request; every value is escaped."""
-        parts = [f"### {_quoted(self.title)}"]
+        parts = [f"### {quoted(self.title)}"]
         if self.facts:
-            parts.append("\n".join(f"- **{_quoted(label)}**: {_quoted(value)}" for label, value in self.facts))
-        parts += [diagram.markdown() for diagram in self.diagrams]
-        for table in self.tables:
-            head = [_row(table.columns), _row(["---"] * len(table.columns), quoted=False)]
-            parts.append("\n".join([f"#### {_quoted(table.title)}\n", *head, *map(_row, table.rows)]))
-        parts += [_quoted(note) for note in self.notes]
-        parts += [f"[{_quoted(says)}](<{_address(to)}>)" for says, to in self.links]
+            parts.append("\n".join(f"- **{quoted(label)}**: {quoted(value)}" for label, value in self.facts))
+        for figure in self._drawn:
+            parts += [f"#### {quoted(figure.title)}"] if figure.title else []
+            parts.append(figure.markdown())
+        parts += [quoted(note) for note in self.notes]
+        parts += [f"[{quoted(says)}](<{address(to)}>)" for says, to in self.links]
         return "\n\n".join(parts) + "\n"
+
+    @property
+    def _drawn(self) -> tuple[Figure, ...]:
+        return (*self.figures, *self.tables)
 
     def page(self) -> str:
         """Return the report as a whole HTML page that needs nothing else: no script, no network, light and dark."""
@@ -176,39 +161,5 @@ class Reported:
         return self.report().rich()
 
 
-def _plain(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return str(value)
-
-
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@])")
-
-
-def _quoted(value: object) -> str:
-    """Return a value on one line of Markdown, saying what it says: neither markup, HTML, a mention nor an issue."""
-    said = " ".join(_plain(value).split())
-    return _MARKDOWN.sub(lambda found: f"\\{found[1]}" if found[1] not in "@#&<" else f"&#{ord(found[1])};", said)
-
-
-def _row(cells: Sequence[object], *, quoted: bool = True) -> str:
-    return f"| {' | '.join(_quoted(cell) if quoted else str(cell) for cell in cells)} |"
-
-
-def _address(to: str) -> str:
-    return to.replace("<", "%3C").replace(">", "%3E").replace("\n", "")
-
-
 def _text(value: object) -> str:
-    return html.escape(_plain(value), quote=True)
-
-
-def _cells(tag: str, values: Sequence[object]) -> str:
-    scope = " scope='col'" if tag == "th" else ""
-    return "".join(f"<{tag}{scope}>{_text(value)}</{tag}>" for value in values)
+    return html.escape(printed(value), quote=True)

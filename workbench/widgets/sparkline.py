@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from workbench.widgets.figures import amount, escaped, share
+from workbench.widgets.wording import amount, escaped, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from workbench.widgets.figures import amount, dtype, elapsed, plain, share, span
 from workbench.widgets.result import some
 from workbench.widgets.sparkline import blocks
+from workbench.widgets.wording import amount, dtype, elapsed, plain, share, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -146,7 +146,7 @@ class Lineage(Reported):
         return Report(
             f"Lineage of {self.ref or self.branch}",
             facts=tuple(facts),
-            diagrams=(self.diagram(),) if self.things.nodes else (),
+            figures=(self.diagram(),) if self.things.nodes else (),
             notes=tuple(self._notes()),
         )
 

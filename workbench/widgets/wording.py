@@ -1,4 +1,4 @@
-"""How figures and other people's text are written on a card: short, and safe in HTML and in a terminal."""
+"""How numbers and other people's text are written: short, and safe in HTML and in a terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import html
 import math
 import unicodedata
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from workbench.compare import FeatureProfile
@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 _DAY = 86_400.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNSAFE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+
+class Valued(Protocol):
+    """What says how a feature's numbers are meant."""
+
+    @property
+    def kind(self) -> str:
+        """``time`` and ``duration`` are seconds, all else plain numbers."""
+
+    @property
+    def dtype(self) -> str:
+        """The dtype as text."""
 
 
 def plain(text: object, *, limit: int = 300) -> str:
@@ -26,14 +38,44 @@ def plain(text: object, *, limit: int = 300) -> str:
     >>> plain("two\nlines and \x1b[31mred")
     'two lines and �[31mred'
     """
-    raw = " ".join(str(text)[: 4 * limit].split())
-    safe = "".join("\ufffd" if unicodedata.category(letter) in _UNSAFE else letter for letter in raw)
+    return visible(" ".join(str(text)[: 4 * limit].split()), limit=limit)
+
+
+def visible(line: str, *, limit: int = 300) -> str:
+    r"""Return a line as by `plain`, but with all its spaces; tabs become four of them.
+
+    Examples
+    --------
+    >>> visible("\tif\u202e  x:")
+    '    if�  x:'
+    """
+    spaced = line[: 4 * limit].replace("\t", "    ")
+    safe = "".join("\ufffd" if unicodedata.category(letter) in _UNSAFE else letter for letter in spaced)
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 
 def escaped(text: object, *, limit: int = 300) -> str:
     """Return `text` as by `plain`, ready to stand in HTML, quotes included."""
     return html.escape(plain(text, limit=limit), quote=True)
+
+
+def printed(value: object) -> str:
+    """Return a value of a report as it stands in a cell.
+
+    Examples
+    --------
+    >>> [printed(v) for v in (None, True, 1234567, 1 / 3, "as it is")]
+    ['-', 'yes', '1,234,567', '0.333333', 'as it is']
+    """
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value)
 
 
 def figure(value: float | None, *, digits: int = 4) -> str:
@@ -78,7 +120,7 @@ def share(part: int, whole: int) -> str:
     return ">99.9 %" if percent >= 99.95 else f"{percent:.1f} %"
 
 
-def amount(value: float | None, feature: FeatureProfile, *, near: float | None = None) -> str:
+def amount(value: float | None, feature: Valued, *, near: float | None = None) -> str:
     """Return a value of `feature`: a number, a date, a time or a duration.
 
     Parameters

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.widgets.samples import number
-from workbench.widgets.figures import amount, dtype, elapsed, escaped, figure, plain, share, span
+from workbench.widgets.wording import amount, dtype, elapsed, escaped, figure, plain, share, span
 
 
 @given(st.text(max_size=400))
