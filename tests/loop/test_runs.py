@@ -148,16 +148,17 @@ def test_an_experiment_and_runs_are_found_by_name_and_id(shop: Project) -> None:
     assert "exp/first" in caught.value.remedy
 
 
-def test_the_page_holds_exactly_the_runs_that_are_compared(shop: Project) -> None:
+def test_the_pages_hold_exactly_the_runs_that_are_compared_models_apart_from_views(shop: Project) -> None:
     tracker = shop._rooms.tracker
     for place, run in enumerate(reversed(tracker.runs())):
         record = tracker._outbox.read(tracker._outbox.find(run.key))  # type: ignore[arg-type]  # it is queued
         tracker._journal.append(record, run_id=f"{place}" * 32, experiment_id="7")
     comparison = shop.compare("exp/first", "exp/second").comparison
-    assert comparison.page is not None
-    listed = json.loads(parse_qs(comparison.page.partition("?")[2])["runs"][0])
-    assert sorted(listed) == sorted(run.run_id for run in comparison.runs if run.run_id)
-    assert len(listed) == 4
+    listed = {page.about: json.loads(parse_qs(page.fragment.partition("?")[2])["runs"][0]) for page in comparison.pages}
+    assert list(listed) == ["models", "spend"]
+    for about, kind in (("models", "model"), ("spend", "view")):
+        assert sorted(listed[about]) == sorted(run.run_id for run in comparison.runs if run.run_id and run.kind == kind)
+        assert len(listed[about]) == 2
 
 
 def test_a_view_alone_is_compared_as_before(shop: Project) -> None:

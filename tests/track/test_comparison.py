@@ -61,9 +61,8 @@ def test_metrics_are_numbers(tracker: Tracker) -> None:
 
 
 def test_the_page_names_exactly_these_runs(tracker: Tracker) -> None:
-    page = tracker.compare(run_ids=["aaaa", "bbbb"]).page
-    assert page is not None
-    route, _, query = page.partition("?")
+    (page,) = tracker.compare(run_ids=["aaaa", "bbbb"]).pages
+    route, _, query = page.fragment.partition("?")
     assert route == "#/compare-runs"
     assert not set('[]",') & set(query)
     assert json.loads(parse_qs(query)["runs"][0]) == ["a" * 32, "b" * 32]
@@ -71,7 +70,7 @@ def test_the_page_names_exactly_these_runs(tracker: Tracker) -> None:
 
 
 def test_there_is_no_page_for_one_run_and_no_address_without_a_ui(tracker: Tracker) -> None:
-    assert tracker.compare(run_ids=["aaaa"]).page is None
+    assert tracker.compare(run_ids=["aaaa"]).pages == ()
     assert tracker.compare(branch="exp/a").url is None
 
 
@@ -95,7 +94,7 @@ def test_a_queued_run_is_compared_too_but_not_on_the_page(tracker: Tracker) -> N
     found = tracker.compare()
     assert [run.state for run in found.runs] == ["queued", "sent", "sent"]
     assert found.frame.filter(key="code").drop("kind", "key").row(0) == ("three", "two", "one")
-    assert found.page == tracker.compare(run_ids=["bbbb", "aaaa"]).page
+    assert found.pages == tracker.compare(run_ids=["bbbb", "aaaa"]).pages
 
 
 def test_the_comparison_is_json_ready(tracker: Tracker) -> None:

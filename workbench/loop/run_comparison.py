@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from workbench.track import Comparison
 
 HASH = re.compile(r"[0-9a-f]{32,64}")
+SHOWN_PAGES = 6
+"""Links to MLflow that are shown."""
 SHOWN_ROWS = 60
 """Rows of a table that are drawn; ``to_dict`` has them all."""
 _DATA = re.compile(r"(^|\.)(code|contract|view|source|upstream|view_id)(\.|$)")
@@ -107,6 +109,7 @@ class RunComparison(Reported):
             "rows": self.frame.to_dicts(),
             "metrics": self.to_frame().to_dicts(),
             "url": self.comparison.url,
+            "pages": [{"about": page.about, "url": page.url} for page in self.comparison.pages],
         }
 
     def report(self) -> Report:
@@ -122,12 +125,16 @@ class RunComparison(Reported):
         )
         tables = tuple(Table(title, ("", *titles), tuple(rows[:SHOWN_ROWS])) for title, rows in sections if rows)
         left = sum(max(len(rows) - SHOWN_ROWS, 0) for _, rows in sections)
-        url = self.comparison.url
+        pages = [(page.about, page.url) for page in self.comparison.pages if page.url]
+        more = len(pages) - SHOWN_PAGES
         return Report(
             self._title(),
             tables=tables,
-            notes=tuple(self._notes(left)),
-            links=(("Compare these runs in MLflow", url),) if url else (),
+            notes=(
+                *self._notes(left),
+                *([f"{more} more pages of views in MLflow: --json has them all."] if more > 0 else []),
+            ),
+            links=tuple((f"Compare in MLflow: {about}", url) for about, url in pages[:SHOWN_PAGES]),
         )
 
     def _title(self) -> str:
@@ -163,7 +170,7 @@ class RunComparison(Reported):
             notes.append(f"Differences are from {titles[base]}.")
         if left:
             notes.append(f"{left} more rows: --json has them all.")
-        if self.comparison.page and not self.comparison.url:
+        if self.comparison.pages and not self.comparison.url:
             notes.append("`ui` starts the MLflow UI; then this shows a link to its compare page.")
         return notes
 

@@ -22,6 +22,25 @@ _OWN = frozenset({"workbench.key", "mlflow.runName", TABLES_TAG})
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A compare page of MLflow's, of runs that are of one kind: only these have parameters and tables in common.
+
+    Parameters
+    ----------
+    about
+        ``models``, ``training sets``, a view's name, or ``runs`` where they have nothing in common.
+    fragment
+        The page, without the server's address.
+    url
+        The whole address; None where no UI is running (start it, and join `fragment` to its address).
+    """
+
+    about: str
+    fragment: str
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Some runs side by side.
 
@@ -29,18 +48,20 @@ class Comparison:
     ----------
     sides
         The columns, each one run or several that belong together.
-    page
-        MLflow's compare page for the runs that MLflow has, without the server's address; None for fewer than two.
-    url
-        The whole address; None where no UI is running (start it, and join `page` to its address).
+    pages
+        MLflow's compare pages for the runs that MLflow has: of models first, then a page a view.
     baseline
         The place of the side that differences are taken from.
     """
 
     sides: tuple[Side, ...]
-    page: str | None
-    url: str | None
+    pages: tuple[Page, ...] = ()
     baseline: int = 0
+
+    @property
+    def url(self) -> str | None:
+        """The address of the first page; None where there is none, or no UI is running."""
+        return self.pages[0].url if self.pages else None
 
     @property
     def runs(self) -> tuple[RunSummary, ...]:
@@ -139,6 +160,7 @@ class Comparison:
             "rows": [{"kind": kind, "key": key, "values": list(values)} for kind, key, values in self.rows()],
             "metrics": self.differences().to_dicts(),
             "url": self.url,
+            "pages": [{"about": page.about, "url": page.url} for page in self.pages],
         }
 
     def __repr__(self) -> str:
@@ -157,17 +179,36 @@ def sides_of_runs(runs: Sequence[RunSummary], facts: Iterable[Facts]) -> tuple[S
     return tuple(side_of_run(run_label(run), (run, said)) for run, said in zip(runs, facts, strict=True))
 
 
-def compare_page(runs: Sequence[RunSummary]) -> str | None:
-    """Return the fragment of MLflow's compare page for those of `runs` that MLflow has.
+def compare_pages(runs: Sequence[RunSummary], *, server: str | None) -> tuple[Page, ...]:
+    """Return MLflow's compare pages for those of `runs` that MLflow has, a page a kind of which there are two or more.
 
     The page reads ``runs`` and ``experiments`` as JSON lists after decoding the whole query, so both are
     percent-encoded here.
+
+    Parameters
+    ----------
+    runs
+        What is compared.
+    server
+        The address of MLflow's UI; None where none is running.
     """
-    sent = list(dict.fromkeys(run.run_id for run in runs if run.run_id is not None))
-    if len(sent) < 2:
-        return None
-    experiments = list(dict.fromkeys(run.experiment_id for run in runs if run.run_id is not None))
-    return f"#/compare-runs?runs={_encoded(sent)}&experiments={_encoded(experiments)}"
+    sent = {run.run_id: run for run in runs if run.run_id is not None}
+    kinds: dict[str, list[RunSummary]] = {"models": []}
+    for run in sent.values():
+        kinds.setdefault(_kind(run), []).append(run)
+    several = {about: alike for about, alike in kinds.items() if len(alike) > 1}
+    if not several and len(sent) > 1:
+        several = {"runs": list(sent.values())}
+    found = []
+    for about, alike in several.items():
+        experiments = list(dict.fromkeys(run.experiment_id for run in alike))
+        fragment = f"#/compare-runs?runs={_encoded([run.run_id for run in alike])}&experiments={_encoded(experiments)}"
+        found.append(Page(about, fragment, f"{server}/{fragment}" if server else None))
+    return tuple(found)
+
+
+def _kind(run: RunSummary) -> str:
+    return {"model": "models", "training set": "training sets"}.get(run.kind, run.view)
 
 
 def pick(runs: Sequence[RunSummary], ids: Sequence[str]) -> list[RunSummary]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from workbench.config import TrackingSettings
 from workbench.track import ui as ui_process
-from workbench.track.comparison import Comparison, compare_page, pick, sides_of_runs
+from workbench.track.comparison import Comparison, compare_pages, pick, sides_of_runs
 from workbench.track.journal import Facts, Journal, RunSummary, summary
 from workbench.track.limits import fit
 from workbench.track.openrun import OpenRun
@@ -296,10 +296,9 @@ class Tracker:
         baseline
             The place of the side that differences are taken from.
         """
-        page = compare_page([run for side in sides for run in side.runs])
         found = ui_process.current(self.places, self.target, probe=False)
-        url = f"{found.url}/{page}" if found and page else None
-        return Comparison(tuple(sides), page, url, baseline)
+        runs = [run for side in sides for run in side.runs]
+        return Comparison(tuple(sides), compare_pages(runs, server=found.url if found else None), baseline)
 
     def facts(self, run: RunSummary) -> Facts:
         """Return what `run` logged; empty where its file is gone."""
