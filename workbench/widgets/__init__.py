@@ -8,6 +8,9 @@ from __future__ import annotations
 from workbench.widgets.card import card_html
 from workbench.widgets.diagram import Box, Diagram, Link, Row
 from workbench.widgets.figure import Figure
+from workbench.widgets.listing import Listing, listings
+from workbench.widgets.overlay import Overlay
+from workbench.widgets.overlays import Overlays, overlays
 from workbench.widgets.report import Report, Reported
 from workbench.widgets.result import Card
 from workbench.widgets.sparkline import blocks, sparkline
@@ -21,6 +24,9 @@ __all__ = [
     "Drawn",
     "Figure",
     "Link",
+    "Listing",
+    "Overlay",
+    "Overlays",
     "Report",
     "Reported",
     "Row",
@@ -29,6 +35,8 @@ __all__ = [
     "blocks",
     "card_html",
     "card_text",
+    "listings",
+    "overlays",
     "render_text",
     "sparkline",
 ]

@@ -59,9 +59,20 @@ def blocks(feature: FeatureProfile, *, width: int = 16, ascii_only: bool = False
     """
     if feature.histogram is None or len(feature.histogram.counts) < 2:
         return ""
-    counts = _merged(feature.histogram.counts, width)
+    counts = _fitted(feature.histogram.counts, width)
     ramp, top = _ASCII if ascii_only else _BLOCKS, max(counts)
     return "".join(" " if not count else ramp[min(7, int(8 * count / top))] for count in counts)
+
+
+def ramp(sides: Sequence[Sequence[float]], *, width: int) -> list[str]:
+    """Return the heights of several sides as lines of at most `width` block characters, all on one scale.
+
+    Few bins are several characters wide each; neighbours of many are one.
+    """
+    wide = [[height for height in heights for _ in range(width // len(heights) or 1)] for heights in sides]
+    merged = [_fitted(heights, width) for heights in wide]
+    top = max((height for side in merged for height in side), default=0.0)
+    return ["".join(" " if not each else _BLOCKS[min(7, int(8 * each / top))] for each in side) for side in merged]
 
 
 def _svg(label: str, shapes: str) -> str:
@@ -128,9 +139,9 @@ def ends(feature: FeatureProfile, histogram: Histogram) -> tuple[float, float]:
     return float(max(low, lowest)), float(min(high, highest))
 
 
-def _merged(counts: Sequence[int], width: int) -> list[int]:
+def _fitted(counts: Sequence[float], width: int) -> list[float]:
     if len(counts) <= width:
         return list(counts)
     edges = [round(place * len(counts) / width) for place in range(width + 1)]
     # The mean, not the sum: neighbours that take one bin more would look taller.
-    return [round(1000 * sum(counts[a:b]) / (b - a)) for a, b in pairwise(edges)]
+    return [sum(counts[a:b]) / (b - a) for a, b in pairwise(edges)]

@@ -1,0 +1,172 @@
+"""`Listing`: how one file's code differs, line by line, its Python coloured; `listings` of all that differ."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workbench.widgets.highlight import LONGEST, highlight
+from workbench.widgets.markdown import fenced
+from workbench.widgets.table import Table
+from workbench.widgets.wording import plain, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.text import Text
+
+    from workbench.compare import CodeDiff, FileDiff
+    from workbench.widgets.figure import Figure
+    from workbench.widgets.highlight import Kind, Run
+
+MOST_LINES = 80
+"""Lines of one file that are shown."""
+
+MOST_FILES, MOST_IN_ALL, _FEWEST = 8, 240, 8
+"""Files and lines that `listings` shows; a file of which only a few lines would fit is named instead."""
+
+_FALLBACKS: dict[Kind, str] = {
+    "keyword": "#15803d",
+    "string": "#c2410c",
+    "number": "#0e7490",
+    "comment": "#717b85",
+    "def": "#2563eb",
+    "meta": "#9333ea",
+    "builtin": "#0e7490",
+}
+"""Where there is no JupyterLab to say: each is read on white and on black."""
+
+_TERMINAL: dict[Kind, str] = {
+    "keyword": "magenta",
+    "string": "yellow",
+    "number": "cyan",
+    "comment": "dim",
+    "def": "bold",
+    "meta": "magenta",
+    "builtin": "cyan",
+}
+
+STYLE = (
+    ".wb-code{overflow-x:auto;margin:.3em 0;border:1px solid var(--jp-border-color2,#8884);border-radius:4px}"
+    ".wb-code pre,.wb-report .wb-code pre{margin:0;padding:4px 0!important;display:inline-block;min-width:100%;"
+    "box-sizing:border-box;background:none;border:0;white-space:pre;overflow:visible;color:inherit;"
+    "font:12px/1.5 var(--jp-code-font-family,ui-monospace,SFMono-Regular,Menlo,Consolas,monospace)}"
+    ".wb-code pre>span{display:block;padding:0 12px 0 8px;border-left:3px solid transparent}"
+    ".wb-code .wb-a{background:color-mix(in srgb,#009e73 14%,transparent);border-color:#009e73}"
+    ".wb-code .wb-d{background:color-mix(in srgb,#d55e00 13%,transparent);border-color:#d55e00}"
+    ".wb-code .wb-h{color:var(--jp-ui-font-color2,GrayText);background:color-mix(in srgb,currentColor 5%,transparent)}"
+) + "".join(
+    f".wb-code .wb-{kind[:2]}{{color:var(--jp-mirror-editor-{kind}-color,{colour})}}"
+    for kind, colour in _FALLBACKS.items()
+)
+
+_LINE = {"+": " class='wb-a'", "-": " class='wb-d'", "@": " class='wb-h'"}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The lines of one file that differ, each after ``+``, ``-`` or a space.
+
+    Parameters
+    ----------
+    file
+        How the file differs.
+    most
+        How many lines are shown, those between which something was left out counted too.
+    """
+
+    file: FileDiff
+    most: int = MOST_LINES
+
+    @property
+    def title(self) -> str:
+        """Which file it is, its part in the view, and how many lines differ."""
+        part = "definition" if self.file.part == "definition" else "reached helper"
+        return f"{plain(self.file.path)}: {part} {self.file.status}, {_counts(self.file)}"
+
+    def html(self) -> str:
+        """Return the lines as preformatted text, so that they read without their style."""
+        lines = "".join(
+            f"<span{_LINE.get(sign, '')}>{sign}{''.join(map(_html, runs))}\n</span>" for sign, runs in self._lines()
+        )
+        left = f"<p class='wb-left'>{self._left}</p>" if self._left else ""
+        return f"<style>{STYLE}</style><div class='wb-code'><pre>{lines}</pre></div>{left}"
+
+    def text(self) -> str:
+        """Return the lines as a unified diff has them."""
+        return "\n".join([*self._plain(), *([self._left] if self._left else [])])
+
+    def markdown(self) -> str:
+        """Return the lines as a block that GitHub colours."""
+        return fenced("diff", "\n".join(self._plain())) + (f"\n\n{self._left}" if self._left else "")
+
+    def __rich__(self) -> Text:
+        """Return the lines, long ones folded."""
+        from rich.text import Text
+
+        lines = []
+        for sign, runs in self._lines():
+            style = {"+": "green", "-": "red", "@": "dim"}.get(sign, "")
+            coloured = [(part, _TERMINAL.get(kind, "")) for kind, part in runs]
+            lines.append(Text.assemble((sign, style), *(coloured if sign != "@" else [(runs[0][1], "dim")])))
+        return Text("\n", overflow="fold").join([*lines, *([Text(self._left, style="dim")] if self._left else [])])
+
+    def _plain(self) -> list[str]:
+        return [visible(line, limit=LONGEST) for line in self.file.lines[: self.most]]
+
+    def _lines(self) -> Iterator[tuple[str, list[Run]]]:
+        """Yield the sign of each line that is shown, and the runs of what is after it."""
+        left = self.most
+        for hunk in self.file.hunks:
+            if left <= 0:
+                return
+            yield "@", [("", hunk.head[1:])]
+            shown = hunk.lines[: left - 1]
+            left -= len(shown) + 1
+            yield from self._coloured(shown)
+
+    def _coloured(self, lines: Sequence[str]) -> Iterator[tuple[str, list[Run]]]:
+        """Yield lines with their runs; each side's text is read by itself, since together they are no Python."""
+        if not self.file.path.endswith(".py"):
+            for line in lines:
+                yield line[0], [("", visible(line[1:], limit=LONGEST))]
+            return
+        old = iter(highlight([line[1:] for line in lines if line[0] != "+"]))
+        new = iter(highlight([line[1:] for line in lines if line[0] != "-"]))
+        for line in lines:
+            if line[0] == " ":
+                next(old)
+            yield line[0], next(old if line[0] == "-" else new)
+
+    @property
+    def _left(self) -> str:
+        count = len(self.file.lines) - self.most
+        return f"and {count:,} more line{'' if count == 1 else 's'}" if count > 0 else ""
+
+
+def listings(code: CodeDiff) -> tuple[Figure, ...]:
+    """Return a listing of each file that differs, the definition first, and a table of those that are not shown.
+
+    At most 8 files and 240 lines are shown, however much differs.
+    """
+    drawn: list[Figure] = []
+    room = MOST_IN_ALL
+    rest = []
+    for file in code.files:
+        if len(drawn) < MOST_FILES and room >= min(_FEWEST, len(file.lines)):
+            drawn.append(Listing(file, min(MOST_LINES, room)))
+            room -= min(len(file.lines), MOST_LINES, room)
+        else:
+            rest.append((plain(file.path), file.part, file.status, _counts(file)))
+    return (*drawn, *([Table("More files that differ", ("file", "part", "is", "lines"), tuple(rest))] if rest else []))
+
+
+def _counts(file: FileDiff) -> str:
+    return f"+{file.added:,} -{file.removed:,}"
+
+
+def _html(run: Run) -> str:
+    kind, part = run
+    said = html.escape(part, quote=False)
+    return f"<span class='wb-{kind[:2]}'>{said}</span>" if kind else said
