@@ -1,14 +1,17 @@
-"""Cards to draw: sound, broken, empty and hostile ones."""
+"""What to draw: cards that are sound, broken, empty and hostile; features that moved; files that differ."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from statistics import NormalDist
+from typing import Literal
 
 import polars as pl
 
 from workbench.check import Check
-from workbench.compare import FeatureProfile, Histogram
+from workbench.compare import DriftReport, FeatureProfile, FileDiff, Histogram, Hunk, contract_of_frame, drift
 from workbench.widgets import Card
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -113,3 +116,40 @@ def hostile() -> Card:
         description=HOSTILE,
         owner=HOSTILE,
     )
+
+
+def moved() -> DriftReport:
+    """Return what really moved between two small frames, with a feature of each kind."""
+    before, after = _rows(0), _rows(1)
+    contract = contract_of_frame(before, event_time="landed_at")
+    return drift(before.lazy(), after.lazy(), contract=contract, labels=("main", "exp/carry-over"))
+
+
+def _rows(shift: int, *, count: int = 400) -> pl.DataFrame:
+    at = pl.int_range(count, eager=True)
+    bell = at.map_elements(lambda place: NormalDist(8 + 5 * shift, 4).inv_cdf((place + 0.5) / count), pl.Float64)
+    airports = [f"A{place % 25:02}" if place % 3 or shift else "JFK" for place in range(count)]
+    gaps = at < 40 if shift else at < 0
+    return pl.DataFrame(
+        {
+            "landed_at": [START + timedelta(minutes=place) for place in range(count)],
+            "delay": pl.select(pl.when(gaps).then(None).otherwise(bell)).to_series(),
+            "broken": pl.select(pl.when(gaps).then(math.nan).when(at == 399).then(900.0).otherwise(bell)).to_series(),
+            "flights": at % (12 + 9 * shift),
+            "airport": airports,
+            "late": at % (5 - shift) == 0,
+            "seen": pl.select(pl.lit(START) + pl.duration(hours=at + 90 * shift)).to_series(),
+            "wait": pl.select(pl.duration(minutes=at % 60)).to_series(),
+            "always": [3.0] * count,
+            "nested": [[1.0]] * count,
+        }
+    )
+
+
+def changed_file(
+    lines: tuple[str, ...],
+    *,
+    path: str = "features/delay.py",
+    part: Literal["definition", "helper"] = "definition",
+) -> FileDiff:
+    return FileDiff(path, "changed", part, (Hunk(1, 1, lines),))

@@ -26,16 +26,16 @@ MOST_LINES = 80
 MOST_FILES, MOST_IN_ALL, _FEWEST = 8, 240, 8
 """Files and lines that `listings` shows; a file of which only a few lines would fit is named instead."""
 
-_FALLBACKS: dict[Kind, str] = {
-    "keyword": "#15803d",
-    "string": "#c2410c",
-    "number": "#0e7490",
-    "comment": "#717b85",
-    "def": "#2563eb",
-    "meta": "#9333ea",
-    "builtin": "#0e7490",
+_FALLBACKS: dict[Kind, tuple[str, str]] = {
+    "keyword": ("#15803d", "#6cc785"),
+    "string": ("#b93b0c", "#f0a57a"),
+    "number": ("#0e7490", "#6fc3d8"),
+    "comment": ("#6b7580", "#8f9aa5"),
+    "def": ("#2563eb", "#8ab4f8"),
+    "meta": ("#9333ea", "#c79bf2"),
+    "builtin": ("#0e7490", "#6fc3d8"),
 }
-"""Where there is no JupyterLab to say: each is read on white and on black."""
+"""On light and on dark, where there is no JupyterLab to say."""
 
 _TERMINAL: dict[Kind, str] = {
     "keyword": "magenta",
@@ -57,8 +57,8 @@ STYLE = (
     ".wb-code .wb-d{background:color-mix(in srgb,#d55e00 13%,transparent);border-color:#d55e00}"
     ".wb-code .wb-h{color:var(--jp-ui-font-color2,GrayText);background:color-mix(in srgb,currentColor 5%,transparent)}"
 ) + "".join(
-    f".wb-code .wb-{kind[:2]}{{color:var(--jp-mirror-editor-{kind}-color,{colour})}}"
-    for kind, colour in _FALLBACKS.items()
+    f".wb-code .wb-{kind[:2]}{{color:var(--jp-mirror-editor-{kind}-color,light-dark({light},{dark}))}}"
+    for kind, (light, dark) in _FALLBACKS.items()
 )
 
 _LINE = {"+": " class='wb-a'", "-": " class='wb-d'", "@": " class='wb-h'"}

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from workbench.widgets.bars import Scale, bars, has_histogram
 from workbench.widgets.markdown import fenced, quoted
 from workbench.widgets.overlay_svg import LEAST_SCALE, overlay_svg, swatch
-from workbench.widgets.sparkline import ramp
+from workbench.widgets.overlay_svg import STYLE as HUES
+from workbench.widgets.sparkline import fitted, ramp
 from workbench.widgets.wording import escaped, figure, plain
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from workbench.compare import FeatureDrift
+    from workbench.compare import FeatureDrift, Histogram
 
 STYLE = (
     ".wb-overlay{min-width:0}"
@@ -28,13 +29,15 @@ STYLE = (
     ".wb-overlay .wb-measures{font-variant-numeric:tabular-nums}"
     ".wb-key span{margin-right:16px;white-space:nowrap}"
     ".wb-key svg{vertical-align:-1px}"
-)
+) + HUES
 
 COLUMNS = 46
 """The width of the text form."""
 
-_NAMES = (("psi", "PSI"), ("jensen_shannon", "Jensen-Shannon"), ("ks", "KS"))
+_NAMES = (("psi", "PSI"), ("jensen_shannon", "JS"), ("ks", "KS"))
 _TRACK = 12
+_HELD = "\u00a0"
+"""A space at which no line breaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class Overlay:
 
     def inner_html(self) -> str:
         """Return the picture, measures and sentence alone, for a place that has style, key and title already."""
-        measures = " · ".join(f"{name} {value}" for name, value in self._measures())
+        measures = " · ".join(f"{name}{_HELD}{value}" for name, value in self._measures())
         return (
             f"{overlay_svg(self.drift, self.labels)}<p>{escaped(self.sentence, limit=400)}</p>"
             f"<p class='wb-dim wb-measures'>{measures}</p>"
@@ -93,26 +96,32 @@ class Overlay:
 
         return Text("\n").join([Text(line, style=style) for line, style in self._lines()])
 
+    def _blocks(self, pair: tuple[Histogram, Histogram]) -> list[str]:
+        """Return each side's shares as blocks; what lies beyond the bins stands apart at the ends, as in the picture."""
+        below, above = (any(getattr(each, end) for each in pair) for end in ("below", "above"))
+        sides = []
+        for each, rows in zip(pair, (self.drift.reference.rows, self.drift.current.rows), strict=True):
+            inside = fitted(each.counts, COLUMNS - 19)
+            whole = [*([each.below, 0.0] if below else []), *inside, *([0.0, each.above] if above else [])]
+            sides.append([count / max(1, rows) for count in whole])
+        return ramp(sides)
+
     def _measures(self) -> list[tuple[str, str]]:
         drift = self.drift
         values = [(said, getattr(drift, name)) for name, said in _NAMES]
         found = [(said, figure(value, digits=2)) for said, value in values if value is not None]
         if drift.wasserstein is not None:
             scaled = drift.wasserstein_scaled
-            deviations = f" ({figure(scaled, digits=2)} sd)" if scaled else ""
-            found.append(("Wasserstein", f"{Scale.of(drift).distance(drift.wasserstein)}{deviations}"))
+            deviations = f"{_HELD}({figure(scaled, digits=2)}{_HELD}sd)" if scaled else ""
+            distance = Scale.of(drift).distance(drift.wasserstein).replace(" ", _HELD)
+            found.append(("Wasserstein", f"{distance}{deviations}"))
         return found
 
     def _lines(self) -> Iterator[tuple[str, str]]:
         """Yield lines and their styles."""
         drift = self.drift
         if has_histogram(drift) and drift.histograms is not None:
-            width = COLUMNS - 15
-            sides = [
-                [count / max(1, rows) for count in each.counts]
-                for each, rows in zip(drift.histograms, (drift.reference.rows, drift.current.rows), strict=True)
-            ]
-            drawn = ramp(sides, width=width)
+            drawn = self._blocks(drift.histograms)
             for label, line, style in zip(self.labels, drawn, ("blue", "dark_orange"), strict=True):
                 yield f"{plain(label, limit=13):<14} {line}", style
             low, high = Scale.of(drift).ends(drift.histograms[0])
@@ -122,7 +131,7 @@ class Overlay:
         for bar in rows:
             yield f"{plain(bar.label, limit=14):<14} {_track(bar.shares, top)} {bar.said:>{COLUMNS - 16 - _TRACK}}", ""
         yield from ((line, "") for line in textwrap.wrap(self.sentence, COLUMNS))
-        measures = " · ".join(f"{name} {value}" for name, value in self._measures())
+        measures = " · ".join(f"{name}{_HELD}{value}" for name, value in self._measures())
         yield from ((line, "dim") for line in textwrap.wrap(measures, COLUMNS))
 
 

@@ -17,10 +17,16 @@ WIDTH = 300
 REFERENCE, CURRENT = "#0072b2", "#d55e00"
 """Okabe and Ito's blue and vermilion: three to one against white and against black."""
 
-_FILL = f"fill='{REFERENCE}' fill-opacity='.5'"
+STYLE = (
+    f".wb-one{{fill:light-dark({REFERENCE},#56b4e9)}}"
+    "[data-jp-theme-light=false] .wb-one,.vscode-dark .wb-one{fill:#56b4e9}"
+)
+"""Half of the blue is too little on black, so that dark themes get Okabe and Ito's sky blue."""
+
+_FILL = f"class='wb-one' fill='{REFERENCE}' fill-opacity='.5'"
 _LINE = f"fill='none' stroke='{CURRENT}' stroke-width='1.6' stroke-linejoin='round'"
 _PLOT, _TAIL, _GAP = 84, 9, 5
-_ROW, _FROM, _TO, _LETTERS = 15, 96, 212, 16
+_ROW, _FROM, _TO, _LETTERS = 15, 102, 214, 16
 LEAST_SCALE = 0.1
 """A share of the rows that bars reach no farther than alone: a thousandth is to look like little."""
 

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 STYLE = (
     ".wb-report{font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,CanvasText)}"
-    ".wb-report h4{margin:.7em 0 .25em;font-size:13px;font-weight:600}"
+    ".wb-report h4{margin:1.2em 0 .3em!important;font-size:13px;font-weight:600;font-style:normal}"
+    ".wb-report>h4:first-of-type{font-size:15px;margin:.2em 0 .3em!important;overflow-wrap:anywhere}"
     ".wb-report .wb-wide{overflow-x:auto}"
     ".wb-report table{border-collapse:collapse;margin:0!important;table-layout:auto!important}"
+    ".wb-report table tr{background:none!important}"
     ".wb-report table th,.wb-report table td{padding:2px 14px 2px 0;text-align:left!important;vertical-align:top;"
     "border-bottom:1px solid var(--jp-border-color2,#8884)}"
     ".wb-report table th{font-weight:600;color:var(--jp-ui-font-color2,GrayText)}"

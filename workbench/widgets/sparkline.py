@@ -59,20 +59,21 @@ def blocks(feature: FeatureProfile, *, width: int = 16, ascii_only: bool = False
     """
     if feature.histogram is None or len(feature.histogram.counts) < 2:
         return ""
-    counts = _fitted(feature.histogram.counts, width)
+    counts = _merged(feature.histogram.counts, width)
     ramp, top = _ASCII if ascii_only else _BLOCKS, max(counts)
     return "".join(" " if not count else ramp[min(7, int(8 * count / top))] for count in counts)
 
 
-def ramp(sides: Sequence[Sequence[float]], *, width: int) -> list[str]:
-    """Return the heights of several sides as lines of at most `width` block characters, all on one scale.
+def ramp(sides: Sequence[Sequence[float]]) -> list[str]:
+    """Return the heights of several sides as lines of block characters, all on one scale; zero is a space."""
+    top = max((height for side in sides for height in side), default=0.0)
+    return ["".join(" " if not each else _BLOCKS[min(7, int(8 * each / top))] for each in side) for side in sides]
 
-    Few bins are several characters wide each; neighbours of many are one.
-    """
-    wide = [[height for height in heights for _ in range(width // len(heights) or 1)] for heights in sides]
-    merged = [_fitted(heights, width) for heights in wide]
-    top = max((height for side in merged for height in side), default=0.0)
-    return ["".join(" " if not each else _BLOCKS[min(7, int(8 * each / top))] for each in side) for side in merged]
+
+def fitted(counts: Sequence[float], width: int) -> list[float]:
+    """Return counts made into at most `width`: few are drawn several times each, neighbours of many are one."""
+    wide = [count for count in counts for _ in range(width // len(counts) or 1)]
+    return _merged(wide, width)
 
 
 def _svg(label: str, shapes: str) -> str:
@@ -139,7 +140,7 @@ def ends(feature: FeatureProfile, histogram: Histogram) -> tuple[float, float]:
     return float(max(low, lowest)), float(min(high, highest))
 
 
-def _fitted(counts: Sequence[float], width: int) -> list[float]:
+def _merged(counts: Sequence[float], width: int) -> list[float]:
     if len(counts) <= width:
         return list(counts)
     edges = [round(place * len(counts) / width) for place in range(width + 1)]
