@@ -26,7 +26,7 @@ ROOMS = [
     ["project"],
     ["demo"],
     ["verbs"],
-    ["words", "completion", "live"],
+    ["words", "completion", "live", "explore"],
     ["cli", "magics"],
 ]
 POSITION = {room: place for place, rooms in enumerate(ROOMS) for room in rooms}

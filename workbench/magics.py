@@ -155,6 +155,8 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         if call.is_help:
             call.run()
             return None
+        if call.function in {verbs.comparing.diff, verbs.comparing.drift} and not call.as_json:
+            self._warm_charts()
         result = self._run(call)
         if call.as_json:
             print(json.dumps(result.to_dict(), indent=2, default=str))
@@ -166,6 +168,13 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
             display(result)
             raise PromotionRefused.of(result, result.plan.refusals).shown_above()
         return result
+
+    def _warm_charts(self) -> None:
+        """Load what the interactive view needs while what it shows is computed."""
+        if hasattr(self.shell, "kernel"):
+            from workbench.explore import warm_up
+
+            warm_up()
 
     def _live(self) -> LiveOutput:
         from workbench.live import LiveOutput
@@ -258,8 +267,11 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
 
 def register(shell: InteractiveShell) -> None:
     """Register the magics and their completer with `shell`, and load the heavy packages in the background."""
+    from workbench.explore import offer
+
     magics = FeatureMagics(shell)
     shell.register_magics(magics)
     if shell.Completer is not None:
         shell.Completer.custom_matchers.append(magics.matcher())
+    offer(shell)
     magics.warm_up()

@@ -1,0 +1,99 @@
+// A chart in the page. Vega comes from the kernel once a page, as a message: it is neither fetched nor saved.
+
+const KEY = Symbol.for("workbench.explore");
+const PATIENCE = 30000;
+
+function library(model) {
+  const page = (globalThis[KEY] ??= {});
+  page.library ??= new Promise((resolve) => {
+    const take = (message, buffers) => {
+      if (message?.what !== "library") return;
+      model.off("msg:custom", take);
+      const address = URL.createObjectURL(new Blob([buffers[0]], { type: "text/javascript" }));
+      resolve(import(address).finally(() => URL.revokeObjectURL(address)));
+    };
+    model.on("msg:custom", take);
+    model.send({ what: "library" });
+    // a kernel that went away before it answered must not leave the page without charts
+    setTimeout(() => resolve(null), PATIENCE);
+  });
+  return page.library.then((found) => {
+    if (!found) delete page.library;
+    return found;
+  });
+}
+
+const close = (a, b, span) => Math.abs(a - b) <= 1e-6 * Math.abs(span || 1);
+
+async function render({ model, el }) {
+  el.classList.add("wb-picture");
+  let view = null;
+  let drawn = 0;
+  let waiting = null;
+
+  const say = (name, value) => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      if (JSON.stringify(model.get(name)) === JSON.stringify(value)) return;
+      model.set(name, value);
+      model.save_changes();
+    }, 120);
+  };
+
+  const show = () => {
+    if (!view || !model.get("spec").usermeta?.brush) return;
+    const [low, high] = model.get("range");
+    const scale = view.scale("x");
+    const wanted = low === undefined ? [] : [scale(low), scale(high)];
+    const now = view.signal("brush_x") ?? [];
+    if (wanted.length === now.length && wanted.every((at, i) => close(at, now[i], 1e6))) return;
+    view.signal("brush_x", wanted.length ? wanted : [0, 0]).runAsync();
+  };
+
+  const draw = async () => {
+    const turn = ++drawn;
+    const vega = await library(model);
+    const spec = model.get("spec");
+    if (turn !== drawn || !vega) return;
+    view?.finalize();
+    view = null;
+    if (!spec?.mark && !spec?.layer) {
+      el.replaceChildren();
+      return;
+    }
+    const made = await vega.vegaEmbed(el, structuredClone(spec), { actions: false, renderer: "svg", tooltip: true });
+    if (turn !== drawn) {
+      made.finalize();
+      return;
+    }
+    view = made.view;
+    el.querySelector("svg")?.setAttribute("aria-label", model.get("label"));
+    if (spec.usermeta?.brush) {
+      view.addSignalListener("brush", (_, value) => {
+        const ends = Object.values(value ?? {})[0];
+        say("brush", ends ? [Math.min(...ends), Math.max(...ends)] : []);
+      });
+      show();
+    }
+    if (spec.usermeta?.pick) {
+      view.addSignalListener("pick", (_, value) => say("picked", [Object.values(value ?? {})[0]?.[0] ?? ""]));
+    }
+    el.dataset.drawn = String(turn);
+  };
+
+  model.on("change:spec", draw);
+  model.on("change:range", show);
+  const widths = new ResizeObserver(() => {
+    if (view && el.clientWidth) view.signal("width", el.clientWidth).runAsync().then(show);
+  });
+  widths.observe(el);
+  void draw();
+  return () => {
+    drawn += 1;
+    clearTimeout(waiting);
+    widths.disconnect();
+    view?.finalize();
+  };
+}
+
+export default { render };
