@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.track.fresh import make_store
 from workbench.track.journal import Journal
 from workbench.track.limits import fit
 from workbench.track.openrun import adopt
@@ -145,6 +146,7 @@ class Sender:
 
         values = read_json(self.places.target)
         target = Target(values["uri"], values["artifacts"])
+        make_store(target)
         if self._deliverer is None or self._deliverer.target != target:
             self._deliverer = Deliverer(target, places=self.places)
         return self._deliverer

@@ -104,8 +104,7 @@ def _spawn(places: Places, target: Target) -> Ui:
     assert target.artifacts is not None  # noqa: S101  # `start` made sure
     port = _free_port()
     log = places.log("mlflow-ui")
-    arguments = ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    arguments += ["--backend-store-uri", target.uri, "--artifacts-destination", target.artifacts]
+    arguments = ["-m", "workbench.track.server", target.uri, target.artifacts, str(port)]
     with try_lock(places.ui_lock) as handle:
         pid = spawn(arguments, log=log, extra=_ENVIRONMENT, keep=handle)
     write_atomically(places.ui_state, json.dumps({"pid": pid, "port": port, "uri": target.uri}))
