@@ -138,8 +138,8 @@ def _rows(shift: int, *, count: int = 400) -> pl.DataFrame:
             "flights": at % (12 + 9 * shift),
             "airport": airports,
             "late": at % (5 - shift) == 0,
-            "seen": pl.select(pl.lit(START) + pl.duration(hours=at + 90 * shift)).to_series(),
-            "wait": pl.select(pl.duration(minutes=at % 60)).to_series(),
+            "seen": [START + timedelta(hours=place + 90 * shift) for place in range(count)],
+            "wait": [timedelta(minutes=place % 60) for place in range(count)],
             "always": [3.0] * count,
             "nested": [[1.0]] * count,
         }

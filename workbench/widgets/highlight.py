@@ -48,7 +48,9 @@ def highlight(lines: Sequence[str]) -> list[list[Run]]:
         for place, part in enumerate(text.split("\n")):
             if place:
                 found.append([])
-            if part:
+            if part and found[-1] and found[-1][-1][0] == kind:
+                found[-1][-1] = (kind, found[-1][-1][1] + part)
+            elif part:
                 found[-1].append((kind, part))
     found = found[1:] if opened else found
     return [runs if "".join(part for _, part in runs) == line else [("", line)] for runs, line in _paired(found, shown)]
@@ -69,8 +71,12 @@ def _opened_before(lines: Sequence[str]) -> str | None:
     for line in lines:
         bare = line.strip()
         for quotes in _QUOTES:
-            if bare.count(quotes) == 1:
-                return quotes if bare.endswith(quotes) and not bare.lstrip("rRbBfFuU").startswith(quotes) else None
             if quotes in bare:
-                return None
+                return quotes if bare.count(quotes) == 1 and _closes(bare, quotes) else None
     return None
+
+
+def _closes(bare: str, quotes: str) -> bool:
+    """Return whether quotes at the end of a line seem to end a text: nothing before them asks for a value."""
+    before = bare.removesuffix(quotes).rstrip("rRbBfFuU").rstrip()
+    return bare.endswith(quotes) and not before.endswith(("=", "(", "[", "{", ",", ":", "+", "return"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from workbench.widgets.bars import Scale, bars, has_histogram
 from workbench.widgets.markdown import fenced, quoted
-from workbench.widgets.overlay_svg import LEAST_SCALE, overlay_svg, swatch
+from workbench.widgets.overlay_svg import HIGHEST_TAIL, LEAST_SCALE, overlay_svg, swatch
 from workbench.widgets.overlay_svg import STYLE as HUES
 from workbench.widgets.sparkline import fitted, ramp
 from workbench.widgets.wording import escaped, figure, plain
@@ -97,13 +97,18 @@ class Overlay:
         return Text("\n").join([Text(line, style=style) for line, style in self._lines()])
 
     def _blocks(self, pair: tuple[Histogram, Histogram]) -> list[str]:
-        """Return each side's shares as blocks; what lies beyond the bins stands apart at the ends, as in the picture."""
+        """Return each side's shares as blocks, what lies beyond the bins apart from them as in the picture."""
+        wholes = max(1, self.drift.reference.rows), max(1, self.drift.current.rows)
         below, above = (any(getattr(each, end) for each in pair) for end in ("below", "above"))
+        inside = [
+            [n / rows for n in fitted(each.counts, COLUMNS - 19)] for each, rows in zip(pair, wholes, strict=True)
+        ]
+        most = HIGHEST_TAIL * max(max(side) for side in inside)
         sides = []
-        for each, rows in zip(pair, (self.drift.reference.rows, self.drift.current.rows), strict=True):
-            inside = fitted(each.counts, COLUMNS - 19)
-            whole = [*([each.below, 0.0] if below else []), *inside, *([0.0, each.above] if above else [])]
-            sides.append([count / max(1, rows) for count in whole])
+        for each, shares, rows in zip(pair, inside, wholes, strict=True):
+            first = [min(most, each.below / rows), 0.0] if below else []
+            last = [0.0, min(most, each.above / rows)] if above else []
+            sides.append([*first, *shares, *last])
         return ramp(sides)
 
     def _measures(self) -> list[tuple[str, str]]:

@@ -31,6 +31,11 @@ LEAST_SCALE = 0.1
 """A share of the rows that bars reach no farther than alone: a thousandth is to look like little."""
 
 
+HIGHEST_TAIL = 2
+"""What lies beyond the bins is drawn at most so many times as high as the highest bin: it has no width to compare, its
+share is written, and it would press the bins flat."""
+
+
 def overlay_svg(drift: FeatureDrift, labels: tuple[str, str]) -> str:
     """Return both distributions as an inline SVG of at most some 6 kB; empty where there is nothing to draw.
 
@@ -67,7 +72,8 @@ def swatch(side: int) -> str:
 def _histograms(drift: FeatureDrift, pair: tuple[Histogram, Histogram]) -> str:
     wholes = max(1, drift.reference.rows), max(1, drift.current.rows)
     sides = [_Side(each, whole) for each, whole in zip(pair, wholes, strict=True)]
-    top = max(side.top for side in sides)
+    highest = max(max(side.counts) for side in sides) or 1.0
+    top = max(highest, min(HIGHEST_TAIL * highest, max(max(side.below, side.above) for side in sides)))
     left = _TAIL + _GAP if pair[0].below or pair[1].below else 0
     right = WIDTH - (_TAIL + _GAP if pair[0].above or pair[1].above else 0)
     filled, line = (side.path(top, left, right) for side in sides)
@@ -88,11 +94,6 @@ class _Side:
         self.counts = [count / rows for count in histogram.counts]
         self.below, self.above = histogram.below / rows, histogram.above / rows
 
-    @property
-    def top(self) -> float:
-        """The largest share of a bin."""
-        return max(*self.counts, self.below, self.above, 1e-12)
-
     def path(self, top: float, left: float, right: float) -> str:
         """Return steps from `left` to `right`, and the tails apart from them."""
         step = (right - left) / len(self.counts)
@@ -110,7 +111,7 @@ def _step(left: float, width: float, share: float, top: float) -> str:
 
 
 def _height(share: float, top: float) -> str:
-    return _short(_PLOT - max(1.0, share / top * (_PLOT - 2))) if share else f"{_PLOT}"
+    return _short(_PLOT - max(1.0, min(1.0, share / top) * (_PLOT - 2))) if share else f"{_PLOT}"
 
 
 def _bars(rows: Sequence[Bar], start: float) -> str:

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 _DAY = 86_400.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CONTROLS = dict.fromkeys(
+    {*range(32), *range(127, 160), 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)} - {9, 10},
+    "\ufffd",
+)
+"""What repaints a terminal, or makes a line read as something else."""
 _UNSAFE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
@@ -60,12 +65,12 @@ def escaped(text: object, *, limit: int = 300) -> str:
 
 
 def printed(value: object) -> str:
-    """Return a value of a report as it stands in a cell.
+    r"""Return a value of a report as it stands in a cell, of as many lines as it has, without control characters.
 
     Examples
     --------
-    >>> [printed(v) for v in (None, True, 1234567, 1 / 3, "as it is")]
-    ['-', 'yes', '1,234,567', '0.333333', 'as it is']
+    >>> [printed(v) for v in (None, True, 1234567, 1 / 3, "as it is\x1b[31m")]
+    ['-', 'yes', '1,234,567', '0.333333', 'as it is�[31m']
     """
     if value is None:
         return "-"
@@ -75,7 +80,7 @@ def printed(value: object) -> str:
         return f"{value:.6g}"
     if isinstance(value, int):
         return f"{value:,}"
-    return str(value)
+    return str(value).translate(_CONTROLS)
 
 
 def figure(value: float | None, *, digits: int = 4) -> str:
