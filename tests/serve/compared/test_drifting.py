@@ -22,11 +22,12 @@ FIRST, LATER = "2024-01-01T00:00..2024-01-01T01:30", "2024-01-01T01:30..2024-01-
 def test_two_periods_of_a_view_are_compared(mart_to_read: Project) -> None:
     found = mart_to_read.drift("spend", reference=FIRST, current=LATER)
     assert found.drift.rows == (90, 110)
-    assert found.drift.labels == (f"main, {FIRST}", f"main, {LATER}")
+    assert found.drift.labels == (FIRST, LATER)
     assert [one.name for one in found.drifted] == ["total"]
     assert found["total"].ks == pytest.approx(4 / 9)
     text = found._repr_mimebundle_()["text/plain"]
     assert "1 of 1 features drifted" in text
+    assert "rows of    main" in text
     assert "90 rows" in text
     json.dumps(found.to_dict(), allow_nan=False)
     assert found.to_frame().height == 1

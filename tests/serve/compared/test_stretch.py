@@ -58,7 +58,7 @@ def test_a_period_and_a_segment_narrow_the_rows_of_a_place(mart_to_read: Project
     assert both.frame.collect().height == 9
     assert both.label == f"@1.0, {hour}, user=u1"
     assert both.digest is None
-    assert side(mart_to_read, "user=u1").label == "main, user=u1"
+    assert side(mart_to_read, "user=u1").label == "user=u1"
 
 
 def test_numbers_and_flags_are_read_by_their_columns_dtype(mart_to_read: Project) -> None:

@@ -11,7 +11,7 @@ from workbench.errors import FeatureNotFound
 from workbench.serve.compared.limits import measured
 from workbench.serve.compared.places import places
 from workbench.serve.compared.side import side_at
-from workbench.widgets import Report, Reported, Table
+from workbench.widgets import Report, Reported, ShareBar, Table, listings, overlays
 
 if TYPE_CHECKING:
     import polars as pl
@@ -117,13 +117,15 @@ class Difference(Reported):
             side.label if side else f"nothing ({ref} has no such view)"
             for side, ref in zip((left, right), self.refs, strict=True)
         ]
-        lines = tuple((file.path, "\n".join(file.lines[:60])) for file in self.diff.code.files)
-        code = Table("Code", ("file", "lines"), lines)
-        tables = (self._values(), self._rows(), self._promises(), *self._worst(), code)
+        tables = (self._rows(), self._promises(), self._values(), *self._worst())
         return Report(
             f"{self.view}: {called[0]} against {called[1]}",
             facts=(("category", self.category), ("why", "\n".join(self.why) or "nothing differs")),
-            tables=tuple(table for table in tables if table.rows),
+            figures=(
+                *(table for table in tables if table.rows),
+                *(overlays(self.drift) if self.drift else ()),
+                *listings(self.diff.code),
+            ),
         )
 
     @property
@@ -135,7 +137,7 @@ class Difference(Reported):
         return Table(
             "Values",
             ("feature", "is", "values changed", "share", "mean change", "largest"),
-            tuple((c.name, _status(c), c.changed, f"{c.share:.2%}", c.mean, c.largest) for c in changed),
+            tuple((c.name, _status(c), c.changed, ShareBar(c.share), c.mean, c.largest) for c in changed),
         )
 
     def _rows(self) -> Table:

@@ -9,7 +9,7 @@ from workbench.errors import FeatureNotFound
 from workbench.serve.compared.limits import measured
 from workbench.serve.compared.places import places
 from workbench.serve.compared.stretch import stretch
-from workbench.widgets import Report, Reported, Table
+from workbench.widgets import Report, Reported, Table, overlays
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,8 @@ class Drift(Reported):
         What was compared, as it was named; empty texts for rows that were given.
     sides
         The two sets of rows.
+    of
+        The place whose rows are meant where a side names none.
     drift
         All that was measured.
     """
@@ -42,6 +44,7 @@ class Drift(Reported):
     view: str
     refs: tuple[str, str]
     sides: tuple[Side, Side]
+    of: str
     drift: DriftReport
     _rooms: Rooms = field(repr=False, compare=False)
 
@@ -64,7 +67,7 @@ class Drift(Reported):
         kept = [ref or side.frame for ref, side in zip(self.refs, self.sides, strict=True)]
         one = kept[0] if reference is None else reference
         other = kept[1] if current is None else current
-        return drift(self._rooms, self.view, one, other, otherwise=self._rooms.trunk, features=names, by=self.drift.by)
+        return drift(self._rooms, self.view, one, other, otherwise=self.of, features=names, by=self.drift.by)
 
     def choices(self) -> tuple[str, ...]:
         """Return places whose rows the view can be compared with: branches, published versions, releases."""
@@ -87,9 +90,11 @@ class Drift(Reported):
         return Report(
             f"{self.view}: {verdict}",
             facts=(
+                *((("rows of", self.of),) if self.of else ()),
                 ("reference", f"{reference} ({found.rows[0]:,} rows)"),
                 ("current", f"{current} ({found.rows[1]:,} rows)"),
             ),
+            figures=overlays(found),
             tables=tuple(table for table in (self._measures(), *self._segments()) if table.rows),
         )
 
@@ -97,14 +102,13 @@ class Drift(Reported):
         ordered = sorted(self.features, key=lambda one: -one.excess)
         return Table(
             "Measures",
-            ("feature", "drifted", "PSI", "Jensen-Shannon", "KS", "Wasserstein", "nulls", "mean", "std", "says"),
+            ("feature", "drifted", "PSI", "JS", "KS", "Wasserstein", "null share", "mean", "std"),
             tuple(
                 (
-                    *(one.name, one.drifted, one.psi, one.jensen_shannon, one.ks, one.wasserstein),
-                    f"{one.reference.null_share:.2%} -> {one.current.null_share:.2%}",
-                    _pair(one.reference.mean, one.current.mean),
-                    _pair(one.reference.std, one.current.std),
-                    one.sentence,
+                    *(one.name, one.drifted, *map(_short, (one.psi, one.jensen_shannon, one.ks, one.wasserstein))),
+                    f"{one.reference.null_share:.2%} → {one.current.null_share:.2%}",
+                    f"{_short(one.reference.mean)} → {_short(one.current.mean)}",
+                    f"{_short(one.reference.std)} → {_short(one.current.std)}",
                 )
                 for one in ordered
             ),
@@ -116,7 +120,7 @@ class Drift(Reported):
             return []
         title = f"Segments by {', '.join(self.drift.by)}: {len(moved)} of {len(self.drift.segments)} drifted"
         rows = tuple(
-            (", ".join(f"{key}={value}" for key, value in one.segment), one.name, one.sentence)
+            (", ".join(f"{key}={value}" for key, value in one.segment), one.name, one.sentence.partition(": ")[2])
             for one in moved[:SEGMENTS]
         )
         return [Table(title, ("segment", "feature", "says"), rows or (("-", "-", "no segment moved by itself"),))]
@@ -172,12 +176,12 @@ def drift(
         if each not in shared:
             raise FeatureNotFound.absent(each, where=f"both {sides[0].label} and {sides[1].label}", known=shared)
     refs = _named(reference), _named(current)
-    return Drift(name, refs, sides, measured(rooms, name, sides, wanted, by=by), rooms)
+    return Drift(name, refs, sides, otherwise, measured(rooms, name, sides, wanted, by=by), rooms)
 
 
 def _named(asked: object) -> str:
     return "" if hasattr(asked, "collect_schema") else str(asked)
 
 
-def _pair(before: float | None, after: float | None) -> str:
-    return " -> ".join("-" if value is None else f"{value:.6g}" for value in (before, after))
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
