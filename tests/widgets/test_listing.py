@@ -92,7 +92,7 @@ def test_a_difference_that_begins_in_a_docstring_is_not_turned_inside_out() -> N
         assert highlight(["y = 1", opening, "select"])[2] == [("string", "select")]
 
 
-@given(st.lists(st.text(max_size=60).filter(lambda text: len(text.splitlines()) <= 1), max_size=12))
+@given(st.lists(st.text(max_size=60).filter(lambda text: len(text.splitlines()) <= 1), min_size=1, max_size=12))
 def test_colours_change_no_letter(lines: list[str]) -> None:
     lines = [line.rstrip("\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029") for line in lines]
     runs = highlight(lines)

@@ -73,9 +73,13 @@ def test_what_lies_beyond_the_bins_stands_apart_and_does_not_press_them_flat() -
     assert len(heights(filled)) == 2
     assert heights(line)[-1] == pytest.approx((BASE - TOP) * 0.9 / 0.9, abs=0.1)
     assert heights(filled)[0] == pytest.approx((BASE - TOP) * 0.5 / 0.9, abs=0.1)
-    _, line = paths(of_counts((10, 10), (1, 1), above=(80, 98)))
-    assert max(heights(line)) <= BASE - TOP
-    assert heights(line)[0] >= 1
+    far = of_counts((10, 10), (1, 1), above=(80, 98))
+    filled, line = paths(far)
+    assert heights(filled) == pytest.approx([(BASE - TOP) / 2] * 2 + [BASE - TOP], abs=0.1)
+    assert heights(line)[-1] == pytest.approx(BASE - TOP, abs=0.1)
+    main, other = Overlay(far, LABELS).text().splitlines()[:2]
+    assert main.split()[1:] == ["▅" * 26, "█"]
+    assert other.split()[1:] == ["▁" * 26, "█"]
 
 
 def test_sides_differ_by_shape_and_not_by_hue_alone(report: DriftReport) -> None:

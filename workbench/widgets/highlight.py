@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from workbench.widgets.wording import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 Kind = Literal["keyword", "string", "number", "comment", "def", "meta", "builtin", ""]
 Run = tuple[Kind, str]
@@ -52,13 +52,7 @@ def highlight(lines: Sequence[str]) -> list[list[Run]]:
                 found[-1][-1] = (kind, found[-1][-1][1] + part)
             elif part:
                 found[-1].append((kind, part))
-    found = found[1:] if opened else found
-    return [runs if "".join(part for _, part in runs) == line else [("", line)] for runs, line in _paired(found, shown)]
-
-
-def _paired(found: list[list[Run]], shown: list[str]) -> Iterator[tuple[list[Run], str]]:
-    for place, line in enumerate(shown):
-        yield (found[place] if place < len(found) else []), line
+    return found[1:] if opened else found
 
 
 def _kind(token: object) -> Kind:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 from workbench.widgets.markdown import quoted, table_row
 from workbench.widgets.wording import printed
@@ -18,19 +18,21 @@ MOST_ROWS = 50
 """How many rows are drawn unless a table says otherwise: more is for frames."""
 
 
-@runtime_checkable
-class Drawn(Protocol):
-    """A value that is drawn in its cell; where nothing can be drawn, its text stands there."""
+class Drawn:
+    """A value that is drawn in its cell; where nothing can be drawn, its text stands there.
+
+    A class and no protocol: what users put in their rows is never asked for HTML.
+    """
+
+    __slots__ = ()
 
     def html(self) -> str:
         """Return it as inline HTML, escaped."""
-
-    def __str__(self) -> str:
-        """Return it as text."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
-class ShareBar:
+class ShareBar(Drawn):
     """A share from 0 to 1 as a number and a bar."""
 
     share: float
