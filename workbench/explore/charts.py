@@ -18,7 +18,7 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 
 _SIDES = ["left", "right"]
 _HEIGHT = 210
-_ROW = 24
+_ROW, _AXIS = 24, 45
 _MARKS = 120
 """Points of a side up to which each is marked."""
 
@@ -108,7 +108,7 @@ def categories(distribution: Distribution) -> dict[str, Any]:
             .add_params(pick)
         )
 
-    return _drawn(chart, values, _ROW * len(bars) + 10, pick=True)
+    return _drawn(chart, values, _ROW * len(bars) + _AXIS, pick=True)
 
 
 def line(timeline: Timeline) -> dict[str, Any]:
@@ -134,6 +134,8 @@ def line(timeline: Timeline) -> dict[str, Any]:
         if numeric:
             dash = alt.StrokeDash("side:N", legend=None, scale=alt.Scale(domain=_SIDES, range=[[1, 0], [6, 3]]))
             layers.append(base.mark_line(strokeWidth=1.8).encode(strokeDash=dash))
+        else:
+            base = base.encode(yOffset="side:N")  # the same category of both sides at the same time
         if not numeric or max(map(len, timeline.lines)) <= _MARKS:
             shape = alt.Shape("side:N", legend=None, scale=alt.Scale(domain=_SIDES, range=["circle", "square"]))
             layers.append(base.mark_point(size=26, filled=False).encode(shape=shape))

@@ -51,9 +51,10 @@ class Controls:
         """Return the controls for a view, still empty."""
         place = widgets.Combobox if subject.free else widgets.Dropdown
         text = {"continuous_update": False}
+        named = text | {"layout": {"width": "300px"}} if subject.free else {}
         shown = cls(
-            left=_labelled(place, "reference" if subject.free else "left"),
-            right=_labelled(place, "current" if subject.free else "right"),
+            left=_labelled(place, "reference" if subject.free else "left", **named),
+            right=_labelled(place, "current" if subject.free else "right", **named),
             entities={
                 name: _labelled(widgets.Combobox, name, placeholder="all", layout={"width": "230px"}, **text)
                 for name in subject.entities

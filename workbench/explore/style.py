@@ -48,11 +48,11 @@ stroke:var(--jp-ui-font-color2,#888)!important}
 """
 """Scoped to ``.wb-explore``; the tripled class outweighs JupyterLab's own rules for tables in outputs."""
 
-AFTERWARDS = """
-.jp-OutputArea-child:has(.wb-summary)+.jp-OutputArea-child .jp-OutputArea-output.jupyter-widgets:not(:has(*)){
-font-size:0}
-.jp-OutputArea-child:has(.wb-summary)+.jp-OutputArea-child .jp-OutputArea-output.jupyter-widgets:not(:has(*))::after{
-content:"The interactive view ended with its kernel; run the cell again.";font-size:13px;
-color:var(--jp-ui-font-color2,#767676)}
-"""
-"""What stands in place of the view when the kernel is gone, where JupyterLab says that a model was not found."""
+_GONE = ".jp-OutputArea-child:has(.wb-summary)+.jp-OutputArea-child .jp-OutputArea-output:not(:has(*))"
+AFTERWARDS = (
+    f"{_GONE}{{font-size:0;padding:4px 0}}"
+    f"{_GONE}::after{{font-size:13px;color:var(--jp-ui-font-color2,#767676);"
+    "content:'The interactive view lives in its kernel; where that is gone, run the cell again.'}"
+    f"{_GONE}.jupyter-widgets::after{{content:'The interactive view ended with its kernel; run the cell again.'}}"
+)
+"""What is said in place of the view without a kernel, where JupyterLab waits, or says that a model was not found."""

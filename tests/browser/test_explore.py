@@ -1,0 +1,182 @@
+"""The interactive view in real JupyterLab: open, choose, brush, page, reload, and when the kernel is gone."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+import workbench as wb
+from tests.conftest import EVENTS_TOML
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Browser, Lab
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+VIEW = '''\
+class Spend(FeatureModel):
+    user: str
+    at: UTC
+    total: float = Feature(unit="count", ge=0)
+    recent: float = Feature(unit="count", ge=0)
+    tier: str
+
+
+@feature_view(entities="user", event_time="at")
+def spend(events: pl.LazyFrame) -> LazyFrame[Spend]:
+    """What a user has spent so far."""
+    total = pl.col("amount").cum_sum().over("user")
+    recent = pl.col("amount").rolling_mean(5, min_samples=1).over("user")
+    tier = pl.when(total > 2500).then(pl.lit("gold")).otherwise(pl.lit("tin"))
+    return events.sort("user", "at").select("user", "at", total=total, recent=recent, tier=tier)
+'''
+ROWS = 7_000
+INSTEAD = "node => getComputedStyle(node, '::after').content"
+NEW_KERNEL = """() => window.jupyterapp.shell.currentWidget.sessionContext
+    .changeKernel({ name: 'python3' }).then(() => 1)"""
+DIFF = "%feature diff spend --left exp/one --right exp/two"
+DRIFT = "%feature drift spend --reference exp/two,2024-01-01..2024-01-02 --current exp/two,2024-01-03..2024-01-04"
+
+
+def make_project(root: Path) -> None:
+    wb.init(root).close()
+    (root / "workbench.toml").write_text(EVENTS_TOML)
+    (root / "data").mkdir()
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    pl.DataFrame(
+        {
+            "event_id": range(ROWS),
+            "user": [f"u{row % 7}" for row in range(ROWS)],
+            "at": [start + timedelta(minutes=row) for row in range(ROWS)],
+            "amount": [float(row * 7919 % 11) for row in range(ROWS)],
+        },
+        schema={"event_id": pl.Int64, "user": pl.String, "at": pl.Datetime("us", "UTC"), "amount": pl.Float64},
+    ).write_parquet(root / "data" / "events.parquet")
+    project = wb.open(root)
+    try:
+        project.branch("exp/one", objective="See it")
+        project.define(VIEW, log=False)
+        project.branch("exp/two", start="exp/one", objective="See it")
+        project.define(VIEW.replace("rolling_mean(5,", "rolling_mean(9,").replace("2500", "3000"), log=False)
+    finally:
+        project.close()
+
+
+def write_notebook(path: Path, *cells: str) -> None:
+    made: list[dict[str, object]] = [
+        {"cell_type": "code", "id": f"c{n}", "metadata": {}, "outputs": [], "execution_count": None, "source": text}
+        for n, text in enumerate(cells)
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    path.write_text(json.dumps({"cells": made, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+
+
+def picture(browser: Browser, name: str, *, width: int, dark: bool = False) -> None:
+    """Keep a screenshot for whoever wants to look."""
+    theme = "JupyterLab Dark" if dark else "JupyterLab Light"
+    page = browser.page
+    page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme}).then(() => 1)", theme)
+    page.set_viewport_size({"width": width, "height": 1500})
+    page.wait_for_function("width => Math.abs(window.innerWidth - width) < 2", arg=width)
+    browser.page.locator(".wb-explore .wb-rows").first.scroll_into_view_if_needed()
+    page.screenshot(path=browser.lab.folder.parent / f"{name}.png")
+
+
+@pytest.fixture
+def opened(lab: Lab, browser: Browser, identity: None) -> Browser:
+    """A notebook with a difference and a drift, run."""
+    make_project(lab.folder / "trial")
+    write_notebook(lab.folder / "trial" / "explore.ipynb", "%load_ext workbench", DIFF, DRIFT)
+    browser.open("trial/explore.ipynb")
+    browser.run_all()
+    browser.command("application:toggle-left-area")
+    return browser
+
+
+def test_a_view_is_explored_outlives_a_reload_and_says_that_its_kernel_is_gone(opened: Browser) -> None:
+    from playwright.sync_api import expect
+
+    page = opened.page
+    summary, view = page.locator(".wb-summary").first, page.locator(".wb-explore").first
+    expect(summary).to_contain_text("exp/one against exp/two")
+    expect(view.locator(".wb-picture svg")).to_have_count(2, timeout=60_000)
+    expect(view).to_contain_text("rows 1 to 100 of 6,965")
+
+    # by mouse: a brush over the left half of the histogram
+    drawn = view.locator(".wb-picture svg").first
+    drawn.scroll_into_view_if_needed()
+    box = drawn.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 90, steps=8)
+    page.mouse.up()
+    status = view.locator("[role=status]").last
+    expect(status).not_to_contain_text("6,965")
+    brushed = status.inner_text()
+    expect(view.get_by_role("combobox", name="values", exact=True)).to_have_value("in the interval")
+
+    # by keyboard: the same interval, one bin shorter; and the next page
+    handle = view.locator(".noUi-handle-upper")
+    handle.focus()
+    handle.press("ArrowLeft")
+    expect(status).not_to_have_text(brushed)
+    view.get_by_role("button", name="next").press("Enter")
+    expect(status).to_contain_text("rows 101 to 200")
+    view.get_by_role("button", name="previous").press("Enter")
+    expect(status).to_contain_text("rows 1 to 100")
+
+    # a feature of categories, of which one is chosen; an entity and a period
+    view.locator(".wb-list select").select_option(index=1)
+    expect(view.locator(".wb-drawn h4")).to_have_text("tier")
+    expect(view).to_contain_text("of 700")
+    view.locator(".wb-picture svg").first.locator(".mark-rect path").first.click()
+    expect(view.get_by_role("combobox", name="values", exact=True)).not_to_have_value("all values")
+    view.get_by_role("combobox", name="user", exact=True).fill("u3")
+    view.get_by_role("combobox", name="user", exact=True).press("Enter")
+    expect(view).to_contain_text("user=u3, the whole period")
+    view.get_by_role("textbox", name="period").fill("2024-13")
+    view.get_by_role("textbox", name="period").press("Enter")
+    expect(view.locator(".wb-note")).to_contain_text("is not a period")
+    view.get_by_role("textbox", name="period").fill("2024-01-04")
+    view.get_by_role("textbox", name="period").press("Enter")
+    expect(view).to_contain_text("user=u3, 2024-01-04")
+
+    # another branch
+    view.get_by_role("combobox", name="right", exact=True).select_option("exp/one")
+    expect(view.locator(".wb-key").first).to_contain_text("exp/one", timeout=30_000)
+    expect(view.locator(".wb-list select")).to_contain_text("tier (same)")
+    view.get_by_role("combobox", name="right", exact=True).select_option("exp/two")
+    expect(view.locator(".wb-list select")).to_contain_text("tier (10.0 %", timeout=30_000)
+
+    other = page.locator(".wb-explore").last
+    other.scroll_into_view_if_needed()
+    expect(other).to_contain_text("of 2,880")
+    expect(other.locator(".wb-picture svg")).to_have_count(2)
+
+    for name, width, dark in (("wide", 1400, False), ("wide-dark", 1400, True), ("narrow", 600, False)):
+        picture(opened, name, width=width, dark=dark)
+
+    opened.save()
+    page.reload()
+    expect(view.locator(".wb-picture svg")).to_have_count(2, timeout=60_000)
+    expect(view).to_contain_text("user=u3, 2024-01-04")
+    assert not opened.errors
+
+    opened.command("kernelmenu:shutdown")
+    page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.sessionContext.session")
+    expect(summary).to_be_visible()
+    page.reload()
+    expect(summary).to_contain_text("exp/one against exp/two", timeout=60_000)
+    place = page.locator(".jp-OutputArea-child:has(.wb-summary) + .jp-OutputArea-child .jp-OutputArea-output").first
+    assert "run the cell again" in place.evaluate(INSTEAD)
+    page.evaluate(NEW_KERNEL)
+    expect(place).to_have_class(re.compile("jupyter-widgets"), timeout=60_000)
+    assert "ended with its kernel; run the cell again" in place.evaluate(INSTEAD)
+    assert place.evaluate("node => getComputedStyle(node).fontSize") == "0px"
