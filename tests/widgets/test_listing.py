@@ -43,9 +43,9 @@ def bare(listing: Listing) -> str:
 
 
 def test_it_says_which_file_and_how_many_lines() -> None:
-    assert changed().title == "features/delay.py: definition changed, +2 -2"
+    assert changed().title == "features/delay.py: definition changed, +2\u00a0-2"
     helper = changed_file(("+x = 1",), part="helper", path="features/shared.py")
-    assert Listing(helper).title == "features/shared.py: reached helper changed, +1 -0"
+    assert Listing(helper).title == "features/shared.py: reached helper changed, +1\u00a0-0"
 
 
 def test_without_its_style_it_is_the_unified_diff() -> None:

@@ -163,7 +163,7 @@ def listings(code: CodeDiff) -> tuple[Figure, ...]:
 
 
 def _counts(file: FileDiff) -> str:
-    return f"+{file.added:,} -{file.removed:,}"
+    return f"+{file.added:,}\u00a0-{file.removed:,}"  # on one line
 
 
 def _html(run: Run) -> str:

@@ -18,8 +18,9 @@ WIDTH, HEIGHT = 1680, 300
 
 _TAIL, _GAP = 50.0, 20.0
 _SHADES = (0.95, 0.7, 0.5, 0.35)
-_BLOCKS = "▁▂▃▄▅▆▇█"
-_ASCII = "_.-=+*%#"
+BLOCKS = "▁▂▃▄▅▆▇█"
+ASCII = "_.-=+*%#"
+"""Eight heights, with all letters and without."""
 
 
 def sparkline(feature: FeatureProfile) -> str:
@@ -60,14 +61,14 @@ def blocks(feature: FeatureProfile, *, width: int = 16, ascii_only: bool = False
     if feature.histogram is None or len(feature.histogram.counts) < 2:
         return ""
     counts = _merged(feature.histogram.counts, width)
-    ramp, top = _ASCII if ascii_only else _BLOCKS, max(counts)
+    ramp, top = ASCII if ascii_only else BLOCKS, max(counts)
     return "".join(" " if not count else ramp[min(7, int(8 * count / top))] for count in counts)
 
 
 def ramp(sides: Sequence[Sequence[float]]) -> list[str]:
     """Return the heights of several sides as lines of block characters, all on one scale; zero is a space."""
     top = max((height for side in sides for height in side), default=0.0)
-    return ["".join(" " if not each else _BLOCKS[min(7, int(8 * each / top))] for each in side) for side in sides]
+    return ["".join(" " if not each else BLOCKS[min(7, int(8 * each / top))] for each in side) for side in sides]
 
 
 def fitted(counts: Sequence[float], width: int) -> list[float]:
