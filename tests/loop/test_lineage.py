@@ -254,7 +254,7 @@ def test_everything_is_json_a_frame_and_a_page(shop: Project, tmp_path: Any) -> 
         assert all({edge["from"], edge["to"]} <= ids for edge in values["edges"])
         assert lineage.to_frame().height == len(values["edges"])
         assert lineage.to_frame("nodes").height == len(values["nodes"])
-        page = lineage.save_html(tmp_path / "lineage.html").read_text()
+        page = lineage.save(tmp_path / "lineage.html").read_text()
         assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
         assert "<script" not in page
         svg = page[page.index("<svg") : page.index("</svg>") + 6]

@@ -175,7 +175,7 @@ def test_everything_is_json_markdown_and_a_page(shop: Project, tmp_path: Path) -
     assert values["baseline"] == "exp/first"
     assert [side["label"] for side in values["sides"]] == ["exp/first", "exp/second"]
     assert "| rmse | 5 ± 1 \\(n=3\\) |" in comparison.to_markdown()
-    assert "rmse" in comparison.save_html(tmp_path / "comparison.html").read_text()
+    assert "rmse" in comparison.save(tmp_path / "comparison.html").read_text()
     assert "rmse" in comparison._repr_mimebundle_()["text/plain"]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from workbench.errors import ProjectError
+from workbench.errors import ProjectError, UsageError
 from workbench.widgets import Report, Reported, Table
 
 HOSTILE = "<script>alert('x')</script>[bold]"
@@ -87,7 +89,7 @@ def test_a_saved_page_is_whole_and_needs_no_network(tmp_path: Path) -> None:
         def report(self) -> Report:
             return hostile()
 
-    path = Said().save_html(tmp_path / "report.html")
+    path = Said().save(tmp_path / "report.html")
     page = path.read_text()
     assert page.startswith("<!DOCTYPE html>")
     assert "color-scheme:light dark" in page
@@ -96,10 +98,25 @@ def test_a_saved_page_is_whole_and_needs_no_network(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
 
 
+def test_a_report_is_saved_as_a_page_markdown_or_numbers_by_the_files_name(tmp_path: Path) -> None:
+    class Said(Reported):
+        def report(self) -> Report:
+            return hostile()
+
+        def to_dict(self) -> dict[str, object]:
+            return {"rows": 3, "at": date(2024, 1, 1)}
+
+    assert Said().save(tmp_path / "report.md").read_text() == hostile().markdown()
+    assert json.loads(Said().save(tmp_path / "report.json").read_text()) == {"rows": 3, "at": "2024-01-01"}
+    with pytest.raises(UsageError, match="no kind of report"):
+        Said().save(tmp_path / "report.pdf")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["report.json", "report.md"]
+
+
 def test_a_page_that_cannot_be_written_says_so_and_leaves_what_was_there(tmp_path: Path) -> None:
     class Said(Reported):
         def report(self) -> Report:
             return hostile()
 
     with pytest.raises(ProjectError, match="nowhere"):
-        Said().save_html(tmp_path / "nowhere" / "report.html")
+        Said().save(tmp_path / "nowhere" / "report.html")

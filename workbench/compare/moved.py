@@ -166,7 +166,8 @@ class FeatureDrift:
         where = f" ({', '.join(f'{key}={value}' for key, value in self.segment)})" if self.segment else ""
         if self.value is None:
             return f"{self.name}{where} was not compared: {self.reason}."
-        verdict = "moved" if self.drifted else "stays within its budget" if self.basis == "budget" else "is as before"
+        limits: dict[str | None, str] = {"budget": "budget", "noise": "usual noise"}
+        verdict = "moved" if self.drifted else f"stays within its {limits.get(self.basis, 'limit')}"
         said = f"{self.name}{where} {verdict}: {self._by_how_much(self.value)}"
         return "; ".join([said, *(self._details() if self.drifted else [])]) + "."
 

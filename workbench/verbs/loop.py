@@ -205,50 +205,6 @@ def why_changed(view: str, *, branch: str | None = None, against: str | None = N
     return project.why_changed(view, branch=branch, against=against)
 
 
-def compare(
-    *branches: str,
-    branch: str | None = None,
-    view: str | None = None,
-    all: bool = False,  # noqa: A002 - the option is called --all
-    project: Opened,
-) -> Any:
-    """Compare branches, experiments or runs: what they are for, features, metrics, parameters, data and code.
-
-    What differs is shown, and a link to MLflow's compare page for the same runs.
-
-    Parameters
-    ----------
-    branches
-        Branches, names of experiments with models, or run ids; the first is what the others are compared with, and one
-        branch alone is compared with main. The current branch's newest runs if absent.
-    branch
-        The branch whose runs are compared where nothing is named; the current one if absent.
-    view
-        Only the runs of this view.
-    all
-        Show also what is the same everywhere.
-    """
-    return project.compare(*branches, branch=branch, view=view, all_rows=all)
-
-
-def lineage(ref: str | None = None, *, branch: str | None = None, column: bool = False, project: Opened) -> Any:
-    """Show where features come from and where they go: sources, views, training sets, versions, models.
-
-    What the branch changed against main is marked: added, modified, affected, removed. Nothing is computed.
-
-    Parameters
-    ----------
-    ref
-        A source, view, view:feature, feature set, version, saved training set, experiment or run id; everything if
-        absent.
-    branch
-        The branch; the current one if absent.
-    column
-        Show which columns each feature depends on.
-    """
-    return project.lineage(ref, branch=branch, by_column=column)
-
-
 def ui(*, stop: bool = False, project: Opened) -> Any:
     """Start the MLflow UI in the background and give its link; it takes some 15 seconds to answer.
 

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
 from cyclopts import Parameter
 
 from workbench.errors import UsageError
 from workbench.project import Project
+from workbench.widgets import Reported
 
+Shown = TypeVar("Shown", bound=Reported)
 Opened = Annotated[Project, Parameter(parse=False)]
 Ticks = Annotated[Callable[[Any], None] | None, Parameter(parse=False)]
+
+
+def kept(result: Shown, out: Path | None) -> Shown:
+    """Return `result`, written to the file `out` where one is named."""
+    if out is not None:
+        result.save(out)
+    return result
 
 
 def pairs(words: list[str], *, option: str = "--tag", example: str = "team=delay") -> dict[str, str]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import html
+import json
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from workbench.errors import ProjectError
+from workbench.errors import ProjectError, UsageError
+from workbench.widgets.ascii import Plain
 from workbench.widgets.markdown import address, quoted
 from workbench.widgets.wording import printed
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     from rich.console import Group
 
@@ -87,7 +90,7 @@ class Report:
             parts += [Text(), *([Text(figure.title, style="bold")] if figure.title else []), figure]
         parts += [Text(note) for note in self.notes]
         parts += [Text(f"{says}: {to}") for says, to in self.links]
-        return Group(*parts)
+        return Group(Plain(Group(*parts)))
 
     def markdown(self) -> str:
         """Return the report in GitHub's Markdown, fit for a pull request; every value is escaped."""
@@ -136,18 +139,37 @@ class Reported:
         """Return it in GitHub's Markdown, fit for a pull request."""
         return self.report().markdown()
 
-    def save_html(self, path: str | os.PathLike[str]) -> Path:
-        """Write it to `path` as one HTML page that needs nothing else, and return the path.
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON-ready values."""
+        raise NotImplementedError
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write it to `path`, and return the path.
+
+        Parameters
+        ----------
+        path
+            ``.html`` for one page that needs nothing else, ``.md`` for GitHub's Markdown, ``.json`` for all numbers.
 
         Raises
         ------
+        UsageError
+            For a file of another kind.
         ProjectError
             Where it cannot be written; what was there stays.
         """
         place = Path(path)
+        written: dict[str, Callable[[], str]] = {
+            ".html": lambda: self.report().page(),
+            ".md": self.to_markdown,
+            ".json": lambda: json.dumps(self.to_dict(), indent=2, default=str) + "\n",
+        }
+        if place.suffix not in written:
+            raise UsageError(f"{str(place)!r} is no kind of report.", remedy="Name a file of .html, .md or .json.")
+        text = written[place.suffix]()
         unfinished = place.with_name(f".{place.name}.{uuid4().hex}")
         try:
-            unfinished.write_text(self.report().page(), encoding="utf-8")
+            unfinished.write_text(text, encoding="utf-8")
             unfinished.replace(place)
         except OSError as error:
             raise ProjectError.not_writable(str(place), error.strerror or str(error)) from None
