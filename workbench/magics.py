@@ -151,7 +151,9 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         from workbench import verbs
         from workbench.promote import PromotionReport
 
-        call = self._bind(verbs.parser("%feature"), line or "--help")
+        line = line.rstrip()
+        is_silent = line.endswith(";")
+        call = self._bind(verbs.parser("%feature"), line.rstrip(";") or "--help")
         if call.is_help:
             call.run()
             return None
@@ -167,7 +169,7 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         if isinstance(result, PromotionReport) and result.is_refused:
             display(result)
             raise PromotionRefused.of(result, result.plan.refusals).shown_above()
-        return result
+        return None if is_silent else result
 
     def _warm_charts(self) -> None:
         """Load what the interactive view needs while what it shows is computed."""

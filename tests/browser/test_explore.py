@@ -84,7 +84,8 @@ def picture(browser: Browser, name: str, *, width: int, dark: bool = False) -> N
     page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme}).then(() => 1)", theme)
     page.set_viewport_size({"width": width, "height": 1500})
     page.wait_for_function("width => Math.abs(window.innerWidth - width) < 2", arg=width)
-    browser.page.locator(".wb-explore .wb-rows").first.scroll_into_view_if_needed()
+    page.wait_for_selector("#jupyterlab-splash", state="detached")
+    page.locator(".wb-explore .wb-rows").first.scroll_into_view_if_needed()
     page.screenshot(path=browser.lab.folder.parent / f"{name}.png")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, inf, nextafter
+from math import ceil
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -20,6 +20,7 @@ _STRETCH = 1.6
 _FINE = 1024
 _ZOOMS = 20
 _FARTHEST = 8e307  # beyond, the difference of two floats may be infinite
+_THINNEST = 1e-300  # below, a quotient may be no number
 _HALVES = 2.0**50  # beyond, a float cannot hold the half between two whole numbers
 
 
@@ -77,15 +78,15 @@ def bins_of(frames: Sequence[pl.LazyFrame], lowest: float, highest: float, *, wh
     whole = whole and max(-lowest, highest) < _HALVES
     if whole and highest - lowest < WHOLE:
         return Bins(lowest - 0.5, highest + 0.5, 1.0, int(highest - lowest) + 1)
-    low, high = _bulk(frames, max(lowest, -_FARTHEST), min(highest, _FARTHEST))
+    low, high = _bulk(frames, *(min(max(end, -_FARTHEST), _FARTHEST) for end in (lowest, highest)))
     if whole:
         low, high = float(ceil(low)), float(int(high) if high >= 0 else -ceil(-high))
         width = float(ceil((high - low + 1) / BINS))
         count = ceil((high - low + 1) / width)
         return Bins(low - 0.5, low - 0.5 + count * width, width, count)
     width = (high - low) / BINS
-    if not width or low + width == low or high - width == high:  # no two edges would differ
-        return Bins(low, high, max(high - low, nextafter(abs(high), inf) - abs(high)), 1)
+    if not _is_step(width, low, high):
+        return Bins(low, high, 1.0, 1)
     return Bins(low, high, width, BINS)
 
 
@@ -94,7 +95,7 @@ def _bulk(frames: Sequence[pl.LazyFrame], lowest: float, highest: float) -> tupl
     low, high = lowest, highest
     for _ in range(_ZOOMS):
         width = (high - low) / _FINE
-        if not width or low + width == low or high - width == high:
+        if not _is_step(width, low, high):
             return low, high
         fine = Bins(low, high, width, _FINE)
         counts = [sum(each) for each in zip(*(fine.counted(frame) for frame in frames), strict=True)]
@@ -106,6 +107,11 @@ def _bulk(frames: Sequence[pl.LazyFrame], lowest: float, highest: float) -> tupl
         low, high = bulk
     reach = (_STRETCH - 1) / 2 * (high - low)
     return low if low - lowest > reach else lowest, high if highest - high > reach else highest
+
+
+def _is_step(width: float, low: float, high: float) -> bool:
+    """Whether edges of this width differ from each other."""
+    return width > _THINNEST and low + width != low and high - width != high
 
 
 def _quantiles(counts: Sequence[int]) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
@@ -118,6 +119,8 @@ def value_of(column: str, text: str, dtype: pl.DataType) -> object:
     if isinstance(dtype, pl.Boolean) and text.lower() in {"true", "false"}:
         return text.lower() == "true"
     try:
+        if isinstance(dtype, pl.Date):  # Polars casts no text to a date
+            return date.fromisoformat(text)
         return pl.Series([text]).cast(dtype).item()
-    except pl.exceptions.PolarsError:
+    except (pl.exceptions.PolarsError, ValueError):
         raise UsageError.not_a_value(column, text, str(dtype)) from None
