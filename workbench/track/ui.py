@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Literal
+from zlib import crc32
 
 from workbench.errors import TrackingError
 from workbench.track.places import Places, Target, read_json, write_atomically
@@ -102,7 +103,7 @@ def stop(places: Places) -> bool:
 
 def _spawn(places: Places, target: Target) -> Ui:
     assert target.artifacts is not None  # noqa: S101  # `start` made sure
-    port = _free_port()
+    port = _free_port(places)
     log = places.log("mlflow-ui")
     arguments = ["-m", "workbench.track.server", target.uri, target.artifacts, str(port)]
     with try_lock(places.ui_lock) as handle:
@@ -146,8 +147,11 @@ def _alone(places: Places) -> Iterator[None]:
         yield
 
 
-def _free_port() -> int:
-    for port in range(_FIRST_PORT, _FIRST_PORT + _PORTS):
+def _free_port(places: Places) -> int:
+    """Return the project's own port, so that bookmarks last and projects do not run for one; the next that is free."""
+    own = crc32(os.fsencode(places.root)) % _PORTS
+    for place in range(own, own + _PORTS):
+        port = _FIRST_PORT + place % _PORTS
         with closing(socket.socket()) as probe:
             try:
                 probe.bind(("127.0.0.1", port))
