@@ -26,9 +26,9 @@ def test_more_moments_than_points_are_cut_into_steps_that_both_sides_share() -> 
     many, few = visits(10_000, x=[float(row % 2) for row in range(10_000)]), visits(10, x=[5.0] * 10)
     both = subject(many, few)
     found = timeline(both, both.feature("x"))
-    assert found.step == timedelta(minutes=15)
-    assert found.says == "each point is the mean of 15 minutes"
-    assert len(found.lines[0]) == 667 <= POINTS
+    assert found.step == timedelta(minutes=30)
+    assert found.says == "each point is the mean of 30 minutes"
+    assert len(found.lines[0]) == 334 <= POINTS
     assert sum(point.rows for point in found.lines[0]) == 10_000
     assert found.lines[1] == (Point(START.replace(tzinfo=None), 5.0, 10),)
 

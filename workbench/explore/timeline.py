@@ -1,4 +1,4 @@
-"""`timeline`: a feature over time on both sides, at most a thousand points each."""
+"""`timeline`: a feature over time on both sides, at most five hundred points each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from workbench.explore.kinds import Kind
     from workbench.explore.subject import Changed, Subject
 
-POINTS = 1_000
+POINTS = 500
+"""As many as a chart is wide, at most."""
 _STEPS = tuple(
     timedelta(seconds=seconds)
     for seconds in (
