@@ -23,6 +23,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell's background job ignores Ctrl-C and hands that on; tests of interrupts need it as people have it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many tests run at once: one a core, and no fewer than three, since many wait for other processes."""
     return max(3, os.cpu_count() or 1)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from workbench.compare import FeatureProfile, Profile, profile
+from workbench.compare import FeatureProfile, Profile, contract_of_frame, profile
 from workbench.compare import feature as feature_module
 from workbench.define import ColumnContract, Contract
 
@@ -193,3 +193,20 @@ def test_an_unknown_feature_is_a_key_error() -> None:
     frame, contract = view(x=[1.0])
     with pytest.raises(KeyError, match="y"):
         profile(frame, contract)["y"]
+
+
+def test_keys_are_profiled_too_so_that_coverage_is_seen() -> None:
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    frame = pl.DataFrame(
+        {
+            "user": ["a", "a", "b"],
+            "at": [start, start + timedelta(days=1), start],
+            "x": [1.0, 2.0, 3.0],
+        },
+        schema_overrides={"at": pl.Datetime("us", "UTC")},
+    )
+    found = profile(frame, contract_of_frame(frame, event_time="at", entities=["user"]))
+    assert [key.name for key in found.keys] == ["user", "at"]
+    assert found["user"].categories == (("a", 2), ("b", 1))
+    assert found["at"].max == (start + timedelta(days=1)).timestamp()
+    assert Profile.from_dict(found.to_dict()) == found

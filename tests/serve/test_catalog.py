@@ -209,3 +209,23 @@ def test_the_verb_lists_searches_and_shows(
     assert isinstance(described.store.look_up("spend"), CatalogPage)
     assert "text/html" in described.store.look_up("spend")._repr_mimebundle_()
     assert datetime.now(UTC) > described.store.catalog().entries[0].published_at  # type: ignore[operator]  # published
+
+
+def test_a_page_shows_what_the_rows_look_like(mart_to_read: Project) -> None:
+    page = mart_to_read.store.catalog()["spend"]
+    assert page.profile().entities == 7
+    assert page.profile()["total"].max == 10.0
+    assert page.to_dict()["profile"]["rows"] == 200
+    assert "Profile" in page.report().text()
+
+
+def test_a_page_of_rows_that_are_gone_still_tells_the_rest(mart: Project) -> None:
+    for file in (mart.root / ".workbench" / "lake").rglob("*.parquet"):
+        file.unlink()
+    for known in (mart.root / ".workbench" / "facts").rglob("profile-*.json"):
+        known.unlink()
+    page = mart.store.catalog()["spend"]
+    assert page.to_dict()["profile"] is None
+    assert "Versions" in page.report().text()
+    with pytest.raises(errors.LakeError):
+        page.profile()

@@ -35,15 +35,18 @@ class Profile:
         How many different entity keys; `None` for a view without entities.
     features
         One profile a feature, in the contract's order.
+    keys
+        One profile a key, entities and event time: which there are, how often, and how rows spread over time.
     """
 
     rows: int
     period: tuple[datetime, datetime] | None
     entities: int | None
     features: tuple[FeatureProfile, ...]
+    keys: tuple[FeatureProfile, ...] = ()
 
     def __getitem__(self, name: str) -> FeatureProfile:
-        for feature in self.features:
+        for feature in (*self.features, *self.keys):
             if feature.name == name:
                 return feature
         raise KeyError(name)
@@ -55,6 +58,7 @@ class Profile:
             "period": None if self.period is None else [moment.isoformat() for moment in self.period],
             "entities": self.entities,
             "features": [feature.to_dict() for feature in self.features],
+            "keys": [key.to_dict() for key in self.keys],
         }
 
     @classmethod
@@ -66,48 +70,53 @@ class Profile:
             period=None if period is None else (datetime.fromisoformat(period[0]), datetime.fromisoformat(period[1])),
             entities=values["entities"],
             features=tuple(FeatureProfile.from_dict(feature) for feature in values["features"]),
+            keys=tuple(FeatureProfile.from_dict(key) for key in values["keys"]),
         )
 
 
 def profile(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path, contract: Contract) -> Profile:
     """Return what `data` looks like.
 
-    One pass over the keys, then one over each feature by itself, so that a stored view never needs more memory than
+    One pass over the keys, then one over each column by itself, so that a stored view never needs more memory than
     a few columns. Counts, mean, standard deviation, minimum and maximum are exact; `FeatureProfile` says what is
     sampled above a million rows.
 
     Parameters
     ----------
     data
-        The computed view; a stored view or a Parquet path is read column by column, a LazyFrame is collected once.
+        The computed view. It is read column by column, so that a LazyFrame's plan should be cheap to run again: a
+        scan, or a frame in memory.
     contract
         Says which columns are keys, times and features, and what their units are.
     """
-    frame = _opened(data, contract)
+    frame = _opened(data)
     entities = [column.name for column in contract.columns if column.role == "entity"]
     moments = [column.name for column in contract.columns if column.role == "event_time"]
     keys: dict[str, Any] = frame.select(_key_facts(entities, moments)).collect(engine="streaming").row(0, named=True)
     first, last = keys.get("first"), keys.get("last")
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:  # sorting a column for its quantiles takes one core
-        features = tuple(pool.map(lambda column: _feature(frame, column), contract.features))
+        found = dict(
+            zip(contract.names, pool.map(lambda column: _column(frame, column), contract.columns), strict=True)
+        )
     return Profile(
         rows=keys["rows"],
         period=None if first is None or last is None else (first, last),
         entities=keys.get("entities"),
-        features=features,
+        features=tuple(found[column.name] for column in contract.features),
+        keys=tuple(found[name] for name in (*entities, *moments)),
     )
 
 
-def _feature(frame: pl.LazyFrame, column: ColumnContract) -> FeatureProfile:
+def _column(frame: pl.LazyFrame, column: ColumnContract) -> FeatureProfile:
     return feature_profile(frame.select(column.name).collect().to_series(), unit=column.unit)
 
 
-def _opened(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path, contract: Contract) -> pl.LazyFrame:
+def _opened(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path) -> pl.LazyFrame:
     if isinstance(data, (str, Path)):
         return pl.scan_parquet(data, glob=False)
     if isinstance(data, pl.DataFrame):
         return data.lazy()
-    return data.select(contract.names).collect().lazy() if isinstance(data, pl.LazyFrame) else data.frame()
+    return data if isinstance(data, pl.LazyFrame) else data.frame()
 
 
 def _key_facts(entities: list[str], moments: list[str]) -> list[pl.Expr]:

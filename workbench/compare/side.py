@@ -30,6 +30,8 @@ class Side:
         The definition and the files that it imports, by path from the project's root, the definition's own first.
     code_hash, metadata_hash
         The fingerprint of its code, and of what is said about it.
+    view_id
+        The address of the rows, where they have one.
     digest
         The identity of the rows, where it is known: what is equal by digest is not read.
     """
@@ -40,6 +42,7 @@ class Side:
     text: Mapping[str, str] = field(default_factory=dict)
     code_hash: str = ""
     metadata_hash: str = ""
+    view_id: str = ""
     digest: OutputDigest | None = None
 
     @property

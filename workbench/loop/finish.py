@@ -39,10 +39,11 @@ def finish(
     With `full`, probes look at every entity.
     """
     evaluated = next(e for e in evaluation.evaluated if e.prepared.view.name == wanted)
+    prepared, stored = evaluated.prepared, evaluated.computed.stored
     facts = context.rooms.hidden / "facts"
     with ThreadPoolExecutor(max_workers=1) as beside:  # both read the view once, and neither needs the other
-        profiled = beside.submit(remembered_profile, facts, evaluated.prepared, evaluated.computed.stored)
-        check = remembered_check(facts, evaluated.prepared, evaluated.computed.stored)
+        profiled = beside.submit(remembered_profile, facts, prepared.view_id, prepared.contract, stored.path)
+        check = remembered_check(facts, prepared, stored)
         profile = profiled.result()
     tested = run_tests(evaluation, evaluated, facts=facts)
     checks = (check, *probe(evaluation, evaluated, facts=facts, full=full), *([tested] if tested else []))

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import polars as pl
+
     from workbench.compute import StoredView
+    from workbench.define import Contract
     from workbench.loop.evaluate import Prepared
 
 Probe = Callable[[], tuple[Check, ...]]
@@ -25,13 +28,13 @@ TESTS = "tests/1"
 """Raised when probes, or tests, find more than they did, so that what passed is asked again."""
 
 
-def remembered_profile(folder: Path, prepared: Prepared, stored: StoredView) -> Profile:
-    """Return the profile of `stored`, computed once a view id and set of columns."""
-    path = folder / stored.view_id / f"profile-{prepared.contract.hash[:16]}.json"
+def remembered_profile(folder: Path, view_id: str, contract: Contract, data: Path | pl.LazyFrame) -> Profile:
+    """Return the profile of the rows `data` of a view, computed once a view id and set of columns."""
+    path = folder / view_id / f"profile-2-{contract.hash[:16]}.json"  # 2: with its keys
     known = read_facts(path)
     if known is not None:
         return Profile.from_dict(known)
-    found = profile(stored.path, prepared.contract)
+    found = profile(data, contract)
     write_facts(path, found.to_dict())
     return found
 

@@ -11,11 +11,13 @@ from workbench.errors import FeatureNotFound
 from workbench.loop.evaluate import Evaluation
 from workbench.loop.facts import lineage_of
 from workbench.loop.failure import explained
+from workbench.loop.remember import remembered_profile
 from workbench.widgets import Report, Reported, Table
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from workbench.compare import Profile
     from workbench.define import Contract, FeatureView
     from workbench.loop.evaluate import Evaluated, Prepared
     from workbench.loop.journal import Entry
@@ -65,6 +67,12 @@ class View(Reported):
             return frame
         keys = [column.name for column in self.contract.columns if column.role != "feature"]
         return frame.select(*keys, self.feature)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """What its rows look like, keys and features: types, ranges, nulls, quantiles, histograms, period, entities."""
+        facts = self._rooms.hidden / "facts"
+        return remembered_profile(facts, self.view_id, self.contract, self._evaluated.computed.stored.path)
 
     def lineage(self) -> dict[str, Any]:
         """Return what the view is made from: code, contract, parameters, inputs with their digests, versions."""

@@ -11,6 +11,7 @@ from workbench.widgets.figure import Figure
 from workbench.widgets.listing import Listing, listings
 from workbench.widgets.overlay import Overlay
 from workbench.widgets.overlays import Overlays, overlays
+from workbench.widgets.profiles import profile_table, profiles_table
 from workbench.widgets.report import Report, Reported
 from workbench.widgets.result import Card
 from workbench.widgets.sparkline import blocks, sparkline
@@ -37,6 +38,8 @@ __all__ = [
     "card_text",
     "listings",
     "overlays",
+    "profile_table",
+    "profiles_table",
     "render_text",
     "sparkline",
 ]

@@ -73,3 +73,18 @@ def test_pages_of_rows_are_never_longer_than_a_hundred(mart_to_read: Project) ->
     assert found.changed_rows(limit=5).height == 5
     assert found.changed_rows(limit=1000).height == 100
     assert found.worst("total", limit=3).height == 3
+
+
+def test_both_sides_are_profiled_once_for_each_view_id(mart: Project) -> None:
+    found = mart.diff("spend", "@1.0", "@2.0")
+    left, right = found.profiles
+    assert left is not None
+    assert right is not None
+    assert (left["total"].max, right["total"].max) == (147.0, 10.0)
+    assert [key.name for key in left.keys] == ["user", "at"]
+    assert left["user"].distinct == 7
+    assert "72.5 → 10" in found.report().text()
+    facts = sorted((mart.root / ".workbench" / "facts").rglob("profile-*.json"))
+    before = {path: path.stat().st_mtime_ns for path in facts}
+    assert mart.diff("spend", "@1.0", "@2.0").profiles == found.profiles
+    assert {path: path.stat().st_mtime_ns for path in facts} == before

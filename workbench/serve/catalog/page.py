@@ -6,18 +6,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workbench.define import format_duration
+from workbench.errors import WorkbenchError
+from workbench.loop.remember import remembered_profile
 from workbench.serve.branch import BranchReading
 from workbench.serve.catalog.entry import UNPUBLISHED, CatalogEntry
 from workbench.serve.catalog.users import Users, users_of
 from workbench.serve.deprecation import deprecation_of
+from workbench.serve.intact import intact
 from workbench.serve.published import PublishedReading
 from workbench.serve.references import Reference
-from workbench.widgets import Report, Reported, Table
+from workbench.widgets import Report, Reported, Table, profile_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import timedelta
+    from pathlib import Path
 
+    from workbench.compare import Profile
     from workbench.define import Contract
     from workbench.loop.rooms import Rooms
     from workbench.registry import Record, Version
@@ -56,6 +61,8 @@ class CatalogPage(Reported):
         Its inputs, each with the sources behind it.
     users
         What reads it.
+    facts
+        Where profiles are remembered.
     """
 
     entry: CatalogEntry
@@ -63,6 +70,19 @@ class CatalogPage(Reported):
     record: Record | None
     made_from: tuple[Made, ...]
     users: Users
+    facts: Path
+
+    def profile(self) -> Profile:
+        """Return what the rows that are shown look like; computed once for each view id.
+
+        Raises
+        ------
+        LakeError
+            Where they are missing or damaged.
+        """
+        view = self.view
+        with intact([view]):
+            return remembered_profile(self.facts, view.data.view_id, view.contract, view.data.frame)
 
     @property
     def version(self) -> Version | None:
@@ -76,7 +96,7 @@ class CatalogPage(Reported):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the page as JSON-ready values."""
-        version = self.version
+        version, profile = self.version, self._profile()
         return {
             **self.entry.to_dict(),
             "shown": self.view.version,
@@ -88,6 +108,7 @@ class CatalogPage(Reported):
             "view_id": None if version is None else version.view_id,
             "period": None if version is None or version.period is None else [t.isoformat() for t in version.period],
             "contract": self.contract.to_dict(),
+            "profile": None if profile is None else profile.to_dict(),
             "history": [_history(version) for version in self._versions()],
             "made_from": [made.to_dict() for made in self.made_from],
             "used_by": self.users.to_dict(),
@@ -123,6 +144,9 @@ class CatalogPage(Reported):
             ("column", "role", "dtype", "unit", "says"),
             tuple((c.name, c.role, str(c.dtype), c.unit, c.description) for c in self.contract.columns),
         )
+        profile = self._profile()
+        if profile is not None:
+            yield profile_table(profile)
         yield Table(
             "Versions",
             ("version", "status", "change", "rows", "published (UTC)", "by", "from", "MLflow run"),
@@ -131,6 +155,13 @@ class CatalogPage(Reported):
         made = tuple((m.name, m.kind, m.version, ", ".join(m.sources)) for m in self.made_from)
         yield Table("Made from", ("input", "kind", "version", "sources behind it"), made)
         yield Table("Read by", ("kind", "name", "reads"), self.users.rows()[:ROWS])
+
+    def _profile(self) -> Profile | None:
+        """Return the profile; None where the rows cannot be read, since the rest of the page is worth having."""
+        try:
+            return self.profile()
+        except WorkbenchError:
+            return None
 
     def _versions(self) -> tuple[Version, ...]:
         return self.record.versions if self.record is not None else ()
@@ -161,6 +192,7 @@ def open_page(rooms: Rooms, reading: Reading, ref: str) -> CatalogPage:
             record=record,
             made_from=tuple(_made(published, version)),
             users=users,
+            facts=rooms.hidden / "facts",
         )
     if asked.version is not None or not isinstance(reading, BranchReading) or not reading.has(asked.view):
         raise reading.missing(asked.view)
@@ -171,6 +203,7 @@ def open_page(rooms: Rooms, reading: Reading, ref: str) -> CatalogPage:
         record=None,
         made_from=tuple(_made_on_branch(rooms, reading, asked.view)),
         users=users,
+        facts=rooms.hidden / "facts",
     )
 
 

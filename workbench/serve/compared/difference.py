@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.compare import Side, diff_views
 from workbench.errors import FeatureNotFound
+from workbench.loop.remember import remembered_profile
 from workbench.serve.compared.limits import measured
 from workbench.serve.compared.places import places
 from workbench.serve.compared.side import side_at
-from workbench.widgets import Report, Reported, ShareBar, Table, listings, overlays
+from workbench.widgets import Report, Reported, ShareBar, Table, listings, overlays, profile_table, profiles_table
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from workbench.compare import ColumnDiff, DriftReport, RowCounts, ViewDiff
+    from workbench.compare import ColumnDiff, DriftReport, Profile, RowCounts, ViewDiff
     from workbench.loop.rooms import Rooms
 
 WORST = 5
@@ -82,6 +83,16 @@ class Difference(Reported):
             return None
         return measured(self._rooms, self.view, (_renamed(left, before), right), moved)
 
+    @cached_property
+    def profiles(self) -> tuple[Profile | None, Profile | None]:
+        """What each side looks like: computed once for each view id; None where a side has no such view."""
+        facts = self._rooms.hidden / "facts"
+
+        def of(side: Side | None) -> Profile | None:
+            return None if side is None else remembered_profile(facts, side.view_id, side.contract, side.frame)
+
+        return of(self.diff.left), of(self.diff.right)
+
     def changed_rows(self, **wanted: Any) -> pl.DataFrame:
         """Return a page of at most 100 rows that differ, both sides' values beside each other.
 
@@ -117,7 +128,7 @@ class Difference(Reported):
             side.label if side else f"nothing ({ref} has no such view)"
             for side, ref in zip((left, right), self.refs, strict=True)
         ]
-        tables = (self._rows(), self._promises(), self._values(), *self._worst())
+        tables = (self._rows(), self._promises(), self._values(), *self._profiles(), *self._worst())
         return Report(
             f"{self.view}: {called[0]} against {called[1]}",
             facts=(("category", self.category), ("why", "\n".join(self.why) or "nothing differs")),
@@ -157,6 +168,17 @@ class Difference(Reported):
                 for c in self.diff.contract
             ),
         )
+
+    def _profiles(self) -> list[Table]:
+        """Return what features that differ look like on both sides, or what all do where one side has none."""
+        left, right = self.profiles
+        if left is None or right is None:
+            return [profile_table(profile) for profile in (left, right) if profile is not None]
+        changed = [(c.before or c.name, c.name) for c in self.columns if c.status not in {"same", "added", "removed"}]
+        features = {feature.name for feature in left.features}, {feature.name for feature in right.features}
+        return [
+            profiles_table(left, right, [pair for pair in changed if pair[0] in features[0] and pair[1] in features[1]])
+        ]
 
     def _worst(self) -> list[Table]:
         """Return the rows that differ most, of the feature that differs most often."""

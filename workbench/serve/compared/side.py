@@ -81,6 +81,7 @@ def side_of(evaluated: Evaluated, definitions: Definitions, *, label: str) -> Si
         text=texts_of(f"{prepared.view.name}.py", definitions.files.sources),
         code_hash=prepared.fingerprint.code_hash,
         metadata_hash=prepared.metadata_hash,
+        view_id=prepared.view_id,
         digest=stored.record.digest,
     )
 
@@ -103,6 +104,7 @@ def _published(rooms: Rooms, reading: PublishedReading, view: str, asked: str | 
         text=_texts(rooms, view, version),
         code_hash=version.code_hash,
         metadata_hash=version.metadata_hash,
+        view_id=version.view_id,
     )
 
 
@@ -195,6 +197,7 @@ def _recorded(rooms: Rooms, found: RecordedView, *, label: str) -> Side:
         text=texts_of(f"{found.view}.py", definitions.files.sources),
         code_hash=found.code_hash,
         metadata_hash=metadata_hash(definitions.view(found.view)),
+        view_id=found.view_id,
         digest=stored.record.digest,
     )
 

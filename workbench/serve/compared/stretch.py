@@ -97,8 +97,8 @@ def stretch(rooms: Rooms, view: str, wanted: object, *, otherwise: str) -> Side:
     frame = _of_segment(side.frame, asked.segment)
     if asked.period is not None:
         frame = asked.period.rows(frame, _time(side, str(wanted)))
-    digest = None if asked.period or asked.segment else side.digest
-    return replace(side, frame=frame, label=str(wanted).strip(), digest=digest)
+    side = replace(side, frame=frame, label=str(wanted).strip())
+    return replace(side, digest=None, view_id="") if asked.period or asked.segment else side
 
 
 def _place(rooms: Rooms, view: str, place: str, otherwise: str) -> Side:
