@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from workbench.words import Call
 
 MAGIC = "feature"
+READING = 2.0
+"""Seconds without a verb after which the user is taken to be reading."""
 
 
 @magics_class
@@ -40,6 +44,8 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self._opened: dict[Path, tuple[str, Project]] = {}
+        self._quiet_since = time.monotonic()
+        self._charts: threading.Thread | None = None
         self._warm = threading.Thread(target=self._warm_up, name="workbench-warm-up", daemon=True)
 
     def warm_up(self) -> None:
@@ -141,9 +147,13 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         timedelta, LazyFrame, UTC, Feature, FeatureModel, feature_view, feature_set, windowed.
         """
         try:
+            self._quiet_since = math.inf
             return self._line(line) if cell is None else self._cell(line, cell)
         except KeyboardInterrupt:
             raise Interrupted.during("the computation") from None
+        finally:
+            self._quiet_since = time.monotonic()
+            self._warm_charts()
 
     def _line(self, line: str) -> Any:
         from IPython.display import display
@@ -157,8 +167,6 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         if call.is_help:
             call.run()
             return None
-        if call.function in {verbs.comparing.diff, verbs.comparing.drift} and not call.as_json:
-            self._warm_charts()
         result = self._run(call)
         if call.as_json:
             print(json.dumps(result.to_dict(), indent=2, default=str))
@@ -172,11 +180,17 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         return None if is_silent else result
 
     def _warm_charts(self) -> None:
-        """Load what the interactive view needs while what it shows is computed."""
-        if hasattr(self.shell, "kernel"):
-            from workbench.explore import warm_up
+        """Load what interactive views need while the user reads what a first cell showed."""
+        if self._charts is None and hasattr(self.shell, "kernel"):
+            self._charts = threading.Thread(target=self._load_charts, name="workbench-reading", daemon=True)
+            self._charts.start()
 
-            warm_up()
+    def _load_charts(self) -> None:
+        from workbench.explore import warm_up
+
+        while time.monotonic() - self._quiet_since < READING:
+            time.sleep(READING / 10)
+        warm_up()
 
     def _live(self) -> LiveOutput:
         from workbench.live import LiveOutput

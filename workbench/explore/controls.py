@@ -40,6 +40,7 @@ class Controls:
     forth: Any
     distribution: Picture = field(default_factory=Picture)
     timeline: Picture = field(default_factory=Picture)
+    ends: Any = field(default_factory=widgets.HTML)
     about: Any = field(default_factory=widgets.HTML)
     counted: Any = field(default_factory=widgets.HTML)
     rows: Any = field(default_factory=widgets.HTML)
@@ -74,6 +75,7 @@ class Controls:
                 options=[("", 0), (" ", 1)],
                 index=(0, 1),
                 continuous_update=False,
+                readout=False,  # it has a dash for "to", which reads as a minus
                 layout={"width": "100%"},
             ),
             kind=_labelled(widgets.Dropdown, "rows"),
@@ -87,7 +89,7 @@ class Controls:
         """Return everything in its place: rows that wrap, so that it fits narrow and wide."""
         head = _box("wb-bar", self.left, self.right, *self.entities.values(), self.period)
         chosen = _box("wb-list", self.order, self.features)
-        drawn = _box("wb-drawn", self.about, self.distribution, self.interval, _box("wb-bar", self.values, self.side))
+        drawn = _box("wb-drawn", self.about, self.distribution, self.interval, _box("wb-bar", self.values, self.side, self.ends))
         pages = _box("wb-bar", self.kind, self.back, self.forth, self.counted)
         style = widgets.HTML(f"<style>{STYLE}</style>", layout=widgets.Layout(display="none"))
         self.note.add_class("wb-note")

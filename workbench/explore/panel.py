@@ -154,6 +154,7 @@ class Panel:
         if feature is None:
             return
         asked = self._asked(feature)
+        self._say_ends()
         found = page(self.subject, asked, offset)
         total = count(self.subject, asked)
         self._offset = offset
@@ -284,6 +285,14 @@ class Panel:
     def _mark(self, drawn: Distribution, first: int, last: int) -> None:
         scale = 1000 if drawn.kind == "time" else 1
         self.controls.distribution.range = [drawn.edges[first] * scale, drawn.edges[last] * scale]
+
+    def _say_ends(self) -> None:
+        """Say which interval the slider stands for."""
+        shown = self.controls
+        texts = [text for text, _ in shown.interval.options]
+        first, last = shown.interval.index
+        is_chosen = shown.values.value == _BETWEEN
+        shown.ends.value = f"<span>from {texts[first]} to {texts[last]}</span>" if is_chosen else ""
 
     def _first_page(self) -> None:
         self._turn_to(0)

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
 
-from workbench.explore.panel import Panel
 from workbench.explore.style import AFTERWARDS
-from workbench.explore.subject import subject_of
 from workbench.explore.warming import warm_up
 
 if TYPE_CHECKING:
+    from workbench.explore.panel import Panel
     from workbench.serve import Difference, Drift
 
 _LOG = logging.getLogger(__name__)
@@ -25,7 +24,7 @@ def explore(shown: Difference | Drift) -> Any:
     Features, entities, periods and branches can be chosen, distributions brushed, rows paged through. Rows stay in the
     kernel: a page of a hundred at a time reaches the browser, and charts of some fifty numbers.
     """
-    panel = Panel(subject_of(shown))
+    panel = _panel(shown)
     panel.draw()
     return panel.widget
 
@@ -40,7 +39,7 @@ def show(shown: Difference | Drift) -> None:
     display(bundle, raw=True)
     try:
         warm_up()
-        panel = Panel(subject_of(shown))
+        panel = _panel(shown)
         said = "The interactive view needs a notebook and a running kernel."
         view = {"model_id": panel.widget.model_id, "version_major": 2, "version_minor": 0}
         display({"text/plain": said, _VIEW: view}, raw=True)
@@ -49,3 +48,10 @@ def show(shown: Difference | Drift) -> None:
         _LOG.debug("no interactive view", exc_info=error)
         line = f"There is no interactive view: {type(error).__name__}: {error}".splitlines()[0]
         display({"text/plain": line}, raw=True)
+
+
+def _panel(shown: Difference | Drift) -> Panel:
+    from workbench.explore.panel import Panel  # widgets load while the report is being read
+    from workbench.explore.subject import subject_of
+
+    return Panel(subject_of(shown))

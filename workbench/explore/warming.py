@@ -1,4 +1,4 @@
-"""`warm_up`: loads what charts need in the background, while a difference is being computed."""
+"""`warm_up`: loads what charts need in the background."""
 
 from __future__ import annotations
 

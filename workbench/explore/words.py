@@ -23,8 +23,10 @@ def edge(value: float, kind: Kind, *, step: float) -> str:
 
     Examples
     --------
-    >>> edge(0.30000000000000004, "number", step=0.1), edge(1356998400.0, "time", step=86400.0)
-    ('0.30', '2013-01-01')
+    >>> edge(0.30000000000000004, "number", step=0.1), edge(-0.5, "number", step=20.0)
+    ('0.30', '-0.5')
+    >>> edge(1356998400.0, "time", step=86400.0)
+    '2013-01-01'
     """
     if kind == "time":
         try:
@@ -34,6 +36,8 @@ def edge(value: float, kind: Kind, *, step: float) -> str:
         return f"{moment:%Y-%m-%d}" if step >= _DAY else f"{moment:%Y-%m-%d %H:%M:%S}"
     if float(value).is_integer() and float(step).is_integer() and abs(value) < _LONG:
         return f"{value:,.0f}"
+    if (2 * value).is_integer() and float(2 * step).is_integer() and abs(value) < _LONG:
+        return f"{value:,.1f}"  # between two whole numbers
     digits = 1 - floor(log10(step)) if step > 0 else 0
     if max(abs(value), step) >= _LONG or digits > _MOST_DIGITS:
         return f"{value:.6g}"
