@@ -194,6 +194,16 @@ def test_pages_hold_a_hundred_rows_sorted_by_key() -> None:
         diff.changed_rows(offset=-1)
 
 
+def test_a_page_may_show_rows_that_are_the_same_among_those_that_differ() -> None:
+    rows = list(range(250))
+    right = [row for row in rows if row != 5]
+    diff = diff_views(side({"k": rows, "x": rows}), side({"k": right, "x": [max(row, 3) for row in right]}, label="b"))
+    assert diff.changed_rows()["k"].to_list() == [0, 1, 2]
+    pages = [diff.changed_rows(offset, kind="any")["k"].to_list() for offset in (0, 100, 200, 300)]
+    assert [key for page in pages for key in page] == right
+    assert [len(page) for page in pages] == [100, 100, 49, 0]
+
+
 def test_an_entity_may_be_null_and_both_sides_may_have_one_name() -> None:
     diff = diff_views(side({"k": [None, 1], "x": [1, 1]}), side({"k": [None, 1], "x": [2, 2]}))
     assert diff.changed_rows(entity={"k": None}).to_dicts() == [{"k": None, "x (left, main)": 1, "x (right, main)": 2}]

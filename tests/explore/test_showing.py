@@ -71,10 +71,10 @@ def test_json_is_text_alone(kernel: Kernel) -> None:
 
 
 def test_a_view_that_cannot_be_made_leaves_the_report(kernel: Kernel) -> None:
-    broken = "import workbench.explore.showing as showing\nkept, showing.Panel = showing.Panel, lambda _: 1 / 0"
+    broken = "import workbench.explore.panel as home\nkept, home.Panel = home.Panel, lambda _: 1 / 0"
     assert kernel.run(broken).status == "ok"
     reply = kernel.run(DIFF)
-    assert kernel.run("showing.Panel = kept").status == "ok"
+    assert kernel.run("home.Panel = kept").status == "ok"
     assert reply.status == "ok"
     assert "wb-summary" in reply.html
     assert "There is no interactive view: ZeroDivisionError" in reply.text

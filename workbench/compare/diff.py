@@ -109,7 +109,8 @@ class ViewDiff:
         entity
             Only rows of this entity: key columns and their values.
         kind
-            Rows of both sides that differ, or rows of one side alone.
+            Rows of both sides that differ (``changed``), or whether they do or not (``any``), or rows of one side alone
+            (``added``, ``removed``).
 
         Returns
         -------

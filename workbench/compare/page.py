@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workbench.compare.pair import Pair
     from workbench.compare.parts import Both, Part
 
-Kind = Literal["changed", "added", "removed"]
+Kind = Literal["changed", "any", "added", "removed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Wanted:
     Attributes
     ----------
     kind
-        Rows of both sides that differ, or rows of one side alone.
+        Rows of both sides that differ, or whether they do or not, or rows of one side alone.
     differing
         In which columns rows must differ, in any of them.
     shown
@@ -70,7 +70,9 @@ class _Found:
     def add(self, part: Part) -> bool:
         """Take what is wanted from a part; return whether the page is full."""
         rows = match(part, self.keys)
-        if self.wanted.kind != "changed":
+        if self.wanted.kind == "any":
+            left, right = rows.left, rows.right
+        elif self.wanted.kind != "changed":
             gone = self.wanted.kind == "removed"
             left, right = (rows.removed, part.right.clear()) if gone else (part.left.clear(), rows.added)
         else:
