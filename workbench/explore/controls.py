@@ -89,7 +89,8 @@ class Controls:
         """Return everything in its place: rows that wrap, so that it fits narrow and wide."""
         head = _box("wb-bar", self.left, self.right, *self.entities.values(), self.period)
         chosen = _box("wb-list", self.order, self.features)
-        drawn = _box("wb-drawn", self.about, self.distribution, self.interval, _box("wb-bar", self.values, self.side, self.ends))
+        behind = _box("wb-bar", self.values, self.side, self.ends)
+        drawn = _box("wb-drawn", self.about, self.distribution, self.interval, behind)
         pages = _box("wb-bar", self.kind, self.back, self.forth, self.counted)
         style = widgets.HTML(f"<style>{STYLE}</style>", layout=widgets.Layout(display="none"))
         self.note.add_class("wb-note")

@@ -139,7 +139,9 @@ class Panel:
             shown.kind.value = kept if kept in offered else offered[0]
 
     def _say_what(self, feature: Changed, drawn: Distribution) -> None:
-        about = feature.drift.sentence if feature.drift is not None else f"{feature.name}: {feature.says}"
+        about = feature.drift.sentence if feature.drift is not None else f"{feature.name}: {feature.says}."
+        if not self._where.is_everything:
+            about = f"Of all rows: {about}"
         outside = [bar for bar in drawn.rest if is_numeric(feature.kind)]
         left = "; ".join(f"{bar.label}: {bar.rows[0]:,} and {bar.rows[1]:,} rows" for bar in outside)
         drawn_how = "" if drawn.bars else f"<p class='wb-none'>Values of {html.escape(feature.name)} are not drawn.</p>"

@@ -23,10 +23,26 @@ function library(model) {
   });
 }
 
+// JupyterLab takes arrows and letters for its notebook wherever no text is typed, also where a list has the focus;
+// it leaves alone what is marked so. Ctrl+S and Shift+Enter stay its own.
+function keepKeys() {
+  const page = (globalThis[KEY] ??= {});
+  page.keys ??= window.addEventListener(
+    "keydown",
+    (event) => {
+      if (!event.target.closest?.(".wb-explore")) return;
+      const theirs = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
+      event.target.toggleAttribute("data-lm-suppress-shortcuts", !theirs);
+    },
+    true,
+  ) ?? true;
+}
+
 const close = (a, b, span) => Math.abs(a - b) <= 1e-6 * Math.abs(span || 1);
 
 async function render({ model, el }) {
   el.classList.add("wb-picture");
+  keepKeys();
   let view = null;
   let drawn = 0;
   let waiting = null;
