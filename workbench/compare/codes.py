@@ -28,7 +28,7 @@ def codes_of(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> tu
 
     Nulls come first, else the order is that of the values.
     """
-    sides = [np.zeros(frame.height, dtype=np.int64) for frame in (left, right)]
+    sides: list[Codes] = []
     room = _ROOM
     for key in keys:
         ranked = _ranks(left[key], right[key])
@@ -36,7 +36,10 @@ def codes_of(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> tu
             return None
         ranks, span = ranked
         room //= span
-        sides = [side * span + rank for side, rank in zip(sides, ranks, strict=True)]
+        for side, rank in zip(sides, ranks, strict=False):
+            np.multiply(side, span, out=side)
+            np.add(side, rank, out=side)
+        sides = sides or [np.array(rank) for rank in ranks]
     return sides[0], sides[1]
 
 

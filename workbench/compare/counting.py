@@ -8,11 +8,11 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING
 
-from workbench.compare.matched import match
 from workbench.compare.renamed import Guess
 from workbench.compare.tally import Missing, Tally
 
 if TYPE_CHECKING:
+    from workbench.compare.matched import Matched
     from workbench.compare.pair import Pair
     from workbench.compare.parts import Both, Part
 
@@ -66,13 +66,12 @@ class Counted:
     guesses: list[Guess] = field(default_factory=list)
     missing: tuple[dict[str, Missing], dict[str, Missing]] = field(default_factory=lambda: ({}, {}))
 
-    def add(self, part: Part, keys: Sequence[str]) -> None:
+    def add(self, part: Part, rows: Matched, keys: Sequence[str]) -> None:
         """Count the rows of a part."""
         for side, missing in zip((part.left, part.right), self.missing, strict=True):
             for column in side.get_columns():
                 if column.name not in keys:
                     missing.setdefault(column.name, Missing()).add(column)
-        rows = match(part, keys)
         self.common += rows.left.height
         self.added += rows.added.height
         self.removed += rows.removed.height
@@ -88,15 +87,15 @@ def counted(both: Both, asked: Asked) -> Counted:
     """Return how the rows of two sides differ."""
     found = Counted()
 
-    def begin() -> Callable[[Part], bool]:
+    def begin() -> Callable[[Part, Matched], bool]:
         nonlocal found
         tallies = {pair.right: Tally(pair, both.keys, asked.called(pair.right), asked.worst) for pair in asked.pairs}
         guesses = [Guess.about(pair, both.heights) for pair in asked.guesses]
         found = Counted(tallies=tallies, guesses=guesses)
         return show
 
-    def show(part: Part) -> bool:
-        found.add(part, both.keys)
+    def show(part: Part, rows: Matched) -> bool:
+        found.add(part, rows, both.keys)
         return False
 
     both.visit(begin)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 import polars as pl
 
 from workbench.compare.beside import engine_errors
-from workbench.compare.matched import match
 
 if TYPE_CHECKING:
+    from workbench.compare.matched import Matched
     from workbench.compare.pair import Pair
     from workbench.compare.parts import Both, Part
 
@@ -47,7 +47,7 @@ def page(both: Both, wanted: Wanted) -> pl.DataFrame:
     """Return the keys and both sides' values of the rows that are wanted."""
     found = _Found(both.keys, wanted)
 
-    def begin() -> Callable[[Part], bool]:
+    def begin() -> Callable[[Part, Matched], bool]:
         nonlocal found
         found = _Found(both.keys, wanted)
         return found.add
@@ -67,9 +67,8 @@ class _Found:
     rows: list[pl.DataFrame] = field(default_factory=list)
     height: int = 0
 
-    def add(self, part: Part) -> bool:
+    def add(self, part: Part, rows: Matched) -> bool:
         """Take what is wanted from a part; return whether the page is full."""
-        rows = match(part, self.keys)
         if self.wanted.kind == "any":
             left, right = rows.left, rows.right
         elif self.wanted.kind != "changed":

@@ -7,15 +7,18 @@ bounded by the size of a part, whatever the size of the sides.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 
 import numpy as np
 import polars as pl
 
 from workbench.compare.codes import Codes, are_ordered, codes_of
+from workbench.compare.matched import Matched, match
 from workbench.compare.order import below, is_ordered, longest_order
 
 AT_ONCE = 262_144
@@ -23,6 +26,10 @@ AT_ONCE = 262_144
 
 _LARGEST = 8
 """How many times as many rows a part may have that cannot be cut, or that is read by hash."""
+
+
+_WAITING = 2
+"""Parts that may be read before they were shown."""
 
 
 class OutOfOrderError(Exception):
@@ -71,17 +78,18 @@ class Both:
     heights: tuple[int, int]
     at_once: int = AT_ONCE
 
-    def visit(self, begin: Callable[[], Callable[[Part], bool]]) -> None:
+    def visit(self, begin: Callable[[], Callable[[Part, Matched], bool]]) -> None:
         """Show all parts, one after the other, to what `begin` returns, until it has seen enough and returns true.
 
-        Where a side turns out to be in no order, `begin` is called again, and all parts are shown to what it returns.
+        It is shown each part with its rows by key. Where a side turns out to be in no order, `begin` is called again,
+        and all parts are shown to what it returns.
         """
         ways = [self._whole] if sum(self.heights) <= self.at_once else [self._abreast, self._by_hash]
         if not self.keys:
             ways = [self._by_place]
         for way in ways:
             try:
-                _show(way(), begin())
+                _show(way(), self.keys, begin())
             except OutOfOrderError:
                 continue
             return
@@ -123,16 +131,19 @@ class Both:
             yield Part(part.left.sort(*order, *rest), part.right.sort(*order, *rest)) if rest else part
 
 
-def _show(parts: Iterator[Part], show: Callable[[Part], bool]) -> None:
-    """Show each part while the next one is read."""
-    with ThreadPoolExecutor(1, thread_name_prefix="compare") as pool:
-        shown: Future[bool] | None = None
+def _show(parts: Iterator[Part], keys: Sequence[str], show: Callable[[Part, Matched], bool]) -> None:
+    """Show each part while the next one is matched, and the one after that is read."""
+    named = partial(ThreadPoolExecutor, 1, thread_name_prefix="compare")
+    with named() as matching, named() as showing:
+        waiting: deque[Future[bool]] = deque()
         for part in parts:
-            if shown is not None and shown.result():
+            matched = matching.submit(match, part, keys)
+            waiting.append(showing.submit(lambda part, matched: show(part, matched.result()), part, matched))
+            if len(waiting) == _WAITING and waiting.popleft().result():
+                break
+        for shown in waiting:
+            if shown.result():
                 return
-            shown = pool.submit(show, part)
-        if shown is not None:
-            shown.result()
 
 
 def _next(left: _Reader, right: _Reader, order: Sequence[str], *, most: int) -> Part | None:
