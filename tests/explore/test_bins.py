@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -74,3 +75,23 @@ def test_many_whole_numbers_have_bins_of_whole_width() -> None:
 
 def test_a_constant_has_one_bin() -> None:
     assert bins([7.5, 7.5]).counted(frame([7.5, 7.5, math.nan])) == [0, 2, 0]
+
+
+@pytest.mark.parametrize(("low", "width"), [(0.1, 0.07), (-17.3, 0.1), (1e6 / 3, 1 / 3), (-0.3, 1e-5)])
+def test_a_value_on_an_edge_begins_its_bin(low: float, width: float) -> None:
+    found = Bins(low, low + 40 * width, width, 40)
+    counts = found.counted(frame(found.edges))
+    assert counts[0] == counts[-1] == 0
+    assert counts[1:-2] == [1] * 39
+    assert counts[-2] == 2, "the last bin is closed"
+
+
+def test_fifty_whole_numbers_have_a_bin_each_too() -> None:
+    values = [float(value) for value in range(50)]
+    assert bins(values, whole=True).counted(frame(values))[1:-1] == [1] * 50
+
+
+def test_a_value_just_below_an_edge_belongs_to_the_bin_before() -> None:
+    found = Bins(0.1, 0.1 + 40 * 0.07, 0.07, 40)
+    below = [math.nextafter(edge, -math.inf) for edge in found.edges]
+    assert found.counted(frame(below)) == [1, *[1] * 40, 0]

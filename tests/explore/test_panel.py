@@ -55,6 +55,14 @@ def test_pages_go_forth_and_back_and_end_with_the_rows() -> None:
     assert panel.controls.back.disabled
     panel.controls.forth.click()
     assert counted(panel) == "rows 101 to 125 of 125"
+    panel.controls.kind.value = "any"
+    panel.controls.forth.click()
+    panel.controls.forth.click()
+    assert counted(panel) == "rows 201 to 250 of 250"
+    panel.controls.back.click()
+    assert counted(panel) == "rows 101 to 200 of 250"
+    panel.controls.kind.value = "changed"
+    panel.controls.forth.click()
     assert panel.controls.forth.disabled
     panel.controls.back.click()
     assert counted(panel) == "rows 1 to 100 of 125"

@@ -3,6 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.explore.stage import periods, subject, visits
+from workbench.explore.rows import Asked, count, page
+from workbench.explore.selection import Where
 from workbench.explore.subject import subject_of
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ def test_a_project_s_difference_and_drift_are_subjects(project: Project, event_v
     assert shown.feature("total").kind == "number"
     assert shown.feature("total").unit == "count"
     assert "exp/first" in shown.choices()
+    of_one = Asked(shown.feature("total"), "any", Where({"user": "u1"}))
+    assert count(shown, of_one) == page(shown, of_one).rows.height == 29
     again = shown.other("exp/second", "exp/second")
     assert again.feature("total").says == "same"
     alone = subject_of(project.diff("spend", "main", "exp/second"))
