@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import html
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from workbench.compare import Period
-from workbench.errors import WorkbenchError
 from workbench.explore import charts
 from workbench.explore.controls import Controls
 from workbench.explore.distribution import Distribution, distribution
 from workbench.explore.entities import entities
 from workbench.explore.kinds import is_numeric
+from workbench.explore.note import Note
 from workbench.explore.rows import PAGE, Asked, count, kinds, page
 from workbench.explore.selection import Part, Where, value_of
 from workbench.explore.subject import Changed, Subject
@@ -21,7 +18,6 @@ from workbench.explore.table import table
 from workbench.explore.timeline import timeline
 from workbench.explore.words import edge, key, line_key, place
 
-_LOG = logging.getLogger(__name__)
 _EVERYTHING, _BETWEEN = -1, -2
 
 
@@ -45,11 +41,11 @@ class Panel:
         self.subject = subject
         self.controls = Controls.of(subject)
         self.widget = self.controls.laid_out()
-        self._quiet = False
+        self._note = Note(self.controls.note)
         self._where = Where()
         self._offset = 0
         self._drawn: Distribution | None = None
-        with self._said(), self._silent():
+        with self._note.watching(), self._note.silent():
             self._offer_sides()
             self._offer_entities()
             self._offer_features()
@@ -57,7 +53,7 @@ class Panel:
 
     def draw(self) -> None:
         """Fill in what is shown of the feature that is chosen; the first time, this loads the chart library."""
-        with self._said():
+        with self._note.watching():
             self._draw()
 
     # what can be chosen
@@ -113,7 +109,7 @@ class Panel:
 
     def _offer_values(self, feature: Changed, drawn: Distribution) -> None:
         shown = self.controls
-        with self._silent():
+        with self._note.silent():
             edges = drawn.edges
             shown.interval.layout.display = None if len(edges) > 1 else "none"
             if len(edges) > 1:
@@ -188,34 +184,34 @@ class Panel:
     def _listen(self) -> None:
         shown = self.controls
         for control in (shown.left, shown.right):
-            control.observe(self._calling(self._change_sides), "value")
+            control.observe(self._note.calling(self._change_sides), "value")
         for control in (*shown.entities.values(), shown.period):
-            control.observe(self._calling(self._change_where), "value")
-        shown.order.observe(self._calling(self._change_order), "value")
-        shown.features.observe(self._calling(self._draw), "value")
-        shown.interval.observe(self._calling(self._change_interval), "index")
-        shown.distribution.observe(self._calling(self._change_brush), "brush")
-        shown.distribution.observe(self._calling(self._change_pick), "picked")
-        shown.values.observe(self._calling(self._change_values), "value")
+            control.observe(self._note.calling(self._change_where), "value")
+        shown.order.observe(self._note.calling(self._change_order), "value")
+        shown.features.observe(self._note.calling(self._draw), "value")
+        shown.interval.observe(self._note.calling(self._change_interval), "index")
+        shown.distribution.observe(self._note.calling(self._change_brush), "brush")
+        shown.distribution.observe(self._note.calling(self._change_pick), "picked")
+        shown.values.observe(self._note.calling(self._change_values), "value")
         for control in (shown.side, shown.kind):
-            control.observe(self._calling(self._first_page), "value")
-        shown.back.on_click(self._calling(self._previous))
-        shown.forth.on_click(self._calling(self._next))
+            control.observe(self._note.calling(self._first_page), "value")
+        shown.back.on_click(self._note.calling(self._previous))
+        shown.forth.on_click(self._note.calling(self._next))
 
     def _change_sides(self) -> None:
         shown = self.controls
         refs = shown.left.value, shown.right.value
         if refs == self.subject.refs:
             return
-        self._note(f"Comparing {refs[0]} with {refs[1]} ...")
+        self._note.say(f"Comparing {refs[0]} with {refs[1]} ...", progress=True)
         try:
             subject = self.subject.other(*refs)
         except BaseException:
-            with self._silent():
+            with self._note.silent():
                 shown.left.value, shown.right.value = self.subject.refs
             raise
         self.subject = subject
-        with self._silent():
+        with self._note.silent():
             self._offer_features()
         self._draw()
 
@@ -229,10 +225,10 @@ class Panel:
         self._where = Where(entity, Period.parse(text) if text else None)
         self._draw()
         if self._drawn is not None and not any(self._drawn.rows):
-            self._note(f"There are no rows for {place(self._where)}.")
+            self._note.say(f"There are no rows for {place(self._where)}.")
 
     def _change_order(self) -> None:
-        with self._silent():
+        with self._note.silent():
             self._offer_features()
 
     def _change_interval(self) -> None:
@@ -242,7 +238,7 @@ class Panel:
         first, last = shown.interval.index
         if first == last:  # an interval has a bin at least
             first, last = (first, last + 1) if last + 1 < len(drawn.edges) else (first - 1, last)
-        with self._silent():
+        with self._note.silent():
             shown.interval.index = (first, last)
             shown.values.value = _BETWEEN
         self._mark(drawn, first, last)
@@ -254,14 +250,14 @@ class Panel:
             return
         scale = 1000 if drawn.kind == "time" else 1
         if not shown.distribution.brush:
-            with self._silent():
+            with self._note.silent():
                 shown.values.value = _EVERYTHING
                 shown.interval.index = (0, len(drawn.edges) - 1)
             shown.distribution.range = []
         else:
             low, high = (end / scale for end in shown.distribution.brush)
             first, last = drawn.nearest(low, high)
-            with self._silent():
+            with self._note.silent():
                 shown.interval.index = (first, last)
                 shown.values.value = _BETWEEN
             self._mark(drawn, first, last)
@@ -304,43 +300,6 @@ class Panel:
 
     def _next(self) -> None:
         self._turn_to(self._offset + PAGE)
-
-    # what goes wrong is said in the view
-
-    def _calling(self, act: Callable[[], None]) -> Callable[[object], None]:
-        def called(_: object) -> None:
-            if not self._quiet:
-                with self._said():
-                    act()
-
-        return called
-
-    @contextmanager
-    def _silent(self) -> Iterator[None]:
-        """Let controls be set without answering to it."""
-        before, self._quiet = self._quiet, True
-        try:
-            yield
-        finally:
-            self._quiet = before
-
-    @contextmanager
-    def _said(self) -> Iterator[None]:
-        """Say in the view what goes wrong."""
-        self._note("")
-        try:
-            yield
-        except WorkbenchError as error:
-            self._note(f"{error.message} {error.remedy}")
-        except Exception as error:  # noqa: BLE001 - a callback has no cell to fail in
-            _LOG.debug("the interactive view failed", exc_info=error)
-            self._note(f"This could not be shown: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
-        else:
-            if self.controls.note.value.endswith("...</p>"):
-                self._note("")
-
-    def _note(self, text: str) -> None:
-        self.controls.note.value = f"<p role='status'>{html.escape(text)}</p>" if text else ""
 
 
 _KINDS = {

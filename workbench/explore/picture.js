@@ -95,6 +95,9 @@ async function render({ model, el }) {
       view.addSignalListener("pick", (_, value) => say("picked", [Object.values(value ?? {})[0]?.[0] ?? ""]));
     }
     el.dataset.drawn = String(turn);
+    for (const [end, said] of [["lower", "from"], ["upper", "to"]]) {
+      el.closest(".wb-explore")?.querySelector(`.noUi-handle-${end}`)?.setAttribute("aria-label", said);
+    }
   };
 
   model.on("change:spec", draw);

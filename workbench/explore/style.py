@@ -7,7 +7,10 @@ STYLE = """
 --wb-line:var(--jp-border-color2,#8884);--wb-ground:var(--jp-layout-color1,Canvas);
 --wb-soft:color-mix(in srgb,currentColor 6%,transparent);
 color:var(--wb-ink);font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);border-top:1px solid var(--wb-line);
-padding-top:8px;margin-top:4px;overflow:hidden!important}
+padding:8px 1px 0 0;margin:4px 0 0!important;box-sizing:border-box;max-width:100%;overflow:clip!important}
+.wb-explore .jupyter-widgets{margin-left:0;margin-right:0;box-sizing:border-box}
+.wb-explore .widget-html{min-width:0;max-width:100%}
+.wb-explore .slider-container{margin-right:10px}
 .wb-explore .widget-html-content{line-height:1.45;font-size:13px;color:var(--wb-ink)}
 .wb-explore :is(.wb-bar,.wb-main){display:flex;flex-flow:row wrap;gap:4px 14px;align-items:flex-start;overflow:visible}
 .wb-explore .wb-bar>*{margin:0;flex:0 1 auto}
