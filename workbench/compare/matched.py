@@ -43,12 +43,14 @@ def match(part: Part, keys: Sequence[str]) -> Matched:
 
     Rows that are in order, no two with the same key, need no join: the rows that both sides have are in the same order
     too. Which these are is told by the keys as integers, or else by a hash of them; hashes may be equal by chance, so
-    that it is looked whether they were.
+    that it is looked whether they were. Rows in no order are joined by their hash, which is quicker than to sort them.
     """
     left, right = part.left, part.right
     if not keys:
         count = min(left.height, right.height)
         return Matched(left.head(count), right.head(count), left.slice(count), right.slice(count))
+    if not part.ordered:
+        return _scattered(left, right, keys)
     codes = part.codes or codes_of(left, right, keys)
     if codes is not None:
         if not all(are_ordered(side, strictly=True) for side in codes):
@@ -67,8 +69,30 @@ def _chosen(left: pl.DataFrame, right: pl.DataFrame, common: Sequence[pl.Series]
     return Matched(left.filter(one), right.filter(other), left.filter(~one), right.filter(~other))
 
 
+def _scattered(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> Matched:
+    hashes = _hash(left, keys), _hash(right, keys)
+    if any(each.n_unique() < len(each) for each in hashes):
+        return _without_duplicates(left, right, keys)
+    here, there = (each.to_frame("key").with_row_index(_PLACE) for each in hashes)
+    both = here.join(there, on="key", maintain_order="left", suffix=" right")
+    places = both[_PLACE], both[f"{_PLACE} right"]
+    found = Matched(left[places[0]], right[places[1]], _others(left, places[0]), _others(right, places[1]))
+    return found if _same_keys(found.left, found.right, keys) else _joined(left, right, keys)
+
+
+def _others(frame: pl.DataFrame, places: pl.Series) -> pl.DataFrame:
+    """Return the rows of `frame` that are not at `places`."""
+    others = np.ones(frame.height, dtype=np.bool_)
+    others[places.to_numpy()] = False
+    return frame.filter(pl.Series(others))
+
+
+def _hash(frame: pl.DataFrame, keys: Sequence[str]) -> pl.Series:
+    return frame.select(pl.struct(keys).hash()).to_series()
+
+
 def _by_hash(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> Matched:
-    one, other = (frame.select(pl.struct(keys).hash()).to_series() for frame in (left, right))
+    one, other = _hash(left, keys), _hash(right, keys)
     found = _chosen(left, right, [one.is_in(other.implode()), other.is_in(one.implode())])
     return found if _same_keys(found.left, found.right, keys) else _joined(left, right, keys)
 

@@ -83,6 +83,9 @@ class _Found:
             if not where:
                 return False
             left, right = (side.filter(reduce(or_, where)) for side in (rows.left, rows.right))
+        if not part.ordered and self.keys:
+            by = (left if left.height else right).select(pl.arg_sort_by(self.keys)).to_series()
+            left, right = (side[by] if side.height else side for side in (left, right))
         start = max(self.wanted.offset - self.before, 0)
         self.before += max(left.height, right.height)
         left, right = (side.slice(start, self.wanted.limit - self.height) for side in (left, right))

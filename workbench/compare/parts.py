@@ -24,8 +24,11 @@ from workbench.compare.order import below, is_ordered, longest_order
 AT_ONCE = 262_144
 """Rows of each side in a part: a row group of a stored view."""
 
+_SCATTERED = 4
+"""How many times as many rows a part has that is read by hash."""
+
 _LARGEST = 8
-"""How many times as many rows a part may have that cannot be cut, or that is read by hash."""
+"""How many times as many rows a part may have that cannot be cut."""
 
 
 _WAITING = 2
@@ -38,18 +41,21 @@ class OutOfOrderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """All rows of both sides with certain keys, each side's sorted by key unless there is none.
+    """All rows of both sides with certain keys.
 
     Attributes
     ----------
     left, right
         The rows.
+    ordered
+        Whether each side's are sorted by key.
     codes
         Their keys as integers, where these were made.
     """
 
     left: pl.DataFrame
     right: pl.DataFrame
+    ordered: bool = True
     codes: tuple[Codes, Codes] | None = None
 
 
@@ -99,14 +105,16 @@ class Both:
         yield Part(left.sort(self.keys), right.sort(self.keys))
 
     def _by_hash(self) -> Iterator[Part]:
-        classes = ceil(max(self.heights) / (_LARGEST * self.at_once))
-        which = pl.struct(self.keys).hash() % classes
+        classes = ceil(max(self.heights) / (_SCATTERED * self.at_once))
+        which = (
+            sum((pl.col(key).hash(seed) for seed, key in enumerate(self.keys)), start=pl.lit(0, dtype=pl.UInt64))
+            % classes
+        )
         for number in range(classes):
             left, right = (
-                frame.filter(which == number).collect(engine="streaming").sort(self.keys)
-                for frame in (self.left, self.right)
+                frame.filter(which == number).collect(engine="streaming").rechunk() for frame in (self.left, self.right)
             )
-            yield Part(left, right)
+            yield Part(left, right, ordered=False)
 
     def _by_place(self) -> Iterator[Part]:
         left, right = _Reader(self.left, self.at_once), _Reader(self.right, self.at_once)
@@ -164,7 +172,7 @@ def _next(left: _Reader, right: _Reader, order: Sequence[str], *, most: int) -> 
         rows = _until_cut(left, right, order, codes)
         if any(rows):
             known = None if codes is None else (codes[0][: rows[0]], codes[1][: rows[1]])
-            return Part(left.take(rows[0]), right.take(rows[1]), known)
+            return Part(left.take(rows[0]), right.take(rows[1]), codes=known)
         if left.ended and right.ended:
             return None
         for reader in (left, right):  # all that is there has one key: there may be more of it
