@@ -11,7 +11,7 @@ padding:8px 1px 0 0;margin:4px 0 0!important;box-sizing:border-box;max-width:100
 .wb-explore .jupyter-widgets{margin-left:0;margin-right:0;box-sizing:border-box}
 .wb-explore .widget-html{min-width:0;max-width:100%}
 .wb-explore .slider-container{margin-right:10px}
-.wb-explore .widget-html-content{line-height:1.45;font-size:13px;color:var(--wb-ink)}
+.wb-explore .widget-html-content{min-width:0;max-width:100%;line-height:1.45;font-size:13px;color:var(--wb-ink)}
 .wb-explore :is(.wb-bar,.wb-main){display:flex;flex-flow:row wrap;gap:4px 14px;align-items:flex-start;overflow:visible}
 .wb-explore .wb-bar>*{margin:0;flex:0 1 auto}
 .wb-explore .wb-bar{align-items:center}
