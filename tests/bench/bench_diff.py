@@ -2,7 +2,8 @@
 
 Two Parquet files of six columns: two keys (a text and a time) and four values. On the right 3% of one column and 0.1%
 of another have other values, one row in two hundred is gone and as many are new. "duckdb" joins them on both keys and
-counts the rows of both sides and of one alone, comparing nothing; "diff" is `diff_views` of two sides without digests, and "diff, no order" the same of shuffled files.
+counts the rows of both sides and of one alone, comparing nothing; "diff" is `diff_views` of two sides without digests,
+and "diff, no order" the same of shuffled files.
 Each runs in a process of its own, so that peak memory is its own, in turns, so that a machine that is slow for a while
 is slow for both.
 
