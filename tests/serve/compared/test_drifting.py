@@ -43,6 +43,11 @@ def test_places_and_segments_are_compared_too(mart_to_read: Project) -> None:
     assert "Segments by user" in found._repr_mimebundle_()["text/plain"]
 
 
+def test_whose_rows_are_meant_is_told_where_a_side_does_not_say(mart_to_read: Project) -> None:
+    assert "rows of" in mart_to_read.drift("spend", reference=FIRST, current="@1.0").report().text()
+    assert "rows of" not in mart_to_read.drift("spend", reference="@2.0", current=f"@1.0, {FIRST}").report().text()
+
+
 def test_a_training_set_is_compared_with_what_serving_returned(shop: Project) -> None:
     spine = spine_of(*((f"u{n % 7}", float(n)) for n in range(200)))
     train = shop.store.training_set(spine, "spend", save="first_try")

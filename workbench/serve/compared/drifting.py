@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import FeatureNotFound
 from workbench.serve.compared.limits import measured
 from workbench.serve.compared.places import places
-from workbench.serve.compared.stretch import stretch
+from workbench.serve.compared.stretch import Asked, stretch
 from workbench.widgets import Report, Reported, Table, overlays
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Drift(Reported):
         return Report(
             f"{self.view}: {verdict}",
             facts=(
-                *((("rows of", self.of),) if self.of else ()),
+                *((("rows of", self.of),) if not all(map(_has_place, self.refs)) else ()),
                 ("reference", f"{reference} ({found.rows[0]:,} rows)"),
                 ("current", f"{current} ({found.rows[1]:,} rows)"),
             ),
@@ -177,6 +177,11 @@ def drift(
             raise FeatureNotFound.absent(each, where=f"both {sides[0].label} and {sides[1].label}", known=shared)
     refs = _named(reference), _named(current)
     return Drift(name, refs, sides, otherwise, measured(rooms, name, sides, wanted, by=by), rooms)
+
+
+def _has_place(ref: str) -> bool:
+    """Whether a side names whose rows it means; rows that were given are nobody's."""
+    return not ref or Asked.parse(ref).place is not None
 
 
 def _named(asked: object) -> str:
