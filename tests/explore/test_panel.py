@@ -91,6 +91,29 @@ def test_a_brush_and_the_slider_stay_in_step() -> None:
     assert counted(panel) == "rows 1 to 100 of 125"
 
 
+def test_what_the_page_tells_back_changes_nothing() -> None:
+    panel = opened()
+    shown = panel.controls
+    shown.interval.index = (0, 36)
+    assert shown.distribution.brush == shown.distribution.range
+    panel.controls.forth.click()
+    assert counted(panel).startswith("rows 101 to")
+    shown.distribution.brush = [end + 1e-10 for end in shown.distribution.range]
+    assert counted(panel).startswith("rows 101 to")
+
+
+def test_another_choice_takes_the_brush_away_and_stays() -> None:
+    x = [None if row % 10 == 0 else float(row) for row in range(250)]
+    panel = opened(subject(visits(x=x), visits(x=[1.0] * 250)))
+    shown = panel.controls
+    shown.distribution.brush = [10.0, 20.0]
+    choose(shown.values, "null")
+    assert shown.distribution.brush == shown.distribution.range == []
+    assert shown.values.label == "null"
+    shown.side.value = 0
+    assert counted(panel) == "rows 1 to 25 of 25"
+
+
 def test_an_interval_has_a_bin_at_least() -> None:
     panel = opened()
     panel.controls.interval.index = (7, 7)

@@ -101,7 +101,7 @@ class Panel:
         shown.caption.value = f"<h4>{name} over time</h4>{key_of_lines}<p class='wb-dim'>{html.escape(told)}</p>"
         # numbers and rows are there before what it takes to draw is loaded
         sides = " and ".join(self.subject.labels)
-        shown.distribution.range = []
+        self._unmark()
         shown.distribution.label = f"{feature.name}: how its values are spread, {sides}"
         shown.distribution.spec = charts.histogram(drawn) if is_numeric(feature.kind) else charts.categories(drawn)
         shown.timeline.label = f"{feature.name} over time, {sides}"
@@ -248,15 +248,18 @@ class Panel:
         shown, drawn = self.controls, self._drawn
         if drawn is None or not drawn.edges:
             return
-        scale = 1000 if drawn.kind == "time" else 1
         if not shown.distribution.brush:
+            if shown.values.value != _BETWEEN:
+                return
             with self._note.silent():
                 shown.values.value = _EVERYTHING
                 shown.interval.index = (0, len(drawn.edges) - 1)
-            shown.distribution.range = []
+            self._unmark()
         else:
-            low, high = (end / scale for end in shown.distribution.brush)
-            first, last = drawn.nearest(low, high)
+            scale = 1000 if drawn.kind == "time" else 1
+            first, last = drawn.nearest(*(end / scale for end in shown.distribution.brush))
+            if shown.values.value == _BETWEEN and tuple(shown.interval.index) == (first, last):
+                return
             with self._note.silent():
                 shown.interval.index = (first, last)
                 shown.values.value = _BETWEEN
@@ -277,12 +280,21 @@ class Panel:
         if shown.values.value == _BETWEEN:
             self._mark(drawn, *shown.interval.index)
         else:
-            shown.distribution.range = []
+            self._unmark()
         self._turn_to(0)
 
     def _mark(self, drawn: Distribution, first: int, last: int) -> None:
+        """Mark an interval in the chart; the page takes that for its brush, and does not tell it back."""
         scale = 1000 if drawn.kind == "time" else 1
-        self.controls.distribution.range = [drawn.edges[first] * scale, drawn.edges[last] * scale]
+        ends = [drawn.edges[first] * scale, drawn.edges[last] * scale]
+        with self._note.silent():
+            self.controls.distribution.brush = ends
+            self.controls.distribution.range = ends
+
+    def _unmark(self) -> None:
+        with self._note.silent():
+            self.controls.distribution.brush = []
+            self.controls.distribution.range = []
 
     def _say_ends(self) -> None:
         """Say which interval the slider stands for."""

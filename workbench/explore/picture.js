@@ -38,7 +38,10 @@ function keepKeys() {
   ) ?? true;
 }
 
-const close = (a, b, span) => Math.abs(a - b) <= 1e-6 * Math.abs(span || 1);
+// whether two stretches, or two lists of names, are the same; a place on the axis that was a pixel is not exact
+const same = (a, b) =>
+  a.length === b.length &&
+  a.every((each, i) => each === b[i] || Math.abs(each - b[i]) <= 1e-6 * Math.abs(b.at(-1) - b[0]));
 
 async function render({ model, el }) {
   el.classList.add("wb-picture");
@@ -50,7 +53,7 @@ async function render({ model, el }) {
   const say = (name, value) => {
     clearTimeout(waiting);
     waiting = setTimeout(() => {
-      if (JSON.stringify(model.get(name)) === JSON.stringify(value)) return;
+      if (same(value, model.get(name))) return;
       model.set(name, value);
       model.save_changes();
     }, 120);
@@ -62,7 +65,7 @@ async function render({ model, el }) {
     const scale = view.scale("x");
     const wanted = low === undefined ? [] : [scale(low), scale(high)];
     const now = view.signal("brush_x") ?? [];
-    if (wanted.length === now.length && wanted.every((at, i) => close(at, now[i], 1e6))) return;
+    if (same(now, wanted)) return;
     view.signal("brush_x", wanted.length ? wanted : [0, 0]).runAsync();
   };
 
