@@ -148,7 +148,7 @@ class Difference(Reported):
         return Table(
             "Values",
             ("feature", "is", "values changed", "share", "mean change", "largest"),
-            tuple((c.name, _status(c), c.changed, ShareBar(c.share), c.mean, c.largest) for c in changed),
+            tuple((c.name, _status(c), *_moved(c), c.mean, c.largest) for c in changed),
         )
 
     def _rows(self) -> Table:
@@ -217,6 +217,13 @@ def diff(rooms: Rooms, view: str, left: str, right: str) -> Difference:
 
 def _status(column: ColumnDiff) -> str:
     return f"{column.status}, was {column.before}" if column.before else column.status
+
+
+def _moved(column: ColumnDiff) -> tuple[int | None, ShareBar | None]:
+    """Return in how many rows values differ, and their share; nothing of a column that one side alone has."""
+    if column.status in {"added", "removed"}:
+        return None, None
+    return column.changed, ShareBar(column.share)
 
 
 def _renamed(side: Side, names: dict[str, str]) -> Side:
