@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.explore.stage import periods, subject, visits
+from tests.explore.stage import periods, side, subject, visits
+from workbench.compare import diff_views
 from workbench.errors import BranchNotFound
 from workbench.explore.panel import Panel
-from workbench.explore.subject import Subject
+from workbench.explore.subject import Subject, feature_of
 
 
 def differing() -> Subject:
@@ -234,3 +235,35 @@ def test_no_more_than_a_page_and_some_numbers_reach_the_browser() -> None:
 
 def _all(widget: Any) -> list[Any]:
     return [widget, *(found for child in getattr(widget, "children", ()) for found in _all(child))]
+
+
+def test_a_view_that_one_side_lacks_is_looked_at_on_the_other() -> None:
+    here = side(visits(x=[float(row) for row in range(250)]), "exp/new")
+    found = diff_views(None, here)
+    features = tuple(feature_of(column, found, None) for column in found.columns)
+    panel = opened(Subject("visits", ("main", "exp/new"), (None, here), features, None, lambda: ("main",), no_other))
+    assert counted(panel) == "rows 1 to 100 of 250"
+    assert panel.controls.side.options == (("exp/new", 1),)
+    panel.controls.interval.index = (0, 4)
+    assert counted(panel) == "rows 1 to 25 of 25"
+
+
+def test_rows_that_cannot_be_matched_are_looked_at_by_side() -> None:
+    left, right = side(visits(x=[1.0] * 250), "main"), side(visits(x=[2.0] * 250).drop("user"), "exp/new", entities=())
+    found = diff_views(left, right)
+    assert not found.grain
+    features = tuple(feature_of(column, found, None) for column in found.columns)
+    panel = opened(Subject("visits", ("main", "exp/new"), (left, right), features, None, lambda: ("main",), no_other))
+    assert panel.controls.entities == {}
+    assert {label for label, _ in panel.controls.kind.options} == {"of main", "of exp/new"}
+    panel.controls.features.value = "x"
+    assert counted(panel) == "rows 1 to 100 of 250"
+
+
+def test_a_view_without_features_says_so() -> None:
+    panel = opened(subject(visits(), visits()))
+    assert "no features" in panel.controls.about.value
+
+
+def no_other(*_: str) -> Subject:
+    raise AssertionError("nobody asked for other sides")
