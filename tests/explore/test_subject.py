@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from tests.explore.stage import periods, subject, visits
+from workbench.explore.panel import Panel
 from workbench.explore.rows import Asked, count, page
 from workbench.explore.selection import Where
 from workbench.explore.subject import subject_of
@@ -64,3 +67,22 @@ def test_a_project_s_difference_and_drift_are_subjects(project: Project, event_v
     assert moved.free
     assert moved.diff is None
     assert moved.other("exp/first", "exp/first").feature("total").says == "as before"
+
+
+def test_rows_that_were_handed_over_stay_where_only_the_other_side_is_named(project: Project, event_view: str) -> None:
+    project.define(event_view, log=False)
+    rows = pl.DataFrame({"total": [float(row) for row in range(50)]})
+    given = subject_of(project.drift("spend", reference=rows, current="exp/first"))
+    assert given.refs == ("", "exp/first")
+    assert given.entities == ()
+    panel = Panel(given)
+    panel.draw()
+    assert panel.controls.note.value == ""
+    assert panel.controls.left.value == ""
+    panel.controls.right.value = "exp/first, user=u1"
+    assert panel.controls.note.value == ""
+    assert "(50 rows)" in panel.controls.about.value
+    assert "(29 rows)" in panel.controls.about.value
+    panel.controls.right.value = "2024-13"
+    assert "is not a period" in panel.controls.note.value
+    assert panel.controls.right.value == "exp/first, user=u1"
