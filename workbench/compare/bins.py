@@ -14,7 +14,7 @@ from workbench.compare.histogram import Histogram
 
 if TYPE_CHECKING:
     from workbench.compare.measures import Counts, Numbers
-    from workbench.compare.values import Categorical, Numeric
+    from workbench.compare.values import Categorical, Numeric, Unordered
 
 BINS = 10
 """Bins of equal share of the reference, as is the custom for the population stability index."""
@@ -103,7 +103,15 @@ class NumericBins:
     def counts(self, side: Numeric) -> Counts:
         """Return the rows of `side` in each bin: below, the intervals, above, other, null, NaN, infinite."""
         ends = np.searchsorted(side.ordered, self.edges, side="left")
-        steps = np.diff(ends, prepend=0, append=len(side.ordered))
+        return self._counts(np.diff(ends, prepend=0, append=len(side.ordered)), side)
+
+    def counts_of(self, side: Unordered) -> Counts:
+        """Return the same of values in no order: quicker than to sort them, where that is needed for nothing else."""
+        places = np.searchsorted(self.edges, side.finite, side="right")
+        return self._counts(np.bincount(places, minlength=len(self.edges) + 1), side)
+
+    def _counts(self, steps: Counts, side: Numeric | Unordered) -> Counts:
+        """Return the counts of all bins from those between the edges."""
         below, inside, above = (
             (steps[:1], steps[1:-1], steps[-1:]) if len(self.edges) else (steps[:0], steps[:0], steps)
         )

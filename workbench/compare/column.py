@@ -15,7 +15,7 @@ from workbench.compare.bins import CategoryBins, NumericBins, histograms
 from workbench.compare.feature import TOP, cut
 from workbench.compare.moved import DriftKind, DriftSide, FeatureDrift
 from workbench.compare.noise import Noise, by_chance, stretches, threshold
-from workbench.compare.values import Categorical, Family, Numeric, family_of
+from workbench.compare.values import Categorical, Family, Numeric, Unordered, family_of
 
 if TYPE_CHECKING:
     from workbench.compare.bins import Bin
@@ -132,9 +132,9 @@ def _numbers(known: FeatureDrift, reference: pl.DataFrame, current: pl.DataFrame
         measured = _with_categories(measured, *categories)
 
     def of_stretch(part: pl.DataFrame, measure: Measure) -> float | None:
-        stretch = Numeric.of(part[VALUE])
         if measure in ("psi", "jensen_shannon"):
-            return _binned(measure, counts[0], bins.counts(stretch))
+            return _binned(measure, counts[0], bins.counts_of(Unordered.of(part[VALUE])))
+        stretch = Numeric.of(part[VALUE])
         n, m = len(one.ordered), len(stretch.ordered)
         if not m or n == m:
             return None

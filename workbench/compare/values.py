@@ -36,6 +36,37 @@ def family_of(dtype: pl.DataType) -> Family:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Unordered:
+    """A column of numbers, times or durations that need not be sorted to be counted.
+
+    Attributes
+    ----------
+    rows, nulls, nans, infinities
+        Counts; infinities reach no other number.
+    finite
+        The finite values, as they come.
+    """
+
+    rows: int
+    nulls: int
+    nans: int
+    infinities: int
+    finite: Numbers
+
+    @classmethod
+    def of(cls, values: pl.Series) -> Self:
+        """Return the numbers of `values`; times and durations as seconds."""
+        present = values.drop_nulls() if values.null_count() else values
+        numbers = as_numbers(present).to_numpy()
+        finite = np.isfinite(numbers)
+        if finite.all():
+            return cls(values.len(), values.null_count(), 0, 0, numbers)
+        nans = int(np.count_nonzero(np.isnan(numbers)))
+        held = numbers[finite]
+        return cls(values.len(), values.null_count(), nans, len(numbers) - nans - len(held), held)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Numeric:
     """A column of numbers, times or durations.
 
@@ -56,14 +87,9 @@ class Numeric:
     @classmethod
     def of(cls, values: pl.Series) -> Self:
         """Return the numbers of `values`; times and durations as seconds."""
-        present = values.drop_nulls() if values.null_count() else values
-        numbers = as_numbers(present).to_numpy()
-        finite = np.isfinite(numbers)
-        if finite.all():
-            return cls(values.len(), values.null_count(), 0, 0, np.sort(numbers))
-        nans = int(np.count_nonzero(np.isnan(numbers)))
-        ordered = np.sort(numbers[finite])
-        return cls(values.len(), values.null_count(), nans, len(numbers) - nans - len(ordered), ordered)
+        apart = Unordered.of(values)
+        ordered = pl.Series(apart.finite).sort().to_numpy()  # a third less work than NumPy has with it
+        return cls(apart.rows, apart.nulls, apart.nans, apart.infinities, ordered)
 
     def mean(self) -> float | None:
         """Return the mean of the finite values; `None` without any, or where it overflows."""
