@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -66,14 +67,18 @@ class Changed:
         if self.drift is not None and self.drift.drifted:
             parts.append("drifted")
         elif self.drift is not None and self.share is None:
-            parts.append("as before")
+            parts.append("no drift")
         return ", ".join(parts)
 
     @property
     def weight(self) -> tuple[float, float]:
-        """By which features are ordered: the share of values that differ, then the drift over its threshold."""
-        share = 1.0 if self.status in {"added", "removed"} else self.share or 0.0
-        return share, self.drift.excess if self.drift else 0.0
+        """By which features are ordered: the share of values that differ, then the drift over its threshold.
+
+        What one side alone has comes after what differs: there is nothing to compare it with.
+        """
+        if self.status in {"added", "removed"}:
+            return 0.0, math.inf
+        return self.share or 0.0, self.drift.excess if self.drift else 0.0
 
 
 @dataclass(frozen=True, slots=True)
