@@ -1,13 +1,17 @@
 """How long drift takes, beside histograms written by hand with Polars and beside scipy's exact distance.
 
-Ten float columns, half of them with nulls, among them heavy tails, two frames of equally many rows. By hand means, as
-a person would write it: nine quantiles of each reference column, both sides counted between them, the stability index
-of the counts; no distance, no mean, no noise. "measures" is what drift computes without the reference's noise, column
-by column; "drift" is all of it, the noise included. "scipy ks" is `ks_2samp` alone, "scipy ks, w1" has
-`wasserstein_distance` as well, each with the nulls taken out first. Each runs in a process of its own, so that peak
-memory is its own, in turns, so that a machine that is slow for a while is slow for all.
+Ten float columns, half of them with nulls, among them heavy tails, two frames of equally many rows. "histograms" are
+Polars' own, ten bins of equal width, of each column on both sides: the least that anybody could do, and of no use for
+heavy tails. "by hand" is, as a person would write it: nine quantiles of each reference column, both sides counted
+between them, the stability index of the counts; no distance, no mean, no noise. "measures" is what drift computes
+without the reference's noise, column by column; "drift" is all of it, the noise included. "scipy ks" is `ks_2samp`
+alone, "scipy ks, w1" has `wasserstein_distance` as well, each with the nulls taken out first. Each runs in a process of
+its own, so that peak memory is its own, in turns, so that a machine that is slow for a while is slow for all.
 
-    python tests/bench/bench_drift.py --rows 5000000 --json drift.json
+Evidently does not import beside today's pandas: give it an interpreter of its own (``pip install evidently
+'pandas<3'``), and its data drift preset is run there once on a million rows, beside drift on as many.
+
+    python tests/bench/bench_drift.py --rows 5000000 --json drift.json --evidently /path/to/its/python
 """
 
 from __future__ import annotations
@@ -30,7 +34,12 @@ from workbench.compare.measures import kolmogorov_smirnov, psi, wasserstein
 from workbench.compare.values import Numeric
 
 COLUMNS = [f"x{number}" for number in range(10)]
-TARGETS = {"drift to by hand, time": 2.0, "scipy ks to drift, time": 20.0}
+TARGETS = {
+    "drift to histograms, time": 2.0,
+    "scipy ks to drift, time": 20.0,
+    "evidently to drift, 1,000,000 rows": 50.0,
+}
+EVIDENTLY_ROWS = 1_000_000
 SHARES = [step / 10 for step in range(1, 10)]
 
 
@@ -49,6 +58,14 @@ def table(rows: int, shift: float, seed: int) -> pl.DataFrame:
             values = values.zip_with(pl.Series(chance.random(rows) >= 0.02), pl.Series([None], dtype=pl.Float64))
         columns[name] = values
     return pl.DataFrame(columns).rechunk()
+
+
+def histograms(reference: pl.DataFrame, current: pl.DataFrame) -> dict[str, float]:
+    """Return how many rows ten bins of equal width hold."""
+    return {
+        name: float(sum(frame[name].hist(bin_count=10)["count"].sum() for frame in (reference, current)))
+        for name in COLUMNS
+    }
 
 
 def by_hand(reference: pl.DataFrame, current: pl.DataFrame) -> dict[str, float]:
@@ -104,6 +121,7 @@ def scipy_both(reference: pl.DataFrame, current: pl.DataFrame) -> dict[str, floa
 
 
 CONTENDERS: dict[str, Callable[[pl.DataFrame, pl.DataFrame], dict[str, float]]] = {
+    "histograms": histograms,
     "by hand": by_hand,
     "measures": alone,
     "drift": all_of_it,
@@ -133,6 +151,16 @@ def measure(contender: str, rows: int) -> dict[str, float | int | str]:
     }
 
 
+def beside_evidently(python: Path) -> dict[str, float]:
+    """Return how many times as long Evidently takes as drift, on a million rows."""
+    script = Path(__file__).with_name("evidently_drift.py")
+    done = subprocess.run([str(python), str(script), str(EVIDENTLY_ROWS)], check=True, capture_output=True, text=True)
+    seconds = float(done.stdout.split()[-1])
+    ours = min(float(measure("drift", EVIDENTLY_ROWS)["seconds"]) for _ in range(3))
+    print(f"{'evidently':14}{seconds:>9.2f}{'':9}{'':7}   of {EVIDENTLY_ROWS:,} rows, where drift takes {ours:.2f}")
+    return {f"evidently to drift, {EVIDENTLY_ROWS:,} rows": round(seconds / ours, 1)}
+
+
 def _forget_peak() -> int:
     """Return the memory held now in MB, and let the peak start from it: making the data held more than the data."""
     Path("/proc/self/clear_refs").write_text("5")
@@ -151,6 +179,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of each of the two frames")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--evidently", type=Path, help="a Python that has Evidently")
     parser.add_argument("--only", choices=list(CONTENDERS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only:
@@ -166,17 +195,20 @@ def main() -> None:
     best = {contender: min(done, key=lambda run: run["seconds"]) for contender, done in runs.items()}
     hand = best["by hand"]
     if abs(best["drift"]["sum"] - hand["sum"]) > 0.01:
-        raise SystemExit("drift and the histograms by hand found different indices")
+        raise SystemExit("drift and the bins by hand found different indices")
     print(f"2 x {options.rows:,} rows, {len(COLUMNS)} columns, {hand['data_mb']:,} MB")
     print(f"{'':14}{'seconds':>9}{'peak MB':>9}{'time':>7}   ratio to by hand")
     for contender, run in best.items():
         print(f"{contender:14}{run['seconds']:>9.2f}{run['peak_mb']:>9,}{run['seconds'] / hand['seconds']:>7.2f}")
     ratios = {
+        "drift to histograms, time": round(best["drift"]["seconds"] / best["histograms"]["seconds"], 3),
         "drift to by hand, time": round(best["drift"]["seconds"] / hand["seconds"], 3),
         "scipy ks to drift, time": round(best["scipy ks"]["seconds"] / best["drift"]["seconds"], 3),
         "scipy ks, w1 to drift, time": round(best["scipy ks, w1"]["seconds"] / best["drift"]["seconds"], 3),
         "scipy ks to measures, time": round(best["scipy ks"]["seconds"] / best["measures"]["seconds"], 3),
     }
+    if options.evidently:
+        ratios |= beside_evidently(options.evidently)
     for name, ratio in ratios.items():
         print(f"{name}: {ratio}" + (f" (target {TARGETS[name]})" if name in TARGETS else ""))
     if options.json:
