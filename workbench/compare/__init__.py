@@ -15,6 +15,7 @@ from workbench.compare.profile import Profile, profile
 from workbench.compare.promise import ContractChange, contract_changes
 from workbench.compare.rows import RowCounts
 from workbench.compare.side import Side
+from workbench.compare.typed import value_of
 
 __all__ = [
     "Category",
@@ -38,4 +39,5 @@ __all__ = [
     "diff_views",
     "drift",
     "profile",
+    "value_of",
 ]

@@ -10,6 +10,7 @@ import polars as pl
 
 from workbench.compare.pair import Pair, as_common, key_dtype, pair_of
 from workbench.compare.parts import AT_ONCE, Both
+from workbench.compare.typed import value_of
 from workbench.errors import ComputeError, FeatureNotFound, UsageError
 
 if TYPE_CHECKING:
@@ -117,9 +118,13 @@ def _is(entity: Mapping[str, object], schema: Mapping[str, pl.DataType]) -> pl.E
         if value is None:
             tests.append(pl.col(name).is_null())
             continue
+        if isinstance(value, str):
+            wanted = pl.Series([value_of(name, value, schema[name])]).cast(schema[name])
+            tests.append(pl.col(name) == pl.lit(wanted).first())
+            continue
         try:
-            wanted = pl.Series([value], dtype=schema[name] if isinstance(value, str) else None).cast(schema[name])
-            fits = wanted[0] == value or isinstance(value, str)
+            wanted = pl.Series([value]).cast(schema[name])
+            fits = wanted[0] == value
         except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError):
             fits = False
         if not fits:

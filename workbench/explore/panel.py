@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from workbench.compare import Period
+from workbench.compare import Period, value_of
 from workbench.explore import charts
 from workbench.explore.controls import Controls
 from workbench.explore.distribution import Distribution, distribution
@@ -12,7 +12,7 @@ from workbench.explore.entities import entities
 from workbench.explore.kinds import is_numeric
 from workbench.explore.note import Note
 from workbench.explore.rows import PAGE, Asked, count, kinds, page
-from workbench.explore.selection import Part, Where, value_of
+from workbench.explore.selection import Part, Where
 from workbench.explore.subject import Changed, Subject
 from workbench.explore.table import table
 from workbench.explore.timeline import timeline

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
+from workbench.compare import value_of
 from workbench.errors import UsageError
 from workbench.explore.kinds import as_number
 
@@ -106,21 +106,3 @@ class Part:
                 within = number <= self.high if self.closed else number < self.high
                 found = number.is_finite() & (number >= self.low) & within
         return found.fill_null(value=False)
-
-
-def value_of(column: str, text: str, dtype: pl.DataType) -> object:
-    """Return `text` as a value of `dtype`.
-
-    Raises
-    ------
-    UsageError
-        Where it is none.
-    """
-    if isinstance(dtype, pl.Boolean) and text.lower() in {"true", "false"}:
-        return text.lower() == "true"
-    try:
-        if isinstance(dtype, pl.Date):  # Polars casts no text to a date
-            return date.fromisoformat(text)
-        return pl.Series([text]).cast(dtype).item()
-    except (pl.exceptions.PolarsError, ValueError):
-        raise UsageError.not_a_value(column, text, str(dtype)) from None

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.compare import Period, Side, contract_of_frame
+from workbench.compare import Period, Side, contract_of_frame, value_of
 from workbench.define import Contract
 from workbench.errors import FeatureNotFound, UsageError
 from workbench.serve.compared.side import side_at
@@ -146,18 +146,8 @@ def _of_segment(frame: pl.LazyFrame, segment: tuple[tuple[str, str], ...]) -> pl
     for column, text in segment:
         if column not in schema:
             raise FeatureNotFound.absent(column, where="the view's columns", known=schema.names())
-        frame = frame.filter(pl.col(column) == pl.lit(_value(column, text, schema[column]), dtype=schema[column]))
+        frame = frame.filter(pl.col(column) == pl.lit(value_of(column, text, schema[column]), dtype=schema[column]))
     return frame
-
-
-def _value(column: str, text: str, dtype: pl.DataType) -> Any:
-    """Return `text` as a value of `dtype`."""
-    if dtype == pl.Boolean and text.lower() in {"true", "false"}:
-        return text.lower() == "true"
-    try:
-        return pl.Series([text]).cast(dtype).item()
-    except pl.exceptions.PolarsError:
-        raise UsageError.not_a_value(column, text, str(dtype)) from None
 
 
 def _time(side: Side, wanted: str) -> str:
