@@ -41,8 +41,10 @@ OVERHANG = """() => Math.max(...[...document.querySelectorAll('.wb-explore')].fl
     [...view.querySelectorAll('.wb-rows, .wb-picture, select, input')].map(
         each => each.getBoundingClientRect().right - view.getBoundingClientRect().right)))"""
 INSTEAD = "node => getComputedStyle(node, '::after').content"
-NEW_KERNEL = """() => window.jupyterapp.shell.currentWidget.sessionContext
-    .changeKernel({ name: 'python3' }).then(() => 1)"""
+NEW_KERNEL = """() => {
+    const context = window.jupyterapp.shell.currentWidget.sessionContext;
+    return context.ready.then(() => context.changeKernel({ name: 'python3' })).then(() => 1);
+}"""
 DIFF = "%feature diff spend --left exp/one --right exp/two"
 DRIFT = "%feature drift spend --reference exp/two,2024-01-01..2024-01-02 --current exp/two,2024-01-03..2024-01-04"
 
