@@ -76,7 +76,8 @@ GRID = """title => {
         return {top: Math.round(box.top), left: box.left, text: cell.innerText.trim()};
     });
     const rows = [...new Set(cells.map(cell => cell.top))];
-    return rows.map(top => cells.filter(cell => cell.top === top).sort((a, b) => a.left - b.left).map(cell => cell.text));
+    const row = top => cells.filter(cell => cell.top === top).sort((a, b) => a.left - b.left);
+    return rows.map(top => row(top).map(cell => cell.text));
 }"""
 
 

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from tests.explore.stage import START, side, visits
-from workbench.compare import Period
+from workbench.compare import Period, value_of
 from workbench.errors import UsageError
-from workbench.explore.selection import Part, Where, value_of
+from workbench.explore.selection import Part, Where
 
 
 def held(part: Part, values: Sequence[object]) -> list[object]:

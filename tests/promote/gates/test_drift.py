@@ -12,8 +12,8 @@ from workbench.compare import diff_views
 from workbench.config import PolicySettings
 from workbench.define import load_tree
 from workbench.loop.evaluate import Evaluation
-from workbench.promote.comparison import side_of
 from workbench.promote.gates import GateResult
+from workbench.serve.compared import side_of
 
 if TYPE_CHECKING:
     from workbench.project import Project
