@@ -1,4 +1,4 @@
-"""Eight processes promote at once: every success is on main exactly once, every loser has a clear answer."""
+"""Processes promote at once: every success is on main exactly once, every loser has a clear answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from workbench.project import Project
 
 SCRIPT = Path(__file__).with_name("rival.py")
-RIVALS = 8
+LOCAL, REMOTE = 8, 4
+"""How many race, in one folder and over a remote that two clones share."""
+
+races = pytest.mark.parametrize(("with_remote", "rivals"), [(False, LOCAL), (True, REMOTE)], ids=["local", "remote"])
 
 
 def race(entries: Sequence[tuple[Path, str, str]]) -> list[dict[str, Any]]:
@@ -105,27 +108,29 @@ def shared(shop: Project, tmp_path: Path) -> list[Path]:
     return clones
 
 
-@pytest.mark.parametrize("with_remote", [False, True], ids=["local", "remote"])
-def test_different_views_all_arrive_once(shop: Project, shared: list[Path], *, with_remote: bool) -> None:
+@races
+def test_different_views_all_arrive_once(shop: Project, shared: list[Path], *, with_remote: bool, rivals: int) -> None:
     roots = shared if with_remote else [shop.root]
-    entries = [(roots[number % len(roots)], f"exp/r{number}", f"view_{number}") for number in range(RIVALS)]
+    entries = [(roots[number % len(roots)], f"exp/r{number}", f"view_{number}") for number in range(rivals)]
     for number, (root, branch, view) in enumerate(entries):
         define(root, branch, view, number + 1)
     answers = race(entries)
-    assert [answer.get("versions") for answer in answers] == [{f"view_{n}": "1.0"} for n in range(RIVALS)]
+    assert [answer.get("versions") for answer in answers] == [{f"view_{n}": "1.0"} for n in range(rivals)]
     with current(roots[0]) as project:
-        assert sorted(published(project)) == [f"view_{number} 1.0" for number in range(RIVALS)]
+        assert sorted(published(project)) == [f"view_{number} 1.0" for number in range(rivals)]
         base = rows(project, "view_0")
-        assert [rows(project, f"view_{n}") for n in range(RIVALS)] == [base * (n + 1) for n in range(RIVALS)]
+        assert [rows(project, f"view_{n}") for n in range(rivals)] == [base * (n + 1) for n in range(rivals)]
     assert git(roots[0], "status", "--porcelain", "--untracked-files=no") == ""
 
 
-@pytest.mark.parametrize("with_remote", [False, True], ids=["local", "remote"])
-def test_the_same_promotion_eight_times_happens_once(shop: Project, shared: list[Path], *, with_remote: bool) -> None:
+@races
+def test_the_same_promotion_many_times_happens_once(
+    shop: Project, shared: list[Path], *, with_remote: bool, rivals: int
+) -> None:
     roots = shared if with_remote else [shop.root]
     for root in roots:
         define(root, "exp/same", "spend", 1)
-    answers = race([(roots[number % len(roots)], "exp/same", "spend") for number in range(RIVALS)])
+    answers = race([(roots[number % len(roots)], "exp/same", "spend") for number in range(rivals)])
     won = [answer for answer in answers if "versions" in answer]
     assert len(won) == 1
     assert all("published already" in answer["message"] for answer in answers if "error" in answer)
@@ -133,13 +138,13 @@ def test_the_same_promotion_eight_times_happens_once(shop: Project, shared: list
         assert published(project) == ["spend 1.0"]
 
 
-@pytest.mark.parametrize("with_remote", [False, True], ids=["local", "remote"])
+@races
 def test_of_conflicting_promotions_one_wins_and_the_others_are_shown_why(
-    shop: Project, shared: list[Path], *, with_remote: bool
+    shop: Project, shared: list[Path], *, with_remote: bool, rivals: int
 ) -> None:
     roots = shared if with_remote else [shop.root]
     define(roots[0], "exp/base", "spend", 1, promote=True)
-    entries = [(roots[number % len(roots)], f"exp/r{number}", "spend") for number in range(RIVALS)]
+    entries = [(roots[number % len(roots)], f"exp/r{number}", "spend") for number in range(rivals)]
     for number, (root, branch, view) in enumerate(entries):
         with current(root):
             define(root, branch, view, number + 2)

@@ -69,6 +69,8 @@ def printed(value: object) -> str:
 
     Examples
     --------
+    >>> printed(datetime(2013, 1, 13, 1, 19, tzinfo=UTC))
+    '2013-01-13 01:19:00'
     >>> [printed(v) for v in (None, True, 1234567, 1 / 3, "as it is\x1b[31m")]
     ['-', 'yes', '1,234,567', '0.333333', 'as it is�[31m']
     """
@@ -80,6 +82,8 @@ def printed(value: object) -> str:
         return f"{value:.6g}"
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, datetime) and value.utcoffset() == timedelta(0):
+        value = value.replace(tzinfo=None)  # all times are UTC here
     return str(value).translate(_CONTROLS)
 
 
