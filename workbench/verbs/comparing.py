@@ -24,7 +24,7 @@ def diff(
     out
         Write the report to this file too: .html, .md or .json.
     """
-    return kept(project.diff(view, left, right), out)
+    return kept(lambda: project.diff(view, left, right), out)
 
 
 def drift(
@@ -55,7 +55,7 @@ def drift(
     out
         Write the report to this file too: .html, .md or .json.
     """
-    return kept(project.drift(view, reference=reference, current=current, by=by or (), branch=branch), out)
+    return kept(lambda: project.drift(view, reference=reference, current=current, by=by or (), branch=branch), out)
 
 
 def compare(
@@ -84,7 +84,7 @@ def compare(
     out
         Write the report to this file too: .html, .md or .json.
     """
-    return kept(project.compare(*branches, branch=branch, view=view, all_rows=all), out)
+    return kept(lambda: project.compare(*branches, branch=branch, view=view, all_rows=all), out)
 
 
 def lineage(
@@ -111,4 +111,4 @@ def lineage(
     out
         Write the report to this file too: .html, .md or .json.
     """
-    return kept(project.lineage(ref, branch=branch, by_column=column), out)
+    return kept(lambda: project.lineage(ref, branch=branch, by_column=column), out)

@@ -10,17 +10,20 @@ from cyclopts import Parameter
 
 from workbench.errors import UsageError
 from workbench.project import Project
-from workbench.widgets import Reported
+from workbench.widgets import Reported, report_kind
 
 Shown = TypeVar("Shown", bound=Reported)
 Opened = Annotated[Project, Parameter(parse=False)]
 Ticks = Annotated[Callable[[Any], None] | None, Parameter(parse=False)]
 
 
-def kept(result: Shown, out: Path | None) -> Shown:
-    """Return `result`, written to the file `out` where one is named."""
-    if out is not None:
-        result.save(out)
+def kept(ask: Callable[[], Shown], out: Path | None) -> Shown:
+    """Return what `ask` returns, written to the file `out` where one is named; what is no report is refused before."""
+    if out is None:
+        return ask()
+    report_kind(out)
+    result = ask()
+    result.save(out)
     return result
 
 

@@ -12,7 +12,7 @@ from workbench.widgets.listing import Listing, listings
 from workbench.widgets.overlay import Overlay
 from workbench.widgets.overlays import Overlays, overlays
 from workbench.widgets.profiles import profile_table, profiles_table
-from workbench.widgets.report import Report, Reported
+from workbench.widgets.report import Report, Reported, report_kind
 from workbench.widgets.result import Card
 from workbench.widgets.sparkline import blocks, sparkline
 from workbench.widgets.table import Drawn, ShareBar, Table
@@ -41,5 +41,6 @@ __all__ = [
     "profile_table",
     "profiles_table",
     "render_text",
+    "report_kind",
     "sparkline",
 ]

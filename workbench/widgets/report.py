@@ -126,6 +126,19 @@ class Report:
         return console.file.getvalue().rstrip("\n")
 
 
+def report_kind(path: Path) -> str:
+    """Return what a report that is saved to `path` is: ``.html``, ``.md`` or ``.json``.
+
+    Raises
+    ------
+    UsageError
+        For a file of another kind.
+    """
+    if path.suffix not in {".html", ".md", ".json"}:
+        raise UsageError(f"{str(path)!r} is no kind of report.", remedy="Name a file of .html, .md or .json.")
+    return path.suffix
+
+
 class Reported:
     """Mixin: whatever has ``report()`` shows itself in notebooks and terminals."""
 
@@ -164,9 +177,7 @@ class Reported:
             ".md": self.to_markdown,
             ".json": lambda: json.dumps(self.to_dict(), indent=2, default=str) + "\n",
         }
-        if place.suffix not in written:
-            raise UsageError(f"{str(place)!r} is no kind of report.", remedy="Name a file of .html, .md or .json.")
-        text = written[place.suffix]()
+        text = written[report_kind(place)]()
         unfinished = place.with_name(f".{place.name}.{uuid4().hex}")
         try:
             unfinished.write_text(text, encoding="utf-8")

@@ -8,9 +8,12 @@ import pytest
 
 from tests.conftest import EVENT_VIEW
 from tests.serve.compared.test_side import DOUBLED
+from workbench import cli
 from workbench.errors import FeatureNotFound
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from workbench.project import Project
 
 
@@ -66,6 +69,20 @@ def test_it_can_be_taken_again_between_other_places(mart_to_read: Project) -> No
     assert again.refs == ("@1.0", "exp/first")
     assert again.view == "spend"
     assert found.against(left="@2.0").category == "none"
+
+
+def test_the_command_line_writes_the_report_or_refuses_before_it_computes(
+    mart_to_read: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(mart_to_read.root)
+    words = ["diff", "spend", "--left", "@1.0", "--right", "@2.0", "--out"]
+    for name, begins in (("d.html", "<!DOCTYPE html>"), ("d.md", "### spend"), ("d.json", "{")):
+        assert cli.main([*words, str(tmp_path / name)]) == 0
+        assert (tmp_path / name).read_text().startswith(begins)
+    assert cli.main([*words, str(tmp_path / "d.pdf")]) == 2
+    assert "no kind of report" in capsys.readouterr().err
+    assert cli.main([*words, str(tmp_path / "nowhere" / "d.md")]) == 1
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_pages_of_rows_are_never_longer_than_a_hundred(mart_to_read: Project) -> None:
