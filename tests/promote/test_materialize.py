@@ -152,6 +152,16 @@ def test_readers_of_a_moment_before_get_the_rows_of_then(published: Project) -> 
     assert published.store.at(release=None, time=datetime.now(UTC)).rows("spend").height == 230
 
 
+def test_an_event_after_a_long_pause_adds_no_row_that_a_full_computation_lacks(shop: Project) -> None:
+    shop.define(WINDOWED, log=False)
+    shop.promote("recent")
+    path = shop.root / "data" / "events.parquet"
+    changed(pl.read_parquet(path), "new", 400, 5).write_parquet(path)  # more than the lookback after the user's last
+    done = shop.materialize()
+    assert "1 of 256 groups" in done.views[0].how
+    same(lake_rows(shop, "recent"), in_full(shop, "recent"))
+
+
 CHANGES = st.tuples(st.sampled_from(["new", "late", "amended", "withdrawn"]), st.integers(0, 10_000), st.integers(0, 9))
 
 

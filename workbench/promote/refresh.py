@@ -189,7 +189,11 @@ def _plan(
 def _narrowed(
     view: FeatureView, data: InputData, since: datetime, groups: frozenset[int] | None, evaluation: Evaluation
 ) -> InputData:
-    """Return an input with the rows alone that the changed rows of the view can depend on."""
+    """Return an input with the rows alone that the changed rows of the view can depend on.
+
+    Of each entity the last row before these stays too: a view may say something at an entity's first row that it does
+    not say at a later one, as `windowed` does, and the first row that is left must not be taken for it.
+    """
     frame = data.frame
     schema = frame.collect_schema()
     keys = keys_in(view, schema)
@@ -199,7 +203,11 @@ def _narrowed(
         first = since - view.lookback
         times = dict.fromkeys((known_since(evaluation, data), _event_time(evaluation, data)))
         young = [_instant(name, schema[name]).is_null() | (_instant(name, schema[name]) >= first) for name in times]
-        frame = frame.filter(pl.any_horizontal(young))
+        recent = pl.any_horizontal(young)
+        event_time = _event_time(evaluation, data)
+        before = pl.when(~recent).then(_instant(event_time, schema[event_time])).max()
+        last = before.over(keys) if keys else before
+        frame = frame.filter(recent | (_instant(event_time, schema[event_time]) == last).fill_null(value=False))
     return InputData(name=data.name, frame=frame, digest=data.digest, kind=data.kind)
 
 
