@@ -1,13 +1,16 @@
-"""Fixtures that several rooms' tests share: a small project on real git, real Parquet and real MLflow."""
+"""Fixtures that several workspace' tests share: a small project on real git, real Parquet and real MLflow."""
 
 from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import polars as pl
 import pytest
@@ -15,18 +18,38 @@ import pytest
 import workbench as wb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from workbench.project import Project
+
+# what was observed of a definition is known to all tests of a run, as it is to all projects of a user
+_RUN = os.environ.setdefault("WORKBENCH_TEST_RUN", os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid4().hex)
+os.environ["XDG_CACHE_HOME"] = str(Path(tempfile.gettempdir()) / f"workbench-tests-{_RUN}")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell's background job ignores Ctrl-C and hands that on; tests of interrupts need it as people have it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove what was noted for this run, where this is the process that began it."""
+    if not hasattr(session.config, "workerinput"):
+        shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True)
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many tests run at once: one a core, and no fewer than three, since many wait for other processes."""
     return max(3, os.cpu_count() or 1)
+
+
+def in_part(table: Mapping[str, Any], first: int) -> list[Any]:
+    """Return the rows of a table of cases as parameters: about `first` of them, spread over it; the others are slow."""
+    step = max(1, round(len(table) / first))
+    found = []
+    for place, (name, case) in enumerate(table.items()):
+        values = case if isinstance(case, tuple) else (case,)
+        found.append(pytest.param(*values, id=name, marks=[pytest.mark.slow] if place % step else []))
+    return found
 
 
 EVENTS_TOML = """
@@ -105,6 +128,16 @@ def project(project_root: Path) -> Iterator[Project]:
     opened.branch("exp/first", objective="See it work", metrics=["rmse"])
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project that no test writes to."""
+    with pytest.MonkeyPatch.context() as patch:
+        identify(tmp_path_factory.mktemp("git"), patch)
+        project = wb.open(make_trial(tmp_path_factory.mktemp("opened")))
+        yield project
+        project.close()
 
 
 @pytest.fixture

@@ -8,16 +8,23 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclopts import App
 
+import workbench as wb
 from tests.conftest import EVENT_VIEW
-from workbench import cli, verbs
-from workbench.completion import candidates, options
+from workbench.cli import main, options
+from workbench.cli.call import bind
+from workbench.cli.derive import command
+from workbench.cli.parsers import WITH_PROJECT, WITHOUT_PROJECT, parser
 from workbench.errors import UsageError
-from workbench.words import bind
+from workbench.notebook.completion import candidates
+from workbench.project import Project, Verb
 
 
 @pytest.fixture
@@ -29,7 +36,7 @@ def inside(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
-    assert cli.main([*words, "--json"]) == 0
+    assert main.main([*words, "--json"]) == 0
     answer: dict[str, Any] = json.loads(capsys.readouterr().out)
     return answer
 
@@ -45,8 +52,8 @@ def test_the_loop_from_a_terminal(inside: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_what_a_person_reads_has_the_card(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cli.main(["branch", "exp/a"])
-    assert cli.main(["define", "spend.txt", "--no-log"]) == 0
+    main.main(["branch", "exp/a"])
+    assert main.main(["define", "spend.txt", "--no-log"]) == 0
     shown = capsys.readouterr().out
     assert "spend" in shown
     assert "200 rows" in shown
@@ -54,9 +61,9 @@ def test_what_a_person_reads_has_the_card(inside: Path, capsys: pytest.CaptureFi
 
 
 def test_a_broken_contract_is_exit_code_1_with_its_rows(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cli.main(["branch", "exp/a"])
+    main.main(["branch", "exp/a"])
     Path("spend.txt").write_text(EVENT_VIEW.replace("ge=0)", "ge=5)"))
-    assert cli.main(["define", "spend.txt", "--no-log"]) == 1
+    assert main.main(["define", "spend.txt", "--no-log"]) == 1
     assert "u0" in capsys.readouterr().out
 
 
@@ -75,14 +82,14 @@ def test_a_broken_contract_is_exit_code_1_with_its_rows(inside: Path, capsys: py
 def test_an_error_is_short_and_names_what_was_meant(
     inside: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, says: str
 ) -> None:
-    assert cli.main(words) == code
+    assert main.main(words) == code
     shown = capsys.readouterr().err
     assert says in shown
     assert "Traceback" not in shown
 
 
 def test_an_error_as_json(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["compute", "nothing", "--json"]) == 1
+    assert main.main(["compute", "nothing", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["error"] == "FeatureNotFound"
 
 
@@ -90,7 +97,7 @@ def test_outside_a_project_the_error_says_how_to_make_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["status"]) == 1
+    assert main.main(["status"]) == 1
     assert "workbench init" in capsys.readouterr().err
 
 
@@ -98,28 +105,28 @@ def test_init_makes_a_project_and_overwrites_nothing(
     tmp_path: Path, identity: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / ".gitignore").write_text("secret.txt\n")
-    assert cli.main(["init", str(tmp_path), "--name", "shop"]) == 0
+    assert main.main(["init", str(tmp_path), "--name", "shop"]) == 0
     first = (tmp_path / "workbench.toml").read_text()
     assert 'name = "shop"' in first
     assert (tmp_path / ".gitignore").read_text().splitlines() == ["secret.txt", ".workbench/"]
     assert {"features", "registry", "notebooks"} <= {path.name for path in tmp_path.iterdir()}
-    assert cli.main(["init", str(tmp_path), "--name", "other"]) == 0
+    assert main.main(["init", str(tmp_path), "--name", "other"]) == 0
     assert (tmp_path / "workbench.toml").read_text() == first
 
 
-@pytest.mark.parametrize("verb", [*verbs.WITH_PROJECT, *verbs.WITHOUT_PROJECT])
+@pytest.mark.parametrize("verb", [*WITH_PROJECT, *WITHOUT_PROJECT])
 def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main([verb, "--help"]) == 0
+    assert main.main([verb, "--help"]) == 0
     shown = capsys.readouterr().out
-    for option in options({**verbs.WITH_PROJECT, **verbs.WITHOUT_PROJECT}[verb]):
+    for option in options({**WITH_PROJECT, **WITHOUT_PROJECT}[verb]):
         assert option in shown
 
 
 def test_an_interrupt_ends_with_130_and_leaves_nothing(inside: Path) -> None:
-    cli.main(["branch", "exp/a"])
+    main.main(["branch", "exp/a"])
     slow = EVENT_VIEW.replace("    return", "    import time\n    time.sleep(60)\n    return")
     Path("spend.txt").write_text(slow)
-    program = [sys.executable, "-c", "import sys; from workbench.cli import main; sys.exit(main())"]
+    program = [sys.executable, "-c", "import sys; from workbench.cli.main import main; sys.exit(main())"]
     process = subprocess.Popen([*program, "define", "spend.txt", "--no-log"], stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 30
     while not list(inside.glob(".workbench/definitions/*")) and time.monotonic() < until:
@@ -132,8 +139,26 @@ def test_an_interrupt_ends_with_130_and_leaves_nothing(inside: Path) -> None:
     assert not list(inside.glob(".workbench/views/*/data.parquet"))
 
 
+def test_a_method_that_is_marked_as_a_verb_is_a_command(inside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def paint(
+        self: Project, view: str, *, colours: Mapping[str, str] | None = None, coats: int = 1, dry: bool = False
+    ) -> tuple[object, ...]:
+        return view, colours, coats, dry
+
+    monkeypatch.setattr(Project, "paint", paint, raising=False)
+    app = App(name="trial")
+    app.command(command("paint", Verb()), name="paint")
+    with closing(wb.open(inside)) as project:
+        plain = bind(app, ["paint", "spend"]).run(project=project)
+        full = bind(app, ["paint", "spend", "--colour", "sky=blue", "--coats", "2", "--dry"]).run(project=project)
+        with pytest.raises(UsageError) as caught:
+            bind(app, ["paint", "spend", "--colour", "blue"]).run(project=project)
+    assert (plain, full) == (("spend", None, 1, False), ("spend", {"sky": "blue"}, 2, True))
+    assert "--colour name=value" in caught.value.remedy
+
+
 def test_json_is_taken_wherever_it_stands_but_not_after_two_dashes() -> None:
-    app = verbs.parser("workbench")
+    app = parser("workbench")
     assert bind(app, ["--json", "status"]).as_json
     assert bind(app, ["status", "--json"]).as_json
     assert not bind(app, ["branch", "--", "--json"]).as_json
@@ -141,7 +166,7 @@ def test_json_is_taken_wherever_it_stands_but_not_after_two_dashes() -> None:
 
 def test_words_that_bind_to_nothing_are_a_usage_error() -> None:
     with pytest.raises(UsageError, match="--help"):
-        bind(verbs.parser("workbench"), ["why-changed"])
+        bind(parser("workbench"), ["why-changed"])
 
 
 @pytest.mark.parametrize(

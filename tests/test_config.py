@@ -27,7 +27,7 @@ def test_a_good_file_is_typed() -> None:
     config = Config.parse(GOOD)
     assert config.project.protected == ("main",)
     assert config.sources["flights"].key == ("flight_id",)
-    assert config.tracking.uri == "sqlite:///.workbench/mlflow.db"
+    assert config.tracking.uri is None
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,27 @@ def test_a_mistake_is_named(wrong: str, right: str, says: str) -> None:
         Config.parse(GOOD.replace(wrong, right))
     assert says in str(raised.value)
     assert raised.value.remedy
+
+
+HOSTILE_TOML = {
+    "nested arrays": "a = " + "[" * 50_000 + "]" * 50_000,
+    "nested tables": "a = " + "{b = " * 50_000 + "1" + "}" * 50_000,
+    "many digits": "a = " + "9" * 5_000,
+    "many digits of a float": "a = 1e" + "9" * 5_000,
+    "a long path of keys": ".".join("a" * 2_000) + " = 1",
+    "no such day": "a = 2026-02-31",
+    "zeros": "\0" * 100,
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE_TOML)
+def test_toml_that_python_chokes_on_is_a_mistake_like_another(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "workbench.toml"
+    path.write_text(f"{GOOD}\n{HOSTILE_TOML[kind]}\n")
+    with pytest.raises(ConfigError, match=r"workbench\.toml") as raised:
+        Config.read(path)
+    assert raised.value.remedy
+    assert len(str(raised.value)) < 500
 
 
 def test_an_unknown_key_of_a_section_names_its_neighbours() -> None:

@@ -1,8 +1,10 @@
-"""The rooms stand in one line, and a room imports only from rooms to its left."""
+"""The rooms stand in one line; a room imports only from those to its left, by their front door, and not in circles."""
 
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,24 +12,35 @@ import pytest
 import workbench
 
 ROOMS = [
+    ["lazy", "redaction"],
     ["errors"],
-    ["config"],
-    ["branches", "sources"],
+    ["times"],
+    ["dtypes"],
+    ["config", "drivers", "equality", "files", "worker"],
+    ["git", "sources"],
+    ["source_tree"],
+    ["fingerprint"],
     ["define"],
     ["compute"],
-    ["check"],
+    ["checks"],
     ["registry", "lake"],
-    ["compare"],
-    ["track"],
-    ["widgets"],
-    ["loop"],
-    ["serve"],
+    ["profile"],
+    ["diff"],
+    ["drift"],
+    ["tracking"],
+    ["render"],
+    ["workspace"],
+    ["pipeline"],
+    ["experiments"],
+    ["lineage"],
+    ["store"],
+    ["comparison"],
+    ["reproduce", "catalog", "sql"],
     ["promote"],
     ["project"],
     ["demo"],
-    ["verbs"],
-    ["words", "completion", "live", "explore"],
-    ["cli", "magics"],
+    ["cli"],
+    ["notebook"],
 ]
 POSITION = {room: place for place, rooms in enumerate(ROOMS) for room in rooms}
 PACKAGE = Path(workbench.__file__).parent
@@ -39,39 +52,76 @@ def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def name_of(path: Path) -> str:
+    """Return the dotted name of a module."""
+    return ".".join(("workbench", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+NAMES = {name_of(path) for path in MODULES}
+
+
+def exported(package: str) -> set[str]:
+    """Return the names in a package's ``__all__``: a function may be called as the module that it is in."""
+    tree = ast.parse((PACKAGE.parent / package.replace(".", "/") / "__init__.py").read_text(encoding="utf-8"))
+    lists = [
+        node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    ]
+    return {name for each in lists for name in ast.literal_eval(each)}
+
+
+MODULE_NAMES = NAMES - {
+    f"{package}.{name}"
+    for package in NAMES
+    if (PACKAGE.parent / package.replace(".", "/")).is_dir()
+    for name in exported(package)
+}
+
+
 def imports(path: Path) -> list[str]:
+    """Return what a module imports, at any place and for types too: the module, or the name that a package exports."""
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            found += (
-                [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "workbench" else [node.module]
-            )
+            named = [f"{node.module}.{alias.name}" for alias in node.names]
+            found += [name if node.module == "workbench" or name in MODULE_NAMES else node.module for name in named]
     return found
 
 
 def test_every_module_belongs_to_a_room() -> None:
-    assert {room_of(path) for path in MODULES} <= set(POSITION)
+    assert {room_of(path) for path in MODULES} == set(POSITION)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_room_imports_only_from_rooms_to_its_left(path: Path) -> None:
+def test_a_room_imports_only_from_rooms_to_its_left_and_through_their_front_door(path: Path) -> None:
     here = room_of(path)
     for name in imports(path):
         parts = name.split(".")
-        if parts[0] != "workbench" or len(parts) < 2:
+        if parts[0] != "workbench" or len(parts) < 2 or parts[1] == here:
             continue
-        other = parts[1]
-        assert other == here or POSITION[other] < POSITION[here], f"{here} imports {name}"
+        assert POSITION[parts[1]] < POSITION[here], f"{here} imports {name}"
+        assert len(parts) == 2, f"{name} is inside of another room: import what workbench.{parts[1]} exports"
+
+
+@pytest.mark.parametrize("room", sorted(POSITION))
+def test_modules_of_a_room_do_not_import_each_other_in_circles(room: str) -> None:
+    inside: dict[str, set[str]] = defaultdict(set)
+    for path in MODULES:
+        if room_of(path) == room and path.stem != "__init__":
+            inside[name_of(path)] |= {name for name in imports(path) if name.startswith(f"workbench.{room}.")}
+    try:
+        TopologicalSorter(inside).prepare()
+    except CycleError as error:
+        pytest.fail(f"{' -> '.join(error.args[1])}")
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_front_ends_and_mlflow_stay_in_their_rooms(path: Path) -> None:
     tops = {name.split(".")[0] for name in imports(path)}
-    if POSITION[room_of(path)] < POSITION["words"]:
+    if POSITION[room_of(path)] < POSITION["cli"]:
         assert not tops & FRONT_ENDS
-    if room_of(path) != "track":
+    if room_of(path) != "tracking":
         assert "mlflow" not in tops
 
 

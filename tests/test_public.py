@@ -50,5 +50,5 @@ def test_import_loads_nothing_heavy() -> None:
 
 
 def test_opening_a_project_loads_neither_mlflow_nor_a_front_end() -> None:
-    found = loaded("import workbench.project, workbench.loop, workbench.verbs")
+    found = loaded("import workbench.project, workbench.pipeline, workbench.cli.parsers")
     assert not found & {"mlflow", "altair", "IPython", "ipywidgets", "tornado"}

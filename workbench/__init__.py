@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from workbench.define import (
-        UTC,
         Feature,
         FeatureModel,
         FeatureSet,
@@ -23,13 +22,21 @@ if TYPE_CHECKING:
         feature_view,
         windowed,
     )
+    from workbench.dtypes import UTC
     from workbench.errors import WorkbenchError
     from workbench.lake import point_in_time_join
-    from workbench.loop import ViewResult
-    from workbench.project import Project, source
+    from workbench.pipeline import ViewResult
+    from workbench.project import FeatureStore, Project, source
     from workbench.project import init_project as init
     from workbench.project import open_project as open  # noqa: A004 - `wb.open()` is the public name
-    from workbench.serve import DeprecatedVersionWarning, FailedCheckWarning, FeatureStore, LowMatchWarning, use
+    from workbench.store import (
+        DeprecatedVersionWarning,
+        FailedCheckWarning,
+        LowMatchWarning,
+        NaiveTimeWarning,
+        TrainingSet,
+        use,
+    )
 
 __version__ = "0.1.0"
 
@@ -39,19 +46,21 @@ _HOMES = {
     "FeatureSet": "define",
     "FeatureView": "define",
     "LazyFrame": "define",
-    "UTC": "define",
+    "UTC": "dtypes",
     "example": "define",
     "feature_set": "define",
     "feature_view": "define",
     "windowed": "define",
     "WorkbenchError": "errors",
     "point_in_time_join": "lake",
-    "ViewResult": "loop",
-    "FeatureStore": "serve",
-    "DeprecatedVersionWarning": "serve",
-    "use": "serve",
-    "FailedCheckWarning": "serve",
-    "LowMatchWarning": "serve",
+    "ViewResult": "pipeline",
+    "FeatureStore": "project",
+    "DeprecatedVersionWarning": "store",
+    "use": "store",
+    "FailedCheckWarning": "store",
+    "LowMatchWarning": "store",
+    "NaiveTimeWarning": "store",
+    "TrainingSet": "store",
     "source": "project",
     "Project": "project",
     "init": "project:init_project",
@@ -69,7 +78,9 @@ __all__ = [
     "FeatureView",
     "LazyFrame",
     "LowMatchWarning",
+    "NaiveTimeWarning",
     "Project",
+    "TrainingSet",
     "ViewResult",
     "WorkbenchError",
     "example",
@@ -100,6 +111,6 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register ``%feature`` and ``%%feature``: what ``%load_ext workbench`` calls."""
-    from workbench.magics import register
+    from workbench.notebook.magics import register
 
     register(shell)

@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
+from collections.abc import Container
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from workbench.errors import ConfigError, InvalidName, did_you_mean
+from workbench.redaction import redact
+
+if TYPE_CHECKING:
+    import polars as pl
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """What a view, a feature, a source and a project's branch-free names look like."""
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """Return what a TOML text says.
+
+    Raises
+    ------
+    ValueError
+        Where it is not TOML, is nested too deeply, or a number in it is too long to be read.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except ValueError:
+        raise ValueError("a number in it has too many digits") from None  # Python's limit against slow conversions
 
 
 def valid_name(kind: str, name: str) -> str:
@@ -37,6 +61,19 @@ def valid_name(kind: str, name: str) -> str:
     return name
 
 
+def free_name(name: str, taken: Container[str]) -> str:
+    """Return `name`, made longer where it is `taken`: for columns of our own beside those of a frame.
+
+    Examples
+    --------
+    >>> free_name("row", ["at", "row"])
+    'row_'
+    """
+    while name in taken:
+        name += "_"
+    return name
+
+
 def _source_name(name: str) -> str:
     try:
         return valid_name("source", name)
@@ -44,33 +81,161 @@ def _source_name(name: str) -> str:
         raise ValueError(str(error)) from None
 
 
+_DTYPES = (
+    *("String", "Boolean", "Int8", "Int16", "Int32", "Int64", "Int128", "UInt8", "UInt16", "UInt32", "UInt64"),
+    *("Float32", "Float64", "Date", "Datetime", "Time", "Decimal"),
+)
+_DTYPE = re.compile(r"(\w+)(?:\(\s*([^()]*?)\s*\))?")
+
+
+def dtype_named(name: str) -> pl.DataType:
+    """Return the Polars dtype that `name` stands for, e.g. ``Int64``, ``Decimal(24, 4)``, ``Datetime(us, UTC)``.
+
+    Parameters
+    ----------
+    name
+        A dtype's name; a Decimal has precision and scale, a Datetime may have a unit and a zone.
+
+    Raises
+    ------
+    ValueError
+        Where no text can be read as such a dtype.
+    """
+    import polars as pl
+
+    match = _DTYPE.fullmatch(name.strip())
+    kind, words = (
+        (match[1], [word.strip("'\" ") for word in (match[2] or "").split(",") if word]) if match else ("", [])
+    )
+    if kind not in _DTYPES:
+        raise ValueError(f"{name!r} is not a dtype; {did_you_mean(kind or name, _DTYPES)}")
+    if kind == "Decimal":
+        if len(words) != 2 or not all(word.isdecimal() for word in words) or not 1 <= int(words[0]) <= 38:
+            raise ValueError(f"{name!r} is not a dtype; write Decimal(precision, scale), e.g. Decimal(24, 4)")
+        if int(words[1]) > int(words[0]):
+            raise ValueError(f"{name!r} is not a dtype; its scale is larger than its precision")
+        return pl.Decimal(int(words[0]), int(words[1]))
+    if kind == "Datetime":
+        unit, zone = (words + ["us", ""][len(words) :])[:2]
+        if len(words) > 2 or unit not in {"ms", "us", "ns"}:
+            raise ValueError(f"{name!r} is not a dtype; write Datetime(us) or Datetime(us, Europe/Paris)")
+        return pl.Datetime(unit, time_zone_named(zone) if zone else None)  # type: ignore[arg-type]  # one of three units
+    if words:
+        raise ValueError(f"{name!r} is not a dtype; {kind} has no parameters")
+    dtype: pl.DataType = getattr(pl, kind)()
+    return dtype
+
+
+def _dtype_name(name: str) -> str:
+    dtype_named(name)
+    return name
+
+
+def _encoding(name: str) -> str:
+    try:
+        codecs.lookup(name)
+        "".encode(name)
+    except (LookupError, TypeError):
+        raise ValueError(f"{name!r} is not an encoding of text; write utf-8, utf-16, cp1252 or the like") from None
+    return name
+
+
+def time_zone_named(name: str) -> str:
+    """Return `name` if it is a time zone's.
+
+    Raises
+    ------
+    ValueError
+        Where Polars knows no such zone (did you mean).
+    """
+    from zoneinfo import available_timezones
+
+    import polars as pl
+
+    try:
+        pl.Series([], dtype=pl.Datetime("us")).dt.replace_time_zone(name or " ")
+    except pl.exceptions.PolarsError:
+        hint = did_you_mean(name, (zone for zone in available_timezones() if "/" in zone))
+        example = hint if hint.startswith("did") else "write one as America/New_York"
+        raise ValueError(f"{name!r} is not a time zone; {example}") from None
+    return name
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def __repr__(self) -> str:
+        return redact(super().__repr__())
+
+    __str__ = __repr__
 
 
 class ProjectSettings(_Section):
     """``[project]``: its name, and the branches only ``promote`` may write."""
 
     name: str = Field(min_length=1, max_length=100)
+    """The project's name."""
     protected: tuple[str, ...] = ("main",)
+    """Branches that experiments cannot write. The first one holds what is published."""
+
+
+class GitSettings(_Section):
+    """``[git]``: how commits are made.
+
+    Without `sign` they are signed where git is configured to. With `hooks` each commit passes the repository's
+    pre-commit and commit-msg hooks; where the branch with what is published says so, an experiment cannot undo it.
+    """
+
+    hooks: bool = False
+    """Whether each commit passes the repository's pre-commit and commit-msg hooks. Set on `main`, it binds all
+    branches.
+    """
+    sign: bool | None = None
+    """Whether commits are signed; as git is configured if absent."""
 
 
 class SourceSettings(_Section):
-    """``[sources.<name>]``: where one input table is, and its time and key columns.
+    """``[sources.<name>]``: where one input table is, its time and key columns, and how its files are read.
 
     Exactly one of `path`, `delta` and `sql` is given. `path` and a relative `database` are read from
-    the project's root.
+    the project's root. `dtypes` names Polars dtypes of text files' columns and of ``key=value`` folders' keys; what is
+    not named is read from all values. `time_zone` is that of the time columns where they state none.
     """
 
     path: str | None = None
+    """A file, folder or glob of Parquet, CSV or JSON, from the project's root."""
     format: Literal["parquet", "csv", "json", "ndjson"] | None = None
+    """The files' format, where their name does not tell."""
     delta: str | None = None
+    """A Delta table: a path or a URI. Its version is the snapshot."""
     sql: str | None = None
+    """A query that returns the rows: of files, of a DuckDB file, or of PostgreSQL."""
     database: str | None = Field(default=None, repr=False)  # a URL may hold a password
+    """What `sql` is asked of: a DuckDB file or a PostgreSQL URL; DuckDB over files if absent."""
     event_time: str
+    """The column that says when a row happened."""
     available_at: str | None = None
+    """The column that says when a row became known; `event_time` if absent."""
     key: tuple[str, ...] = ()
+    """Columns that identify a row. Duplicates are counted and reported as a warning."""
     description: str = ""
+    """What the table holds."""
+    dtypes: dict[str, Annotated[str, AfterValidator(_dtype_name)]] = Field(default_factory=dict)
+    """Polars dtypes of columns of text files and of keys of `key=value` folders; others are inferred from all
+    values. E.g. `{ zip = "String", price = "Decimal(12, 2)" }`.
+    """
+    separator: str = Field(default=",", min_length=1, max_length=1)
+    """What separates the fields of a CSV file."""
+    decimal: Literal[".", ","] = "."
+    """The decimal mark of a CSV file."""
+    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
+    """The text encoding of a CSV file."""
+    null_values: tuple[str, ...] = ()
+    """Texts that mean null, e.g. `["NA", "-"]`."""
+    time_format: str | None = None
+    """How times are written, e.g. `"%d.%m.%Y %H:%M"`; ISO 8601 if absent."""
+    time_zone: Annotated[str, AfterValidator(time_zone_named)] | None = None
+    """The zone of times that state none, in any kind of source; UTC if absent."""
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -79,33 +244,55 @@ class SourceSettings(_Section):
             raise ValueError(f"needs exactly one of path, delta, sql; has {', '.join(given) or 'none'}")
         if self.database is not None and self.sql is None:
             raise ValueError("database goes with sql")
-        if self.format is not None and self.path is None:
-            raise ValueError("format goes with path")
+        for key in ("format", *_OF_FILES):
+            if key in self.model_fields_set and self.path is None:
+                raise ValueError(f"{key} goes with path")
+        if self.separator in {self.decimal, *_NO_SEPARATORS} or not self.separator.isascii():
+            raise ValueError(f"{self.separator!r} cannot separate fields whose decimal mark is {self.decimal!r}")
         return self
+
+
+_OF_FILES = ("dtypes", "separator", "decimal", "encoding", "null_values", "time_format")
+_NO_SEPARATORS = frozenset('"\r\n')
 
 
 class TrackingSettings(_Section):
     """``[tracking]``: the MLflow store, and the experiment its runs go to (the project's name if absent).
 
+    Without a URI it is an SQLite database in the project's home, beside the lake. A relative path of SQLite is read
+    from the project's folder in the main working tree.
+
     With ``send = false`` runs wait on disk until a process that sends them, as on a machine without a network.
     """
 
-    uri: str = "sqlite:///.workbench/mlflow.db"
+    uri: str | None = None
+    """An MLflow server's URL or a database URL; an SQLite file beside the lake if absent."""
     experiment: str | None = None
+    """The MLflow experiment; the project's name if absent."""
     send: bool = True
+    """Whether runs are sent now; with `false` they wait on disk."""
 
 
 class LakeSettings(_Section):
-    """``[lake]``: where published views are stored."""
+    """``[lake]``: where published views are stored.
 
-    uri: str = ".workbench/lake"
+    Without a URI it is a folder in the project's home, which is in the shared git directory: this machine's alone. A
+    relative path is read from the project's folder in the main working tree.
+    """
+
+    uri: str | None = None
+    """Where published views are: a folder that all can reach, or `s3://bucket/folder` (`AWS_*` variables); local if
+    absent.
+    """
 
 
 class OnlineSettings(_Section):
-    """``[online]``: the low-latency copy of the lake."""
+    """``[online]``: reserved for the online store, which does not exist yet: nothing reads it."""
 
     kind: Literal["lmdb", "redis"] = "lmdb"
+    """The kind of store."""
     url: str | None = None
+    """Where it is."""
 
 
 class PolicyRule(_Section):
@@ -115,10 +302,15 @@ class PolicyRule(_Section):
     """
 
     views: tuple[str, ...] = ("*",)
+    """Patterns of views that the rule binds."""
     promoters: tuple[str, ...] = ()
+    """Who may promote; everybody if empty."""
     approvers: tuple[str, ...] = ()
+    """Whose approvals count, beside the owners; everybody's if both are empty."""
     approvals: int = Field(default=0, ge=0, le=20)
+    """How many approvals a promotion needs."""
     owners: tuple[str, ...] = ()
+    """One of these must promote or approve."""
 
 
 def _day(value: object) -> object:
@@ -144,9 +336,13 @@ class FreezeSettings(_Section):
     """
 
     name: str
+    """The freeze's name, for messages."""
     start: Moment
+    """Its first day or instant."""
     end: Moment
+    """Its last day or instant."""
     views: tuple[str, ...] = ("*",)
+    """Patterns of views that it binds."""
 
     @model_validator(mode="after")
     def _forward(self) -> Self:
@@ -160,41 +356,94 @@ class TrainSettings(_Section):
     """``[[policy.trains]]``: weekly times (UTC) at which what its patterns name is promoted, and at no others."""
 
     name: str
+    """The train's name, for messages."""
     days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...]
+    """The days of the week."""
     opens: Clock = time(0, 0)
+    """The time at which it opens, in UTC."""
     closes: Clock = time(23, 59, 59)
+    """The time at which it closes, in UTC."""
     views: tuple[str, ...] = ("*",)
+    """Patterns of views that it binds."""
 
 
 class DriftSettings(_Section):
     """``[policy.drift]``: how far values may move in a promotion before somebody must accept it by name."""
 
     measure: Literal["psi", "ks", "jensen_shannon", "wasserstein"] = "psi"
+    """The measure that the budgets limit."""
     budget: float | None = Field(default=None, ge=0)
+    """The limit for all features; a feature's own noise if absent."""
     budgets: dict[str, float] = Field(default_factory=dict)
+    """Limits of single features, e.g. `{ "carrier_delay:delay_mean_7d" = 0.1 }`."""
+
+
+NewDataAction = Literal["refuse", "warn", "ignore"]
+
+
+class NewDataSettings(_Section):
+    """``[policy.new_data]``: what `materialize` does where new source data looks wrong.
+
+    `rows` where a version or one of its sources loses all rows, or a larger share than `max_loss`; `values` where
+    features drift. What is refused is published where somebody accepts the view by name.
+    """
+
+    rows: NewDataAction = "refuse"
+    """What happens where a version or one of its sources loses too many rows."""
+    max_loss: float = Field(default=0.5, ge=0, le=1)
+    """The largest share of rows that may be lost."""
+    values: NewDataAction = "warn"
+    """What happens where the values of features drift."""
 
 
 class PolicySettings(_Section):
-    """``[policy]``: who may promote what and when, as it stands on main; a branch cannot change its own rules."""
+    """``[policy]``: who may promote what and when, as it stands on main; a branch cannot change its own rules.
+
+    Rollback, deprecate, retire, materialize, cutting and dropping a release, and deleting from the lake ask for no
+    approvals: who may promote all the views concerned may do them, and the `maintainers`, who are e-mail addresses too.
+    With `require_signed` nobody is who they say without a key that the file `allowed_signers` lists for their address.
+    """
 
     minimum_match: float = Field(default=0.5, ge=0, le=1)
+    """Warn where a view has a value for a smaller share of a training set's rows."""
     require_signed: bool = False
+    """Whether whoever writes, approves or promotes proves who they are by a signature."""
     allowed_signers: str = "allowed_signers"
+    """git's allowed-signers file, read as it stands on `main`."""
+    maintainers: tuple[str, ...] = ()
+    """Addresses of those who may change what is published, but not promote."""
     deprecation_days: int = Field(default=30, ge=0)
+    """The shortest time between `deprecate` and `retire`, in days."""
     require_metadata: bool = True
+    """Whether an experiment needs an objective, and a view an owner and a description."""
+    require_tests: bool = False
+    """Whether a view without tests or examples is "not checked"."""
     rules: tuple[PolicyRule, ...] = ()
+    """Who may promote what, and who must agree. Every rule that fits a view binds it."""
     freezes: tuple[FreezeSettings, ...] = ()
+    """Periods in which nothing is promoted."""
     trains: tuple[TrainSettings, ...] = ()
+    """Weekly windows in which promotions are allowed."""
     drift: DriftSettings = DriftSettings()
+    """How far values may move in a promotion."""
+    new_data: NewDataSettings = NewDataSettings()
+    """What `materialize` does with new data that looks wrong."""
 
 
-_INSIDE = {"rules": PolicyRule, "freezes": FreezeSettings, "trains": TrainSettings, "drift": DriftSettings}
+_INSIDE = {
+    "rules": PolicyRule,
+    "freezes": FreezeSettings,
+    "trains": TrainSettings,
+    "drift": DriftSettings,
+    "new_data": NewDataSettings,
+}
 
 
 class Config(_Section):
     """All of ``workbench.toml``."""
 
     project: ProjectSettings
+    git: GitSettings = GitSettings()
     sources: dict[Annotated[str, AfterValidator(_source_name)], SourceSettings] = Field(default_factory=dict)
     tracking: TrackingSettings = TrackingSettings()
     lake: LakeSettings = LakeSettings()
@@ -218,8 +467,8 @@ class Config(_Section):
             Not TOML, an unknown key (with "did you mean"), a missing key or a value of the wrong type.
         """
         try:
-            raw = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+            raw = read_toml(text)
+        except ValueError as error:
             raise ConfigError(f"{origin} is not valid TOML: {error}.", remedy="Correct that line.") from None
         try:
             return cls.model_validate(raw)

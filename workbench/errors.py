@@ -7,12 +7,16 @@
     ├── UsageError             a verb called with words it does not take
     ├── ConfigError            workbench.toml
     ├── ProjectError           no project here, no write permission, disk full
+    │   └── RepositoryUnreadable   git cannot read an object or a branch: damage, or a copy that holds less
     ├── BranchError            git: branches, commits, identity
     │   ├── GitMissing
     │   ├── BranchNotFound
     │   ├── BranchMoved        somebody else's commit came first
-    │   └── ProtectedBranch
+    │   ├── ProtectedBranch
+    │   ├── NotTrusted         definitions by somebody whom nobody trusted yet
+    │   └── SigningFailed      no key, or one that cannot be used
     ├── SourceError            a source's data or its declaration
+    │   ├── SourceMoved         its data changed while it was read
     │   └── SourceNotFound
     ├── DefinitionError        a definition's text, before anything is computed
     │   ├── CellError          the cell does not hold exactly one feature view
@@ -22,16 +26,20 @@
     │   ├── MissingSchema
     │   ├── WrongReturn        not a LazyFrame, or not the contract's columns
     │   ├── WindowError        windowed(...) asked for what it cannot give
-    │   └── NotFingerprintable
+    │   ├── NotFingerprintable
+    │   ├── UndeclaredInput    its values depend on something that it does not declare
+    │   └── SharedState        it changes what other definitions see, too
     ├── FeatureNotFound        a reference that names no view or feature
     ├── QueryError             SQL that names no view, does more than read, or fails
     ├── RegistryError          a record under registry/ on main
     ├── LakeError              the canonical offline store
+    │   └── LakeDataMissing    rows of a published version are not there
     ├── PromotionError         a promotion, rollback or release that cannot be made as asked
     │   ├── PromotionRefused   a gate failed
     │   └── PlanOutdated       main, the branch or the data moved since the plan was made
     ├── JoinError              a spine and rows that cannot be joined as they are
     ├── ComputeError           the engine failed while computing a view
+    │   └── WorkerEnded        the process that ran a definition is gone
     ├── ContractViolation      a view fails its checks
     ├── TrackingError          MLflow
     └── Interrupted            the user stopped it
@@ -42,6 +50,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, ClassVar, Self
+
+from workbench.redaction import redact
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -60,7 +70,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         A clause without a final full stop; empty where nothing is known.
     """
     options = sorted(set(known))
-    close = get_close_matches(name, options, n=1, cutoff=0.6)
+    other_case = [option for option in options if option.casefold() == name.casefold()]
+    close = other_case or get_close_matches(name, options, n=1, cutoff=0.6)
     if close:
         return f"did you mean '{close[0]}'?"
     if not options:
@@ -85,10 +96,10 @@ class WorkbenchError(Exception):
     code: ClassVar[str] = "error"
 
     def __init__(self, message: str, *, remedy: str = "", lines: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
-        self.lines = tuple(lines)
+        self.message = redact(message)
+        self.remedy = redact(remedy)
+        self.lines = tuple(redact(line) for line in lines)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return "\n".join([self.message, *self.lines, *([self.remedy] if self.remedy else [])])
@@ -186,8 +197,12 @@ class ProjectError(WorkbenchError):
         """Return the error for a project folder that cannot be written."""
         return cls(
             f"Cannot write {path}: {reason}.",
-            remedy="Free some space or change the permissions, then run the same command again; nothing was changed.",
+            remedy="Free some space or change the permissions, then run the same command again.",
         )
+
+
+class RepositoryUnreadable(ProjectError):
+    """Git cannot read an object or a branch: never taken for there being none."""
 
 
 class BranchError(WorkbenchError):
@@ -202,6 +217,14 @@ class GitMissing(BranchError):
         """Return the error for a machine without git."""
         return cls("git was not found on PATH.", remedy="Install git 2.38 or newer, then run the same command again.")
 
+    @classmethod
+    def too_old(cls, version: str) -> Self:
+        """Return the error for a git that lacks what is asked of it."""
+        return cls(
+            f"git {version} is too old: it cannot keep commits safe from a power cut.",
+            remedy="Install git 2.38 or newer, then run the same command again.",
+        )
+
 
 class BranchNotFound(BranchError):
     """A branch or revision that the repository does not have."""
@@ -212,6 +235,28 @@ class BranchNotFound(BranchError):
         return cls(
             f"There is no branch or commit {name!r}.",
             remedy=f"{did_you_mean(name, known)} The verb `branch` lists branches, and starts one.".strip(),
+        )
+
+    @classmethod
+    def unborn(cls, name: str) -> Self:
+        """Return the error for a branch that waits for its first commit."""
+        return cls(
+            f"Branch {name!r} has no commit yet.",
+            remedy="Commit there first: git add workbench.toml features registry && git commit -m 'Start the project'.",
+        )
+
+    @classmethod
+    def not_here(cls, name: str, *, remote: str | None, known: Iterable[str]) -> Self:
+        """Return the error for a copy of the repository without the branch that holds what is published."""
+        if remote is None:
+            return cls(
+                f"There is no branch {name!r}, which holds what is published.",
+                remedy=f"Bring it back (git branch {name} <commit>), or name the one that does first under [project] "
+                f"protected; {did_you_mean(name, known)}",
+            )
+        return cls(
+            f"This copy of the repository has no branch {name!r}, which holds what is published.",
+            remedy=f"Run `git fetch {remote} {name}:{name}`, then the same command again.",
         )
 
 
@@ -247,8 +292,45 @@ class ProtectedBranch(BranchError):
         )
 
 
+class NotTrusted(BranchError):
+    """Definitions that would run, by authors whom the user has not trusted yet. None of them ran."""
+
+    @classmethod
+    def of(cls, branch: str, authors: Iterable[str], commits: Sequence[str], *, trunk: str, shallow: bool) -> Self:
+        """Return the error for the definitions of `branch`.
+
+        Parameters
+        ----------
+        branch
+            The branch, or a commit.
+        authors
+            Who wrote them, as ``Name <email>``.
+        commits
+            What they wrote, newest first.
+        trunk
+            The branch that holds what is published.
+        shallow
+            Whether the repository lacks history, and with it authors of the trunk.
+        """
+        cut = f"This is a shallow copy: `git fetch --unshallow` may tell more authors of {trunk}. " if shallow else ""
+        more = [f"  and {len(commits) - 10} more"] if len(commits) > 10 else []
+        return cls(
+            f"{branch} has definitions by {', '.join(authors)}, and nobody here said that they may run.",
+            lines=[*(f"  {commit}" for commit in commits[:10]), *more],
+            remedy=f"{cut}Read them (git diff {trunk}...{branch} -- features), then: workbench trust {branch}",
+        )
+
+
+class SigningFailed(BranchError):
+    """A signature could not be made: there is no key, or it cannot be used."""
+
+
 class SourceError(WorkbenchError):
     """A source's data or its declaration in ``workbench.toml`` is not usable."""
+
+
+class SourceMoved(SourceError):
+    """A source's data changed while it was read, so that what was computed is of no data that ever was."""
 
 
 class SourceNotFound(SourceError):
@@ -384,6 +466,14 @@ class WindowError(DefinitionError):
         )
 
     @classmethod
+    def inexact(cls, name: str, reason: str) -> Self:
+        """Return the error for an aggregation `name` whose digits Polars does not keep."""
+        return cls(
+            f"windowed: the aggregation {name!r} cannot be exact: {reason}.",
+            remedy="Aggregate floats: pl.col('...').cast(pl.Float64).product().",
+        )
+
+    @classmethod
     def name_clash(cls, name: str) -> Self:
         """Return the error for two output columns called `name`."""
         return cls(
@@ -401,6 +491,22 @@ class NotFingerprintable(DefinitionError):
         return cls(
             f"{where} {what}, so a stored result could not be told from a stale one.", remedy=remedy, lines=lines
         )
+
+
+class UndeclaredInput(DefinitionError):
+    """A definition whose values depend on something that it does not declare; nothing was stored.
+
+    Attributes
+    ----------
+    place
+        The file and line where it does so; empty and 0 where that is not known.
+    """
+
+    place: tuple[str, int] = ("", 0)
+
+
+class SharedState(DefinitionError):
+    """A definition that changes what all code in its process sees."""
 
 
 class FeatureNotFound(WorkbenchError):
@@ -471,6 +577,14 @@ class QueryError(WorkbenchError):
         )
 
     @classmethod
+    def open_pivot(cls) -> Self:
+        """Return the error for a PIVOT whose columns only its data say, which is more than one statement."""
+        return cls(
+            "The query has a PIVOT that takes its columns from the data, which is not one SELECT.",
+            remedy="Name the values that become columns: PIVOT t ON kind IN ('a', 'b') USING sum(x).",
+        )
+
+    @classmethod
     def unquoted(cls, message: str) -> Self:
         """Return the error for a version without the quotes that SQL wants around it."""
         return cls(f"The query failed: {message}", remedy='Put the version in quotes, as in from "view@2".')
@@ -519,38 +633,11 @@ class LakeError(WorkbenchError):
         )
 
     @classmethod
-    def no_table(cls, view: str, major: int, known: Iterable[str]) -> Self:
-        """Return the error for a `view` whose `major` version has no table; `known` are those that have one."""
-        return cls(
-            f"The lake has no data of {view}@{major}.",
-            remedy=f"{did_you_mean(f'{view}@{major}', known)} Data comes into the lake by `promote`; check that "
-            "[lake] in workbench.toml names the right place.".strip(),
-        )
-
-    @classmethod
-    def no_version(cls, view: str, major: int, version: int, latest: int) -> Self:
-        """Return the error for a Delta `version` that the table of `view` does not have."""
-        return cls(
-            f"The lake's table of {view}@{major} has no Delta version {version}; its newest is {latest}.",
-            remedy="The registry and the lake do not belong together: check that [lake] in workbench.toml names the "
-            "place that main's records were published to, or restore it from a backup.",
-        )
-
-    @classmethod
     def not_published(cls, view: str, major: int, version: int) -> Self:
         """Return the error for a Delta `version` that Feature Workbench did not publish."""
         return cls(
             f"Delta version {version} of {view}@{major} was not published by Feature Workbench.",
             remedy="Read a version that the registry names; other programs must not write the lake.",
-        )
-
-    @classmethod
-    def files_gone(cls, view: str, major: int, version: int, names: Sequence[str]) -> Self:
-        """Return the error for a Delta `version` whose data files `names` are not there any more."""
-        return cls(
-            f"Delta version {version} of {view}@{major} lacks {len(names)} of its data files, e.g. {names[0]}.",
-            remedy="They were cleaned away since no record keeps this version, or lost: restore the lake from a "
-            "backup, or compute the view again with `reproduce` and publish it.",
         )
 
     @classmethod
@@ -610,6 +697,46 @@ class LakeError(WorkbenchError):
         )
 
 
+class LakeDataMissing(LakeError):
+    """The rows of a published version are not where its record says."""
+
+    @classmethod
+    def no_table(cls, view: str, major: int, known: Iterable[str]) -> Self:
+        """Return the error for a `view` whose `major` version has no table; `known` are those that have one."""
+        return cls(
+            f"The lake has no data of {view}@{major}.",
+            remedy=f"{did_you_mean(f'{view}@{major}', known)} Data comes into the lake by `promote`; check that "
+            "[lake] in workbench.toml names the right place.".strip(),
+        )
+
+    @classmethod
+    def no_version(cls, view: str, major: int, version: int, latest: int) -> Self:
+        """Return the error for a Delta `version` that the table of `view` does not have."""
+        return cls(
+            f"The lake's table of {view}@{major} has no Delta version {version}; its newest is {latest}.",
+            remedy="The registry and the lake do not belong together: check that [lake] in workbench.toml names the "
+            "place that main's records were published to, or restore it from a backup.",
+        )
+
+    @classmethod
+    def other_data(cls, view: str, major: int, version: int) -> Self:
+        """Return the error for a Delta `version` that holds other rows than the record says."""
+        return cls(
+            f"Delta version {version} of {view}@{major} holds other data than was published under this number: the "
+            "table was lost and made anew.",
+            remedy=f"Restore the lake from a backup; or `materialize {view}` computes what serves now again.",
+        )
+
+    @classmethod
+    def files_gone(cls, view: str, major: int, version: int, names: Sequence[str]) -> Self:
+        """Return the error for a Delta `version` whose data files `names` are not there any more."""
+        return cls(
+            f"Delta version {version} of {view}@{major} lacks {len(names)} of its data files, e.g. {names[0]}.",
+            remedy="They were cleaned away since no record keeps this version, or lost: restore the lake from a "
+            f"backup; or `materialize {view}` computes what serves now again.",
+        )
+
+
 class PromotionError(WorkbenchError):
     """A promotion, rollback, deprecation or release that cannot be made as it was asked for; nothing was changed."""
 
@@ -654,7 +781,8 @@ class JoinError(WorkbenchError):
         return cls(
             f"Point-in-time join: the spine's {left!r} is {left_dtype}, but {right!r} of view {view!r} is "
             f"{right_dtype}.",
-            remedy=f"Cast the spine's key: spine.with_columns(pl.col({left!r}).cast(pl.{right_dtype})).",
+            remedy=f"Cast the spine's key: spine.with_columns(pl.col({left!r}).cast(pl.{right_dtype})), in pandas by "
+            "astype.",
         )
 
     @classmethod
@@ -714,6 +842,28 @@ class ComputeError(WorkbenchError):
         return cls(
             f"The two sides cannot be compared: {message}.",
             remedy="Look at each side by itself first; a stored file may be gone.",
+        )
+
+
+class WorkerEnded(ComputeError):
+    """The process that ran a definition ended before it was done; no view was written."""
+
+    @classmethod
+    def by(cls, how: str) -> Self:
+        """Return the error for a process that ended, saying `how`."""
+        remedy = "Run it again. "
+        if how == "SIGKILL":
+            remedy += "The system may have ended it for want of memory: compute less at once, or give it more."
+        else:
+            remedy += "If it ends again, a library crashes in the definition: take its steps out one by one."
+        return cls(f"The process that runs the definition ended ({how}).", remedy=remedy.strip())
+
+    @classmethod
+    def at_start(cls, said: str) -> Self:
+        """Return the error for a process that could not be started; `said` is the last line it wrote."""
+        return cls(
+            f"No process could be started to run the definition: {said}.",
+            remedy="Check that this Python environment is complete: `python -c 'import workbench.checks'` shows more.",
         )
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from workbench.branches import Repository
+from workbench.git import Repository
 
 BUDGET = 3.0
 BARE, OURS, FRESH, HERE, LIST = "bare plumbing", "commit", "open + commit", "commit, checked out", "branches()"

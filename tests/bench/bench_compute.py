@@ -74,7 +74,8 @@ def query(plan: str, flights: pl.LazyFrame, carriers: pl.LazyFrame) -> pl.LazyFr
 def store(plan: str, inputs: list[Any], root: Path) -> float:
     """Store the view through the room's front door; the seconds that it took."""
     from workbench.compute import ViewCache, materialize_view
-    from workbench.define import UTC, FeatureModel, LazyFrame, feature_view
+    from workbench.define import FeatureModel, LazyFrame, feature_view
+    from workbench.dtypes import UTC
 
     floats = {"delay_per_size", "effort", "hours", "delay_mean", "delay_max", "speed_mean"}
     names = _FEATURES if plan == "join" else _WINDOWS

@@ -24,7 +24,8 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from workbench.compare import Side, contract_of_frame, diff_views
+from workbench.diff import Side, diff_views
+from workbench.drift import contract_of_frame
 
 TARGETS = {"diff to duckdb, time": 1.2, "diff, peak MB": 1024}
 KEYS = ("user", "at")

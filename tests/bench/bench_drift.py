@@ -28,10 +28,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from workbench.compare import contract_of_frame, drift
-from workbench.compare.bins import NumericBins
-from workbench.compare.measures import kolmogorov_smirnov, psi, wasserstein
-from workbench.compare.values import Numeric
+from workbench.drift import contract_of_frame, drift
+from workbench.drift.measures import kolmogorov_smirnov, psi, wasserstein
+from workbench.profile.bins import NumericBins
+from workbench.profile.values import Numeric
 
 COLUMNS = [f"x{number}" for number in range(10)]
 TARGETS = {

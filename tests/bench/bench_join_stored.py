@@ -123,7 +123,7 @@ def training_set(_: Path, root: Path) -> Callable[[pl.DataFrame], pl.DataFrame]:
     project = wb.open(root)
     project.branch("exp/bench")
     warnings.simplefilter("ignore")  # few rows match, and the ledger says so
-    return lambda spine: project.store.training_set(spine, ["big"], time="at", label="label")
+    return lambda spine: project.store.training_set(spine, ["big"], time="at", label="label").frame
 
 
 CONTENDERS = {"by hand": by_hand, "unsorted": unsorted, "join": join, "training set": training_set}

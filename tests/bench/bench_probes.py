@@ -1,6 +1,8 @@
-"""What probes cost in a cell: beside the computation of the view itself, for the demo's views and harder ones.
+"""What probes cost: in a cell, beside the computation of the view itself, for the demo's views and harder ones.
 
 A view's computation is what its card says: planning, computing, digests. Probes are all checks but the contract.
+Then for definitions of the suite on ``--rows`` events, in seconds of CPU: in a cell and in full, beside Polars alone,
+which computes the same and writes it.
 """
 
 from __future__ import annotations
@@ -10,9 +12,15 @@ import json
 import shutil
 import statistics
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
+from tests.checks.probes.definitions import HONEST, Case
+from workbench.checks import probe_view
 from workbench.demo import make_project
 from workbench.demo.cells import CARRIER_DELAY, CARRIER_TROUBLE, ORIGIN_WEATHER
 
@@ -56,6 +64,47 @@ CELLS = {
     ),
 }  # fmt: skip
 DEMO = ("carrier_delay", "origin_weather", "carrier_trouble")
+FLOOR = 0.05
+"""Seconds that probes may take beside, however few rows there are."""
+CASES = {
+    "row by row": HONEST["row by row"]["twice the value"],
+    "sum so far": HONEST["earlier rows"]["sum so far"],
+    "window": HONEST["windows"]["windowed sum of a week"],
+    "as-of join": HONEST["joins"]["as-of, backward"],
+    "derived key": HONEST["keys"]["formatted"],
+    "key of two": HONEST["keys"]["of two"],
+}
+"""Definitions of the suite of which nothing is refused."""
+
+
+def probed(case: Case, rows: int, rounds: int, folder: Path) -> dict[str, float]:
+    """Return the seconds of CPU that a view takes by Polars alone, and its probes in a cell and in full."""
+    inputs = [make(rows) for make in case.inputs]
+    path = folder / "view.parquet"
+
+    def bare() -> None:
+        case.view(*(data.frame for data in inputs)).select("user", "at", "value").collect().write_parquet(path)
+
+    def probes(*, full: bool) -> None:
+        checks = probe_view(case.view, case.view.contract, inputs, pl.scan_parquet(path), full=full)
+        assert not any(check.failed for check in checks), checks
+
+    bare()
+    return {
+        "polars": cpu(bare, rounds),
+        "cell": cpu(lambda: probes(full=False), rounds),
+        "full": cpu(lambda: probes(full=True), 1),
+    }
+
+
+def cpu(act: Callable[[], None], rounds: int) -> float:
+    """Return the median seconds of CPU of a call."""
+    seconds = []
+    for _ in range(rounds):
+        begun = time.process_time()
+        act()
+        seconds.append(time.process_time() - begun)
+    return statistics.median(seconds)
 
 
 def measured(project: Project, cell: str, rounds: int) -> dict[str, float]:
@@ -79,12 +128,16 @@ def _forget(folder: Path, view_id: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--rows", type=int, help="ignored: the flights are 336,776")
+    parser.add_argument("--rows", type=int, help="events; 60,000 and a million if absent")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp())
     found: dict[str, dict[str, float]] = {}
+    suite: dict[str, dict[str, float]] = {}
     try:
+        for rows in [arguments.rows] if arguments.rows else [60_000, 1_000_000]:
+            for name, case in CASES.items():
+                suite[f"{name}, {rows:,}"] = probed(case, rows, arguments.rounds, folder)
         project = make_project(folder / "flights")
         project.branch("exp/bench")
         for name, cell in CELLS.items():
@@ -103,8 +156,16 @@ def main() -> None:
             f"{name:18}{seconds['view']:9.3f}{seconds['contract']:12.3f}{seconds['probes']:10.3f}"
             f"{seconds['probes'] / seconds['view']:8.2f}  {'' if goals[name] else 'MISSED'}"
         )
+    print(f"{'CPU':24}{'polars s':>9}{'cell s':>9}{'ratio':>7}{'full s':>9}{'ratio':>7}  cell <= {RATIO} x + {FLOOR} s")
+    for name, seconds in suite.items():
+        bare = seconds["polars"]
+        goals[name] = seconds["cell"] <= RATIO * bare + FLOOR
+        print(
+            f"{name:24}{bare:9.3f}{seconds['cell']:9.3f}{seconds['cell'] / bare:7.1f}"
+            f"{seconds['full']:9.3f}{seconds['full'] / bare:7.1f}  {'' if goals[name] else 'MISSED'}"
+        )
     if arguments.json:
-        report: dict[str, Any] = {"seconds": found, "goals": goals}
+        report: dict[str, Any] = {"seconds": found, "cpu": suite, "goals": goals}
         arguments.json.write_text(json.dumps(report, indent=2) + "\n")
 
 

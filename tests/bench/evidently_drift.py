@@ -10,7 +10,7 @@ import time
 import warnings
 
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]  # it has no types
+import pandas as pd
 
 
 def table(rows: int, shift: float, seed: int) -> pd.DataFrame:

@@ -48,7 +48,7 @@ def store(folder: Path, repository: Path) -> Any:
 
 def main() -> None:
     """Join once small, then measure one join."""
-    import pandas as pd  # type: ignore[import-untyped]  # of the Python that has Feast
+    import pandas as pd  # of the Python that has Feast
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)

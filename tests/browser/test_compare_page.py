@@ -10,7 +10,7 @@ import pytest
 import workbench as wb
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, missing
 from tests.conftest import EVENT_VIEW
-from tests.serve.conftest import spine_of
+from tests.store.conftest import spine_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +41,8 @@ def tried(project_root: Path) -> Iterator[Project]:
     try:
         project.ui()
         until = time.monotonic() + PATIENCE
-        while project._rooms.tracker.status().queued or project.ui().state != "live":
-            assert time.monotonic() < until, project._rooms.tracker.status()
+        while project._workspace.tracker.status().queued or project.ui().state != "live":
+            assert time.monotonic() < until, project._workspace.tracker.status()
             time.sleep(0.2)
         yield project
     finally:

@@ -29,7 +29,7 @@ def assert_the_cards_are_there(browser: Browser) -> None:
     first = cards(browser).first
     expect(first).to_contain_text("carrier_delay", timeout=30_000)
     expect(first.locator("svg").nth(1)).to_be_attached()
-    first.scroll_into_view_if_needed()
+    first.evaluate("node => node.scrollIntoView()")  # at once: a card is drawn anew when its run has reached MLflow
     expect(first).to_be_in_viewport()
     box = first.bounding_box()
     assert box is not None

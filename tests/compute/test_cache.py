@@ -115,7 +115,7 @@ def test_an_adopted_view_is_copied_where_nothing_can_be_linked(
 def test_a_stored_view_is_never_overwritten(tmp_path: Path, stage: ModuleType) -> None:
     first = stage.compute(tmp_path).stored
     cache = ViewCache(tmp_path)
-    with cache.workspace(stage.ID) as work:
+    with cache.work_folder(stage.ID) as work:
         (work / "data.parquet").write_bytes(first.path.read_bytes() + b"late")
         kept = cache.commit(work, first.record)
     assert kept == first
@@ -126,7 +126,7 @@ def test_a_workspace_that_fails_leaves_nothing(tmp_path: Path, stage: ModuleType
     cache = ViewCache(tmp_path)
 
     def fail() -> None:
-        with cache.workspace(stage.ID) as work:
+        with cache.work_folder(stage.ID) as work:
             (work / "data.parquet").write_bytes(b"half")
             raise RuntimeError
 
@@ -141,7 +141,7 @@ def test_only_a_hash_reaches_a_path(name: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidName):
         cache.get(name)
     assert cache.by_plan(name) is None
-    with pytest.raises(InvalidName), cache.workspace(name):
+    with pytest.raises(InvalidName), cache.work_folder(name):
         pass
 
 

@@ -15,7 +15,8 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 KILL = """
 import os, signal
-from workbench.compute import cache, engine, run
+from workbench.compute import cache
+from workbench.compute import execute as run
 def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
 def after(function):
     def call(*arguments, **options):

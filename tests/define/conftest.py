@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.branches import Repository
+from workbench.git import Repository
 
 CELL = '''class CarrierDelay(FeatureModel):
     carrier: str
@@ -86,7 +86,9 @@ def _bytes(content: str | bytes) -> bytes:
 
 
 @pytest.fixture
-def git(tmp_path: Path) -> Iterator[Git]:
+def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Git]:
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "a")
+    monkeypatch.setenv("GIT_AUTHOR_EMAIL", "a@b")
     root = tmp_path / "project"
     root.mkdir()
     made = Git.init(root)

@@ -8,7 +8,8 @@ import pandera.polars as pa
 import polars as pl
 import pytest
 
-from workbench.define import UTC, Contract, Feature, FeatureModel, FeatureView, LazyFrame, feature_view
+from workbench.define import Contract, Feature, FeatureModel, FeatureView, LazyFrame, feature_view
+from workbench.dtypes import UTC
 from workbench.errors import FeatureNotFound
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Optional
 import polars as pl
 import pytest
 
-from workbench.define.dtypes import UTC, dtype_from_json, dtype_to_json, resolve
+from workbench.dtypes import UTC, dtype_from_json, dtype_to_json, resolve
 from workbench.errors import DefinitionError
 
 DTYPES = [

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.define.graph import topological
+from workbench.define.loader import topological
 from workbench.errors import DefinitionCycle
 
 

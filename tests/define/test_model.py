@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import pickle
 from datetime import date
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, Optional, get_args
 
 import polars as pl
 import pytest
 from pandera.errors import SchemaErrors
 
-from workbench.define import UTC, Feature, FeatureModel, LazyFrame
+from workbench.define import Feature, FeatureModel, LazyFrame
+from workbench.dtypes import UTC
 from workbench.errors import DefinitionError, InvalidName
 
 
@@ -78,6 +80,56 @@ def test_an_optional_annotation_is_nullable_but_not_absent() -> None:
     column = model(float | None).to_schema().columns["delay"]
     assert column.nullable
     assert column.required
+
+
+@pytest.mark.parametrize("annotation", [UTC | None, None | UTC, Optional[UTC], pl.Int32 | None])  # noqa: UP045
+def test_a_moment_may_be_optional_as_other_types_may(annotation: Any) -> None:
+    column = model(annotation).to_schema().columns["delay"]
+    assert column.nullable
+    assert column.dtype.type in (pl.Datetime("us", "UTC"), pl.Int32)
+
+
+def test_a_moment_is_a_dtype_of_polars_own() -> None:
+    annotation: Any = UTC  # a datetime to a type checker
+    moment = pl.Datetime("us", "UTC")
+    assert annotation == moment
+    assert moment == annotation
+    assert {moment: 1}[annotation] == 1
+    assert pl.Series([0]).cast(annotation).dtype == pl.Series([None], dtype=annotation).dtype == moment
+    assert pickle.loads(pickle.dumps(annotation)) == moment
+    assert type(model(UTC).to_schema().columns["delay"].dtype.type) is pl.Datetime
+
+
+@pytest.mark.parametrize("annotation", [pl.Int128, pl.Int128()])
+def test_integers_that_the_checks_do_not_know_are_refused(annotation: Any) -> None:
+    with pytest.raises(DefinitionError, match="Column 'delay': Int128 is not a column type") as caught:
+        model(annotation)
+    assert "pl.Decimal(38, 0)" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fits"),
+    [
+        (float, True),
+        (int, True),
+        (pl.Decimal(10, 2), True),
+        (list[float], True),
+        (pl.Struct({"a": pl.Float64, "b": pl.String}), True),
+        (pl.Array(pl.Int8, 3), True),
+        (UTC, False),
+        (dt.timedelta, False),
+        (pl.List(pl.Duration("us")), False),
+        (pl.Struct({"a": pl.String}), False),
+        (str, False),
+    ],
+)
+def test_what_holds_numbers_may_have_a_tolerance(dtype: Any, *, fits: bool) -> None:
+    if fits:
+        assert model(dtype, Feature(tolerance=0.1))
+        return
+    with pytest.raises(DefinitionError, match="has no tolerance") as caught:
+        model(dtype, Feature(tolerance=0.1))
+    assert ("number of seconds" in caught.value.remedy) == (dtype in (UTC, dt.timedelta))
 
 
 def test_models_inherit_columns() -> None:

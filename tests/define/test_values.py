@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from workbench.define.values import check_value, value_from_json, value_to_json
+from workbench.define.contract import check_value, value_from_json, value_to_json
 from workbench.errors import DefinitionError
 
 AWARE = datetime(2013, 1, 1, tzinfo=UTC)

@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from workbench.define import UTC, Feature, FeatureModel, FeatureView, LazyFrame, feature_view
+from workbench.define import Feature, FeatureModel, FeatureView, LazyFrame, feature_view
+from workbench.dtypes import UTC
 from workbench.errors import DefinitionError, InvalidName, MissingSchema, WrongReturn
 
 
@@ -227,6 +228,21 @@ def test_a_name_must_be_able_to_be_a_file() -> None:
 
     with pytest.raises(InvalidName, match="Camel"):
         decorate(Camel)
+
+
+class Numbered(FeatureModel):
+    origin: int = Feature(tolerance=1)
+    left_at: UTC
+    flights: int
+
+
+def test_keys_and_times_have_no_tolerance() -> None:
+    def numbered(departures: pl.LazyFrame) -> LazyFrame[Numbered]:
+        return departures
+
+    with pytest.raises(DefinitionError, match="'origin' of entities has a tolerance") as caught:
+        decorate(numbered)
+    assert caught.value.remedy == "Take tolerance away from origin."
 
 
 @pytest.mark.parametrize(

@@ -318,4 +318,4 @@ def test_no_aggregations_and_eager_frames_are_refused() -> None:
 
 
 def test_its_meaning_has_a_version() -> None:
-    assert windowed.__semantics__ == 1  # type: ignore[attr-defined]
+    assert windowed.__semantics__ == 2  # type: ignore[attr-defined]

@@ -31,7 +31,7 @@ def no_space(limit: int) -> Iterator[None]:
 def served(project: Project) -> tuple[str, str, float]:
     """Return main's tip, and the number and the values of what it serves."""
     version = record_of(project).version()
-    rows = project._rooms.lake.scan("spend", version.major, version.delta_version, version.contract).collect()
+    rows = project._workspace.lake.scan("spend", version.major, version.delta_version, version.contract).collect()
     return git(project.root, "rev-parse", "main"), version.number, float(rows["total"].sum())
 
 
@@ -59,7 +59,7 @@ def test_a_full_disk_materializes_nothing(published: Project) -> None:  # noqa: 
 def test_a_file_in_the_place_of_the_lakes_table_publishes_nothing(published: Project) -> None:  # noqa: F811
     before = served(published)
     published.define(VALUED, log=False)
-    place = published.root / ".workbench" / "lake" / "spend" / "v2"  # binds root too, as chmod does not
+    place = published.repository.home / "lake" / "spend" / "v2"  # binds root too, as chmod does not
     place.write_text("in the way")
     with pytest.raises(WorkbenchError) as caught:
         published.promote("spend", accept={"spend": "twice"})

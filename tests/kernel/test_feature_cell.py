@@ -96,11 +96,11 @@ def test_an_unknown_verb_or_option_says_what_was_meant(kernel: Kernel, event_vie
 
 
 def test_help_names_every_option_and_verb(kernel: Kernel) -> None:
-    from workbench import verbs
-    from workbench.completion import options
+    from workbench.cli import WITH_PROJECT, WITHOUT_PROJECT, cell, options
 
+    kernel.run("%feature branch")  # by then all verbs are loaded
     text = kernel.inspect("%%feature")
-    words = [*verbs.WITH_PROJECT, *verbs.WITHOUT_PROJECT, *options(verbs.loop.cell)]
+    words = [*WITH_PROJECT, *WITHOUT_PROJECT, *options(cell)]
     missing = [word for word in words if word not in text]
     assert not missing
 

@@ -69,8 +69,8 @@ def test_the_rules_come_out_as_told(cells: Cells) -> None:
     known = shown(cells, "spine_of_four =").splitlines()
     assert "first report" in known[7]
     assert "told an hour late" in known[7]
-    assert "50,000 rows in, 50,000 rows out" in shown(cells, "store.explain(honest)")
-    assert "the newest value had" in " ".join(shown(cells, "store.why_row").split())
+    assert "50,000 rows in, 50,000 rows out" in shown(cells, "honest.explain()")
+    assert "the newest value had" in " ".join(shown(cells, "honest.why_row").split())
     assert "won" in shown(cells, "%feature why")
 
 

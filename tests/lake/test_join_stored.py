@@ -14,8 +14,7 @@ import pytest
 from tests.lake.worlds import MICRO, NOON, TIME
 from workbench.lake import ViewRows, join_views
 from workbench.lake.candidates import AT, EVENT, ROW
-from workbench.lake.fetch import GAP, fetch
-from workbench.lake.runs import find_runs, search_runs
+from workbench.lake.row_lookup import GAP, fetch, find_runs, search_runs
 
 SIZE = 60_000
 STORED = ["by entity", "by time", "by period and entity", "by entity, one late row", "in no order"]

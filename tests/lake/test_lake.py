@@ -116,7 +116,7 @@ def test_files_that_are_gone_are_missed_before_anything_is_read(lake: Lake, publ
     lake.storage.at("spend", "v1").delete(lake.files("spend", 1, version)[0].rpartition("/")[2])
     with pytest.raises(LakeError, match=r"lacks 1 of its data files") as caught:
         lake.scan("spend", 1, version, SPEND)
-    assert "reproduce" in caught.value.remedy
+    assert "materialize spend" in caught.value.remedy
 
 
 def test_a_damaged_log_is_explained(lake: Lake, publish: Publish) -> None:

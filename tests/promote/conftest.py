@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import workbench as wb
+from tests.promote.team import Team
 from workbench.registry import Registry
 
 if TYPE_CHECKING:
@@ -88,6 +89,14 @@ def root(project_root: Path) -> Path:
     """The folder of a project whose sources main declares."""
     declared(project_root)
     return project_root
+
+
+@pytest.fixture
+def team(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Team:
+    """People who take turns at the machine."""
+    found = Team(tmp_path_factory.mktemp("team"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(found.config))
+    return found
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ def main() -> None:
     root, branch, start, *views = sys.argv[1:]
     import workbench as wb
     from workbench.errors import WorkbenchError
-    from workbench.promote import promote  # loads the room, before the race
+    from workbench.promote import promote
 
     project = wb.open(Path(root), branch=branch)
     time.sleep(max(0.0, float(start) - time.time()))
     try:
-        report = promote(project._rooms, views, branch=branch, accept=dict.fromkeys(views, "a race"))
+        report = promote(project._workspace, views, branch=branch, accept=dict.fromkeys(views, "a race"))
         print(json.dumps({"versions": report.versions, "commit": report.commit}))
     except WorkbenchError as error:
         print(json.dumps({"error": type(error).__name__, "message": str(error)}))

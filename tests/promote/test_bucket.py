@@ -37,8 +37,8 @@ def test_a_view_is_published_refreshed_and_taken_back_in_a_bucket(
     assert fresh.height == doubled.height == 230
     assert doubled["total"].sum() == 2 * fresh["total"].sum()
     assert reader.sql("select count(*) as n from main.spend")["n"].item() == 230
-    collect_garbage(project._rooms, delete=True, safety=timedelta(0))
+    collect_garbage(project._workspace, delete=True, safety=timedelta(0))
     assert reader.store.rows("spend").equals(fresh)
-    assert not (project_root / ".workbench" / "lake").exists()
+    assert not (project_root / ".git" / "workbench" / "project" / "lake").exists()
     reader.close()
     project.close()

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.promote.conftest import RATE, SPEND, VALUED, git, more_events, record_of
+from workbench.errors import RegistryError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,7 @@ def recent(events: pl.LazyFrame) -> LazyFrame[Recent]:
 
 def lake_rows(project: Project, view: str) -> pl.DataFrame:
     version = record_of(project, view).version()
-    frame = project._rooms.lake.scan(view, version.major, version.delta_version, version.contract)
+    frame = project._workspace.lake.scan(view, version.major, version.delta_version, version.contract)
     return frame.sort("user", "at").collect()
 
 
@@ -115,14 +116,15 @@ def test_data_that_breaks_the_contract_is_left_out_with_what_reads_it(published:
         assert lake_rows(published, view).equals(rows)
 
 
-def test_a_definition_on_main_that_is_not_the_published_one_is_left(published: Project) -> None:
+def test_what_somebody_wrote_on_main_by_hand_is_not_published(published: Project) -> None:
+    before = in_full(published, "spend")
     path = published.root / "features" / "spend.py"
     path.write_text(path.read_text().replace("cum_sum()", "cum_max()"))
     git(published.root, "commit", "-qam", "By hand")
+    assert published.materialize().commit is None
     more_events(published.root, 10)
-    done = published.materialize()
-    assert [view.state for view in done.views] == ["left"]
-    assert "promote it" in done.views[0].how
+    assert [view.state for view in published.materialize().views] == ["updated"]
+    same(lake_rows(published, "spend").join(before, on=["user", "at"], how="semi"), before)
 
 
 def test_an_older_major_version_that_still_serves_stays_fresh(published: Project) -> None:
@@ -135,9 +137,12 @@ def test_an_older_major_version_that_still_serves_stays_fresh(published: Project
         ("2.0", "updated", 230),
     ]
     old, new = record_of(published).versions
-    rooms = published._rooms
+    workspace = published._workspace
     sums = [
-        rooms.lake.scan("spend", v.major, v.delta_version, v.contract).select(pl.col("total").sum()).collect().item()
+        workspace.lake.scan("spend", v.major, v.delta_version, v.contract)
+        .select(pl.col("total").sum())
+        .collect()
+        .item()
         for v in (old, new)
     ]
     assert sums[0] * 2 == sums[1]
@@ -196,3 +201,16 @@ def changed(rows: pl.DataFrame, how: str, place: int, user: int) -> pl.DataFrame
     number = int(rows.select(pl.col("event_id").max()).item()) + 1
     more = {"event_id": [number], "user": [f"u{user}"], "at": [at], "amount": one["amount"].to_list()}
     return pl.concat([rows, pl.DataFrame(more, schema=rows.schema)])
+
+
+def test_a_view_whose_record_is_damaged_is_left_and_the_others_go_on(published: Project) -> None:
+    published.define(RATE, log=False)
+    published.promote("rate")
+    tree = published.repository.tree_with("main", {"registry/rate.toml": "a = " + "[" * 50_000})
+    commit = git(published.root, "commit-tree", tree, "-p", "main", "-m", "Spoil it").strip()
+    git(published.root, "update-ref", "refs/heads/main", commit)
+    more_events(published.root, 20)
+    states = {one.view: one.state for one in published.materialize().views}
+    assert states == {"rate": "left", "spend": "updated"}
+    with pytest.raises(RegistryError, match=r"registry/rate\.toml"):
+        published.materialize(["rate"])

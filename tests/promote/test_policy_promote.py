@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.promote.conftest import VALUED, git, record_of
-from tests.promote.test_policy_repository import Team, team
 from workbench.errors import PromotionRefused
-from workbench.promote.approving import approve
+from workbench.promote.approve import approve
 
 if TYPE_CHECKING:
+    from tests.promote.team import Team
     from workbench.project import Project
-
-__all__ = ["team"]
 
 
 def test_what_is_accepted_is_kept_with_the_version(published: Project) -> None:
@@ -25,6 +23,7 @@ def test_what_is_accepted_is_kept_with_the_version(published: Project) -> None:
 
 
 def test_a_promotion_waits_for_its_approval_and_says_who_gave_it(shop: Project, team: Team) -> None:
+    team.sit_down("ann")
     path = shop.root / "workbench.toml"
     path.write_text(path.read_text() + '\n[[policy.rules]]\napprovals = 1\napprovers = ["bo@example.org"]\n')
     git(shop.root, "commit", "-qam", "Ask Bo")
@@ -33,7 +32,7 @@ def test_a_promotion_waits_for_its_approval_and_says_who_gave_it(shop: Project, 
         shop.promote("spend")
     assert shop.repository.resolve("main") == before
     team.sit_down("bo")
-    approve(shop._rooms, "exp/first")
+    approve(shop._workspace, "exp/first")
     team.sit_down("ann")
     report = shop.promote("spend")
     assert report.commit is not None

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,56 +11,25 @@ import pytest
 import workbench as wb
 from tests.promote.conftest import SPEND, VALUED, git
 from workbench.errors import FeatureNotFound, PromotionError
-from workbench.promote.approving import approvals_of, approve
-from workbench.promote.candidate import main_config
+from workbench.promote.approve import approvals_of, approve
+from workbench.promote.merge import main_config
 from workbench.promote.policy import approvers, policy_gates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from tests.promote.team import Team
     from workbench.project import Project
-    from workbench.promote.gates import GateResult
+    from workbench.promote import GateResult
 
 BRANCH = "exp/first"
-
-
-class Team:
-    """People with e-mail addresses and keys; one of them at a time sits at the machine."""
-
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
-        self._folder = folder
-        self._patch = patch
-
-    def key(self, name: str) -> Path:
-        path = self._folder / f"{name}.key"
-        if not path.exists():
-            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path)]
-            subprocess.run(command, check=True, capture_output=True)
-        return path
-
-    def signer(self, name: str, *, key: str | None = None, options: str = "") -> str:
-        public = self.key(key or name).with_suffix(".key.pub").read_text().split()
-        return f"{name}@example.org {options + ' ' if options else ''}{public[0]} {public[1]}\n"
-
-    def sit_down(self, name: str, *, key: str | None = None) -> None:
-        """Let git here say that `name` is at work, signing with the key of `key` where one is named."""
-        lines = ["[user]", f"name = {name.title()}", f"email = {name}@example.org"]
-        if key:
-            lines += [f"signingkey = {self.key(key)}", "[gpg]", "format = ssh", "[commit]", "gpgsign = true"]
-        config = self._folder / "gitconfig"
-        config.write_text("\n".join([*lines, "[init]", "defaultBranch = main", ""]))
-        self._patch.setenv("GIT_CONFIG_GLOBAL", str(config))
-
-
-@pytest.fixture
-def team(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Team:
-    return Team(tmp_path_factory.mktemp("team"), monkeypatch)
 
 
 @pytest.fixture
 def ann(root: Path, team: Team) -> Iterator[Project]:
     """Ann's handle on a project whose main demands Bo's or Cy's approval of what Ann wrote on ``exp/first``."""
-    team.sit_down("ann")
+    team.sit_down("ann", key="ann")
     rule(root, 'approvals = 1\napprovers = ["bo@example.org", "cy@example.org"]\npromoters = ["ann@example.org"]')
     project = wb.open(root)
     project.branch(BRANCH, objective="Sell more")
@@ -81,17 +48,17 @@ def rule(root: Path, text: str, *, policy: str = "") -> None:
 
 
 def asked(project: Project) -> dict[str, GateResult]:
-    rooms = project._rooms
-    main, commit = rooms.repository.resolve("main"), rooms.repository.resolve(BRANCH)
-    policy = main_config(rooms, main).policy
-    found = policy_gates(rooms, policy, views=["spend"], main=main, commit=commit, now=datetime.now(UTC))
+    workspace = project._workspace
+    main, commit = workspace.repository.resolve("main"), workspace.repository.resolve(BRANCH)
+    policy = main_config(workspace, main).policy
+    found = policy_gates(workspace, policy, views=["spend"], main=main, commit=commit, now=datetime.now(UTC))
     return {result.name: result for result in found}
 
 
 def test_an_approval_opens_the_gate_and_is_listed(ann: Project, team: Team) -> None:
     assert not asked(ann)["approvals"].passed
     team.sit_down("bo")
-    report = approve(ann._rooms, BRANCH, ["spend"], note="Looks\nright")
+    report = approve(ann._workspace, BRANCH, ["spend"], note="Looks\nright")
     (entry,) = report.entries
     assert (entry.identity, entry.views, entry.note, entry.counts) == (
         "Bo <bo@example.org>",
@@ -104,47 +71,48 @@ def test_an_approval_opens_the_gate_and_is_listed(ann: Project, team: Team) -> N
     team.sit_down("ann")
     assert asked(ann)["approvals"].detail == "approved by bo@example.org"
     main, commit = (ann.repository.resolve(name) for name in ("main", BRANCH))
-    policy = main_config(ann._rooms, main).policy
-    assert approvers(ann._rooms, policy, main=main, commit=commit) == ("Bo <bo@example.org>",)
+    policy = main_config(ann._workspace, main).policy
+    assert approvers(ann._workspace, policy, main=main, commit=commit) == ("Bo <bo@example.org>",)
 
 
 def test_an_approval_is_of_its_commit_alone(ann: Project, team: Team) -> None:
     team.sit_down("bo")
-    approve(ann._rooms, BRANCH)
+    approve(ann._workspace, BRANCH)
     team.sit_down("ann")
     ann.define(VALUED, log=False)
     assert not asked(ann)["approvals"].passed
-    assert approvals_of(ann._rooms, BRANCH).entries == ()
+    assert approvals_of(ann._workspace, BRANCH).entries == ()
 
 
 def test_what_one_approves_step_by_step_counts_together(ann: Project, team: Team) -> None:
     ann.define(SPEND.replace("spend", "spent").replace("Spend", "Spent"), log=False)
     team.sit_down("bo")
-    approve(ann._rooms, BRANCH, ["spent"])
+    approve(ann._workspace, BRANCH, ["spent"])
     team.sit_down("ann")
     assert not asked(ann)["approvals"].passed
     team.sit_down("bo")
-    assert approve(ann._rooms, BRANCH, ["spend"]).views == ("spent", "spend")
+    assert approve(ann._workspace, BRANCH, ["spend"]).views == ("spent", "spend")
     team.sit_down("ann")
     assert asked(ann)["approvals"].passed
 
 
 def test_nobody_approves_their_own_or_what_is_not_there(ann: Project, team: Team) -> None:
     with pytest.raises(PromotionError, match="nobody approves their own"):
-        approve(ann._rooms, BRANCH)
+        approve(ann._workspace, BRANCH)
     team.sit_down("bo")
     with pytest.raises(FeatureNotFound, match="did you mean 'spend'"):
-        approve(ann._rooms, BRANCH, ["spnd"])
+        approve(ann._workspace, BRANCH, ["spnd"])
 
 
 def test_an_author_of_an_earlier_commit_approves_nothing_of_the_branch(ann: Project, team: Team) -> None:
     team.sit_down("bo")
     ann.define(VALUED, log=False)
     team.sit_down("ann")
+    assert [commit.author for commit in ann.trust(BRANCH).commits] == ["Bo <bo@example.org>"]
     ann.define(SPEND, log=False)
     team.sit_down("bo")
     with pytest.raises(PromotionError, match="nobody approves their own"):
-        approve(ann._rooms, BRANCH)
+        approve(ann._workspace, BRANCH)
     ann.repository.approve(ann.repository.resolve(BRANCH), message="Approve anyway")
     team.sit_down("ann")
     assert "somebody who promotes or wrote it" in asked(ann)["approvals"].failures[-1]
@@ -186,26 +154,26 @@ def tip_signed(project: Project) -> None:
 def test_signed_work_and_a_signed_approval_pass(signed: Project, team: Team) -> None:
     assert asked(signed)["signatures"].passed
     team.sit_down("bo", key="bo")
-    assert approve(signed._rooms, BRANCH).entries[0].signature == "good"
+    assert approve(signed._workspace, BRANCH).entries[0].signature == "good"
     team.sit_down("ann", key="ann")
     assert asked(signed)["approvals"].passed
 
 
 def test_whoever_calls_themselves_somebody_else_in_git_is_not_believed(signed: Project, team: Team) -> None:
     team.sit_down("bo")  # it is Mallory who sits here, without Bo's key
-    approve(signed._rooms, BRANCH, sign=False)
+    approve(signed._workspace, BRANCH, sign=False)
     team.sit_down("ann", key="ann")
     assert "is not signed" in asked(signed)["approvals"].failures[-1]
     team.sit_down("bo", key="mallory")
-    approve(signed._rooms, BRANCH, sign=True)
+    approve(signed._workspace, BRANCH, sign=True)
     team.sit_down("ann", key="ann")
     assert "a key that main does not list" in asked(signed)["approvals"].failures[-1]
     team.sit_down("bo", key="cy")
-    approve(signed._rooms, BRANCH, sign=True)
+    approve(signed._workspace, BRANCH, sign=True)
     team.sit_down("ann", key="ann")
     assert "signed by cy@example.org, not by Bo" in asked(signed)["approvals"].failures[-1]
     team.sit_down("bo", key="ann")
-    approve(signed._rooms, BRANCH, sign=True)
+    approve(signed._workspace, BRANCH, sign=True)
     team.sit_down("ann", key="ann")
     assert "signed by ann@example.org, not by Bo" in asked(signed)["approvals"].failures[-1]
 
@@ -213,13 +181,13 @@ def test_whoever_calls_themselves_somebody_else_in_git_is_not_believed(signed: P
 def test_the_promoted_commit_must_be_its_authors(signed: Project, team: Team) -> None:
     team.sit_down("ann", key="mallory")
     tip_signed(signed)
-    assert "a key that main does not list" in asked(signed)["signatures"].detail
+    assert "a key that main does not list" in asked(signed)["signatures"].failures[0]
     team.sit_down("ann", key="bo")
     tip_signed(signed)
-    assert "signed by bo@example.org, not by Ann" in asked(signed)["signatures"].detail
+    assert "signed by bo@example.org, not by Ann" in asked(signed)["signatures"].failures[0]
     team.sit_down("ann")
     tip_signed(signed)
-    assert "is not signed" in asked(signed)["signatures"].detail
+    assert "is not signed" in asked(signed)["signatures"].failures[0]
 
 
 def test_keys_are_those_that_main_lists_not_the_branch_or_the_working_tree(signed: Project, team: Team) -> None:
@@ -234,7 +202,7 @@ def test_keys_are_those_that_main_lists_not_the_branch_or_the_working_tree(signe
     tip_signed(signed)
     team.sit_down("cy", key="mallory")
     (signed.root / "allowed_signers").write_text(team.signer("cy", key="mallory"))
-    approve(signed._rooms, BRANCH, sign=True)
+    approve(signed._workspace, BRANCH, sign=True)
     team.sit_down("ann", key="ann")
     assert "a key that main does not list" in asked(signed)["approvals"].failures[-1]
 
@@ -247,13 +215,13 @@ def test_a_key_that_is_over_signs_nothing_whatever_date_its_owner_writes(
     git(signed.root, "commit", "-qam", "Bo has left", "--no-gpg-sign")
     team.sit_down("bo", key="bo")
     monkeypatch.setenv("GIT_COMMITTER_DATE", "2019-06-01T00:00:00Z")
-    approve(signed._rooms, BRANCH, sign=True)
+    approve(signed._workspace, BRANCH, sign=True)
     team.sit_down("ann", key="ann")
     assert "no longer valid" in asked(signed)["approvals"].failures[-1]
     team.sit_down("bo", key="bo")
     tip_signed(signed)
     monkeypatch.delenv("GIT_COMMITTER_DATE")
-    assert "no longer valid" in asked(signed)["signatures"].detail
+    assert "no longer valid" in asked(signed)["signatures"].failures[0]
 
 
 def test_signatures_that_cannot_be_judged_are_refused_with_what_is_needed(signed: Project) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from workbench.branches import Approval, Signature
 from workbench.config import PolicySettings
-from workbench.promote.gates import GateResult
-from workbench.promote.rules import policy_results
+from workbench.git import Approval, Commit, Signature
+from workbench.git.identities import Signers
+from workbench.promote import GateResult
+from workbench.promote.identities import Evidence, Person
+from workbench.promote.rules import permission, policy_results
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)  # a Tuesday
 COMMIT = "c" * 40
@@ -29,8 +31,22 @@ def good(who: str, key: str | None = None) -> Signature:
 
 
 def ask(policy: dict[str, Any], **facts: Any) -> dict[str, GateResult]:
-    given: dict[str, Any] = {"views": ["spend"], "promoter": ANN, "author": ANN, "now": NOW, "commit": COMMIT, **facts}
-    return {result.name: result for result in policy_results(PolicySettings.model_validate(policy), **given)}
+    """Ask the policy about a promotion by Ann of one commit of hers, or of what `facts` say."""
+    views, promoter, now = facts.pop("views", ["spend"]), facts.pop("promoter", ANN), facts.pop("now", NOW)
+    author = facts.pop("author", ANN)
+    given: dict[str, Any] = {"changes": (change(author),), **facts, "authors": (author, *facts.get("authors", ()))}
+    found = policy_results(
+        PolicySettings.model_validate(policy),
+        views=views,
+        promoter=promoter if isinstance(promoter, Person) else Person(promoter),
+        said=Evidence(COMMIT, **given),
+        now=now,
+    )
+    return {result.name: result for result in found}
+
+
+def change(author: str, name: str = COMMIT) -> Commit:
+    return Commit(name, (), "t" * 40, author, author, NOW, "Define spend")
 
 
 def rule(**facts: Any) -> dict[str, Any]:
@@ -134,7 +150,7 @@ def test_signed_approvals_count_where_the_signature_is_the_persons() -> None:
         (Signature("bad", None, None, ""), "not of what it says"),
         (good(DI), "signed by di@example.org, not by Bo"),
         (Signature("good", None, "SHA256:x", ""), "nobody known"),
-        (good(BO, "SHA256:ann@example.org"), "the key of the promoted commit"),
+        (good(BO, "SHA256:ann@example.org"), "a key of somebody who promotes or wrote it"),
     ]:
         refused = of(signature)
         assert not refused.passed
@@ -160,7 +176,7 @@ def test_one_key_is_one_person() -> None:
     signatures = {COMMIT: good(ANN), said[0].object_id: good(BO, "SHA256:k"), said[1].object_id: good(CY, "SHA256:k")}
     refused = ask(policy, approvals=said, signatures=signatures)["approvals"]
     assert not refused.passed
-    assert "somebody else approved with" in refused.failures[-1]
+    assert "who approved it as bo@example.org already" in refused.failures[-1]
     signatures[said[1].object_id] = good(CY)
     assert ask(policy, approvals=said, signatures=signatures)["approvals"].passed
 
@@ -173,6 +189,71 @@ def test_the_promoted_commit_must_be_signed_by_its_author_where_main_demands_it(
         assert not refused.passed
         assert "allowed_signers on main" in refused.remedy
     assert not ask(policy, signatures={"d" * 40: good(ANN)})["signatures"].passed
+
+
+def test_each_commit_that_changes_definitions_must_be_signed_by_its_author() -> None:
+    earlier = change(BO, "e" * 40)
+    signatures = {COMMIT: good(ANN), earlier.id: good(BO)}
+    both = (change(ANN), earlier)
+    assert ask({"require_signed": True}, changes=both, signatures=signatures)["signatures"].passed
+    for wrong in (Signature("none", None, None, ""), good(ANN)):
+        found = ask({"require_signed": True}, changes=both, signatures={**signatures, earlier.id: wrong})["signatures"]
+        assert not found.passed
+        assert found.failures[0].startswith("eeeeeeeeee (Define spend) by Bo <bo@example.org> is ")
+
+
+def test_whoever_is_not_proven_to_be_the_promoter_is_refused() -> None:
+    doubtful = Person(ANN, doubt="is signed with a key that main does not list")
+    found = ask({"require_signed": True, **rule(promoters=["ann@example.org"])}, promoter=doubtful)["promoters"]
+    assert not found.passed
+    assert "nothing proves it" in found.detail
+    assert "allowed_signers on main lists for ann@example.org" in found.remedy
+
+
+KEYS = """\
+# people
+ann@example.org,ann@home.net ssh-ed25519 QU5O
+Ann@Old.org valid-before="20200101" ssh-ed25519 QU5O some comment
+ann@old.org ssh-rsa T0xE
+"bo@example.org,Bo.B@example.org" namespaces="git,file" sk-ssh-ed25519@openssh.com Qk8=
+*@example.org cert-authority ssh-ed25519 Q0E=
+cy@example.org,di@example.org cert-authority ssh-ed25519 Q0E=
+*@example.org ssh-ed25519 QUxM
+nonsense
+"""
+
+
+def test_addresses_and_keys_that_lines_of_mains_list_connect_are_one_persons() -> None:
+    signers = Signers.parse(KEYS)
+    ann = {"ann@example.org", "ann@home.net", "ann@old.org"}
+    assert ann < signers.everything_of(["ann@home.net"])
+    assert len(signers.everything_of(["ann@old.org"]) - ann) == 2
+    assert signers.everything_of(["bo.b@example.org"]) > {"bo@example.org"}
+    assert signers.everything_of(["cy@example.org"]) == {"cy@example.org"}
+    assert not any("*" in name for person in signers.people for name in person)
+    assert len(signers.people) == 3
+
+
+@pytest.mark.parametrize("own", ["promoter", "authors"])
+def test_nobody_approves_their_own_under_another_address_or_with_another_key(own: str) -> None:
+    signers = Signers.parse(KEYS)
+    facts: dict[str, Any] = {"promoter": CY, "author": DI, "signers": signers}
+    facts[own] = ["A <ANN@Example.org>"] if own == "authors" else ANN
+    for who in ("Ann <ann@home.net>", "Anna <ANN@old.org>"):
+        assert not ask(rule(approvals=1), approvals=[approval(who)], **facts)["approvals"].passed
+    said, key = approval(BO), next(name for name in signers.everything_of(["ann@old.org"]) if name[:3] == "SHA")
+    assert ask(rule(approvals=1), approvals=[said], **facts)["approvals"].passed
+    signed = {said.object_id: good(BO, key)}
+    assert not ask(rule(approvals=1), approvals=[said], signatures=signed, **facts)["approvals"].passed
+
+
+def test_two_addresses_of_one_person_are_one_approval() -> None:
+    said = [approval("Ann <ann@home.net>"), approval("Ann <ann@old.org>")]
+    facts: dict[str, Any] = {"promoter": CY, "author": DI, "approvals": said, "signers": Signers.parse(KEYS)}
+    assert ask(rule(approvals=1), **facts)["approvals"].passed
+    refused = ask(rule(approvals=2), **facts)["approvals"]
+    assert not refused.passed
+    assert "approved it as ann@home.net already" in refused.failures[-1]
 
 
 def test_nothing_is_promoted_in_a_freeze_that_names_it() -> None:
@@ -196,16 +277,22 @@ def test_views_go_by_any_of_their_trains_and_others_at_any_time() -> None:
     assert ask({"trains": trains}, views=["rate"])["train"].passed
 
 
-def test_a_rollback_is_possible_in_a_freeze_off_the_train_and_without_approvals_but_not_for_everybody() -> None:
+def test_what_is_published_is_changed_by_promoters_of_every_rule_and_by_maintainers_alone() -> None:
     policy = {
-        "rules": [{"promoters": ["ann@example.org"], "approvals": 2}],
+        "rules": [{"promoters": ["ann@example.org"], "approvals": 2}, {"views": ["pay_*"], "promoters": ["cy@x.org"]}],
         "freezes": [{"name": "f", "start": "2026-11-20", "end": "2026-11-30"}],
-        "trains": [{"name": "t", "days": ["sun"]}],
-        "require_signed": True,
+        "maintainers": ["DI@example.org"],
     }
-    assert all(result.passed for result in ask(policy, rollback=True).values())
-    refused = ask(policy, rollback=True, promoter=BO)
-    assert [name for name, result in refused.items() if not result.passed] == ["promoters"]
+
+    def may(who: str, *views: str, doubt: str = "") -> bool:
+        return permission(PolicySettings.model_validate(policy), views=views, person=Person(who, doubt=doubt)).passed
+
+    assert may(ANN, "spend")
+    assert not may(ANN, "spend", "pay_day")
+    assert not may(BO, "spend")
+    assert may(DI, "spend", "pay_day")
+    assert not may(DI, "spend", doubt="is signed with a key that main does not list")
+    assert not may("Di <x> <di@example.org>", "spend")
 
 
 def test_a_result_says_itself_in_a_sentence_and_as_json() -> None:

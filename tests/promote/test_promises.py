@@ -21,7 +21,7 @@ WRITERS = {"publish", "amend", "vacuum", "orphans", "commit", "write", "delete",
 @pytest.fixture
 def untouched(published: Project) -> Iterator[Project]:
     """A project with ``spend`` 1.0, whose main and lake are the same after the test as before."""
-    lake = published.root / ".workbench" / "lake"
+    lake = published.repository.home / "lake"
 
     def state() -> tuple[str, set[str]]:
         files = {str(path.relative_to(lake)) for path in lake.rglob("*") if path.is_file()}
@@ -59,7 +59,7 @@ def test_main_is_not_defined_on(untouched: Project) -> None:
 
 
 def test_what_reads_the_lake_has_nothing_that_writes_it(untouched: Project) -> None:
-    for handle in (untouched.store, untouched._rooms.lake):
+    for handle in (untouched.store, untouched._workspace.lake):
         assert not WRITERS & set(dir(handle))
 
 

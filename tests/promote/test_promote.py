@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 def lake_rows(project: Project, view: str = "spend", asked: str | None = None) -> pl.DataFrame:
     version = record_of(project, view).version(asked)
-    frame = project._rooms.lake.scan(view, version.major, version.delta_version, version.contract)
+    frame = project._workspace.lake.scan(view, version.major, version.delta_version, version.contract)
     return frame.sort("user", "at").collect()
 
 
@@ -49,7 +49,7 @@ def test_a_dry_run_changes_nothing_and_says_everything(shop: Project) -> None:
     assert report.commit is None
     assert not report.is_refused
     assert git(shop.root, "for-each-ref") == before
-    assert not (shop.root / ".workbench" / "lake").exists()
+    assert not (shop.repository.home / "lake").exists()
     change = report.changes[0]
     assert (change.view, change.category, change.number, change.previous) == ("spend", "new", "1.0", None)
     assert {gate.name for gate in report.gates} >= {"contract", "probes", "lint", "types", "metadata"}
@@ -87,8 +87,8 @@ def test_readers_on_main_get_what_is_published(published: Project) -> None:
     on_main = reader.store.training_set(spine, "spend:total")
     tried = published.store.training_set(spine, "spend:total")
     pinned = published.store.training_set(spine, "spend@1:total")
-    assert on_main["total"].item() * 2 == tried["total"].item()
-    assert pinned["total"].item() == on_main["total"].item()
+    assert on_main.frame["total"].item() * 2 == tried.frame["total"].item()
+    assert pinned.frame["total"].item() == on_main.frame["total"].item()
     reader.close()
 
 
@@ -138,7 +138,7 @@ def test_a_leak_is_refused_and_nothing_is_published(shop: Project) -> None:
         shop.promote("spend")
     assert not caught.value.report.passed
     assert shop.repository.resolve("main") == before
-    assert not (shop.root / ".workbench" / "lake").exists()
+    assert not (shop.repository.home / "lake").exists()
 
 
 def test_names_that_cannot_be_promoted_say_why(shop: Project) -> None:
@@ -314,3 +314,11 @@ def test_a_checkout_cannot_lift_mains_protection(published: Project) -> None:
     assert opened.repository.resolve("main") == before
     assert opened.store.rows("spend").height == 200
     opened.close()
+
+
+def test_whatever_changes_what_readers_get_is_a_new_major_version(published: Project) -> None:
+    weaker = SPEND.replace(", ge=0, desc", ", desc").replace('event_time="at", ', 'event_time="at", ttl="1h", ')
+    published.define(weaker, log=False)
+    (change,) = published.promote("spend", dry_run=True).changes
+    assert (change.number, change.category) == ("2.0", "breaking")
+    assert change.why == ("total: ge 0 is gone", "ttl 1h is new")

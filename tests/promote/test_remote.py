@@ -10,17 +10,14 @@ import pytest
 
 import workbench as wb
 from tests.promote.conftest import SPEND, git, record_of
-from tests.promote.test_policy_repository import BRANCH, Team, rule
+from tests.promote.test_policy_repository import BRANCH, rule
 from workbench.errors import BranchError, PromotionError
-from workbench.promote.approving import approvals_of
+from workbench.promote.approve import approvals_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-
-@pytest.fixture
-def team(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Team:
-    return Team(tmp_path_factory.mktemp("team"), monkeypatch)
+    from tests.promote.team import Team
 
 
 @pytest.fixture
@@ -67,7 +64,7 @@ def test_a_signed_approval_in_one_clone_opens_the_gate_in_the_other(clones: tupl
     team.sit_down("ann", key="ann")
     with closing(wb.open(ann, branch=BRANCH)) as project:
         project.promote("spend")
-        assert [entry.signature for entry in approvals_of(project._rooms, BRANCH).entries] == ["good"]
+        assert [entry.signature for entry in approvals_of(project._workspace, BRANCH).entries] == ["good"]
         assert record_of(project).version().number == "1.0"
     assert git(ann, "rev-parse", "main") == git(bo, "ls-remote", "origin", "refs/heads/main").split()[0]
     assert "Approved-By: Bo <bo@example.org>" in git(ann, "log", "-1", "--format=%B", "main")
@@ -120,4 +117,4 @@ def test_a_release_cut_in_one_clone_is_read_in_the_other(clones: tuple[Path, Pat
     git(bo, "merge", "-q", "--ff-only", "origin/main")
     with closing(wb.open(bo)) as project:
         assert [release.name for release in project.releases().releases] == ["2026.11"]
-        assert project.store.training_set(spine, "spend:total", release="2026.11").equals(mine)
+        assert project.store.training_set(spine, "spend:total", release="2026.11").frame.equals(mine.frame)

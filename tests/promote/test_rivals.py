@@ -86,7 +86,7 @@ def published(project: Project) -> list[str]:
 
 def rows(project: Project, view: str) -> float:
     version = record_of(project, view).version()
-    lake = project._rooms.lake.scan(view, version.major, version.delta_version, version.contract)
+    lake = project._workspace.lake.scan(view, version.major, version.delta_version, version.contract)
     return float(lake.collect()["total"].sum())
 
 

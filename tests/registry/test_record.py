@@ -11,6 +11,7 @@ import pytest
 from workbench.define import ColumnContract, Contract
 from workbench.errors import FeatureNotFound, RegistryError, UsageError
 from workbench.registry import InputRecord, Record, Version, VersionNumber, record_path, split_version
+from workbench.registry.summary import summary_of
 
 CONTRACT = Contract(
     (
@@ -91,7 +92,7 @@ def test_a_retired_version_is_named_with_what_to_read_instead() -> None:
     spend = record(version("1.0", status="retired", successor="2.0"), version("2.0"), current="2.0")
     with pytest.raises(FeatureNotFound, match=r"1\.0 .*retired.\nRead 2\.0"):
         spend.version("1.0")
-    with pytest.raises(FeatureNotFound, match="no version 1"):
+    with pytest.raises(FeatureNotFound, match=r"1\.0 .*retired.\nRead 2\.0"):
         spend.version("1")
 
 
@@ -105,6 +106,13 @@ def test_a_retired_version_is_named_with_what_to_read_instead() -> None:
         lambda text: text.replace("published_at = 2026", 'published_at = "x2026', 1),
         lambda text: text.replace("format = 1", "format = 2", 1),
         lambda text: text.replace('entities = ["carrier"]', "entities = 3", 1) + "\n[x",
+        lambda text: text.replace("format = 1", f"format = {'9' * 5000}", 1),
+        lambda text: text.replace("rows = ", f"rows = {'9' * 4000}", 1),
+        lambda text: text.replace("format = 1", f"deep = {'[' * 50_000}", 1),
+        lambda text: text.replace("format = 1", f"format = 1\ndeep = {'[' * 50_000}{']' * 50_000}", 1),
+        lambda text: text.replace('dtype = "', f'dtype = "{"[" * 50_000}', 1),
+        lambda text: text.replace("delta_version = ", "delta_version = 99999999999999999999", 1),
+        lambda _: "\0" * 200,
         lambda _: "a = 1",
         lambda _: "",
     ],
@@ -112,8 +120,9 @@ def test_a_retired_version_is_named_with_what_to_read_instead() -> None:
 def test_a_record_that_is_not_ours_is_refused(spoil: Any) -> None:
     text = record(version(), current="1.0").to_toml()
     assert spoil(text) != text
-    with pytest.raises(RegistryError, match=r"registry/spend\.toml"):
-        Record.from_toml(spoil(text), path="registry/spend.toml")
+    for read in (Record.from_toml, summary_of):
+        with pytest.raises(RegistryError, match=r"registry/spend\.toml"):
+            read(spoil(text), path="registry/spend.toml")
 
 
 def test_numbers_go_up() -> None:

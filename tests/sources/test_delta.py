@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import socket
 from pathlib import Path
 
 import polars as pl
@@ -85,3 +88,49 @@ def test_a_damaged_log_is_explained(declare: Declare, root: Path, rows: pl.DataF
     (root / "data" / "table" / "_delta_log" / "00000000000000000000.json").write_text("{nonsense")
     with pytest.raises(SourceError, match="cannot be understood"):
         declare(delta="data/table").snapshot()
+
+
+def test_column_mapping_is_refused_by_name(declare: Declare, root: Path, rows: pl.DataFrame) -> None:
+    table = root / "data" / "table"
+    rows.write_delta(str(table))
+    log = table / "_delta_log" / "00000000000000000000.json"
+    actions = [json.loads(line) for line in log.read_text().splitlines()]
+    for action in actions:
+        if "protocol" in action:
+            action["protocol"] = {"minReaderVersion": 2, "minWriterVersion": 5}
+        if "metaData" in action:
+            action["metaData"]["configuration"]["delta.columnMapping.mode"] = "name"
+            schema = json.loads(action["metaData"]["schemaString"])
+            for number, field in enumerate(schema["fields"], start=1):
+                physical = f"col-{number}"
+                field["metadata"] = {"delta.columnMapping.id": number, "delta.columnMapping.physicalName": physical}
+            action["metaData"]["schemaString"] = json.dumps(schema)
+    log.write_text("\n".join(map(json.dumps, actions)))
+    source = declare(delta="data/table")
+    with pytest.raises(SourceError, match=r"uses a feature of Delta that cannot be read: .*column mapping"):
+        source.frame(source.snapshot()).collect()
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/table", "az://bucket/table"])
+def test_missing_credentials_are_told_at_once(declare: Declare, monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+    for name in [name for name in os.environ if name.startswith(("AWS_", "AZURE_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", "/nowhere")
+    with pytest.raises(SourceError, match=f"there are no credentials for {uri}") as caught:
+        declare(delta=uri).snapshot()
+    assert ("AWS_ACCESS_KEY_ID" if uri.startswith("s3") else "AZURE_STORAGE_ACCOUNT_KEY") in caught.value.remedy
+
+
+def test_a_store_that_does_not_answer_is_not_damaged(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        with pytest.raises(SourceError, match="s3://bucket/table cannot be read") as caught:
+            declare(delta="s3://bucket/table").snapshot()
+    said = "\n".join([str(caught.value), *caught.value.lines])
+    assert "damaged" not in said
+    assert "\x1b" not in said

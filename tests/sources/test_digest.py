@@ -8,7 +8,7 @@ import pytest
 
 from workbench.errors import SourceError
 from workbench.sources.digest import digest_files, hash_file, read_blocks
-from workbench.sources.memo import DigestMemo
+from workbench.sources.digest_cache import DigestMemo
 
 
 def test_the_digest_is_sha256_of_the_bytes_whatever_the_size(tmp_path: Path) -> None:

@@ -5,9 +5,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from workbench.errors import SourceError, SourceNotFound
@@ -164,6 +168,56 @@ def test_columns_in_another_order_are_the_same_columns(declare: Declare, root: P
     rows.select("amount", "at", "id").write_parquet(root / "data" / "b.parquet")
     read = declare(path="data").frame().collect()
     assert read.equals(pl.concat([rows, rows]))
+
+
+@pytest.mark.parametrize("zone", ["+05:30", "-03:30", "Mars/Olympus"])
+def test_zones_that_polars_does_not_know_are_the_same_instants(
+    declare: Declare, root: Path, rows: pl.DataFrame, zone: str
+) -> None:
+    moments = rows["at"].to_physical().to_list()
+    deep = pa.list_(pa.struct([("at", pa.timestamp("ns", zone))]))
+    table = pa.table(
+        {
+            "at": pa.array(moments, pa.timestamp("us", zone)),
+            "deep": pa.array([[{"at": moment}] for moment in moments], deep),
+        }
+    )
+    for key in ("k=01", "k=2"):
+        (root / "data" / key).mkdir()
+        pq.write_table(table, root / "data" / key / "a.parquet")
+    source = declare(path="data")
+    taken = source.snapshot()
+    found = source.frame(taken).collect()
+    assert found.schema["at"] == pl.Datetime("us", "UTC")
+    assert found["at"].to_list() == rows["at"].to_list() * 2
+    assert found.schema["deep"] == pl.List(pl.Struct({"at": pl.Datetime("ns", "UTC")}))
+    assert set(found["k"]) == {"01", "2"}
+    assert "leading zeros" in source.check(taken)[0].message
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "value"),
+    [
+        ("big", pa.decimal256(60, 2), Decimal("1.5")),
+        ("deep", pa.list_(pa.decimal256(60, 2)), [Decimal("1.5")]),
+    ],
+)
+def test_types_that_no_column_carries_are_refused_by_name(
+    declare: Declare, root: Path, name: str, kind: Any, value: Any
+) -> None:
+    pq.write_table(
+        pa.table({"at": pa.array([0], pa.timestamp("us")), name: pa.array([value], kind)}), root / "data" / "a.parquet"
+    )
+    with pytest.raises(SourceError, match=f"'{name}' is .*decimal256\\(60, 2\\)") as caught:
+        declare(path="data/a.parquet").frame()
+    assert f"replace ({name}::double as {name})" in caught.value.remedy
+
+
+def test_two_columns_of_one_name_are_refused(declare: Declare, root: Path) -> None:
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["at", "at"])
+    pq.write_table(table, root / "data" / "a.parquet")
+    with pytest.raises(SourceError, match="columns twice: 'at'"):
+        declare(path="data/a.parquet").frame()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from workbench.errors import ProjectError
-from workbench.sources.landing import land
+from workbench.sources.query import land
 
 
 def test_what_is_there_is_kept(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_a_place_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
 
 
 def test_what_killed_processes_left_is_swept_when_old(tmp_path: Path) -> None:
-    old, new = tmp_path / ".x.parquet.1.a.tmp", tmp_path / ".x.parquet.2.b.tmp"
+    old, new = tmp_path / ".new-1", tmp_path / ".new-2"
     old.write_text("")
     new.write_text("")
     os.utime(old, (1, 1))

@@ -5,16 +5,17 @@ view in the `ViewCache` or has the engine compute it, and `digests` says what ca
 `column_inputs` names the columns of its inputs that a column depends on.
 """
 
-from workbench.compute.build import InputData, build
-from workbench.compute.cache import DamagedViewWarning, ViewCache
-from workbench.compute.columns import ColumnInputs, ColumnLineage, column_inputs, column_lineage
+from __future__ import annotations
+
+from workbench.compute.cache import DamagedViewWarning, ViewCache, remove
+from workbench.compute.column_lineage import ColumnInputs, ColumnLineage, column_inputs, column_lineage
 from workbench.compute.digest import OutputDigest, digest_frame, digests
-from workbench.compute.engine import write_parquet
-from workbench.compute.plan import plan_hash
+from workbench.compute.execute import Computed, Replaced, Shortcut, materialize_view, refused_by_disk, write_parquet
+from workbench.compute.metadata import StoredView, ViewRecord, versions
+from workbench.compute.partition_digests import GROUPS, Sketch, Touched, group_of, latest_time, sketch, touched
+from workbench.compute.plan import InputData, build, engine_error, plan_hash
 from workbench.compute.progress import Progress
-from workbench.compute.records import StoredView, ViewRecord
-from workbench.compute.run import Computed, materialize_view
-from workbench.compute.sketch import GROUPS, Sketch, Touched, group_of, sketch, touched
+from workbench.compute.trial import refuse_doubtful, try_view
 
 __all__ = [
     "GROUPS",
@@ -25,6 +26,8 @@ __all__ = [
     "InputData",
     "OutputDigest",
     "Progress",
+    "Replaced",
+    "Shortcut",
     "Sketch",
     "StoredView",
     "Touched",
@@ -35,10 +38,17 @@ __all__ = [
     "column_lineage",
     "digest_frame",
     "digests",
+    "engine_error",
     "group_of",
+    "latest_time",
     "materialize_view",
     "plan_hash",
+    "refuse_doubtful",
+    "refused_by_disk",
+    "remove",
     "sketch",
     "touched",
+    "try_view",
+    "versions",
     "write_parquet",
 ]

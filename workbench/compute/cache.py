@@ -2,11 +2,11 @@
 
 ::
 
-    <root>/<view id>/data.parquet, view.json     never changed once they are there
+    <root>/<view id>/data.parquet, view.json     never changed once they are there; replaced where they are wrong
     <root>/.plans/<plan hash>                    names the view id that was computed by that plan
     <root>/.work/<view id>.<random>/             being written, by the holder of the lock
     <root>/.locks/<view id>.lock                 freed by the system when its holder dies
-    <root>/.damaged/<view id>.<random>/          set aside because it could not be read
+    <root>/.damaged/<view id>.<random>/          set aside because it could not be read, or was wrong
 
 A view appears by one rename of its folder. Whoever is killed before leaves only a folder in ``.work``, and the next
 who comes finds its lock free and removes it.
@@ -22,17 +22,19 @@ import time
 import uuid
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
-from workbench.compute.records import StoredView, ViewRecord
+from workbench.compute.metadata import StoredView, ViewRecord
 from workbench.errors import InvalidName, ProjectError
+from workbench.files import sync
 
 _HEX = re.compile(r"[0-9a-f]{8,128}")
 _KEEP_DAMAGED = 3
+_NOTED = 600.0
 DATA, RECORD = "data.parquet", "view.json"
 
 
@@ -52,8 +54,10 @@ class ViewCache:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def get(self, view_id: str) -> StoredView | None:
+    def get(self, view_id: str, *, using: bool = True) -> StoredView | None:
         """Return the view stored under `view_id`, or None; one that is damaged is set aside, with a warning.
+
+        With `using` it is noted that the view is in use, so that it is not collected.
 
         What is checked is cheap: the record reads, the file has the recorded size, its Parquet footer reads and names
         the recorded columns.
@@ -62,13 +66,17 @@ class ViewCache:
         if not folder.is_dir():
             return None
         try:
-            return _read(folder, view_id)
+            stored = _read(folder, view_id)
         except FileNotFoundError as error:
             if not folder.exists():  # removed in this moment by another process
                 return None
             reason = str(error)
         except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
             reason = _short(error)
+        else:
+            if using:
+                _touch(folder)
+            return stored
         self._set_aside(folder, reason)
         return None
 
@@ -91,7 +99,7 @@ class ViewCache:
         other
             The view whose data it is.
         """
-        with self.workspace(record.view_id) as work:
+        with self.work_folder(record.view_id) as work:
             try:
                 os.link(other.path, work / DATA)
             except OSError:
@@ -99,7 +107,7 @@ class ViewCache:
             return self.commit(work, record)
 
     @contextmanager
-    def workspace(self, view_id: str) -> Iterator[Path]:
+    def work_folder(self, view_id: str) -> Iterator[Path]:
         """Give a new folder to write a view in; whatever of it was not committed is removed at the end."""
         work = self.root / ".work" / f"{_valid(view_id)}.{uuid.uuid4().hex}"
         try:
@@ -123,8 +131,8 @@ class ViewCache:
         record = replace(record, size=(work / DATA).stat().st_size)
         try:
             _write(work / RECORD, json.dumps(record.to_dict(), indent=1))
-            _sync(work / DATA)
-            _sync(work)
+            sync(work / DATA)
+            sync(work)
             try:
                 work.rename(folder)
             except OSError:
@@ -132,12 +140,17 @@ class ViewCache:
                 if first is not None:
                     return first
                 work.rename(folder)
-            _sync(self.root)
+            sync(self.root)
             if record.plan_hash is not None:
                 self._index(record.plan_hash, record.view_id)
         except OSError as error:
             raise ProjectError.not_writable(str(self.root), _reason(error)) from error
         return StoredView(record.view_id, folder / DATA, record)
+
+    def replace(self, work: Path, record: ViewRecord) -> StoredView:
+        """Make what was written in `work` the view of `record.view_id`; what was stored is set aside. Hold its lock."""
+        self._move_aside(self._folder(record.view_id))
+        return self.commit(work, record)
 
     @contextmanager
     def lock(self, view_id: str) -> Iterator[None]:
@@ -165,7 +178,7 @@ class ViewCache:
         }
 
     def age(self, view_id: str) -> float:
-        """Return the seconds since a view was stored."""
+        """Return the seconds since a view was stored, or read."""
         return time.time() - _modified(self._folder(view_id))
 
     def drop(self, view_id: str) -> bool:
@@ -215,15 +228,22 @@ class ViewCache:
         finally:
             new.unlink(missing_ok=True)
 
-    def _set_aside(self, folder: Path, reason: str) -> None:
+    def _move_aside(self, folder: Path) -> Path | None:
+        """Return where a stored view was set aside; None where another process was quicker."""
         aside = self.root / ".damaged" / f"{folder.name}.{uuid.uuid4().hex}"
         try:
             aside.parent.mkdir(exist_ok=True)
             folder.rename(aside)
         except FileNotFoundError:
-            return  # another process was quicker
+            return None
         except OSError as error:
             raise ProjectError.not_writable(str(self.root), _reason(error)) from error
+        return aside
+
+    def _set_aside(self, folder: Path, reason: str) -> None:
+        aside = self._move_aside(folder)
+        if aside is None:
+            return
         message = f"The stored view {folder.name[:12]} is damaged ({reason}); set aside in {aside}, computing it again."
         warnings.warn(message, DamagedViewWarning, stacklevel=4)
 
@@ -273,6 +293,13 @@ def _size(path: Path) -> int:
         return 0
 
 
+def _touch(folder: Path) -> None:
+    """Note that a view is in use, unless that was noted lately, so that it is not collected."""
+    if time.time() - _modified(folder) > _NOTED:
+        with suppress(OSError):  # read-only: nobody collects there either
+            os.utime(folder)
+
+
 def _modified(path: Path) -> float:
     try:
         return path.stat().st_mtime
@@ -285,15 +312,6 @@ def _write(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(path: Path) -> None:
-    """Have the system write `path`, a file or a folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _reason(error: OSError) -> str:

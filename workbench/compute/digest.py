@@ -14,10 +14,11 @@ coincide and leave 64 bits. Since every t is scrambled before it is added, chang
 (1, 4 -> 2, 3) do not cancel in t. The view's digest adds a third sum over whole rows, so that the association of the
 columns to each other counts even among rows of equal key. None of this resists somebody who searches for collisions.
 
-Floats count twice: `rounded` to 12 significant digits, for "is this the same data" across engines and machines, and
-`exact` to the bit. The exact digest is the rounded one plus one more weighted sum of the exact bits. Noise of the
-engine (about 1e-15) moves the exact digest always and the rounded one where a value lies at the edge of a decimal cell
-(see `rounding`): equal rounded digests mean equal data, unequal ones ask for a comparison within the tolerance.
+Floats count twice: `exact` to the bit, for "is this the same data", and `rounded` to 12 significant digits. The exact
+digest is the rounded one plus one more weighted sum of the exact bits. Noise of the engine (about 1e-15) moves the
+exact digest always and the rounded one where a value lies at the edge of a decimal cell (see `rounding`). Equal rounded
+digests only suggest that a comparison will find the values equal: identifiers and times that are kept as floats differ
+beyond the twelfth digit.
 """
 
 from __future__ import annotations
@@ -33,10 +34,9 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
-from workbench.compute.mixing import FIRST, GOLDEN, MASK, SECOND, Words, constant, fold, mix, total
-from workbench.compute.words import WordColumn
+from workbench.compute.hashing import FIRST, GOLDEN, MASK, SECOND, WordColumn, Words, constant, fold, mix, total
 
-SCHEME = "wb1"
+SCHEME = "wb2"
 _BLOCK = 32_768  # rows at a time: a handful of such arrays stay in a core's cache
 _BATCH = 262_144
 
@@ -47,10 +47,10 @@ class OutputDigest:
 
     Parameters
     ----------
-    view
-        Digest of the whole, floats rounded to 12 significant digits; what downstream view ids are made from.
     exact
-        Digest of the whole to the bit.
+        Digest of the whole to the bit; what the ids of views that read it are made from.
+    rounded
+        Digest of the whole, floats rounded to 12 significant digits.
     columns
         For each column ``exact`` and ``rounded``.
     rows
@@ -59,8 +59,8 @@ class OutputDigest:
         Version of the way the digests are made; digests of different schemes do not compare.
     """
 
-    view: str
     exact: str
+    rounded: str
     columns: Mapping[str, Mapping[str, str]]
     rows: int
     scheme: str = SCHEME
@@ -68,12 +68,12 @@ class OutputDigest:
     def to_dict(self) -> dict[str, Any]:
         """Return the digest as JSON-ready values."""
         columns = {name: dict(pair) for name, pair in self.columns.items()}
-        return {"view": self.view, "exact": self.exact, "columns": columns, "rows": self.rows, "scheme": self.scheme}
+        return {"exact": self.exact, "view": self.rounded, "columns": columns, "rows": self.rows, "scheme": self.scheme}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
         """Return the digest that `to_dict` wrote."""
-        return cls(**{name: record[name] for name in ("view", "exact", "columns", "rows", "scheme")})
+        return cls(record["exact"], record["view"], record["columns"], record["rows"], record["scheme"])
 
 
 def digests(path: Path, *, keys: Sequence[str], columns: Sequence[str] | None = None) -> OutputDigest:
@@ -84,8 +84,8 @@ def digests(path: Path, *, keys: Sequence[str], columns: Sequence[str] | None = 
     path
         The file.
     keys
-        Columns whose values say which row a value belongs to: a view's entities and event time. Without any, each
-        column counts as a bag of values and only the view's digest knows what stood together.
+        Columns whose values say which row a value belongs to: a view's entities and times. Without any, each column
+        counts as a bag of values and only the view's digest knows what stood together.
     columns
         Columns to digest, in any order; all of the file's by default.
 
@@ -168,7 +168,7 @@ class Sums:
         self.key.merge(_lanes(key, weight, scratch))
         if bits is not None:
             self.key.merge(Lanes(bits=_weighted(fold(bits, scratch), weight, scratch)))
-        row = key.copy()
+        row, row_bits = key.copy(), None
         for name, lanes in self.columns.items():
             exact, rounded = block[name]
             term = np.multiply(rounded, constant("column", name))
@@ -177,8 +177,13 @@ class Sums:
             np.add(row, term, out=row)
             lanes.merge(_lanes(term, weight, scratch))
             if exact is not rounded:
-                lanes.merge(Lanes(bits=_weighted(fold(exact, scratch), weight, scratch)))
+                folded = fold(exact, scratch)
+                lanes.merge(Lanes(bits=_weighted(folded, weight, scratch)))
+                np.multiply(folded, constant("bits", name), out=folded)
+                row_bits = folded if row_bits is None else np.add(row_bits, folded, out=row_bits)
         self.row.merge(Lanes(first=total(mix(row, scratch))))
+        if row_bits is not None:
+            self.row.merge(Lanes(bits=total(mix(np.add(row, row_bits, out=row_bits), scratch))))
 
     def digest(self) -> OutputDigest:
         """Return the digest of the rows added so far."""
@@ -190,7 +195,10 @@ class Sums:
             for name in self.schema
         }
         return OutputDigest(
-            view=self._whole(columns, "rounded"), exact=self._whole(columns, "exact"), columns=columns, rows=self.rows
+            exact=self._whole(columns, "exact"),
+            rounded=self._whole(columns, "rounded"),
+            columns=columns,
+            rows=self.rows,
         )
 
     def _column(self, name: str, lanes: Lanes, *, exact: bool) -> str:
@@ -198,7 +206,8 @@ class Sums:
         return _hex([*facts, lanes.bits, self.key.bits] if exact else facts)
 
     def _whole(self, columns: Mapping[str, Mapping[str, str]], kind: str) -> str:
-        return _hex([*(columns[name][kind] for name in sorted(columns)), sorted(self.keys), self.rows, self.row.first])
+        facts = [*(columns[name][kind] for name in sorted(columns)), sorted(self.keys), self.rows, self.row.first]
+        return _hex([*facts, self.row.bits] if kind == "exact" else facts)
 
 
 def _keys(block: Mapping[str, tuple[Words, Words]], keys: Sequence[str], scratch: Words) -> tuple[Words, Words | None]:

@@ -1,4 +1,4 @@
-"""Definitions: what a feature view is, reading one from a cell, loading all from a git tree, fingerprinting.
+"""Definitions: what a feature view is, reading one from a cell, loading all from a git tree.
 
 The names are loaded when they are first used, since pandera (behind `FeatureModel`) and pint (behind units)
 are slow to import.
@@ -6,65 +6,76 @@ are slow to import.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from workbench.lazy import loading
 
 if TYPE_CHECKING:
     from workbench.define.cell import Cell, parse_cell
-    from workbench.define.contract import ColumnContract, Contract
-    from workbench.define.dtypes import UTC, dtype_from_json, dtype_to_json
-    from workbench.define.durations import format_duration, parse_duration
+    from workbench.define.contract import ColumnContract, Contract, rule_identity
     from workbench.define.examples import Example, Rows, example
-    from workbench.define.featureset import FeatureSet, feature_set
-    from workbench.define.files import files_of, texts_of
-    from workbench.define.fingerprint import (
-        Change,
-        CodeRecord,
-        Fingerprint,
-        code_hash,
-        explain_change,
-        metadata_hash,
-        parameters_of,
-        view_id,
-    )
-    from workbench.define.frames import definition_failed, user_frames
-    from workbench.define.load import Definitions, load_tree
+    from workbench.define.feature_sets import FeatureSet, feature_set
+    from workbench.define.loader import Definitions, load_tree
     from workbench.define.model import Feature, FeatureModel, LazyFrame
-    from workbench.define.sourcecode import SourceCodes
-    from workbench.define.view import FeatureView, feature_view
+    from workbench.define.observation import Observations, failed, readable_paths, refuse
+    from workbench.define.tracebacks import definition_failed, explained, user_frames
+    from workbench.define.units import parse_unit, same_unit
+    from workbench.define.view import FeatureView, contract_of, feature_view
     from workbench.define.windows import windowed
 
 _HOMES = {
-    "cell": ("Cell", "parse_cell"),
-    "contract": ("ColumnContract", "Contract"),
-    "dtypes": ("UTC", "dtype_from_json", "dtype_to_json"),
-    "durations": ("format_duration", "parse_duration"),
-    "examples": ("Example", "Rows", "example"),
-    "featureset": ("FeatureSet", "feature_set"),
-    "files": ("files_of", "texts_of"),
-    "fingerprint": (
-        "Change",
-        "CodeRecord",
-        "Fingerprint",
-        "code_hash",
-        "explain_change",
-        "metadata_hash",
-        "parameters_of",
-        "view_id",
+    "cell": (
+        "Cell",
+        "parse_cell",
     ),
-    "frames": ("definition_failed", "user_frames"),
-    "load": ("Definitions", "load_tree"),
-    "model": ("Feature", "FeatureModel", "LazyFrame"),
-    "sourcecode": ("SourceCodes",),
-    "view": ("FeatureView", "feature_view"),
+    "contract": (
+        "ColumnContract",
+        "Contract",
+        "rule_identity",
+    ),
+    "examples": (
+        "Example",
+        "Rows",
+        "example",
+    ),
+    "feature_sets": (
+        "FeatureSet",
+        "feature_set",
+    ),
+    "loader": (
+        "Definitions",
+        "load_tree",
+    ),
+    "model": (
+        "Feature",
+        "FeatureModel",
+        "LazyFrame",
+    ),
+    "observation": (
+        "Observations",
+        "failed",
+        "readable_paths",
+        "refuse",
+    ),
+    "tracebacks": (
+        "definition_failed",
+        "explained",
+        "user_frames",
+    ),
+    "units": (
+        "parse_unit",
+        "same_unit",
+    ),
+    "view": (
+        "FeatureView",
+        "contract_of",
+        "feature_view",
+    ),
     "windows": ("windowed",),
 }
 
 __all__ = [
-    "UTC",
     "Cell",
-    "Change",
-    "CodeRecord",
     "ColumnContract",
     "Contract",
     "Definitions",
@@ -73,38 +84,25 @@ __all__ = [
     "FeatureModel",
     "FeatureSet",
     "FeatureView",
-    "Fingerprint",
     "LazyFrame",
+    "Observations",
     "Rows",
-    "SourceCodes",
-    "code_hash",
+    "contract_of",
     "definition_failed",
-    "dtype_from_json",
-    "dtype_to_json",
     "example",
-    "explain_change",
+    "explained",
+    "failed",
     "feature_set",
     "feature_view",
-    "files_of",
-    "format_duration",
     "load_tree",
-    "metadata_hash",
-    "parameters_of",
     "parse_cell",
-    "parse_duration",
-    "texts_of",
+    "parse_unit",
+    "readable_paths",
+    "refuse",
+    "rule_identity",
+    "same_unit",
     "user_frames",
-    "view_id",
     "windowed",
 ]
 
-
-def __getattr__(name: str) -> object:
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"workbench.define.{home}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = loading(__name__, _HOMES)

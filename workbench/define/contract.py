@@ -4,29 +4,111 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import polars as pl
 
-from workbench.define.dtypes import dtype_from_json, dtype_to_json
-from workbench.define.values import value_from_json, value_to_json
-from workbench.errors import FeatureNotFound
+from workbench.dtypes import dtype_from_json, dtype_to_json
+from workbench.errors import DefinitionError, FeatureNotFound
+from workbench.times import format_duration, parse_duration
 
-if TYPE_CHECKING:
-    from workbench.define.model import FeatureModel
-    from workbench.define.view import FeatureView
+_READ: dict[str, Any] = {
+    "date": date.fromisoformat,
+    "datetime": datetime.fromisoformat,
+    "time": time.fromisoformat,
+    "decimal": Decimal,
+    "timedelta": lambda micros: timedelta(microseconds=micros),
+}
+
+
+def value_to_json(value: object) -> object:
+    """Return `value` as JSON-ready values that `value_from_json` reads back.
+
+    Examples
+    --------
+    >>> value_to_json(date(2013, 1, 1))
+    {'date': '2013-01-01'}
+    """
+    match value:
+        case datetime():
+            return {"datetime": value.isoformat()}
+        case date():
+            return {"date": value.isoformat()}
+        case time():
+            return {"time": value.isoformat()}
+        case Decimal():
+            return {"decimal": str(value)}
+        case timedelta():
+            return {"timedelta": value // timedelta(microseconds=1)}
+        case list() | tuple():
+            return [value_to_json(item) for item in value]
+        case _:
+            return value
+
+
+def value_from_json(value: Any) -> Any:
+    """Return the value that `value_to_json` turned into `value`; a list becomes a tuple."""
+    if isinstance(value, dict):
+        ((kind, text),) = value.items()
+        return _READ[kind](text)
+    if isinstance(value, list):
+        return tuple(value_from_json(item) for item in value)
+    return value
+
+
+def check_value(value: object, dtype: pl.DataType, *, column: str, option: str) -> None:
+    """Raise unless `value` of `option` can be compared with a column of `dtype`.
+
+    Raises
+    ------
+    DefinitionError
+        A value of another type, NaN or infinity, or a moment without time zone for a column that has one.
+    """
+    kinds = _kinds(dtype)
+    fits = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+    if fits and isinstance(value, datetime):
+        fits = isinstance(dtype, pl.Datetime) and (value.tzinfo is None) == (dtype.time_zone is None)
+    if fits and isinstance(value, float):
+        fits = math.isfinite(value)
+    if not fits:
+        wanted = " or ".join(kind.__name__ for kind in kinds) or "none"
+        zone = " with tzinfo=timezone.utc" if datetime in kinds else ""
+        raise DefinitionError(
+            f"Column {column!r}: {option}={value!r} does not suit {dtype}.",
+            remedy=f"Give a value of type {wanted}{zone}." if kinds else f"Leave {option} out for this column.",
+        )
+
+
+def _kinds(dtype: pl.DataType) -> tuple[type, ...]:
+    """Return the Python types that compare with a column of `dtype`."""
+    if dtype.is_integer() or dtype.is_float() or dtype.is_decimal():
+        return (int, float, Decimal)
+    if isinstance(dtype, pl.String | pl.Enum | pl.Categorical):
+        return (str,)
+    pairs: dict[type[pl.DataType], type] = {
+        pl.Boolean: bool,
+        pl.Datetime: datetime,
+        pl.Date: date,
+        pl.Time: time,
+        pl.Duration: timedelta,
+    }
+    return (pairs[type(dtype)],) if type(dtype) in pairs else ()
+
 
 Role = Literal["entity", "event_time", "created", "feature"]
-_SCHEME = "contract/1"
+_SCHEME = "contract/2"
 _PROSE = ("description", "deprecated")
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnContract:
-    """One column's promise; `rules` are pandera checks beyond the bounds, as text."""
+    """One column's promise; `rules` are pandera checks beyond the bounds (see `define.rules`)."""
 
     name: str
     dtype: pl.DataType
@@ -62,7 +144,7 @@ class ColumnContract:
 
 @dataclass(frozen=True)
 class Contract:
-    """The columns of a view, in stored order, with what each promises.
+    """The columns of a view, in stored order, with what each promises, and how long a value may be used.
 
     Examples
     --------
@@ -73,23 +155,7 @@ class Contract:
 
     columns: tuple[ColumnContract, ...]
     rules: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, model: type[FeatureModel], view: FeatureView) -> Contract:
-        """Return the contract of `view` under `model`.
-
-        Parameters
-        ----------
-        model
-            The FeatureModel that the view returns.
-        view
-            Says which columns are keys and times.
-        """
-        from workbench.define.rules import column_contract, frame_rules
-
-        schema = model.to_schema()
-        columns = tuple(column_contract(column, role=_role(name, view)) for name, column in schema.columns.items())
-        return cls(columns, rules=frame_rules(schema))
+    ttl: timedelta | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -120,25 +186,37 @@ class Contract:
             plain = {key: value for key, value in column.to_dict().items() if key not in _PROSE}
             if column.isin is not None:
                 plain["isin"] = sorted(json.dumps(value_to_json(value)) for value in column.isin)
+            plain["rules"] = [rule_identity(rule) for rule in column.rules]
             columns.append(plain)
-        text = json.dumps([_SCHEME, columns, list(self.rules)], sort_keys=True, separators=(",", ":"), allow_nan=False)
+        rules = [rule_identity(rule) for rule in self.rules]
+        facts = [_SCHEME, columns, rules, self._ttl]
+        text = json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def to_dict(self) -> dict[str, object]:
-        """Return the contract as JSON-ready values: ``columns``, ``rules``, ``hash``."""
+        """Return the contract as JSON-ready values: ``columns``, ``rules``, ``hash``, and ``ttl`` if there is one."""
         columns = [column.to_dict() for column in self.columns]
-        return {"columns": columns, "rules": list(self.rules), "hash": self.hash}
+        ttl = {"ttl": self._ttl} if self.ttl is not None else {}
+        return {"columns": columns, "rules": list(self.rules), "hash": self.hash, **ttl}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Contract:
         """Return the contract that `to_dict` turned into `values`."""
         columns = tuple(ColumnContract.from_dict(column) for column in values["columns"])
-        return cls(columns, rules=tuple(values.get("rules", ())))
+        ttl = None if values.get("ttl") is None else parse_duration(values["ttl"], what="ttl")
+        return cls(columns, rules=tuple(values.get("rules", ())), ttl=ttl)
+
+    @property
+    def _ttl(self) -> str | None:
+        return None if self.ttl is None else format_duration(self.ttl)
 
 
-def _role(name: str, view: FeatureView) -> Role:
-    if name in view.entities:
-        return "entity"
-    if name == view.event_time:
-        return "event_time"
-    return "created" if name == view.created else "feature"
+def rule_identity(rule: str) -> str:
+    r"""Return what makes a rule the rule that it is, without its source.
+
+    Examples
+    --------
+    >>> rule_identity("small [5a0c]\ndef small(cls, data): ...")
+    'small [5a0c]'
+    """
+    return rule.partition("\n")[0]

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_origin
 import polars as pl
 
 from workbench.config import valid_name
-from workbench.define.dtypes import resolve
+from workbench.define.contract import check_value
 from workbench.define.units import parse_unit
-from workbench.define.values import check_value
+from workbench.dtypes import resolve
+from workbench.equality import has_numbers
 from workbench.errors import DefinitionError
 
 Model = TypeVar("Model")
@@ -82,7 +83,9 @@ def Feature(  # noqa: N802  # reads like a type where it is used, as pandera's a
     unit
         What the numbers measure, e.g. ``minute``, ``count``, ``percent``, ``km/hour``; read by pint.
     tolerance
-        Values that differ by at most this much are the same value, in units of `unit`.
+        Values that differ by at most this much are the same value, in units of `unit`, both ends included; in lists
+        and structs it counts for each number. 0 allows no difference at all. Without one, floats may differ in their
+        last digits.
     ge, gt, le, lt
         Bounds of the values: at least, more than, at most, less than.
     isin
@@ -150,7 +153,7 @@ class FeatureModel(_PanderaModel):
 
     Examples
     --------
-    >>> from workbench.define.dtypes import UTC
+    >>> from workbench.dtypes import UTC
     >>> class CarrierDelay(FeatureModel):
     ...     carrier: str
     ...     landed_at: UTC
@@ -238,9 +241,11 @@ def _suit(column: str, dtype: pl.DataType, options: FeatureOptions) -> None:
             check_value(value, dtype, column=column, option=option)
     for value in options.isin or ():
         check_value(value, dtype, column=column, option="isin")
-    measured = dtype.is_numeric() or isinstance(dtype, pl.List | pl.Array)
-    if options.tolerance is not None and not measured:
-        raise DefinitionError(f"Column {column!r}: {dtype} has no tolerance.", remedy="Leave tolerance out.")
+    if options.tolerance is not None and not has_numbers(dtype):
+        remedy = "Leave tolerance out."
+        if dtype.is_temporal():
+            remedy = "Leave it out, times are compared exactly; or give the feature as a number of seconds."
+        raise DefinitionError(f"Column {column!r}: {dtype} has no tolerance.", remedy=remedy)
 
 
 def _tolerance(value: Any) -> float | None:

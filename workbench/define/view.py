@@ -1,24 +1,33 @@
-"""`feature_view`: turn a function of LazyFrames into a `FeatureView`, or say why it cannot be one."""
+"""`feature_view`: turn a function of LazyFrames into a `FeatureView`, or say why it cannot be one.
+
+Its signature names inputs, parameters and model; the model's columns and the view's keys and times make its contract.
+"""
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
-from inspect import cleandoc
-from typing import TYPE_CHECKING, Any, Literal
+from inspect import Parameter, cleandoc
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, ForwardRef, Literal, TypedDict, get_args, get_origin
 
 import polars as pl
 
-from workbench.define.durations import format_duration, parse_duration
-from workbench.errors import DefinitionError
+from workbench.config import valid_name
+from workbench.define.contract import ColumnContract, Contract, Role
+from workbench.errors import DefinitionError, MissingSchema, WrongReturn, did_you_mean
+from workbench.source_tree import file_names
+from workbench.times import format_duration, parse_duration
 
 if TYPE_CHECKING:
     from workbench.define.contract import Contract
     from workbench.define.examples import Example
     from workbench.define.model import FeatureModel
+    from workbench.fingerprint import SourceCodes
 
 Scope = Literal["entity", "global"]
 
@@ -53,6 +62,8 @@ class FeatureView:
         ``entity``: a row depends on its own entity's rows alone; ``global``: on others' too.
     examples
         What it must give for a few rows; no part of its identity.
+    files
+        The data files that it reads, relative to ``features/``; their content is part of its identity.
     """
 
     name: str
@@ -70,6 +81,7 @@ class FeatureView:
     created: str | None = None
     scope: Scope = "entity"
     examples: tuple[Example, ...] = ()
+    files: tuple[str, ...] = ()
 
     def __call__(self, *frames: pl.LazyFrame, **parameters: Any) -> pl.LazyFrame:
         """Run the function, as if it were not decorated."""
@@ -83,12 +95,15 @@ class FeatureView:
         """Let ``inspect.signature`` and ``inspect.getsource`` see the function."""
         return self.function
 
+    @property
+    def known_since(self) -> tuple[str, ...]:
+        """The columns whose times must all have come before a row can be read: event time and, if any, `created`."""
+        return (self.event_time,) if self.created is None else (self.event_time, self.created)
+
     @cached_property
     def contract(self) -> Contract:
         """Return what the view promises about its columns."""
-        from workbench.define.contract import Contract
-
-        return Contract.of(self.model, self)
+        return contract_of(self.model, self)
 
     def to_dict(self) -> dict[str, object]:
         """Return what the decorator was told, as JSON-ready values, without code; durations as ``"7d12h"``."""
@@ -105,6 +120,7 @@ class FeatureView:
             "owner": self.owner,
             "tags": dict(self.tags),
             "description": self.description,
+            "files": list(self.files),
             "model": self.model.__name__,
         }
 
@@ -121,6 +137,7 @@ def feature_view(
     created: str | None = None,
     scope: Scope = "entity",
     examples: Sequence[Example] = (),
+    files: str | Sequence[str] = (),
 ) -> Callable[[Callable[..., pl.LazyFrame]], FeatureView]:
     """Declare a function as a feature view.
 
@@ -149,6 +166,10 @@ def feature_view(
         ``"entity"``, or ``"global"`` where a row depends on other entities' rows.
     examples
         What the view must give for a few rows, each made by `example`; they are checked with the view.
+    files
+        Data file or files that the view reads, written out as paths relative to ``features/``, of at most 50 MB each:
+        ``"lookup.json"``. They are committed, promoted and rolled back with the view, and their content is part of its
+        identity. Read them from beside the definition: ``Path(__file__).with_name("lookup.json")``.
 
     Returns
     -------
@@ -164,7 +185,7 @@ def feature_view(
 
     Examples
     --------
-    >>> from workbench.define import UTC, Feature, FeatureModel, LazyFrame
+    >>> from workbench import UTC, Feature, FeatureModel, LazyFrame
     >>> class Busy(FeatureModel):
     ...     origin: str
     ...     left_at: UTC
@@ -191,12 +212,11 @@ def feature_view(
         "owner": _text("owner", owner),
         "tags": _tags(tags),
         "examples": _examples(examples),
+        "files": file_names(files),
     }
     _text("description", description)
 
     def decorate(function: Callable[..., pl.LazyFrame]) -> FeatureView:
-        from workbench.define.columns import check_columns
-        from workbench.define.signature import read_signature
 
         signature = read_signature(function, seen=sys._getframe(1).f_locals)
         text = description or cleandoc(function.__doc__ or "")
@@ -252,3 +272,256 @@ def _examples(examples: Any) -> tuple[Example, ...]:
 def _plain(value: object) -> object:
     """Return `value` as it is where JSON has it, else as it prints."""
     return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
+
+
+class Signature(TypedDict):
+    """What `read_signature` finds."""
+
+    name: str
+    inputs: tuple[str, ...]
+    parameters: dict[str, Any]
+    model: Any
+
+
+def read_signature(function: Any, *, seen: Mapping[str, Any]) -> Signature:
+    """Return the name, inputs, parameters and model of `function`.
+
+    Parameters
+    ----------
+    function
+        What stands below the decorator.
+    seen
+        Local names where it stands, for annotations kept as text.
+
+    Raises
+    ------
+    DefinitionError
+        Not a plain function, or parameters that cannot be told apart into inputs and view parameters.
+    MissingSchema
+        No FeatureModel in the return annotation.
+    WrongReturn
+        A return annotation that is something else than ``LazyFrame[Model]``.
+    InvalidName
+        A name that could not be a path or reach SQL.
+    """
+    _plain_function(function)
+    name = valid_name("view", function.__name__)
+    inputs, parameters = [], {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
+            raise _starred(name, parameter)
+        if parameter.kind is Parameter.KEYWORD_ONLY:
+            parameters[parameter.name] = _default(name, parameter)
+        elif parameter.default is not Parameter.empty:
+            raise _positional_default(name, parameter)
+        else:
+            inputs.append(parameter.name)
+    return Signature(name=name, inputs=tuple(inputs), parameters=parameters, model=_model(name, function, seen))
+
+
+def _plain_function(function: Any) -> None:
+    what = _what_else(function)
+    if what:
+        name = getattr(function, "__name__", "it")
+        shown = name if isinstance(name, str) and name.isidentifier() else "my_view"
+        raise DefinitionError(
+            f"feature_view decorates a plain function, not {what}.",
+            remedy=f"Write `def {shown}(...) -> LazyFrame[YourModel]:` at the top level, with a `return`.",
+        )
+
+
+def _what_else(function: Any) -> str:
+    """Return what `function` is, if it is not a plain function."""
+    if inspect.isclass(function):
+        return f"the class {function.__name__}"
+    if not isinstance(function, FunctionType):
+        return f"a {type(function).__name__}"
+    if function.__name__ == "<lambda>":
+        return "a lambda"
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return f"the async function {function.__name__}"
+    if inspect.isgeneratorfunction(function):
+        return f"the generator {function.__name__} (it has a `yield`)"
+    owner = function.__qualname__.rpartition(".")[0]
+    return f"the method {function.__qualname__}" if owner and not owner.endswith("<locals>") else ""
+
+
+def _starred(view: str, parameter: Parameter) -> DefinitionError:
+    stars = "*" if parameter.kind is Parameter.VAR_POSITIONAL else "**"
+    return DefinitionError(
+        f"View {view!r} takes {stars}{parameter.name}, which names no source or view.",
+        remedy="Write each input as a parameter of its own, by the name of the source or view.",
+    )
+
+
+def _default(view: str, parameter: Parameter) -> Any:
+    if parameter.default is Parameter.empty:
+        raise DefinitionError(
+            f"View {view!r}: the parameter {parameter.name!r} has no value.",
+            remedy=f"Give it one: `*, {parameter.name}=...`. An input (source or view) stands before the `*`.",
+        )
+    return parameter.default
+
+
+def _positional_default(view: str, parameter: Parameter) -> DefinitionError:
+    return DefinitionError(
+        f"View {view!r}: {parameter.name!r} stands among the inputs but has a default value.",
+        remedy=f"View parameters are keyword-only: put a `*` before it: `*, {parameter.name}={parameter.default!r}`.",
+    )
+
+
+def _model(view: str, function: FunctionType, seen: Mapping[str, Any]) -> Any:
+    """Return the model in the return annotation."""
+    annotation = _evaluated(view, function, seen, function.__annotations__.get("return", Parameter.empty))
+    if annotation is Parameter.empty or annotation is None or annotation is pl.LazyFrame:
+        raise MissingSchema.of(view)
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    named = getattr(origin or annotation, "__name__", "")
+    if named == "LazyFrame" and not arguments:
+        raise MissingSchema.of(view)
+    if named == "LazyFrame" and len(arguments) == 1:
+        model = _evaluated(view, function, seen, arguments[0])
+        if _is_model(model):
+            return model
+    raise _wrong(view, annotation)
+
+
+def _is_model(value: object) -> bool:
+    from workbench.define.model import FeatureModel
+
+    return isinstance(value, type) and issubclass(value, FeatureModel) and value is not FeatureModel
+
+
+def _wrong(view: str, annotation: Any) -> WrongReturn:
+    model = annotation.__name__ if _is_model(annotation) else "YourModel"
+    shown = annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
+    return WrongReturn(
+        f"View {view!r} is annotated to return {shown}.",
+        remedy=f"Annotate `-> LazyFrame[{model}]`, where {model} is a FeatureModel; a view returns a LazyFrame.",
+    )
+
+
+def _evaluated(view: str, function: FunctionType, seen: Mapping[str, Any], annotation: Any) -> Any:
+    """Evaluate an annotation kept as text, by ``from __future__ import annotations`` or by quotes."""
+    if isinstance(annotation, ForwardRef):
+        annotation = annotation.__forward_arg__
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, function.__globals__, dict(seen))  # noqa: S307  # the user's own annotation
+    except Exception as error:  # it may raise anything
+        raise WrongReturn(
+            f"View {view!r}: the return annotation {annotation!r} cannot be read: {error}.",
+            remedy="Define or import what it names at the top level, above the view.",
+        ) from error
+
+
+_MOMENT = pl.Datetime("us", "UTC")
+
+
+def contract_of(
+    model: type[FeatureModel], view: FeatureView, *, sources: SourceCodes | None = None, offset: int = 0
+) -> Contract:
+    """Return the contract of `view` under `model`.
+
+    Parameters
+    ----------
+    model
+        The FeatureModel that the view returns; what its own checks reach must be there, so not while its module is
+        still imported.
+    view
+        Says which columns are keys and times.
+    sources
+        Files read before.
+    offset
+        How many lines the view's module is ahead of the cell that the user wrote.
+
+    Raises
+    ------
+    NotFingerprintable
+        A check of the user's own reaches something whose identity cannot be known.
+    """
+    from workbench.define.rules import RuleReader
+    from workbench.fingerprint import SourceCodes
+
+    schema = model.to_schema()
+    reader = RuleReader(model, sources or SourceCodes(), offset)
+    columns = (
+        replace(column, rules=reader.of_column(schema.columns[column.name]))
+        for column in _columns_without_rules(model, view)
+    )
+    return Contract(tuple(columns), rules=reader.of_frame(schema), ttl=view.ttl)
+
+
+def _columns_without_rules(model: type[FeatureModel], view: FeatureView) -> tuple[ColumnContract, ...]:
+    """Return the columns of `view` without rules, which may reach code that is not there yet."""
+    from workbench.define.rules import column_contract
+
+    schema = model.to_schema()
+    return tuple(column_contract(column, role=_role(name, view)) for name, column in schema.columns.items())
+
+
+def _role(name: str, view: FeatureView) -> Role:
+    if name in view.entities:
+        return "entity"
+    if name == view.event_time:
+        return "event_time"
+    return "created" if name == view.created else "feature"
+
+
+def check_columns(view: FeatureView) -> None:
+    """Raise unless the columns that `view` names are in its model and of the right dtype.
+
+    Raises
+    ------
+    DefinitionError
+        Names the column, and what is wrong with it.
+    """
+    contract = Contract(_columns_without_rules(view.model, view))
+    roles = [(name, "entities") for name in view.entities] + [(view.event_time, "event_time")]
+    if view.created is not None:
+        roles.append((view.created, "created"))
+    _distinct(view, [name for name, _ in roles])
+    for name, option in roles:
+        if name not in contract.names:
+            raise DefinitionError(
+                f"View {view.name!r}: {option} names {name!r}, which {view.model.__name__} does not have.",
+                remedy=f"{did_you_mean(str(name), contract.names)} Or add the column to {view.model.__name__}.".strip(),
+            )
+        _suits(view, contract[name], option)
+    if not contract.features:
+        raise DefinitionError(
+            f"View {view.name!r} has keys and times but no feature.", remedy=f"Add a column to {view.model.__name__}."
+        )
+
+
+def _distinct(view: FeatureView, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise DefinitionError(
+                f"View {view.name!r}: column {name!r} cannot be two of entity, event_time and created.",
+                remedy="Give each its own column.",
+            )
+
+
+def _suits(view: FeatureView, column: ColumnContract, option: str) -> None:
+    if option != "entities" and column.dtype != _MOMENT:
+        raise DefinitionError(
+            f"View {view.name!r}: {option} {column.name!r} is {column.dtype}, not a moment.",
+            remedy=f"Annotate it `{column.name}: UTC` in {view.model.__name__}.",
+        )
+    if option == "entities" and (column.dtype.is_float() or column.dtype.is_nested()):
+        raise DefinitionError(
+            f"View {view.name!r}: entity {column.name!r} is {column.dtype}, which cannot be a key.",
+            remedy="Use str, int, date or an Enum for keys.",
+        )
+    if column.tolerance is not None:
+        raise DefinitionError(
+            f"View {view.name!r}: {column.name!r} of {option} has a tolerance, but keys and times are exact.",
+            remedy=f"Take tolerance away from {column.name}.",
+        )
+    if option != "created" and column.nullable:
+        raise DefinitionError(
+            f"View {view.name!r}: {column.name!r} of {option} is nullable, but null matches nothing.",
+            remedy=f"Take nullable away, and drop such rows in the view: .drop_nulls({column.name!r}).",
+        )

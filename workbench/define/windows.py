@@ -9,17 +9,98 @@ latest row exact everywhere. With ``u = t - a`` each of them holds the events in
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 import polars.selectors as cs
 
-from workbench.define.durations import format_duration, parse_duration
-from workbench.define.emptiness import empty_is_null
+from workbench.define.exact_windows import Exact, centred, exact, widened
 from workbench.errors import WindowError
+from workbench.times import format_duration, parse_duration
+
+_COUNTS = {"Count", "NUnique", "NullCount", "ApproxNUnique"}
+_NULL_ALREADY = {"Mean", "Median", "Min", "Max", "First", "Last", "Std", "Var", "Quantile"}
+_AUTHORS_WORD = {"FillNull", "Coalesce"}
+_COMPARISONS = {"Eq", "EqValidity", "NotEq", "NotEqValidity", "Lt", "LtEq", "Gt", "GtEq", "LogicalAnd", "LogicalOr"}
+
+
+def empty_is_null(value: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
+    """Return whether the aggregation `value` must be made null where there are no events.
+
+    Polars says 0 for a sum over nothing, which reads as a measurement. A count is truly 0: ``len``, ``count``,
+    ``n_unique``, ``null_count``, the sum of a Boolean, and simple arithmetic on these. A final ``fill_null`` or
+    ``coalesce`` is the author's own word and stands.
+
+    Parameters
+    ----------
+    value
+        A Polars aggregation.
+    schema
+        The columns that it may read.
+
+    Examples
+    --------
+    >>> empty_is_null(pl.col("delay").sum(), {"delay": pl.Float64()})
+    True
+    >>> empty_is_null((pl.col("delay") > 15).sum(), {"delay": pl.Float64()})
+    False
+    """
+    try:
+        tree = _undressed(json.loads(value.meta.serialize(format="json")))
+    except (pl.exceptions.PolarsError, ValueError, TypeError):
+        return True
+    kind, _ = _operation(tree)
+    return kind not in _AUTHORS_WORD | _NULL_ALREADY and not _is_count(tree, schema)
+
+
+def _undressed(tree: Any) -> Any:
+    """Return `tree` without the casts and names around it."""
+    while isinstance(tree, dict) and ("Cast" in tree or "Alias" in tree):
+        tree = tree["Cast"]["expr"] if "Cast" in tree else tree["Alias"][0]
+    return tree
+
+
+def _operation(tree: Any) -> tuple[str, Any]:
+    """Return the name of the outermost operation of `tree` and what it is applied to."""
+    if not isinstance(tree, dict) or len(tree) != 1:
+        return str(tree), None
+    ((kind, inner),) = tree.items()
+    if kind == "Agg":
+        return _operation(inner)
+    if kind == "Function":
+        function = inner["function"]
+        return (function if isinstance(function, str) else next(iter(function))), inner["input"]
+    return kind, inner
+
+
+def _is_count(tree: Any, schema: Mapping[str, pl.DataType]) -> bool:
+    kind, inner = _operation(_undressed(tree))
+    if kind == "Sum":
+        return _is_boolean(inner, schema)
+    if kind == "BinaryExpr":
+        left, right = _is_count(inner["left"], schema), _operation(_undressed(inner["right"]))[0]
+        scaled = inner["op"] in {"TrueDivide", "FloorDivide", "Divide"} and right == "Literal"
+        combined = inner["op"] in {"Plus", "Minus", "Multiply"} and _is_count(inner["right"], schema)
+        return left and (scaled or combined)
+    return kind in {"Len", "Literal"} or kind in _COUNTS
+
+
+def _is_boolean(tree: Any, schema: Mapping[str, pl.DataType]) -> bool:
+    kind, inner = _operation(tree)
+    if kind == "Column":
+        return schema.get(inner) == pl.Boolean
+    if kind == "BinaryExpr":
+        bitwise = inner["op"] in {"And", "Or", "Xor"} and _is_boolean(inner["left"], schema)
+        return bitwise or inner["op"] in _COMPARISONS
+    if kind in {"Filter", "FillNull", "Cast"}:
+        target = inner[0] if isinstance(inner, list) else inner.get("input", inner.get("expr"))
+        return kind != "Cast" and _is_boolean(target, schema)
+    return kind == "Boolean"
+
 
 Closed = Literal["left", "right", "both", "none"]
 
@@ -64,13 +145,15 @@ def windowed(
     **aggregations
         Polars aggregation by the name of its column. Over a window without events the value is null; what
         is made of counts alone (``pl.len()``, ``count()``, ``n_unique()``, the sum of a Boolean) is 0, and a final
-        ``fill_null`` is respected.
+        ``fill_null`` is respected. Sums, means, products and spreads neither wrap nor lose digits: narrow columns are
+        widened first, integers are added as Int128.
 
     Returns
     -------
     pl.LazyFrame
         `by`, `time` (``Datetime("us", "UTC")``) and ``<aggregation>_<window>``, one row for each entity and instant,
-        sorted by them. Integers are ``Int64`` and floats ``Float64``, as contracts write them.
+        sorted by them. Integers are ``Int64`` and floats ``Float64``, as contracts write them; ``UInt64`` and
+        ``Int128`` stay. A sum or product that does not fit fails when it is computed.
 
     Raises
     ------
@@ -93,17 +176,20 @@ def windowed(
     spans = _spans(windows, closed)
     schema = _checked(frame, keys, time, spans, aggregations)
     nulled = tuple(name for name, value in aggregations.items() if empty_is_null(value, schema))
-    events = _events(frame, keys, time, schema[time]).cache()
+    wide = _wide(schema, aggregations, apart=(*keys, time))
+    values = {name: exact(name, value, {**schema, **wide}) for name, value in aggregations.items()}
+    centre = sorted(frozenset[str]().union(*(value.centred for value in values.values())))
+    events = _events(frame, keys, time, schema[time], wide).with_columns(centred(name, _RUN) for name in centre).cache()
     entities = events.filter(_starts()).select(keys)
     rows = _instants(events, time, spans, _ENTERS[closed]).cache()
-    tables = [_contents(events, time, span, aggregations, nulled).gather(rows.select(span.pointer)) for span in spans]
+    tables = [_contents(events, time, span, values, nulled).gather(rows.select(span.pointer)) for span in spans]
     columns = [rows.select(pl.col(time) + pl.duration(microseconds=_ENTERS[closed])), *tables]
     if keys:
         columns.insert(0, entities.gather(rows.select(_RUN)))
     return pl.concat(columns, how="horizontal")
 
 
-windowed.__semantics__ = 1  # type: ignore[attr-defined]  # part of every fingerprint: raised when values change
+windowed.__semantics__ = 2  # type: ignore[attr-defined]  # part of every fingerprint: raised when values change
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +206,10 @@ class _Span:
 
 
 def _contents(
-    events: pl.LazyFrame, time: str, span: _Span, aggregations: Mapping[str, pl.Expr], nulled: Sequence[str]
+    events: pl.LazyFrame, time: str, span: _Span, aggregations: Mapping[str, Exact], nulled: Sequence[str]
 ) -> pl.LazyFrame:
     """Return all that one window ever holds, aggregated: `n` rows on entering, `n` on leaving, one of nothing."""
-    values = [value.alias(f"{name}_{span.label}") for name, value in aggregations.items()]
+    values = [found.value.alias(f"{name}_{span.label}") for name, found in aggregations.items()]
 
     def rolled(some: pl.LazyFrame, offset: int) -> pl.LazyFrame:
         period = {"period": f"{span.stay}us", "offset": f"{offset}us"}
@@ -162,9 +248,19 @@ def _instants(events: pl.LazyFrame, time: str, spans: Sequence[_Span], enters: i
     )
 
 
-def _events(frame: pl.LazyFrame, keys: Sequence[str], time: str, dtype: pl.DataType) -> pl.LazyFrame:
+def _wide(schema: pl.Schema, aggregations: Mapping[str, pl.Expr], *, apart: Sequence[str]) -> dict[str, pl.DataType]:
+    """Return the dtypes of the columns that are widened before they are aggregated."""
+    read = {root for value in aggregations.values() for root in value.meta.root_names()} - set(apart)
+    return {name: wide for name in sorted(read) if (wide := widened(schema[name])) != schema[name]}
+
+
+def _events(
+    frame: pl.LazyFrame, keys: Sequence[str], time: str, dtype: pl.DataType, wide: Mapping[str, pl.DataType]
+) -> pl.LazyFrame:
     """Return the readable events sorted by entity and time, entities numbered, times in UTC microseconds."""
-    known = frame.filter(pl.all_horizontal(pl.col(time, *keys).is_not_null())).with_columns(_utc(time, dtype))
+    known = frame.filter(pl.all_horizontal(pl.col(time, *keys).is_not_null())).with_columns(
+        _utc(time, dtype), *(pl.col(name).cast(wider) for name, wider in wide.items())
+    )
     run = pl.struct(keys).rle_id() if keys else pl.lit(0, pl.UInt32)
     return known.sort(*keys, time, maintain_order=True).with_columns(run.set_sorted().alias(_RUN))
 

@@ -16,7 +16,7 @@ from workbench.demo.cells import BRANCH, CELLS, DRAFT, HYPOTHESIS, OBJECTIVE
 from workbench.demo.data import write_sources
 from workbench.errors import BranchError, PromotionError, PromotionRefused
 from workbench.project import Project, init_project
-from workbench.widgets import Report
+from workbench.render import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from rich.console import Group
 
     from workbench.compute import Progress
-    from workbench.loop import ViewResult
+    from workbench.git import Repository
+    from workbench.pipeline import ViewResult
     from workbench.promote import PromotionReport
-    from workbench.serve import Ledger
+    from workbench.store import Ledger
 
 DELIVERY_SECONDS = 45.0
 """How long the demo waits for MLflow: its import takes 4 s, making its database 3 s."""
@@ -57,9 +58,6 @@ key = ["origin", "observed_at"]
 path = "data/planes.parquet"
 event_time = "built_at"
 key = ["tailnum"]
-
-[tracking]
-uri = "sqlite:///.workbench/mlflow.db"
 """
 
 
@@ -139,13 +137,13 @@ def make_project(folder: Path) -> Project:
 
     What is there already is left as it is.
     """
-    import git
+    from workbench.git import Repository
 
     root = folder.expanduser().resolve()
     root.mkdir(parents=True, exist_ok=True)
     if not (root / ".git").exists():  # never a branch in a repository around it
-        git.Repo.init(root, initial_branch="main").close()
-        _identify(root)
+        with Repository.init(root, nested=True) as repository:
+            _settle(repository)
     if not (root / "workbench.toml").exists():
         (root / "workbench.toml").write_text(TOML, encoding="utf-8")
         (root / ".gitignore").write_text(".workbench/\ndata/\n", encoding="utf-8")
@@ -153,21 +151,18 @@ def make_project(folder: Path) -> Project:
     return init_project(root)
 
 
-def _identify(root: Path) -> None:
-    """Give the demo's own repository an identity where git knows none; a fresh machine has none."""
+def _settle(repository: Repository) -> None:
+    """Let the demo's own repository need no key, nor an identity where git knows none: a fresh machine has neither."""
     import git
 
-    from workbench.branches import Repository
-
-    repository = Repository.open(root)
-    try:
-        repository.identity()
-    except BranchError:
-        with git.Repo(root) as repo, repo.config_writer() as config:
+    with git.Repo(repository.root) as repo, repo.config_writer() as config:
+        for section in ("commit", "tag"):
+            config.set_value(section, "gpgSign", "false")
+        try:
+            repository.identity()
+        except BranchError:
             config.set_value("user", "name", "Demo Researcher")
             config.set_value("user", "email", "demo@localhost")
-    finally:
-        repository.close()
 
 
 def run_demo(folder: Path, *, run: bool = True, progress: Callable[[Progress], None] | None = None) -> DemoResult:
@@ -217,14 +212,13 @@ def _published(project: Project, progress: Callable[[Progress], None] | None) ->
         return None
 
 
-def _trained(project: Project) -> Ledger | None:
+def _trained(project: Project) -> Ledger:
     """Make a training set of what is published: by what was known when a flight was due to leave, was it late."""
     late = (pl.col("arr_delay") > LATE).alias("late")
     spine = project.sources["flights"].frame().select("carrier", "origin", "scheduled_at", late)
     reader = Project(project.root, branch="main")
     try:
-        reader.store.training_set(spine, FEATURES, time="scheduled_at", label="late")
-        return reader.store.ledger
+        return reader.store.training_set(spine, FEATURES, time="scheduled_at", label="late").ledger
     finally:
         reader.close()
 

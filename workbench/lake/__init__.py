@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from workbench.lake.candidates import ViewRows
-from workbench.lake.join import join_views, point_in_time_join
 from workbench.lake.lake import Lake, VersionInfo
+from workbench.lake.point_in_time import join_views, point_in_time_join
 from workbench.lake.statistics import FileStatistics
-from workbench.lake.sweep import Swept
 from workbench.lake.table import TableAt
+from workbench.lake.vacuum import Swept
 from workbench.lake.writer import LakeWriter
 
 __all__ = [

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import polars as pl
 
+from workbench.config import free_name
 from workbench.errors import JoinError
 
 INDEX = "__index"
@@ -120,11 +121,12 @@ def narrowed(view: ViewRows, pairs: Sequence[KeyPair], names: Sequence[str], rea
     schema = view.rows.collect_schema()
     event = instant(view.event_time, schema, f"view {view.name!r}").alias(EVENT)
     keys = [pl.col(pair.rows).cast(pair.dtype).alias(name) for pair, name in zip(pairs, names, strict=True)]
-    read = [pl.col(column) for column in {p.rows for p in pairs} | {view.event_time, *filter(None, [view.created])}]
-    numbered = view.rows.lazy().select(read).with_row_index(ROW)
+    read = {pair.rows for pair in pairs} | {view.event_time, *filter(None, [view.created])}
+    row = free_name(ROW, read)
+    numbered = view.rows.lazy().select(read).with_row_index(row)
     if reachable is not None:
         numbered = numbered.filter(reachable)
-    return numbered.select(ROW, *keys, event, *_creation(view, schema))
+    return numbered.select(pl.col(row).alias(ROW), *keys, event, *_creation(view, schema))
 
 
 def candidates(

@@ -13,12 +13,12 @@ import polars as pl
 
 from workbench.config import NAME, valid_name
 from workbench.define import Contract
-from workbench.errors import InvalidName, LakeError
-from workbench.lake.physical import decode, stored
+from workbench.errors import InvalidName, LakeDataMissing, LakeError
+from workbench.lake.encoding import decode, stored
 from workbench.lake.places import storage_at
 from workbench.lake.statistics import FileStatistics
 from workbench.lake.storage import Storage
-from workbench.lake.table import TableAt
+from workbench.lake.table import DIGEST, Commit, TableAt
 
 _REMEMBERED = 1_000
 _MAJOR = re.compile(r"v([1-9][0-9]{0,8})")
@@ -122,27 +122,39 @@ class Lake:
         """Return the newest Delta version of the table, whether the registry names it or not; None without a table."""
         return self.table(view, major).latest()
 
-    def statistics(self, view: str, major: int, delta_version: int) -> list[FileStatistics]:
+    def statistics(
+        self, view: str, major: int, delta_version: int, *, digest: str | None = None
+    ) -> list[FileStatistics]:
         """Return what is known of each file of a Delta version without reading it, in the order to read them.
+
+        Parameters
+        ----------
+        view, major, delta_version
+            Which version of which table.
+        digest
+            The exact digest of its rows, as the registry says, where it is to be that data and no other: a table that
+            was lost and made anew has other data under the same numbers.
 
         Raises
         ------
         LakeError
-            Where there is no such table or version, or its files are gone.
+            Where there is no such table or version, it is other data, or its files are gone.
         """
-        return list(self._files(view, major, delta_version))
+        return list(self._files(view, major, delta_version, digest))
 
-    def files(self, view: str, major: int, delta_version: int) -> list[str]:
+    def files(self, view: str, major: int, delta_version: int, *, digest: str | None = None) -> list[str]:
         """Return the Parquet files of a Delta version, in the order to read them, as Polars and DuckDB take them.
 
         Raises
         ------
         LakeError
-            Where there is no such table or version, or its files are gone.
+            As `statistics`.
         """
-        return [file.path for file in self.statistics(view, major, delta_version)]
+        return [file.path for file in self.statistics(view, major, delta_version, digest=digest)]
 
-    def scan(self, view: str, major: int, delta_version: int, contract: Contract) -> pl.LazyFrame:
+    def scan(
+        self, view: str, major: int, delta_version: int, contract: Contract, *, digest: str | None = None
+    ) -> pl.LazyFrame:
         """Return the rows of a Delta version.
 
         Parameters
@@ -153,6 +165,8 @@ class Lake:
             Which version of it, as the registry says; what is published meanwhile does not show.
         contract
             The contract that it was published under.
+        digest
+            The exact digest of its rows, see `statistics`.
 
         Returns
         -------
@@ -162,9 +176,9 @@ class Lake:
         Raises
         ------
         LakeError
-            Where there is no such table or version, or its files are gone.
+            As `statistics`.
         """
-        files = self.files(view, major, delta_version)
+        files = self.files(view, major, delta_version, digest=digest)
         if not files:
             return decode(pl.LazyFrame(schema=stored(contract)), contract)
         options = self.storage.options
@@ -180,8 +194,8 @@ class Lake:
             Where there is no such table or version, or it was not published by us.
         """
         table = self.table(view, major)
-        files, ordered = self._statistics(table, delta_version)
         commit = table.commit(delta_version)
+        files, ordered = self._statistics(table, delta_version, commit)
         if commit is None:
             raise LakeError.not_published(view, major, delta_version)
         return VersionInfo(
@@ -195,17 +209,21 @@ class Lake:
             in_time_order=ordered,
         )
 
-    def _files(self, view: str, major: int, delta_version: int) -> tuple[FileStatistics, ...]:
+    def _files(self, view: str, major: int, delta_version: int, digest: str | None) -> tuple[FileStatistics, ...]:
         table = self.table(view, major)
-        files, _ = self._statistics(table, delta_version)
+        commit = table.commit(delta_version)
+        files, _ = self._statistics(table, delta_version, commit)
+        if commit is not None and digest is not None and commit.metadata.get(DIGEST, digest) != digest:
+            raise LakeDataMissing.other_data(view, major, delta_version)
         gone = table.missing([table.name_of(file.path) for file in files])
         if gone:
-            raise LakeError.files_gone(view, major, delta_version, gone)
+            raise LakeDataMissing.files_gone(view, major, delta_version, gone)
         return files
 
-    def _statistics(self, table: TableAt, delta_version: int) -> tuple[tuple[FileStatistics, ...], bool]:
+    def _statistics(
+        self, table: TableAt, delta_version: int, commit: Commit | None
+    ) -> tuple[tuple[FileStatistics, ...], bool]:
         """Return a version's files; what is known of a commit stays so, and opening a table takes milliseconds."""
-        commit = table.commit(delta_version)
         key = None if commit is None else (table.label, delta_version, commit.writer)  # a table made anew has others
         if key is not None and key in self._known:
             return self._known[key]
@@ -214,7 +232,7 @@ class Lake:
         except LakeError:
             if table.latest() is None:
                 known = [other.label for other in self.tables()]
-                raise LakeError.no_table(table.view, table.major, known) from None
+                raise LakeDataMissing.no_table(table.view, table.major, known) from None
             raise
         if key is not None:
             if len(self._known) >= _REMEMBERED:

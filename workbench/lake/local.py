@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from workbench.drivers import reason
 from workbench.errors import LakeError
-from workbench.lake.storage import WORK, StoredFile, reason
+from workbench.files import sync
+from workbench.lake.storage import WORK, StoredFile
 
 _WRITERS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
@@ -107,10 +109,10 @@ class LocalFolder:
                 path = self.path / name
                 with suppress(PermissionError):  # linked from a colleague's cache
                     path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_WRITERS)
-                _sync(path)
+                sync(path)
                 folders.add(path.parent)
             for folder in {*folders, self.path, self.path.parent, self.path.parent.parent}:
-                _sync(folder)
+                sync(folder)
 
     def renew(self, names: Sequence[str]) -> None:
         """Let the files count as new again."""
@@ -149,12 +151,3 @@ class LocalFolder:
             yield
         except OSError as error:
             raise LakeError.not_written(str(path), reason(error)) from error
-
-
-def _sync(path: Path) -> None:
-    """Have the system write `path`, a file or a folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

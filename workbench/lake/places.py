@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from workbench.errors import LakeError
-from workbench.lake.bucket import Bucket
 from workbench.lake.local import LocalFolder
+from workbench.lake.s3 import Bucket
 from workbench.lake.storage import Storage
 
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}|[?\n\r\t]")

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from workbench.define import Contract
-from workbench.lake.physical import stored
+from workbench.lake.encoding import stored
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST = 60  # bytes of a text that is a bound: Polars cuts those of more than 64

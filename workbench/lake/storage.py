@@ -6,7 +6,6 @@ files: to place, list and delete them, and to read small ones.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from typing import Any, Protocol
 
 LOG = "_delta_log"
 WORK = ".work"
-_ORNAMENT = re.compile(r"\x1b\[[0-9;]*m|\u21b3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +72,3 @@ class Storage(Protocol):
 
     def drop(self) -> None:
         """Delete the folder and all in it."""
-
-
-def reason(error: BaseException) -> str:
-    """Return what the error says, in one line without colours and without a full stop."""
-    if isinstance(error, OSError) and error.strerror and error.errno:
-        return error.strerror
-    words = _ORNAMENT.sub(" ", str(error)).split()
-    return " ".join(words)[:400].rstrip(". ") or type(error).__name__

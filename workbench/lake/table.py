@@ -10,12 +10,15 @@ from typing import Any
 
 import polars as pl
 
-from workbench.errors import LakeError
+from workbench.drivers import reason
+from workbench.errors import LakeDataMissing, LakeError
 from workbench.lake.statistics import FileStatistics, in_time_order
-from workbench.lake.storage import LOG, Storage, reason
+from workbench.lake.storage import LOG, Storage
 
 VIEW_ID, SCHEMA, EVENT_TIME = "workbench.view_id", "workbench.schema", "workbench.event_time"
 WRITER, METADATA = "workbench.writer", "workbench.metadata"
+DIGEST = "data_digest"
+"""The key of a version's metadata that is the exact digest of its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +114,10 @@ class TableAt:
             failure = error
         latest = self.latest()
         if latest is None:
-            raise LakeError.no_table(self.view, self.major, ())
+            raise LakeDataMissing.no_table(self.view, self.major, ())
         if failure is not None and version <= latest:
             raise failure
-        raise LakeError.no_version(self.view, self.major, version, latest)
+        raise LakeDataMissing.no_version(self.view, self.major, version, latest)
 
     def commit(self, version: int) -> Commit | None:
         """Return what the commit of a Delta version says, or None where it is not ours or not there."""

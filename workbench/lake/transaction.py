@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.define import Contract
+from workbench.drivers import reason
 from workbench.errors import LakeError
-from workbench.lake.physical import delta_schema, has_plain_datetime, stored
-from workbench.lake.storage import LOG, reason
+from workbench.lake.encoding import delta_schema, has_plain_datetime, stored
+from workbench.lake.storage import LOG
 from workbench.lake.table import Commit, TableAt
 
 CONFIGURATION: dict[str, str | None] = {

@@ -1,7 +1,7 @@
 """`LakeWriter`: publish a view's data as a new Delta version; made by the promote room alone.
 
 Data files come first, under names that nothing else has; then one Delta commit names them. Whoever is killed in between
-leaves files that no version names: `workbench.lake.sweep` finds them. A version that no registry record names is not
+leaves files that no version names: `workbench.lake.vacuum` finds them. A version that no registry record names is not
 visible to anybody, so nothing here has to be undone.
 """
 
@@ -18,13 +18,13 @@ from typing import Any
 import polars as pl
 
 from workbench.define import Contract
-from workbench.errors import LakeError
-from workbench.lake import placing, sweep, transaction
+from workbench.errors import LakeDataMissing, LakeError
+from workbench.lake import placement, transaction, vacuum
+from workbench.lake.encoding import delta_schema, schema_hash
 from workbench.lake.lake import Lake
-from workbench.lake.physical import delta_schema, schema_hash
-from workbench.lake.sweep import Swept
-from workbench.lake.table import Commit, TableAt, number_of
+from workbench.lake.table import DIGEST, Commit, TableAt, number_of
 from workbench.lake.transaction import Lost, NewFile, Refused
+from workbench.lake.vacuum import Swept
 
 _SEARCHED = 100  # versions that are looked through for data which is there already
 _TRIES = 50
@@ -54,6 +54,7 @@ class LakeWriter:
         view_id: str,
         metadata: Mapping[str, str],
         replace: bool = True,
+        anew: bool = False,
     ) -> int:
         """Make `data` the newest Delta version of the table of `view` and `major`.
 
@@ -67,11 +68,14 @@ class LakeWriter:
         contract
             The columns' logical dtypes, and which are keys and times.
         view_id
-            The address of the data. If one of the newest versions has it already, in these dtypes, nothing is written.
+            The address of the data. If one of the newest versions has it already, in these dtypes and with the same
+            ``data_digest``, nothing is written.
         metadata
-            What `Lake.info` says of the version.
+            What `Lake.info` says of the version; ``data_digest`` is the exact digest of its rows.
         replace
             False keeps the rows that the newest version has, and adds these.
+        anew
+            Write it though a version says that it has the data: its rows were seen to be others.
 
         Returns
         -------
@@ -98,7 +102,7 @@ class LakeWriter:
             _complete(table, base)
             return transaction.change_files(table, base, contract, remove=(), add=files, commit=commit)
 
-        return self._written(table, contract, commit, [data], attempt, first=first)
+        return self._written(table, contract, commit, [data], attempt, first=first, anew=anew)
 
     def amend(
         self,
@@ -151,7 +155,7 @@ class LakeWriter:
 
         def attempt(newest: Any, files: Sequence[NewFile]) -> int:
             now = table.names(newest)
-            back = [placing.known(table, name, contract) for name in kept if name not in now]
+            back = [placement.known(table, name, contract) for name in kept if name not in now]
             wanted = [*back, *files]
             if transaction.same_columns(newest, contract):
                 unwanted = [name for name in now if name not in kept]
@@ -168,7 +172,7 @@ class LakeWriter:
         older_than
             Younger ones may be about to be named.
         """
-        return sweep.orphans(self.lake, older_than=older_than)
+        return vacuum.orphans(self.lake, older_than=older_than)
 
     def vacuum(
         self,
@@ -205,7 +209,7 @@ class LakeWriter:
         LakeError
             For a version to keep that is not there; nothing is deleted then.
         """
-        return sweep.sweep(self.lake, keep, dry_run=dry_run, older_than=older_than, drop_tables=drop_tables)
+        return vacuum.sweep(self.lake, keep, dry_run=dry_run, older_than=older_than, drop_tables=drop_tables)
 
     def _written(
         self,
@@ -216,31 +220,32 @@ class LakeWriter:
         attempt: Callable[[Any, Sequence[NewFile]], int],
         *,
         first: int,
+        anew: bool = False,
     ) -> int:
         """Place the data and commit it, on top of whatever others commit meanwhile."""
         delta_schema(contract)  # refuses what no table can hold before anything is written
         for one in data:
-            placing.check(one, table.view, contract)
+            placement.check(one, table.view, contract)
         searched = -1
         files: list[NewFile] | None = None
         for _ in range(_TRIES):
             base = table.newest()  # what is searched is what is committed upon: in between nothing gets lost
             newest = -1 if base is None else base.version()
-            found = _published(table, commit, newest, above=searched)
+            found = None if anew else _published(table, commit, newest, above=searched)
             if found is not None:
-                placing.discard(table, files)
+                placement.discard(table, files)
                 return found
             searched = newest
             if files is None:
-                files = placing.placed(table, contract, data, first=first)
+                files = placement.placed(table, contract, data, first=first)
             try:
                 return attempt(base, files)
             except Lost:
                 continue
             except Refused as refusal:  # no other error is proof that no version names the files
-                placing.discard(table, files)
+                placement.discard(table, files)
                 raise refusal.error from refusal.__cause__
-        placing.discard(table, files)
+        placement.discard(table, files)
         raise LakeError.busy(table.label, _TRIES)
 
 
@@ -278,8 +283,13 @@ def _next(names: Sequence[str]) -> int:
 def _complete(table: TableAt, version: Any) -> None:
     gone = table.missing(table.names(version))
     if gone:
-        raise LakeError.files_gone(table.view, table.major, version.version(), gone)
+        raise LakeDataMissing.files_gone(table.view, table.major, version.version(), gone)
 
 
 def _same(found: Commit, wanted: Commit) -> bool:
-    return (found.view_id, found.schema) == (wanted.view_id, wanted.schema)
+    """Whether two commits hold the same data: what was repaired has the old one's view id."""
+    return (found.view_id, found.schema, found.metadata.get(DIGEST)) == (
+        wanted.view_id,
+        wanted.schema,
+        wanted.metadata.get(DIGEST),
+    )

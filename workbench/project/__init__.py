@@ -1,8 +1,63 @@
-"""A project: the open handle on a repository with a ``workbench.toml``, and how it is opened and made."""
+"""A project: the open handle on a repository with a ``workbench.toml``, and how it is opened and made.
+
+The names are loaded when they are first used: opening a project is quick.
+"""
 
 from __future__ import annotations
 
-from workbench.project.opening import find_root, init_project, open_project, remembered_branch, source
-from workbench.project.project import CONFIG_FILE, Project
+from typing import TYPE_CHECKING
 
-__all__ = ["CONFIG_FILE", "Project", "find_root", "init_project", "open_project", "remembered_branch", "source"]
+from workbench.lazy import loading
+
+if TYPE_CHECKING:
+    from workbench.project.feature_store import FeatureStore, facts_of
+    from workbench.project.files import TrainingSetReport, answer_into_file, training_set_of_file
+    from workbench.project.opening import find_root, init_project, open_project, remembered_branch, source
+    from workbench.project.project import CONFIG_FILE, Project
+    from workbench.project.verb import Verb, verbs_of
+
+_HOMES = {
+    "feature_store": (
+        "FeatureStore",
+        "facts_of",
+    ),
+    "files": (
+        "TrainingSetReport",
+        "answer_into_file",
+        "training_set_of_file",
+    ),
+    "opening": (
+        "find_root",
+        "init_project",
+        "open_project",
+        "remembered_branch",
+        "source",
+    ),
+    "project": (
+        "CONFIG_FILE",
+        "Project",
+    ),
+    "verb": (
+        "Verb",
+        "verbs_of",
+    ),
+}
+
+__all__ = [
+    "CONFIG_FILE",
+    "FeatureStore",
+    "Project",
+    "TrainingSetReport",
+    "Verb",
+    "answer_into_file",
+    "facts_of",
+    "find_root",
+    "init_project",
+    "open_project",
+    "remembered_branch",
+    "source",
+    "training_set_of_file",
+    "verbs_of",
+]
+
+__getattr__, __dir__ = loading(__name__, _HOMES)

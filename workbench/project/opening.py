@@ -35,7 +35,9 @@ def open_project(
         Where ``workbench.toml`` is wrong.
     """
     root = find_root(path)
-    return Project(root, branch=remembered_branch(root) if remembered else branch)
+    project = Project(root, branch=remembered_branch(root) if remembered else branch)
+    project.recover()
+    return project
 
 
 def find_root(path: str | os.PathLike[str] | None = None) -> Path:
@@ -71,7 +73,7 @@ def init_project(path: str | os.PathLike[str] = ".", *, name: str | None = None)
     ProjectError
         Where the folder cannot be written.
     """
-    from workbench.loop.start import start_project
+    from workbench.pipeline import start_project
 
     root = Path(path).expanduser().resolve()
     start_project(root, name=name)
@@ -80,17 +82,14 @@ def init_project(path: str | os.PathLike[str] = ".", *, name: str | None = None)
 
 def remembered_branch(root: Path) -> str | None:
     """Return the branch the command line chose last in this project, if it still exists."""
-    from workbench.branches import Repository
+    from workbench.git import Repository
 
     try:
         name = (root / ".workbench" / "branch").read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         return None
-    repository = Repository.open(root)
-    try:
+    with Repository.open(root, recover=False) as repository:
         return name if name and repository.exists(name) else None
-    finally:
-        repository.close()
 
 
 def source(name: str, *, path: str | os.PathLike[str] | None = None) -> pl.LazyFrame:

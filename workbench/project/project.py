@@ -1,38 +1,70 @@
-"""`Project`: an open project, which wires its rooms."""
+"""`Project`: an open project, which wires its workspace."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import tempfile
 from collections.abc import Mapping
-from functools import cached_property
+from contextlib import contextmanager, suppress
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from workbench.config import Config
-from workbench.errors import BranchNotFound, ProjectError, WorkbenchError
-from workbench.project.explaining import Explaining
-from workbench.project.publishing import Publishing
+from workbench.drivers import speaks_plainly
+from workbench.errors import BranchError, BranchNotFound, ConfigError, ProjectError, WorkbenchError
+from workbench.project.verb import verb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import date, datetime
+    from pathlib import Path
 
-    from workbench.branches import Branch, Repository
+    import polars as pl
+
+    from workbench.comparison import Difference, Drift
     from workbench.compute import Progress
-    from workbench.loop import (
-        BranchList,
-        ModelRun,
-        Status,
-        UiLink,
-        View,
-        ViewResult,
-    )
-    from workbench.loop.rooms import Rooms
-    from workbench.serve import FeatureStore
+    from workbench.experiments import BranchList, ModelRun, RunComparison
+    from workbench.git import Branch, Repository
+    from workbench.lineage import Lineage
+    from workbench.pipeline import Status, Trust, UiLink, View, ViewResult, WhyChanged
+    from workbench.project.feature_store import FeatureStore
+    from workbench.promote import ApprovalReport, Garbage, Materialized, PromotionReport, Release, ReleaseList, Standing
+    from workbench.reproduce import Reproduction
     from workbench.sources import Sources
+    from workbench.store import Explanation, SavedTrainingSet, TrainingSet
+    from workbench.times import Period
+    from workbench.workspace import Workspace
 
 CONFIG_FILE = "workbench.toml"
 
 
-class Project(Explaining, Publishing):
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+Holder = TypeVar("Holder", bound="Project")
+
+
+def at_one_moment(
+    method: Callable[Concatenate[Holder, Given], Result],
+) -> Callable[Concatenate[Holder, Given], Result]:
+    """Have a verb read main at one commit, whatever is published meanwhile."""
+
+    @wraps(method)
+    def call(self: Holder, /, *args: Given.args, **named: Given.kwargs) -> Result:
+        with self._workspace.repository.at_one_moment():
+            return method(self, *args, **named)
+
+    return call
+
+
+def _reasons(accept: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
+    """Return what is accepted by name with its reason; a bare name has none, and is refused where it is looked at."""
+    return dict(accept) if isinstance(accept, Mapping) else dict.fromkeys(accept, "")
+
+
+@speaks_plainly
+class Project:
     """An open project: a handle with a branch of its own. Several may be open in one process.
 
     Make one with ``wb.open()`` or ``wb.init()``. What a handle's branch is never touches the working tree.
@@ -47,56 +79,111 @@ class Project(Explaining, Publishing):
 
     def __init__(self, root: Path, *, branch: str | None = None) -> None:
         self.root = root
-        self.config = Config.read(root / CONFIG_FILE)
         self._branch = branch
         self._stores: dict[str, FeatureStore] = {}
+        self._read: tuple[object, Config] | None = None
+        self._opened: Workspace | None = None
+        _ = self.config
+
+    @property
+    def config(self) -> Config:
+        """What ``workbench.toml`` says now: it is read again when it changes.
+
+        Raises
+        ------
+        ConfigError
+            Where it is wrong by now, or gone.
+        """
+        path = self.root / CONFIG_FILE
+        stamp = _stamp(path)
+        if self._read is None or self._read[0] != stamp:
+            self._read = stamp, Config.read(path)
+        return self._read[1]
 
     @cached_property
-    def _rooms(self) -> Rooms:
-        from workbench.branches import Repository
+    def _repository(self) -> Repository:
+        from workbench.git import Repository
+
+        protected, hooks = repository_rules(self.root, self.config)
+        return Repository.open(self.root, protected=protected, signs=self.config.git.sign, hooks=hooks)
+
+    @contextmanager
+    def unsigned(self) -> Iterator[None]:
+        """Within the block, sign only what the policy requires to be signed, however git is configured."""
+        repository = self._repository
+        before, repository.signs = repository.signs, False
+        try:
+            yield
+        finally:
+            repository.signs = before
+
+    def recover(self) -> None:
+        """Finish what killed commands left in the repository, and warn of what cannot be finished."""
+        if "_repository" in self.__dict__:
+            self._repository.recover()
+        else:
+            with suppress(WorkbenchError):  # said by the first verb that needs the repository
+                _ = self._repository
+
+    @property
+    def _workspace(self) -> Workspace:
+        config, before = self.config, self._opened
+        if before is None or before.config is not config:
+            self._opened = self._workspace_of(config, before)
+        assert self._opened is not None  # noqa: S101  # for the type checker
+        return self._opened
+
+    def _workspace_of(self, config: Config, before: Workspace | None) -> Workspace:
+        """Return the workspace that `config` describes, and keep of those `before` what it leaves as it was."""
         from workbench.compute import ViewCache
         from workbench.lake import Lake
-        from workbench.loop.journal import Journal
-        from workbench.loop.rooms import Rooms
         from workbench.sources import Sources
-        from workbench.track import Tracker
+        from workbench.tracking import Journal, Tracker, TrainingListener
+        from workbench.workspace import Workspace
 
-        hidden = self.root / ".workbench"
-        try:
-            hidden.mkdir(exist_ok=True)
-        except OSError as error:
-            raise ProjectError.not_writable(str(hidden), error.strerror or str(error)) from None
-        protected = protected_branches(self.root, self.config)
-        return Rooms(
+        repository = self._repository
+        if before is not None:
+            repository.protected, repository.hooks = repository_rules(self.root, config)
+            repository.signs = config.git.sign
+        home, shared = repository.home, repository.main_root
+        hidden = cache_folder(self.root)
+        name = config.project.name
+        if before is not None and (before.config.tracking, before.config.project.name) == (config.tracking, name):
+            tracker = before.tracker
+        else:
+            tracker = Tracker(config.tracking, home=home, root=shared, project=name)
+        return Workspace(
             root=self.root,
-            config=self.config,
-            repository=Repository.open(self.root, protected=protected),
-            protected=protected,
-            sources=Sources(self.config.sources, root=self.root, cache=hidden),
+            hidden=hidden,
+            config=config,
+            repository=repository,
+            protected=repository.protected,
+            sources=Sources(config.sources, root=self.root, cache=hidden),
             cache=ViewCache(hidden / "views"),
-            tracker=Tracker(self.config.tracking, root=self.root, project=self.config.project.name),
-            journal=Journal(hidden / "journal"),
-            lake=Lake(self.config.lake.uri, root=self.root),
+            tracker=tracker,
+            journal=Journal(home / "journal", lifetime=repository.lifetime),
+            lake=Lake(config.lake.uri or str(home / "lake"), root=shared),
+            training_listener=before.training_listener if before else TrainingListener(),
         )
 
     @property
     def repository(self) -> Repository:
         """The project's git repository."""
-        return self._rooms.repository
+        return self._repository
 
     @property
     def sources(self) -> Sources:
         """The declared sources by name; ``project.sources["flights"].frame()`` reads one."""
-        return self._rooms.sources
+        return self._workspace.sources
 
     @property
     def store(self) -> FeatureStore:
         """The features of this handle's branch, for training and serving: an experiment trains on its own."""
-        from workbench.serve import FeatureStore
+        from workbench.project.feature_store import FeatureStore
 
         branch = self._revision(None)
         if branch not in self._stores:
-            self._stores[branch] = FeatureStore(self._rooms, branch)
+            self._stores[branch] = FeatureStore(lambda: self._workspace, branch)
         return self._stores[branch]
 
     @property
@@ -107,13 +194,13 @@ class Project(Explaining, Publishing):
     @property
     def branch_name(self) -> str | None:
         """The branch this handle is on; `None` where HEAD is detached and no branch was chosen."""
-        return self._branch or self._rooms.repository.head()
+        return self._branch or self._workspace.repository.head()
 
     def branch(
         self,
         name: str,
         *,
-        start: str = "main",
+        start: str | None = None,
         objective: str | None = None,
         hypothesis: str | None = None,
         metrics: Sequence[str] = (),
@@ -126,7 +213,7 @@ class Project(Explaining, Publishing):
         name
             The branch, e.g. ``exp/carry-over``.
         start
-            The branch or commit a new experiment starts from.
+            The branch or commit a new experiment starts from; the branch with what is published if absent.
         objective, hypothesis, metrics, tags
             What the experiment is for, what you expect, what it is judged by, and what else its runs should carry;
             kept as trailers of the branch's first commit. They belong to a new branch.
@@ -145,10 +232,10 @@ class Project(Explaining, Publishing):
         BranchError
             Where git knows no identity, or an existing branch is described anew.
         """
-        from workbench.loop import open_experiment
+        from workbench.experiments import open_experiment
 
         branch = open_experiment(
-            self._rooms,
+            self._workspace,
             name,
             start=start,
             objective=objective,
@@ -161,7 +248,7 @@ class Project(Explaining, Publishing):
 
     def use_branch_in_shell(self) -> None:
         """Let the command line go on, in its next call, on the branch this handle is on."""
-        path = self._rooms.hidden / "branch"
+        path = self._workspace.hidden / "branch"
         try:
             path.write_text(f"{self._branch or ''}\n", encoding="utf-8")
         except OSError as error:
@@ -169,9 +256,9 @@ class Project(Explaining, Publishing):
 
     def branches(self) -> BranchList:
         """Return the repository's branches, with what each experiment is for."""
-        from workbench.loop import list_branches
+        from workbench.experiments import list_branches
 
-        return list_branches(self._rooms, current=self.branch_name)
+        return list_branches(self._workspace, current=self.branch_name)
 
     def delete_branch(self, name: str, *, force: bool = False) -> BranchList:
         """Delete the branch `name` and return the ones left.
@@ -181,7 +268,7 @@ class Project(Explaining, Publishing):
         BranchError
             Where it is protected, checked out, or (without `force`) holds commits that are nowhere else.
         """
-        self._rooms.repository.delete(name, force=force)
+        self._workspace.repository.delete(name, force=force)
         if self._branch == name:
             self._branch = None
         return self.branches()
@@ -223,12 +310,13 @@ class Project(Explaining, Publishing):
         ProtectedBranch
             On a branch only ``promote`` may write.
         ComputeError, SourceError, BranchError
-            As the rooms raise them.
+            As the parts of the workspace raise them.
         """
-        from workbench.loop import define
+        from workbench.pipeline import define
 
-        return define(self._rooms, text, branch=self._existing(branch), log=log, message=message, progress=progress)
+        return define(self._workspace, text, branch=self._existing(branch), log=log, message=message, progress=progress)
 
+    @verb()
     def compute(
         self,
         ref: str | None = None,
@@ -238,7 +326,9 @@ class Project(Explaining, Publishing):
         full: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> list[ViewResult]:
-        """Compute the view `ref`, or all views of the branch, upstream first; what is computed already is reused.
+        """Compute a view, or all views of the branch, upstream first; what is computed already is reused.
+
+        A result whose stored rows were wrong, and are replaced, says so among its warnings.
 
         Parameters
         ----------
@@ -249,7 +339,7 @@ class Project(Explaining, Publishing):
         log
             Send runs to MLflow.
         full
-            Probe every entity, at more instants, and not a sample.
+            Compute what is stored, too, with the views it reads, and replace what differs from that.
         progress
             Called while a view is computed.
 
@@ -258,9 +348,45 @@ class Project(Explaining, Publishing):
         FeatureNotFound
             Where the branch has no such view.
         """
-        from workbench.loop import compute
+        from workbench.pipeline import compute
 
-        return compute(self._rooms, ref, branch=self._revision(branch), log=log, full=full, progress=progress)
+        return compute(self._workspace, ref, branch=self._revision(branch), log=log, again=full, progress=progress)
+
+    @verb()
+    def check(
+        self,
+        ref: str | None = None,
+        *,
+        branch: str | None = None,
+        full: bool = False,
+        deep: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> list[ViewResult]:
+        """Check the contract of a view, or of all views of the branch, and probe it; nothing is logged.
+
+        Parameters
+        ----------
+        ref
+            A view's name; all views if absent.
+        branch
+            The branch; this handle's if absent.
+        full
+            Probe every entity, at more instants, and not a sample.
+        deep
+            Compute each view in full, and compare what is stored of it and what its live versions hold in the lake:
+            the checks named ``stored values``. Nothing is replaced.
+        progress
+            Called while a view is computed.
+
+        Raises
+        ------
+        FeatureNotFound
+            Where the branch has no such view.
+        """
+        from workbench.pipeline import compute
+
+        where = self._revision(branch)
+        return compute(self._workspace, ref, branch=where, log=False, full=full, deep=deep, progress=progress)
 
     def view(self, ref: str, *, branch: str | None = None) -> View:
         """Return the view `ref` (``view`` or ``view:feature``) as the branch defines it.
@@ -276,21 +402,51 @@ class Project(Explaining, Publishing):
         FeatureNotFound
             Where the branch has no such view, or the view no such feature.
         """
-        from workbench.loop import open_view
+        from workbench.pipeline import open_view
 
-        return open_view(self._rooms, ref, branch=self._revision(branch))
+        return open_view(self._workspace, ref, branch=self._revision(branch))
 
     def view_names(self, *, branch: str | None = None) -> list[str]:
-        """Return the names of the branch's definition files, without loading them."""
-        files = self._rooms.repository.files(self._revision(branch))
-        names = (Path(path).stem for path in files if Path(path).parent == Path("features") and path.endswith(".py"))
-        return sorted(name for name in names if not name.startswith("_"))
+        """Return the names of the branch's views, without running its code."""
+        from workbench.define import load_tree
 
+        workspace = self._workspace
+        commit = workspace.repository.resolve(self._revision(branch))
+        return sorted(load_tree(workspace.repository, commit, cache=workspace.hidden).outline.views)
+
+    @verb()
+    @at_one_moment
     def status(self) -> Status:
-        """Return where the handle is: branch, changes against main, computed views, last runs, MLflow."""
-        from workbench.loop import status
+        """Return where you are: branch, changes against main, computed views, last runs, MLflow."""
+        from workbench.pipeline import status
 
-        return status(self._rooms, branch=self.branch_name)
+        return status(self._workspace, branch=self.branch_name)
+
+    @verb()
+    def trust(self, branch: str | None = None, *, revoke: str | None = None) -> Trust:
+        """Let the definitions of a branch's authors run here from now on, and return who the authors are.
+
+        Definitions run only if each author since the branch left main is you, has a commit on main, or was trusted.
+        Trust is remembered by e-mail address in the repository's git directory, on this machine alone. The author is
+        whoever a commit names: git does not prove it.
+
+        Parameters
+        ----------
+        branch
+            The branch or commit. Read its definitions first. Without one, those who are trusted are listed.
+        revoke
+            The e-mail address of somebody who is no longer to be trusted.
+
+        Raises
+        ------
+        BranchNotFound
+            Where there is no such branch (did you mean).
+        UsageError
+            Where `revoke` is not trusted by name (did you mean), or a branch is given beside it.
+        """
+        from workbench.pipeline import trust
+
+        return trust(self._workspace, branch, revoke=revoke)
 
     def experiment(self, name: str, *, branch: str | None = None) -> ModelRun:
         """Return a run of the experiment `name` with a model, to be opened by ``with``; MLflow gets what it logs.
@@ -319,56 +475,612 @@ class Project(Explaining, Publishing):
         """
         from functools import partial
 
-        from workbench.loop import ModelRun
-        from workbench.serve import FeatureStore, facts_of
+        from workbench.experiments import ModelRun
+        from workbench.project.feature_store import FeatureStore, facts_of
 
-        described = self._rooms.repository.branch(self._revision(branch))
-        store = self.store if branch is None else FeatureStore(self._rooms, branch)
-        return ModelRun(self._rooms, name, described, resolve=partial(facts_of, self._rooms, store))
+        described = self._workspace.repository.branch(self._revision(branch))
+        store = self.store if branch is None else FeatureStore(lambda: self._workspace, branch)
+        return ModelRun(self._workspace, name, described, resolve=partial(facts_of, self._workspace, store))
 
+    @verb()
     def ui(self, *, stop: bool = False) -> UiLink:
-        """Start the MLflow UI in the background, or stop it, and return its link at once."""
-        from workbench.loop import ui_link
+        """Start the MLflow UI in the background, or stop it, and return its link at once.
 
-        return ui_link(self._rooms, stop=stop)
+        Parameters
+        ----------
+        stop
+            Stop it.
+        """
+        from workbench.pipeline import ui_link
+
+        return ui_link(self._workspace, stop=stop)
+
+    @verb(saves=True)
+    @at_one_moment
+    def diff(self, view: str, left: str | None = None, right: str | None = None) -> Difference:
+        """Return how a view differs between two sides: code, contract, rows and values, exactly and on all rows.
+
+        Parameters
+        ----------
+        view
+            The view's name.
+        left, right
+            A branch (its definition, computed), ``@1.2`` (a published version), ``release/NAME``, a moment (what was
+            published then), or a run's id (what it computed, or what its model was trained on). Left is main if absent,
+            right this handle's branch.
+
+        Raises
+        ------
+        FeatureNotFound
+            Where neither side has the view.
+        BranchNotFound
+            Where a side is nothing of these (did you mean).
+        """
+        from workbench.comparison import diff
+
+        return diff(self._workspace, view, left or self._workspace.trunk, right or self._revision(None))
+
+    @verb(saves=True)
+    @at_one_moment
+    def drift(
+        self,
+        view: str,
+        *,
+        reference: str | Period | Path | TrainingSet | SavedTrainingSet | pl.DataFrame | pl.LazyFrame,
+        current: str | Period | Path | TrainingSet | SavedTrainingSet | pl.DataFrame | pl.LazyFrame,
+        by: str | Sequence[str] = (),
+        branch: str | None = None,
+    ) -> Drift:
+        """Return how far the features of a view moved between two sets of rows, and which moved unusually far.
+
+        Where both sides have the same rows, these are compared one by one: a feature has drifted where its values
+        changed by more than a tenth of the reference's spread, or more than a hundredth of them became null, NaN or
+        infinite. Other rows are compared by the measure that ``[policy.drift]`` on main names (the population stability
+        index if absent): a feature has drifted where it is over its budget there, or, without one, over what blocks of
+        the reference as long as the current rows differ by, from what their season (day, week, year) and trend lead to
+        expect. No noise excuses a Kolmogorov-Smirnov distance over 0.5 or a stability index over 2. Shares of null,
+        NaN, infinite, constant, new and out-of-range values are judged alone. A reference that is too short or too
+        restless to judge by gives the verdict ``cannot judge``.
+
+        Parameters
+        ----------
+        view
+            The view, or ``view:feature`` for one feature.
+        reference, current
+            A period (``2013-01..2013-03``, both ends included), a branch, ``@1.2``, ``release/NAME``, a run's id, a
+            saved training set, a file of Parquet, CSV or NDJSON, or ``column=value``; several of them between commas,
+            as in ``"main, 2013-01, carrier=UA"``. Or rows, whose columns are called like the features or
+            ``view__feature``, e.g. what serving returned.
+        by
+            Columns, each combination of whose values is compared by itself too; at most 100, those with the most rows.
+        branch
+            Whose rows are meant where only a period or some entities are named; this handle's if absent.
+
+        Raises
+        ------
+        FeatureNotFound
+            For an unknown view, feature or column, and a feature that the current rows lack (did you mean).
+        UsageError
+            For a side that names no set of rows, or one without any.
+        """
+        from workbench.comparison import drift
+
+        wanted = [by] if isinstance(by, str) else list(by)
+        return drift(self._workspace, view, reference, current, otherwise=self._revision(branch), by=wanted)
+
+    @verb()
+    @at_one_moment
+    def why(
+        self, ref: str, entity: Mapping[str, object], at: datetime | date | str, *, branch: str | None = None
+    ) -> Explanation:
+        """Return why a feature has its value for an entity at a moment: the winning row, and why the others lost.
+
+        Parameters
+        ----------
+        ref
+            ``view:feature``; ``view`` will do where it has one feature.
+        entity
+            The view's entity columns and their values, or a whole row of a training set.
+        at
+            The moment; without a zone it is UTC.
+        branch
+            The branch; this handle's if absent.
+
+        Raises
+        ------
+        FeatureNotFound
+            For an unknown view or feature, or a version.
+        UsageError
+            For an entity that lacks a key or has a value of another kind, and for what is no time.
+        """
+        from workbench.project.feature_store import FeatureStore
+
+        store = self.store if branch is None else FeatureStore(lambda: self._workspace, branch)
+        return store.why(ref, entity, at)
+
+    @verb()
+    @at_one_moment
+    def why_changed(self, view: str, *, branch: str | None = None, against: str | None = None) -> WhyChanged:
+        """Return what moved a view: a line, a helper, a constant, a parameter, a source's data.
+
+        Parameters
+        ----------
+        view
+            The view's name.
+        branch
+            The branch; this handle's if absent.
+        against
+            A branch or commit to compare with; the view's computation before its last one if absent.
+        """
+        from workbench.pipeline import why_changed
+
+        return why_changed(self._workspace, view, branch=self._revision(branch), against=against)
+
+    @verb(saves=True, all_rows="all")
+    @at_one_moment
+    def compare(
+        self, *what: str, branch: str | None = None, view: str | None = None, all_rows: bool = False
+    ) -> RunComparison:
+        """Return branches, experiments or runs side by side, and the link to MLflow's compare page for their runs.
+
+        Parameters
+        ----------
+        what
+            Branches, names of experiments with models, and run ids, mixed; the first is what the others are compared
+            with, and one branch alone is compared with main. If absent, the newest runs of `branch`.
+        branch
+            The branch; this handle's if absent.
+        view
+            Only runs of this view.
+        all_rows
+            Also rows in which all agree.
+
+        Raises
+        ------
+        UsageError
+            For a name that is no branch, experiment or run (did you mean).
+        """
+        from workbench.experiments import compare_runs
+
+        return compare_runs(self._workspace, what, branch=self._revision(branch), view=view, all_rows=all_rows)
+
+    @verb(saves=True, by_column="column")
+    @at_one_moment
+    def lineage(self, ref: str | None = None, *, branch: str | None = None, by_column: bool = False) -> Lineage:
+        """Return where the branch's features come from and where they go: sources to models. No view is computed.
+
+        Parameters
+        ----------
+        ref
+            A source, view, ``view:feature``, ``source:column``, feature set, version, saved training set, experiment,
+            or the beginning of a run's id; everything if absent.
+        branch
+            The branch; this handle's if absent. Definitions of a branch other than that and main are read as text, and
+            none of them runs, so what their columns depend on is not shown.
+        by_column
+            Show columns; a feature is always shown so.
+
+        Returns
+        -------
+        Lineage
+            With ``.nodes``, ``.edges``, ``.upstream(x)``, ``.downstream(x)``, ``.changed`` (against main).
+
+        Raises
+        ------
+        FeatureNotFound
+            Where nothing is called `ref` (did you mean).
+        """
+        from workbench.lineage import trace_lineage
+        from workbench.store import facts_of_saved, saved_sets
+
+        saved = [facts_of_saved(self._workspace, each) for each in saved_sets(self._workspace.home)]
+        return trace_lineage(
+            self._workspace,
+            ref,
+            branch=self._revision(branch),
+            here=self._revision(None),
+            by_column=by_column,
+            training_sets=saved,
+        )
+
+    @verb()
+    @at_one_moment
+    def reproduce(self, what: str) -> Reproduction:
+        """Build a view or training set again from its commit and its data, and compare it with what was computed then.
+
+        Parameters
+        ----------
+        what
+            A view id or an MLflow run id (six characters are enough), a published version such as ``view@2``, or the
+            name of a saved training set.
+
+        Returns
+        -------
+        Reproduction
+            Whether the same came out, within the declared tolerances; which values differ; and what is not as it was:
+            code, data, library versions.
+
+        Raises
+        ------
+        UsageError
+            Where nothing was recorded under it here, or its commit is gone.
+        SourceError
+            Where a source is gone altogether.
+        """
+        from workbench.reproduce import reproduce
+
+        return reproduce(self._workspace, what)
+
+    @at_one_moment
+    def sql(self, query: str) -> pl.DataFrame:
+        """Return what a query over published views, any branch's views and the sources returns.
+
+        DuckDB runs it in memory, over the tables that it names: ``spend`` and ``"spend@1"`` are what `store` reads
+        under these names, ``"exp/carry-over".spend`` is a branch's view (computed where it is not computed yet),
+        ``main.spend`` the published one, ``"release/2026.11".spend`` a release's; a name that is no view's may be a
+        source's. It reads nothing else and writes nothing. Times with a zone are UTC.
+
+        Parameters
+        ----------
+        query
+            One SELECT in DuckDB's dialect.
+
+        Raises
+        ------
+        QueryError
+            For a name that is no view or source (did you mean), for what is not one SELECT, and for what DuckDB
+            refuses.
+        LakeError
+            Where a published version's data is missing or damaged.
+
+        Warns
+        -----
+        DeprecatedVersionWarning
+            Where a version that it reads is deprecated.
+
+        Examples
+        --------
+        ``project.sql('select carrier, avg(delay_mean_7d) from carrier_delay group by all')``
+        """
+        from workbench.store import warn_of
+
+        answer = self.store.answer(query)
+        warn_of(answer.deprecations, stacklevel=4)
+        return answer.frame
+
+    def promote(
+        self,
+        views: str | Sequence[str] = (),
+        *,
+        branch: str | None = None,
+        dry_run: bool = False,
+        accept: Mapping[str, str] | Sequence[str] = (),
+        with_downstream: bool = False,
+        message: str | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> PromotionReport:
+        """Publish views and feature sets of an experiment: plan, gates, then one commit on main.
+
+        Parameters
+        ----------
+        views
+            Their names; all that the branch changed if empty.
+        branch
+            The experiment's branch; this handle's if absent.
+        dry_run
+            Return and save the plan with the result of every gate, and publish nothing.
+        accept
+            What is accepted although it drifts, by name (``view`` or ``view:feature``), each with its reason.
+        with_downstream
+            Publish the views that read what changes with it.
+        message
+            The commit's subject.
+        progress
+            Called while a view is computed.
+
+        Returns
+        -------
+        PromotionReport
+            The plan, what every gate said, and the commit on main.
+
+        Raises
+        ------
+        PromotionRefused
+            Where a gate fails; its ``report`` says which. Nothing is published.
+        PromotionError
+            Where there is nothing to promote.
+        """
+        from workbench.promote import promote
+
+        names = (views,) if isinstance(views, str) else tuple(views)
+        return promote(
+            self._workspace,
+            names,
+            branch=self._existing(branch) or "HEAD",
+            dry_run=dry_run,
+            accept=_reasons(accept),
+            with_downstream=with_downstream,
+            message=message,
+            progress=progress,
+        )
+
+    def execute(
+        self,
+        plan: str | os.PathLike[str],
+        *,
+        message: str | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> PromotionReport:
+        """Publish what a plan says that ``promote(dry_run=True)`` saved, if nothing moved since.
+
+        Raises
+        ------
+        PlanOutdated
+            Where main, the branch or a source's data moved.
+        PromotionRefused
+            Where a gate fails now.
+        """
+        from workbench.promote import execute
+
+        return execute(self._workspace, Path(plan), message=message, progress=progress)
+
+    @verb()
+    def approve(
+        self, views: str | Sequence[str] = (), *, branch: str | None = None, note: str | None = None
+    ) -> ApprovalReport:
+        """Agree to the promotion of a branch as it stands; signed where git knows a key. A new commit asks anew.
+
+        Parameters
+        ----------
+        views
+            What is agreed to; all that the branch changed if empty.
+        branch
+            The experiment's branch; this handle's if absent.
+        note
+            What was looked at.
+        """
+        from workbench.promote import approve
+
+        names = (views,) if isinstance(views, str) else tuple(views)
+        return approve(self._workspace, self._existing(branch) or "HEAD", names, note=note or "")
+
+    @verb()
+    def rollback(
+        self,
+        view: str,
+        to: str | None = None,
+        *,
+        data: int | None = None,
+        with_downstream: bool = False,
+        accept: Mapping[str, str] | Sequence[str] = (),
+    ) -> Standing:
+        """Let readers of a view have an earlier version again, at once: nothing is computed and no data is moved.
+
+        Published views that read it go on with the versions that they were made from.
+
+        Parameters
+        ----------
+        view
+            The view.
+        to
+            The version, such as ``1.2``; the one that serves if absent, for its earlier data.
+        data
+            The data version to go back to, as the catalog's page of the view lists them. What was there instead does
+            not come back until `materialize` is told to accept the view, or somebody promotes it.
+        with_downstream
+            Roll the views that read it back with it, each to its newest version that was made from this one.
+        accept
+            Views that main could not compute any more, by name, each with the reason for going on.
+
+        Raises
+        ------
+        FeatureNotFound
+            Where there is no such version, or it is retired.
+        PromotionError
+            Where there is no such data version, or a view downstream has no version that was made from this one.
+        PromotionRefused
+            Where policy does not let you, or main could not compute what it serves.
+        """
+        from workbench.promote import rollback
+
+        return rollback(self._workspace, view, to, data=data, with_downstream=with_downstream, accept=_reasons(accept))
+
+    @verb()
+    def deprecate(self, ref: str, until: date | str | None = None, *, successor: str | None = None) -> Standing:
+        """Announce the end of a major version; its readers are warned of the date and told what to read instead.
+
+        Parameters
+        ----------
+        ref
+            ``view@major``; ``view`` for the version that serves.
+        until
+            The last day; the earliest that policy allows if absent; ``"never"`` takes it back.
+        successor
+            What to read instead: a version of the view, another view, or ``"none"``. The version that serves if absent;
+            where that is the one that ends, it must be said.
+
+        Raises
+        ------
+        FeatureNotFound
+            Where there is no such version or successor.
+        PromotionError
+            For a day that comes too soon, and for the version that serves without a successor.
+        """
+        from workbench.promote import deprecate
+
+        return deprecate(self._workspace, ref, until, successor=successor)
+
+    @verb()
+    def retire(self, ref: str, *, accept: Mapping[str, str] | Sequence[str] = ()) -> Standing:
+        """Stop serving a deprecated version whose last day is over and that nothing pins.
+
+        Parameters
+        ----------
+        ref
+            ``view@major``.
+        accept
+            What pins it and may lose it, by name (feature sets, releases, training sets), each with the reason.
+
+        Raises
+        ------
+        PromotionError
+            Where it is not deprecated, its last day is not over, or something pins one of its minor versions.
+        """
+        from workbench.promote import retire
+
+        return retire(self._workspace, ref, accept=_reasons(accept))
+
+    def cut_release(self, name: str) -> Release:
+        """Pin what is published now under `name`, by a tag on main; ``training_set(release=name)`` reads it."""
+        from workbench.promote import cut
+
+        return cut(self._workspace, name)
+
+    def drop_release(self, name: str) -> ReleaseList:
+        """Take a release away; the versions that it pinned stay published."""
+        from workbench.promote import drop
+
+        return drop(self._workspace, name)
+
+    def releases(self) -> ReleaseList:
+        """Return all releases, newest first."""
+        from workbench.promote import ReleaseList, releases
+
+        return ReleaseList(releases(self._workspace))
+
+    @verb()
+    def materialize(
+        self,
+        views: str | Sequence[str] | None = None,
+        *,
+        full: bool = False,
+        accept: Mapping[str, str] | Sequence[str] = (),
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Materialized:
+        """Bring published views up to date with new source data: only the entities and periods that it touches.
+
+        A view whose new data breaks its contract, or is refused by ``[policy.new_data]``, is left with the data that
+        it has, and so is what reads it; the result's ``passed`` is False then.
+
+        Parameters
+        ----------
+        views
+            Their names; all that are published if absent.
+        full
+            Compute everything, also what is stored and published, and replace what differs from that.
+        accept
+            Views whose new data is published although the policy refuses it, or it was rolled back, each with the
+            reason. It counts for this time.
+        progress
+            Called while a view is computed.
+
+        Returns
+        -------
+        Materialized
+            What became of each version, and why where it was left.
+        """
+        from workbench.promote import materialize
+
+        names = (views,) if isinstance(views, str) else None if views is None else tuple(views)
+        return materialize(self._workspace, names, full=full, accept=_reasons(accept), progress=progress)
+
+    @verb()
+    def gc(self, *, delete: bool = False) -> Garbage:
+        """Return what nobody can reach any more: computed views, files of the lake, old definitions.
+
+        Parameters
+        ----------
+        delete
+            Remove it.
+        """
+        from workbench.promote import collect_garbage
+
+        return collect_garbage(self._workspace, delete=delete)
 
     def warm(self) -> None:
         """Load in advance what the first definition needs, and start the process that sends runs to MLflow."""
-        from workbench.loop import warm
+        from workbench.pipeline import warm
 
-        warm(self._rooms)
+        warm(self._workspace)
 
     def close(self) -> None:
         """Let go of git's child processes."""
-        if "_rooms" in self.__dict__:
-            self._rooms.repository.close()
+        if "_repository" in self.__dict__:
+            self._repository.close()
 
     def __repr__(self) -> str:
         return f"<Project {self.config.project.name!r} at {self.root}, on {self.branch_name or 'a detached HEAD'}>"
 
     def _existing(self, branch: str | None) -> str | None:
         name = branch or self.branch_name
-        if name is not None and branch is not None and not self._rooms.repository.exists(name):
-            raise BranchNotFound.named(name, self._rooms.repository.names())
+        if name is not None and branch is not None and not self._workspace.repository.exists(name):
+            raise BranchNotFound.named(name, self._workspace.repository.names())
         return name
 
     def _revision(self, branch: str | None) -> str:
         return branch or self.branch_name or "HEAD"
 
 
-def protected_branches(root: Path, config: Config) -> tuple[str, ...]:
-    """Return the branches that experiments do not write, the one that holds what is published first.
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """Return what tells that a file has not changed; None where there is none."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size, facts.st_ino
 
-    What the branch itself says of ``protected`` counts, whatever the checked-out ``workbench.toml`` says: an experiment
-    cannot lift its own protection. A checkout can only add to it.
+
+def cache_folder(root: Path) -> Path:
+    """Return the folder of caches of the project at `root`: a temporary one of this user where none can be made there.
+
+    So a project that others own, or on a read-only file system, can be looked at.
+
+    Raises
+    ------
+    ProjectError
+        Where a temporary one cannot be made either.
     """
-    from workbench.branches import Repository
-
-    declared = config.project.protected
-    with Repository.open(root) as repository:
-        trunk = "main" if repository.exists("main") or not declared else declared[0]
+    hidden = root / ".workbench"
+    try:
+        hidden.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise ProjectError.not_writable(str(hidden), "a file is in its place") from None
+    except OSError:
+        own = Path(tempfile.gettempdir()) / f"workbench-{os.getuid()}"
+        aside = own / hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
         try:
-            said = Config.parse(repository.read(trunk, CONFIG_FILE)).project.protected
-        except WorkbenchError:
-            said = ()  # it has no commit, or no settings that can be read
-    return tuple(dict.fromkeys([*said, *(() if said else (trunk,)), *declared]))
+            aside.mkdir(mode=0o700, parents=True, exist_ok=True)
+            own.chmod(0o700)
+            if own.lstat().st_uid != os.getuid() or own.is_symlink():
+                return Path(tempfile.mkdtemp(prefix="workbench-"))
+        except OSError as error:
+            raise ProjectError.not_writable(str(hidden), error.strerror or str(error)) from None
+        return aside
+    return hidden
+
+
+def repository_rules(root: Path, config: Config) -> tuple[tuple[str, ...], bool]:
+    """Return the branches that experiments do not write, the one with what is published first, and whether hooks run.
+
+    What that branch itself says counts, whatever the checked-out ``workbench.toml`` says: an experiment cannot lift its
+    own protection. A checkout can only add to it.
+    """
+    from workbench.git import Repository
+
+    declared = config.project.protected if "protected" in config.project.model_fields_set else ()
+    with Repository.open(root, recover=False) as repository:
+        there = repository.names()
+        usual = [name for name in repository.usual_trunks() if name in there]
+        for name in dict.fromkeys([*usual, *(name for name in declared if name in there)]):
+            try:
+                said = Config.parse(repository.read(name, CONFIG_FILE))
+            except BranchError:
+                continue  # the project is not on it
+            except ConfigError:
+                return tuple(dict.fromkeys([name, *declared])), config.git.hooks
+            names = said.project.protected if "protected" in said.project.model_fields_set else (name,)
+            trunk = next((each for each in names if each in there), name)
+            return tuple(dict.fromkeys([trunk, *names, *declared])), said.git.hooks or config.git.hooks
+        begun = (each for each in (*declared, *usual) if each in there)
+        trunk = next(begun, (*declared, *repository.usual_trunks())[0])
+        return tuple(dict.fromkeys([trunk, *declared])), config.git.hooks

@@ -5,18 +5,25 @@ Nothing outside of this room writes main, the registry or the lake.
 
 from __future__ import annotations
 
-from workbench.promote.approving import ApprovalReport, approve
-from workbench.promote.garbage import Garbage, collect_garbage
+from workbench.promote.approve import ApprovalReport, approve
+from workbench.promote.gates.context import GateSubject
+from workbench.promote.gates.result import GateResult
+from workbench.promote.gates.run import GATES, run_gates
+from workbench.promote.gc import Garbage, collect_garbage
+from workbench.promote.lifecycle import Standing, deprecate, retire
 from workbench.promote.materialize import Materialized, materialize
 from workbench.promote.plan import Plan
 from workbench.promote.promote import execute, promote
-from workbench.promote.release import Release, ReleaseList, cut, drop, releases
+from workbench.promote.releases import Release, ReleaseList, cut, drop, releases
 from workbench.promote.report import PromotionReport
-from workbench.promote.standing import Standing, deprecate, retire, rollback
+from workbench.promote.rollback import rollback
 
 __all__ = [
+    "GATES",
     "ApprovalReport",
     "Garbage",
+    "GateResult",
+    "GateSubject",
     "Materialized",
     "Plan",
     "PromotionReport",
@@ -34,4 +41,5 @@ __all__ = [
     "releases",
     "retire",
     "rollback",
+    "run_gates",
 ]

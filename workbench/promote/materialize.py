@@ -6,47 +6,92 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from workbench.define import load_tree
-from workbench.errors import FeatureNotFound, LakeError, ProjectError, PromotionError, WorkbenchError
+from workbench.errors import (
+    FeatureNotFound,
+    LakeDataMissing,
+    LakeError,
+    ProjectError,
+    PromotionError,
+    RegistryError,
+    SourceMoved,
+    UsageError,
+    WorkbenchError,
+)
 from workbench.lake import LakeWriter
-from workbench.loop.evaluate import Evaluation
-from workbench.loop.failure import explained
-from workbench.loop.remember import remembered_check
-from workbench.promote.announce import announce
-from workbench.promote.candidate import main_config
-from workbench.promote.mainline import Mainline, in_line
-from workbench.promote.refresh import Refreshing, refreshing, remember, sketches_of
-from workbench.registry import InputRecord, record_path
+from workbench.pipeline import (
+    VersionEvaluation,
+    on_steady_sources,
+    remembered_check,
+    remembered_rows,
+    replaced,
+    wrong_rows,
+)
+from workbench.promote.after_publish import CAUGHT_UP, LEFT, announce
+from workbench.promote.incremental import Refreshing, refreshing, remember, sketches_of
+from workbench.promote.merge import main_config
+from workbench.promote.new_data import Finding, lost_rows, moved_values
+from workbench.promote.policy import require_permission
+from workbench.promote.publish import write_rows
+from workbench.promote.trunk import Mainline, in_line
+from workbench.registry import Behind, InputRecord, VersionNumber, record_path
+from workbench.render import Mark, Report, Reported, Table
 from workbench.sources import Sources
-from workbench.widgets import Report, Reported, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import polars as pl
 
-    from workbench.compute import Progress
-    from workbench.define import Definitions
-    from workbench.loop.evaluate import Evaluated, Prepared
-    from workbench.loop.rooms import Rooms
+    from workbench.compute import Progress, Shortcut
+    from workbench.pipeline import Evaluated, Prepared, VersionKey
     from workbench.registry import Record, Registry, Version
+    from workbench.render import Tone
+    from workbench.workspace import Workspace
 
 MATERIALIZED = "Materialized"
+ELSEWHERE = "the lake of those who published them is another one, or was lost; look at [lake] in workbench.toml"
+State = Literal["updated", "current", "left", "held"]
+CONSEQUENCE = ", which it reads, was left"
+_TONES: tuple[Tone, ...] = ("good", "warn", "bad")
 
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What became of one published version: what was done, its rows before and after, and why where nothing was."""
+    """What became of one published version.
+
+    Attributes
+    ----------
+    view, number
+        The version.
+    state
+        ``updated``, ``current``, ``left`` with the data that it had, or ``held`` at data that it was rolled back to.
+    how
+        What was computed, or why nothing was published.
+    before, after
+        Its rows.
+    seconds
+        How long it took.
+    warnings
+        What is odd about data that was published.
+    not_judged
+        Of which features it cannot be told whether their new values are odd, and why.
+    acceptable
+        Whether new data is there that is published where somebody accepts the view by name.
+    """
 
     view: str
     number: str
-    state: str
+    state: State
     how: str
     before: int
     after: int
     seconds: float
+    warnings: tuple[str, ...] = ()
+    not_judged: tuple[str, ...] = ()
+    acceptable: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry as JSON-ready values."""
@@ -58,16 +103,48 @@ class Refreshed:
             "rows_before": self.before,
             "rows_after": self.after,
             "seconds": round(self.seconds, 3),
+            "warnings": list(self.warnings),
+            "not_judged": list(self.not_judged),
         }
+
+    @property
+    def tone(self) -> Tone:
+        """How good that is."""
+        return "bad" if self.state == "left" else "warn" if self.state == "held" or self.warnings else "good"
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of a version: its state, how or why, the version as it is now, and what is odd about its data."""
+
+    state: State
+    how: str
+    version: Version | None = None
+    warnings: tuple[str, ...] = ()
+    not_judged: tuple[str, ...] = ()
+    acceptable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Materialized(Reported):
-    """What `materialize` did, version by version; `commit` is main's, None where nothing had to change."""
+    """What `materialize` did, version by version.
+
+    Attributes
+    ----------
+    views
+        One entry a version that was asked for, by view and number.
+    commit
+        Main's; None where nothing had to change.
+    seconds
+        How long it took.
+    besides
+        Versions that these read, which were not asked for: computed where their data moved, but not published.
+    """
 
     views: tuple[Refreshed, ...]
     commit: str | None
     seconds: float
+    besides: tuple[Refreshed, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -81,41 +158,80 @@ class Materialized(Reported):
             "commit": self.commit,
             "seconds": round(self.seconds, 3),
             "views": [view.to_dict() for view in self.views],
+            "besides": [view.to_dict() for view in self.besides],
         }
 
     def report(self) -> Report:
         """Return one line a version."""
-        rows = tuple((v.view, v.number, v.state, v.how, v.before, v.after, f"{v.seconds:.1f} s") for v in self.views)
+        rows = tuple(
+            (v.view, v.number, Mark(v.state, v.tone), v.how, v.before, v.after, f"{v.seconds:.1f} s")
+            for v in self.views
+        )
         columns = ("view", "version", "is", "how", "rows before", "rows now", "took")
-        done = sum(view.state == "updated" for view in self.views)
         return Report(
-            f"{done} of {len(self.views)} published versions brought up to date" if done else "Up to date",
+            self._title(),
             facts=((("commit", f"{self.commit[:10]} on main"),) if self.commit else ()),
             tables=(Table("", columns, rows),) if rows else (),
-            notes=() if rows else ("Nothing is published yet.",),
+            notes=self._notes() if rows else ("Nothing is published yet.",),
+            tone=max((view.tone for view in self.views), key=_TONES.index, default="good"),
         )
+
+    def _title(self) -> str:
+        """Return the worst first: what was left, held, or looks odd; "Up to date" is said of nothing else."""
+        done = sum(view.state == "updated" for view in self.views)
+        left = [view for view in self.views if view.state == "left"]
+        held = [view for view in self.views if view.state == "held"]
+        odd = [view for view in self.views if view.warnings]
+        said = [f"{done} of {len(self.views)} published versions brought up to date"] if done else []
+        said = [f"{view.view} {view.number}: {view.warnings[0]}" for view in odd[:1]] + said
+        said = [f"{view.view} {view.number} {view.how}" for view in held[:1]] + said
+        if left:
+            first = min(left, key=lambda view: view.how.endswith(CONSEQUENCE))
+            also = f", and {len(left) - 1} more" if len(left) > 1 else ""
+            said.insert(0, f"{first.view} {first.number} left: {first.how}{also}")
+        return "; ".join(said) or "Up to date"
+
+    def _notes(self) -> tuple[str, ...]:
+        odd = [f"{v.view} {v.number}: {warning}." for v in self.views for warning in v.warnings]
+        accept = [
+            f"To publish it all the same: materialize {v.view} --accept {v.view}=REASON."
+            for v in self.views
+            if v.acceptable
+        ]
+        besides = [
+            f"{v.view} {v.number} was computed for what reads it and not published: its readers keep their rows until "
+            f"`materialize {v.view}`."
+            for v in self.besides
+            if v.state == "updated"
+        ]
+        unknown = [f"{v.view} {v.number}, not judged: {said}." for v in self.views for said in v.not_judged]
+        return (*odd, *dict.fromkeys(accept), *unknown, *besides)
 
 
 def materialize(
-    rooms: Rooms,
+    workspace: Workspace,
     views: Sequence[str] | None = None,
     *,
     full: bool = False,
+    accept: Mapping[str, str] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Materialized:
     """Bring published versions up to date with the sources, each after what it reads.
 
-    A version whose new data fails its contract, or whose definition on main is another one, is left as it is, and so is
-    what reads it. Run again after a kill it goes on where it was: what was computed is there.
+    A version whose new data fails its contract, or is refused by ``[policy.new_data]``, is left as it is, and so is
+    what reads it; one whose data was rolled back stays so. Run again after a kill it goes on where it was: what was
+    computed is there.
 
     Parameters
     ----------
-    rooms
-        The project's rooms.
+    workspace
+        The project's workspace.
     views
-        Their names, with what they read; all that are published if None.
+        Their names; all that are published if None. What they read is computed too, but not published.
     full
-        Compute everything again, rather than what new data touches.
+        Compute everything, also what is stored and published, and replace what differs from that.
+    accept
+        Views whose new data is published although policy refuses it, or it was rolled back, each with the reason.
     progress
         Called while a view is computed.
 
@@ -123,175 +239,309 @@ def materialize(
     ------
     FeatureNotFound
         For a view that is not published.
+    UsageError
+        For a view that is accepted without a reason.
     ProjectError, LakeError
         Where the disk is full or may not be written; nothing changed for readers.
+    SourceMoved
+        Where a source changes each time it is read; nothing changed for readers.
     """
     started = time.monotonic()
-    with Mainline.open(rooms) as line:
+    with Mainline.open(workspace) as line:
         announce(line)
 
         def step() -> Materialized:
-            work = _Work(line, line.registry(), full=full, progress=progress)
-            return work.done(views, started)
+            return on_steady_sources(
+                lambda: _Work(line, line.registry(), full=full, accept=accept or {}, progress=progress).done(
+                    views, started
+                )
+            )
 
-        return in_line(line, step)
+        done = in_line(line, step)
+        if done.commit is not None:
+            announce(line)
+        return done
 
 
 class _Work:
     """One run over the published versions, on one state of main and of the sources."""
 
     def __init__(
-        self, line: Mainline, registry: Registry, *, full: bool, progress: Callable[[Progress], None] | None
+        self,
+        line: Mainline,
+        registry: Registry,
+        *,
+        full: bool,
+        accept: Mapping[str, str],
+        progress: Callable[[Progress], None] | None,
     ) -> None:
         if registry.commit is None:
             raise PromotionError("Nothing was ever committed on main.", remedy="Promote something first.")
         self.line = line
-        self.rooms = line.rooms
+        self.workspace = line.workspace
         self.registry = registry
         self.main: str = registry.commit
         self.full = full
-        self.progress = progress
-        self.sketches = sketches_of(self.rooms)
-        self.writer = LakeWriter(self.rooms.lake)
-        self.config = main_config(self.rooms, self.main)
-        sources = Sources(self.config.sources, root=self.rooms.root, cache=self.rooms.hidden)
-        self._first = Evaluation(self._tree(self.main), sources, self.rooms.cache)
+        self.accept = accept
+        self.sketches = sketches_of(self.workspace)
+        self.writer = LakeWriter(self.workspace.lake)
+        self.config = main_config(self.workspace, self.main)
+        sources = Sources(self.config.sources, root=self.workspace.root, cache=self.workspace.hidden)
+        self.versions = VersionEvaluation(
+            self.workspace,
+            registry,
+            sources,
+            progress=progress,
+            shortcut=self._shortcut,
+            replaced=replaced(self.workspace.hidden / "facts") if full else None,
+        )
         self._hows: dict[str, str] = {}
+        self._touched: dict[str, pl.Expr] = {}
+        self._unread: list[Refreshed] = []
+        self._asked: dict[VersionKey, Version] = {}
+        self._done: dict[VersionKey, tuple[Refreshed, Version | None]] = {}
 
     def done(self, views: Sequence[str] | None, started: float) -> Materialized:
         """Refresh the versions of `views`, and commit the records that changed."""
-        records: dict[str, Record] = {}
-        found: list[Refreshed] = []
-        for definitions, versions in self._by_definitions(views).items():
-            found += self._refresh(definitions, versions, records)
-        commit = self._commit(records) if records else None
-        found.sort(key=lambda one: (one.view, one.number))
-        return Materialized(tuple(found), commit, time.monotonic() - started)
-
-    def _tree(self, commit_or_tree: str) -> Definitions:
-        return load_tree(self.rooms.repository, commit_or_tree, cache=self.rooms.hidden)
-
-    def _by_definitions(self, views: Sequence[str] | None) -> dict[str, list[tuple[str, Version]]]:
-        """Return the versions to refresh by what defines them: main, or for older major versions their own tree."""
-        for view in views or ():
+        for view, reason in self.accept.items():
             if view not in self.registry:
                 raise FeatureNotFound.unpublished(view, self.registry.views)
-        found: dict[str, list[tuple[str, Version]]] = {}
-        for view in self.registry.views:
-            record = self.registry.record(view)
-            for version in record.versions:
-                if version.status not in {"live", "deprecated"}:
-                    continue
-                where = self.main if version.number == record.current else version.features
-                found.setdefault(where, []).append((view, version))
-        wanted = set(views or self.registry.views)
-        return {where: versions for where, versions in found.items() if any(view in wanted for view, _ in versions)}
+            if not reason.strip():
+                raise UsageError(f"{view!r} is accepted without a reason.", remedy=f"Write {view}=REASON.")
+        self._asked = {(view, version.number): version for view, version in self._served(views)}
+        require_permission(self.workspace, self.main, sorted({view for view, _ in self._asked}))
+        for (view, _), version in self._asked.items():
+            self._refresh(view, version)
+        records: dict[str, Record] = {}
+        for view, number in self._asked:
+            new = self._done[view, number][1]
+            if new is not None:
+                records[view] = records.get(view, self.registry.record(view)).replaced(new)
+        commit = self._commit(records) if records else None
+        ordered = sorted(self._asked, key=lambda key: (key[0], VersionNumber.parse(key[1])))
+        besides = tuple(entry for key, (entry, _) in self._done.items() if key not in self._asked)
+        done = (*(self._done[key][0] for key in ordered), *self._unread)
+        return Materialized(done, commit, time.monotonic() - started, besides)
 
-    def _refresh(self, where: str, versions: list[tuple[str, Version]], records: dict[str, Record]) -> list[Refreshed]:
-        served = dict(versions)
-        definitions = self._first.definitions if where == self.main else self._tree(self._root(where))
-        evaluation = Evaluation(
-            definitions,
-            self._first.sources,
-            self.rooms.cache,
-            progress=self.progress,
-            beside=self._first,
-            planner=lambda prepared: self._plan(prepared, served.get(prepared.view.name), evaluation),
-        )
-        found: list[Refreshed] = []
-        left: set[str] = set()
-        for view in self._ordered(definitions, served):
-            if view not in served:
-                continue
-            begun = time.monotonic()
-            state, how, version = self._one(evaluation, view, served[view], left)
-            if state == "left":
-                left.add(view)
-            if version is not None:
-                record = records.get(view, self.registry.record(view))
-                records[view] = record.replaced(version)
-            rows = served[view].rows if version is None else version.rows
-            seconds = time.monotonic() - begun
-            found.append(Refreshed(view, served[view].number, state, how, served[view].rows, rows, seconds))
-        return found
+    def _served(self, views: Sequence[str] | None) -> list[tuple[str, Version]]:
+        """Return every version of `views` that serves its major version, of all views if None."""
+        for view in views or ():
+            if "@" in view:
+                name = view.partition("@")[0]
+                raise UsageError(
+                    f"{view!r} is one version, and all that are live are brought up to date.", remedy=f"Write {name}."
+                )
+            if view not in self.registry:
+                raise FeatureNotFound.unpublished(view, self.registry.views)
+        return [
+            (view, version)
+            for view in dict.fromkeys(views or self.registry.views)
+            for version in self._versions(view, named=bool(views))
+            if version.is_live
+        ]
 
-    def _ordered(self, definitions: Definitions, served: Mapping[str, Version]) -> list[str]:
-        """Return the served views, each after what it reads; those that do not load come last."""
-        names = self._first.sources.names()
-        good = []
-        for view in served:
-            try:
-                definitions.order([view], names)
-                good.append(view)
-            except WorkbenchError:
-                continue
-        return [*definitions.order(good, names), *(view for view in served if view not in good)]
-
-    def _one(
-        self, evaluation: Evaluation, view: str, version: Version, left: set[str]
-    ) -> tuple[str, str, Version | None]:
-        """Return what became of one version: its state, how or why, and the version where it changed."""
+    def _versions(self, view: str, *, named: bool) -> tuple[Version, ...]:
+        """Return the versions of `view`; where it was not named and its record is damaged, the view is left."""
         try:
-            with explained(evaluation.definitions, {}):
-                above = [name for name in evaluation.definitions.upstream(view) if name in left]
-                if above:
-                    return "left", f"{', '.join(above)}, which it reads, was left", None
-                prepared = evaluation.prepare(view)
-                if prepared.fingerprint.code_hash != version.code_hash:
-                    return "left", "main's definition is another one: promote it, or roll the view back", None
-                if prepared.view_id == version.view_id:
-                    remember(prepared, evaluation, self.sketches)
-                    return "current", "its sources did not move", None
-                evaluated = evaluation.evaluate(view)
-                check = remembered_check(self.rooms.hidden / "facts", prepared, evaluated.computed.stored)
-        except (ProjectError, LakeError):
-            raise  # the disk, not the view: what was computed is there when it is run again
-        except WorkbenchError as error:
-            return "left", error.message, None
-        if not check.passed:
-            return "left", f"the new data breaks its contract: {check.detail}", None
-        remember(prepared, evaluation, self.sketches)
-        new = self._published(evaluated, version)
-        how = self._hows.get(prepared.view_id, "it was computed before")
-        return ("updated" if new != version else "current"), how, new if new != version else None
+            return self.registry.record(view).versions
+        except RegistryError as error:
+            if named:
+                raise
+            self._unread.append(Refreshed(view, "", "left", error.message, 0, 0, 0.0))
+            return ()
 
-    def _plan(self, prepared: Prepared, version: Version | None, evaluation: Evaluation) -> pl.LazyFrame | None:
-        """Return the plan that computes what new data touches; None for all of it."""
+    def _refresh(self, view: str, version: Version) -> None:
+        """Refresh a version after the versions that it reads, each once."""
+        key = view, version.number
+        if key in self._done:
+            return
+        begun = time.monotonic()
+        try:
+            inputs = self.versions.inputs(version)
+        except FeatureNotFound as error:
+            found = _Outcome("left", error.message)
+        else:
+            for name, read in inputs.items():
+                self._refresh(name, read)
+            above = [name for name, read in inputs.items() if self._done[name, read.number][0].state == "left"]
+            found = _Outcome("left", f"{', '.join(above)}{CONSEQUENCE}") if above else self._one(view, version)
+        new = found.version or version
+        if found.state == "left":
+            since = datetime.now(UTC) if version.behind is None else version.behind.since
+            new = replace(version, behind=Behind(since, found.how))
+        elif found.state != "held":
+            new = replace(new, behind=None, held=None)
+        seconds = time.monotonic() - begun
+        entry = Refreshed(
+            view=view,
+            number=version.number,
+            state=found.state,
+            how=found.how,
+            before=version.rows,
+            after=new.rows,
+            seconds=seconds,
+            warnings=found.warnings,
+            not_judged=found.not_judged,
+            acceptable=found.acceptable,
+        )
+        self._done[key] = entry, None if new == version else new
+
+    def _one(self, view: str, version: Version) -> _Outcome:
+        """Return what became of one version."""
+        try:
+            prepared = self.versions.prepare(view, version)
+            evaluation = self.versions.evaluation(view, version)
+            if prepared.fingerprint.code_hash != version.code_hash:
+                return _Outcome("left", "its code has another fingerprint than was recorded: promote the view again")
+            lost = self._lost(view, version)
+            is_held = version.held is not None and prepared.view_id != version.view_id and view not in self.accept
+            if lost and self._is_elsewhere() and view not in self.accept:
+                return _Outcome("left", f"{lost}, nor any other: {ELSEWHERE}", acceptable=True)
+            if is_held and lost:
+                return _Outcome("left", f"its data was rolled back, and is not there any more: {lost}")
+            is_current = prepared.view_id == version.view_id and not lost
+            if is_held or (is_current and not self.full):
+                self._keep(view, version)
+            if is_held:
+                return _Outcome("held", self._held(prepared, version), acceptable=True)
+            if is_current and not self.full:
+                remember(prepared, evaluation, self.sketches)
+                same = replace(version, inputs=self._inputs(prepared, version))
+                return _Outcome("current", "its sources did not move", same)
+            evaluated = self.versions.evaluate(view, version)
+            if is_current:
+                return self._verified(evaluated, version)
+            findings = self._findings(evaluated, version, lost=lost)
+            refused = [one.sentence for one in findings if one.action == "refuse" and view not in self.accept]
+            if refused:
+                return _Outcome("left", "; ".join(refused), acceptable=True)
+            check = remembered_check(self.workspace.hidden / "facts", prepared, evaluated.computed.stored)
+        except (ProjectError, LakeError, SourceMoved):
+            raise  # the disk or the source, not the view: what was computed is there when it is run again
+        except WorkbenchError as error:
+            return _Outcome("left", error.message)
+        if check.failed:
+            return _Outcome("left", f"the new data breaks its contract: {check.detail}")
+        remember(prepared, evaluation, self.sketches)
+        return self._outcome(evaluated, version, lost=lost, findings=findings)
+
+    def _keep(self, view: str, version: Version) -> None:
+        """Let what reads a version go on from its published rows: computed again, floats may differ by noise."""
+        self.versions.replace(view, version, self.versions.published(view, version))
+
+    def _verified(self, evaluated: Evaluated, version: Version) -> _Outcome:
+        """Replace published rows that are not what was computed in full now, on the same data."""
+        prepared, stored = evaluated.prepared, evaluated.computed.stored
         view = prepared.view.name
-        if self.full or version is None or prepared.fingerprint.code_hash != version.code_hash:
+        wrong = wrong_rows(self.versions.published(view, version).frame, version.data_digest, stored)
+        if not wrong:
+            self._keep(view, version)
+            same = replace(version, inputs=self._inputs(prepared, version))
+            return _Outcome("current", f"{self._how(evaluated)}; what is published is the same", same)
+        check = remembered_check(self.workspace.hidden / "facts", prepared, stored)
+        if check.failed:
+            return _Outcome("left", f"its rows break its contract: {check.detail}")
+        new = self._published(evaluated, version, lost=wrong)
+        return _Outcome(
+            "updated", f"{self._how(evaluated)}; what was published was wrong and is replaced: {wrong}", new
+        )
+
+    def _how(self, evaluated: Evaluated) -> str:
+        """Return how a version was computed, and whether what was stored of it was wrong."""
+        said = "computed in full" if self.full else "it was computed before"
+        how = self._hows.get(evaluated.prepared.view_id, said)
+        repaired = evaluated.computed.repaired
+        return f"{how}; what was stored was wrong and is replaced: {repaired}" if repaired else how
+
+    def _outcome(self, evaluated: Evaluated, version: Version, *, lost: str, findings: Sequence[Finding]) -> _Outcome:
+        """Publish what was computed, and return what is to be said of it."""
+        new = self._published(evaluated, version, lost=lost)
+        how = self._how(evaluated)
+        warnings = [one.sentence for one in findings if one.action != "note"]
+        if lost:
+            again = (
+                "the same to the bit" if new.data_digest == version.data_digest else "and differs in its exact digest"
+            )
+            warnings.insert(0, f"its data was not in the lake any more ({lost}); it was computed again, {again}")
+        notes = tuple(one.sentence for one in findings if one.action == "note")
+        state: State = "updated" if lost or new != version else "current"
+        return _Outcome(state, how, new, tuple(warnings), not_judged=notes)
+
+    def _lost(self, view: str, version: Version) -> str:
+        """Return why the published rows are not in the lake, empty where they are; files are listed and not read."""
+        try:
+            self.workspace.lake.files(view, version.major, version.delta_version, digest=version.data_digest)
+        except LakeDataMissing as error:
+            return error.message.rstrip(".")
+        return ""
+
+    def _is_elsewhere(self) -> bool:
+        """Whether this lake holds nothing although others publish too: then theirs is more likely than a loss."""
+        return self.line.remote is not None and not self.workspace.lake.places()
+
+    def _held(self, prepared: Prepared, version: Version) -> str:
+        """Return since when, and by whom, a version's data is held, and whether its sources changed since."""
+        held = version.held
+        assert held is not None  # noqa: S101 - asked of held ones alone
+        moved = [name for name, digest in prepared.digests.items() if held.inputs.get(name) != digest]
+        since = f"{', '.join(moved)} changed since" if moved else "its inputs are the same as then"
+        return (
+            f"held at its data {version.delta_version}: rolled back {held.since:%Y-%m-%d %H:%M} by {held.by}; {since}"
+        )
+
+    def _findings(self, evaluated: Evaluated, version: Version, *, lost: str) -> list[Finding]:
+        """Return what is odd about new data; nothing can be compared with rows that are lost but their number."""
+        prepared, stored = evaluated.prepared, evaluated.computed.stored
+        policy = self.config.policy
+        if stored.record.digest.exact == version.data_digest:
+            return []
+        sources = {read.name: read.rows for read in self._inputs(prepared, version) if read.rows is not None}
+        found = lost_rows(version, stored.record.rows, sources, policy.new_data)
+        if found or lost:
+            return found
+        old = self.versions.published(prepared.view.name, version).frame
+        touched = self._touched.get(prepared.view_id)
+        return moved_values(
+            prepared.view.name, version, old, stored.frame(), prepared.contract, policy, touched=touched
+        )
+
+    def _shortcut(self, key: VersionKey, prepared: Prepared) -> Shortcut | None:
+        """Return what computes only what new data touches; None where all is to be computed."""
+        view, number = key
+        version = self.registry.version(view, number)
+        if self.full:
             self._hows[prepared.view_id] = "computed in full"
             return None
-        old = self.rooms.lake.scan(view, version.major, version.delta_version, version.contract)
+        if self._lost(view, version):
+            self._hows[prepared.view_id] = "computed in full: what was published is not in the lake"
+            return None
+        old = self.versions.published(view, version).frame
         found = (
-            refreshing(prepared, version, old=old, evaluation=evaluation, sketches=self.sketches)
+            refreshing(
+                prepared, version, old=old, evaluation=self.versions.evaluation(view, version), sketches=self.sketches
+            )
             if prepared.contract.schema == version.contract.schema and prepared.parameters == version.parameters
             else "its columns are others"
         )
         if isinstance(found, Refreshing):
-            self._hows[prepared.view_id] = found.how
-            return found.plan
+            return lambda path: self._refreshed(prepared.view_id, found, path)
         self._hows[prepared.view_id] = f"computed in full: {found}"
         return None
 
-    def _published(self, evaluated: Evaluated, version: Version) -> Version:
+    def _refreshed(self, view_id: str, found: Refreshing, path: Path) -> bool:
+        wrong = found.write(path)
+        self._hows[view_id] = f"computed in full: {wrong}" if wrong else found.how
+        if not wrong:
+            self._touched[view_id] = found.touched
+        return not wrong
+
+    def _published(self, evaluated: Evaluated, version: Version, *, lost: str) -> Version:
         """Write the data to the lake, unless it is there, and return the version that says so."""
         prepared, stored = evaluated.prepared, evaluated.computed.stored
-        digest = stored.record.digest.view
+        digest = stored.record.digest.exact
         delta = version.delta_version
-        if digest != version.data_digest:
-            delta = self.writer.publish(
-                stored.path,
-                view=prepared.view.name,
-                major=version.major,
-                contract=prepared.contract,
-                view_id=prepared.view_id,
-                metadata={
-                    "view": prepared.view.name,
-                    "version": version.number,
-                    "data_digest": digest,
-                    "project": self.rooms.config.project.name,
-                },
-            )
+        if (digest != version.data_digest or lost) and (prepared.view.name, version.number) in self._asked:
+            delta = write_rows(self.workspace, self.writer, evaluated, number=version.number, anew=bool(lost))
         changed = replace(
             version,
             view_id=prepared.view_id,
@@ -304,30 +554,44 @@ class _Work:
         return version if changed == version else replace(changed, materialized_at=datetime.now(UTC))
 
     def _inputs(self, prepared: Prepared, version: Version) -> tuple[InputRecord, ...]:
-        known = {read.name: read.version for read in version.inputs}
-        return tuple(InputRecord(d.name, d.kind, d.digest, known.get(d.name)) for d in prepared.inputs)
+        read, facts = self.versions.inputs(version), self.workspace.hidden / "facts"
+        view = prepared.view
 
-    def _root(self, features: str) -> str:
-        """Return a root tree with the definitions of the folder's tree `features`."""
-        repository = self.rooms.repository
-        old = {f"features/{name}": blob for name, blob in repository.folder(features).items()}
-        now = repository.files(self.main)
-        changes: dict[str, str | None] = {path: None for path in now if path not in old}
-        changes |= {
-            path: repository.read_blob(blob).decode()
-            for path, blob in old.items()
-            if path.endswith(".py") and now.get(path) != blob
-        }
-        return repository.tree_with(self.main, changes)
+        def confirm() -> None:
+            self.versions.evaluation(view.name, version).confirm(view)
+
+        return tuple(
+            InputRecord(
+                data.name,
+                data.kind,
+                data.digest,
+                read[data.name].number if data.name in read else None,
+                remembered_rows(facts, data, confirm=confirm) if data.kind == "source" else None,
+            )
+            for data in prepared.inputs
+        )
 
     def _commit(self, records: Mapping[str, Record]) -> str:
-        tree = self.rooms.repository.tree_with(
+        tree = self.workspace.repository.tree_with(
             self.main, {record_path(view): record.to_toml() for view, record in records.items()}
         )
+        new = {key: entry for key, (entry, version) in self._done.items() if version is not None and key in self._asked}
+        left = [entry for entry in new.values() if entry.state == "left"]
+        done = sorted({entry.view for entry in new.values() if entry.state != "left"})
+        title = (
+            f"Materialize {', '.join(done)}" if done else f"Leave {', '.join(sorted({e.view for e in left}))} behind"
+        )
+        accepted = [f"  {view}: {reason}" for view, reason in sorted(self.accept.items())]
+        parts = [title, "\n".join(f"{entry.view} {entry.number} left: {entry.how}" for entry in left)]
+        parts += ["\n".join(["Accepted by name", *accepted])] if accepted else []
+        caught_up = [key for key in new if self._asked[key].behind is not None and new[key].state != "left"]
         return self.line.commit(
             tree,
             expected=self.main,
-            message=f"Materialize {', '.join(sorted(records))}",
-            trailers=tuple((MATERIALIZED, f"{view} {record.current}") for view, record in sorted(records.items())),
-            sign=self.config.policy.require_signed,
+            message="\n\n".join(part for part in parts if part),
+            trailers=(
+                *((MATERIALIZED, f"{view} {records[view].current}") for view in done),
+                *((LEFT, f"{entry.view} {entry.number}") for entry in left),
+                *((CAUGHT_UP, f"{view} {number}") for view, number in caught_up),
+            ),
         )

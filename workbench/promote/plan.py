@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from workbench.widgets import Report, Reported, Table
+from workbench.render import Mark, Report, Reported, Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workbench.promote.change import Impact, ViewChange
-    from workbench.promote.gates import GateResult
+    from workbench.promote.gates.result import GateResult, GateState
+    from workbench.promote.view_change import Impact, ViewChange
+    from workbench.render import Tone
 
 FORMAT = 1
 SHOWN = 2
 """Failures of a gate that the plan shows; `to_dict` has all."""
 CONTEXT = 3
 """Lines shown around those that differ."""
+MARKS: dict[GateState, tuple[str, Tone]] = {
+    "pass": ("✓ pass", "good"),
+    "accepted": ("! accepted", "warn"),
+    "fail": ("✗ FAIL", "bad"),
+    "not checked": ("? not checked", "warn"),
+    "not applicable": ("\N{EN DASH} n/a", "dim"),
+}
+NO_PASS: dict[GateState, str] = {"accepted": "accepted by name", "not applicable": "not applicable"}
 SIGNS = {"new": "+", "additive": "+", "metadata": "~", "refactor": "~", "value": "!", "breaking": "!"}
 
 
@@ -156,7 +166,7 @@ class Plan(Reported):
             (
                 gate.name,
                 gate.view or "",
-                "✓ pass" if gate.passed and not gate.accepted else "! accepted" if gate.passed else "✗ FAIL",
+                Mark(*MARKS[gate.state]),
                 _said(gate) if not gate.passed else gate.detail + (f" ({gate.accepted})" if gate.accepted else ""),
             )
             for gate in self.gates
@@ -175,10 +185,14 @@ class Plan(Reported):
                 f"Refused: merge main into {self.branch} (git merge main), write the definition that you mean, then "
                 "promote again. Nothing was changed."
             )
-        failing = sum(not gate.passed for gate in self.gates)
-        if failing:
-            return f"Refused: {failing} of {len(self.gates)} gates failed. Nothing was changed."
-        return f"All {len(self.gates)} gates pass."
+        counts = Counter(gate.state for gate in self.gates)
+        if not self.passed:
+            words: dict[GateState, str] = {"fail": "failed", "not checked": "could not be checked"}
+            said = [f"{counts[state]} {word}" for state, word in words.items() if counts[state]]
+            return f"Refused: of {len(self.gates)} gates {', '.join(said)}. Nothing was changed."
+        left = [f"{counts[state]} {word}" for state, word in NO_PASS.items() if counts[state]]
+        passes = f"{counts['pass']} gate{' passes' if counts['pass'] == 1 else 's pass'}"
+        return f"{', '.join([passes, *left])}."
 
 
 def _sides(conflict: Mapping[str, str | None], branch: str) -> Table:

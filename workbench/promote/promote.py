@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import PlanOutdated, ProjectError, PromotionRefused, UsageError
-from workbench.promote.announce import announce
-from workbench.promote.mainline import Mainline, in_line
+from workbench.errors import PlanOutdated, ProjectError, PromotionRefused, UsageError, WorkbenchError
+from workbench.pipeline import on_steady_sources
+from workbench.promote.after_publish import announce
+from workbench.promote.incremental import remember, sketches_of
 from workbench.promote.plan import FORMAT
+from workbench.promote.planner import propose
 from workbench.promote.policy import approvers
-from workbench.promote.proposal import propose
 from workbench.promote.publish import publish
-from workbench.promote.refresh import remember, sketches_of
 from workbench.promote.report import PromotionReport
+from workbench.promote.trunk import Mainline, in_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from workbench.compute import Progress
-    from workbench.loop.rooms import Rooms
     from workbench.promote.plan import Plan
     from workbench.promote.proposal import Proposal
+    from workbench.workspace import Workspace
 
 
 def promote(
-    rooms: Rooms,
+    workspace: Workspace,
     names: Sequence[str],
     *,
     branch: str,
@@ -48,35 +48,33 @@ def promote(
         Where there is nothing to promote, or others came first again and again.
     """
     started = time.monotonic()
-    with Mainline.open(rooms) as line:
+    with Mainline.open(workspace) as line:
         announce(line)
 
-        def step() -> PromotionReport:
-            proposal = propose(
-                rooms, names, branch=branch, accept=accept, with_downstream=with_downstream, progress=progress
+        def proposed() -> Proposal:
+            return propose(
+                workspace, names, branch=branch, accept=accept, with_downstream=with_downstream, progress=progress
             )
+
+        def step() -> PromotionReport:
+            proposal = on_steady_sources(proposed)
             if dry_run:
                 return PromotionReport(
-                    proposal.plan, None, time.monotonic() - started, save(rooms, proposal.plan), dry_run=True
+                    proposal.plan, None, time.monotonic() - started, save(workspace, proposal.plan), dry_run=True
                 )
             refuse(proposal.plan, started)
             approved = approvers(
-                rooms, proposal.candidate.config.policy, main=proposal.plan.main, commit=proposal.plan.tip
+                workspace, proposal.candidate.config.policy, main=proposal.plan.main, commit=proposal.plan.tip
             )
             with line.alone():
                 commit = publish(line, proposal, message=message, approved_by=approved)
-            keep_in_mind(rooms, proposal)
-            return PromotionReport(proposal.plan, commit, time.monotonic() - started)
+            return PromotionReport(proposal.plan, commit, time.monotonic() - started, notes=_follow_up(line, proposal))
 
-        report = in_line(line, step)
-        if report.commit is not None:
-            save(rooms, report.plan)
-            announce(line)
-        return report
+        return in_line(line, step)
 
 
 def execute(
-    rooms: Rooms,
+    workspace: Workspace,
     path: str | Path,
     *,
     message: str | None = None,
@@ -94,40 +92,58 @@ def execute(
         Where a gate fails now: approvals, freezes and the like are asked again.
     """
     saved, started = read_plan(path), time.monotonic()
-    with Mainline.open(rooms) as line:
+    with Mainline.open(workspace) as line:
         announce(line)
-        for what, ref, planned in (("main", rooms.trunk, saved["main"]), ("branch", saved["branch"], saved["tip"])):
-            found = rooms.repository.resolve(ref)
+        for what, ref, planned in (("main", workspace.trunk, saved["main"]), ("branch", saved["branch"], saved["tip"])):
+            found = workspace.repository.resolve(ref)
             if found != planned:
                 raise PlanOutdated(
                     f"{ref} moved from {planned[:10]} to {found[:10]} since the plan was made ({what}).",
                     remedy="Make the plan again: promote --dry-run.",
                 )
-        proposal = propose(
-            rooms,
-            saved["asked"],
-            branch=saved["branch"],
-            accept=saved["accepted"],
-            with_downstream=any(change["indirect"] for change in saved["changes"]),
-            progress=progress,
+        proposal = on_steady_sources(
+            lambda: propose(
+                workspace,
+                saved["asked"],
+                branch=saved["branch"],
+                accept=saved["accepted"],
+                with_downstream=any(change["indirect"] for change in saved["changes"]),
+                progress=progress,
+            )
         )
         _refuse_other(saved, proposal.plan)
         refuse(proposal.plan, started)
-        approved = approvers(rooms, proposal.candidate.config.policy, main=proposal.plan.main, commit=proposal.plan.tip)
+        approved = approvers(
+            workspace, proposal.candidate.config.policy, main=proposal.plan.main, commit=proposal.plan.tip
+        )
         with line.alone():
             commit = publish(line, proposal, message=message, approved_by=approved)
-        keep_in_mind(rooms, proposal)
-        announce(line)
-        return PromotionReport(proposal.plan, commit, time.monotonic() - started)
+        return PromotionReport(proposal.plan, commit, time.monotonic() - started, notes=_follow_up(line, proposal))
 
 
-def keep_in_mind(rooms: Rooms, proposal: Proposal) -> None:
+def _follow_up(line: Mainline, proposal: Proposal) -> tuple[str, ...]:
+    """Do what follows a publish, and return what could not be done: it is published, whatever happens here."""
+    steps: dict[str, Callable[[], object]] = {
+        "its plan is not saved": lambda: save(line.workspace, proposal.plan),
+        "the next `materialize` computes everything": lambda: keep_in_mind(line.workspace, proposal),
+    }
+    notes = []
+    for otherwise, step in steps.items():
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001  # nothing may say that the publish failed
+            reason = error.message if isinstance(error, WorkbenchError) else str(error)
+            notes.append(f"Published, but {otherwise}: {reason}")
+    announce(line)
+    return tuple(notes)
+
+
+def keep_in_mind(workspace: Workspace, proposal: Proposal) -> None:
     """Keep what the inputs were, so that `materialize` computes only what new data touches; else it computes all."""
     if proposal.evaluation is None:
         return
-    with suppress(OSError):
-        for view in proposal.views.values():
-            remember(view.evaluated.prepared, proposal.evaluation, sketches_of(rooms))
+    for view in proposal.views.values():
+        remember(view.evaluated.prepared, proposal.evaluation, sketches_of(workspace))
 
 
 def refuse(plan: Plan, started: float) -> None:
@@ -138,9 +154,9 @@ def refuse(plan: Plan, started: float) -> None:
     raise PromotionRefused.of(report, plan.refusals)
 
 
-def save(rooms: Rooms, plan: Plan) -> Path:
+def save(workspace: Workspace, plan: Plan) -> Path:
     """Save `plan` as JSON in the project's ignored folder, and return where."""
-    folder = rooms.hidden / "plans"
+    folder = workspace.hidden / "plans"
     path = folder / f"{plan.digest[:16]}.json"
     try:
         folder.mkdir(exist_ok=True)

@@ -1,189 +1,37 @@
-"""`propose`: from names on a branch to the plan of their promotion, with the data it is about."""
+"""`Proposal`: the plan of a promotion together with the data that it is about."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from workbench.define import files_of
-from workbench.errors import PromotionError, UnknownInput
-from workbench.loop.evaluate import Evaluation
-from workbench.loop.failure import explained
-from workbench.promote.candidate import Candidate, candidate
-from workbench.promote.change import ViewChange
-from workbench.promote.comparison import Compared, compare
-from workbench.promote.gates import GateResult
-from workbench.promote.impact import Readers, impacts
-from workbench.promote.judging import judge
-from workbench.promote.plan import Plan
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping
 
-    from workbench.compute import Progress
-    from workbench.loop.rooms import Rooms
+    from workbench.pipeline import Evaluation, VersionEvaluation
+    from workbench.promote.merge import Candidate
+    from workbench.promote.plan import Plan
+    from workbench.promote.version_change import Compared
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A plan together with the data that it is about; `views` by name, each after what it reads."""
+    """A plan together with the data that it is about.
+
+    Attributes
+    ----------
+    plan, candidate
+        What would be done, and what main would define then.
+    evaluation
+        Computes the candidate's definitions.
+    views
+        The views that get a new version by name, each after what it reads.
+    published
+        Computes what is published, on the same source data.
+    """
 
     plan: Plan
     candidate: Candidate
     evaluation: Evaluation | None = None
     views: Mapping[str, Compared] = field(default_factory=dict)
-
-
-def propose(
-    rooms: Rooms,
-    names: Sequence[str],
-    *,
-    branch: str,
-    accept: Mapping[str, str] | None = None,
-    with_downstream: bool = False,
-    progress: Callable[[Progress], None] | None = None,
-) -> Proposal:
-    """Return what promoting `names` of `branch` would do. Views are computed where they are not; nothing is published.
-
-    Parameters
-    ----------
-    rooms
-        The project's rooms.
-    names
-        Views and feature sets; everything that the branch changed if empty.
-    branch
-        The experiment's branch.
-    accept
-        What is accepted although it drifts, by name, each with its reason.
-    with_downstream
-        Publish the views that read what changes too.
-    progress
-        Called while a view is computed.
-
-    Raises
-    ------
-    PromotionError
-        Where there is nothing to promote, or main does not declare what the views read.
-    DefinitionError, ComputeError, SourceError
-        Where a merged definition does not load or cannot be computed.
-    """
-    proposed = candidate(rooms, names, branch=branch)
-    plan = _start(proposed, names, accept or {})
-    if proposed.conflicts:
-        return Proposal(plan, proposed)
-    after = Evaluation(proposed.definitions, proposed.sources, rooms.cache, progress=progress)
-    before = Evaluation(proposed.before, proposed.sources, rooms.cache, progress=progress, beside=after)
-    readers = Readers(proposed.registry)
-    views, unchanged = _compared(proposed, before, after, readers=readers, with_downstream=with_downstream)
-    changes = {name: view.change for name, view in views.items()}
-    _refuse_nothing(proposed, changes, unchanged)
-    plan = replace(
-        plan,
-        sources={name: snapshot.digest for name, snapshot in sorted(after.snapshots.items())},
-        changes=tuple(changes.values()),
-        sets=proposed.sets,
-        unchanged=tuple(unchanged),
-        impacts=impacts(changes, readers=readers, before=before, asked={*changes, *unchanged}),
-        notes=tuple(dict.fromkeys(note for view in views.values() for note in view.notes)),
-    )
-    proposal = Proposal(plan, proposed, after, views)
-    gates: tuple[GateResult, ...] = judge(rooms, proposal, shared=_shared(proposed, views, unchanged))
-    return replace(proposal, plan=replace(plan, gates=gates))
-
-
-def _start(proposed: Candidate, names: Sequence[str], accepted: Mapping[str, str]) -> Plan:
-    return Plan(
-        branch=proposed.branch,
-        tip=proposed.tip,
-        main=proposed.main,
-        tree=proposed.tree,
-        asked=tuple(names),
-        accepted=dict(accepted),
-        conflicts=tuple(
-            {"path": each.path, "base": each.base, "ours": each.ours, "theirs": each.theirs}
-            for each in proposed.conflicts
-        ),
-    )
-
-
-def _compared(
-    proposed: Candidate, before: Evaluation, after: Evaluation, *, readers: Readers, with_downstream: bool
-) -> tuple[dict[str, Compared], list[str]]:
-    """Return the views that get a new version, each after what it reads, and those published as they are."""
-    views: dict[str, Compared] = {}
-    unchanged: list[str] = []
-    asked = _ordered(proposed, proposed.views)
-    with explained(proposed.definitions, {}):
-        for name in asked:
-            found = compare(proposed, before, after, name, along=views)
-            if found is None:
-                unchanged.append(name)
-            else:
-                views[name] = found
-        below = readers.below([*views]) if with_downstream else ()
-        for name in below:
-            found = None if name in unchanged else compare(proposed, before, after, name, along=views, indirect=True)
-            if found is not None:
-                views[name] = found
-    return views, unchanged
-
-
-def _ordered(proposed: Candidate, views: Sequence[str]) -> list[str]:
-    """Return `views`, each after what it reads.
-
-    Raises
-    ------
-    PromotionError
-        Where a view reads what neither main nor this promotion has.
-    """
-    try:
-        with explained(proposed.definitions, {}):
-            order = proposed.definitions.order(views, proposed.sources.names())
-    except UnknownInput as error:
-        raise _missing_input(proposed, views, error) from None
-    return [name for name in order if name in views]
-
-
-def _missing_input(proposed: Candidate, views: Sequence[str], error: UnknownInput) -> PromotionError:
-    rooms, trunk = proposed.rooms, proposed.rooms.trunk
-    read = {name for view in views for name in proposed.proposed.view(view).inputs}
-    undeclared = sorted(name for name in read if name in rooms.sources and name not in proposed.sources)
-    if undeclared:
-        names = ", ".join(undeclared)
-        return PromotionError(
-            f"workbench.toml on {trunk} does not declare the source {names}, which the promoted views read.",
-            remedy=f"Commit the declaration to {trunk}: git add workbench.toml && git commit -m 'Declare {names}'.",
-        )
-    missing = sorted(read & set(proposed.proposed.views) - set(proposed.definitions.views))
-    if missing:
-        together = " ".join([*missing, *views])
-        return PromotionError(
-            f"{', '.join(views)} reads {', '.join(missing)}, which is not published.",
-            remedy=f"Publish them together: promote {together}.",
-        )
-    return PromotionError(error.message, remedy=error.remedy)
-
-
-def _refuse_nothing(proposed: Candidate, changes: Mapping[str, ViewChange], unchanged: Sequence[str]) -> None:
-    repository = proposed.rooms.repository
-    if changes or (proposed.sets and repository.changed(proposed.main, proposed.tree)):
-        return
-    raise PromotionError(
-        f"{', '.join(unchanged)} is published already as it stands on {proposed.branch}.",
-        remedy="Change a definition on the branch first; new source data is brought in by `materialize`.",
-    )
-
-
-def _shared(proposed: Candidate, views: Mapping[str, Compared], unchanged: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return, for each published view that is not promoted but whose files change, which files those are."""
-    old, new = proposed.before.files.sources, proposed.definitions.files.sources
-    touched = {path for path in new if new[path] != old.get(path)}
-    found = {}
-    for name in proposed.registry.serving:
-        if name in views or name in unchanged or f"{name}.py" not in new:
-            continue
-        files = tuple(path for path in files_of(f"{name}.py", new) if path in touched)
-        if files and proposed.code_moved(name):
-            found[name] = files
-    return found
+    published: VersionEvaluation | None = None

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.errors import PromotionError
 from workbench.lake import LakeWriter
-from workbench.promote.candidate import FROM, SET
-from workbench.registry import Record, Version, record_path
+from workbench.promote.merge import FROM, SET
+from workbench.registry import Record, Version, VersionNumber, lifecycle, record_path
 
 if TYPE_CHECKING:
-    from workbench.loop.rooms import Rooms
-    from workbench.promote.comparison import Compared
-    from workbench.promote.mainline import Mainline
+    from workbench.pipeline import Evaluated
     from workbench.promote.plan import Plan
     from workbench.promote.proposal import Proposal
+    from workbench.promote.trunk import Mainline
+    from workbench.promote.version_change import Compared
+    from workbench.workspace import Workspace
 
 VIEW, PLAN = "Promoted-View", "Promotion-Plan"
 
@@ -31,15 +34,15 @@ def publish(line: Mainline, proposal: Proposal, *, message: str | None, approved
     LakeError, BranchError
         Where data or commit cannot be written: nothing is published.
     """
-    rooms, candidate = line.rooms, proposal.candidate
-    writer = LakeWriter(rooms.lake)
-    now, user = datetime.now(UTC), rooms.repository.identity()
+    workspace, candidate = line.workspace, proposal.candidate
+    writer = LakeWriter(workspace.lake)
+    now, user = datetime.now(UTC), workspace.repository.identity()
     records = {}
     for name, view in proposal.views.items():
-        delta = _data(rooms, writer, view)
-        version = _version(rooms, proposal, view, delta=delta, now=now, user=user)
-        records[name] = with_version(view.record or Record(name, None), version)
-    tree = rooms.repository.tree_with(
+        delta = _data(workspace, writer, view)
+        version = _version(workspace, proposal, view, delta=delta, now=now, user=user)
+        records[name] = lifecycle.publish(view.record or Record(name, None), version)
+    tree = workspace.repository.tree_with(
         candidate.tree, {record_path(name): record.to_toml() for name, record in records.items()}
     )
     return line.commit(
@@ -48,46 +51,42 @@ def publish(line: Mainline, proposal: Proposal, *, message: str | None, approved
         second=candidate.tip if candidate.whole else None,
         message=message_of(proposal.plan, message),
         trailers=trailers_of(proposal.plan, approved_by),
-        sign=candidate.config.policy.require_signed,
     )
 
 
-def with_version(record: Record, version: Version) -> Record:
-    """Return `record` with `version` published and serving; the one of its major version before it is superseded."""
-    versions = tuple(
-        replace(old, status="superseded", until=None, successor=None)
-        if old.major == version.major and old.status in {"live", "deprecated"}
-        else old
-        for old in record.versions
-    )
-    return replace(record, versions=versions, current=version.number).replaced(version)
-
-
-def _data(rooms: Rooms, writer: LakeWriter, view: Compared) -> int:
+def _data(workspace: Workspace, writer: LakeWriter, view: Compared) -> int:
     """Write a version's data to the lake, unless it is there, and return the table's version that holds it."""
     change, serving = view.change, view.serving
     if serving is not None and not change.is_breaking and serving.data_digest == change.data_digest:
         return serving.delta_version  # neither a refactoring nor a new description moves data
-    prepared, stored = view.evaluated.prepared, view.evaluated.computed.stored
-    major = int(change.number.partition(".")[0])
-    refuse_others(rooms, change.view, major)
+    refuse_others(workspace, change.view, VersionNumber.parse(change.number).major)
+    return write_rows(workspace, writer, view.evaluated, number=change.number)
+
+
+def write_rows(
+    workspace: Workspace, writer: LakeWriter, evaluated: Evaluated, *, number: str, anew: bool = False
+) -> int:
+    """Write a view's rows for the version `number`, with what tells whose they are; return the Delta version."""
+    prepared, stored = evaluated.prepared, evaluated.computed.stored
     return writer.publish(
         stored.path,
-        view=change.view,
-        major=major,
+        view=prepared.view.name,
+        major=VersionNumber.parse(number).major,
         contract=prepared.contract,
-        view_id=change.view_id,
+        view_id=prepared.view_id,
+        anew=anew,
         metadata={
-            "view": change.view,
-            "version": change.number,
-            "code_hash": change.code_hash,
-            "data_digest": change.data_digest,
-            "project": rooms.config.project.name,
+            "view": prepared.view.name,
+            "version": number,
+            "code_hash": prepared.fingerprint.code_hash,
+            "data_digest": stored.record.digest.exact,
+            "project": workspace.config.project.name,
+            "copy": copy_of(workspace),
         },
     )
 
 
-def refuse_others(rooms: Rooms, view: str, major: int) -> None:
+def refuse_others(workspace: Workspace, view: str, major: int) -> None:
     """Refuse to write another project's table, as where two share a lake.
 
     Raises
@@ -95,7 +94,7 @@ def refuse_others(rooms: Rooms, view: str, major: int) -> None:
     PromotionError
         Where the table is not this project's.
     """
-    owner, own = owner_of(rooms, view, major), rooms.config.project.name
+    owner, own = owner_of(workspace, view, major), workspace.config.project.name
     if owner not in {None, own}:
         raise PromotionError(
             f"The lake's table {view}@{major} belongs to the project {owner!r}, and this one is {own!r}.",
@@ -103,18 +102,30 @@ def refuse_others(rooms: Rooms, view: str, major: int) -> None:
         )
 
 
-def owner_of(rooms: Rooms, view: str, major: int) -> str | None:
+def copy_of(workspace: Workspace) -> str:
+    """Return what tells this copy of the repository from others, also from one with the same history."""
+    try:
+        machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        machine = str(uuid.getnode())
+    place = workspace.repository.git_dir.resolve()
+    return hashlib.sha256(f"{machine}\n{place}".encode()).hexdigest()[:16]
+
+
+def owner_of(workspace: Workspace, view: str, major: int) -> str | None:
     """Return the project whose table this is, as its newest version says; None where there is none."""
-    latest = rooms.lake.latest(view, major)
+    latest = workspace.lake.latest(view, major)
     if latest is None:
         return None
-    return rooms.lake.info(view, major, latest).metadata.get("project")
+    return workspace.lake.info(view, major, latest).metadata.get("project")
 
 
-def _version(rooms: Rooms, proposal: Proposal, view: Compared, *, delta: int, now: datetime, user: str) -> Version:
+def _version(
+    workspace: Workspace, proposal: Proposal, view: Compared, *, delta: int, now: datetime, user: str
+) -> Version:
     prepared, stored = view.evaluated.prepared, view.evaluated.computed.stored
     change, candidate = view.change, proposal.candidate
-    last = rooms.journal.last(change.view, branch=candidate.branch)
+    last = workspace.journal.last(change.view, branch=candidate.branch)
     return Version(
         number=change.number,
         status="live",
@@ -136,6 +147,7 @@ def _version(rooms: Rooms, proposal: Proposal, view: Compared, *, delta: int, no
         parameters=prepared.parameters,
         period=stored.record.period,
         run=last.run if last is not None else None,
+        follows=change.previous,
         accepted=tuple(f"{name}: {reason}" for name, reason in sorted(proposal.plan.accepted.items())),
     )
 
@@ -144,7 +156,7 @@ def message_of(plan: Plan, message: str | None) -> str:
     """Return the commit's message: what is published and why, and what every gate said."""
     names = ", ".join([*(f"{c.view} {c.number}" for c in plan.changes), *plan.sets])
     lines = [f"{c.view} {c.number} ({c.category}): {'; '.join(c.why)}" for c in plan.changes]
-    gates = [f"  {'pass' if g.passed else 'FAIL'}  {g.sentence}" for g in plan.gates]
+    gates = [f"  {g.state}  {g.sentence}" for g in plan.gates]
     accepted = [f"  {name}: {reason}" for name, reason in sorted(plan.accepted.items())]
     parts = [message or f"Promote {names}", "\n".join(lines), "\n".join(["Gates", *gates])]
     parts += ["\n".join(["Accepted by name", *accepted])] if accepted else []

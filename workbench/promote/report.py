@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.widgets import Report, Reported
+from workbench.render import Report, Reported
 
 if TYPE_CHECKING:
-    from workbench.promote.change import ViewChange
-    from workbench.promote.gates import GateResult
+    from workbench.promote.gates.result import GateResult
     from workbench.promote.plan import Plan
+    from workbench.promote.view_change import ViewChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class PromotionReport(Reported):
         Where the plan was saved as JSON.
     dry_run
         Whether only a plan was asked for.
+    notes
+        What could not be done after it was published.
     """
 
     plan: Plan
@@ -37,6 +39,7 @@ class PromotionReport(Reported):
     seconds: float
     saved: Path | None = None
     dry_run: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def is_refused(self) -> bool:
@@ -72,6 +75,7 @@ class PromotionReport(Reported):
             "seconds": round(self.seconds, 3),
             "saved": None if self.saved is None else str(self.saved),
             "versions": self.versions,
+            "notes": list(self.notes),
             "plan": self.plan.to_dict(),
         }
 
@@ -85,7 +89,7 @@ class PromotionReport(Reported):
             undo = tuple(
                 f"To undo: rollback {c.view} --to {c.previous}" for c in self.plan.changes if c.previous is not None
             )
-            return Report(title, facts, drawn.tables, (*drawn.notes, *undo))
+            return Report(title, facts, drawn.tables, (*drawn.notes, *self.notes, *undo))
         saved = (f"promote --plan {shown(self.saved)} executes it.",) if self.saved and self.passed else ()
         return Report(drawn.title, drawn.facts, drawn.tables, (*drawn.notes, *saved))
 

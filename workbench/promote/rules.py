@@ -5,31 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.promote.calendar import fits, is_frozen, is_open, next_departure, thaws
+from workbench.git import address, addresses, one_of
+from workbench.promote.approvals import Voices
 from workbench.promote.gates.result import GateResult
-from workbench.promote.people import address, addresses, one_of
-from workbench.promote.voices import Voice, Voices
+from workbench.promote.identities import unproven
+from workbench.promote.windows import fits, is_frozen, is_open, next_departure, thaws
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from workbench.branches import Approval, Signature
     from workbench.config import PolicyRule, PolicySettings
+    from workbench.promote.approvals import Voice
+    from workbench.promote.identities import Evidence, Person
 
 
 def policy_results(
-    policy: PolicySettings,
-    *,
-    views: Sequence[str],
-    promoter: str,
-    author: str,
-    now: datetime,
-    approvals: Sequence[Approval] = (),
-    commit: str = "",
-    signatures: Mapping[str, Signature] | None = None,
-    authors: Sequence[str] = (),
-    rollback: bool = False,
+    policy: PolicySettings, *, views: Sequence[str], promoter: Person, said: Evidence, now: datetime
 ) -> list[GateResult]:
     """Return what the policy says of a promotion of `views` by `promoter`.
 
@@ -42,54 +34,36 @@ def policy_results(
     policy
         As it stands on main; never the branch's.
     views
-        What is promoted, or rolled back.
+        What is promoted.
     promoter
-        Who promotes, as ``Name <email>``.
-    author
-        Who wrote the commit that is promoted.
+        Who promotes.
+    said
+        What the repository says about the commit that is promoted.
     now
         The moment of the promotion; without a zone it is UTC.
-    approvals
-        What was said about the commit.
-    commit
-        The full id of the commit that is promoted.
-    signatures
-        The signature of the commit and of each approval, by object id.
-    authors
-        Who else wrote commits of the branch that main does not have.
-    rollback
-        Whether a version that served before is to serve again: allowed at any time, and without approvals.
 
     Returns
     -------
     list of GateResult
         ``promoters``, ``approvals``, ``freeze``, ``train`` and ``signatures``.
     """
-    if rollback:
-        at_once = "a rollback needs none"
-        any_time = "a rollback may be made at any time"
-        return [
-            _promoters(policy, views, promoter),
-            GateResult("approvals", passed=True, detail=at_once),
-            GateResult("freeze", passed=True, detail=any_time),
-            GateResult("train", passed=True, detail=any_time),
-            GateResult("signatures", passed=True, detail=at_once),
-        ]
-    voices = Voices.heard(
-        approvals,
-        commit=commit,
-        promoter=promoter,
-        authors=[author, *authors],
-        signatures=signatures or {},
-        require_signed=policy.require_signed,
-    )
+    voices = Voices.heard(said, promoter, demanded=policy.require_signed)
     return [
-        _promoters(policy, views, promoter),
+        _promoters(policy, views, promoter, _bindings(policy, views)),
         _approvals(policy, views, promoter, voices),
         _freeze(policy, views, now),
         _train(policy, views, now),
-        _signatures(policy, author, (signatures or {}).get(commit)),
+        _signatures(policy, said),
     ]
+
+
+def permission(policy: PolicySettings, *, views: Sequence[str], person: Person) -> GateResult:
+    """Return whether `person` may change what is published of `views`, other than by promoting them.
+
+    That needs no approval and may be done at any time, by a maintainer, or by whoever may promote all of them.
+    """
+    is_maintainer = address(person.identity) in addresses(policy.maintainers)
+    return _promoters(policy, views, person, () if is_maintainer else _bindings(policy, views))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,37 +82,47 @@ def _bindings(policy: PolicySettings, views: Sequence[str]) -> Iterator[_Binding
             yield _Binding(rule, f"rule {number} ({', '.join(rule.views)})", bound)
 
 
-def _promoters(policy: PolicySettings, views: Sequence[str], promoter: str) -> GateResult:
-    who = address(promoter)
+def _promoters(
+    policy: PolicySettings, views: Sequence[str], person: Person, bindings: Iterable[_Binding]
+) -> GateResult:
+    who = address(person.identity)
+    if who is None:
+        return GateResult(
+            "promoters",
+            passed=False,
+            detail=f"{person.identity!r} is nobody's name and e-mail address",
+            remedy="Tell git who you are: git config user.email you@example.org.",
+        )
+    if person.doubt:
+        return GateResult(
+            "promoters",
+            passed=False,
+            detail=f"git says that {person.identity} is at work here, and nothing proves it: {person.doubt}",
+            remedy=f"Let git sign with a key that {policy.allowed_signers} on main lists for {who}: git config "
+            "gpg.format ssh, and git config user.signingkey ~/.ssh/id_ed25519.pub.",
+        )
     refusals = [
         f"{bound.label}: {', '.join(bound.views)} may be promoted by {one_of(bound.rule.promoters)}"
-        for bound in _bindings(policy, views)
+        for bound in bindings
         if bound.rule.promoters and who not in addresses(bound.rule.promoters)
     ]
     if refusals:
         return GateResult(
             "promoters",
             passed=False,
-            detail=f"{promoter} may not promote this",
+            detail=f"{person.identity} may not change what is published of {', '.join(views)}",
             remedy="Ask one of them; who may is in [[policy.rules]] of workbench.toml on main.",
             failures=tuple(refusals),
         )
-    if who is None:
-        return GateResult(
-            "promoters",
-            passed=False,
-            detail=f"{promoter!r} is nobody's name and e-mail address",
-            remedy="Tell git who you are: git config user.email you@example.org.",
-        )
-    return GateResult("promoters", passed=True, detail=f"{promoter} may promote")
+    return GateResult("promoters", passed=True, detail=f"{person.identity} may promote")
 
 
-def _approvals(policy: PolicySettings, views: Sequence[str], promoter: str, voices: Voices) -> GateResult:
+def _approvals(policy: PolicySettings, views: Sequence[str], promoter: Person, voices: Voices) -> GateResult:
     refusals, counted = [], set[str]()
     for bound in _bindings(policy, views):
         heard = voices.of(bound.views, among=[*bound.rule.approvers, *bound.rule.owners])
         counted |= {voice.email for voice in heard}
-        refusals += [f"{bound.label}: {text}" for text in _missing(bound.rule, heard, promoter, voices)]
+        refusals += [f"{bound.label}: {text}" for text in _missing(bound.rule, heard, promoter.identity, voices)]
     notes = tuple(f"not counted: {note}" for note in voices.not_counted.values())
     if refusals:
         return GateResult(
@@ -209,16 +193,21 @@ def _train(policy: PolicySettings, views: Sequence[str], now: datetime) -> GateR
     return GateResult("train", passed=True, detail=f"on the train {one_of(sorted(taken))}" if taken else "at any time")
 
 
-def _signatures(policy: PolicySettings, author: str, signature: Signature | None) -> GateResult:
+def _signatures(policy: PolicySettings, said: Evidence) -> GateResult:
     if not policy.require_signed:
-        return GateResult("signatures", passed=True, detail="not demanded by [policy] on main")
-    why = Voices.unsigned(signature, author)
-    if why:
+        return GateResult("signatures", passed=True, applies=False, detail="not demanded by [policy] on main")
+    refusals = tuple(
+        f"{change.id[:10]} ({change.subject}) by {change.author} {why}"
+        for change in said.changes
+        if (why := unproven(said.signatures.get(change.id), change.author))
+    )
+    if refusals:
         return GateResult(
             "signatures",
             passed=False,
-            detail=f"the promoted commit {why}",
-            remedy=f"Sign it with a key that {policy.allowed_signers} on main lists for {author}: "
-            "git config commit.gpgsign true, then commit again.",
+            detail=f"{len(refusals)} of {len(said.changes)} commits of the branch are not signed by their authors",
+            remedy=f"Each author signs theirs with a key that {policy.allowed_signers} on main lists for them: git "
+            "config commit.gpgsign true, then git rebase --force-rebase --gpg-sign main, on the branch.",
+            failures=refusals,
         )
-    return GateResult("signatures", passed=True, detail=f"signed by {author}")
+    return GateResult("signatures", passed=True, detail=f"{len(said.changes)} commits are signed by their authors")

@@ -5,16 +5,20 @@ It is read at a commit: main's tip for now, a release's commit, or what main was
 
 from __future__ import annotations
 
-from workbench.registry.numbers import VersionNumber, split_version
-from workbench.registry.reading import Registry
-from workbench.registry.record import FOLDER, InputRecord, Record, Status, Version, record_path
-from workbench.registry.releases import PREFIX as RELEASE_PREFIX
-from workbench.registry.releases import valid_release
+from workbench.registry import lifecycle
+from workbench.registry.history import DataVersion, data_versions
+from workbench.registry.record import FOLDER, Behind, Hold, InputRecord, Record, Status, Version, record_path
+from workbench.registry.registry import Registry
+from workbench.registry.releases import RELEASE_PREFIX, valid_release
 from workbench.registry.summary import Summary
+from workbench.registry.versions import VersionNumber, split_version
 
 __all__ = [
     "FOLDER",
     "RELEASE_PREFIX",
+    "Behind",
+    "DataVersion",
+    "Hold",
     "InputRecord",
     "Record",
     "Registry",
@@ -22,6 +26,8 @@ __all__ = [
     "Summary",
     "Version",
     "VersionNumber",
+    "data_versions",
+    "lifecycle",
     "record_path",
     "split_version",
     "valid_release",

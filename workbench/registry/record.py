@@ -3,36 +3,66 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal, Self, cast, get_args
 
-from workbench.config import valid_name
-from workbench.define import Contract, parse_duration
+from workbench.config import read_toml, valid_name
+from workbench.define import Contract
 from workbench.errors import FeatureNotFound, RegistryError, UsageError, WorkbenchError
-from workbench.registry.numbers import VersionNumber
+from workbench.registry.versions import VersionNumber
+from workbench.times import parse_duration
 
 FOLDER = "registry"
 FORMAT = 1
 HEAD = "# Written by Feature Workbench when a version is published. Change it with its verbs, not by hand.\n"
 
+DAMAGE = (
+    *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+    WorkbenchError,
+)
+"""What reading a record raises that somebody has changed by hand."""
+
 Status = Literal["live", "superseded", "deprecated", "retired"]
 """``live`` is what ``view@major`` gives; ``deprecated`` too, until its end date; ``retired`` is no longer served."""
-
-SERVED: tuple[Status, ...] = ("live", "deprecated", "superseded")
 
 
 @dataclass(frozen=True, slots=True)
 class InputRecord:
-    """One input that a version's data was computed from; `version` where it is a published view."""
+    """One input that a version's data was computed from: `version` of a published view, `rows` of a source."""
 
     name: str
     kind: Literal["source", "view"]
     digest: str
     version: str | None = None
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Data that was rolled back: no other is published until somebody accepts it by name, or promotes the view.
+
+    Attributes
+    ----------
+    since, by
+        When it was rolled back, and who did.
+    inputs
+        The digest of each input then.
+    """
+
+    since: datetime
+    by: str
+    inputs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """That a version does not have the newest data of its sources: since when, and why not."""
+
+    since: datetime
+    why: str
 
 
 @dataclass(frozen=True)
@@ -48,7 +78,7 @@ class Version:
     category
         What the change to it was: ``new``, ``metadata``, ``refactor``, ``additive``, ``value`` or ``breaking``.
     view_id, data_digest, rows, period
-        The address, identity (floats rounded), size and first and last event time of its data as it stands.
+        The address, identity (exact), size and first and last event time of its data as it stands.
     delta_version
         The version of the lake's table ``<view>/v<major>`` that holds this data.
     code_hash, metadata_hash
@@ -69,10 +99,16 @@ class Version:
         The MLflow run of the experiment, or its key while that was on its way.
     materialized_at
         When newer source data last brought the data up to date; None where it is as published.
+    behind
+        Why its data is older than its sources, where new data was there and was not published.
+    held
+        The data that was rolled back, where its data is an earlier one.
     until, successor
         For a deprecated version: the last day it is served, and what to read instead.
     accepted
         What was accepted by name when it was promoted, each with its reason.
+    follows
+        The number of the version that served when this one was promoted.
     """
 
     number: str
@@ -96,9 +132,12 @@ class Version:
     period: tuple[datetime, datetime] | None = None
     run: str | None = None
     materialized_at: datetime | None = None
+    behind: Behind | None = None
+    held: Hold | None = None
     until: date | None = None
     successor: str | None = None
     accepted: tuple[str, ...] = ()
+    follows: str | None = None
 
     @property
     def major(self) -> int:
@@ -109,6 +148,11 @@ class Version:
     def order(self) -> VersionNumber:
         """The number, to sort by."""
         return VersionNumber.parse(self.number)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is what its major version gives, and is kept up to date."""
+        return self.status in {"live", "deprecated"}
 
     @property
     def is_served(self) -> bool:
@@ -141,15 +185,14 @@ class Version:
         text = self.declaration.get("ttl")
         return None if text is None else parse_duration(text, what="ttl")
 
-    def with_(self, **changes: Any) -> Version:
-        """Return the version with fields replaced."""
-        return replace(self, **changes)
-
     def to_dict(self) -> dict[str, Any]:
         """Return the version as values that TOML and JSON have; what is absent is left out."""
         plain: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
         plain["inputs"] = [_present({n.name: getattr(i, n.name) for n in fields(i)}) for i in self.inputs]
         plain["period"] = None if self.period is None else list(self.period)
+        for name in ("behind", "held"):
+            value = plain[name]
+            plain[name] = None if value is None else {item.name: getattr(value, item.name) for item in fields(value)}
         plain["accepted"] = list(self.accepted)
         plain["declaration"] = _present(self.declaration)
         contract = dict(plain.pop("contract_facts"))
@@ -173,6 +216,9 @@ class Version:
         for moment in ("published_at", "materialized_at"):
             if plain.get(moment) is not None:
                 plain[moment] = _moment(plain[moment])
+        for name, kind in (("behind", Behind), ("held", Hold)):
+            if plain.get(name) is not None:
+                plain[name] = kind(**{**plain[name], "since": _moment(plain[name]["since"])})
         _check(plain)
         return cls(**plain)
 
@@ -215,6 +261,7 @@ class Record:
                 )
             return self.serving
         found = next((version for version in self.versions if _answers(version, asked)), None)
+        found = found or next((version for version in reversed(self.versions) if str(version.major) == asked), None)
         if found is None:
             raise FeatureNotFound(
                 f"There is no version {asked} of view {self.view!r}.", remedy=f"Published are: {self._known()}."
@@ -223,6 +270,14 @@ class Record:
             instead = f"Read {found.successor} instead." if found.successor else f"Published are: {self._known()}."
             raise FeatureNotFound(f"Version {found.number} of view {self.view!r} is retired.", remedy=instead)
         return found
+
+    def lineage(self, version: Version) -> tuple[Version, ...]:
+        """Return the versions of its major version that led to `version`, the first one first, and itself."""
+        known = {one.number: one for one in self.versions}
+        found = [version]
+        while (before := known.get(found[0].follows or "")) is not None and before.major == version.major:
+            found.insert(0, before)
+        return tuple(found)
 
     def newest(self, major: int | None = None) -> Version | None:
         """Return the version with the highest number, of `major` where one is given."""
@@ -252,14 +307,14 @@ class Record:
             Where it is not a record that Feature Workbench wrote.
         """
         try:
-            values = tomllib.loads(text)
+            values = read_toml(text)
             if values["format"] != FORMAT:
                 raise RegistryError.of_another_format(path, values["format"])
             versions = tuple(Version.from_dict(version) for version in values["versions"])
             record = cls(valid_name("view", values["view"]), values.get("current"), versions)
         except RegistryError:
             raise
-        except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError, WorkbenchError) as error:
+        except DAMAGE as error:
             raise RegistryError.unreadable(path, error) from error
         if path != record_path(record.view) or (record.current is not None and record.serving is None):
             raise RegistryError.unreadable(path, UsageError("it names another view, or a version that it lacks"))
@@ -277,7 +332,7 @@ def record_path(view: str) -> str:
 def _check(values: Mapping[str, Any]) -> None:
     """Raise `ValueError` for what was changed by hand so that reading by it would fail, or give something else."""
     for name, kind in (("rows", int), ("delta_version", int), ("view_id", str), ("data_digest", str)):
-        if not isinstance(values[name], kind) or (kind is int and values[name] < 0):
+        if not isinstance(values[name], kind) or (kind is int and not 0 <= values[name] < 2**63):
             raise ValueError(f"{name} is {values[name]!r}")
     if not isinstance(values.get("until"), date | None) or isinstance(values.get("until"), datetime):
         raise TypeError(f"until {values['until']!r} is no day")
@@ -299,7 +354,7 @@ def _check(values: Mapping[str, Any]) -> None:
 def _answers(version: Version, asked: str) -> bool:
     if "." in asked:
         return version.number == asked
-    return str(version.major) == asked and version.status in {"live", "deprecated"}
+    return str(version.major) == asked and version.is_live
 
 
 def _present(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 
-from workbench.errors import WorkbenchError
-from workbench.registry.record import FORMAT, Record, Version
+from workbench.config import read_toml
+from workbench.registry.record import DAMAGE, FORMAT, Record, Version
 
 _HEAD = "\n[[versions]]\n"
 _NUMBER = re.compile(r'^number = "([0-9.]+)"$', re.MULTILINE)
@@ -55,21 +54,21 @@ def summary_of(text: str, *, path: str) -> Summary:
     """
     try:
         found = _read(text, path)
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError, IndexError, WorkbenchError):
+    except DAMAGE:
         found = None
     return found or Summary.of(Record.from_toml(text, path=path))
 
 
 def _read(text: str, path: str) -> Summary | None:
     head, *parts = text.split(_HEAD)
-    facts = tomllib.loads(head)
+    facts = read_toml(head)
     if not parts or facts["format"] != FORMAT or path.rpartition("/")[2] != f"{facts['view']}.toml":
         return None
     versions = tuple((_only(_NUMBER, part), _only(_STATUS, part)) for part in parts)
     current = facts.get("current")
     numbers = [number for number, _ in versions]
     place = -1 if current is None else numbers.index(current)
-    values = tomllib.loads(f"[[versions]]\n{parts[place]}")["versions"][0]
+    values = read_toml(f"[[versions]]\n{parts[place]}")["versions"][0]
     return Summary(facts["view"], current, versions, Version.from_dict(values))
 
 

@@ -4,8 +4,32 @@ A source gives its rows as a LazyFrame with its times in UTC, and a snapshot: th
 Files are known by their bytes, Delta tables by their version, queries by the rows they return.
 """
 
-from workbench.sources.snapshot import Snapshot, SourceWarning
-from workbench.sources.source import Source
-from workbench.sources.sources import Sources
+from __future__ import annotations
 
-__all__ = ["Snapshot", "Source", "SourceWarning", "Sources"]
+from workbench.sources.arrow import carried
+from workbench.sources.base import Source, Sources
+from workbench.sources.dialect import Dialect
+from workbench.sources.duckdb import rows_of
+from workbench.sources.faults import Origin
+from workbench.sources.file import FileReadWarning, read_file
+from workbench.sources.glob import SUFFIXES, format_of
+from workbench.sources.snapshot import Snapshot, SourceWarning
+from workbench.sources.times import clock_changes, in_zone, is_naive
+
+__all__ = [
+    "SUFFIXES",
+    "Dialect",
+    "FileReadWarning",
+    "Origin",
+    "Snapshot",
+    "Source",
+    "SourceWarning",
+    "Sources",
+    "carried",
+    "clock_changes",
+    "format_of",
+    "in_zone",
+    "is_naive",
+    "read_file",
+    "rows_of",
+]

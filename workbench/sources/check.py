@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import polars as pl
 
 from workbench.sources import faults
+from workbench.sources.arrow import in_range
+from workbench.sources.faults import Origin
 from workbench.sources.reader import Declared
 from workbench.sources.snapshot import SourceWarning
-from workbench.sources.times import as_utc, is_naive
+from workbench.sources.times import as_utc, clock_changes, is_naive
 
 
 def checked(declared: Declared, frame: pl.LazyFrame) -> tuple[SourceWarning, ...]:
@@ -18,15 +21,13 @@ def checked(declared: Declared, frame: pl.LazyFrame) -> tuple[SourceWarning, ...
     Raises
     ------
     SourceError
-        Where a declared column is missing or is no time, or the data turns out to be damaged.
+        Where a declared column is missing or is no time, or a moment is out of range.
     """
     schema = frame.collect_schema()
     _declared_columns(declared, schema)
-    try:
-        counts = frame.select(_counts(declared)).collect(engine="streaming").row(0, named=True)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        place = declared.settings.path or declared.settings.delta or "its landed result"
-        raise faults.corrupt(declared.name, place, str(error)) from None
+    counts = frame.select(_counts(declared, schema)).collect(engine="streaming").row(0, named=True)
+    _refuse_out_of_range(declared, schema, counts)
+    _refuse_skipped(declared, counts)
     return tuple(_warnings(declared, schema, counts))
 
 
@@ -40,25 +41,55 @@ def _declared_columns(declared: Declared, schema: Mapping[str, pl.DataType]) -> 
             raise faults.missing_column(declared.name, "key", column, schema)
 
 
-def _counts(declared: Declared) -> list[pl.Expr]:
-    key = declared.settings.key
+def _counts(declared: Declared, schema: Mapping[str, pl.DataType]) -> list[pl.Expr]:
+    key, zone = declared.settings.key, declared.settings.time_zone
     columns = dict.fromkeys([*declared.roles.values(), *key])
-    counts = [pl.len().alias("rows")]
+    counts: list[pl.Expr] = [pl.len().alias("rows")]
     counts += [pl.col(column).null_count().alias(f"null {column}") for column in columns]
     if key:
         counts.append((pl.len() - pl.struct(key).n_unique()).alias("repeated"))
-    return counts
+    if zone is not None:
+        naive = [column for column in declared.roles.values() if is_naive(schema[column])]
+        counts += [clock_changes(pl.col(column), zone).alias(f"clock {column}") for column in naive]
+    ends = ((name, pl.col(name).to_physical()) for name in _moments(schema))
+    return [*counts, *(pl.struct(value.min(), last=value.max()).alias(f"ends {name}") for name, value in ends)]
+
+
+def _moments(schema: Mapping[str, pl.DataType]) -> list[str]:
+    return [name for name, dtype in schema.items() if isinstance(dtype, pl.Date | pl.Datetime)]
+
+
+def _refuse_out_of_range(declared: Declared, schema: Mapping[str, pl.DataType], counts: Mapping[str, Any]) -> None:
+    """Refuse moments, such as a database's 'infinity', that neither Python nor a printed table can show."""
+    for name in _moments(schema):
+        dtype = schema[name]
+        least, greatest = (value or 0 for value in counts[f"ends {name}"].values())
+        if not in_range(least, greatest, dtype.time_unit if isinstance(dtype, pl.Datetime) else None):
+            raise faults.moment_out_of_range(declared.name, name)
+
+
+def _refuse_skipped(declared: Declared, counts: Mapping[str, Any]) -> None:
+    for role, column in declared.roles.items():
+        changes = counts.get(f"clock {column}")
+        if changes is not None and changes["skipped"]:
+            origin, zone = Origin.of(declared.name), str(declared.settings.time_zone)
+            raise faults.skipped_hour(origin, role, column, zone, changes)
 
 
 def _warnings(
-    declared: Declared, schema: Mapping[str, pl.DataType], counts: Mapping[str, int]
+    declared: Declared, schema: Mapping[str, pl.DataType], counts: Mapping[str, Any]
 ) -> Iterator[SourceWarning]:
     name, rows = declared.name, counts["rows"]
     if rows == 0:
         yield SourceWarning(name, "has no rows", 0)
         return
     naive = [column for column in declared.roles.values() if is_naive(schema[column])]
-    if naive:
+    zone = declared.settings.time_zone
+    for column in naive:
+        if zone is not None and (twice := counts[f"clock {column}"]["twice"]):
+            said = f"{faults.counted(twice, 'time')} of {column!r} came twice in {zone}: read as the second"
+            yield SourceWarning(name, said, twice)
+    if naive and zone is None:
         yield SourceWarning(name, f"{faults.some(naive)} states no time zone: read as UTC", rows)
     for role, column in declared.roles.items():
         if nulls := counts[f"null {column}"]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +12,26 @@ from urllib.parse import unquote, urlsplit
 
 import polars as pl
 
+from workbench.drivers import reason, translated
+from workbench.errors import SourceError
+from workbench.redaction import redact
 from workbench.sources import faults
-from workbench.sources.listing import resolve
+from workbench.sources.glob import resolve
 from workbench.sources.reader import Declared, digest_of
-from workbench.sources.secrets import redact
-from workbench.sources.snapshot import Snapshot
+from workbench.sources.snapshot import Snapshot, SourceWarning
+
+_S3 = ("s3://", "s3a://")
+_AWS_SETTINGS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_PROFILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_SKIP_SIGNATURE",
+)
+_AWS_FILES = {"AWS_SHARED_CREDENTIALS_FILE": "credentials", "AWS_CONFIG_FILE": "config"}
+_METADATA = ("169.254.169.254", 80)
+_LOCKED_OUT = re.compile(r"credential|token request|IMDS|must be specified", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +59,21 @@ class DeltaReader:
         table = self._open(None if snapshot is None else _version(snapshot))
         if snapshot is not None:
             self._same(table, snapshot)
-        return pl.scan_delta(table)
+        frame = pl.scan_delta(table)
+        with translated(self._unsupported):
+            frame.collect_schema()
+        return frame
+
+    def mark(self) -> None:
+        """Return None: the files of a version never change."""
+
+    def notes(self, snapshot: Snapshot) -> tuple[SourceWarning, ...]:  # noqa: ARG002  its types are stated
+        """Return nothing: there is nothing to decide."""
+        return ()
+
+    def forget(self, snapshot: Snapshot) -> bool:  # noqa: ARG002  no copy is kept
+        """Return False: a table is read where it lies."""
+        return False
 
     def verify(self, snapshot: Snapshot) -> None:
         """Raise SourceError where the snapshot's version cannot be read any more."""
@@ -59,21 +91,37 @@ class DeltaReader:
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError, TableNotFoundError
 
+        if self._uri.startswith(_S3) and not may_have_credentials():
+            raise faults.no_credentials(self.declared.name, self._shown())
         failure = ""
         try:
             return DeltaTable(self._uri, version=version)
         except TableNotFoundError:
             missing = True
         except (DeltaError, OSError, ValueError) as error:
-            missing, failure = False, redact(str(error), url=self._uri)
+            missing, failure = False, redact(reason(error), url=self._uri)
+            unsupported = self._unsupported(error)
+        if "://" in self._uri and failure:
+            if _LOCKED_OUT.search(failure):
+                raise faults.no_credentials(self.declared.name, self._shown())
+            raise faults.not_reached(self.declared.name, self._shown(), failure)
         if missing or ("://" not in self._uri and not Path(self._uri, "_delta_log").is_dir()):
             raise faults.vanished(self.declared.name, f"no Delta table at {self._shown()}")
         if version is not None:
-            raise faults.no_version(self.declared.name, self._shown(), version, failure.splitlines()[0])
+            raise faults.no_version(self.declared.name, self._shown(), version, failure)
+        if unsupported is not None:
+            raise unsupported
         raise faults.corrupt(self.declared.name, self._shown(), failure)
 
+    def _unsupported(self, error: BaseException) -> SourceError | None:
+        """Return the error for a table that uses what our reader does not know; None where `error` is another."""
+        if "support" not in str(error).lower():
+            return None
+        return faults.unsupported_table(self.declared.name, self._shown(), redact(reason(error), url=self._uri))
+
     def _take(self, table: Any) -> Snapshot:
-        actions = pl.DataFrame(table.get_add_actions(flatten=True))
+        with translated(self._unsupported):
+            actions = pl.DataFrame(table.get_add_actions(flatten=True))
         files = sorted(actions.select("path", "size_bytes").rows())
         identity = [table.metadata().id, table.version(), digest_of(files)]
         detail = {
@@ -93,6 +141,21 @@ class DeltaReader:
         if gone:
             reason = f"{len(gone)} of its files are gone"
             raise faults.no_version(self.declared.name, self._shown(), table.version(), reason)
+
+
+def may_have_credentials() -> bool:
+    """Return whether AWS credentials may be found; the machine's metadata service is asked, and not waited for."""
+    folder = Path.home() / ".aws"
+    files = [os.environ.get(name) or folder / file for name, file in _AWS_FILES.items()]
+    if any(os.environ.get(name) for name in _AWS_SETTINGS) or any(Path(file).is_file() for file in files):
+        return True
+    if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
+        return False
+    try:
+        socket.create_connection(_METADATA, timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _version(snapshot: Snapshot) -> int:

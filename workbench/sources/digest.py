@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.sources import faults
-from workbench.sources.memo import DigestMemo, Stamp
+from workbench.sources.digest_cache import DigestMemo, Stamp
 
 _BLOCK = 4 * 1024 * 1024
 _ATTEMPTS = 3

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from workbench.sources import faults, parquet, text
-from workbench.sources.digest import digest_files
-from workbench.sources.landing import land
-from workbench.sources.listing import Listing, list_files
-from workbench.sources.memo import DigestMemo, read_json, write_json
+from workbench.sources import faults, parquet
+from workbench.sources.dialect import Dialect
+from workbench.sources.digest import digest_files, stamp_of
+from workbench.sources.digest_cache import DigestMemo, read_json, write_json
+from workbench.sources.faults import Origin
+from workbench.sources.glob import Format, Listing, list_files
+from workbench.sources.query import land, notes_of, removed
 from workbench.sources.reader import Declared, digest_of
-from workbench.sources.snapshot import Snapshot
+from workbench.sources.snapshot import Snapshot, SourceWarning
+from workbench.sources.text import read_text
 
-_TEXT_SCHEME = 1
+_SCHEME = 2
+_OF_CSV = frozenset({"separator", "decimal", "encoding", "null_values"})
+_IDLE: dict[Format, frozenset[str]] = {
+    "csv": frozenset(),
+    "json": _OF_CSV,
+    "ndjson": _OF_CSV,
+    "parquet": _OF_CSV | {"dtypes", "time_format"},
+}
+"""Settings that say nothing about files of a format; `dtypes` may still be of ``key=value`` folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +54,29 @@ class FilesReader:
         if snapshot is not None and self._copy(snapshot).exists():
             return pl.scan_parquet(self._copy(snapshot), glob=False)
         listing = self._list()
-        if listing.format == "parquet":
-            if snapshot is not None:
-                self._same(listing, snapshot)
-            self._agree(listing, snapshot)
-            return parquet.scan(listing)
-        return self._scan_text(listing, snapshot)
+        if listing.format != "parquet":
+            return self._scan_text(listing, snapshot)
+        if snapshot is not None:
+            self._same(listing, snapshot)
+        return self._scan_parquet(listing, snapshot)
+
+    def notes(self, snapshot: Snapshot) -> tuple[SourceWarning, ...]:
+        """Return what was decided about the files that is not obvious."""
+        if self._copy(snapshot).exists():
+            return notes_of(self._copy(snapshot), self.declared.name)
+        listing = self._list()
+        if listing.format != "parquet":
+            return ()
+        footers = self._footers(listing, snapshot)
+        return tuple(parquet.folder_keys(self._origin, listing, footers.schema, self._dialect)[1])
+
+    def mark(self) -> object:
+        """Return the files with their sizes, times and inodes, which tell that one was replaced and put back."""
+        return tuple((file, stamp_of(self.declared.name, file)) for file in self._list().files)
+
+    def forget(self, snapshot: Snapshot) -> bool:
+        """Remove the copy of the rows of `snapshot`, and return whether there was one."""
+        return removed(self._copy(snapshot))
 
     def verify(self, snapshot: Snapshot) -> None:
         """Raise SourceError where the files are not those of `snapshot`, and no copy of it was made."""
@@ -55,7 +84,11 @@ class FilesReader:
             self._same(self._list(), snapshot)
 
     def _list(self) -> Listing:
-        return list_files(self.declared.name, self.declared.settings, self.declared.root)
+        listing = list_files(self.declared.name, self.declared.settings, self.declared.root)
+        for setting in sorted(self.declared.settings.model_fields_set & _IDLE[listing.format]):
+            if setting != "dtypes" or not set(self.declared.settings.dtypes) <= set(listing.partitions):
+                raise faults.setting_without_use(self._origin, setting, listing.format)
+        return listing
 
     def _take(self, listing: Listing, *, recheck: bool = False) -> Snapshot:
         memo = DigestMemo(self.declared.digests)
@@ -78,28 +111,72 @@ class FilesReader:
         if self._take(listing).digest != snapshot.digest:
             raise faults.moved_on(self.declared.name, self.declared.settings.path)
 
-    def _agree(self, listing: Listing, snapshot: Snapshot | None) -> None:
-        """See that Parquet files agree, once for each content."""
-        memo = None if snapshot is None else self.declared.checked(f"{snapshot.digest}-columns")
-        if memo is not None and read_json(memo).get("agree") is True:
-            return
-        parquet.agree(self.declared.name, listing)
+    def _footers(self, listing: Listing, snapshot: Snapshot | None) -> parquet.Footers:
+        """See that Parquet files agree, with each other and with their folders, once for each content."""
+        memo = None if snapshot is None else self.declared.checked(digest_of([_SCHEME, snapshot.digest, "parquet"]))
+        known = {} if memo is None else read_json(memo)
+        if known.get("agree") is True:
+            return parquet.footer(self._origin, listing.files[0], foreign=bool(known.get("foreign")))
+        found = parquet.footers(self._origin, listing)
+        parquet.refuse_contradictions(self._origin, listing, found.schema)
         if memo is not None:
-            write_json(memo, {"agree": True})
+            write_json(memo, {"agree": True, "foreign": found.foreign})
+        return found
 
-    def _copy(self, snapshot: Snapshot) -> Path:
-        """Return where the Parquet copy of text files is; which columns are parsed as times is part of its name."""
-        roles = sorted(self.declared.roles.values())
-        return self.declared.landed(digest_of([_TEXT_SCHEME, snapshot.digest, roles]))
-
-    def _scan_text(self, listing: Listing, snapshot: Snapshot | None) -> pl.LazyFrame:
-        """Return the Parquet copy of text files, made now if this content was never read."""
+    def _scan_parquet(self, listing: Listing, snapshot: Snapshot | None) -> pl.LazyFrame:
+        """Return the rows where they lie, or of a copy where there are zones that Polars does not know."""
+        found = self._footers(listing, snapshot)
+        keys, notes = parquet.folder_keys(self._origin, listing, found.schema, self._dialect)
+        if not found.foreign:
+            return parquet.scan(listing, keys)
         wanted = self._take(listing) if snapshot is None else snapshot
         copy = self._copy(wanted)
         if not copy.exists():
-            frame = text.read(self.declared.name, listing, self.declared.roles)
-            try:
-                land(frame, copy, confirm=lambda: self.verify(wanted))
-            except pl.exceptions.PolarsError as error:
-                raise faults.corrupt(self.declared.name, self.declared.settings.path, str(error)) from None
+            begun = self.mark()
+            with parquet.converted(self._origin, listing, keys, copy.parent) as frame:
+                self._land(frame, copy, wanted, begun, notes)
         return pl.scan_parquet(copy, glob=False)
+
+    def _copy(self, snapshot: Snapshot) -> Path:
+        """Return where the copy of files is that are not read where they lie; how they are read is in its name."""
+        roles = sorted(self.declared.roles.values())
+        return self.declared.landed(digest_of([_SCHEME, snapshot.digest, roles, self._dialect.to_json()]))
+
+    def _scan_text(self, listing: Listing, snapshot: Snapshot | None) -> pl.LazyFrame:
+        """Return the Parquet copy of text files, made now if this content was never read."""
+        if listing.partitions:
+            raise faults.partitioned_text(self.declared.name, listing.base)
+        wanted = self._take(listing) if snapshot is None else snapshot
+        copy = self._copy(wanted)
+        if not copy.exists():
+            begun = self.mark()
+            with read_text(
+                self._origin,
+                {listing.name(file): file for file in listing.files},
+                listing.format,
+                roles=self.declared.roles,
+                dialect=self._dialect,
+                scratch=copy.parent,
+            ) as table:
+                self._land(table.frame, copy, wanted, begun, table.notes)
+        return pl.scan_parquet(copy, glob=False)
+
+    def _land(
+        self, frame: pl.LazyFrame, copy: Path, wanted: Snapshot, begun: object, notes: Sequence[SourceWarning]
+    ) -> None:
+        """Write the copy, unless the files were touched since `begun`."""
+
+        def confirm() -> None:
+            self._same(self._list(), wanted)
+            if self.mark() != begun:
+                raise faults.moved_on(self.declared.name, self.declared.settings.path)
+
+        land(frame, copy, confirm=confirm, notes=notes)
+
+    @property
+    def _origin(self) -> Origin:
+        return Origin.of(self.declared.name)
+
+    @property
+    def _dialect(self) -> Dialect:
+        return Dialect.of(self.declared.settings)

@@ -1,19 +1,100 @@
-"""Sources that are queries: the rows that come back are landed once as Parquet, under their own digest."""
+"""Sources that are queries: the rows that come back are written once as Parquet, under their own digest."""
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import polars as pl
 
-from workbench.sources import duck, faults, postgres
-from workbench.sources.landing import land
+from workbench.errors import ProjectError
+from workbench.files import UNFINISHED, replacing
+from workbench.redaction import redact
+from workbench.sources import duckdb, faults, postgres
+from workbench.sources.query_digest import in_order, rows_digest
 from workbench.sources.reader import Declared, digest_of
-from workbench.sources.rows import in_order, rows_digest
-from workbench.sources.secrets import redact
-from workbench.sources.snapshot import Snapshot
+from workbench.sources.snapshot import Snapshot, SourceWarning
+
+_ROW_GROUP = 262_144
+_ABANDONED_SECONDS = 24 * 3600
+_NOTES = "workbench.notes"
+
+
+def land(
+    frame: pl.LazyFrame | pl.DataFrame,
+    path: Path,
+    *,
+    confirm: Callable[[], None] | None = None,
+    notes: Sequence[SourceWarning] = (),
+) -> Path:
+    """Write `frame` to `path` unless it is there already, and return `path`.
+
+    The file appears complete or not at all, whoever else writes it at the same time.
+
+    Parameters
+    ----------
+    frame
+        The rows. A LazyFrame is streamed.
+    path
+        A name that only this content has.
+    confirm
+        Called when all is written and before it is seen under its name; what it raises leaves nothing behind.
+    notes
+        What is to be told of the rows, kept with them for `notes_of`.
+
+    Raises
+    ------
+    ProjectError
+        Where the disk is full or refuses.
+    polars.exceptions.PolarsError
+        Where `frame` cannot be computed.
+    """
+    if path.exists():
+        return path
+    told = json.dumps([[note.message, note.count] for note in notes])
+    try:
+        _sweep(path.parent)
+        with replacing(path, durable=True) as unfinished:
+            frame.lazy().sink_parquet(
+                unfinished, statistics=True, row_group_size=_ROW_GROUP, metadata={_NOTES: told} if notes else None
+            )
+            if confirm is not None:
+                confirm()
+    except OSError as error:
+        raise ProjectError.not_writable(str(path.parent), error.strerror or str(error)) from None
+    except pl.exceptions.ComputeError as error:
+        if "os error" not in str(error):
+            raise
+        raise ProjectError.not_writable(str(path.parent), str(error).rpartition(": ")[2]) from None
+    return path
+
+
+def notes_of(path: Path, source: str) -> tuple[SourceWarning, ...]:
+    """Return the notes that `land` was given with the rows at `path`."""
+    told = json.loads(pl.read_parquet_metadata(path).get(_NOTES, "[]"))
+    return tuple(SourceWarning(source, message, count) for message, count in told)
+
+
+def removed(path: Path) -> bool:
+    """Remove the rows at `path`, and return whether they were there."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left behind long ago."""
+    for left in folder.glob(f"{UNFINISHED}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
+                left.unlink()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +135,17 @@ class QueryReader:
         self.verify(wanted)
         return pl.scan_parquet(self._landed(wanted), glob=False)
 
+    def mark(self) -> None:
+        """Return None: rows are read from where they were landed."""
+
+    def notes(self, snapshot: Snapshot) -> tuple[SourceWarning, ...]:  # noqa: ARG002  its types are stated
+        """Return nothing: there is nothing to decide."""
+        return ()
+
+    def forget(self, snapshot: Snapshot) -> bool:
+        """Remove the landed rows of `snapshot`, and return whether there were any."""
+        return removed(self._landed(snapshot))
+
     def verify(self, snapshot: Snapshot) -> None:
         """Raise SourceError where the landed rows are gone and the query does not return them any more."""
         if not self._landed(snapshot).exists() and self.snapshot(recheck=False).digest != snapshot.digest:
@@ -70,4 +162,4 @@ class QueryReader:
             return postgres.run(self.declared)
         if scheme:
             raise faults.unknown_database(self.declared.name, scheme)
-        return duck.run(self.declared)
+        return duckdb.run(self.declared)

@@ -14,7 +14,7 @@ from typing import Protocol
 import polars as pl
 
 from workbench.config import SourceSettings
-from workbench.sources.snapshot import Kind, Snapshot
+from workbench.sources.snapshot import Kind, Snapshot, SourceWarning
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,15 @@ class Reader(Protocol):
 
     def scan(self, snapshot: Snapshot | None) -> pl.LazyFrame:
         """Return the rows of `snapshot`, or of now; times as they are stored."""
+
+    def mark(self) -> object:
+        """Return what is another value after anybody touched the data; None where what is read never changes."""
+
+    def notes(self, snapshot: Snapshot) -> tuple[SourceWarning, ...]:
+        """Return what was decided about the data of `snapshot` that is not obvious."""
+
+    def forget(self, snapshot: Snapshot) -> bool:
+        """Remove the copy of the rows of `snapshot`, if one was kept, and return whether there was one."""
 
     def verify(self, snapshot: Snapshot) -> None:
         """Raise SourceError where the rows of `snapshot` cannot be read any more."""

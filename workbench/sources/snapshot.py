@@ -21,7 +21,7 @@ class Snapshot:
     digest
         SHA-256 in 64 hexadecimal digits; equal digests mean equal data. For files it is over their relative names
         and bytes, for Delta over the table's id, version and file list, for a query over the rows it returned
-        (`workbench.sources.rows` states the rule).
+        (`workbench.sources.query_digest` states the rule).
     kind
         ``files``, ``delta`` or ``query``.
     detail

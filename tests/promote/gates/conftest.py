@@ -12,8 +12,8 @@ from tests.conftest import identify, make_trial
 from tests.promote.conftest import SPEND, declared
 from workbench.config import PolicySettings
 from workbench.define import load_tree
-from workbench.loop.evaluate import Evaluation
-from workbench.promote.gates import GATES, GateResult, GateSubject
+from workbench.pipeline.evaluate import Evaluation
+from workbench.promote import GATES, GateResult, GateSubject
 
 if TYPE_CHECKING:
     from workbench.project import Project
@@ -49,13 +49,13 @@ def published(trial: Project) -> Project:
 
 def subject_of(project: Project, view: str = "spend", **changes: Any) -> GateSubject:
     """Return a view as the branch has it, as if it had never been published."""
-    rooms, branch = project._rooms, project.branch_name
+    workspace, branch = project._workspace, project.branch_name
     assert branch is not None
-    commit = rooms.repository.resolve(branch)
-    definitions = load_tree(rooms.repository, commit, cache=rooms.hidden)
-    evaluation = Evaluation(definitions, rooms.sources, rooms.cache)
+    commit = workspace.repository.resolve(branch)
+    definitions = load_tree(workspace.repository, commit, cache=workspace.hidden)
+    evaluation = Evaluation(definitions, workspace.sources, workspace.cache)
     facts: dict[str, Any] = {
-        "rooms": rooms,
+        "workspace": workspace,
         "view": view,
         "definitions": definitions,
         "evaluated": evaluation.evaluate(view),
@@ -63,10 +63,10 @@ def subject_of(project: Project, view: str = "spend", **changes: Any) -> GateSub
         "diff": None,
         "category": "new",
         "merge_changed": False,
-        "branch": rooms.repository.branch(branch),
+        "branch": workspace.repository.branch(branch),
         "commit": commit,
         "upstream": {},
-        "downstream_left_out": (),
+        "left_out": (),
         "policy": PolicySettings(),
         "accept": {},
         "evaluation": evaluation,

@@ -8,12 +8,12 @@ import pytest
 
 from tests.promote.conftest import ADDED, REFACTORED, SPEND, VALUED, record_of
 from tests.promote.gates.conftest import gate, subject_of
-from workbench.compare import diff_views
+from workbench.comparison import side_of
 from workbench.config import PolicySettings
 from workbench.define import load_tree
-from workbench.loop.evaluate import Evaluation
-from workbench.promote.gates import GateResult
-from workbench.serve.compared import side_of
+from workbench.diff import diff_views
+from workbench.pipeline.evaluate import Evaluation
+from workbench.promote import GateResult
 
 if TYPE_CHECKING:
     from workbench.project import Project
@@ -35,9 +35,9 @@ def drift(project: Project, text: str, *, accept: dict[str, str] | None = None, 
     """Return the gate's result for promoting `text` over what is published."""
     project.define(text, log=False)
     subject = subject_of(project)
-    rooms = subject.rooms
-    main = load_tree(rooms.repository, rooms.repository.resolve("main"), cache=rooms.hidden)
-    before = Evaluation(main, rooms.sources, rooms.cache).evaluate("spend")
+    workspace = subject.workspace
+    main = load_tree(workspace.repository, workspace.repository.resolve("main"), cache=workspace.hidden)
+    before = Evaluation(main, workspace.sources, workspace.cache).evaluate("spend")
     left = side_of(before, main, label="main 1.0")
     right = side_of(subject.evaluated, subject.definitions, label="exp/first")
     facts: dict[str, Any] = {
@@ -53,7 +53,7 @@ def test_values_that_move_too_far_stop_it_with_by_how_much(published: Project) -
     result = drift(published, VALUED)
     assert not result.passed
     assert result.detail == "total moved farther than allowed since version 1.0"
-    assert result.failures[0].startswith("total moved: PSI ")
+    assert result.failures[0].startswith("total moved: 99.5% of the same rows changed, by 2 times its spread")
     assert 'accept={"spend:total": "..."}' in result.remedy
     for name in ("spend:total", "spend"):
         accepted = drift(published, VALUED, accept={name: "double points"})
@@ -72,9 +72,40 @@ def test_the_projects_budget_decides_and_a_features_own_before_it(published: Pro
     assert not drift(published, NEARLY, measure="ks", budget=0.0).passed
     assert drift(published, VALUED, measure="ks", budget=0.0, budgets={"spend:total": 0.9}).passed
     assert drift(published, VALUED, measure="ks", budget=0.0, budgets={"spend": 0.9}).passed
+    assert not drift(published, VALUED, measure="ks", budget=0.9).passed  # the same rows say otherwise
     assert not drift(
         published, VALUED, measure="ks", budget=0.9, budgets={"spend:total": 0.0, "rate:total": 0.9}
     ).passed
+
+
+NULLABLE = SPEND.replace("ge=0, desc", "nullable=True, desc")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        '.cum_sum().over("user") * 2',
+        '.cum_sum().over("user") * 3',
+        '.cum_sum().over("user") * -1',
+        '.cum_sum().over("user") * 0',
+        '.cum_sum().over("user") + 1e9',
+        '.cum_sum().over("user").filter(pl.col("amount") > 1e9).first()',
+        '.cum_sum().over("user").shift(-1)',
+    ],
+)
+def test_a_feature_with_a_trend_cannot_change_in_the_same_rows_unseen(published: Project, values: str) -> None:
+    text = NULLABLE.replace('.cum_sum().over("user")', values)
+    assert not drift(published, text).passed
+    assert not drift(published, text, measure="wasserstein", budget=1e12).passed
+    assert drift(published, text, accept={"spend:total": "meant"}).passed
+
+
+def test_values_without_a_size_are_not_checked_unless_they_are_accepted(published: Project) -> None:
+    nested = SPEND.replace("total: float", "total: list[float]").replace('unit="count", ge=0, ', "")
+    nested = nested.replace('.over("user"))', '.over("user").reshape((-1, 1)).arr.to_list())')
+    result = drift(published, nested)
+    assert not result.passed
+    assert drift(published, nested, accept={"spend:total": "meant"}).passed
 
 
 def test_rows_that_are_left_out_move_values_too(published: Project) -> None:

@@ -13,13 +13,23 @@ from tests.promote.conftest import LEAKING, RATE, SPEND
 from tests.promote.gates.conftest import gate, subject_of
 from workbench.config import PolicySettings
 from workbench.errors import FeatureNotFound, UsageError
-from workbench.promote.gates import run_gates
+from workbench.promote import GateResult, GateSubject, run_gates
+from workbench.promote.view_change import Impact
 
 if TYPE_CHECKING:
     from workbench.project import Project
 
-ORDER = ["contract", "probes", "tests", "lint", "types", "upstream", "drift", "metadata", "merge", "downstream"]
+ORDER = [
+    *("contract", "probes", "tests", "lint", "types", "upstream", "drift", "new data", "metadata", "merge"),
+    "downstream",
+]
 TESTED = SPEND + '\n\ndef test_total(view, events):\n    assert view(events).collect()["total"].sum() {} 0\n'
+
+BY_HOUR = SPEND.replace("return events", 'return events.with_columns(user=pl.col("at").dt.hour().cast(pl.String))')
+
+
+def result_of(subject: GateSubject, name: str) -> GateResult:
+    return next(result for result in run_gates(subject) if result.name == name)
 
 
 def test_a_sound_view_passes_every_gate_in_order(shop: Project) -> None:
@@ -29,7 +39,10 @@ def test_a_sound_view_passes_every_gate_in_order(shop: Project) -> None:
     said = {result.name: result.detail for result in results}
     assert "rules hold" in said["contract"] or "hold" in said["contract"]
     assert said["probes"] == "leakage, determinism, entity-locality hold"
-    assert said["tests"] == "it has no tests and no examples"
+    assert said["tests"] == "no tests and no examples"
+    states = {result.name: result.state for result in results}
+    assert [name for name, state in states.items() if state != "pass"] == ["tests", "drift", "new data"]
+    assert states["tests"] == states["drift"] == "not applicable"
     assert said["upstream"] == "made from sources alone"
     assert said["drift"] == "nothing to compare: it is new"
 
@@ -136,14 +149,15 @@ def test_a_merge_that_changes_the_code_stops_it(shop: Project) -> None:
     assert not gate(subject_of(shop, merge_changed=True), "merge").passed
 
 
-def test_a_published_view_that_would_change_in_passing_stops_it_unless_accepted_by_name(shop: Project) -> None:
+def test_a_published_view_that_main_would_define_otherwise_stops_it_unless_accepted_by_name(shop: Project) -> None:
     shop.define(RATE, log=False)
     assert gate(subject_of(shop), "downstream").passed
-    left = subject_of(shop, downstream_left_out=("rate",), category="value")
+    reader = Impact("rate", "view", "spend", ("total",), affected=True, included=False, stays="1.0")
+    left = subject_of(shop, left_out=(reader,), category="value")
     refused = gate(left, "downstream")
-    assert refused.detail == "rate reads it and would change without being promoted"
+    assert refused.detail == "rate reads it, and what main defines of it would not be what is published"
     assert "--with-downstream" in refused.remedy
-    assert refused.failures == ()
+    assert refused.failures == ("rate: uses total; stays on spend 1.0 until it is published anew",)
     accepted = gate(replace(left, accept={"rate": "retired next week"}), "downstream")
     assert accepted.passed
     assert accepted.accepted == "rate: retired next week"
@@ -153,7 +167,8 @@ def test_a_published_view_that_would_change_in_passing_stops_it_unless_accepted_
 def test_a_published_view_that_could_not_be_computed_any_more_is_told_why(shop: Project) -> None:
     shop.define(RATE, log=False)
     shop.define(SPEND.replace("total: float", "amount: float").replace("total=", "amount="), log=False)
-    refused = gate(subject_of(shop, downstream_left_out=("rate",), category="breaking"), "downstream")
+    reader = Impact("rate", "view", "spend", ("total",), affected=True, included=False, stays="1.0")
+    refused = gate(subject_of(shop, left_out=(reader,), category="breaking"), "downstream")
     assert not refused.passed
     assert refused.failures[0].startswith("rate: ")
     assert "total" in refused.failures[0]
@@ -164,12 +179,43 @@ def test_a_published_view_that_could_not_be_computed_any_more_is_told_why(shop: 
     [
         ({"spnd": "x"}, "did you mean 'spend'"),
         ({"spend:totl": "x"}, "did you mean 'spend:total'"),
+        ({"spend:prbes": "x"}, "did you mean 'spend:probes'"),
         ({"spend:user": "x"}, "There is no view or feature 'spend:user'"),
     ],
 )
 def test_nothing_unknown_is_accepted(shop: Project, accept: dict[str, str], message: str) -> None:
     with pytest.raises(FeatureNotFound, match=message):
         run_gates(subject_of(shop, accept=accept))
+
+
+def test_what_could_not_be_checked_stops_it_until_it_is_accepted_by_name(shop: Project) -> None:
+    shop.define(BY_HOUR, log=False)
+    subject = subject_of(shop)
+    refused = result_of(subject, "probes")
+    assert (refused.state, refused.passed) == ("not checked", False)
+    assert "entity-locality: " in refused.detail
+    assert 'accept={"spend:probes": "..."}' in refused.remedy
+    for name in ("spend", "spend:total", "spend:tests"):
+        assert not result_of(replace(subject, accept={name: "new prices"}), "probes").passed
+    accepted = result_of(replace(subject, accept={"spend:probes": "hours are no users"}), "probes")
+    assert (accepted.state, accepted.passed, accepted.checked) == ("accepted", True, False)
+    assert accepted.accepted == "hours are no users"
+
+
+def test_a_gate_that_failed_is_not_accepted_as_not_checked(shop: Project) -> None:
+    shop.define(LEAKING, log=False)
+    refused = result_of(subject_of(shop, accept={"spend:probes": "never mind"}), "probes")
+    assert (refused.state, refused.accepted) == ("fail", None)
+
+
+def test_where_the_policy_asks_for_tests_none_is_not_checked(shop: Project) -> None:
+    asks = PolicySettings(require_tests=True)
+    refused = result_of(subject_of(shop, policy=asks), "tests")
+    assert (refused.state, refused.passed) == ("not checked", False)
+    assert refused.detail == "no tests and no examples, and [policy] on main asks for some"
+    assert "features/spend.py" in refused.remedy
+    shop.define(TESTED.format(">"), log=False)
+    assert result_of(subject_of(shop, policy=asks), "tests").state == "pass"
 
 
 def test_nothing_is_accepted_without_a_reason(shop: Project) -> None:

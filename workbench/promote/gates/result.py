@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+GateState = Literal["pass", "accepted", "fail", "not checked", "not applicable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,10 +15,11 @@ class GateResult:
     Attributes
     ----------
     name
-        Which gate: ``contract``, ``probes``, ``tests``, ``lint``, ``types``, ``upstream``, ``drift``, ``metadata``,
-        ``merge``, ``downstream``; or of the policy ``promoters``, ``approvals``, ``freeze``, ``train``, ``signatures``.
+        Which gate: ``contract``, ``probes``, ``tests``, ``lint``, ``types``, ``upstream``, ``drift``, ``new data``,
+        ``metadata``, ``merge``, ``downstream``; or of the policy ``promoters``, ``approvals``, ``freeze``, ``train``,
+        ``signatures``.
     passed
-        Whether the promotion may go on.
+        Whether the promotion may go on. False where it was not `checked`, unless that is `accepted`.
     detail
         One sentence about what was found, without a full stop.
     view
@@ -27,6 +30,15 @@ class GateResult:
         What is in the way, one line each.
     accepted
         The reason that somebody gave for going on although something is in the way; None where nothing was.
+    checked
+        Whether there was anything to look at. What could not be checked is accepted by ``view:gate``.
+    applies
+        Whether the gate has anything to ask of this view. One that has not stands in nobody's way.
+
+    Raises
+    ------
+    ValueError
+        For a gate that passed although it was neither checked nor accepted.
 
     Examples
     --------
@@ -41,6 +53,19 @@ class GateResult:
     remedy: str = ""
     failures: tuple[str, ...] = ()
     accepted: str | None = None
+    checked: bool = True
+    applies: bool = True
+
+    def __post_init__(self) -> None:
+        if self.passed and not self.checked and not self.accepted:
+            raise ValueError(f"the gate {self.name!r} cannot pass without being checked or accepted")
+
+    @property
+    def state(self) -> GateState:
+        """``pass``, ``accepted``, ``fail``, ``not checked`` or ``not applicable``."""
+        if not self.passed:
+            return "fail" if self.checked else "not checked"
+        return "accepted" if self.accepted else "pass" if self.applies else "not applicable"
 
     @property
     def refusal(self) -> str:
@@ -60,6 +85,8 @@ class GateResult:
             "name": self.name,
             "view": self.view,
             "passed": self.passed,
+            "checked": self.checked,
+            "state": self.state,
             "detail": self.detail,
             "remedy": self.remedy,
             "failures": list(self.failures),

@@ -8,7 +8,8 @@ from workbench.errors import WorkbenchError
 from workbench.promote.gates.result import GateResult
 
 if TYPE_CHECKING:
-    from workbench.promote.gates.subject import GateSubject
+    from workbench.promote.gates.context import GateSubject
+    from workbench.promote.view_change import Impact
 
 
 def upstream_gate(subject: GateSubject) -> GateResult:
@@ -33,7 +34,8 @@ def upstream_gate(subject: GateSubject) -> GateResult:
 def metadata_gate(subject: GateSubject) -> GateResult:
     """Ask that the experiment says its objective, and the view its owner and what it is."""
     if not subject.policy.require_metadata:
-        return GateResult("metadata", passed=True, view=subject.view, detail="not demanded by [policy] on main")
+        detail = "not demanded by [policy] on main"
+        return GateResult("metadata", passed=True, applies=False, view=subject.view, detail=detail)
     view = subject.definitions.view(subject.view)
     wanted = {
         "an objective": (subject.branch.objective, f'%feature branch {subject.branch.name} --objective "..."'),
@@ -71,15 +73,15 @@ def merge_gate(subject: GateSubject) -> GateResult:
 
 
 def downstream_gate(subject: GateSubject) -> GateResult:
-    """Ask that no published view that reads it changes in passing: it is promoted with it, or accepted by name."""
-    left = subject.downstream_left_out
+    """Ask that what reads it on main still fits it: it is promoted with it, or accepted by name."""
+    left = {impact.name: impact for impact in subject.left_out}
     if not left:
-        return GateResult("downstream", passed=True, view=subject.view, detail="no published view is left behind")
+        return GateResult("downstream", passed=True, view=subject.view, detail="nothing that reads it is left behind")
     accepted = {name: _reason(subject, name) for name in left}
     refused = [name for name in left if not accepted[name]]
     if not refused:
         said = "; ".join(f"{name}: {reason}" for name, reason in accepted.items())
-        detail = f"{_listed(list(left))} will change with the next materialize"
+        detail = "; ".join(f"{name} {impact.sentence}" for name, impact in left.items())
         return GateResult("downstream", passed=True, view=subject.view, detail=detail, accepted=said)
     broken = _broken(subject, refused)
     read = "reads" if len(refused) == 1 else "read"
@@ -87,10 +89,21 @@ def downstream_gate(subject: GateSubject) -> GateResult:
         "downstream",
         passed=False,
         view=subject.view,
-        detail=f"{_listed(refused)} {read} it and would change without being promoted",
-        remedy="Publish them together (--with-downstream), or accept each by name with a reason.",
-        failures=tuple(f"{name}: {why}" for name, why in broken.items()),
+        detail=f"{_listed(refused)} {read} it, and what main defines of {'it' if len(refused) == 1 else 'them'} would "
+        "not be what is published",
+        remedy=_downstream_remedy([left[name] for name in refused]),
+        failures=tuple(f"{name}: {broken.get(name, left[name].sentence)}" for name in refused),
     )
+
+
+def _downstream_remedy(refused: list[Impact]) -> str:
+    remedies = []
+    if any(impact.kind == "view" and impact.moves is None for impact in refused):
+        remedies.append("publish the views together (--with-downstream)")
+    if any(impact.kind == "feature set" for impact in refused):
+        remedies.append("promote the feature sets with other names of features, or with a version (view@1:feature)")
+    said = "; ".join([*remedies, "or accept each by name with a reason"])
+    return f"{said[:1].upper()}{said[1:]}."
 
 
 def _broken(subject: GateSubject, names: list[str]) -> dict[str, str]:
@@ -98,12 +111,14 @@ def _broken(subject: GateSubject, names: list[str]) -> dict[str, str]:
     evaluation = subject.reopened()
     found = {}
     for name in names:
+        if name not in evaluation.definitions.files.stems() or name in evaluation.definitions.set_files:
+            continue
         try:
             evaluation.prepare(name)
         except WorkbenchError as error:
-            found[name] = error.message
+            found[name] = f"on main, {error.message}"
         except Exception as error:  # noqa: BLE001  # a definition is the user's code and may raise anything
-            found[name] = f"{type(error).__name__}: {error}"
+            found[name] = f"on main, {type(error).__name__}: {error}"
     return found
 
 

@@ -1,0 +1,348 @@
+"""Order, chance, other entities and old rows: each dependence is found by its own probe, and by no other."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.checks.probes.stage import Everywhere, defined, failed, flights, known, probed, weather
+from workbench.checks import source_input
+from workbench.define import FeatureView, windowed
+
+delay = pl.col("delay").fill_null(0.0)
+
+
+def view(value: pl.Expr, *sort: str, **settings: Any) -> FeatureView:
+    def function(flights: pl.LazyFrame) -> pl.LazyFrame:
+        return (flights.sort(*sort) if sort else flights).select("carrier", "at", value=value)
+
+    return defined(function, **settings)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        delay.cum_sum().over("carrier"),
+        delay.shift(1).over("carrier"),
+        delay.diff().over("carrier"),
+        pl.col("delay").forward_fill().over("carrier"),
+        delay.rolling_mean(3, min_samples=1).over("carrier"),
+    ],
+    ids=["cum_sum", "shift", "diff", "forward fill", "rolling"],
+)
+def test_values_that_depend_on_the_order_of_rows_are_not_deterministic(value: pl.Expr) -> None:
+    checks = probed(view(value))
+    assert [name for name, check in checks.items() if not check.passed] == ["determinism"]
+    assert "sort" in checks["determinism"].detail
+    assert checks["determinism"].failures is not None
+    assert checks["determinism"].failures.columns[-2:] == ["rows shuffled", "rows in order"]
+    assert failed(view(value, "carrier", "at", "flight")) == []
+
+
+def test_the_first_of_rows_at_equal_times_is_not_deterministic() -> None:
+    hours = flights().with_columns(pl.col("at").dt.truncate("6h"))
+    first = defined(lambda f: f.sort("at").group_by("carrier", "at").agg(value=pl.col("delay").first()))
+    assert failed(first, known(hours)) == ["determinism"]
+    settled = defined(lambda f: f.sort("at", "flight").group_by("carrier", "at").agg(value=pl.col("delay").first()))
+    assert failed(settled, known(hours)) == []
+
+
+def test_random_values_are_named_as_such_and_nothing_else_is_claimed() -> None:
+    checks = probed(view(pl.col("delay").shuffle(), "flight"))
+    assert not any(check.passed for check in checks.values())
+    assert "random" in checks["determinism"].detail
+    assert checks["determinism"].failures is not None
+    for name in ("leakage", "entity-locality"):
+        assert checks[name].failures is None
+        assert "cannot be told" in checks[name].detail
+
+
+def test_rows_of_other_entities_count_only_in_a_global_view() -> None:
+    share = delay.cum_sum().over("carrier") / delay.abs().cum_sum()
+    checks = probed(view(share, "at", "flight"))
+    assert [name for name, check in checks.items() if not check.passed] == ["entity-locality"]
+    assert 'scope="global"' in checks["entity-locality"].detail
+    assert checks["entity-locality"].failures is not None
+    assert checks["entity-locality"].failures.columns[-2:] == ["computed alone", "among all entities"]
+    assert list(probed(view(share, "at", "flight", scope="global"))) == ["leakage", "determinism"]
+    assert failed(view(share, "at", "flight", scope="global")) == []
+
+
+def test_locality_that_cannot_be_looked_at_is_not_checked_and_says_why() -> None:
+    one = probed(view(delay, "at"), known(flights(100, carriers=1)))["entity-locality"]
+    assert (one.passed, one.checked) == (False, False)
+    assert "one entity" in one.detail
+    by_hour = defined(lambda f: f.select(pl.col("at").dt.hour().cast(pl.String).alias("carrier"), "at", value=delay))
+    check = probed(by_hour)["entity-locality"]
+    assert (check.passed, check.checked) == (False, False)
+    assert "cannot be told" in check.detail
+
+
+USER, TIME = pl.col("user_id"), pl.col("at")
+KEYS: dict[str, pl.Expr] = {
+    "renamed": USER,
+    "cast": pl.col("number").cast(pl.String),
+    "upper case": USER.str.to_uppercase(),
+    "stripped": pl.format(" {} ", USER).str.strip_chars(),
+    "slice": USER.str.slice(1, 1),
+    "made of two": pl.concat_str(USER, pl.col("side"), separator="-"),
+    "formatted": pl.format("{}-x", USER),
+    "filled": USER.fill_null("nobody"),
+    "several spellings": pl.when(pl.col("flight") % 2 == 0)
+    .then(USER)
+    .otherwise(USER.str.to_uppercase())
+    .str.to_lowercase(),
+}
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_a_renamed_or_derived_key_is_traced(kind: str) -> None:
+    frame = flights(900, carriers=20).rename({"carrier": "user_id"})
+    frame = frame.with_columns(number=USER.str.tail(-1).cast(pl.Int64), side=pl.col("flight") % 3 % 2)
+    source = source_input("flights", frame.lazy(), event_time="at")
+
+    def keyed(value: pl.Expr) -> FeatureView:
+        def function(flights: pl.LazyFrame) -> pl.LazyFrame:
+            return flights.with_columns(carrier=KEYS[kind]).sort("at", "flight").select("carrier", "at", value=value)
+
+        return defined(function)
+
+    so_far = delay.cum_sum()
+    honest = probed(keyed(so_far.over("carrier")), source)
+    assert [check.state for check in honest.values()] == ["pass"] * 3, honest
+    assert failed(keyed(so_far), source) == ["entity-locality"]
+
+
+def test_a_key_of_the_same_name_that_was_made_anew_is_no_alarm() -> None:
+    shouted = defined(
+        lambda f: f.sort("at", "flight").select(
+            pl.col("carrier").str.to_uppercase(), "at", value=delay.cum_sum().over("carrier")
+        )
+    )
+    assert [check.state for check in probed(shouted).values()] == ["pass"] * 3
+    mixed = flights().with_columns(
+        carrier=pl.when(pl.col("flight") % 2 == 0).then("carrier").otherwise(pl.col("carrier").str.to_uppercase())
+    )
+    merged = defined(
+        lambda f: (
+            f.with_columns(pl.col("carrier").str.to_uppercase())
+            .sort("at", "flight")
+            .select("carrier", "at", value=delay.cum_sum().over("carrier"))
+        )
+    )
+    assert failed(merged, known(mixed)) == []
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_entities_that_are_left_out_because_of_what_happens_later_are_found(full: bool) -> None:  # noqa: FBT001
+    late = (pl.col("carrier") == "c1") & (pl.col("at") > pl.col("at").min() + timedelta(days=12))
+    frame = flights(2_000).filter(~late)
+    stays = pl.col("at").max().over("carrier") > pl.lit(frame["at"].max()) - timedelta(days=7)
+    survivors = defined(
+        lambda f: f.filter(stays).sort("at").select("carrier", "at", value=delay.cum_sum().over("carrier"))
+    )
+    assert "leakage" in failed(survivors, known(frame), full=full)
+
+
+def week(flights: pl.LazyFrame) -> pl.LazyFrame:
+    rows = windowed(flights, by="carrier", time="at", windows="2d", value=delay.mean())
+    return rows.rename({"value_2d": "value"})
+
+
+@pytest.mark.parametrize(("lookback", "found"), [("2d", []), ("10d", []), ("47h", ["lookback"]), ("1h", ["lookback"])])
+def test_a_lookback_that_is_too_short_is_found(lookback: str, found: list[str]) -> None:
+    many = known(flights(3_000, carriers=3))
+    assert failed(defined(week, lookback=lookback), many) == found
+    assert failed(defined(week, lookback=lookback), many, full=True) == found
+
+
+def test_a_lookback_failure_names_the_input_and_both_values() -> None:
+    def function(flights: pl.LazyFrame, weather: pl.LazyFrame) -> pl.LazyFrame:
+        total = weather.sort("observed").with_columns(pl.col("wind").cum_sum())
+        joined = flights.sort("at").join_asof(total, left_on="at", right_on="observed")
+        return joined.select("carrier", "at", value="wind")
+
+    inputs = (known(), source_input("weather", weather().lazy(), event_time="observed"))
+    check = probed(defined(function, inputs=2, lookback="3d"), *inputs)["lookback"]
+    assert not check.passed
+    assert "rows of weather older than 3d" in check.detail
+    assert check.failures is not None
+    assert check.failures.columns[-2:] == ["without older rows", "with older rows"]
+    assert list(probed(defined(function, inputs=2), *inputs)) == ["leakage", "determinism", "entity-locality"]
+
+
+def test_a_row_counts_by_when_it_happened_or_became_known_whichever_is_later() -> None:
+    late = source_input("flights", flights(3_000, carriers=3).lazy(), event_time="scheduled", available_at="at")
+    assert failed(defined(week, lookback="2d"), late) == []
+
+
+def test_a_lookback_longer_than_the_history_passes() -> None:
+    assert failed(defined(week, lookback=timedelta(days=900_000))) == []
+
+
+def test_a_view_that_raises_on_a_part_of_the_data_fails_with_the_reason() -> None:
+    def picky(flights: pl.LazyFrame) -> pl.LazyFrame:
+        if flights.select(pl.len()).collect().item() < 1_200:
+            raise ValueError("too little")
+        return flights.select("carrier", "at", value="delay")
+
+    checks = probed(defined(picky))
+    assert not any(check.passed for check in checks.values())
+    assert "ValueError: too little" in checks["leakage"].detail
+
+
+def test_a_query_that_fails_on_a_part_of_the_data_fails_with_the_reason() -> None:
+    text = flights().with_columns(
+        pl.when(pl.int_range(pl.len()) < 1_199).then(pl.lit("x")).otherwise(pl.lit("1")).alias("t")
+    )
+    strict = defined(lambda f: f.select("carrier", "at", value=pl.col("t").last().cast(pl.Int64).cast(pl.Float64)))
+    checks = probed(strict, known(text))
+    assert not checks["leakage"].passed
+    assert "InvalidOperationError" in checks["leakage"].detail
+    assert "\n" not in checks["leakage"].detail
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 3])
+@pytest.mark.parametrize("full", [False, True])
+def test_hardly_any_rows(rows: int, full: bool) -> None:  # noqa: FBT001
+    few = known(flights(50).head(rows))
+    honest = view(delay.cum_sum().over("carrier"), "carrier", "at", lookback="90d")
+    assert failed(honest, few, full=full) == []
+    assert list(probed(honest, few, full=full)) == ["leakage", "determinism", "entity-locality", "lookback"]
+    assert failed(defined(week), few, full=full) == []
+
+
+def test_a_view_without_rows_says_that_nothing_was_compared() -> None:
+    check = probed(defined(lambda f: f.filter(pl.lit(value=False)).select("carrier", "at", value="delay")))["leakage"]
+    assert (check.passed, check.checked) == (False, False)
+    assert "no rows" in check.detail
+
+
+def test_a_second_input_that_is_empty_at_first_is_no_failure() -> None:
+    def needs(flights: pl.LazyFrame, weather: pl.LazyFrame) -> pl.LazyFrame:
+        most = weather.select(pl.col("wind").first()).collect().item()
+        return flights.select("carrier", "at", value=delay + most * 0)
+
+    later = weather().with_columns(observed=pl.col("observed") + timedelta(days=15))
+    inputs = (known(), source_input("weather", later.lazy(), event_time="observed"))
+    assert "leakage" not in failed(defined(needs, inputs=2), *inputs)
+
+
+def test_null_keys_and_times_are_left_alone() -> None:
+    holes = flights().with_columns(
+        carrier=pl.when(pl.col("flight") % 5 > 0).then("carrier"), at=pl.when(pl.col("flight") % 7 > 0).then("at")
+    )
+    so_far = delay.cum_sum().over("carrier")
+    timed = defined(lambda f: f.drop_nulls("at").sort("at", "flight").select("carrier", "at", value=so_far))
+    assert failed(timed, known(holes)) == []
+
+
+def test_several_keys_rows_of_one_time_and_columns_of_every_kind() -> None:
+    from workbench.define import Feature, FeatureModel
+    from workbench.dtypes import UTC
+
+    class Rich(FeatureModel):
+        carrier: str
+        scheduled_day: int
+        at: UTC
+        mean: float = Feature(nullable=True)
+        small: pl.Float32 = Feature(nullable=True)
+        count: int
+        name: str
+        late: bool
+        values: pl.List(pl.Float64)  # type: ignore[valid-type]
+        kind: pl.Enum(["low", "high"])  # type: ignore[valid-type]
+
+    def rich(flights: pl.LazyFrame) -> pl.LazyFrame:
+        keyed = flights.with_columns(scheduled_day=pl.col("at").dt.weekday().cast(pl.Int64), delay=delay)
+        key = ["carrier", "scheduled_day"]
+        ordered = keyed.sort(*key, "at", "flight")
+        total = pl.col("delay").cum_sum().over(key)
+        return ordered.select(
+            *key,
+            "at",
+            mean=total,
+            small=total.cast(pl.Float32),
+            count=pl.int_range(pl.len()).over(key),
+            name=pl.col("carrier") + "!",
+            late=pl.col("delay") > 5,
+            values=pl.concat_list(total, pl.col("delay")),
+            kind=pl.when(pl.col("delay") > 5)
+            .then(pl.lit("high"))
+            .otherwise(pl.lit("low"))
+            .cast(pl.Enum(["low", "high"])),
+        )
+
+    honest = defined(rich, entities=["carrier", "scheduled_day"], model=Rich)
+    twice = known(pl.concat([flights(), flights()]))
+    for source in (known(), twice):
+        assert "leakage" not in failed(honest, source)
+    assert failed(honest) == []
+
+    def ahead(flights: pl.LazyFrame) -> pl.LazyFrame:
+        return rich(flights).with_columns(pl.col("values", "kind", "name").shift(-1).over("carrier", "scheduled_day"))
+
+    leak = probed(defined(ahead, entities=["carrier", "scheduled_day"], model=Rich))["leakage"]
+    assert set(leak.counts) == {"values", "kind", "name"}
+
+
+def test_a_view_without_entities_and_dates_for_times() -> None:
+    daily = defined(
+        lambda f: f.group_by(at=pl.col("at").dt.truncate("1d") + pl.duration(days=1)).agg(value=delay.mean()),
+        entities=(),
+        model=Everywhere,
+    )
+    assert failed(daily) == []
+    early = defined(
+        lambda f: f.group_by(pl.col("at").dt.truncate("1d")).agg(value=delay.mean()), entities=(), model=Everywhere
+    )
+    assert failed(early) == ["leakage"]
+
+
+@pytest.mark.parametrize("size", [1.0, 1e6, 1e12])
+def test_the_last_bits_of_floats_raise_no_alarm(size: float) -> None:
+    frame = flights(2_000).with_columns(delay=delay * size + 1 / 3)
+    noisy = defined(
+        lambda f: windowed(f, by="carrier", time="at", windows="5d", value=pl.col("delay").sum()).rename(
+            {"value_5d": "value"}
+        )
+    )
+    assert failed(noisy, known(frame)) == []
+    spread = view(delay.rolling_std_by("at", window_size="2d").over("carrier"), "carrier", "at")
+    assert failed(spread, known(frame)) == []
+    shares = view(delay.cum_sum().over("carrier") / 3, "carrier", "at", "flight")
+    assert failed(shares, known(frame)) == []
+
+
+@settings(max_examples=12, deadline=None, derandomize=True, database=None)
+@given(
+    rows=st.integers(1, 60),
+    seed=st.integers(0, 1_000),
+    lag=st.integers(0, 3),
+    full=st.booleans(),
+)
+def test_looking_ahead_is_caught_wherever_it_can_be_seen_and_looking_back_never(
+    rows: int, seed: int, lag: int, *, full: bool
+) -> None:
+    frame = flights(rows, carriers=3, seed=seed).with_columns(pl.col("flight").cast(pl.Float64).alias("delay"))
+    source = known(frame)
+    shifted = view(pl.col("delay").shift(lag).over("carrier"), "carrier", "at")
+    assert failed(shifted, source, full=full) == []
+    ahead = probed(view(pl.col("delay").shift(-1).over("carrier"), "carrier", "at"), source, full=full)["leakage"]
+    pairs = frame.sort("at").filter(pl.col("carrier").is_duplicated())
+    if not pairs.height:
+        assert ahead.passed
+    elif rows <= 5 or full:
+        assert not ahead.passed
+
+
+def test_checks_tell_how_much_was_compared_and_how_long_it_took() -> None:
+    checks = probed(view(delay))
+    assert "of all entities" in checks["leakage"].detail
+    assert "cut time" in checks["leakage"].detail
+    assert all(check.seconds > 0 for check in checks.values())

@@ -1,0 +1,152 @@
+"""Sketches: two of them tell which entities and which periods a change touches."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workbench.compute.partition_digests import Sketch, group_of, sketch, touched
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def rows(count: int = 500) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "user": [f"u{row % 40}" for row in range(count)],
+            "at": [START + timedelta(hours=row) for row in range(count)],
+            "amount": [float(row) for row in range(count)],
+        },
+        schema={"user": pl.String, "at": pl.Datetime("us", "UTC"), "amount": pl.Float64},
+    )
+
+
+def made(frame: pl.DataFrame, like: Sketch | None = None) -> Sketch:
+    found = sketch(frame.lazy(), keys=["user"], known_since=["at"], width=None if like is None else like.facts["width"])
+    assert found is not None
+    return found
+
+
+def group(user: str) -> int:
+    return int(pl.DataFrame({"user": [user]}).select(group_of(["user"])).item())
+
+
+def test_the_same_rows_in_another_order_change_nothing() -> None:
+    old = made(rows())
+    found = touched(old, made(rows().reverse(), old))
+    assert found.groups == frozenset()
+    assert found.rows == 0
+
+
+def test_new_rows_touch_their_entities_from_their_time_on() -> None:
+    old = made(rows())
+    late = START + timedelta(hours=499, minutes=30)
+    more = pl.concat([rows(), rows(1).with_columns(user=pl.lit("u3"), at=pl.lit(late))])
+    found = touched(old, made(more, old))
+    assert found.groups == frozenset({group("u3")})
+    assert found.since is not None
+    assert late - timedelta(seconds=old.facts["width"]) < found.since <= late
+    assert found.rows == 1
+
+
+@pytest.mark.parametrize("column", ["amount", "at", "user"])
+def test_an_amended_row_shows(column: str) -> None:
+    old = made(rows())
+    amended = {"amount": pl.lit(-1.0), "at": pl.col("at") + timedelta(minutes=1), "user": pl.lit("other")}[column]
+    new = rows().with_columns(pl.when(pl.col("amount") == 100).then(amended).otherwise(pl.col(column)).alias(column))
+    found = touched(old, made(new, old))
+    assert group(f"u{100 % 40}") in (found.groups or ())
+    assert found.since is not None
+    assert found.since <= START + timedelta(hours=100)
+
+
+def test_a_row_that_went_and_two_values_that_swapped_show() -> None:
+    old = made(rows())
+    gone = touched(old, made(rows().filter(pl.col("amount") != 100), old))
+    assert gone.groups == frozenset({group(f"u{100 % 40}")})
+    assert gone.rows == -1
+    value = pl.col("amount")
+    swapped = rows().with_columns(amount=pl.when(value == 0).then(40.0).when(value == 40).then(0.0).otherwise(value))
+    assert touched(old, made(swapped, old)).groups == frozenset({group("u0")})
+
+
+def test_a_row_without_a_time_is_no_reason_to_trust_periods() -> None:
+    old = made(rows())
+    new = rows().with_columns(at=pl.when(pl.col("amount") == 3).then(None).otherwise(pl.col("at")))
+    assert touched(old, made(new, old)).since is None
+
+
+NAN, OTHER_NAN = (
+    pl.Series([2047 << 52 | bits], dtype=pl.UInt64).reinterpret(dtype=pl.Float64) for bits in (1 << 51, 1 << 51 | 1)
+)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (pl.Series([0.0]), pl.Series([-0.0])),
+        (pl.Series([0.0], dtype=pl.Float32), pl.Series([-0.0], dtype=pl.Float32)),
+        (pl.Series([0.0], dtype=pl.Float16), pl.Series([-0.0], dtype=pl.Float16)),
+        (pl.Series([[{"a": 0.0}]]), pl.Series([[{"a": -0.0}]])),
+        (NAN, OTHER_NAN),
+        (pl.Series([2**53]), pl.Series([2**53 + 1])),
+    ],
+    ids=["zero", "zero of 32 bits", "zero of 16 bits", "nested zero", "payload", "beyond 2**53"],
+)
+def test_every_bit_of_a_value_counts(one: pl.Series, other: pl.Series) -> None:
+    old, new = (made(rows(1).with_columns(amount=values)) for values in (one, other))
+    assert touched(old, new).groups == frozenset({group("u0")})
+
+
+def test_another_shape_touches_everything() -> None:
+    old = made(rows())
+    assert touched(old, made(rows().with_columns(extra=1), old)).groups is None
+    assert touched(old, made(rows().with_columns(pl.col("amount").cast(pl.Float32)), old)).since is None
+
+
+def test_a_sketch_reads_back_and_a_spoiled_one_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "one.parquet"
+    made(rows()).save(path)
+    back = Sketch.load(path)
+    assert back is not None
+    assert back.facts == made(rows()).facts
+    assert touched(back, made(rows())).groups == frozenset()
+    path.write_bytes(b"spoiled")
+    assert Sketch.load(path) is None
+    assert Sketch.load(tmp_path / "none.parquet") is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 200), st.integers(0, 3)), max_size=30),
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 200), st.integers(0, 3)), max_size=5),
+    st.lists(st.integers(0, 29), max_size=3),
+)
+def test_whatever_changes_is_within_what_is_touched(
+    before: list[tuple[int, int, int]], more: list[tuple[int, int, int]], less: list[int]
+) -> None:
+    def frame(found: list[tuple[int, int, int]]) -> pl.DataFrame:
+        return pl.DataFrame(
+            {
+                "user": [f"u{user}" for user, _, _ in found],
+                "at": [START + timedelta(minutes=at) for _, at, _ in found],
+                "amount": [float(amount) for _, _, amount in found],
+            },
+            schema={"user": pl.String, "at": pl.Datetime("us", "UTC"), "amount": pl.Float64},
+        )
+
+    after = [row for place, row in enumerate(before) if place not in less] + more
+    changed = [row for row in {*before, *after} if before.count(row) != after.count(row)]
+    old = made(frame(before))
+    found = touched(old, made(frame(after), old))
+    for user, at, _ in changed:
+        assert group(f"u{user}") in (found.groups or ())
+        assert found.since is not None
+        assert found.since <= START + timedelta(minutes=at)
+    if not changed:
+        assert found.groups == frozenset()

@@ -1,0 +1,388 @@
+from __future__ import annotations
+
+import math
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workbench.compute.digest import OutputDigest
+from workbench.define import ColumnContract, Contract
+from workbench.diff import Side, ViewDiff, diff_views
+from workbench.drift import contract_of_frame
+from workbench.errors import ComputeError, FeatureNotFound, UsageError
+
+INF, NAN = math.inf, math.nan
+
+
+def side(
+    columns: dict[str, Any],
+    *,
+    keys: tuple[str, ...] = ("k",),
+    dtypes: dict[str, Any] | None = None,
+    label: str = "main",
+    tolerance: float | None = None,
+    digest: OutputDigest | None = None,
+) -> Side:
+    types = {"k": pl.Int64, "x": pl.Float64, **(dtypes or {})}
+    frame = pl.DataFrame({name: pl.Series(values, dtype=types.get(name)) for name, values in columns.items()})
+    contract = Contract(
+        tuple(
+            ColumnContract(
+                name,
+                dtype,
+                "entity" if name in keys else "feature",
+                nullable=True,
+                tolerance=None if name in keys else tolerance,
+            )
+            for name, dtype in frame.schema.items()
+        )
+    )
+    return Side(label, frame.lazy(), contract, digest=digest)
+
+
+def pair(left: list[Any], right: list[Any], **options: Any) -> ViewDiff:
+    before = side({"k": list(range(len(left))), "x": left}, dtypes=options.get("before"))
+    after = side(
+        {"k": list(range(len(right))), "x": right}, dtypes=options.get("after"), tolerance=options.get("tolerance")
+    )
+    return diff_views(before, Side("new", after.frame, after.contract))
+
+
+def counted(diff: ViewDiff) -> tuple[int, int, int, int]:
+    rows = diff.rows
+    return rows.same, rows.changed, rows.added, rows.removed
+
+
+def test_rows_are_matched_by_key_and_not_by_place() -> None:
+    diff = diff_views(side({"k": [1, 2, 3], "x": [1, 2, 3]}), side({"k": [4, 3, 2], "x": [4, 9, 2]}))
+    assert counted(diff) == (1, 1, 1, 1)
+    assert (diff.rows.left, diff.rows.right, diff.rows.common) == (3, 3, 2)
+    column = diff.column("x")
+    assert (column.status, column.changed, column.share, column.mean, column.largest) == ("changed", 1, 0.5, 6.0, 6.0)
+
+
+def test_null_keys_match_null_keys() -> None:
+    diff = diff_views(side({"k": [None, 1], "x": [1, 2]}), side({"k": [1, None], "x": [2, 5]}))
+    assert counted(diff) == (1, 1, 0, 0)
+
+
+@pytest.mark.parametrize("value", [None, NAN, INF, -INF, 0.0, 1.5])
+@pytest.mark.parametrize("other", [None, NAN, INF, -INF, 0.0, 1.5])
+def test_null_nan_and_infinities_are_values_of_their_own(value: float | None, other: float | None) -> None:
+    column = pair([value], [other], tolerance=0.1).column("x")
+    assert column.changed == (repr(value) != repr(other))
+    if None in (value, other) or not math.isfinite(value or 0) or not math.isfinite(other or 0):
+        assert column.largest is None
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "tolerance", "differs"),
+    [
+        (1.0, 1.25, 0.25, False),
+        (1.0, 1.2501, 0.25, True),
+        (1e12, 1e12 + 0.5, None, False),
+        (1e12, 1e12 + 2.0, None, True),
+        (0.1 + 0.2, 0.3, None, False),
+        (0.0, 1e-300, None, True),
+        (0.0, -0.0, None, False),
+        (1e308, -1e308, None, True),
+    ],
+)
+def test_floats_are_equal_within_the_right_sides_tolerance_and_noise(
+    left: float, right: float, tolerance: float | None, *, differs: bool
+) -> None:
+    assert pair([left], [right], tolerance=tolerance).column("x").changed == differs
+
+
+def test_the_left_sides_tolerance_does_not_count() -> None:
+    left, right = side({"k": [1], "x": [1.0]}, tolerance=1.0), side({"k": [1], "x": [1.5]})
+    assert diff_views(left, right).rows.changed == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "left", "right", "changed"),
+    [
+        (pl.Int32, pl.Int64, [1, 2], [1, 3], 1),
+        (pl.UInt64, pl.Int64, [2**63], [2**63 - 1], 1),
+        (pl.UInt32, pl.Int64, [2**31], [2**31], 0),
+        (pl.Float32, pl.Float64, [0.5], [0.5], 0),
+        (pl.Int32, pl.Float64, [7], [7.5], 1),
+        (pl.Categorical, pl.String, ["a", "b"], ["a", "c"], 1),
+        (pl.Enum(["a", "b"]), pl.Enum(["b", "a"]), ["a", "b"], ["a", "b"], 0),
+        (pl.Datetime("ms"), pl.Datetime("us"), [datetime(2024, 1, 1)], [datetime(2024, 1, 1, 0, 0, 0, 1)], 1),  # noqa: DTZ001
+        (pl.Int64, pl.String, [1], ["1"], 0),
+    ],
+)
+def test_values_of_other_dtypes_are_compared_without_loss(
+    before: Any, after: Any, left: list[Any], right: list[Any], changed: int
+) -> None:
+    diff = pair(left, right, before={"x": before}, after={"x": after})
+    assert (diff.column("x").status, diff.column("x").changed, diff.category) == ("retyped", changed, "breaking")
+
+
+def test_large_whole_numbers_differ_by_one() -> None:
+    diff = pair([2**60], [2**60 + 1], before={"x": pl.Int64}, after={"x": pl.Int64})
+    assert (diff.column("x").changed, diff.column("x").largest) == (1, 1.0)
+
+
+def test_times_differ_by_seconds() -> None:
+    at = {"x": pl.Datetime("us", "UTC")}
+    diff = pair([datetime(2024, 1, 1, tzinfo=UTC)], [datetime(2024, 1, 1, 0, 1, tzinfo=UTC)], before=at, after=at)
+    assert diff.column("x").largest == 60.0
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "doubles", "rows"),
+    [
+        ([1, 1, 2], [1, 2], (2, 1), (1, 0, 0, 0)),
+        ([1, 1, 2], [2], (2, 0), (1, 0, 0, 0)),
+        ([2], [1, 1, 2], (0, 2), (1, 0, 0, 0)),
+        ([1, 1, 2], [1, 1, 3], (2, 2), (0, 0, 1, 1)),
+        ([None, None, 2], [2], (2, 0), (1, 0, 0, 0)),
+    ],
+)
+def test_rows_of_a_key_that_is_there_twice_are_told_and_not_multiplied(
+    left: list[int], right: list[int], doubles: tuple[int, int], rows: tuple[int, int, int, int]
+) -> None:
+    diff = diff_views(side({"k": left, "x": [0] * len(left)}), side({"k": right, "x": [0] * len(right)}))
+    assert (diff.rows.duplicates_left, diff.rows.duplicates_right) == doubles
+    assert counted(diff) == rows
+    assert diff.category == "value"
+    assert any("more than once" in why for why in diff.why)
+    assert diff.changed_rows(kind="removed").height == rows[3]
+
+
+def test_a_renamed_column_is_known_by_its_values() -> None:
+    left = side({"k": [1, 2], "x": [1, 2], "same": [5.0, 6.0]})
+    right = side({"k": [2, 1], "y": [2.0, 1.0], "z": [9.0, 9.0], "same": [6.0, 5.0]})
+    diff = diff_views(left, right)
+    assert (diff.column("y").status, diff.column("y").before, diff.column("z").status) == ("renamed", "x", "added")
+    assert [column.name for column in diff.columns] == ["y", "z", "same"]
+    assert "x is called y now" in diff.why
+
+
+def test_the_closest_column_is_the_renamed_one() -> None:
+    keys = list(range(2000))
+    left = side({"k": keys, "a": [float(key) for key in keys]})
+    near = [float(key) for key in keys[:-1]] + [0.0]
+    right = side({"k": keys, "near": near, "exact": [float(key) for key in keys]})
+    diff = diff_views(left, right)
+    assert (diff.column("exact").status, diff.column("near").status) == ("renamed", "added")
+
+
+def test_nothing_is_renamed_without_rows_in_common() -> None:
+    diff = diff_views(side({"k": [1], "x": [1]}), side({"k": [2], "y": [1.0]}))
+    assert {column.name: column.status for column in diff.columns} == {"y": "added", "x": "removed"}
+
+
+def test_pages_hold_a_hundred_rows_sorted_by_key() -> None:
+    rows = list(range(250))
+    left, right = side({"k": rows, "x": rows}), side({"k": rows[::-1], "x": [row + 1 for row in rows[::-1]]}, label="b")
+    diff = diff_views(left, right)
+    assert diff.changed_rows(limit=1000)["k"].to_list() == rows[:100]
+    last = diff.changed_rows(offset=200)
+    assert (last["k"].to_list(), last.columns) == (rows[200:], ["k", "x (main)", "x (b)"])
+    assert diff.changed_rows(entity={"k": 7}).rows() == [(7, 7.0, 8.0)]
+    with pytest.raises(FeatureNotFound, match="k"):
+        diff.changed_rows(entity={"kk": 7})
+    with pytest.raises(FeatureNotFound):
+        diff.changed_rows(column="xx")
+    with pytest.raises(UsageError):
+        diff.changed_rows(offset=-1)
+
+
+def test_a_page_may_show_rows_that_are_the_same_among_those_that_differ() -> None:
+    rows = list(range(250))
+    right = [row for row in rows if row != 5]
+    diff = diff_views(side({"k": rows, "x": rows}), side({"k": right, "x": [max(row, 3) for row in right]}, label="b"))
+    assert diff.changed_rows()["k"].to_list() == [0, 1, 2]
+    pages = [diff.changed_rows(offset, kind="any")["k"].to_list() for offset in (0, 100, 200, 300)]
+    assert [key for page in pages for key in page] == right
+    assert [len(page) for page in pages] == [100, 100, 49, 0]
+
+
+def test_an_entity_may_be_null_and_both_sides_may_have_one_name() -> None:
+    diff = diff_views(side({"k": [None, 1], "x": [1, 1]}), side({"k": [None, 1], "x": [2, 2]}))
+    assert diff.changed_rows(entity={"k": None}).to_dicts() == [{"k": None, "x (left, main)": 1, "x (right, main)": 2}]
+
+
+def test_the_worst_rows_differ_most() -> None:
+    diff = pair([0, 0, 0, None, 0], [1, 3, 2, 9, INF])
+    assert diff.worst("x", limit=4)["k"].to_list() == [4, 1, 2, 0]
+
+
+def test_rows_of_one_side_have_pages_too() -> None:
+    diff = diff_views(side({"k": [1, 2], "x": [1, 2]}), side({"k": [2, 3], "x": [2, 3]}, label="b"))
+    assert diff.changed_rows(kind="added").rows() == [(3, None, 3.0)]
+    assert diff.changed_rows(kind="removed").rows() == [(1, 1.0, None)]
+
+
+@pytest.mark.parametrize(("left", "right", "rows"), [([], [], (0, 0, 0, 0)), ([], [1], (0, 0, 1, 0))])
+def test_empty_sides_compare(left: list[int], right: list[int], rows: tuple[int, int, int, int]) -> None:
+    diff = diff_views(side({"k": left, "x": left}), side({"k": right, "x": right}))
+    assert counted(diff) == rows
+    assert diff.changed_rows().is_empty()
+
+
+def test_a_view_without_keys_is_compared_row_by_row() -> None:
+    diff = diff_views(side({"x": [1, 2]}, keys=()), side({"x": [1, 3, 4]}, keys=()))
+    assert counted(diff) == (1, 1, 1, 0)
+    assert diff.changed_rows(limit=1).rows() == [(2.0, 3.0)]
+
+
+def test_a_view_of_keys_alone_has_rows_that_come_and_go() -> None:
+    diff = diff_views(side({"k": [1, 2]}), side({"k": [2, 3]}))
+    assert (counted(diff), diff.changed_rows().height) == ((1, 0, 1, 1), 0)
+
+
+def test_rows_of_another_grain_are_not_matched() -> None:
+    diff = diff_views(side({"k": [1], "x": [1]}), side({"k": [1], "x": [1.0], "j": [1]}, keys=("k", "j")))
+    assert (diff.grain, diff.category, diff.rows.common) == (False, "breaking", 0)
+    assert diff.why[0] == "its rows are keyed by k, j instead of k"
+    assert diff.changed_rows().is_empty()
+
+
+def test_the_order_of_keys_is_no_grain() -> None:
+    left = side({"k": [1], "j": [2], "x": [1]}, keys=("k", "j"))
+    right = side({"j": [2], "k": [1], "x": [1]}, keys=("k", "j"))
+    assert (diff_views(left, right).grain, counted(diff_views(left, right))) == (True, (1, 0, 0, 0))
+
+
+def test_one_side_may_be_missing() -> None:
+    there = side({"k": [1, 2], "x": [1, 2]})
+    new, gone = diff_views(None, there), diff_views(there, None)
+    assert (new.category, counted(new), new.column("x").status) == ("new", (0, 0, 2, 0), "added")
+    assert (gone.category, counted(gone), gone.column("x").status) == ("removed", (0, 0, 0, 2), "removed")
+    assert new.changed_rows().is_empty()
+    with pytest.raises(UsageError):
+        diff_views(None, None)
+
+
+def digest(**columns: str) -> OutputDigest:
+    whole = "".join(columns.values())
+    return OutputDigest(whole, whole, {name: {"exact": text, "rounded": text} for name, text in columns.items()}, 2)
+
+
+def unreadable(columns: tuple[str, ...], known: OutputDigest) -> Side:
+    plain = side({name: [1, 2] for name in columns}, dtypes=dict.fromkeys(columns, pl.Int64))
+    return Side("gone", pl.scan_parquet("/nowhere/at/all.parquet"), plain.contract, digest=known)
+
+
+def test_what_is_equal_by_digest_is_not_read() -> None:
+    one = unreadable(("k", "x"), digest(k="1", x="2"))
+    assert counted(diff_views(one, one)) == (2, 0, 0, 0)
+    more = unreadable(("k", "x", "y"), digest(k="1", x="2", y="3"))
+    added = diff_views(one, more)
+    assert (added.category, counted(added), added.column("y").status) == ("additive", (2, 0, 0, 0), "added")
+    with pytest.raises(ComputeError, match="cannot be compared"):
+        diff_views(one, unreadable(("k", "x"), digest(k="1", x="9")))
+
+
+def test_the_difference_can_be_written_down() -> None:
+    diff = pair([1, 2], [1, 3])
+    assert diff.to_dict()["rows"]["changed"] == 1
+    (row,) = diff.to_frame().rows(named=True)
+    assert (row["name"], row["status"], row["changed"], row["share"], row["mean"]) == ("x", "changed", 1, 0.5, 1.0)
+    with pytest.raises(FeatureNotFound, match="x"):
+        diff.column("xx")
+
+
+VALUES = st.sampled_from([None, NAN, INF, -INF, 0.0, 1.0, 1.05, 1.2, -3.0])
+ROWS = st.lists(st.tuples(st.sampled_from([None, 1, 2, 3]), st.sampled_from(["a", "b"]), VALUES), max_size=7)
+
+
+def same(left: float | None, right: float | None, tolerance: float) -> bool:
+    if left is None or right is None:
+        return left is right
+    if math.isfinite(left) and math.isfinite(right):
+        return abs(left - right) <= tolerance + 1e-12 * max(abs(left), abs(right))
+    return repr(left) == repr(right)
+
+
+@settings(max_examples=60, deadline=None)
+@given(left=ROWS, right=ROWS, tolerance=st.sampled_from([0.0, 0.1]))
+def test_any_two_frames_differ_as_plain_python_says(left: Any, right: Any, tolerance: float) -> None:
+    sides = [
+        side(
+            {"k": [row[0] for row in rows], "j": [row[1] for row in rows], "x": [row[2] for row in rows]},
+            keys=("k", "j"),
+            dtypes={"j": pl.String},
+            tolerance=tolerance,
+        )
+        for rows in (left, right)
+    ]
+    keys = [[row[:2] for row in rows] for rows in (left, right)]
+    many = {key for each in keys for key in each if each.count(key) > 1}
+    old, new = ({row[:2]: row[2] for row in rows if row[:2] not in many} for rows in (left, right))
+    common = old.keys() & new.keys()
+    moved = {key for key in common if not same(old[key], new[key], tolerance)}
+    diff = diff_views(*sides)
+    assert counted(diff) == (
+        len(common - moved),
+        len(moved),
+        len(new.keys() - old.keys()),
+        len(old.keys() - new.keys()),
+    )
+    assert (diff.rows.duplicates_left, diff.rows.duplicates_right) == tuple(
+        sum(key in many for key in each) for each in keys
+    )
+    assert {row[:2] for row in diff.changed_rows().rows()} == moved
+
+
+def test_a_contract_of_a_frame_serves_as_well() -> None:
+    frame = pl.DataFrame({"at": [datetime(2024, 1, 1, tzinfo=UTC)], "x": [1.0]})
+    there = Side("a", frame.lazy(), contract_of_frame(frame, event_time="at"))
+    assert counted(diff_views(there, there)) == (1, 0, 0, 0)
+
+
+MOMENTS = [datetime(2024, 1, 1, tzinfo=UTC), None]
+LATER = [datetime(2024, 1, 1, 0, 0, 0, 1000, UTC), None]
+LENGTHS = [timedelta(days=1), None]
+LONGER = [timedelta(days=1, milliseconds=1), None]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "left", "right", "largest", "told"),
+    [
+        (pl.Datetime("us", "UTC"), pl.Datetime("ms", "UTC"), MOMENTS, LATER, 0.001, "1 ms"),
+        (pl.Datetime("ms", "UTC"), pl.Datetime("us", "UTC"), MOMENTS, LATER, 0.001, "1 ms"),
+        (pl.Datetime("ns", "UTC"), pl.Datetime("us", "UTC"), MOMENTS, LATER, 0.001, "1 ms"),
+        (pl.Datetime("ms", "UTC"), pl.Datetime("ms", "UTC"), MOMENTS, LATER, 0.001, "1 ms"),
+        (pl.Datetime("ns", "UTC"), pl.Datetime("ns", "UTC"), MOMENTS, LATER, 0.001, "1 ms"),
+        (pl.Datetime("us"), pl.Datetime("ms", "UTC"), [datetime(2024, 1, 1)], LATER[:1], 0.001, "1 ms"),  # noqa: DTZ001
+        (pl.Duration("us"), pl.Duration("ms"), LENGTHS, LONGER, 0.001, "1 ms"),
+        (pl.Duration("ns"), pl.Duration("ms"), LENGTHS, LONGER, 0.001, "1 ms"),
+        (pl.Duration("ms"), pl.Duration("ms"), LENGTHS, LONGER, 0.001, "1 ms"),
+        (pl.Date, pl.Date, [date(2024, 1, 1)], [date(2024, 1, 2)], 86_400.0, "24 h"),
+        (pl.Date, pl.Datetime("ns"), [date(2024, 1, 1)], [datetime(2024, 1, 1, 1)], 3600.0, "60 min"),  # noqa: DTZ001
+        (pl.Time, pl.Time, [time(12, 0)], [time(12, 0, 5)], 5.0, "5 s"),
+    ],
+)
+def test_differences_of_times_are_told_as_lengths_of_time(
+    before: Any, after: Any, left: list[Any], right: list[Any], largest: float, told: str
+) -> None:
+    diff = pair(left, right, before={"x": before}, after={"x": after})
+    column = diff.column("x")
+    assert (column.changed, column.mean, column.largest) == (1, largest, largest)
+    assert f"by {told} on average and {told} at most" in column.why
+    assert diff.worst("x")["right - left"].to_list() == [timedelta(seconds=largest)]
+
+
+def test_times_beyond_the_reach_of_nanoseconds_are_compared() -> None:
+    far = [datetime(9000, 1, 1, tzinfo=UTC)]
+    ns, ms = pl.Datetime("ns", "UTC"), pl.Datetime("ms", "UTC")
+    column = pair([datetime(2024, 1, 1, tzinfo=UTC)], far, before={"x": ns}, after={"x": ms}).column("x")
+    assert column.largest == (far[0] - datetime(2024, 1, 1, tzinfo=UTC)).total_seconds()
+
+
+def test_whole_numbers_and_decimals_of_any_size_have_a_difference() -> None:
+    wide = pair([-(2**127)], [2**127 - 1], before={"x": pl.Int128}, after={"x": pl.Int128}).column("x")
+    assert wide.largest == pytest.approx(2.0**128)
+    cents = pl.Decimal(38, 2)
+    column = pair([Decimal("1.25")], [Decimal("1.50")], before={"x": cents}, after={"x": cents}).column("x")
+    assert column.largest == 0.25

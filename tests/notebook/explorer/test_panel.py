@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.notebook.explorer.stage import periods, side, subject, visits
+from workbench.diff import diff_views
+from workbench.errors import BranchNotFound
+from workbench.notebook.explorer.explorer import Panel
+from workbench.notebook.explorer.subject import Subject, feature_of
+
+
+def differing() -> Subject:
+    left = visits(250, x=[float(row) for row in range(250)], y=[1.0] * 250, c=["a"] * 250)
+    x = [float(row + row % 2) for row in range(250)]
+    return subject(left, visits(250, x=x, y=[1.0] * 250, c=["a"] * 240 + ["b"] * 10))
+
+
+def opened(both: Subject | None = None) -> Panel:
+    panel = Panel(both or differing())
+    panel.draw()
+    assert panel.controls.note.value == ""
+    return panel
+
+
+def choose(control: Any, label: str) -> None:
+    control.value = next(value for text, value in control.options if text == label)
+
+
+def counted(panel: Panel) -> str:
+    return re.sub("<[^>]*>", "", panel.controls.counted.value)
+
+
+def test_it_opens_with_the_feature_that_changed_most() -> None:
+    panel = opened()
+    assert panel.controls.features.value == "x"
+    assert [name for _, name in panel.controls.features.options] == ["x", "c", "y"]
+    assert counted(panel) == "rows 1 to 100 of 125"
+    assert panel.controls.distribution.spec["usermeta"] == {"brush": True}
+    assert panel.controls.timeline.spec["data"]["values"]
+    assert panel.controls.rows.value.count("<tr>") == 102
+
+
+def test_features_are_sorted_by_name_and_the_chosen_one_stays() -> None:
+    panel = opened()
+    panel.controls.order.value = "name"
+    assert [name for _, name in panel.controls.features.options] == ["c", "x", "y"]
+    assert panel.controls.features.value == "x"
+
+
+def test_pages_go_forth_and_back_and_end_with_the_rows() -> None:
+    panel = opened()
+    assert panel.controls.back.disabled
+    panel.controls.forth.click()
+    assert counted(panel) == "rows 101 to 125 of 125"
+    panel.controls.kind.value = "any"
+    panel.controls.forth.click()
+    panel.controls.forth.click()
+    assert counted(panel) == "rows 201 to 250 of 250"
+    panel.controls.back.click()
+    assert counted(panel) == "rows 101 to 200 of 250"
+    panel.controls.kind.value = "changed"
+    panel.controls.forth.click()
+    assert panel.controls.forth.disabled
+    panel.controls.back.click()
+    assert counted(panel) == "rows 1 to 100 of 125"
+
+
+def test_a_brush_and_the_slider_stay_in_step() -> None:
+    panel = opened()
+    shown = panel.controls
+    shown.distribution.brush = [60.0, 120.0]
+    assert shown.values.label == "in the interval"
+    first, last = shown.interval.index
+    assert shown.distribution.range == [
+        shown.distribution.spec["data"]["values"][first + 1]["low"],
+        125.0,
+    ]
+    assert 0 < first < last < 40
+    brushed = counted(panel)
+    assert brushed != "rows 1 to 100 of 125"
+    shown.interval.index = (first, last - 1)
+    assert shown.distribution.range[1] < 124
+    assert counted(panel) != brushed
+    shown.distribution.brush = []
+    assert shown.values.label == "all values"
+    assert shown.interval.index == (0, 40)
+    assert shown.distribution.range == []
+    assert counted(panel) == "rows 1 to 100 of 125"
+
+
+def test_what_the_page_tells_back_changes_nothing() -> None:
+    panel = opened()
+    shown = panel.controls
+    shown.interval.index = (0, 36)
+    assert shown.distribution.brush == shown.distribution.range
+    panel.controls.forth.click()
+    assert counted(panel).startswith("rows 101 to")
+    shown.distribution.brush = [end + 1e-10 for end in shown.distribution.range]
+    assert counted(panel).startswith("rows 101 to")
+
+
+def test_another_choice_takes_the_brush_away_and_stays() -> None:
+    x = [None if row % 10 == 0 else float(row) for row in range(250)]
+    panel = opened(subject(visits(x=x), visits(x=[1.0] * 250)))
+    shown = panel.controls
+    shown.distribution.brush = [10.0, 20.0]
+    choose(shown.values, "null")
+    assert shown.distribution.brush == shown.distribution.range == []
+    assert shown.values.label == "null"
+    shown.side.value = 0
+    assert counted(panel) == "rows 1 to 25 of 25"
+
+
+def test_an_interval_has_a_bin_at_least() -> None:
+    panel = opened()
+    panel.controls.interval.index = (7, 7)
+    assert panel.controls.interval.index == (7, 8)
+    panel.controls.interval.index = (40, 40)
+    assert panel.controls.interval.index == (39, 40)
+
+
+def test_the_rows_behind_an_interval_are_those_of_the_side_that_is_chosen() -> None:
+    panel = opened()
+    panel.controls.interval.index = (0, 4)  # [0, 25)
+    assert counted(panel) == "rows 1 to 12 of 12"  # right: 1 became 2 and so on up to 24
+    choose(panel.controls.side, "main")
+    assert counted(panel) == "rows 1 to 12 of 12"
+    panel.controls.kind.value = "any"
+    assert counted(panel) == "rows 1 to 25 of 25"
+
+
+def test_a_category_is_chosen_by_click_or_by_name() -> None:
+    panel = opened()
+    panel.controls.features.value = "c"
+    assert panel.controls.distribution.spec["usermeta"] == {"pick": True}
+    assert panel.controls.interval.layout.display == "none"
+    panel.controls.distribution.picked = ["b"]
+    assert panel.controls.values.label == "b"
+    assert counted(panel) == "rows 1 to 10 of 10"
+    choose(panel.controls.values, "a")
+    assert counted(panel) == "no rows"
+    panel.controls.distribution.picked = [""]
+    assert panel.controls.values.label == "all values"
+
+
+def test_an_entity_and_a_period_cut_everything() -> None:
+    panel = opened()
+    assert "u3" in panel.controls.entities["user"].options
+    panel.controls.entities["user"].value = "u3"
+    assert counted(panel) == "rows 1 to 25 of 25"
+    assert "user=u3, the whole period" in panel.controls.caption.value
+    panel.controls.period.value = "2024-01-01..2024-01-02"
+    assert "user=u3, 2024-01-01..2024-01-02" in panel.controls.caption.value
+    assert "(50 rows)" in panel.controls.about.value
+
+
+@pytest.mark.parametrize(
+    ("period", "user", "said"),
+    [
+        ("2024-13", "", "is not a period"),
+        ("", "nobody", "There are no rows for user=nobody"),
+        ("1999", "", "There are no rows for all entities, 1999"),
+    ],
+)
+def test_what_cannot_be_is_said_and_never_a_traceback(period: str, user: str, said: str) -> None:
+    panel = opened()
+    panel.controls.period.value = period
+    panel.controls.entities["user"].value = user
+    assert said in panel.controls.note.value
+    assert "Traceback" not in panel.controls.note.value
+    panel.controls.period.value = panel.controls.entities["user"].value = ""
+    assert panel.controls.note.value == ""
+    assert counted(panel) == "rows 1 to 100 of 125"
+
+
+def test_other_sides_are_compared_and_one_that_is_not_there_is_said() -> None:
+    asked = []
+
+    def other(left: str, right: str) -> Subject:
+        asked.append((left, right))
+        if right == "@1.0":
+            raise BranchNotFound.named(right, ["main"])
+        return replace(differing(), refs=(left, right), other=other)
+
+    panel = opened(replace(differing(), other=other))
+    panel.controls.right.value = "main"
+    assert asked == [("main", "main")]
+    assert panel.subject.refs == ("main", "main")
+    assert panel.controls.note.value == ""
+    panel.controls.right.value = "@1.0"
+    assert "There is no branch or commit &#x27;@1.0&#x27;" in panel.controls.note.value
+    assert panel.controls.right.value == "main"
+
+
+def test_two_periods_are_named_in_words() -> None:
+    numbers = [float(row % 50) for row in range(250)]
+    panel = opened(periods(visits(x=numbers), visits(x=[99.0] * 250)))
+    assert panel.controls.left.description == "reference"
+    assert panel.controls.left.value == "2024-01"
+    panel.controls.left.value = "2023-01..2023-03"
+    assert panel.controls.note.value == ""
+    assert counted(panel) == "rows 1 to 100 of 250"
+
+
+def test_a_feature_that_is_gone_with_the_other_sides_gives_way_to_another() -> None:
+    fewer = subject(visits(y=[1.0] * 250), visits(y=[2.0] * 250))
+    panel = opened(replace(differing(), other=lambda *_: fewer))
+    panel.controls.right.value = "main"
+    assert panel.controls.features.value == "y"
+
+
+def test_an_error_of_ours_is_a_line_in_the_view() -> None:
+    def other(*_: str) -> Subject:
+        raise ZeroDivisionError("oops <b>")
+
+    panel = opened(replace(differing(), other=other))
+    panel.controls.right.value = "main"
+    assert "This could not be shown: ZeroDivisionError: oops &lt;b&gt;" in panel.controls.note.value
+
+
+def test_no_more_than_a_page_and_some_numbers_reach_the_browser() -> None:
+    def weight(rows: int) -> int:
+        x = [float(row % 997) for row in range(rows)]
+        panel = opened(subject(visits(rows, x=x), visits(rows, x=[value + 1 for value in x])))
+        return sum(len(str(widget.get_state())) for widget in _all(panel.widget))
+
+    small, large = weight(10_000), weight(200_000)
+    assert large < small * 1.05
+    assert large < 200_000
+
+
+def _all(widget: Any) -> list[Any]:
+    return [widget, *(found for child in getattr(widget, "children", ()) for found in _all(child))]
+
+
+def test_a_view_that_one_side_lacks_is_looked_at_on_the_other() -> None:
+    here = side(visits(x=[float(row) for row in range(250)]), "exp/new")
+    found = diff_views(None, here)
+    features = tuple(feature_of(column, found, None) for column in found.columns)
+    panel = opened(Subject("visits", ("main", "exp/new"), (None, here), features, None, lambda: ("main",), no_other))
+    assert counted(panel) == "rows 1 to 100 of 250"
+    assert panel.controls.side.options == (("exp/new", 1),)
+    panel.controls.interval.index = (0, 4)
+    assert counted(panel) == "rows 1 to 25 of 25"
+
+
+def test_rows_that_cannot_be_matched_are_looked_at_by_side() -> None:
+    left, right = side(visits(x=[1.0] * 250), "main"), side(visits(x=[2.0] * 250).drop("user"), "exp/new", entities=())
+    found = diff_views(left, right)
+    assert not found.grain
+    features = tuple(feature_of(column, found, None) for column in found.columns)
+    panel = opened(Subject("visits", ("main", "exp/new"), (left, right), features, None, lambda: ("main",), no_other))
+    assert panel.controls.entities == {}
+    assert {label for label, _ in panel.controls.kind.options} == {"of main", "of exp/new"}
+    panel.controls.features.value = "x"
+    assert counted(panel) == "rows 1 to 100 of 250"
+
+
+def test_a_view_without_features_says_so() -> None:
+    panel = opened(subject(visits(), visits()))
+    assert "no features" in panel.controls.about.value
+
+
+def no_other(*_: str) -> Subject:
+    raise AssertionError("nobody asked for other sides")

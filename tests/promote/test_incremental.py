@@ -1,0 +1,178 @@
+"""What `materialize` computes of new source data alone, where that is as good as all of it, and where it is not."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from tests.pipeline.test_moving_sources import replaced_in_time
+from tests.promote.conftest import record_of
+from tests.promote.stage import Table, begin, computed, differing, lake_rows, write
+from workbench.compute import digests
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from workbench.project import Project
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+TIME = pl.Datetime("us", "UTC")
+
+LATE = '''\
+class Late(FeatureModel):
+    k: str
+    t: UTC
+    known: UTC
+    v: float = Feature(unit="count")
+
+
+@feature_view(entities="k", event_time="t", created="known", owner="ann")
+def late(SOURCE: pl.LazyFrame) -> LazyFrame[Late]:
+    """What happened, as it became known."""
+    return SOURCE.select("k", "t", "known", v=pl.col("VALUE"))
+'''
+
+
+def hourly(rows: int, first: int = 0, *, delay: timedelta = timedelta(days=3)) -> pl.DataFrame:
+    """Return a row an hour, of three keys in turn, that becomes known after `delay` and some hours."""
+    numbers = range(first, first + rows)
+    times = [START + timedelta(hours=number) for number in numbers]
+    return pl.DataFrame(
+        {
+            "k": [f"k{number % 3}" for number in numbers],
+            "t": times,
+            "known": [t + delay + timedelta(hours=number % 5) for number, t in zip(numbers, times, strict=True)],
+            "x": [float(number) for number in numbers],
+        },
+        schema={"k": pl.String, "t": TIME, "known": TIME, "x": pl.Float64},
+    )
+
+
+@pytest.mark.parametrize("delay", [timedelta(days=3), timedelta(days=-3), timedelta()], ids=["late", "early", "then"])
+def test_rows_that_become_known_later_than_they_happen_are_not_lost(
+    tmp_path: Path, identity: None, delay: timedelta
+) -> None:
+    rows = hourly(300, delay=delay)
+    with closing(begin(tmp_path / "p", {"ev": Table(rows, "t", "known")})) as project:
+        project.define(LATE.replace("SOURCE", "ev").replace("VALUE", "x"), log=False)
+        again = LATE.replace("SOURCE", "late").replace("VALUE", "v").replace("def late(", "def again(")
+        project.define(again, log=False)
+        project.promote(["late", "again"])
+        write(project.root, "ev", pl.concat([rows, hourly(30, 300, delay=delay)]))
+        done = project.materialize()
+        assert [(view.view, view.state, view.after) for view in done.views] == [
+            ("again", "updated", 330),
+            ("late", "updated", 330),
+        ]
+        for view in ("late", "again"):
+            assert differing(lake_rows(project, view), computed(project, view)).is_empty()
+
+
+PLAIN = '''\
+class Plain(FeatureModel):
+    k: str
+    t: UTC
+    v: float = Feature(unit="count")
+
+
+@feature_view(entities="k", event_time="t", owner="ann")
+def plain(ev: pl.LazyFrame) -> LazyFrame[Plain]:
+    """What happened."""
+    return ev.select("k", "t", v=pl.col("x"))
+'''
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(1e15 + 1, 1e15 + 101), (0.0, -0.0), (2.0**53, 2.0**53 + 2), (1.0, 1.0 + 2**-52)],
+    ids=["beyond twelve digits", "minus zero", "beyond 2**53", "last bit"],
+)
+def test_every_bit_that_changes_in_a_source_is_published(
+    tmp_path: Path, identity: None, before: float, after: float
+) -> None:
+    rows = hourly(30)
+    changed = rows.with_columns(x=pl.when(pl.col("x") == 7).then(after).otherwise("x"))
+    rows = rows.with_columns(x=pl.when(pl.col("x") == 7).then(before).otherwise("x"))
+    with closing(begin(tmp_path / "p", {"ev": Table(rows, "t", "t")})) as project:
+        project.define(PLAIN, log=False)
+        project.promote("plain")
+        old = record_of(project, "plain").version()
+        write(project.root, "ev", changed)
+        assert [view.state for view in project.materialize().views] == ["updated"]
+        new = record_of(project, "plain").version()
+        assert new.data_digest != old.data_digest
+        bits = pl.col("v").reinterpret(dtype=pl.UInt64)
+        assert (
+            lake_rows(project, "plain")
+            .select("k", "t", bits)
+            .sort("t")
+            .equals(changed.select("k", "t", v=pl.col("x").reinterpret(dtype=pl.UInt64)))
+        )
+        assert project.materialize().commit is None
+
+
+SUMMED = '''\
+class Summed(FeatureModel):
+    k: str
+    t: UTC
+    v: float = Feature(unit="count")
+
+
+@feature_view(entities="k", event_time="t", owner="ann")
+def summed(ev: pl.LazyFrame) -> LazyFrame[Summed]:
+    """A sum that has other last bits each time it is computed."""
+    return ev.group_by("k", pl.col("t").dt.truncate("6h").dt.offset_by("6h")).agg(v=(pl.col("x").sin()).sum())
+'''
+
+
+def recompute_elsewhere(project: Project, view_id: str) -> None:
+    """Let the cache hold a view as another machine computes it: with other last bits."""
+    cache = project._workspace.cache
+    stored = cache.get(view_id)
+    assert stored is not None
+    frame = stored.frame().collect().with_columns(v=pl.col("v") * (1 + 2**-52))
+    cache.drop(view_id)
+    with cache.work_folder(view_id) as work:
+        frame.write_parquet(work / "data.parquet")
+        digest = digests(work / "data.parquet", keys=stored.record.keys)
+        assert (digest.rounded, digest.exact == stored.record.digest.exact) == (stored.record.digest.rounded, False)
+        cache.commit(work, replace(stored.record, digest=digest))
+
+
+def test_what_is_published_stays_though_it_would_be_computed_with_other_last_bits(
+    tmp_path: Path, identity: None
+) -> None:
+    rows = hourly(300)
+    with closing(begin(tmp_path / "p", {"ev": Table(rows, "t", "t")})) as project:
+        project.define(SUMMED, log=False)
+        above = PLAIN.replace("ev: pl", "summed: pl").replace("return ev", "return summed").replace('"x"', '"v"')
+        project.define(above, log=False)
+        project.promote(["summed", "plain"])
+        recompute_elsewhere(project, record_of(project, "summed").version().view_id)
+        done = project.materialize()
+        assert [view.state for view in done.views] == ["current", "current"]
+        assert done.commit is None
+
+
+@pytest.mark.parametrize("verb", ["promote", "materialize"])
+def test_what_is_published_is_of_one_state_of_the_sources(
+    tmp_path: Path, identity: None, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    rows, more = hourly(60), hourly(90)
+    with closing(begin(tmp_path / "p", {"events": Table(rows, "t", "t")})) as project:
+        project.define(PLAIN.replace("ev: pl", "events: pl").replace("return ev", "return events"), log=False)
+        if verb == "materialize":
+            project.promote("plain")
+            write(project.root, "events", hourly(70))
+        other = hourly(80).with_columns(pl.col("x") * 2)
+        replaced_in_time(monkeypatch, project.root, other, more)
+        project.promote("plain") if verb == "promote" else project.materialize()
+        assert differing(lake_rows(project, "plain"), more.select("k", "t", v="x")).is_empty()
+        write(project.root, "events", pl.concat([more, hourly(5, 90)]))
+        assert project.materialize().views[0].after == 95
+        assert differing(lake_rows(project, "plain"), computed(project, "plain")).is_empty()

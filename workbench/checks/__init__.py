@@ -1,0 +1,33 @@
+"""Checks: whether a computed view keeps its promises, with the rows that do not.
+
+Every check of this room returns a `Check`; none of them changes, casts or drops a value.
+"""
+
+from __future__ import annotations
+
+from workbench.checks.contract import check_contract
+from workbench.checks.definition.lint import lint
+from workbench.checks.definition.tests import check_tests
+from workbench.checks.definition.tools import Finding
+from workbench.checks.definition.type_check import check_types
+from workbench.checks.probes.inputs import ProbeInput, remade_from, source_input, view_input
+from workbench.checks.probes.probe import probe_view
+from workbench.checks.result import Check, State
+from workbench.checks.stored import Unequal, unequal
+
+__all__ = [
+    "Check",
+    "Finding",
+    "ProbeInput",
+    "State",
+    "Unequal",
+    "check_contract",
+    "check_tests",
+    "check_types",
+    "lint",
+    "probe_view",
+    "remade_from",
+    "source_input",
+    "unequal",
+    "view_input",
+]

@@ -1,0 +1,118 @@
+"""`check_types`: calls and values in a definition that cannot be right, found by pyrefly from annotations alone."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from workbench.checks.definition.tools import Finding, program, run
+from workbench.errors import ProjectError
+
+KINDS = frozenset(
+    {
+        *("bad-argument-count", "bad-argument-type", "bad-assignment", "bad-function-definition", "bad-index"),
+        *("bad-keyword-argument", "bad-return", "bad-typed-dict", "bad-typed-dict-key", "bad-unpacking"),
+        *("missing-argument", "missing-attribute", "missing-import", "missing-module-attribute", "missing-source"),
+        *("no-matching-overload", "not-a-type", "not-callable", "not-iterable", "parse-error", "unexpected-keyword"),
+        *("unexpected-positional-argument", "unknown-name", "unsupported-operation", "unbound-name"),
+    }
+)
+"""Kinds of errors with which a definition fails, or computes something else than is meant, once the line runs.
+
+How annotations are written is no such thing: a column may be annotated ``pl.Enum(["a", "b"])``.
+"""
+
+_SETTINGS = """\
+preset = "default"
+use-ignore-files = false
+project-excludes = []
+disable-project-excludes-heuristics = true
+disable-search-path-heuristics = true
+skip-interpreter-query = true
+"""
+
+
+class _Error(msgspec.Struct):
+    line: int
+    path: str
+    name: str
+    description: str
+    severity: str = "error"
+
+
+class _Said(msgspec.Struct):
+    errors: list[_Error]
+
+
+def check_types(sources: Mapping[str, bytes], paths: Sequence[str]) -> list[Finding]:
+    """Return the type errors in some files of ``features/``.
+
+    Libraries are those of this Python. No configuration of the user's counts; a ``# type: ignore`` in the text does,
+    since whoever reads the definition sees it.
+
+    Parameters
+    ----------
+    sources
+        Every file of the tree, by its path below ``features/``: what is imported from them is looked up there.
+    paths
+        The files to check, relative to ``features/``.
+
+    Raises
+    ------
+    ProjectError
+        Where pyrefly is not installed or does not work: then nobody knows.
+    """
+    return list(_checked(program("pyrefly"), tuple(sorted(sources.items())), tuple(paths)))
+
+
+@lru_cache(maxsize=256)
+def _checked(pyrefly: str, sources: tuple[tuple[str, bytes], ...], paths: tuple[str, ...]) -> tuple[Finding, ...]:
+    """Return the type errors; the same text is asked about once a process, whose libraries stay as they are."""
+    with tempfile.TemporaryDirectory(prefix="workbench-types-") as made:
+        folder = Path(made).resolve()
+        for path, content in sources:
+            file = folder / "features" / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        settings = folder / "settings.toml"
+        settings.write_text(_SETTINGS)
+        libraries = [part for place in _libraries() for part in ("--site-packages-path", place)]
+        said = run(
+            [
+                *(pyrefly, "check", "--config", str(settings), "--output-format", "json", "--summary", "none"),
+                *("--progress-bar", "no", "--color", "never", "--python-platform", sys.platform),
+                *("--python-version", f"{sys.version_info.major}.{sys.version_info.minor}"),
+                *("--search-path", str(folder), *libraries, "--relative-to", str(folder)),
+                *(str(folder / "features" / path) for path in paths),
+            ],
+            folder=folder,
+        )
+    return tuple(_findings(said))
+
+
+def _libraries() -> list[str]:
+    """Return the folders that this Python imports libraries from, ours among them."""
+    own = str(Path(__file__).resolve().parents[3])
+    places = [
+        place for place in sys.path if place.endswith(("site-packages", "dist-packages")) and Path(place).is_dir()
+    ]
+    return list(dict.fromkeys([*places, own]))
+
+
+def _findings(said: str) -> list[Finding]:
+    try:
+        errors = msgspec.json.decode(said, type=_Said).errors
+    except msgspec.DecodeError as error:
+        raise ProjectError(
+            f"What pyrefly says cannot be read: {error}.", remedy="Install the version that feature-workbench asks for."
+        ) from None
+    return [
+        Finding(str(PurePosixPath(one.path.replace("\\", "/"))), one.line, one.name, " ".join(one.description.split()))
+        for one in errors
+        if one.severity == "error" and one.name in KINDS
+    ]

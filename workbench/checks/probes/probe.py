@@ -1,0 +1,160 @@
+"""`probe_view`: all probes of a view, together first, and each by itself where something differs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from workbench.checks.probes import report
+from workbench.checks.probes.cut_times import Calendar, Cut, own_cuts
+from workbench.checks.probes.determinism import shuffle
+from workbench.checks.probes.differences import Grain, noise_of, with_time
+from workbench.checks.probes.inputs import UNIT, ProbeInput
+from workbench.checks.probes.keys import count_entities, learn_keys, trace_keys
+from workbench.checks.probes.run import Outcome, batches
+from workbench.checks.probes.sample import SMALL, take_sample
+from workbench.checks.probes.separate import probe_separately
+from workbench.checks.probes.subject import Finding, Group, Subject
+
+if TYPE_CHECKING:
+    from workbench.checks.result import Check
+    from workbench.define import Contract, FeatureView
+
+SEPARATE = 2
+"""At how many of the cuts where something differs each probe is tried by itself; at one where that takes time."""
+
+
+def probe_view(
+    view: FeatureView,
+    contract: Contract,
+    inputs: Sequence[ProbeInput],
+    stored: pl.LazyFrame,
+    *,
+    full: bool = False,
+) -> tuple[Check, ...]:
+    """Probe a computed view: it must keep its values when what must not matter is altered.
+
+    Parameters
+    ----------
+    view
+        The definition.
+    contract
+        What it promises; its tolerances say which differences are none.
+    inputs
+        What the view was computed from.
+    stored
+        The computed view.
+    full
+        Probe every entity, at more instants.
+
+    Returns
+    -------
+    tuple of Check
+        Named ``leakage``, ``determinism``, ``entity-locality`` (unless the view is global) and ``lookback`` (where
+        one is declared).
+    """
+    started = time.perf_counter()
+    names = report.names_of(view)
+    schema = stored.collect_schema()
+    odd = [name for name in (view.event_time, view.created) if name and not _is_time(schema[name])]
+    if odd:
+        return report.not_run(names, f"not run: {odd[0]} is {schema[odd[0]]}, no time", started)
+    grain = Grain.of(view, contract, schema)
+    size = _size([stored, *(data.frame for data in inputs)])
+    keys = trace_keys(view, inputs, stored, local=view.scope == "entity", whole=full or size <= SMALL)
+    while True:
+        sample = take_sample(keys, size=size, full=full)
+        subject = Subject(view, inputs, grain, keys, sample)
+        found, tally = {name: Finding() for name in names}, report.Tally()
+        if all(_examine(subject, _group(subject, stored, group), found, tally) for group in sample.groups):
+            return report.checks(subject, found, tally, started)
+        keys = learn_keys(view, inputs, count_entities(stored, view.entities))
+
+
+def _group(subject: Subject, stored: pl.LazyFrame, keys: pl.DataFrame | None) -> Group:
+    looked_at = stored if keys is None else stored.join(keys.lazy(), on=subject.keys.names, how="semi")
+    rows = with_time(looked_at.collect(), subject.grain)
+    calendar = Calendar.of(rows, subject.sample, lookback=subject.view.lookback)
+    inputs, links = subject.inputs, subject.keys.links
+    if subject.sample.narrow and keys is not None:
+        units = keys[UNIT].unique()
+        inputs = [links[data.name].narrowed(data, units) if data.name in links else data for data in inputs]
+    return Group(keys, inputs, rows, calendar, {name: noise_of(rows[name]) for name in subject.grain.features})
+
+
+def _examine(subject: Subject, group: Group, found: dict[str, Finding], tally: report.Tally) -> bool:
+    """Probe one group: everything altered at once; then, at the cuts where that matters, each thing by itself.
+
+    Returns whether that could be done: not where rows were taken to lead to the group's entities that do not.
+    """
+    odd, ran = _together(subject, group, _cuts(subject, group), tally)
+    if not odd:
+        odd, ran = _together(subject, group, group.calendar.telling(group.telling), tally)
+    if not odd:
+        return True
+    if subject.sample.narrow and not subject.keys.holds(subject.view, subject.inputs, group.units):
+        return False
+    before = {name: bool(finding) for name, finding in found.items()}
+    sample = subject.sample
+    tried = odd[-SEPARATE:][::-1] if sample.small else odd[-1:]
+    probe_separately(subject, group, tried, found)
+    if any(bool(finding) and not before[name] for name, finding in found.items()) or any(before.values()):
+        return True
+    cut, outcome = odd[0], ran[0]
+    finding = found["determinism"]
+    if outcome.rows is None:
+        finding.raised(outcome, "on a part of its rows in another order")
+        return True
+    finding.cause = "the values differ from one computation to the next, now and then"
+    finding.differences.append((cut, subject.differences(group, outcome, cut, young=True)))
+    return True
+
+
+def _cuts(subject: Subject, group: Group) -> list[Cut]:
+    """Return the cuts that a group is always computed at: each entity's own, and common ones for what has no entity."""
+    common = any(not data.units or data.remade is not None for data in group.inputs)
+    own = subject.sample.narrow and group.keys is not None and all(data.remade is None for data in group.inputs)
+    cuts = group.calendar.plain(subject.inputs) if common or not own else []
+    if own and group.keys is not None:
+        cuts += own_cuts(group.inputs, group.rows, group.keys, group.calendar)
+    return cuts
+
+
+def _together(
+    subject: Subject, group: Group, cuts: Sequence[Cut], tally: report.Tally
+) -> tuple[list[Cut], list[Outcome]]:
+    """Alter everything at once, and return the cuts where the view's values do not survive it, most of them last."""
+    alterations = [cut.of(subject.alone).but(since=cut.since) for cut in cuts]
+    often = len(alterations) if subject.sample.cheap else 1  # sorting all rows at random takes time
+    alterations[:often] = map(shuffle, alterations[:often], range(often))
+    trials = [subject.trial(group, alteration, cut) for alteration, cut in zip(alterations, cuts, strict=True)]
+    odd: list[tuple[Cut, Outcome, float]] = []
+    left = iter(cuts)
+    for outcomes in batches(subject.view, subject.grain, trials):
+        same = subject.agreeing(group, outcomes)
+        for number, (outcome, cut) in enumerate(zip(outcomes, left, strict=False)):
+            if outcome.rows is None:
+                if not outcome.empty:
+                    odd.append((cut, outcome, 1.0))
+                continue
+            differences = (
+                same[number]
+                if number in same
+                else subject.differences(group, outcome, cut, young=True, noisy=not odd, unlike=True)
+            )
+            tally.add(cut, differences.compared + differences.extra)
+            if differences:
+                odd.append((cut, outcome, sum(differences.counts.values()) / max(differences.compared, 1)))
+    odd.sort(key=lambda each: each[-1])
+    return [cut for cut, *_ in odd], [outcome for _, outcome, _ in odd]
+
+
+def _size(frames: Sequence[pl.LazyFrame]) -> int:
+    return sum(int(rows.item()) for rows in pl.collect_all([frame.select(pl.len()) for frame in frames]))
+
+
+def _is_time(dtype: pl.DataType) -> bool:
+    return isinstance(dtype, (pl.Datetime, pl.Date))

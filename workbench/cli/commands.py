@@ -1,0 +1,294 @@
+"""Commands that are more than a call of a method: they read files, or stand for several methods.
+
+A command takes the open project as `project` and returns an object with ``to_dict()``, ``__rich__`` and
+``_repr_mimebundle_``; it prints nothing. Its docstring is its help. All others are derived from `Project` by `derive`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from workbench.cli.parameters import ProgressArg, ProjectArg, parse_pairs
+from workbench.errors import PromotionRefused, UsageError
+from workbench.project import init_project
+
+
+def init(path: Path = Path(), *, name: str | None = None) -> Any:
+    """Make a project: workbench.toml, features/, registry/, notebooks/; a git repository if there is none.
+
+    Nothing that exists is overwritten.
+
+    Parameters
+    ----------
+    path
+        The folder; this one if absent.
+    name
+        The project's name; the folder's if absent.
+    """
+    return init_project(path, name=name).status()
+
+
+def demo(*, dir: Path = Path("workbench-demo"), run: bool = True, progress: ProgressArg = None) -> Any:  # noqa: A002 - the option is called --dir
+    """Run the whole loop on 336,776 real flights, in a project of its own.
+
+    Parameters
+    ----------
+    dir
+        The folder of the demo's project; made where absent, continued where it exists.
+    run
+        Define the views; with --no-run only the project and its data are made.
+    """
+    from workbench.demo import run_demo
+
+    return run_demo(dir, run=run, progress=progress)
+
+
+def branch(
+    name: str | None = None,
+    *,
+    start: str | None = None,
+    objective: str | None = None,
+    hypothesis: str | None = None,
+    metric: list[str] | None = None,
+    tag: list[str] | None = None,
+    delete: bool = False,
+    force: bool = False,
+    project: ProjectArg,
+) -> Any:
+    """Start an experiment's branch, or switch to it; without a name, list the branches.
+
+    Parameters
+    ----------
+    name
+        The branch, e.g. exp/carry-over. Your working tree stays as it is.
+    start
+        The branch or commit the experiment starts from; the one with what is published if absent.
+    objective
+        What the experiment is for.
+    hypothesis
+        What you expect.
+    metric
+        A metric the experiment is judged by; may be repeated.
+    tag
+        key=value, put on every run of the experiment; may be repeated.
+    delete
+        Delete the branch; refused where it holds work that is nowhere else.
+    force
+        With --delete: delete it all the same.
+    """
+    if name is None:
+        return project.branches()
+    if delete:
+        return project.delete_branch(name, force=force)
+    project.branch(
+        name,
+        start=start,
+        objective=objective,
+        hypothesis=hypothesis,
+        metrics=tuple(metric or ()),
+        tags=parse_pairs(tag or []),
+    )
+    return project.branches()
+
+
+def define(
+    file: Path,
+    *,
+    branch: str | None = None,
+    message: str | None = None,
+    log: bool = True,
+    project: ProjectArg,
+    progress: ProgressArg = None,
+) -> Any:
+    """Define the view in a file: commit it to the branch, compute it, check it, log it to MLflow.
+
+    Parameters
+    ----------
+    file
+        A file that holds what a %%feature cell would.
+    branch
+        The branch to write; the current experiment if absent.
+    message
+        The commit's subject.
+    log
+        Send a run to MLflow.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}.", remedy="Give the path of a UTF-8 text file.") from None
+    return project.define(text, branch=branch, message=message, log=log, progress=progress)
+
+
+def cell(
+    *,
+    branch: str | None = None,
+    message: str | None = None,
+    log: bool = True,
+    text: Annotated[str, Parameter(parse=False)],
+    project: ProjectArg,
+    progress: ProgressArg = None,
+) -> Any:
+    """Define the feature view in this cell.
+
+    Parameters
+    ----------
+    branch
+        The branch to write; the current experiment if absent.
+    message
+        The commit's subject.
+    log
+        Send a run to MLflow.
+    """
+    return project.define(text, branch=branch, message=message, log=log, progress=progress)
+
+
+def promote(
+    view: list[str] | None = None,
+    *,
+    branch: str | None = None,
+    dry_run: bool = False,
+    plan: Path | None = None,
+    accept: list[str] | None = None,
+    with_downstream: bool = False,
+    message: str | None = None,
+    project: ProjectArg,
+    progress: ProgressArg = None,
+) -> Any:
+    """Publish views of an experiment: plan, gates, then one commit on main. Readers see the old version or the new.
+
+    Parameters
+    ----------
+    view
+        Views and feature sets; all that the branch changed if absent.
+    branch
+        The experiment's branch; the current one if absent.
+    dry_run
+        Show and save the plan with the result of every gate, and publish nothing.
+    plan
+        Execute this saved plan, if nothing moved since.
+    accept
+        Go on although this drifts, or could not be checked (VIEW:GATE), NAME=REASON; may be repeated.
+    with_downstream
+        Publish the views that read what changes with it.
+    message
+        The commit's subject.
+    """
+    if plan is not None and (view or accept or dry_run or with_downstream):
+        raise UsageError("A saved plan says itself what is promoted.", remedy="Give --plan alone.")
+    try:
+        if plan is not None:
+            return project.execute(plan, message=message, progress=progress)
+        return project.promote(
+            view or (),
+            branch=branch,
+            dry_run=dry_run,
+            accept=parse_pairs(accept or [], option="--accept", example="'spend:total=new prices'"),
+            with_downstream=with_downstream,
+            message=message,
+            progress=progress,
+        )
+    except PromotionRefused as refused:
+        if refused.report is None:
+            raise
+        return refused.report
+
+
+def release(action: Literal["list", "cut", "drop"] = "list", name: str | None = None, *, project: ProjectArg) -> Any:
+    """Pin what is published now under a name, by a signed tag on main; training and serving can read exactly that.
+
+    Parameters
+    ----------
+    action
+        cut makes one, drop takes it away, list shows all.
+    name
+        The release's name, such as 2026.11.
+    """
+    if action == "list":
+        return project.releases()
+    if name is None:
+        raise UsageError(f"Which release is to be {action}?", remedy=f"Write: release {action} 2026.11")
+    return project.cut_release(name) if action == "cut" else project.drop_release(name)
+
+
+def training_set(
+    spine_file: Path,
+    *feature: str,
+    label: str | None = None,
+    time: str = "event_timestamp",
+    time_zone: str | None = None,
+    full_names: bool = False,
+    release: str | None = None,
+    save: str | None = None,
+    out: Path | None = None,
+    project: ProjectArg,
+) -> Any:
+    """Set features beside a spine's rows, each as it was known at the row's time, and account for every row.
+
+    Parameters
+    ----------
+    spine_file
+        A Parquet, CSV, NDJSON or JSON file with a time column and the views' entity columns.
+    feature
+        view, view:feature, view@2:feature, or a feature set's name; several. A view under another name, with other
+        keys: "airport_weather as dest_weather (airport=dest)".
+    label
+        The spine's label column.
+    time
+        The spine's time column.
+    time_zone
+        The zone of times that state none, e.g. America/New_York; UTC if absent.
+    full_names
+        Call the columns view__feature.
+    release
+        Read everything as this release has it.
+    save
+        Keep the training set under this name, with its lineage.
+    out
+        Write the rows to this file; its name says the format, e.g. .parquet, .csv.gz or .jsonl.
+    """
+    from workbench.project import training_set_of_file
+
+    return training_set_of_file(
+        project.store,
+        spine_file,
+        feature,
+        label=label,
+        time=time,
+        time_zone=time_zone,
+        full_names=full_names,
+        release=release,
+        save=save,
+        out=out,
+    )
+
+
+def sql(query: str, *, out: Path | None = None, project: ProjectArg) -> Any:
+    """Ask published views, any branch's views and sources in SQL; it only reads.
+
+    Parameters
+    ----------
+    query
+        One SELECT in DuckDB's dialect. Tables: view, "view@2", "exp/branch".view, "release/2026.11".view, a source.
+    out
+        Write all rows to this file, e.g. .parquet, .csv.gz or .jsonl; a hundred are shown.
+    """
+    from workbench.project import answer_into_file
+
+    return answer_into_file(project.store, query, out=out)
+
+
+def catalog(*search: str, project: ProjectArg) -> Any:
+    """List the views that can be used, search them, or show all that is known of one.
+
+    Parameters
+    ----------
+    search
+        A view, or view@2, for all that is known of it: versions, columns, what it is made from, what reads it, who
+        published it. Or words, each of which has to be found in a view's name, description, owner, tags, entities or
+        features, or in a unit. Everything if absent.
+    """
+    return project.store.look_up(" ".join(search))

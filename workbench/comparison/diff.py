@@ -1,0 +1,263 @@
+"""`diff`: how a view differs between two of a branch, a published version, a release, a moment and a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from workbench.comparison.budgets import measured
+from workbench.comparison.creep import measured_from_first
+from workbench.comparison.refs import places, side_at
+from workbench.define import Contract
+from workbench.diff import Side, diff_views
+from workbench.errors import FeatureNotFound
+from workbench.pipeline import VersionEvaluation, remembered_profile
+from workbench.registry import Registry
+from workbench.render import Report, Reported, ShareBar, Table, listings, overlays, profile_table, profiles_table
+from workbench.times import spoken_duration
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from workbench.diff import ColumnDiff, RowCounts, ViewDiff
+    from workbench.drift import DriftReport
+    from workbench.profile import Profile
+    from workbench.workspace import Workspace
+
+WORST = 5
+"""Rows of a feature that are shown where it differs most; `worst` has more."""
+
+
+@dataclass(frozen=True)
+class Difference(Reported):
+    """How a view differs between two sides; `diff` has all the numbers, exact and on all rows.
+
+    Attributes
+    ----------
+    view
+        The view.
+    refs
+        What was compared, as it was named.
+    diff
+        Code, contract, rows and values.
+    """
+
+    view: str
+    refs: tuple[str, str]
+    diff: ViewDiff
+    _workspace: Workspace = field(repr=False, compare=False)
+
+    @property
+    def category(self) -> str:
+        """What kind of change it is, as a promotion would call it."""
+        return self.diff.category
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        """What makes it that, a sentence each."""
+        return self.diff.why
+
+    @property
+    def columns(self) -> tuple[ColumnDiff, ...]:
+        """One for each column that is no key."""
+        return self.diff.columns
+
+    @property
+    def rows(self) -> RowCounts:
+        """Rows by key: added, removed, changed, the same."""
+        return self.diff.rows
+
+    @cached_property
+    def drift(self) -> DriftReport | None:
+        """How far the distributions moved, of the features that both sides have and that differ; None without any.
+
+        A renamed feature is measured under its new name.
+        """
+        left, right = self.diff.left, self.diff.right
+        if left is None or right is None or not (self.rows.left and self.rows.right):
+            return None
+        before = {each.before: each.name for each in self.columns if each.before is not None}
+        known = {before.get(name, name) for name in left.values}
+        moved = [
+            each.name
+            for each in self.columns
+            if each.name in known and each.name in right.values and (each.status != "same" or self._other_rows)
+        ]
+        if not moved:
+            return None
+        return measured(self._workspace, self.view, (_renamed(left, before), right), moved)
+
+    @cached_property
+    def profiles(self) -> tuple[Profile | None, Profile | None]:
+        """What each side looks like: computed once for each view id; None where a side has no such view."""
+        facts = self._workspace.hidden / "facts"
+
+        def of(side: Side | None) -> Profile | None:
+            return None if side is None else remembered_profile(facts, side.view_id, side.contract, side.frame)
+
+        return of(self.diff.left), of(self.diff.right)
+
+    def changed_rows(self, **wanted: Any) -> pl.DataFrame:
+        """Return a page of at most 100 rows that differ, both sides' values beside each other.
+
+        Takes what `compare.ViewDiff.changed_rows` takes: ``offset``, ``limit``, ``column``, ``entity``, ``kind``,
+        ``period`` and more.
+        """
+        return self.diff.changed_rows(**wanted)
+
+    def worst(self, column: str, *, limit: int = 20) -> pl.DataFrame:
+        """Return the rows in which `column` differs most; none where it does not differ."""
+        return self.diff.worst(column, limit=limit)
+
+    def against(self, left: str | None = None, right: str | None = None) -> Difference:
+        """Return the difference of the same view between other sides; a side that is not named stays."""
+        return diff(self._workspace, self.view, left or self.refs[0], right or self.refs[1])
+
+    def choices(self) -> tuple[str, ...]:
+        """Return what the view can be compared with: branches, published versions, releases."""
+        return places(self._workspace, self.view)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the difference as JSON-ready values."""
+        return {**self.diff.to_dict(), "drift": self.drift.to_dict() if self.drift else None}
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return one row a column."""
+        return self.diff.to_frame()
+
+    def report(self) -> Report:
+        """Return what differs: values and their distributions, rows, promises, code."""
+        left, right = self.diff.left, self.diff.right
+        called = [
+            side.label if side else f"nothing ({ref} has no such view)"
+            for side, ref in zip((left, right), self.refs, strict=True)
+        ]
+        tables = (self._rows(), self._promises(), self._values(), *self._profiles(), *self._worst())
+        return Report(
+            f"{self.view}: {called[0]} against {called[1]}",
+            facts=(("category", self.category), ("why", "\n".join(self.why) or "nothing differs")),
+            figures=(
+                *(table for table in tables if table.rows),
+                *(overlays(self.drift) if self.drift else ()),
+                *listings(self.diff.code),
+            ),
+        )
+
+    @property
+    def _other_rows(self) -> bool:
+        return bool(self.rows.added or self.rows.removed or not self.diff.grain)
+
+    def _values(self) -> Table:
+        changed = sorted((each for each in self.columns if each.status != "same"), key=lambda each: -each.share)
+        return Table(
+            "Values",
+            ("feature", "is", "values changed", "share", "mean change", "largest"),
+            tuple((c.name, _status(c), *_moved(c), *_sizes(c)) for c in changed),
+        )
+
+    def _rows(self) -> Table:
+        counts = self.rows
+        return Table(
+            "Rows",
+            ("same", "changed", "added", "removed", "key not unique"),
+            ((counts.same, counts.changed, counts.added, counts.removed, counts.duplicates),),
+        )
+
+    def _promises(self) -> Table:
+        return Table(
+            "Contract",
+            ("column", "what", "before", "after", ""),
+            tuple(
+                (c.column, c.what, c.before, c.after, "breaks readers" if c.breaking else "")
+                for c in self.diff.contract
+            ),
+        )
+
+    def _profiles(self) -> list[Table]:
+        """Return what features that differ look like on both sides, or what all do where one side has none."""
+        left, right = self.profiles
+        if left is None or right is None:
+            return [profile_table(profile) for profile in (left, right) if profile is not None]
+        changed = [(c.before or c.name, c.name) for c in self.columns if c.status not in {"same", "added", "removed"}]
+        features = {feature.name for feature in left.features}, {feature.name for feature in right.features}
+        return [
+            profiles_table(left, right, [pair for pair in changed if pair[0] in features[0] and pair[1] in features[1]])
+        ]
+
+    def _worst(self) -> list[Table]:
+        """Return the rows that differ most, of the feature that differs most often."""
+        changed = sorted((each for each in self.columns if each.changed), key=lambda each: -each.share)
+        rows = self.worst(changed[0].name, limit=WORST) if changed else None
+        if rows is None or rows.is_empty():
+            return []
+        return [Table(f"Where {changed[0].name} differs most", tuple(rows.columns), tuple(rows.iter_rows()))]
+
+    def __repr__(self) -> str:
+        return f"<Difference {self.view}: {self.refs[0]} against {self.refs[1]}, {self.category}>"
+
+
+def diff(workspace: Workspace, view: str, left: str, right: str) -> Difference:
+    """Return how `view` differs between two references, each as `side_at` takes it.
+
+    A branch, release or moment that has no such view is empty.
+
+    Raises
+    ------
+    FeatureNotFound
+        Where neither has it, and for a version that does not exist.
+    """
+    sides: list[Side | None] = []
+    missing: FeatureNotFound | None = None
+    for ref in (left, right):
+        try:
+            sides.append(side_at(workspace, view, ref))
+        except FeatureNotFound as error:
+            if "@" in ref:
+                raise  # a version is asked for by its number, and there is none
+            sides.append(None)
+            missing = error
+    if missing is not None and not any(sides):
+        raise missing
+    found = diff_views(sides[0], sides[1])
+    return Difference(view, (left, right), _as_promoted(workspace, view, left, found), workspace)
+
+
+def _as_promoted(workspace: Workspace, view: str, left: str, found: ViewDiff) -> ViewDiff:
+    """Return a difference from main as a promotion sees it: measured from the first version of the major, too."""
+    if left != workspace.trunk or found.left is None or not found.stepped:
+        return found
+    registry = Registry(workspace.repository, workspace.repository.resolve(workspace.trunk))
+    record = registry.record(view) if view in registry else None
+    serving = record.serving if record else None
+    if record is None or serving is None or serving.code_hash != found.left.code_hash:
+        return found
+    versions = VersionEvaluation(workspace, registry, workspace.sources)
+    return measured_from_first(workspace, found, versions, record=record, serving=serving)
+
+
+def _status(column: ColumnDiff) -> str:
+    return f"{column.status}, was {column.before}" if column.before else column.status
+
+
+def _moved(column: ColumnDiff) -> tuple[int | None, ShareBar | None]:
+    """Return in how many rows values differ, and their share; nothing of a column that one side alone has."""
+    if column.status in {"added", "removed"}:
+        return None, None
+    return column.changed, ShareBar(column.share)
+
+
+def _sizes(column: ColumnDiff) -> tuple[float | str | None, float | str | None]:
+    """Return the mean and the largest difference; of times, as lengths of time."""
+    mean, largest = column.mean, column.largest
+    if not column.is_temporal or mean is None or largest is None:
+        return mean, largest
+    return spoken_duration(mean), spoken_duration(largest)
+
+
+def _renamed(side: Side, names: dict[str, str]) -> Side:
+    """Return a side's rows under the names that the other side has for them."""
+    if not names:
+        return side
+    columns = tuple(replace(column, name=names.get(column.name, column.name)) for column in side.contract.columns)
+    return Side(side.label, side.frame.rename(names), Contract(columns))

@@ -1,0 +1,175 @@
+"""`stretch`: the rows that one side of a drift is about: of a branch, period, entities, training set or file."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from workbench.comparison.refs import side_at
+from workbench.define import Contract
+from workbench.diff import Side, value_of
+from workbench.drift import contract_of_frame
+from workbench.errors import FeatureNotFound, SourceError, UsageError
+from workbench.sources import Dialect, FileReadWarning, Origin, format_of, read_file
+from workbench.store import SavedTrainingSet, TrainingSet, names, saved_training_set
+from workbench.times import Period
+
+if TYPE_CHECKING:
+    from workbench.workspace import Workspace
+
+_PERIOD = re.compile(r"\d{4}(-\d{2}){0,2}|.*\.\..*", re.ASCII | re.DOTALL)
+_FORMS = (
+    'Write a period ("2013-01..2013-03"), a branch, "@1.2", "release/NAME", a run\'s id, a training set, a file of '
+    'Parquet, CSV, NDJSON or JSON, "carrier=UA", or several of them: "main, 2013-01, carrier=UA".'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a text names: at most one place and one period, and values that key columns must have."""
+
+    place: str | None = None
+    period: Period | None = None
+    segment: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Asked:
+        """Return what `text` asks for: parts between commas, each a period, ``column=value``, or a place.
+
+        Raises
+        ------
+        UsageError
+            For nothing, two places or two periods, and for a period that cannot be.
+
+        Examples
+        --------
+        >>> asked = Asked.parse("main, 2013-01..2013-03, carrier=UA")
+        >>> asked.place, str(asked.period), asked.segment
+        ('main', '2013-01..2013-03', (('carrier', 'UA'),))
+        """
+        places, periods, segment = [], [], []
+        for part in (each.strip() for each in text.split(",")):
+            column, sign, value = part.partition("=")
+            if sign and column.strip():
+                segment.append((column.strip(), value.strip()))
+            elif _PERIOD.fullmatch(part):
+                periods.append(Period.parse(part))
+            elif part:
+                places.append(part)
+        if len(places) > 1 or len(periods) > 1 or not (places or periods or segment):
+            raise UsageError(f"{text!r} does not name one set of rows.", remedy=_FORMS)
+        return cls(places[0] if places else None, periods[0] if periods else None, tuple(segment))
+
+
+def stretch(workspace: Workspace, view: str, wanted: object, *, otherwise: str) -> Side:
+    """Return the rows of `view` that `wanted` names, called as it calls them.
+
+    Parameters
+    ----------
+    workspace
+        The project's workspace.
+    view
+        The view.
+    wanted
+        A text as `Asked.parse` reads it, a `Period`, a training set, or rows: a frame whose columns are called like the
+        view's features or ``view__feature``.
+    otherwise
+        The place where none is named.
+
+    Raises
+    ------
+    UsageError
+        For what is none of these, a period or segment without rows, and a value that its column cannot have.
+    FeatureNotFound
+        Where there is no such view, column, or feature in the rows.
+    """
+    if isinstance(wanted, TrainingSet | SavedTrainingSet):
+        wanted = wanted.frame
+    if isinstance(wanted, pl.DataFrame | pl.LazyFrame):
+        view_side = side_at(workspace, view, otherwise)
+        return _of_rows(wanted.lazy(), view, view_side, label=f"{_height(wanted)}rows", time=None)
+    if isinstance(wanted, Period):
+        wanted = str(wanted)
+    if not isinstance(wanted, str | Path):
+        raise UsageError(f"{wanted!r} names no rows.", remedy=_FORMS)
+    asked = Asked.parse(str(wanted))
+    side = _place(workspace, view, asked.place or otherwise, otherwise)
+    frame = _of_segment(side.frame, asked.segment)
+    if asked.period is not None:
+        frame = asked.period.rows(frame, _time(side, str(wanted)))
+    side = replace(side, frame=frame, label=str(wanted).strip())
+    return replace(side, digest=None, view_id="") if asked.period or asked.segment else side
+
+
+def _place(workspace: Workspace, view: str, place: str, otherwise: str) -> Side:
+    if format_of(Path(place)) is not None:
+        view_side = side_at(workspace, view, otherwise)
+        return _of_rows(_file(place, view_side), view, view_side, label=place, time=None)
+    if place in names(workspace.home):
+        saved = saved_training_set(workspace.home, place)
+        view_side = side_at(workspace, view, otherwise)
+        return _of_rows(pl.scan_parquet(saved.path), view, view_side, label=place, time=saved.question.time)
+    return side_at(workspace, view, place)
+
+
+def _file(path: str, side: Side) -> pl.LazyFrame:
+    """Return the rows of a file; columns that are texts in the view stay texts, and what was decided is told."""
+    times = {column.name: column.name for column in side.contract.columns if isinstance(column.dtype, pl.Datetime)}
+    texts = frozenset(column.name for column in side.contract.columns if column.dtype == pl.String)
+    try:
+        rows, notes = read_file(Origin("file", "The file"), Path(path), times=times, dialect=Dialect(texts=texts))
+    except SourceError as error:
+        raise UsageError(error.message, lines=error.lines, remedy=error.remedy) from None
+    for note in notes:
+        warnings.warn(f"{path}: {note.message}", FileReadWarning, stacklevel=2)
+    return rows.lazy()
+
+
+def _of_rows(rows: pl.LazyFrame, view: str, side: Side, *, label: str, time: str | None) -> Side:
+    """Return rows that no view made as a side: their columns that are the view's, under the view's names."""
+    columns = rows.collect_schema()
+    wanted = [column.name for column in side.contract.features]
+    found = {name: next((c for c in (f"{view}__{name}", name) if c in columns), None) for name in wanted}
+    named = {column: name for name, column in found.items() if column is not None}
+    if not named:
+        raise FeatureNotFound.absent(wanted[0] if wanted else view, where=label, known=columns.names())
+    keys = [c.name for c in side.contract.columns if c.role == "entity" and c.name in columns]
+    event_time = next((c.name for c in side.contract.columns if c.role == "event_time"), None)
+    at = event_time if event_time in columns else time
+    kept = [*(pl.col(key) for key in keys), *(pl.col(column).alias(name) for column, name in named.items())]
+    if at is not None and event_time is not None:
+        kept.append(pl.col(at).alias(event_time))
+    frame = rows.select(kept)
+    contract = contract_of_frame(frame, event_time=None if at is None else event_time, entities=keys)
+    known = {column.name: column for column in side.contract.columns}
+    described = tuple(
+        replace(column, unit=known[column.name].unit) if column.name in known else column for column in contract.columns
+    )
+    return Side(label=label, frame=frame, contract=Contract(described))
+
+
+def _of_segment(frame: pl.LazyFrame, segment: tuple[tuple[str, str], ...]) -> pl.LazyFrame:
+    schema = frame.collect_schema()
+    for column, text in segment:
+        if column not in schema:
+            raise FeatureNotFound.absent(column, where="the view's columns", known=schema.names())
+        frame = frame.filter(pl.col(column) == pl.lit(value_of(column, text, schema[column]), dtype=schema[column]))
+    return frame
+
+
+def _time(side: Side, wanted: str) -> str:
+    time = next((column.name for column in side.contract.columns if column.role == "event_time"), None)
+    if time is None:
+        raise UsageError(
+            f"{wanted!r} names a period, but these rows have no event time.", remedy="Leave the period out."
+        )
+    return time
+
+
+def _height(rows: pl.DataFrame | pl.LazyFrame) -> str:
+    return f"{rows.height:,} " if isinstance(rows, pl.DataFrame) else ""

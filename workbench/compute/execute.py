@@ -1,0 +1,296 @@
+"""Compute a view once: find it by its id, then by its plan, and only then let Polars write it as Parquet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+
+from workbench.compute.cache import DATA, ViewCache
+from workbench.compute.digest import digests
+from workbench.compute.metadata import StoredView, ViewRecord, now, versions
+from workbench.compute.plan import InputData, build, engine_error, plan_hash
+from workbench.compute.progress import Report, Ticker
+from workbench.errors import ProjectError, WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.define import FeatureView
+
+ROW_GROUP = 262_144
+_ABORTED = "__POLARS_ABORT_KEYBOARD_INTERRUPT"  # how a thread of Polars may word a Ctrl-C
+_NO_ROOM = re.compile(r"\(os error (?:27|28|122)\)|No space left|File too large|quota exceeded", re.IGNORECASE)
+_NO_PERMISSION = re.compile(r"\(os error (?:1|13|30)\)")
+
+
+def write_parquet(frame: pl.LazyFrame, path: Path, *, view: str) -> None:
+    """Compute `frame` into the new file `path`.
+
+    Raises
+    ------
+    ComputeError
+        Polars gave the query up; its message in short.
+    ProjectError
+        The disk is full or may not be written.
+    Exception
+        What Python functions in the query raised, unchanged.
+    """
+    try:
+        frame.sink_parquet(path, compression="lz4", statistics=True, row_group_size=ROW_GROUP)
+    except KeyboardInterrupt:
+        # Polars and Python both report one Ctrl-C. Let the second come up here, where it disturbs no cleaning up: it is
+        # raised where a loop turns, and nothing that could raise it stands between this line and the loop.
+        try:
+            for _ in (0, 1, 2):
+                pass
+        except KeyboardInterrupt:
+            pass
+        raise
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        if isinstance(error, OSError) and not _from_polars(error):
+            raise  # a Python function in the query met it: the author's own error
+        if _ABORTED in str(error):
+            raise KeyboardInterrupt from error
+        raise _failure(view, error, path) from error
+
+
+def _from_polars(error: OSError) -> bool:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and str(trace.tb_frame.f_globals.get("__name__", "")).startswith("polars")
+
+
+def refused_by_disk(error: BaseException, path: Path) -> str | None:
+    """Return why the disk refused to have `path` written, where that is what `error` of Polars says."""
+    text = str(error)
+    if _NO_ROOM.search(text):
+        return "there is no space left"
+    if _NO_PERMISSION.search(text) and str(path.parent) in text:
+        return "permission denied"
+    return None
+
+
+def _failure(view: str, error: BaseException, path: Path) -> WorkbenchError:
+    reason = refused_by_disk(error, path)
+    if reason is not None:
+        return ProjectError.not_writable(str(path.parent.parent.parent), reason)
+    return engine_error(view, error)
+
+
+Reuse = Literal[False, "view id", "plan"]
+
+Shortcut = Callable[[Path], bool]
+"""Writes a view's data to a file from a part of its inputs; False where that is not what all of them give."""
+
+Replaced = Callable[[StoredView, StoredView], str]
+"""Says why what is stored, the first, is not what was computed now; empty where the two are equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A view that is there now.
+
+    Parameters
+    ----------
+    stored
+        The view in the cache.
+    reused
+        By what it was found, or False where it was computed now.
+    seconds
+        How long this took, waiting for another process included.
+    repaired
+        How what was stored before differed from this, where it was computed again for that; else empty.
+    """
+
+    stored: StoredView
+    reused: Reuse
+    seconds: float
+    repaired: str = ""
+
+
+def materialize_view(
+    view: FeatureView,
+    inputs: Sequence[InputData],
+    *,
+    view_id: str,
+    code_hash: str,
+    cache: ViewCache,
+    plan: pl.LazyFrame | None = None,
+    shortcut: Shortcut | None = None,
+    replaced: Replaced | None = None,
+    confirm: Callable[[], None] | None = None,
+    progress: Report | None = None,
+) -> Computed:
+    """Make sure that a view is in the cache, computing it only if nothing equal is there.
+
+    Processes that want the same view wait for the first of them. Whatever ends this early (an error, Ctrl-C, a kill)
+    leaves no view and nothing in the way of the next call.
+
+    Parameters
+    ----------
+    view
+        The view.
+    inputs
+        The data of its parameters.
+    view_id
+        Hash of code, parameters and input data: where the view is stored.
+    code_hash
+        Hash of the code alone, for the record.
+    cache
+        Where views are stored.
+    plan
+        What `build` returned for this view and these inputs; built here if absent and needed.
+    shortcut
+        Asked first, where there is one; the plan is computed in full where it does not vouch for what it wrote.
+    replaced
+        Computes in full whatever is stored, and is asked whether that is to be replaced.
+    confirm
+        Called when all was computed and before it is stored; what it raises leaves nothing behind.
+    progress
+        Called from a thread of its own at each phase and about five times a second; its exceptions are swallowed.
+
+    Returns
+    -------
+    Computed
+        The stored view, and whether and by what it was reused.
+
+    Raises
+    ------
+    WrongReturn, ComputeError
+        See `build`; and what fails while the engine works.
+    ProjectError
+        The cache cannot be written.
+    """
+    with Ticker(view.name, progress) as ticker:
+        stored = cache.get(view_id)
+        if stored is not None and replaced is None:
+            ticker.phase("planning", stored.record.rows)
+            return Computed(stored, "view id", ticker.seconds)
+        cache.sweep()  # before the lock is held: the sweep tells by their locks who is still at work
+        with cache.lock(view_id):
+            stored = cache.get(view_id)  # another process may have been at it while this one waited
+            if stored is not None and replaced is None:
+                return Computed(stored, "view id", ticker.seconds)
+            task = _Task(view, inputs, view_id, code_hash, plan, shortcut, confirm)
+            if stored is not None and replaced is not None:
+                computed = _renew(task, stored, replaced, cache, ticker)
+            else:
+                computed = _fill(task, cache, ticker, alone=replaced is not None)
+        ticker.phase("done", computed.stored.record.rows)
+        return computed
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    view: FeatureView
+    inputs: Sequence[InputData]
+    view_id: str
+    code_hash: str
+    plan: pl.LazyFrame | None
+    shortcut: Shortcut | None
+    confirm: Callable[[], None] | None
+
+    def confirmed(self) -> None:
+        """Raise where what was read was not what the inputs' digests say."""
+        if self.confirm is not None:
+            self.confirm()
+
+    def planned(self) -> pl.LazyFrame:
+        """Return the plan that computes the view in full."""
+        return build(self.view, self.inputs) if self.plan is None else self.plan
+
+    def identity(self) -> dict[str, Any]:
+        """Return the fields of a record that say which view this is, whatever its data."""
+        return {
+            "view": self.view.name,
+            "view_id": self.view_id,
+            "code_hash": self.code_hash,
+            "parameters": _plain_parameters(self.view.parameters),
+            "inputs": {data.name: data.digest for data in self.inputs},
+            "created_at": now(),
+            "versions": versions(),
+        }
+
+
+def _fill(task: _Task, cache: ViewCache, ticker: Ticker, *, alone: bool) -> Computed:
+    """Store a view: another's data where its plan is the same, unless it is to be computed `alone`."""
+    frame = task.planned()
+    plan = plan_hash(frame, {data.name: data.digest for data in task.inputs})
+    twin = None if plan is None or alone else cache.by_plan(plan)
+    if twin is not None and _same_grain(twin.record, task.view):
+        task.confirmed()
+        record = replace(twin.record, **task.identity(), seconds=ticker.seconds)
+        return Computed(cache.adopt(record, twin), "plan", ticker.seconds)
+    with cache.work_folder(task.view_id) as work:
+        record = _write(task, frame, plan, work / DATA, ticker)
+        return Computed(cache.commit(work, record), reused=False, seconds=ticker.seconds)
+
+
+def _renew(task: _Task, stored: StoredView, replaced: Replaced, cache: ViewCache, ticker: Ticker) -> Computed:
+    """Compute a view that is stored, and store it again where the two differ."""
+    frame = task.planned()
+    plan = plan_hash(frame, {data.name: data.digest for data in task.inputs})
+    with cache.work_folder(task.view_id) as work:
+        record = _write(task, frame, plan, work / DATA, ticker)
+        wrong = replaced(stored, StoredView(task.view_id, work / DATA, record))
+        kept = cache.replace(work, record) if wrong else stored
+        return Computed(kept, reused=False, seconds=ticker.seconds, repaired=wrong)
+
+
+def _write(task: _Task, frame: pl.LazyFrame, plan: str | None, path: Path, ticker: Ticker) -> ViewRecord:
+    """Compute a view into `path`, and return its record."""
+    ticker.phase("computing")
+    if task.shortcut is None or not task.shortcut(path):
+        write_parquet(frame, path, view=task.view.name)
+    task.confirmed()
+    schema = pl.read_parquet_schema(path)
+    ticker.phase("digesting", _rows(path))
+    digest = digests(path, keys=_keys(task.view))
+    return ViewRecord(
+        **task.identity(),
+        plan_hash=plan,
+        rows=digest.rows,
+        size=path.stat().st_size,
+        digest=digest,
+        schema={name: str(dtype) for name, dtype in schema.items()},
+        order=tuple(schema),
+        keys=_keys(task.view),
+        period=_period(path, task.view.event_time),
+        seconds=ticker.seconds,
+    )
+
+
+def _keys(view: FeatureView) -> tuple[str, ...]:
+    return (*view.entities, *view.known_since)
+
+
+def _same_grain(record: ViewRecord, view: FeatureView) -> bool:
+    """Tell whether a digest taken for another definition fits this one: it depends on which columns are the key."""
+    return record.keys == _keys(view) and record.order == tuple(view.contract.names)
+
+
+def _rows(path: Path) -> int:
+    return int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
+
+
+def _period(path: Path, event_time: str) -> tuple[datetime, datetime] | None:
+    column = pl.col(event_time)
+    query = pl.scan_parquet(path, glob=False).select(first=column.min(), last=column.max())
+    first, last = query.collect(engine="streaming").row(0)
+    if not isinstance(first, date) or not isinstance(last, date):
+        return None  # no rows, no times, or a column that is no time: the contract's check says so
+    return _moment(first), _moment(last)
+
+
+def _moment(value: date) -> datetime:
+    return value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)  # noqa: DTZ001 - as stored
+
+
+def _plain_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    simple = (bool, int, float, str, type(None))
+    return {name: value if isinstance(value, simple) else repr(value) for name, value in parameters.items()}

@@ -1,0 +1,262 @@
+"""64-bit mixing on arrays: the arithmetic below the digests.
+
+Everything is unsigned 64-bit arithmetic that wraps, on little-endian bit patterns, written out here instead of taken
+from an engine's ``hash``: those promise nothing between versions, and a digest outlives the library it was made with.
+The multipliers are those of splitmix64 and Murmur3 (public domain; Steele et al. 2014, doi:10.1145/2660193.2660195).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from workbench.compute.rounding import rounded as rounded_floats
+from workbench.errors import ComputeError
+
+Words: TypeAlias = npt.NDArray[np.uint64]
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+FIRST = np.uint64(0xBF58476D1CE4E5B9)
+SECOND = np.uint64(0x94D049BB133111EB)
+THIRD = np.uint64(0xFF51AFD7ED558CCD)
+NULL = np.uint64(0x6E756C6C2D8F3A5B)
+MASK = (1 << 64) - 1
+
+_SHIFT_32 = np.uint64(32)
+_SHIFT_29 = np.uint64(29)
+
+
+def constant(*parts: str) -> np.uint64:
+    """Return the fixed odd multiplier that belongs to `parts` (a purpose, a position)."""
+    from hashlib import blake2b
+
+    raw = blake2b("\x1f".join(parts).encode(), digest_size=8).digest()
+    return np.uint64(int.from_bytes(raw, "little") | 1)
+
+
+def mix(words: Words, scratch: Words) -> Words:
+    """Scramble `words` in place, one to one, and return them; `scratch` is overwritten."""
+    np.right_shift(words, _SHIFT_32, out=scratch)
+    np.bitwise_xor(words, scratch, out=words)
+    np.multiply(words, SECOND, out=words)
+    np.right_shift(words, _SHIFT_29, out=scratch)
+    np.bitwise_xor(words, scratch, out=words)
+    return words
+
+
+def mixed(words: Words, multiplier: np.uint64) -> Words:
+    """Return a scrambled copy of ``words * multiplier``."""
+    out = np.multiply(words, multiplier)
+    return mix(out, np.empty_like(out))
+
+
+def fold(words: Words, scratch: Words) -> Words:
+    """Half a `mix`, for a sum that is weighted afterwards: cheaper, and still not linear."""
+    np.multiply(words, THIRD, out=scratch)
+    folded = np.right_shift(scratch, _SHIFT_32)
+    return np.bitwise_xor(folded, scratch, out=folded)
+
+
+def total(words: Words) -> int:
+    """Return the sum modulo 2**64."""
+    return int(np.add.reduce(words, dtype=np.uint64))
+
+
+Positions: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+
+_INLINE = 12  # an Arrow string view holds strings up to this length within itself
+_TAIL_MASKS = np.array([(1 << (8 * n)) - 1 for n in range(9)], dtype=np.uint64)
+
+
+@dataclass(frozen=True, slots=True)
+class WordColumn:
+    """A column taken out of Polars once, to be turned into words block by block.
+
+    Parameters
+    ----------
+    exact, rounded
+        Words, or the floats that they are still to be made from (then both are the same array).
+    empty
+        Which values are null; None where none is.
+    """
+
+    exact: Words | Floats
+    rounded: Words | Floats
+    empty: Mask | None
+
+    @classmethod
+    def of(cls, series: pl.Series) -> Self:
+        """Take the values of `series`, of any dtype that Parquet can hold."""
+        series = series.rechunk()
+        exact, rounded = _values(series)
+        return cls(exact, rounded, series.is_null().to_numpy() if series.null_count() else None)
+
+    def block(self, start: int, stop: int) -> tuple[Words, Words]:
+        """Return the exact words of some rows, and those of their values rounded to 12 significant digits.
+
+        Returns
+        -------
+        tuple[Words, Words]
+            The same array twice where the values hold no floats.
+        """
+        exact, rounded = self._words(slice(start, stop))
+        if self.empty is None:
+            return exact, rounded
+        filled = np.where(self.empty[start:stop], NULL, exact)
+        return filled, filled if rounded is exact else np.where(self.empty[start:stop], NULL, rounded)
+
+    def _words(self, rows: slice) -> tuple[Words, Words]:
+        exact = self.exact[rows]
+        if exact.dtype == np.uint64:
+            words = exact.view(np.uint64)
+            return words, words if self.exact is self.rounded else self.rounded[rows].view(np.uint64)
+        bits = exact.view(np.uint64) if exact.dtype == np.float64 else exact.view(np.uint32).astype(np.uint64)
+        return bits, rounded_floats(_canonical(exact)).view(np.uint64)
+
+
+def words(series: pl.Series) -> tuple[Words, Words]:
+    """Return the words of a whole column: see `WordColumn.block`."""
+    return WordColumn.of(series).block(0, len(series))
+
+
+def _canonical(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    out: npt.NDArray[np.float64] = values.astype(np.float64) + 0.0  # -0.0 + 0.0 is 0.0
+    missing = np.isnan(out)
+    if missing.any():
+        out[missing] = np.nan  # one bit pattern for all of them
+    return out
+
+
+def _values(series: pl.Series) -> tuple[Words | Floats, Words | Floats]:
+    dtype = series.dtype
+    if isinstance(dtype, pl.List | pl.Array):
+        return _lists(series)
+    if isinstance(dtype, pl.Struct):
+        return _structs(series)
+    same = _floats(series) if dtype.is_float() else _scalars(series)
+    return same, same
+
+
+def _floats(series: pl.Series) -> Floats:
+    values: npt.NDArray[Any] = series.to_numpy()
+    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
+
+
+def _scalars(series: pl.Series) -> Words:
+    dtype = series.dtype
+    if dtype == pl.Null:
+        return np.zeros(len(series), dtype=np.uint64)
+    if dtype in (pl.String, pl.Binary):
+        return _texts(series)
+    if isinstance(dtype, pl.Categorical | pl.Enum):
+        return _texts(series.cast(pl.String))
+    if isinstance(dtype, pl.Decimal) or dtype in (pl.Int128, pl.UInt128):
+        return _texts(series.cast(pl.String))
+    if dtype.is_integer() or dtype.is_temporal() or dtype == pl.Boolean:
+        return _integers(series.to_physical())
+    raise ComputeError(
+        f"Column {series.name!r} has the dtype {dtype}, which cannot be stored as a feature.",
+        remedy="Cast it in the view to a number, a time, a string, or a list or struct of those.",
+    )
+
+
+def _integers(series: pl.Series) -> Words:
+    filled = series.cast(pl.UInt8) if series.dtype == pl.Boolean else series
+    if filled.null_count():
+        filled = filled.fill_null(0)
+    values = filled.to_numpy()
+    if values.dtype == np.uint64:
+        return values
+    return values.astype(np.int64, copy=False).view(np.uint64)
+
+
+def _texts(series: pl.Series) -> Words:
+    """Hash strings by the 16 bytes of their Arrow views, and by the bytes beyond where they are longer than 12.
+
+    The first word of a view is the length and the first four bytes, the second the next eight, padded with zeros.
+    """
+    if len(series) == 0:
+        return np.zeros(0, dtype=np.uint64)
+    array: Any = series.cast(pl.Binary).to_arrow(compat_level=pl.CompatLevel.newest())
+    buffers = array.buffers()
+    start = 2 * array.offset
+    views: Words = np.frombuffer(buffers[1], dtype="<u8")[start : start + 2 * len(series)]
+    head, rest = views[0::2], views[1::2]
+    out = mixed(mixed(head, GOLDEN) + rest, FIRST)
+    lengths = head & np.uint64(0xFFFFFFFF)
+    long = np.flatnonzero(lengths > _INLINE)
+    if series.null_count():
+        long = long[series.is_not_null().to_numpy()[long]]
+    if len(long):
+        out[long] = _long_texts(head[long], rest[long], lengths[long], buffers[2:])
+    return out
+
+
+def _long_texts(head: Words, rest: Words, lengths: Words, buffers: list[Any]) -> Words:
+    """Hash strings of more than 12 bytes: they lie in `buffers`, each view says in which one and where."""
+    out = mixed(head, GOLDEN)
+    owner = rest & np.uint64(0xFFFFFFFF)
+    position = (rest >> np.uint64(32)).astype(np.int64) + 4
+    left = lengths.astype(np.int64) - 4
+    for number in np.unique(owner):
+        _chain(out, np.flatnonzero(owner == number), position, left, memoryview(buffers[int(number)]))
+    return out
+
+
+def _chain(out: Words, active: Positions, position: Positions, left: Positions, data: memoryview) -> None:
+    """Fold the bytes of the `active` strings into `out`, eight at a time, all strings one word further at once.
+
+    Nothing is copied: the bytes are read as overlapping words, and a word that would reach past the end of `data` is
+    read from the last possible place and shifted.
+    """
+    last = len(data) - 8
+    overlapping: Words = np.ndarray(shape=(last + 1,), dtype="<u8", buffer=data, strides=(1,))
+    while len(active):
+        at = position[active]
+        inside = np.minimum(at, last)
+        word = overlapping[inside] >> (np.uint64(8) * (at - inside).view(np.uint64))
+        word &= _TAIL_MASKS[np.minimum(left[active], 8)]
+        out[active] = mixed(out[active] + word, FIRST)
+        position[active] += 8
+        left[active] -= 8
+        active = active[left[active] > 0]
+
+
+def _lists(series: pl.Series) -> tuple[Words, Words]:
+    flat = series.arr.to_list() if isinstance(series.dtype, pl.Array) else series
+    lengths = flat.list.len().fill_null(0).to_numpy().astype(np.int64)
+    inner = flat.filter(flat.list.len().fill_null(0) > 0).explode()
+    exact, rounded = words(inner)
+    ends = np.cumsum(lengths)
+    within = np.arange(len(inner), dtype=np.int64) - np.repeat(ends - lengths, lengths)
+    first = _combined(exact, within, ends, lengths)
+    return first, first if rounded is exact else _combined(rounded, within, ends, lengths)
+
+
+def _combined(inner: Words, within: Positions, ends: Positions, lengths: Positions) -> Words:
+    """Sum each list's elements, scrambled with their position, by differences of a running sum that wraps."""
+    placed = mixed(inner * GOLDEN + mixed(within.view(np.uint64), THIRD), FIRST)
+    running = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(placed, dtype=np.uint64)])
+    sums = running[ends] - running[ends - lengths]
+    return mixed(sums + mixed(lengths.view(np.uint64), GOLDEN), THIRD)
+
+
+def _structs(series: pl.Series) -> tuple[Words, Words]:
+    exact = np.zeros(len(series), dtype=np.uint64)
+    rounded = exact
+    for position, field in enumerate(series.struct.unnest().get_columns()):
+        multiplier = constant("field", str(position))
+        one, other = words(field)
+        if rounded is not exact or other is not one:
+            rounded = mixed(rounded + other * multiplier, FIRST)
+            exact = mixed(exact + one * multiplier, FIRST)
+        else:
+            exact = mixed(exact + one * multiplier, FIRST)
+            rounded = exact
+    return exact, rounded

@@ -1,0 +1,227 @@
+"""`Outline`: the names in the files of one tree, read from their syntax trees. None of their code runs."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from workbench.define.cell import is_view, spellings
+from workbench.define.feature_sets import FeatureSet, feature_set
+from workbench.errors import WorkbenchError
+from workbench.source_tree import FOLDER, TreeFiles, decoded
+
+_COLUMNS = ("entities", "event_time", "created")
+_NOT_COLUMNS = ("ClassVar", "typing.ClassVar")
+_DEEPEST = 20
+"""How many base classes and imports are followed to a view's columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewOutline:
+    """A view, as far as its file's text says.
+
+    Attributes
+    ----------
+    name
+        The view.
+    inputs
+        The sources and views that it reads.
+    features
+        Its features; empty where its model is made otherwise than by a class of these files.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What the files of a tree define.
+
+    Attributes
+    ----------
+    views
+        The views by name.
+    sets
+        The feature sets that are written down as constants, by name.
+    set_files
+        The file (without ``.py``) of each of `sets`.
+    doubtful
+        Files (without ``.py``) that make a feature set in another way: only running them tells its name.
+    unread
+        Files (without ``.py``) that are not Python.
+    """
+
+    views: Mapping[str, ViewOutline] = field(default_factory=dict)
+    sets: Mapping[str, FeatureSet] = field(default_factory=dict)
+    set_files: Mapping[str, str] = field(default_factory=dict)
+    doubtful: frozenset[str] = frozenset()
+    unread: frozenset[str] = frozenset()
+
+
+def outline_of(files: TreeFiles) -> Outline:
+    """Return the outline of `files`; nothing is imported.
+
+    Parameters
+    ----------
+    files
+        The files of one tree.
+    """
+    modules = _Modules(files)
+    views: dict[str, ViewOutline] = {}
+    sets: dict[str, FeatureSet] = {}
+    set_files: dict[str, str] = {}
+    doubtful, unread = set(), set()
+    for stem in files.stems():
+        tree = modules.tree(f"{stem}.py")
+        if tree is None:
+            unread.add(stem)
+            continue
+        view = _view_in(tree, stem)
+        if view is not None:
+            views[stem] = ViewOutline(stem, _inputs(view), modules.features(view, f"{stem}.py"))
+        for made in _sets_in(tree):
+            if made is None:
+                doubtful.add(stem)
+            else:
+                sets.setdefault(made.name, made)
+                set_files.setdefault(made.name, stem)
+    return Outline(views, sets, set_files, frozenset(doubtful), frozenset(unread))
+
+
+def _view_in(tree: ast.Module, stem: str) -> ast.FunctionDef | None:
+    called = set(spellings(tree))
+    for statement in _statements(tree.body):
+        if isinstance(statement, ast.Assign) and _makes_view(statement.value, called):
+            called |= {target.id for target in statement.targets if isinstance(target, ast.Name)}
+    found = [each for each in _statements(tree.body) if isinstance(each, ast.FunctionDef) and is_view(each, called)]
+    return next((each for each in found if each.name == stem), None)
+
+
+def _makes_view(value: ast.expr, called: set[str]) -> bool:
+    """Whether `value` is a decorator to be used by name: ``feature_view(...)``, or a partial of it."""
+    if not isinstance(value, ast.Call):
+        return False
+    names = [value.func, *value.args]
+    return any(_spelled(name) in {*called, "feature_view"} for name in names)
+
+
+def _spelled(node: ast.expr) -> str | None:
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else None
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements that run at import, those in conditions, ``try`` and ``with`` too."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, ast.If | ast.Try | ast.With | ast.For | ast.While):
+            for name in ("body", "orelse", "finalbody"):
+                yield from _statements(getattr(statement, name, []))
+            for handler in getattr(statement, "handlers", []):
+                yield from _statements(handler.body)
+
+
+def _inputs(function: ast.FunctionDef) -> tuple[str, ...]:
+    return tuple(argument.arg for argument in [*function.args.posonlyargs, *function.args.args])
+
+
+def _sets_in(tree: ast.Module) -> Iterator[FeatureSet | None]:
+    """Yield each feature set that is made at the top level; None for one that only running the file would tell."""
+    called = {"feature_set"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            called |= {item.asname for item in node.names if item.name == "feature_set" and item.asname}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _spelled(node.func) in called:
+            try:
+                words = [ast.literal_eval(argument) for argument in node.args]
+                options = {word.arg or "": ast.literal_eval(word.value) for word in node.keywords}
+                yield feature_set(*words, **options)
+            except (WorkbenchError, ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+                yield None
+
+
+class _Modules:
+    """The syntax trees of the files, each parsed once."""
+
+    def __init__(self, files: TreeFiles) -> None:
+        self._files = files
+        self._trees: dict[str, ast.Module | None] = {}
+
+    def tree(self, path: str) -> ast.Module | None:
+        """Return the syntax tree of a file; None where it is not there or not Python."""
+        if path not in self._trees:
+            self._trees[path] = self._parsed(path)
+        return self._trees[path]
+
+    def features(self, function: ast.FunctionDef, path: str) -> tuple[str, ...]:
+        """Return the columns of the model in the view's return annotation, without its keys and times."""
+        annotation = function.returns
+        if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+            try:
+                annotation = ast.parse(annotation.value, mode="eval").body
+            except (SyntaxError, ValueError, MemoryError, RecursionError):
+                return ()
+        if not isinstance(annotation, ast.Subscript):
+            return ()
+        name = _spelled(annotation.slice)
+        own = set(_own_columns(function))
+        return tuple(column for column in self._columns(name, path, _DEEPEST) if column not in own)
+
+    def _columns(self, name: str | None, path: str, deepest: int) -> tuple[str, ...]:
+        """Return the columns of the class that is called `name` in a file, those of its bases first."""
+        tree = self.tree(path)
+        if name is None or tree is None or deepest == 0:
+            return ()
+        found: dict[str, None] = {}
+        for statement in _statements(tree.body):
+            if isinstance(statement, ast.ClassDef) and statement.name == name:
+                bases = [self._columns(_spelled(base), path, deepest - 1) for base in statement.bases]
+                found = dict.fromkeys([*(column for base in bases for column in base), *_annotated(statement)])
+            elif isinstance(statement, ast.ImportFrom):
+                for item in statement.names:
+                    if (item.asname or item.name) == name:
+                        other = self._imported(statement, path)
+                        found = dict.fromkeys(self._columns(item.name, other, deepest - 1) if other else ())
+        return tuple(found)
+
+    def _imported(self, statement: ast.ImportFrom, path: str) -> str | None:
+        """Return the file that a relative import reads; None for any other."""
+        if not statement.level:
+            return None
+        above = path.split("/")[: -statement.level]
+        below = "/".join([*above, *(statement.module or "").split(".")]).strip("/")
+        return next((each for each in (f"{below}.py", f"{below}/__init__.py") if each in self._files.sources), None)
+
+    def _parsed(self, path: str) -> ast.Module | None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # doubtful escapes and the like are the linter's to tell
+                return ast.parse(decoded(self._files.sources[path], f"{FOLDER}/{path}"))
+        except (WorkbenchError, LookupError, SyntaxError, ValueError, MemoryError, RecursionError):
+            return None
+
+
+def _annotated(model: ast.ClassDef) -> Iterator[str]:
+    for statement in model.body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            name, kind = statement.target.id, ast.unparse(statement.annotation).partition("[")[0]
+            if not name.startswith("_") and kind not in _NOT_COLUMNS:
+                yield name
+
+
+def _own_columns(function: ast.FunctionDef) -> Iterator[str]:
+    """Yield the keys and times that the decorator names."""
+    for decorator in function.decorator_list:
+        for word in decorator.keywords if isinstance(decorator, ast.Call) else ():
+            if word.arg in _COLUMNS:
+                yield from (
+                    each.value
+                    for each in ast.walk(word.value)
+                    if isinstance(each, ast.Constant) and isinstance(each.value, str)
+                )

@@ -1,0 +1,190 @@
+"""What a user sees of an exception in their own code: their lines, and none of ours."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Protocol
+
+from workbench.errors import DefinitionError, DefinitionFailed, UndeclaredInput, WorkbenchError
+from workbench.source_tree import FOLDER, TreeFiles
+
+_MOST = 8
+_SHOWN = 160
+
+
+class HasFiles(Protocol):
+    """Definitions, as far as their files go."""
+
+    @property
+    def files(self) -> TreeFiles:
+        """Return the files that were loaded."""
+
+
+def user_frames(
+    exception: BaseException, definitions: HasFiles | None, offsets: Mapping[str, int] | None = None
+) -> list[str]:
+    """Return the frames of `exception` that are in definitions, as lines to display.
+
+    Parameters
+    ----------
+    exception
+        What was raised; where none of its frames are the user's, its cause is looked at.
+    definitions
+        Whose files are the user's.
+    offsets
+        By view, how far its cell's lines moved down in its file (`Cell.offset`). Frames of these views are
+        shown as lines of the cell, others as lines of a file.
+
+    Returns
+    -------
+    list of str
+        For each frame a place, the source line, and where Python knows it a line of carets; outermost first.
+    """
+    if definitions is None:
+        return []
+    files, moved = definitions.files, offsets or {}
+    seen: set[int] = set()
+    current: BaseException | None = exception
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        blocks = [*_frames(current, files, moved), *_syntax(current, files, moved)]
+        if blocks:
+            dropped = len(blocks) - _MOST
+            note = [f"... {dropped} more"] if dropped > 0 else []
+            return note + [line for block in blocks[-_MOST:] for line in block]
+        current = current.__cause__ or current.__context__
+    return []
+
+
+def definition_failed(
+    what: str, exception: BaseException, definitions: HasFiles, offsets: Mapping[str, int] | None = None
+) -> DefinitionFailed:
+    """Return the error for user code that raised; the caller raises it ``from`` `exception`.
+
+    Parameters
+    ----------
+    what
+        What the code was doing, e.g. ``features/busy.py does not load``.
+    exception, definitions, offsets
+        As for `user_frames`.
+    """
+    package = getattr(definitions, "package", FOLDER)
+    said = str(exception.msg if isinstance(exception, SyntaxError) else exception).replace(package, FOLDER)
+    named = type(exception).__name__ + (f": {said}" if said else "")
+    return DefinitionFailed(
+        f"{what}: {named}", lines=user_frames(exception, definitions, offsets), remedy=_remedy(exception, package)
+    )
+
+
+@contextmanager
+def explained(definitions: HasFiles, offsets: Mapping[str, int]) -> Iterator[None]:
+    """Re-raise what user code raises as `DefinitionFailed`, showing its own lines.
+
+    Parameters
+    ----------
+    definitions
+        The tree whose code runs.
+    offsets
+        For views that come from a cell, how many lines its file has before the cell's first.
+
+    Raises
+    ------
+    DefinitionFailed
+        For any exception that is not ours; the original is its cause.
+    """
+    try:
+        yield
+    except UndeclaredInput as error:
+        error.lines = tuple(lines_at(*error.place, definitions, offsets)) or error.lines
+        raise
+    except DefinitionError as error:
+        if offsets:
+            error.lines = tuple(user_frames(error, definitions, offsets)) or error.lines
+        raise
+    except WorkbenchError:
+        raise
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # a panic of native code is no Exception
+        message = " ".join(str(error).split())
+        short = message if len(message) <= 300 else message[:297] + "..."
+        raise DefinitionFailed(
+            f"The definition raised {type(error).__name__}: {short}",
+            lines=user_frames(error, definitions, offsets),
+            remedy="Correct the definition and run it again; nothing was published.",
+        ) from error
+
+
+def _remedy(exception: BaseException, package: str) -> str:
+    if isinstance(exception, ModuleNotFoundError) and exception.name:
+        if exception.name.startswith(f"{package}."):
+            path = exception.name.replace(package, FOLDER, 1).replace(".", "/")
+            return f"{path}.py is not committed on this branch: add and commit it, then run the same again."
+        return f"Install {exception.name.partition('.')[0]} in this environment, then run the same again."
+    if isinstance(exception, TypeError) and "for |" in str(exception) and "NoneType" in str(exception):
+        return "Leave `| None` out, and say it with Feature(nullable=True): a Polars dtype is no type to Python."
+    return "Correct the line above and run its cell again."
+
+
+def lines_at(filename: str, number: int, definitions: HasFiles, offsets: Mapping[str, int] | None = None) -> list[str]:
+    """Return a line of a definition as `user_frames` shows it; nothing where the file is not a definition's."""
+    path = definitions.files.relative(filename)
+    if path is None:
+        return []
+    return [_place(path, number, offsets or {}), *_source(definitions.files, path, number, None, None)]
+
+
+def _frames(exception: BaseException, files: TreeFiles, moved: Mapping[str, int]) -> Iterator[list[str]]:
+    for frame in traceback.extract_tb(exception.__traceback__):
+        path = files.relative(frame.filename)
+        if path is None or frame.lineno is None:
+            continue
+        inside = "" if frame.name == "<module>" else f", in {frame.name}"
+        end = frame.end_colno if frame.end_lineno == frame.lineno else None
+        yield [_place(path, frame.lineno, moved) + inside, *_source(files, path, frame.lineno, frame.colno, end)]
+
+
+def _syntax(exception: BaseException, files: TreeFiles, moved: Mapping[str, int]) -> Iterator[list[str]]:
+    """Yield the place of a syntax error: a file that does not compile has no frame of its own."""
+    if isinstance(exception, SyntaxError) and exception.filename and exception.lineno:
+        path = files.relative(exception.filename)
+        if path is not None:
+            line = _line(files, path, exception.lineno)
+            column = len(line[: max((exception.offset or 1) - 1, 0)].encode())
+            yield [
+                _place(path, exception.lineno, moved),
+                *_source(files, path, exception.lineno, column, column + 1),
+            ]
+
+
+def _place(path: str, line: int, moved: Mapping[str, int]) -> str:
+    offset = moved.get(path.removesuffix(".py"))
+    if offset is None:
+        return f"{FOLDER}/{path}, line {line}"
+    return f"cell, line {max(line - offset, 1)}"
+
+
+def _line(files: TreeFiles, path: str, line: int) -> str:
+    lines = files.sources[path].decode("utf-8", "replace").splitlines()
+    return lines[line - 1] if line <= len(lines) else ""
+
+
+def _source(files: TreeFiles, path: str, number: int, start: int | None, end: int | None) -> list[str]:
+    """Return the source line, and carets below what Python was evaluating; columns count bytes of UTF-8."""
+    line = _line(files, path, number)
+    text = line.strip()
+    if not text:
+        return []
+    shown = ["    " + text[:_SHOWN]]
+    indent = len(line) - len(line.lstrip())
+    if start is None:
+        return shown
+    encoded = line.encode()
+    first = len(encoded[:start].decode("utf-8", "replace")) - indent
+    last = len(text) if end is None else len(encoded[:end].decode("utf-8", "replace")) - indent
+    whole = first <= 0 and last >= len(text)
+    if not whole and 0 <= first < min(last, _SHOWN):
+        shown.append("    " + " " * first + "^" * (min(last, _SHOWN) - first))
+    return shown

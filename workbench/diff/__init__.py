@@ -1,0 +1,40 @@
+"""How two sides of a view differ, exactly and on all rows: code, contract, rows, values. Numbers only, no drawing."""
+
+from __future__ import annotations
+
+from workbench.diff.align import Matched, Part, beside, columns_of, engine_errors, height, same_grain
+from workbench.diff.code import CodeDiff, FileDiff, Hunk, code_diff
+from workbench.diff.contract_diff import ContractChange, contract_changes
+from workbench.diff.creep import creep
+from workbench.diff.diff import ViewDiff, diff_views
+from workbench.diff.pair import Pair, pair_of
+from workbench.diff.parse_value import value_of
+from workbench.diff.result import Category, ColumnDiff, Creep
+from workbench.diff.side import RowCounts, Side
+
+__all__ = [
+    "Category",
+    "CodeDiff",
+    "ColumnDiff",
+    "ContractChange",
+    "Creep",
+    "FileDiff",
+    "Hunk",
+    "Matched",
+    "Pair",
+    "Part",
+    "RowCounts",
+    "Side",
+    "ViewDiff",
+    "beside",
+    "code_diff",
+    "columns_of",
+    "contract_changes",
+    "creep",
+    "diff_views",
+    "engine_errors",
+    "height",
+    "pair_of",
+    "same_grain",
+    "value_of",
+]

@@ -1,0 +1,595 @@
+"""Two sides' rows, aligned: the same keys as integers, in one order, a part at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import polars as pl
+
+from workbench.diff.pair import Pair, as_common, pair_of
+from workbench.diff.parse_value import value_of
+from workbench.errors import ComputeError, FeatureNotFound, UsageError
+from workbench.profile import common_dtype
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from workbench.diff.side import Side
+
+Codes: TypeAlias = "npt.NDArray[np.int64]"
+Mask: TypeAlias = "npt.NDArray[np.bool_]"
+
+_ROOM = 2**62
+_RUNS = 8
+"""Rows that have the same text one after the other, on average, from which on its rank is found run by run."""
+
+
+def codes_of(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> tuple[Codes, Codes] | None:
+    """Return both sides' keys as integers; None where there is no room for them, or making them would be slow.
+
+    Nulls come first, else the order is that of the values.
+    """
+    sides: list[Codes] = []
+    room = _ROOM
+    for key in keys:
+        ranked = _ranks(left[key], right[key])
+        if ranked is None or ranked[1] > room:
+            return None
+        ranks, span = ranked
+        room //= span
+        for side, rank in zip(sides, ranks, strict=False):
+            np.multiply(side, span, out=side)
+            np.add(side, rank, out=side)
+        sides = sides or [np.array(rank) for rank in ranks]
+    return sides[0], sides[1]
+
+
+def are_ordered(codes: Codes, *, strictly: bool = False) -> bool:
+    """Whether no code is less than the one before it; `strictly`: and none is equal."""
+    return bool(np.all(codes[1:] > codes[:-1] if strictly else codes[1:] >= codes[:-1]))
+
+
+def on_both(left: Codes, right: Codes) -> tuple[Mask, Mask]:
+    """Return for two strictly ordered sides which codes the other has too."""
+    every = np.concatenate([left, right])
+    order = np.argsort(every, kind="stable")  # two runs are merged, not sorted
+    merged = every[order]
+    twice = merged[1:] == merged[:-1]
+    shared = np.zeros(len(every), dtype=np.bool_)
+    shared[:-1] = twice
+    shared[1:] |= twice
+    found = np.empty_like(shared)
+    found[order] = shared
+    return found[: len(left)], found[len(left) :]
+
+
+def _ranks(left: pl.Series, right: pl.Series) -> tuple[list[Codes], int] | None:
+    """Return the ranks of the values of two columns among those of both, and how many ranks there may be."""
+    dtype = left.dtype
+    if dtype == pl.String:
+        return _of_texts(left, right)
+    if dtype.is_temporal() or dtype in (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32):
+        return _of_integers([side.to_physical().cast(pl.Int64) for side in (left, right)])
+    return None
+
+
+def _of_integers(sides: list[pl.Series]) -> tuple[list[Codes], int] | None:
+    ends = [int(end) for side in sides for end in (side.min(), side.max()) if end is not None]  # type: ignore[arg-type]  # integers
+    if not ends:
+        return [np.zeros(len(side), dtype=np.int64) for side in sides], 1
+    least, span = min(ends), max(ends) - min(ends) + 2
+    if span > _ROOM or abs(least) > _ROOM:
+        return None
+    return [(side - (least - 1)).fill_null(0).to_numpy() for side in sides], span
+
+
+def _of_texts(left: pl.Series, right: pl.Series) -> tuple[list[Codes], int] | None:
+    runs = [side.rle().struct.unnest() for side in (left, right)]
+    if sum(each.height for each in runs) * _RUNS > len(left) + len(right):
+        return None
+    ranks = pl.concat([each["value"] for each in runs]).rank("dense").fill_null(0).to_numpy().astype(np.int64)
+    parts = np.split(ranks, [runs[0].height])
+    rows = [np.repeat(part, each["len"].to_numpy()) for part, each in zip(parts, runs, strict=True)]
+    return rows, int(ranks.max(initial=0)) + 1
+
+
+_STEP = 1024
+
+
+def longest_order(frames: Sequence[pl.DataFrame], keys: Sequence[str], time: str | None) -> tuple[str, ...]:
+    """Return the most columns that all `frames` are sorted by: the first of `keys`, or `time` and then they."""
+    orders = [tuple(keys)]
+    if time is not None and keys[0] != time:
+        orders.append((time, *(key for key in keys if key != time)))
+    found = [_longest(frames, order) for order in orders]
+    return max(found, key=len)
+
+
+def _longest(frames: Sequence[pl.DataFrame], order: tuple[str, ...]) -> tuple[str, ...]:
+    for length in range(len(order), 0, -1):
+        if all(is_ordered(frame, order[:length]) for frame in frames):
+            return order[:length]
+    return ()
+
+
+def is_ordered(frame: pl.DataFrame, order: Sequence[str]) -> bool:
+    """Whether no row comes before the one above it."""
+    count = frame.height - 1
+    if count < 1:
+        return True
+    above, here = frame.select(order).head(count), frame.select(order).tail(count)
+    both = pl.DataFrame([column.alias(f"{name}^") for name, column in zip(order, above.get_columns(), strict=True)])
+    both = both.hstack(here.get_columns())
+    after = _before(order, lambda name: pl.col(f"{name}^"), pl.col, or_equal=True)
+    return bool(both.select(after.all()).item())
+
+
+def below(frame: pl.DataFrame, cut: pl.DataFrame, order: Sequence[str]) -> int:
+    """Return how many rows of a sorted frame come before `cut`, which is one row."""
+    before = _before(order, pl.col, lambda name: pl.lit(cut[name]).first(), or_equal=False)
+    keys = frame.select(order)
+    blocks = int(keys.gather_every(_STEP).select(before.sum()).item())
+    start = max(blocks - 1, 0) * _STEP
+    return start + int(keys.slice(start, _STEP).select(before.sum()).item())
+
+
+def _before(
+    order: Sequence[str], one: Callable[[str], pl.Expr], other: Callable[[str], pl.Expr], *, or_equal: bool
+) -> pl.Expr:
+    found = pl.lit(value=or_equal)
+    for name in reversed(order):
+        left, right = one(name), other(name)
+        less = (left < right).fill_null(left.is_null() & right.is_not_null())
+        found = less | (left.eq_missing(right) & found)
+    return found
+
+
+_PLACE = "place among the rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A part's rows by key.
+
+    Attributes
+    ----------
+    left, right
+        The rows that both sides have: as many, in the same order.
+    removed, added
+        The rows that only the left side has, and only the right side.
+    duplicates
+        How many rows of each side have a key that one of the sides has more than once: they are in none of the above.
+    """
+
+    left: pl.DataFrame
+    right: pl.DataFrame
+    removed: pl.DataFrame
+    added: pl.DataFrame
+    duplicates: tuple[int, int] = (0, 0)
+
+
+def match(part: Part, keys: Sequence[str]) -> Matched:
+    """Return the rows of `part` by key, null keys with null keys; without keys, by their places.
+
+    Rows that are in order, no two with the same key, need no join: the rows that both sides have are in the same order
+    too. Which these are is told by the keys as integers, or else by a hash of them; hashes may be equal by chance, so
+    that it is looked whether they were. Rows in no order are joined by their hash, which is quicker than to sort them.
+    """
+    left, right = part.left, part.right
+    if not keys:
+        count = min(left.height, right.height)
+        return Matched(left.head(count), right.head(count), left.slice(count), right.slice(count))
+    if not part.ordered:
+        return _scattered(left, right, keys)
+    codes = part.codes or codes_of(left, right, keys)
+    if codes is not None:
+        if not all(are_ordered(side, strictly=True) for side in codes):
+            return _without_duplicates(left, right, keys)
+        if np.array_equal(*codes):
+            return Matched(left, right, left.clear(), right.clear())
+        return _chosen(left, right, [pl.Series(mask) for mask in on_both(*codes)])
+    same = _same_keys(left, right, keys)
+    if not _are_single(left, keys) or not (same or _are_single(right, keys)):
+        return _without_duplicates(left, right, keys)
+    return Matched(left, right, left.clear(), right.clear()) if same else _by_hash(left, right, keys)
+
+
+def _chosen(left: pl.DataFrame, right: pl.DataFrame, common: Sequence[pl.Series]) -> Matched:
+    one, other = common
+    return Matched(left.filter(one), right.filter(other), left.filter(~one), right.filter(~other))
+
+
+def _scattered(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> Matched:
+    hashes = _hash(left, keys), _hash(right, keys)
+    if any(each.n_unique() < len(each) for each in hashes):
+        return _without_duplicates(left, right, keys)
+    here, there = (each.to_frame("key").with_row_index(_PLACE) for each in hashes)
+    both = here.join(there, on="key", maintain_order="left", suffix=" right")
+    places = both[_PLACE], both[f"{_PLACE} right"]
+    found = Matched(left[places[0]], right[places[1]], _others(left, places[0]), _others(right, places[1]))
+    return found if _same_keys(found.left, found.right, keys) else _joined(left, right, keys)
+
+
+def _others(frame: pl.DataFrame, places: pl.Series) -> pl.DataFrame:
+    """Return the rows of `frame` that are not at `places`."""
+    others = np.ones(frame.height, dtype=np.bool_)
+    others[places.to_numpy()] = False
+    return frame.filter(pl.Series(others))
+
+
+def _hash(frame: pl.DataFrame, keys: Sequence[str]) -> pl.Series:
+    return frame.select(pl.struct(keys).hash()).to_series()
+
+
+def _by_hash(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> Matched:
+    one, other = _hash(left, keys), _hash(right, keys)
+    found = _chosen(left, right, [one.is_in(other.implode()), other.is_in(one.implode())])
+    return found if _same_keys(found.left, found.right, keys) else _joined(left, right, keys)
+
+
+def _joined(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> Matched:
+    places = left.select(keys).with_row_index(_PLACE)
+    both = places.join(
+        right.select(keys).with_row_index(_PLACE), on=keys, nulls_equal=True, maintain_order="left", suffix=" right"
+    )
+    return Matched(
+        left[both[_PLACE]],
+        right[both[f"{_PLACE} right"]],
+        left.join(right.select(keys), on=keys, how="anti", nulls_equal=True),
+        right.join(left.select(keys), on=keys, how="anti", nulls_equal=True),
+    )
+
+
+def _without_duplicates(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> Matched:
+    sides = left, right
+    many = pl.concat([side.group_by(keys).len().filter(pl.col("len") > 1).select(keys) for side in sides]).unique()
+    single = [side.join(many, on=keys, how="anti", nulls_equal=True, maintain_order="left") for side in sides]
+    found = _joined(single[0], single[1], keys)
+    counts = left.height - single[0].height, right.height - single[1].height
+    return Matched(found.left, found.right, found.removed, found.added, counts)
+
+
+def _same_keys(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> bool:
+    return left.height == right.height and all(left[key].equals(right[key]) for key in reversed(keys))
+
+
+def _are_single(frame: pl.DataFrame, keys: Sequence[str]) -> bool:
+    """Whether rows that are sorted by key, in some order of the keys, have each key but once."""
+    count = frame.height - 1
+    if count < 1:
+        return True
+    above, here = frame.select(keys).head(count), frame.select(keys).tail(count)
+    equal = [above[key].eq_missing(here[key]) for key in reversed(keys)]
+    repeated = equal[0]
+    for column in equal[1:]:
+        if not repeated.any():
+            break
+        repeated &= column
+    return not repeated.any()
+
+
+AT_ONCE = 262_144
+"""Rows of each side in a part: a row group of a stored view."""
+
+_SCATTERED = 4
+"""How many times as many rows a part has that is read by hash."""
+
+_LARGEST = 8
+"""How many times as many rows a part may have that cannot be cut."""
+
+
+_WAITING = 2
+"""Parts that may be read before they were shown."""
+
+
+class OutOfOrderError(Exception):
+    """A side turned out not to be stored in the order that its first rows have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """All rows of both sides with certain keys.
+
+    Attributes
+    ----------
+    left, right
+        The rows.
+    ordered
+        Whether each side's are sorted by key.
+    codes
+        Their keys as integers, where these were made.
+    """
+
+    left: pl.DataFrame
+    right: pl.DataFrame
+    ordered: bool = True
+    codes: tuple[Codes, Codes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """Two sides' rows.
+
+    Attributes
+    ----------
+    left, right
+        The rows; key columns of both have the same dtypes.
+    keys
+        The columns that say which row is which; without any, rows are matched by their places.
+    time
+        The key that is the event time.
+    heights
+        The number of rows of each.
+    at_once
+        How many rows of each side a part has, more or less.
+    """
+
+    left: pl.LazyFrame
+    right: pl.LazyFrame
+    keys: tuple[str, ...]
+    time: str | None
+    heights: tuple[int, int]
+    at_once: int = AT_ONCE
+
+    def visit(self, begin: Callable[[], Callable[[Part, Matched], bool]]) -> None:
+        """Show all parts, one after the other, to what `begin` returns, until it has seen enough and returns true.
+
+        It is shown each part with its rows by key. Where a side turns out to be in no order, `begin` is called again,
+        and all parts are shown to what it returns.
+        """
+        ways = [self._whole] if sum(self.heights) <= self.at_once else [self._abreast, self._by_hash]
+        if not self.keys:
+            ways = [self._by_place]
+        for way in ways:
+            try:
+                _show(way(), self.keys, begin())
+            except OutOfOrderError:
+                continue
+            return
+
+    def _whole(self) -> Iterator[Part]:
+        left, right = pl.collect_all([self.left, self.right], engine="streaming")
+        yield Part(left.sort(self.keys), right.sort(self.keys))
+
+    def _by_hash(self) -> Iterator[Part]:
+        classes = ceil(max(self.heights) / (_SCATTERED * self.at_once))
+        which = (
+            sum((pl.col(key).hash(seed) for seed, key in enumerate(self.keys)), start=pl.lit(0, dtype=pl.UInt64))
+            % classes
+        )
+        for number in range(classes):
+            left, right = (
+                frame.filter(which == number).collect(engine="streaming").rechunk() for frame in (self.left, self.right)
+            )
+            yield Part(left, right, ordered=False)
+
+    def _by_place(self) -> Iterator[Part]:
+        left, right = _Reader(self.left, self.at_once), _Reader(self.right, self.at_once)
+        while True:
+            left.fill()
+            right.fill()
+            heights = left.rows.height, right.rows.height
+            rows = min(heights) or max(heights)
+            if rows == 0:
+                return
+            yield Part(left.take(rows), right.take(rows))
+
+    def _abreast(self) -> Iterator[Part]:
+        left, right = _Reader(self.left, self.at_once), _Reader(self.right, self.at_once)
+        left.fill()
+        right.fill()
+        order = longest_order([left.rows, right.rows], self.keys, self.time)
+        if not order:
+            raise OutOfOrderError
+        rest = [key for key in self.keys if key not in order]
+        while part := _next(left, right, order, most=_LARGEST * self.at_once):
+            yield Part(part.left.sort(*order, *rest), part.right.sort(*order, *rest)) if rest else part
+
+
+def _show(parts: Iterator[Part], keys: Sequence[str], show: Callable[[Part, Matched], bool]) -> None:
+    """Show each part while the next one is matched, and the one after that is read."""
+    named = partial(ThreadPoolExecutor, 1, thread_name_prefix="compare")
+    with named() as matching, named() as showing:
+        waiting: deque[Future[bool]] = deque()
+        for part in parts:
+            matched = matching.submit(match, part, keys)
+            waiting.append(showing.submit(lambda part, matched: show(part, matched.result()), part, matched))
+            if len(waiting) == _WAITING and waiting.popleft().result():
+                break
+        for shown in waiting:
+            if shown.result():
+                return
+
+
+def _next(left: _Reader, right: _Reader, order: Sequence[str], *, most: int) -> Part | None:
+    """Return the rows of both up to where one of them must be read on; None at the end.
+
+    Whether rows are in order is looked at with the last row of those before them, which always stays behind.
+    """
+    while True:
+        left.fill()
+        right.fill()
+        codes = codes_of(left.rows, right.rows, order)
+        if codes is None:
+            in_order = all(is_ordered(reader.rows, order) for reader in (left, right))
+        else:
+            in_order = all(are_ordered(side) for side in codes)
+        if not in_order:
+            raise OutOfOrderError
+        rows = _until_cut(left, right, order, codes)
+        if any(rows):
+            known = None if codes is None else (codes[0][: rows[0]], codes[1][: rows[1]])
+            return Part(left.take(rows[0]), right.take(rows[1]), codes=known)
+        if left.ended and right.ended:
+            return None
+        for reader in (left, right):  # all that is there has one key: there may be more of it
+            if reader.rows.height > most:
+                raise OutOfOrderError
+            reader.fill(reader.rows.height + 1)
+
+
+def _until_cut(
+    left: _Reader, right: _Reader, order: Sequence[str], codes: tuple[Codes, Codes] | None
+) -> tuple[int, int]:
+    """Return how many rows of each come before the first key that may have more rows than are read."""
+    unread = [place for place, reader in enumerate((left, right)) if not reader.ended]
+    if not unread:
+        return left.rows.height, right.rows.height
+    if codes is not None:
+        least = min(codes[place][-1] for place in unread)
+        return int(np.searchsorted(codes[0], least)), int(np.searchsorted(codes[1], least))
+    ends = [(left, right)[place].rows.tail(1) for place in unread]
+    cut = ends[0] if len(ends) == 1 or not below(ends[1], ends[0], order) else ends[1]
+    return below(left.rows, cut, order), below(right.rows, cut, order)
+
+
+class _Reader:
+    """A side's rows, batch by batch, in the order in which they are stored."""
+
+    def __init__(self, frame: pl.LazyFrame, size: int) -> None:
+        self.rows = pl.DataFrame(schema=frame.collect_schema())
+        self.ended = False
+        self._size = size
+        self._batches = frame.collect_batches(chunk_size=size, maintain_order=True)
+
+    def fill(self, rows: int | None = None) -> None:
+        """Read on until there are as many rows as a part has, or `rows`, or no more."""
+        batches = [self.rows]
+        height = self.rows.height
+        while height < (rows or self._size) and not self.ended:
+            batch = next(self._batches, None)
+            self.ended = batch is None
+            if batch is not None:
+                batches.append(batch)
+                height += batch.height
+        if len(batches) > 1:
+            self.rows = pl.concat(batches)
+
+    def take(self, count: int) -> pl.DataFrame:
+        """Return the first rows, which are then no longer there."""
+        taken, self.rows = self.rows.head(count), self.rows.slice(count)
+        return taken
+
+
+def same_grain(left: Side, right: Side) -> bool:
+    """Whether rows of both sides can be matched: the same entities and event time, in whatever order, comparable."""
+    return sorted(left.keys) == sorted(right.keys) and all(
+        common_dtype(left.contract[key].dtype, right.contract[key].dtype) is not None for key in left.keys
+    )
+
+
+def height(side: Side) -> int:
+    """Return how many rows a side has."""
+    return side.digest.rows if side.digest else count(side.frame)
+
+
+def count(frame: pl.LazyFrame) -> int:
+    """Return how many rows a frame has."""
+    with engine_errors():
+        return int(frame.select(pl.len()).collect(engine="streaming").item())
+
+
+def columns_of(side: Side) -> pl.Schema:
+    """Return the columns that a side's rows have.
+
+    Raises
+    ------
+    FeatureNotFound
+        Where one of the contract's is not among them.
+    """
+    with engine_errors():
+        schema = side.frame.collect_schema()
+    for name in side.contract.names:
+        if name not in schema:
+            raise FeatureNotFound.absent(name, where=f"the rows of {side.label}", known=schema)
+    return schema
+
+
+def pairs_of(left: Side, right: Side, names: Sequence[tuple[str, str]]) -> list[Pair]:
+    """Return how the columns `names`, of the left and the right, are compared; those that cannot be are left out."""
+    one, other = columns_of(left), columns_of(right)
+    found = (pair_of(old, new, (one[old], other[new]), tolerance=right.contract[new].tolerance) for old, new in names)
+    return [pair for pair in found if pair is not None]
+
+
+def beside(
+    left: Side,
+    right: Side,
+    columns: tuple[Sequence[str], Sequence[str]],
+    *,
+    entity: Mapping[str, object] | None = None,
+    at_once: int = AT_ONCE,
+) -> Both:
+    """Return two sides' rows, to be read together.
+
+    Parameters
+    ----------
+    left, right
+        The sides, of one grain.
+    columns
+        Which columns to have of each, besides the keys.
+    entity
+        Only rows with these values of these keys.
+    at_once
+        How many rows of each to read at a time, more or less.
+
+    Raises
+    ------
+    UsageError
+        For a value that is none of its key's.
+    """
+    schemas = columns_of(left), columns_of(right)
+    frames = []
+    for side, schema, names in zip((left, right), schemas, columns, strict=True):
+        keys = []
+        for name in left.keys:
+            dtype = common_dtype(schemas[0][name], schemas[1][name])
+            if dtype is None:
+                raise UsageError.unmatchable(name, str(schemas[0][name]), str(schemas[1][name]))
+            keys.append(as_common(pl.col(name), schema[name], dtype))
+        frames.append(side.frame.select(*keys, *dict.fromkeys(names)))
+    heights = height(left), height(right)
+    if entity:
+        with engine_errors():
+            frames = [frame.filter(_is(entity, frame.collect_schema())) for frame in frames]
+        heights = count(frames[0]), count(frames[1])
+    time = next((column.name for column in left.contract.columns if column.role == "event_time"), None)
+    return Both(frames[0], frames[1], left.keys, time, heights, at_once)
+
+
+@contextmanager
+def engine_errors() -> Iterator[None]:
+    """Say in our words what the engine cannot do."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise ComputeError.comparing(str(error).splitlines()[0][:200]) from error
+
+
+def _is(entity: Mapping[str, object], schema: Mapping[str, pl.DataType]) -> pl.Expr:
+    tests = []
+    for name, value in entity.items():
+        if value is None:
+            tests.append(pl.col(name).is_null())
+            continue
+        if isinstance(value, str):
+            wanted = pl.Series([value_of(name, value, schema[name])]).cast(schema[name])
+            tests.append(pl.col(name) == pl.lit(wanted).first())
+            continue
+        try:
+            wanted = pl.Series([value]).cast(schema[name])
+            fits = wanted[0] == value
+        except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError):
+            fits = False
+        if not fits:
+            raise UsageError.not_a_value(name, value, str(schema[name]))
+        tests.append(pl.col(name) == pl.lit(wanted).first())
+    return pl.all_horizontal(tests)

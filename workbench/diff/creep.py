@@ -1,0 +1,51 @@
+"""Creep: small steps, each within the tolerance, that add up to more than it over several minor versions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from workbench.define import Contract
+from workbench.diff.engine import compare, same_by_digest
+from workbench.diff.result import ColumnDiff, Creep
+from workbench.equality import has_floats
+
+if TYPE_CHECKING:
+    from workbench.diff.side import Side
+
+
+def stepped(columns: Sequence[ColumnDiff], left: Side, right: Side) -> tuple[str, ...]:
+    """Return the columns whose values are equal on both sides, but not known to be the same to the bit."""
+
+    def may_differ(name: str) -> bool:
+        promised = right.contract[name]
+        return (has_floats(promised.dtype) or bool(promised.tolerance)) and not same_by_digest(left, right, name)
+
+    return tuple(column.name for column in columns if column.status == "same" and may_differ(column.name))
+
+
+def creep(first: Side, right: Side, names: Sequence[str], *, number: str) -> tuple[Creep, ...]:
+    """Return which of the columns `names` are not within their tolerance of `first`, in the rows that both have.
+
+    Parameters
+    ----------
+    first
+        The first version, as it is computed on the same source data as `right`.
+    right
+        What is proposed.
+    names
+        Columns that both have.
+    number
+        Of the first version.
+    """
+    one, other = _narrowed(first, names), _narrowed(right, names)
+    _, columns = compare(one, other, called=lambda column: (f"{column} ({number})", column), worst=0)
+    return tuple(
+        Creep(column, number, right.contract[column.name].tolerance) for column in columns if column.status != "same"
+    )
+
+
+def _narrowed(side: Side, names: Sequence[str]) -> Side:
+    kept = tuple(column for column in side.contract.columns if column.name in {*side.keys, *names})
+    return replace(side, contract=Contract(kept))

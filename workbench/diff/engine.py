@@ -1,0 +1,401 @@
+"""Reading two sides of a view together, part by part, and counting how rows and columns differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from math import fsum, isfinite
+from operator import or_
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import polars as pl
+
+from workbench.diff.align import AT_ONCE, beside, engine_errors, pairs_of
+from workbench.diff.renamed import Guess, renamed
+from workbench.diff.result import ColumnDiff, Status
+from workbench.diff.side import RowCounts
+from workbench.profile import finite_or_none
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from workbench.diff.align import Both, Matched, Part
+    from workbench.diff.pair import Pair
+    from workbench.diff.renamed import Guess
+    from workbench.diff.side import Side
+
+SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Of which shares of the differing values the quantiles are given."""
+
+SAMPLE = 1_000_000
+"""From how many differences at most they are taken."""
+
+DIFFERENCE = "right - left"
+"""The column of the worst rows that says by how much; no column's own name has spaces."""
+
+_SIZE = "size of the difference"
+
+
+@dataclass(slots=True)
+class Tally:
+    """How the values of a pair of columns differ, in the rows that both sides have.
+
+    Attributes
+    ----------
+    pair
+        The columns.
+    keys
+        The key columns, to find rows by.
+    names
+        What the two values are called in `worst`.
+    most
+        How many rows are kept that differ most.
+    differs
+        In how many rows so far the values differ.
+    largest
+        The largest finite absolute difference so far.
+    """
+
+    pair: Pair
+    keys: Sequence[str]
+    names: tuple[str, str]
+    most: int
+    differs: int = 0
+    largest: float | None = None
+    _kept: pl.DataFrame | None = None
+    _sums: list[float] = field(default_factory=list)
+    _measured: int = 0
+    _sample: Sample = field(default_factory=lambda: Sample(SAMPLE))
+
+    def add(self, rows: Matched) -> pl.Series | None:
+        """Count the rows of a part; return where the values differ, or None where they do nowhere."""
+        old, new = rows.left[self.pair.left], rows.right[self.pair.right]
+        where = self.pair.differs(old, new)
+        if where is None:
+            return None
+        self.differs += int(where.sum())
+        old, new = old.filter(where), new.filter(where)
+        differences = self.pair.differences(old, new)
+        finite = differences.filter(differences.is_finite())
+        if len(finite):
+            sizes = finite.abs()
+            self._sums.append(float(sizes.sum()))
+            self._measured += len(finite)
+            self.largest = max(self.largest or 0.0, float(sizes.max()))  # type: ignore[arg-type]  # there are some
+            self._sample.add(finite.to_numpy())
+        self._keep([rows.left[key].filter(where) for key in self.keys], old, new, differences)
+        return where
+
+    @property
+    def worst(self) -> pl.DataFrame | None:
+        """The rows that differ most, the worst first: keys, both values, `DIFFERENCE`; None without any."""
+        if self._kept is None:
+            return None
+        kept = self._kept.drop(_SIZE)
+        return kept.with_columns(_as_lengths(kept[DIFFERENCE])) if self.pair.common.is_temporal() else kept
+
+    @property
+    def mean(self) -> float | None:
+        """The mean of the finite absolute differences; None without any, or where they are too large to add."""
+        return finite_or_none(fsum(self._sums) / self._measured) if self._measured and self._addable else None
+
+    @property
+    def quantiles(self) -> tuple[tuple[float, float], ...]:
+        """Of each of `SHARES` the value which that share of the finite differences, right less left, is not above."""
+        return self._sample.quantiles(SHARES)
+
+    @property
+    def _addable(self) -> bool:
+        return all(isfinite(each) for each in self._sums)
+
+    def _keep(self, keys: Sequence[pl.Series], old: pl.Series, new: pl.Series, differences: pl.Series) -> None:
+        """Keep the rows that differ most: by size, then such without one, of equal ones those that came first."""
+        if not self.most:
+            return
+        sizes = differences.abs().fill_nan(None).fill_null(-1.0)
+        columns = [
+            *keys,
+            old.alias(self.names[0]),
+            new.alias(self.names[1]),
+            differences.alias(DIFFERENCE),
+            sizes.alias(_SIZE),
+        ]
+        places = _first_largest(sizes, self.most)
+        found = pl.DataFrame([column.gather(places) for column in columns])
+        if self._kept is not None:
+            found = pl.concat([self._kept, found])
+        self._kept = found.sort(_SIZE, descending=True, maintain_order=True).head(self.most)
+
+
+def _as_lengths(seconds: pl.Series) -> pl.Series:
+    """Return differences of times as durations, in nanoseconds where these reach as far."""
+    farthest = seconds.abs().max()
+    unit, ticks = ("ns", 1e9) if farthest is None or farthest < 9e9 else ("us", 1e6)  # type: ignore[operator]  # a float
+    return (seconds * ticks).round().cast(pl.Int64, strict=False).cast(pl.Duration(unit))  # type: ignore[arg-type]
+
+
+def _first_largest(values: pl.Series, count: int) -> pl.Series:
+    """Return the places of the largest values; of equal ones the first."""
+    if len(values) <= count:
+        return pl.int_range(len(values), eager=True)
+    least = values.top_k(count).min()
+    above = (values > least).arg_true()
+    return pl.concat([above, (values == least).arg_true().head(count - len(above))]).sort()
+
+
+class Sample:
+    """Numbers out of a stream: all of them, or where these are too many, each with the same chance."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._chance = np.random.default_rng(0)  # the same sample each time
+        self._share = 1.0
+        self._parts: list[npt.NDArray[np.float64]] = []
+        self._size = 0
+
+    def add(self, values: npt.NDArray[np.float64]) -> None:
+        """Take more numbers."""
+        taken = self._thinned(values, self._share) if self._share < 1 else values
+        self._parts.append(taken)
+        self._size += len(taken)
+        while self._size > self._most:
+            half = self._thinned(np.concatenate(self._parts), 0.5)
+            self._parts, self._size, self._share = [half], len(half), self._share / 2
+
+    def quantiles(self, shares: Sequence[float]) -> tuple[tuple[float, float], ...]:
+        """Return each share with its quantile, linear between two numbers; nothing without numbers."""
+        if not self._size:
+            return ()
+        found = np.quantile(np.concatenate(self._parts), shares)
+        return tuple((share, float(value)) for share, value in zip(shares, found, strict=True))
+
+    def _thinned(self, values: npt.NDArray[np.float64], share: float) -> npt.NDArray[np.float64]:
+        return values[self._chance.random(len(values)) < share]
+
+
+@dataclass(slots=True)
+class Missing:
+    """Nulls and NaN of a side's column, over all its rows."""
+
+    rows: int = 0
+    nulls: int = 0
+    nans: int = 0
+
+    def add(self, values: pl.Series) -> None:
+        """Count a part's values."""
+        self.rows += len(values)
+        self.nulls += values.null_count()
+        if values.dtype.is_float():
+            self.nans += int(values.is_nan().sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be counted.
+
+    Attributes
+    ----------
+    pairs
+        Columns to compare.
+    guesses
+        Columns that may have been renamed.
+    called
+        Says what the left and the right value of a column are called.
+    worst
+        How many rows to keep of those that differ most.
+    """
+
+    pairs: Sequence[Pair]
+    guesses: Sequence[Pair]
+    called: Callable[[str], tuple[str, str]]
+    worst: int
+
+
+@dataclass(slots=True)
+class Counted:
+    """What was counted.
+
+    Attributes
+    ----------
+    common, changed, added, removed
+        Rows that both sides have, those of them in which a pair's values differ, and rows of one side alone.
+    duplicates
+        Rows of each side whose key is there more than once.
+    tallies
+        By the right side's name.
+    guesses
+        Which columns may have been renamed.
+    missing
+        Nulls and NaN of each side's columns.
+    """
+
+    common: int = 0
+    changed: int = 0
+    added: int = 0
+    removed: int = 0
+    duplicates: tuple[int, int] = (0, 0)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    guesses: list[Guess] = field(default_factory=list)
+    missing: tuple[dict[str, Missing], dict[str, Missing]] = field(default_factory=lambda: ({}, {}))
+
+    def add(self, part: Part, rows: Matched, keys: Sequence[str]) -> None:
+        """Count the rows of a part."""
+        for side, missing in zip((part.left, part.right), self.missing, strict=True):
+            for column in side.get_columns():
+                if column.name not in keys:
+                    missing.setdefault(column.name, Missing()).add(column)
+        self.common += rows.left.height
+        self.added += rows.added.height
+        self.removed += rows.removed.height
+        self.duplicates = (self.duplicates[0] + rows.duplicates[0], self.duplicates[1] + rows.duplicates[1])
+        found = [where for tally in self.tallies.values() if (where := tally.add(rows)) is not None]
+        if found:
+            self.changed += int(reduce(or_, found).sum())
+        for guess in self.guesses:
+            guess.add(rows)
+
+
+def counted(both: Both, asked: Asked) -> Counted:
+    """Return how the rows of two sides differ."""
+    found = Counted()
+
+    def begin() -> Callable[[Part, Matched], bool]:
+        nonlocal found
+        tallies = {pair.right: Tally(pair, both.keys, asked.called(pair.right), asked.worst) for pair in asked.pairs}
+        guesses = [Guess.about(pair, both.heights) for pair in asked.guesses]
+        found = Counted(tallies=tallies, guesses=guesses)
+        return show
+
+    def show(part: Part, rows: Matched) -> bool:
+        found.add(part, rows, both.keys)
+        return False
+
+    both.visit(begin)
+    return found
+
+
+Columns: TypeAlias = tuple[ColumnDiff, ...]
+
+
+def equal_by_digest(left: Side, right: Side) -> tuple[RowCounts, Columns] | None:
+    """Return rows and columns where all that the left side has is the same on the right, to the bit; else None.
+
+    A column's digest covers the keys of its values: where columns are equal, rows are too.
+    """
+    if left.digest is None or not all(same_by_digest(left, right, name) for name in left.contract.names):
+        return None
+    rows = left.digest.rows
+    return RowCounts(rows, rows, rows), _columns(left, right, lambda name: "same" if name in left.values else "added")
+
+
+def unmatched(left: Side, right: Side) -> Columns:
+    """Return the columns of two sides whose rows cannot be matched, or of one side alone, by their contracts."""
+
+    def status(name: str) -> Status:
+        if name not in left.values:
+            return "added"
+        return "changed" if left.contract[name].dtype == right.contract[name].dtype else "retyped"
+
+    gone = [ColumnDiff(name, "removed", **_facts(left, right, name, None)) for name in left.values]
+    return (*_columns(left, right, status), *(column for column in gone if column.name not in right.values))
+
+
+def compare(
+    left: Side, right: Side, *, called: Callable[[str], tuple[str, str]], worst: int, at_once: int = AT_ONCE
+) -> tuple[RowCounts, Columns]:
+    """Return how rows and columns of two sides of one grain differ.
+
+    Parameters
+    ----------
+    left, right
+        The sides.
+    called
+        Says what the left and the right value of a column are called.
+    worst
+        How many rows of each column to keep that differ most.
+    at_once
+        How many rows of each side to read at a time, more or less.
+    """
+    gone = [name for name in left.values if name not in right.values]
+    new = [name for name in right.values if name not in left.values]
+    read = [name for name in right.values if name in left.values and not same_by_digest(left, right, name)]
+    pairs = pairs_of(left, right, [(name, name) for name in read])
+    guesses = [replace(pair, tolerance=None) for pair in pairs_of(left, right, [(a, b) for a in gone for b in new])]
+    both = beside(left, right, ([*read, *gone], [*read, *new]), at_once=at_once)
+    with engine_errors():
+        found = counted(both, Asked(pairs, guesses, called, worst))
+    counts = RowCounts(
+        *both.heights, found.common - found.changed, found.changed, found.added, found.removed, *found.duplicates
+    )
+    names = {guess.pair.right: guess for guess in renamed(found.guesses)}
+    taken = {guess.pair.left for guess in names.values()}
+
+    def column(name: str) -> ColumnDiff:
+        if name in names:
+            return _renamed(left, right, names[name], found)
+        facts = _facts(left, right, name, found)
+        if name in found.tallies:
+            return _changed(left, right, found.tallies[name], found.common, facts)
+        if name in new:
+            return ColumnDiff(name, "added", **facts)
+        return ColumnDiff(name, "retyped" if name in read else "same", **facts)
+
+    kept = (ColumnDiff(name, "removed", **_facts(left, right, name, found)) for name in gone if name not in taken)
+    return counts, (*map(column, right.values), *kept)
+
+
+def same_by_digest(left: Side, right: Side, name: str) -> bool:
+    """Tell whether a column is known to be the same on both sides, to the bit."""
+    one, other = left.digest, right.digest
+    if one is None or other is None or one.scheme != other.scheme or one.rows != other.rows:
+        return False
+    known = one.columns.get(name)
+    if known is None or known != other.columns.get(name):
+        return False
+    return name in right.contract.names and left.contract[name].dtype == right.contract[name].dtype
+
+
+def _columns(left: Side, right: Side, status: Callable[[str], Status]) -> Columns:
+    return tuple(ColumnDiff(name, status(name), **_facts(left, right, name, None)) for name in right.values)
+
+
+def _changed(left: Side, right: Side, tally: Tally, common: int, facts: dict[str, Any]) -> ColumnDiff:
+    name = tally.pair.right
+    retyped = left.contract[name].dtype != right.contract[name].dtype
+    return ColumnDiff(
+        name,
+        "retyped" if retyped else "changed" if tally.differs else "same",
+        **facts,
+        compared_as=str(tally.pair.common),
+        changed=tally.differs,
+        share=tally.differs / common if common else 0.0,
+        mean=tally.mean,
+        largest=tally.largest,
+        quantiles=tally.quantiles,
+        worst=tally.worst,
+    )
+
+
+def _renamed(left: Side, right: Side, guess: Guess, found: Counted) -> ColumnDiff:
+    old, new = guess.pair.left, guess.pair.right
+    facts = _facts(left, right, new, found) | {
+        name: value for name, value in _facts(left, right, old, found).items() if name.startswith("left")
+    }
+    share = guess.differs / found.common
+    compared = str(guess.pair.common)
+    return ColumnDiff(new, "renamed", old, **facts, compared_as=compared, changed=guess.differs, share=share)
+
+
+def _facts(left: Side, right: Side, name: str, found: Counted | None) -> dict[str, Any]:
+    """Return what each side says of a column by itself."""
+    facts: dict[str, Any] = {}
+    for place, (word, side) in enumerate((("left", left), ("right", right))):
+        if name in side.contract.names:
+            facts[f"{word}_dtype"] = str(side.contract[name].dtype)
+        missing = found.missing[place].get(name) if found else None
+        if missing is not None and missing.rows:
+            facts[f"{word}_nulls"] = missing.nulls / missing.rows
+            facts[f"{word}_nans"] = missing.nans / missing.rows
+    return facts

@@ -1,0 +1,19 @@
+"""How far features moved between two sets of rows, and which moved more than they do by themselves. Numbers only."""
+
+from __future__ import annotations
+
+from workbench.drift.drift import DriftReport, contract_of_frame, drift
+from workbench.drift.measures import Measure
+from workbench.drift.paired import PairedChange, paired
+from workbench.drift.result import FeatureDrift, Verdict
+
+__all__ = [
+    "DriftReport",
+    "FeatureDrift",
+    "Measure",
+    "PairedChange",
+    "Verdict",
+    "contract_of_frame",
+    "drift",
+    "paired",
+]

@@ -1,0 +1,186 @@
+"""`Blocks`: the reference cut into blocks as long as the current rows, so that what is usual for these can be seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from workbench.profile import as_numbers
+
+if TYPE_CHECKING:
+    from workbench.profile import Numbers
+
+FEWEST_BLOCKS = 3
+"""Fewer say nothing about what is usual."""
+
+FEWEST_ROWS = 20
+"""A block of a reference that is too short for blocks as long as the current rows has at least so many rows."""
+
+SHORT = 8
+"""Into so many shorter blocks such a reference is cut."""
+
+DAY = 86_400.0
+SEASONS = {"day": DAY, "week": 7 * DAY, "year": 364 * DAY}
+"""In seconds; the year as whole weeks, so that the same days of the week are compared."""
+
+_STEPS = (DAY, 7 * DAY, 14 * DAY, 28 * DAY, 364 * DAY)
+"""Blocks begin at the same place in one of these, the first that is long enough, so that they can have seasons."""
+
+_MOST = 400
+_FARTHEST = 1_000_000
+_LOOKED_AT = 10_000
+_NEARLY = 0.03
+_ENOUGH = 0.3
+
+Places = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blocks:
+    """Blocks of the reference, the one nearest to the current rows first.
+
+    Attributes
+    ----------
+    of_row
+        For each row of the reference the place of its block, or the number of blocks where it is in none.
+    numbers
+        For each block how many steps it lies from the current rows.
+    ahead
+        How many steps lie between the reference and the current rows.
+    seasons
+        By name, after how many steps a season begins again.
+    is_short
+        Whether blocks are shorter than the current rows, since the reference has not three as long.
+    is_timed
+        Whether the current rows' place in time is known: without it, nothing can be said of season and trend.
+    length
+        How many blocks as long as one the current rows are.
+    """
+
+    of_row: Places
+    numbers: Places
+    ahead: int = 0
+    seasons: tuple[tuple[str, int], ...] = ()
+    is_short: bool = False
+    is_timed: bool = False
+    length: float = 1.0
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @classmethod
+    def of(cls, reference: pl.Series | None, current: pl.Series | None, rows: tuple[int, int]) -> Self | None:
+        """Return the blocks by both sides' times, or by the order of rows; `None` for too short a reference."""
+        if reference is None:
+            return cls._in_order(np.arange(rows[0], dtype=np.float64), rows)
+        times = as_numbers(reference).fill_null(np.nan).to_numpy()
+        later = None if current is None else as_numbers(current.drop_nulls()).to_numpy()
+        if later is None or not len(later):
+            return cls._in_order(times, rows)
+        return cls._in_time(times, later, rows[1], whole=not reference.dtype.is_temporal()) or cls._short(times, later)
+
+    @classmethod
+    def _in_order(cls, times: Numbers, rows: tuple[int, int]) -> Self | None:
+        """Return blocks of as many rows as the current side has, by rank of time."""
+        known = int(np.count_nonzero(~np.isnan(times)))
+        count = min(known // max(1, rows[1]), _MOST)
+        if count < FEWEST_BLOCKS:
+            return cls._short(times, None)
+        return cls(_ranked(times, count), np.arange(1, count + 1))
+
+    @classmethod
+    def _short(cls, times: Numbers, later: Numbers | None) -> Self | None:
+        known = times[~np.isnan(times)]
+        count = min(SHORT, len(known) // FEWEST_ROWS)
+        if count < FEWEST_BLOCKS:
+            return None
+        of_row = _ranked(times, count)
+        if later is None:
+            return cls(of_row, np.arange(1, count + 1), is_short=True)
+        span = float(known.max() - known.min()) or 1.0
+        backwards = known.max() - later.max() > later.min() - known.min()
+        numbers = np.arange(count, 0, -1) if backwards else np.arange(1, count + 1)
+        length = float(later.max() - later.min()) / span * count
+        gap = max(0.0, known.min() - later.max() if backwards else later.min() - known.max())
+        ahead = int(gap / span * count)
+        return cls(of_row, numbers + ahead, ahead, is_short=True, is_timed=True, length=length)
+
+    @classmethod
+    def _in_time(cls, times: Numbers, later: Numbers, rows: int, *, whole: bool) -> Self | None:
+        first, last = float(np.nanmin(times, initial=np.inf)), float(np.nanmax(times, initial=-np.inf))
+        begin, end = float(later.min()), float(later.max())
+        if last - end > begin - first:  # there is more of the reference after the current rows than before
+            times, begin, end, first, last = -times, -end, -begin, -last, -first
+        between = (end - begin) / max(1, pl.Series(later).n_unique() - 1) if end > begin else _spacing(times)
+        length = _round(end - begin + between)
+        if not length > 0 or not np.isfinite(length) or last - first < FEWEST_BLOCKS * length:
+            return None
+        season = next((step for step in _STEPS if length <= step), None) if not whole else None
+        step = length if season is None else season / int(season / length)
+        places = np.floor((times - begin) / step)
+        with np.errstate(invalid="ignore"):
+            held = (places < 0) & (times - (begin + places * step) < length)
+        numbers = np.where(held & (places > -_FARTHEST), -places, 0).astype(np.int64)
+        counts = np.bincount(numbers)
+        chosen = np.flatnonzero(counts >= max(1, _ENOUGH * rows))
+        chosen = chosen[chosen > 0]
+        daily = round(DAY / step)
+        if len(chosen) > _MOST and season is not None and daily > 1:
+            chosen = chosen[chosen % daily == 0]  # at the same time of the day
+        chosen = chosen[:_MOST]
+        if len(chosen) < FEWEST_BLOCKS:
+            return None
+        where = np.full(len(counts), len(chosen))
+        where[chosen] = np.arange(len(chosen))
+        seasons = (
+            ()
+            if whole
+            else tuple(
+                (name, round(period / step))
+                for name, period in SEASONS.items()
+                if period >= length and abs(period / step - round(period / step)) < 1e-6 and round(period / step) > 1
+            )
+        )
+        ahead = int(max(0.0, begin - last) / step)
+        return cls(where[numbers], chosen, ahead, seasons, is_timed=True)
+
+    def counts(self, bins: Places, width: int) -> Numbers:
+        """Return the rows of each block in each of `width` bins; `bins` has the bin of each row."""
+        flat = np.bincount(self.of_row * width + bins, minlength=(len(self) + 1) * width)
+        return flat.reshape(len(self) + 1, width)[:-1].astype(np.float64)
+
+    def split(self, values: Numbers) -> list[Numbers]:
+        """Return the values of each block, which a row has each, in order; NaN is left out."""
+        held = (self.of_row < len(self)) & ~np.isnan(values)
+        of_row, kept = self.of_row[held], values[held]
+        order = np.lexsort((kept, of_row))
+        cuts = np.searchsorted(of_row[order], np.arange(1, len(self)))
+        return np.split(kept[order], cuts)
+
+
+def _ranked(times: Numbers, count: int) -> Places:
+    """Return the block of each row, of about equally many rows, the last ones first; rows of one time together."""
+    known = ~np.isnan(times)
+    looked_at = np.sort(times[known][:: max(1, int(known.sum()) // _LOOKED_AT)])
+    bounds = np.unique(looked_at[[len(looked_at) * number // count for number in range(1, count)]])
+    places = count - 1 - np.searchsorted(bounds, times, side="right")
+    return np.where(known, places, count)
+
+
+def _spacing(times: Numbers) -> float:
+    """Return the usual distance between two times; of the first ten thousand, as they come or in order."""
+    some = np.unique(times[~np.isnan(times)][:_LOOKED_AT])
+    return float(np.median(np.diff(some))) if len(some) > 1 else 0.0
+
+
+def _round(length: float) -> float:
+    """Return a length that is nearly a whole number of days, or hours, as one: rows rarely come at its very ends."""
+    for unit in (DAY, 3600.0):
+        whole = round(length / unit) * unit
+        if whole and abs(whole - length) <= _NEARLY * min(length, unit * 4):
+            return whole
+    return length

@@ -1,0 +1,275 @@
+"""One column compared: both sides counted in the reference's bins, measured, and judged by the reference's noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from workbench.drift import measures
+from workbench.drift.blocks import Blocks
+from workbench.drift.result import DriftKind, DriftSide, FeatureDrift
+from workbench.drift.shares import ShareMoved, by_chance
+from workbench.drift.verdict import Evidence, judged
+from workbench.profile import (
+    TOP,
+    Categorical,
+    CategoryBins,
+    Family,
+    Numeric,
+    NumericBins,
+    cut,
+    exact_floats,
+    family_of,
+    histograms,
+)
+
+if TYPE_CHECKING:
+    from workbench.drift.measures import Measure
+    from workbench.profile import Bin, Numbers
+
+VALUE, TIME = "value", "time"
+"""The columns of the frames that `compare_column` takes."""
+
+_FINE = 256
+_NEW = 0.01
+
+_KINDS: dict[Family, DriftKind] = {
+    "number": "numeric",
+    "moment": "temporal",
+    "duration": "temporal",
+    "category": "categorical",
+    "boolean": "boolean",
+    "empty": "other",
+    "other": "other",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of one column.
+
+    Attributes
+    ----------
+    name, unit
+        As in the contract.
+    measure
+        The one that decides.
+    budget
+        The project's; `None` where the noise decides.
+    """
+
+    name: str
+    unit: str | None
+    measure: Measure
+    budget: float | None = None
+
+
+def compare_column(
+    reference: pl.DataFrame,
+    current: pl.DataFrame,
+    asked: Asked,
+    *,
+    segment: tuple[tuple[str, str | None], ...] = (),
+) -> FeatureDrift:
+    """Return how far a column moved.
+
+    Parameters
+    ----------
+    reference, current
+        Column ``value``, and ``time`` where it is known.
+    asked
+        Name, unit, measure and budget.
+    segment
+        What to call the rows.
+    """
+    families = family_of(reference[VALUE].dtype), family_of(current[VALUE].dtype)
+    family = families[1] if families[0] == "empty" else families[0]
+    known = FeatureDrift(
+        name=asked.name,
+        kind=_KINDS[family],
+        reference=DriftSide(str(reference[VALUE].dtype), reference.height, reference[VALUE].null_count()),
+        current=DriftSide(str(current[VALUE].dtype), current.height, current[VALUE].null_count()),
+        unit="second" if _KINDS[family] == "temporal" else asked.unit,
+        segment=segment,
+        measure=asked.measure,
+        budget=asked.budget,
+    )
+    reason = _not_comparable(known, families)
+    if reason:
+        drifted = "empty" not in families and families[0] != families[1]
+        return replace(known, reason=reason, drifted=drifted, judged=drifted or families == ("empty", "empty"))
+    before, now = (frame.get_column(TIME) if TIME in frame.columns else None for frame in (reference, current))
+    blocks = Blocks.of(before, now, (reference.height, current.height))
+    compare = _categories if family == "category" else _numbers
+    return compare(known, reference[VALUE], current[VALUE], blocks)
+
+
+def _not_comparable(known: FeatureDrift, families: tuple[Family, Family]) -> str | None:
+    if not known.reference.rows or not known.current.rows:
+        return f"it has no rows in the {'current data' if known.reference.rows else 'reference'}"
+    if families[0] != families[1] and "empty" not in families:
+        return f"it was {known.reference.dtype} and is {known.current.dtype}"
+    if families == ("empty", "empty"):
+        return "it has no value on either side"
+    if "other" in families:
+        return f"values of dtype {known.reference.dtype} have no measure; derive a number or a category from them"
+    return None
+
+
+def _numbers(known: FeatureDrift, reference: pl.Series, current: pl.Series, blocks: Blocks | None) -> FeatureDrift:
+    floats, others, start = exact_floats(reference, current)
+    one, two = Numeric.of(floats), Numeric.of(others)
+    truth = known.kind == "boolean"
+    bins = NumericBins.each(np.array([0.0, 1.0])) if truth else NumericBins.of(one.ordered)
+    counts = bins.counts(one), bins.counts(two)
+    std = one.std()
+    held = len(one.ordered) > 0 and len(two.ordered) > 0
+    distance = _finite(measures.wasserstein(one.ordered, two.ordered)) if held else None
+    shown = tuple(_moved_by(each, start) for each in bins.bins(*counts))
+    whole = reference.dtype.is_integer() and current.dtype.is_integer()
+    pair = None if truth or known.segment or start else histograms(one, two, whole=whole)
+    means = [None if (mean := side.mean()) is None else mean + start for side in (one, two)]
+    measured = replace(
+        known,
+        reference=replace(known.reference, nans=one.nans, infinities=one.infinities, mean=means[0], std=std),
+        current=replace(known.current, nans=two.nans, infinities=two.infinities, mean=means[1], std=two.std()),
+        psi=measures.psi(*counts),
+        jensen_shannon=measures.jensen_shannon(*counts),
+        ks=measures.kolmogorov_smirnov(one.ordered, two.ordered) if held else None,
+        wasserstein=distance,
+        wasserstein_scaled=_finite(distance / std) if distance is not None and std else None,
+        bins=_truths(shown) if truth else shown,
+        histograms=pair,
+    )
+    if truth:
+        categories = Categorical.of(reference), Categorical.of(current)
+        measured = _with_categories(measured, *categories)
+    if measured.value is None:
+        measured = replace(measured, measure="jensen_shannon")
+    width = len(counts[0])
+    outside = 0
+    if held and not truth:
+        low, high = one.ordered[0], one.ordered[-1]
+        outside = int(np.searchsorted(two.ordered, low)) + len(two.ordered)
+        outside -= int(np.searchsorted(two.ordered, high, side="right"))
+    evidence = Evidence(
+        counts,
+        blocks,
+        places=lambda: bins.places(floats),
+        odd=[("nulls", width - 4), ("NaN", width - 3), ("infinite", width - 2), ("-infinite", width - 1)],
+        fine=(lambda: _fine(one, two, floats, std)) if measured.measure in ("ks", "wasserstein") else None,
+        values=lambda: np.where(np.isfinite(held := floats.fill_null(np.nan).to_numpy()), held, np.nan),
+        current=two.ordered,
+        outside=outside,
+        most=_commonest(one, bins, counts[0]) if held else None,
+    )
+    return judged(measured, evidence)
+
+
+def _fine(one: Numeric, two: Numeric, floats: pl.Series, std: float | None) -> tuple[Numbers, Numbers, Any, Numbers]:
+    """Return what measures of values are taken from in blocks: both sides between quantiles of the reference."""
+    edges = np.unique(one.ordered[np.linspace(0, len(one.ordered) - 1, min(_FINE, len(one.ordered))).astype(np.int64)])
+    numbers = floats.fill_null(np.nan).to_numpy()
+    places = np.searchsorted(edges, numbers, side="left")
+    width = len(edges) + 1
+    places[~np.isfinite(numbers)] = width
+    sides = [
+        np.diff(np.searchsorted(side.ordered, edges, side="right"), prepend=0, append=len(side.ordered))
+        for side in (one, two)
+    ]
+    return (
+        sides[0].astype(np.float64),
+        sides[1].astype(np.float64),
+        places,
+        np.append(np.diff(edges), [0.0, 0.0]) / (std or 1.0),
+    )
+
+
+def _commonest(one: Numeric, bins: NumericBins, counts: Any) -> float | None:
+    """Return the share of the commonest value, or what is not less; `None` where the reference is constant."""
+    if one.ordered[0] == one.ordered[-1]:
+        return None
+    return float(counts[: bins.width - 4].max()) / len(one.ordered)
+
+
+def _moved_by(one: Bin, start: float) -> Bin:
+    if not start:
+        return one
+    low, high = (None if end is None else end + start for end in (one.low, one.high))
+    return replace(one, low=low, high=high, label=f"{low:.6g}" if one.kind == "value" else one.label)
+
+
+def _categories(known: FeatureDrift, reference: pl.Series, current: pl.Series, blocks: Blocks | None) -> FeatureDrift:
+    one, two = Categorical.of(reference), Categorical.of(current)
+    bins = CategoryBins.of(one)
+    counts = bins.counts(one), bins.counts(two)
+    measured = replace(
+        _with_categories(known, one, two),
+        psi=measures.psi(*counts),
+        jensen_shannon=measures.jensen_shannon(*counts),
+        bins=bins.bins(one, two),
+    )
+    if measured.value is None:
+        measured = replace(measured, measure="jensen_shannon")
+    found = judged(
+        measured,
+        Evidence(
+            counts,
+            blocks,
+            places=lambda: bins.places(reference),
+            odd=[("nulls", len(counts[0]) - 1)],
+            new=_new(one, two),
+        ),
+    )
+    if not found.drifted and one.counts and two.counts and not bins.names:
+        return replace(found, judged=False, unsure="no category is there often enough to be counted")
+    return found
+
+
+def _new(one: Categorical, two: Categorical) -> tuple[ShareMoved, ...]:
+    """Return the share of new categories where it is larger than that of those which the reference has but once.
+
+    That is what to expect of the next row: I. Good, The population frequencies of species, 1953.
+    """
+    held = two.rows - two.nulls
+    known = one.rows - one.nulls
+    if not held or not known:
+        return ()
+    expected = sum(1 for count in one.counts.values() if count == 1) / known
+    share = sum(count for name, count in two.counts.items() if name not in one.counts) / held
+    limit = max(_NEW, by_chance((expected * known) + share * held, known, held))
+    return (ShareMoved("new", expected, share, limit),) if share - expected > limit else ()
+
+
+def _with_categories(known: FeatureDrift, reference: Categorical, current: Categorical) -> FeatureDrift:
+    new = _only(current, reference)
+    vanished = _only(reference, current)
+    return replace(
+        known,
+        new=tuple((cut(name), share) for name, share in new[:TOP]),
+        vanished=tuple((cut(name), share) for name, share in vanished[:TOP]),
+        new_share=math.fsum(share for _, share in new),
+        vanished_share=math.fsum(share for _, share in vanished),
+    )
+
+
+def _only(one: Categorical, other: Categorical) -> list[tuple[str, float]]:
+    """Return the categories that `other` lacks, with their shares of the rows of `one`, commonest first."""
+    return [(name, count / one.rows) for name, count in one.counts.items() if name not in other.counts]
+
+
+def _truths(bins: Sequence[Bin]) -> tuple[Bin, ...]:
+    names = {0.0: "false", 1.0: "true"}
+    return tuple(
+        replace(one, label=names[one.low], low=None, high=None) if one.kind == "value" and one.low is not None else one
+        for one in bins
+    )
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None

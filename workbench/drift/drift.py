@@ -1,0 +1,388 @@
+"""`drift`: how far features moved between two sets of rows, and which moved more than they do by themselves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
+
+import polars as pl
+
+from workbench.define import ColumnContract, Contract
+from workbench.drift.column import TIME, VALUE, Asked, compare_column
+from workbench.drift.measures import Measure
+from workbench.drift.noise import check_time
+from workbench.drift.result import FeatureDrift
+from workbench.errors import FeatureNotFound, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from workbench.drift.paired import PairedChange
+
+MOST_SEGMENTS = 100
+"""Of more segments, those with the most rows on both sides together are compared."""
+
+_AT_ONCE = 2
+"""Columns in memory at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReport:
+    """What moved between two sets of rows.
+
+    Attributes
+    ----------
+    features
+        One a feature, over all rows, in the contract's order.
+    labels
+        What the two sides are called.
+    rows
+        Rows of the two sides.
+    measure
+        The one that decides, by the project.
+    time
+        By which column the reference was cut for its noise; `None`: in the order of its rows.
+    by
+        The columns that make the segments.
+    segments
+        One a feature and segment: feature by feature, the largest segment first.
+    """
+
+    features: tuple[FeatureDrift, ...]
+    labels: tuple[str, str]
+    rows: tuple[int, int]
+    measure: Measure
+    time: str | None = None
+    by: tuple[str, ...] = ()
+    segments: tuple[FeatureDrift, ...] = ()
+
+    def __getitem__(self, name: str) -> FeatureDrift:
+        for feature in self.features:
+            if feature.name == name:
+                return feature
+        raise KeyError(name)
+
+    @property
+    def drifted(self) -> tuple[FeatureDrift, ...]:
+        """Return the features that drifted, the farthest first."""
+        return tuple(sorted((one for one in self.features if one.drifted), key=_excess))
+
+    @property
+    def unjudged(self) -> tuple[FeatureDrift, ...]:
+        """Return the features of which it cannot be told whether they drifted."""
+        return tuple(one for one in self.features if one.verdict == "cannot judge")
+
+    @property
+    def drifted_segments(self) -> tuple[FeatureDrift, ...]:
+        """Return the features of segments that drifted, the farthest first."""
+        return tuple(sorted((one for one in self.segments if one.drifted), key=_excess))
+
+    @property
+    def headline(self) -> str:
+        """Return what became of the features, in a few words; that none drifted only where all could be judged."""
+        count, unknown = len(self.features), len(self.unjudged)
+        if not count:
+            return "no feature to compare"
+        if unknown == count:
+            return "none of its features could be judged" if count > 1 else f"{self.features[0].name} cannot be judged"
+        if self.drifted:
+            said = f"{len(self.drifted)} of {count} features drifted"
+            return f"{said}, {unknown} cannot be judged" if unknown else said
+        if unknown:
+            return f"{unknown} of {count} features cannot be judged, no other drifted"
+        far = [one for one in self.features if one.at_ceiling and not one.decided_by_rows]
+        if not far:
+            return "no feature drifted"
+        led = all(one.follows for one in far)
+        why = "their season or trend" if led else "what is allowed"
+        return f"none drifted beyond {why}, but far from the reference: {', '.join(one.name for one in far)}"
+
+    def worst(self) -> FeatureDrift | None:
+        """Return the feature that moved farthest for its threshold, drifted or not; `None` without features."""
+        return min(self.features, key=_excess, default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-ready values; segments without their bins, which can be a thousand."""
+        return {
+            "labels": list(self.labels),
+            "rows": list(self.rows),
+            "measure": self.measure,
+            "time": self.time,
+            "by": list(self.by),
+            "drifted": [one.name for one in self.drifted],
+            "unjudged": [one.name for one in self.unjudged],
+            "features": [one.to_dict() for one in self.features],
+            "segments": [_without_bins(one.to_dict()) for one in self.segments],
+        }
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return one row a feature, then one a feature and segment.
+
+        Columns: ``feature``, ``segment`` (``carrier=UA``; null for all rows), ``kind``, ``verdict``, ``drifted``,
+        ``psi``, ``jensen_shannon``, ``ks``, ``wasserstein``, ``wasserstein_scaled``, ``noise``, ``times_noise``,
+        ``threshold``, ``basis``, ``sentence``, and for each side ``rows``, ``null_share``,
+        ``nan_share``, ``infinity_share``, ``mean``, ``std``.
+        """
+        return pl.DataFrame([_row(one) for one in (*self.features, *self.segments)], schema=_schema())
+
+
+_SHARES = {"null_share": pl.Float64, "nan_share": pl.Float64, "infinity_share": pl.Float64}
+_SIDE: dict[str, Any] = {"rows": pl.Int64, **_SHARES, "mean": pl.Float64, "std": pl.Float64}
+_MEASURED = ("psi", "jensen_shannon", "ks", "wasserstein", "wasserstein_scaled")
+
+
+def drift(
+    reference: pl.LazyFrame,
+    current: pl.LazyFrame,
+    *,
+    contract: Contract,
+    columns: Sequence[str] | None = None,
+    event_time: str | None = None,
+    measure: Measure = "psi",
+    budget: float | None = None,
+    budgets: Mapping[str, float] | None = None,
+    labels: tuple[str, str] = ("reference", "current"),
+    by: Sequence[str] = (),
+    pairs: Mapping[str, PairedChange] | None = None,
+) -> DriftReport:
+    """Return how far features moved from the reference to the current rows.
+
+    Bins are frozen quantiles of the reference; `FeatureDrift` says what is measured, `verdict.judged` when a feature
+    has drifted, and when that cannot be judged. Frames are read column by column, two at a time, so that their plans
+    should be cheap to run again: a scan, or a frame in memory.
+
+    Parameters
+    ----------
+    reference, current
+        The two sets of rows, at least one row each.
+    contract
+        Says which columns are features, and what their units are; `contract_of_frame` makes one.
+    columns
+        What to compare; all features if absent.
+    event_time
+        Column (Datetime, Date or integer) by which the reference is cut into blocks as long as the current rows, for
+        its noise, seasons and trend; the contract's event time if absent, and the order of the rows where the reference
+        lacks that. Without times of the current rows there are neither seasons nor a trend.
+    measure
+        The one that decides; of ``wasserstein`` it is the distance in standard deviations of the reference.
+    budget, budgets
+        Above which value of the measure a feature has drifted, for all features and by name, in place of the noise.
+    labels
+        What to call the two sides.
+    by
+        Columns whose values divide both sides into segments, each of which is compared by itself as well: at most
+        100, those with the most rows.
+    pairs
+        How features changed in the rows that both sides have, as `paired` says; these rows decide first.
+
+    Raises
+    ------
+    FeatureNotFound
+        A column, a key or a budget names none; did you mean.
+    UsageError
+        A side without rows, an event time that is no time, a budget that is no number, an unknown measure.
+    """
+    names = _asked_for(contract, columns)
+    limits = _budgets(contract, budget, budgets or {})
+    if measure not in get_args(Measure):
+        raise UsageError.unknown("measure", measure, known=get_args(Measure))
+    schemas = reference.collect_schema(), current.collect_schema()
+    for schema, label in zip(schemas, labels, strict=True):
+        _check_columns((*names, *by), schema, label)
+    time = _time(contract, event_time, schemas[0], labels[0])
+    timed = time is not None and time in schemas[1] and _kind(schemas[0][time]) == _kind(schemas[1][time])
+    sides = _Sides(reference, current, time, tuple(by), timed)
+    rows, chosen = _sizes(sides)
+    for count, label in zip(rows, labels, strict=True):
+        if not count:
+            raise UsageError.without_rows(label)
+
+    def compare(name: str) -> tuple[FeatureDrift, list[FeatureDrift]]:
+        asked = Asked(name, contract[name].unit, measure, limits.get(name, budget))
+        whole, segments = _compare(sides, chosen, asked)
+        change = (pairs or {}).get(name)
+        return (whole if change is None else whole.of_same_rows(change)), segments
+
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        compared = list(pool.map(compare, names))
+    return DriftReport(
+        features=tuple(whole for whole, _ in compared),
+        labels=labels,
+        rows=rows,
+        measure=measure,
+        time=time,
+        by=tuple(by),
+        segments=tuple(one for _, segments in compared for one in segments),
+    )
+
+
+def contract_of_frame(
+    frame: pl.LazyFrame | pl.DataFrame, *, event_time: str | None = None, entities: Sequence[str] = ()
+) -> Contract:
+    """Return a contract by the dtypes of `frame`: every column is a feature unless it is named as something else.
+
+    For frames that no view made, e.g. a training set and what serving returned.
+
+    Parameters
+    ----------
+    frame
+        Any rows.
+    event_time, entities
+        Columns that are no features.
+
+    Raises
+    ------
+    FeatureNotFound
+        A name that is no column.
+    """
+    schema = frame.collect_schema()
+    named = ([event_time] if event_time else []) + list(entities)
+    _check_columns(named, schema, "the frame")
+    return Contract(
+        tuple(
+            ColumnContract(
+                name,
+                dtype,
+                "event_time" if name == event_time else "entity" if name in entities else "feature",
+                nullable=True,
+            )
+            for name, dtype in schema.items()
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Both frames, and which columns cut and divide them."""
+
+    reference: pl.LazyFrame
+    current: pl.LazyFrame
+    time: str | None
+    by: tuple[str, ...]
+    is_timed: bool
+    """Whether the current rows have times of the same kind."""
+
+    def keys(self) -> list[pl.Expr]:
+        return [pl.col(name).cast(pl.String).alias(f"key{place}") for place, name in enumerate(self.by)]
+
+    def column(self, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return both sides' keys, times and values."""
+        value = pl.col(name).alias(VALUE)
+        time = [] if self.time is None else [pl.col(self.time).alias(TIME)]
+        return (
+            self.reference.select(*self.keys(), *time, value).collect(),
+            self.current.select(*self.keys(), *(time if self.is_timed else []), value).collect(),
+        )
+
+
+def _sizes(sides: _Sides) -> tuple[tuple[int, int], pl.DataFrame | None]:
+    """Return both sides' rows, and the segments to compare, the largest first."""
+    if not sides.by:
+        one, two = (
+            int(frame.select(pl.len()).collect(engine="streaming").item()) for frame in (sides.reference, sides.current)
+        )
+        return (one, two), None
+    keys = [f"key{place}" for place in range(len(sides.by))]
+    first, second = (
+        frame.select(sides.keys()).group_by(keys).len().collect(engine="streaming")
+        for frame in (sides.reference, sides.current)
+    )
+    largest = pl.concat([first, second]).group_by(keys).agg(pl.col("len").cast(pl.Int64).sum())
+    chosen = largest.sort("len", *keys, descending=[True, *[False] * len(keys)]).head(MOST_SEGMENTS).select(keys)
+    return (int(first["len"].sum()), int(second["len"].sum())), chosen
+
+
+def _compare(sides: _Sides, chosen: pl.DataFrame | None, asked: Asked) -> tuple[FeatureDrift, list[FeatureDrift]]:
+    reference, current = sides.column(asked.name)
+    whole = compare_column(reference, current, asked)
+    if chosen is None:
+        return whole, []
+    one, two = _divided(reference, chosen), _divided(current, chosen)
+    segments = [
+        compare_column(
+            one.get(key, reference.clear()),
+            two.get(key, current.clear()),
+            asked,
+            segment=tuple(zip(sides.by, key, strict=True)),
+        )
+        for key in chosen.iter_rows()
+    ]
+    return whole, segments
+
+
+def _divided(frame: pl.DataFrame, chosen: pl.DataFrame) -> dict[tuple[Any, ...], pl.DataFrame]:
+    keys = chosen.columns
+    kept = frame.join(chosen, on=keys, how="semi", nulls_equal=True, maintain_order="left")
+    return kept.partition_by(keys, maintain_order=True, include_key=False, as_dict=True)
+
+
+def _asked_for(contract: Contract, columns: Sequence[str] | None) -> tuple[str, ...]:
+    if columns is None:
+        return tuple(column.name for column in contract.features)
+    for name in columns:
+        if name not in contract.names:
+            raise FeatureNotFound.named(name, [column.name for column in contract.features])
+    return tuple(dict.fromkeys(columns))
+
+
+def _budgets(contract: Contract, budget: float | None, budgets: Mapping[str, float]) -> Mapping[str, float]:
+    for name in budgets:
+        if name not in contract.names:
+            raise FeatureNotFound.named(name, [column.name for column in contract.features])
+    for name, value in [("", budget), *budgets.items()]:
+        if value is not None and not (math.isfinite(value) and value >= 0):
+            raise UsageError(
+                f"The drift budget{f' of {name}' if name else ''} is {value}.", remedy="A budget is zero or more."
+            )
+    return budgets
+
+
+def _check_columns(names: Iterable[str], schema: pl.Schema, label: str) -> None:
+    for name in names:
+        if name not in schema:
+            raise FeatureNotFound.absent(name, where=label, known=schema)
+
+
+def _time(contract: Contract, event_time: str | None, schema: pl.Schema, label: str) -> str | None:
+    if event_time is None:
+        event_time = next((column.name for column in contract.columns if column.role == "event_time"), None)
+        if event_time is None or event_time not in schema:
+            return None
+    else:
+        _check_columns([event_time], schema, label)
+    check_time(event_time, schema[event_time])
+    return event_time
+
+
+def _kind(dtype: pl.DataType) -> str:
+    return "number" if dtype.is_numeric() else "time" if dtype.is_temporal() else "other"
+
+
+def _excess(feature: FeatureDrift) -> float:
+    return -feature.excess
+
+
+def _without_bins(feature: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in feature.items() if name not in ("bins", "histograms")}
+
+
+def _schema() -> dict[str, Any]:
+    numbers = dict.fromkeys([*_MEASURED, "noise", "times_noise", "threshold"], pl.Float64)
+    facts = {"feature": pl.String, "segment": pl.String, "kind": pl.String, "verdict": pl.String, "drifted": pl.Boolean}
+    sides = {f"{side}_{name}": dtype for side in ("reference", "current") for name, dtype in _SIDE.items()}
+    return {**facts, **numbers, "basis": pl.String, "sentence": pl.String, **sides}
+
+
+def _row(one: FeatureDrift) -> dict[str, Any]:
+    return {
+        "feature": one.name,
+        "segment": ", ".join(f"{key}={value}" for key, value in one.segment) or None,
+        **{name: getattr(one, name) for name in ("kind", "verdict", "drifted", *_MEASURED)},
+        **{name: getattr(one, name) for name in ("times_noise", "threshold", "basis", "sentence")},
+        "noise": None if one.noise is None else one.noise.mean,
+        **{f"reference_{name}": getattr(one.reference, name) for name in _SIDE},
+        **{f"current_{name}": getattr(one.current, name) for name in _SIDE},
+    }

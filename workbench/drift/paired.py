@@ -1,0 +1,280 @@
+"""The same rows on both sides: how many values changed, and how far for the spread of the reference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from workbench.diff import Pair, beside, columns_of, engine_errors, height, pair_of, same_grain
+from workbench.profile import Family, as_numbers, family_of
+
+if TYPE_CHECKING:
+    from workbench.diff import Matched, Part, Side
+
+LARGEST_CHANGE = 0.1
+"""Values of the same rows may change by a tenth of the reference's spread on average, or in a tenth of the rows.
+
+The spread is the mean distance from the median. No factor hides in it: a feature times two, three or minus one, or set
+to any constant, changes by its whole spread or more, whatever its distribution. A tenth is what a shift of the mean by
+a twelfth of the standard deviation gives for a normal feature."""
+
+LARGEST_MISSING = 0.01
+"""The share of the same rows that may become null, NaN or infinite, or stop to be so."""
+
+_NORMAL = 1.349
+"""Interquartile range of a normal distribution in standard deviations."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairedChange:
+    """How a feature changed in the rows that both sides have.
+
+    Attributes
+    ----------
+    rows
+        Rows in common.
+    changed
+        Rows in which the values are not equal, within the declared tolerance.
+    missing
+        Rows in which one side alone is null, NaN or infinite, or both are, but not in the same way; ``+inf`` that
+        became ``-inf`` is one.
+    size
+        Mean absolute difference over all rows in common, divided by the reference's mean absolute deviation from its
+        median; of categories the changed rows per row that does not hold the commonest one. `None` where differences
+        have no size.
+    moved
+        The same with each difference at most one spread (the interquartile range, as standard deviation): the share of
+        the rows that moved by as much. A few far values cannot hide it.
+    others
+        Whether either side has rows that the other lacks.
+    """
+
+    rows: int
+    changed: int
+    missing: int = 0
+    size: float | None = None
+    moved: float | None = None
+    others: bool = False
+
+    @property
+    def share(self) -> float:
+        """Return changed rows per row."""
+        return self.changed / self.rows if self.rows else 0.0
+
+    @property
+    def missing_share(self) -> float:
+        """Return the rows of `missing` per row."""
+        return self.missing / self.rows if self.rows else 0.0
+
+    @property
+    def judged(self) -> bool:
+        """Whether the change has a size, or is none."""
+        return not self.changed or self.size is not None
+
+    @property
+    def drifted(self) -> bool:
+        """Whether it is larger than `LARGEST_CHANGE`, or more is missing than `LARGEST_MISSING`."""
+        largest = max(self.size or 0.0, self.moved or 0.0)
+        return largest > LARGEST_CHANGE or self.missing_share > LARGEST_MISSING
+
+    @property
+    def excess(self) -> float:
+        """Return the change per limit."""
+        largest = max(self.size or 0.0, self.moved or 0.0)
+        return max(largest / LARGEST_CHANGE, self.missing_share / LARGEST_MISSING)
+
+    @property
+    def sentence(self) -> str:
+        """Return what changed, as a clause."""
+        if not self.changed:
+            return f"equal in all {self.rows:,} rows that both sides have"
+        said = f"{_percent(self.share)} of the same rows changed"
+        if self.size is not None:
+            said += f", by {_times(self.size)} its spread on average"
+        if self.missing:
+            said += f"; {_percent(self.missing_share)} became or stopped being null, NaN or infinite"
+        return said
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the change as JSON-ready values."""
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        sizes = {name: value if value is None or math.isfinite(value) else None for name, value in plain.items()}
+        return sizes | {"share": self.share, "missing_share": self.missing_share}
+
+
+def paired(
+    left: Side, right: Side, names: Sequence[str], *, least: float = 0.0, touched: pl.Expr | None = None
+) -> dict[str, PairedChange]:
+    """Return how features changed in the rows that both sides have, by name.
+
+    Parameters
+    ----------
+    left, right
+        The reference and the current side.
+    names
+        Features that both have under one name.
+    least
+        The share of the smaller side's rows that must be in common.
+    touched
+        Of which rows it is not known that both sides have them with the same values; of all if None.
+
+    Returns
+    -------
+    dict of str to PairedChange
+        Without features whose values cannot be compared one by one. Empty where rows cannot be matched, since sides
+        have other keys or no time, or too few are in common.
+    """
+    timed = any(column.role == "event_time" for column in left.contract.columns)
+    if not names or not timed or not same_grain(left, right) or not _may_meet(left, right):
+        return {}
+    with engine_errors():
+        pairs = [pair for pair in (_pair(left, right, name) for name in names) if pair is not None]
+        changes = [_Change.of(pair, left.frame) for pair in pairs]
+        columns = [pair.left for pair in pairs], [pair.right for pair in pairs]
+        counted = _Counted(changes)
+        heights = height(left), height(right)
+        compared = (left, right) if touched is None else _touched(left, right, touched, heights)
+        both = beside(*compared, columns)
+        both.visit(counted.begin)
+    rows = counted.rows + heights[0] - both.heights[0]
+    if not rows or rows < least * min(heights):
+        return {}
+    others = rows < max(heights)
+    return {change.pair.right: change.result(rows, others=others) for change in changes}
+
+
+def _touched(left: Side, right: Side, touched: pl.Expr, heights: tuple[int, int]) -> tuple[Side, Side]:
+    """Return the sides with the rows alone that may differ; as they are, where they have not as many others."""
+    some = [replace(side, frame=side.frame.filter(touched), digest=None) for side in (left, right)]
+    rest = {whole - height(side) for whole, side in zip(heights, some, strict=True)}
+    return (some[0], some[1]) if len(rest) == 1 else (left, right)
+
+
+def _may_meet(left: Side, right: Side) -> bool:
+    """Whether the sides' times overlap: two periods have no row in common, and need not be read to know it."""
+    time = next(column.name for column in left.contract.columns if column.role == "event_time")
+    with engine_errors():
+        (one, last), (other, latest) = (
+            side.frame.select(pl.col(time).min().alias("first"), pl.col(time).max().alias("last"))
+            .select(pl.all().cast(pl.Datetime("us")))
+            .collect(engine="streaming")
+            .row(0)
+            for side in (left, right)
+        )
+    return None not in (one, last, other, latest) and one <= latest and other <= last
+
+
+def _pair(left: Side, right: Side, name: str) -> Pair | None:
+    dtypes = columns_of(left)[name], columns_of(right)[name]
+    families = family_of(dtypes[0]), family_of(dtypes[1])
+    if "empty" in families and families[0] != families[1]:
+        held = dtypes[families[0] == "empty"]
+        return Pair(name, name, dtypes, held)
+    found = pair_of(name, name, dtypes, tolerance=right.contract[name].tolerance)
+    if found is None and families == ("number", "number"):
+        return Pair(name, name, dtypes, pl.Float64(), right.contract[name].tolerance)  # rounded, but compared
+    return found
+
+
+@dataclass(slots=True)
+class _Change:
+    """What is counted of one feature."""
+
+    pair: Pair
+    family: Family
+    deviation: float
+    """Of numbers the mean distance from the median, of categories the share that does not hold the commonest."""
+    spread: float
+    changed: int = 0
+    missing: int = 0
+    total: float = 0.0
+    capped: float = 0.0
+
+    @classmethod
+    def of(cls, pair: Pair, frame: pl.LazyFrame) -> _Change:
+        values = frame.select(pair.left).collect(engine="streaming").to_series()
+        family = family_of(values.dtype)
+        if family in ("category", "boolean"):
+            held = values.drop_nulls()
+            most = 0 if held.is_empty() else int(held.value_counts()["count"].max())  # type: ignore[arg-type]  # a count
+            return cls(pair, family, 1 - most / max(1, len(held)), 0.0)
+        if family in ("other", "empty"):
+            return cls(pair, family, 0.0, 0.0)
+        numbers = as_numbers(values.drop_nulls()).to_numpy()
+        numbers = numbers[np.isfinite(numbers)]
+        if not len(numbers):
+            return cls(pair, family, 0.0, 0.0)
+        low, middle, high = np.quantile(numbers, [0.25, 0.5, 0.75])
+        with np.errstate(over="ignore", invalid="ignore"):
+            deviation = float(np.mean(np.abs(numbers - middle)))
+            spread = float(high - low) / _NORMAL
+        return cls(pair, family, deviation, spread or deviation)
+
+    def add(self, old: pl.Series, new: pl.Series) -> None:
+        where = self.pair.differs(old, new)
+        if where is None:
+            return
+        count = int(where.sum())
+        self.changed += count
+        old, new = old.filter(where), new.filter(where)
+        missing = int((_state(old) != _state(new)).sum())
+        self.missing += missing
+        if self.family in ("category", "boolean"):
+            self.capped += count
+            self.total += count
+            return
+        if self.family == "other":
+            return
+        sizes = self.pair.differences(old, new).abs().drop_nulls().to_numpy()
+        sizes = sizes[np.isfinite(sizes)]
+        with np.errstate(over="ignore"):
+            self.total += float(sizes.sum())
+            capped = np.minimum(sizes / self.spread, 1.0).sum() if self.spread else np.count_nonzero(sizes)
+        self.capped += missing + float(capped)
+
+    def result(self, rows: int, *, others: bool) -> PairedChange:
+        if self.family == "other":
+            return PairedChange(rows, self.changed, self.missing, others=others)
+        moved = self.capped / rows
+        size = self.total / rows / self.deviation if self.deviation else moved
+        return PairedChange(rows, self.changed, self.missing, size, moved, others=others)
+
+
+@dataclass(slots=True)
+class _Counted:
+    changes: list[_Change]
+    rows: int = field(default=0)
+
+    def begin(self) -> Callable[[Part, Matched], bool]:
+        self.rows = 0
+        for change in self.changes:
+            change.changed, change.missing, change.total, change.capped = 0, 0, 0.0, 0.0
+        return self.show
+
+    def show(self, _: Part, rows: Matched) -> bool:
+        self.rows += rows.left.height
+        for change in self.changes:
+            change.add(rows.left[change.pair.left], rows.right[change.pair.right])
+        return False
+
+
+def _state(values: pl.Series) -> pl.Series:
+    """Return how each value is missing: 0 a value, 1 null, 2 NaN, 3 and 4 infinite."""
+    held = pl.col(values.name)
+    numbers = values.dtype.is_float()
+    nan, high, low = (held.is_nan(), held == math.inf, held == -math.inf) if numbers else [pl.lit(value=False)] * 3
+    state = pl.when(held.is_null()).then(1).when(nan).then(2).when(high).then(3).when(low).then(4).otherwise(0)
+    return values.to_frame().select(state.alias("state")).to_series()
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
+
+
+def _times(size: float) -> str:
+    return f"{size:.2g} times" if size < 100 else "more than a hundred times"

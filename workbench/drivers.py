@@ -1,0 +1,99 @@
+"""What Polars, DuckDB, Delta, Arrow and database drivers raise: one rule says which errors are theirs.
+
+A panic of native code is no ``Exception``, so that an ``except Exception`` lets it through.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from inspect import isfunction
+from typing import Any, TypeVar
+
+from workbench.errors import ComputeError, WorkbenchError
+
+_PACKAGES = frozenset(
+    {
+        "polars",
+        "duckdb",
+        "_duckdb",
+        "deltalake",
+        "_internal",  # of deltalake
+        "pyarrow",
+        "adbc_driver_manager",
+        "pyo3_runtime",  # a panic, of whichever package
+        "zlib",
+    }
+)
+_INTERRUPTED = "__POLARS_ABORT_KEYBOARD_INTERRUPT"  # how a thread of Polars may word a Ctrl-C
+_ORNAMENT = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\u21b3")
+_LONGEST = 400
+
+Class = TypeVar("Class", bound=type)
+
+
+def is_drivers(error: BaseException | None) -> bool:
+    """Return whether a library that reads or computes data raised `error`, or the operating system did."""
+    if isinstance(error, BrokenPipeError):  # somebody stopped reading what we print
+        return False
+    return isinstance(error, OSError | EOFError) or any(
+        kind.__module__.partition(".")[0] in _PACKAGES for kind in type(error).__mro__
+    )
+
+
+def reason(error: BaseException) -> str:
+    """Return the first paragraph of what `error` says, in one line without colours and without a full stop."""
+    if isinstance(error, OSError) and error.strerror and error.errno:
+        return error.strerror
+    words = _ORNAMENT.sub(" ", str(error)).strip().split("\n\n")[0].split()
+    return " ".join(words)[:_LONGEST].rstrip(". ") or type(error).__name__
+
+
+@contextmanager
+def translated(convert: Callable[[BaseException], WorkbenchError | None]) -> Iterator[None]:
+    """Raise in place of a driver's error what `convert` makes of it; the error itself where that is None."""
+    try:
+        yield
+    except WorkbenchError:
+        raise
+    except BaseException as error:
+        if not is_drivers(error):
+            raise
+        if _INTERRUPTED in str(error):
+            raise KeyboardInterrupt from None
+        ours = convert(error)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def library_failed(error: BaseException) -> ComputeError:
+    """Return the error for a driver's `error` of which no more is known than what it says."""
+    name = next(kind.__module__.partition(".")[0] for kind in type(error).__mro__)
+    library = {"_duckdb": "DuckDB", "_internal": "Delta", "polars": "Polars", "pyo3_runtime": "Polars"}.get(name, name)
+    who = "The system" if isinstance(error, OSError) else "A reader" if name == "builtins" else library
+    what = f"{reason(error)}: {error.filename}" if isinstance(error, OSError) and error.filename else reason(error)
+    return ComputeError(
+        f"{who} gave up: {what} ({type(error).__name__}).",
+        remedy="A file that it names may be damaged or gone, or a value out of range for its type; what was computed "
+        "before is kept. If it names nothing of yours, report it with the command that you ran.",
+    )
+
+
+def speaks_plainly(kind: Class) -> Class:
+    """Let the public methods of a class raise `ComputeError` where a driver's error would come through."""
+    for name, method in list(vars(kind).items()):
+        if isfunction(method) and not name.startswith("_"):
+            setattr(kind, name, _plainly(method))
+    return kind
+
+
+def _plainly(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def call(*args: Any, **named: Any) -> Any:
+        with translated(library_failed):
+            return method(*args, **named)
+
+    return call

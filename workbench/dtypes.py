@@ -1,0 +1,215 @@
+"""Column types: from an annotation to a Polars dtype, and from a dtype to JSON and back."""
+
+from __future__ import annotations
+
+import types
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Optional, Union, get_args, get_origin
+
+import polars as pl
+from polars.datatypes import DataTypeClass
+
+from workbench.errors import DefinitionError, did_you_mean
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    UTC: TypeAlias = datetime
+else:
+
+    class _Moment(pl.Datetime):
+        """``Datetime("us", "UTC")`` that can stand in ``UTC | None``, as a type can; Polars takes it for its own."""
+
+        def __or__(self, other: object) -> object:
+            return Optional[self] if other is None else NotImplemented  # noqa: UP045  # not a type to `|`
+
+        __ror__ = __or__
+
+        def __hash__(self) -> int:
+            return hash(_MOMENT)
+
+        def __reduce__(self) -> tuple[Any, ...]:
+            return _MOMENT.__reduce__()
+
+        @classmethod
+        def base_type(cls) -> DataTypeClass:
+            return pl.Datetime
+
+    _MOMENT = pl.Datetime("us", "UTC")
+    _Moment.__name__ = _Moment.__qualname__ = "Datetime"
+    UTC = _Moment("us", "UTC")
+    """The annotation of a moment: microseconds, time zone UTC."""
+
+_PYTHON: dict[Any, pl.DataType] = {
+    str: pl.String(),
+    int: pl.Int64(),
+    float: pl.Float64(),
+    bool: pl.Boolean(),
+    bytes: pl.Binary(),
+    date: pl.Date(),
+    time: pl.Time(),
+    timedelta: pl.Duration("us"),
+    Decimal: pl.Decimal(38, 9),
+}
+_SIMPLE: dict[str, type[pl.DataType]] = {
+    kind.__name__: kind
+    for kind in (
+        *(pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.Int128, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64),
+        *(pl.Float32, pl.Float64, pl.Boolean, pl.String, pl.Binary, pl.Date, pl.Time, pl.Categorical),
+    )
+}
+_REMEDY = (
+    "Use str, int, float, bool, date, UTC, timedelta "
+    "or a Polars dtype such as pl.Int32, pl.Enum([...]), pl.List(pl.Int64)."
+)
+
+
+def resolve(annotation: object, *, column: str) -> tuple[pl.DataType, bool]:
+    """Return the dtype that `annotation` stands for, and whether it allows nulls (``float | None``).
+
+    Parameters
+    ----------
+    annotation
+        What stands after the colon in a FeatureModel, already evaluated.
+    column
+        The column's name, for messages.
+
+    Raises
+    ------
+    DefinitionError
+        An annotation that is no column type; names the column.
+
+    Examples
+    --------
+    >>> resolve(float | None, column="delay")
+    (Float64, True)
+    """
+    if get_origin(annotation) in (Union, types.UnionType):
+        kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+        if len(kinds) == 1:
+            return resolve(kinds[0], column=column)[0], True
+        raise _unsupported(annotation, column, "Choose one type for the column.")
+    if annotation in (pl.Int128, pl.Int128()):
+        raise _unsupported(annotation, column, "Use int, or pl.Decimal(38, 0) for whole numbers of up to 38 digits.")
+    if annotation is datetime:
+        raise _unsupported(annotation, column, "Annotate a moment as UTC: microseconds, time zone UTC.")
+    dtype = _dtype(annotation)
+    if dtype is None or not _storable(dtype):
+        raise _unsupported(annotation, column, _REMEDY)
+    return dtype, False
+
+
+def _dtype(annotation: Any) -> pl.DataType | None:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _annotated(*get_args(annotation))
+    if origin is list and len(get_args(annotation)) == 1:
+        inner = _dtype(get_args(annotation)[0])
+        return None if inner is None else pl.List(inner)
+    if annotation is UTC:
+        return pl.Datetime("us", "UTC")
+    if isinstance(annotation, pl.DataType):
+        return annotation
+    if isinstance(annotation, type) and issubclass(annotation, pl.DataType):
+        try:
+            return annotation()
+        except TypeError:  # List, Struct, Array, Enum without what they hold
+            return None
+    return _PYTHON.get(annotation) if isinstance(annotation, type) else None
+
+
+def _annotated(kind: Any, *arguments: Any) -> pl.DataType | None:
+    """Read ``Annotated[pl.Enum, ["a", "b"]]``, which type checkers accept where a call is refused."""
+    if isinstance(kind, type) and issubclass(kind, pl.DataType):
+        try:
+            return kind(*arguments)
+        except TypeError:
+            return None
+    return _dtype(kind)
+
+
+def _storable(dtype: pl.DataType) -> bool:
+    try:
+        dtype_to_json(dtype)
+    except DefinitionError:
+        return False
+    return True
+
+
+def _unsupported(annotation: object, column: str, remedy: str) -> DefinitionError:
+    shown = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    hint = did_you_mean(annotation, ["UTC", *_SIMPLE]) if isinstance(annotation, str) else ""
+    return DefinitionError(f"Column {column!r}: {shown} is not a column type.", remedy=f"{hint} {remedy}".strip())
+
+
+def dtype_to_json(dtype: pl.DataType) -> object:
+    """Return `dtype` as JSON-ready values that `dtype_from_json` reads back.
+
+    Raises
+    ------
+    DefinitionError
+        A dtype that cannot be stored: Object, Null, Unknown, categories of the user's own.
+
+    Examples
+    --------
+    >>> dtype_to_json(pl.List(pl.Datetime("us", "UTC")))
+    {'kind': 'List', 'inner': {'kind': 'Datetime', 'unit': 'us', 'zone': 'UTC'}}
+    """
+    match dtype:
+        case pl.Datetime():
+            return {"kind": "Datetime", "unit": dtype.time_unit, "zone": dtype.time_zone}
+        case pl.Duration():
+            return {"kind": "Duration", "unit": dtype.time_unit}
+        case pl.Decimal():
+            return {"kind": "Decimal", "precision": dtype.precision, "scale": dtype.scale}
+        case pl.Enum():
+            return {"kind": "Enum", "categories": dtype.categories.to_list()}
+        case pl.List():
+            return {"kind": "List", "inner": dtype_to_json(instance(dtype.inner))}
+        case pl.Array():
+            outer = dtype.shape[0] if dtype.shape else 0
+            return {"kind": "Array", "inner": dtype_to_json(instance(dtype.inner)), "width": outer}
+        case pl.Struct():
+            fields = [[field.name, dtype_to_json(instance(field.dtype))] for field in dtype.fields]
+            return {"kind": "Struct", "fields": fields}
+        case _ if type(dtype).__name__ in _SIMPLE and dtype == _SIMPLE[type(dtype).__name__]():
+            return type(dtype).__name__
+        case _:
+            raise DefinitionError(f"{dtype} cannot be stored in a contract.", remedy=_REMEDY)
+
+
+def dtype_from_json(value: Any) -> pl.DataType:
+    """Return the dtype that `dtype_to_json` turned into `value`.
+
+    Raises
+    ------
+    DefinitionError
+        Not a dtype that this version knows.
+    """
+    if isinstance(value, str) and value in _SIMPLE:
+        return _SIMPLE[value]()
+    match value:
+        case {"kind": "Datetime", "unit": unit, "zone": zone}:
+            return pl.Datetime(unit, zone)
+        case {"kind": "Duration", "unit": unit}:
+            return pl.Duration(unit)
+        case {"kind": "Decimal", "precision": precision, "scale": scale}:
+            return pl.Decimal(precision, scale)
+        case {"kind": "Enum", "categories": categories}:
+            return pl.Enum(categories)
+        case {"kind": "List", "inner": inner}:
+            return pl.List(dtype_from_json(inner))
+        case {"kind": "Array", "inner": inner, "width": width}:
+            return pl.Array(dtype_from_json(inner), width)
+        case {"kind": "Struct", "fields": fields}:
+            return pl.Struct([pl.Field(name, dtype_from_json(inner)) for name, inner in fields])
+        case _:
+            raise DefinitionError(
+                f"{value!r} is not a column type that this version knows.", remedy="Upgrade feature-workbench."
+            )
+
+
+def instance(dtype: pl.DataType | DataTypeClass) -> pl.DataType:
+    """Polars keeps an inner dtype as it was written: ``pl.Int64`` or ``pl.Int64()``."""
+    return dtype if isinstance(dtype, pl.DataType) else dtype()

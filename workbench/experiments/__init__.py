@@ -1,0 +1,19 @@
+"""Experiments: branches with an objective, runs with a model, and their comparison."""
+
+from __future__ import annotations
+
+from workbench.experiments.experiment import BranchList, list_branches, open_experiment
+from workbench.experiments.model_record import read_of_run
+from workbench.experiments.model_run import ModelRun
+from workbench.experiments.run_comparison import RunComparison
+from workbench.experiments.runs import compare_runs
+
+__all__ = [
+    "BranchList",
+    "ModelRun",
+    "RunComparison",
+    "compare_runs",
+    "list_branches",
+    "open_experiment",
+    "read_of_run",
+]

@@ -1,0 +1,57 @@
+"""Writing files so that a reader, a crash or a power cut sees the old file or the new one, never a part."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+UNFINISHED = ".new-"
+"""How the name of a file begins that is being written; `gc` takes away what a killed process left of them."""
+
+
+@contextmanager
+def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """Give a new file beside `path`, which takes its place at the end, or is removed where the block raises.
+
+    Parameters
+    ----------
+    path
+        The file; its folder is made if absent.
+    durable
+        Flush the file and its name to the disk before this returns, so that a power cut does not lose it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)  # readable by its owner alone
+    os.close(handle)
+    unfinished = Path(name)
+    try:
+        yield unfinished
+        if durable:
+            sync(unfinished)
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    if durable:
+        sync(path.parent)
+
+
+def replace_atomically(path: Path, text: str, *, durable: bool = False) -> None:
+    """Write `text` to `path`, in one step: see `replacing`."""
+    with replacing(path, durable=durable) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+def sync(path: Path) -> None:
+    """Have the system write `path`, a file or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

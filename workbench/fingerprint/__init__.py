@@ -1,0 +1,29 @@
+"""Fingerprints: what a definition's values depend on, as hashes, and what moved between two of them."""
+
+from __future__ import annotations
+
+from workbench.fingerprint.identity import (
+    Change,
+    CodeRecord,
+    Fingerprint,
+    check_hash,
+    code_hash,
+    explain_change,
+    metadata_hash,
+    parameters_of,
+    view_id,
+)
+from workbench.fingerprint.source_code import SourceCodes
+
+__all__ = [
+    "Change",
+    "CodeRecord",
+    "Fingerprint",
+    "SourceCodes",
+    "check_hash",
+    "code_hash",
+    "explain_change",
+    "metadata_hash",
+    "parameters_of",
+    "view_id",
+]

@@ -1,0 +1,227 @@
+"""Everything first-party that a function reaches: helpers, classes, constants and closures, each by what it is.
+
+Syntax says which names a function uses; the objects in memory say what these names are. Functions and classes of the
+view's own package become parts of their own, so that recursion ends and a change can be named.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property, lru_cache, partial, wraps
+from types import FunctionType
+
+from workbench.fingerprint.bindings import Bindings
+from workbench.fingerprint.canonical import FRAMES, Canonical, Use, canonical
+from workbench.fingerprint.classes import made_by_call, members, methods, names_bound
+from workbench.fingerprint.encoding import Form, digest
+from workbench.fingerprint.first_party import ATTRIBUTES, OURS, Home
+from workbench.fingerprint.node import Part, Place, refusal, spoken
+from workbench.fingerprint.objects import Objects, closure
+from workbench.fingerprint.source_code import SourceCodes
+from workbench.fingerprint.values import Opaque, shown
+
+_QUIET = (staticmethod, classmethod, property, cached_property, cache, lru_cache, wraps)
+
+
+class _LooksAtFrames(Exception):
+    """Something reached may look local names up: they count, and all is done again with them."""
+
+
+def reach(
+    function: FunctionType,
+    *,
+    home: Home,
+    sources: SourceCodes,
+    parameters: Mapping[str, object],
+    shift: int = 0,
+) -> tuple[str, dict[str, Part]]:
+    """Return the key of `function`, and everything it reaches by key.
+
+    Parameters
+    ----------
+    function
+        Where to start.
+    home
+        Whose code is followed.
+    sources
+        The files read so far.
+    parameters
+        Names and values that are parts of their own instead of defaults of `function`.
+    shift
+        How many lines the view's module is ahead of the user's cell.
+
+    Raises
+    ------
+    NotFingerprintable
+        Naming what cannot be known, where it is used, and the remedy.
+    """
+    for keep_names in (False, True):
+        walk = _Walk(Objects(home), sources, parameters, shift, keep_names)
+        try:
+            return walk.from_function(function), walk.parts
+        except _LooksAtFrames:
+            continue
+    raise AssertionError("names are kept the second time")
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Goes from part to part until nothing new is met."""
+
+    objects: Objects
+    sources: SourceCodes
+    parameters: Mapping[str, object]
+    shift: int
+    keep_names: bool
+    parts: dict[str, Part] = field(default_factory=dict)
+    _root: object = None
+
+    def from_function(self, function: FunctionType) -> str:
+        self._root = function
+        root = self.objects.key(function, "")
+        label = spoken(root)
+        for name, value in self.parameters.items():
+            try:
+                form = self.objects.identity(value, name)
+            except Opaque as problem:
+                raise refusal(
+                    label, f"has the parameter {name}, whose default {problem.what}", problem.remedy
+                ) from None
+            self.parts[f"parameter {name}"] = Part("parameter", name, digest(form), shown(value))
+        done = 0
+        while done < len(self.objects.found):
+            key, item = list(self.objects.found.items())[done]
+            done += 1
+            try:
+                self.parts[key] = self._class(key, item) if isinstance(item, type) else self._function(key, item)
+            except Opaque as problem:
+                what = (
+                    problem.what
+                    if item is function
+                    else f"uses {spoken(key, is_class=isinstance(item, type))}, which {problem.what}"
+                )
+                raise refusal(label, what, problem.remedy) from None
+        return root
+
+    def _function(self, key: str, function: FunctionType) -> Part:
+        source = self.sources.of(function.__code__, function.__globals__)
+        node = source.function(function.__code__)
+        place = Place(
+            key,
+            source,
+            node,
+            function.__globals__,
+            closure(function),
+            self._shift(str(function.__globals__.get("__name__"))),
+        )
+        written = self._written(place)
+        keyword = dict(function.__kwdefaults__ or {})
+        if function is self._root:
+            keyword = {name: value for name, value in keyword.items() if name not in self.parameters}
+        form = (
+            written.form,
+            self._bindings(place, written),
+            self._form(place, function.__defaults__ or (), "a default"),
+            self._form(place, keyword, "a default"),
+            self._form(place, dict(sorted(vars(function).items())), "an attribute"),
+        )
+        return place.part(form)
+
+    def _class(self, key: str, kind: type) -> Part:
+        module = vars(sys.modules[kind.__module__]) if kind.__module__ in sys.modules else {}
+        try:
+            source, node = self.sources.of_class(kind, module)
+        except Opaque:
+            made = made_by_call(kind)
+            if made is None:
+                raise
+            return Part("class", spoken(key, is_class=True), digest(self.objects.identity(made, key)), shown(made))
+        place = Place(key, source, node, module, {}, self._shift(kind.__module__))
+        written_names = names_bound(node)
+        holes: dict[ast.AST, str] = {}
+        for method in methods(kind, written_names):
+            method_node = source.own(method.__code__, node)
+            if method_node is not None:
+                holes[method_node] = method.__name__
+        written = self._written(place, holes=holes)
+        form = (
+            written.form,
+            self._bindings(place, written),
+            self._form(place, kind.__bases__, "a base"),
+            self._form(place, type(kind), "a metaclass"),
+            self._members(place, kind, written_names),
+        )
+        return place.part(form)
+
+    def _members(self, place: Place, kind: type, written: frozenset[str]) -> Form:
+        """Return what the class holds now, which may be more than its text says."""
+        found: list[Form] = []
+        for name, value in sorted(members(kind, written).items()):
+            try:
+                found.append((name, self.objects.identity(value, f"{place.key}.{name}")))
+            except Opaque as problem:
+                if name not in written and not self._of_library(kind, value):
+                    raise place.refusal(place.node, f"holds {name}, which {problem.what}", problem.remedy) from None
+        return tuple(found)
+
+    def _of_library(self, kind: type, value: object) -> bool:
+        """Tell whether a library's base class (pandera's, say) put `value` on `kind`."""
+        made = value.__module__ if isinstance(value, type) else type(value).__module__
+        owns = self.objects.home.owns
+        return not owns(made) and any(base is not object and not owns(base.__module__) for base in kind.__mro__)
+
+    def _bindings(self, place: Place, written: Canonical) -> Form:
+        return Bindings(place, self.objects, self.parts).forms(written, by_text=self.keep_names)
+
+    def _form(self, place: Place, value: object, what: str) -> Form:
+        try:
+            return self.objects.identity(value, place.key)
+        except Opaque as problem:
+            raise place.refusal(place.node, f"has {what} that {problem.what}", problem.remedy) from None
+
+    def _written(self, place: Place, *, holes: Mapping[ast.AST, str] | None = None) -> Canonical:
+        use = partial(_decorator, place)
+        try:
+            written = canonical(place.node, place.source.scopes, keep_names=self.keep_names, decorator=use, holes=holes)
+        except RecursionError:
+            raise Opaque.too_deep() from None
+        for name, user in written.attributes.items():
+            if name in ATTRIBUTES and not self.objects.home.may_read(ATTRIBUTES[name]):
+                what, remedy = ATTRIBUTES[name]
+                raise place.refusal(user, f"uses .{name}, which {what}", remedy)
+        if not self.keep_names and _looks_at_frames(written):
+            raise _LooksAtFrames
+        return written
+
+    def _shift(self, module: str) -> int:
+        return self.shift if module == self.objects.home.module else 0
+
+
+def _looks_at_frames(written: Canonical) -> bool:
+    names = {
+        *written.attributes,
+        *(reference.variable.name for reference in written.references),
+        *(imported.name for imported in written.imports),
+    }
+    return not FRAMES.isdisjoint(names)
+
+
+def _decorator(place: Place, node: ast.expr) -> Use:
+    """Tell what the decorator at `node` is, by the object that it names."""
+    inner = node.func if isinstance(node, ast.Call) else node
+    chain: list[str] = []
+    while isinstance(inner, ast.Attribute):
+        chain.insert(0, inner.attr)
+        inner = inner.value
+    if not isinstance(inner, ast.Name) or place.source.scopes.where[inner].variable(inner.id).scope is not None:
+        return "reads"
+    value = place.module.get(inner.id, getattr(builtins, inner.id, None))
+    for attribute in chain:
+        value = getattr(value, attribute, None)
+    if getattr(value, "__module__", "") == f"{OURS}.define.view":
+        return "ours"
+    return "plain" if any(value is quiet for quiet in _QUIET) else "reads"

@@ -1,0 +1,40 @@
+"""Git without a checkout: branches as experiments, commits by plumbing and compare-and-swap.
+
+The working tree, the index and HEAD stay the user's. Only where a branch is checked out do its definition files follow
+it, and only if nothing local would be lost.
+"""
+
+from __future__ import annotations
+
+from workbench.git.history import Branch, Commit, Lifetime
+from workbench.git.identities import Signers, address, addresses, one_of
+from workbench.git.locks import in_turn
+from workbench.git.merge import Conflict, Merged
+from workbench.git.names import valid_branch, valid_tag
+from workbench.git.publisher import Publisher
+from workbench.git.remote import Remote
+from workbench.git.repository import Repository
+from workbench.git.signatures import Signature
+from workbench.git.tags import Approval, Tag, approval_ref
+
+__all__ = [
+    "Approval",
+    "Branch",
+    "Commit",
+    "Conflict",
+    "Lifetime",
+    "Merged",
+    "Publisher",
+    "Remote",
+    "Repository",
+    "Signature",
+    "Signers",
+    "Tag",
+    "address",
+    "addresses",
+    "approval_ref",
+    "in_turn",
+    "one_of",
+    "valid_branch",
+    "valid_tag",
+]

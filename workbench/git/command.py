@@ -1,0 +1,375 @@
+"""The one place that runs git: no shell, no prompt, no hooks, nothing inherited that points at another repository.
+
+Other programs that must neither ask anything nor outlive their time are run the same way.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from contextlib import nullcontext, suppress
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.errors import BranchError, GitMissing, ProjectError, WorkbenchError
+from workbench.git.locks import LockNotes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+NEVER_ASK = {
+    "GIT_ASKPASS": "",  # empty, it also keeps git from SSH_ASKPASS and core.askPass
+    "GIT_TERMINAL_PROMPT": "0",
+    "SSH_ASKPASS_REQUIRE": "never",
+}
+
+GRACE = 2.0
+"""Seconds that a program gets to clean up when it is told to end."""
+
+
+def run_apart(
+    command: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    given: bytes = b"",
+    timeout: float | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run `command` in a session of its own, which has no terminal to ask on, and return how it ended.
+
+    A kernel's interrupt goes to the whole process group, and must not stop it halfway.
+
+    Parameters
+    ----------
+    command
+        The program and its arguments; no shell.
+    folder
+        Where it runs.
+    environment
+        All of its environment.
+    given
+        What it reads.
+    timeout
+        Seconds after which it is killed, with the programs that it started.
+
+    Raises
+    ------
+    OSError
+        Where it cannot be started.
+    subprocess.TimeoutExpired
+        Where it took longer.
+    """
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate(given, timeout)
+        except BaseException:
+            _end(process)
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a program and those that it started: git takes its locks away when it is asked to end, and only then."""
+    try:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # git's ssh would hold its pipes open
+        process.kill()
+
+
+LOCAL = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_DIR",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_GRAFT_FILE",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+)
+"""Variables under which git would work elsewhere, as in a kernel that a git hook started (``git help rev-parse``), or
+would take our paths for patterns and fail, since they are said to be literal."""
+
+ALWAYS = {
+    "GIT_LITERAL_PATHSPECS": "1",  # a path is a path, also with '*' or ':' in it
+    "GIT_NO_REPLACE_OBJECTS": "1",  # an id stands for its own content; results are stored by it
+    "GIT_OPTIONAL_LOCKS": "0",  # looking does not write the user's index
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+
+GIT = (
+    "git",
+    "--no-pager",
+    "-c",
+    f"core.hooksPath={os.devnull}",
+    "-c",
+    "core.filesRefLockTimeout=1000",  # milliseconds: other kernels hold a ref's lock for a few
+    # a power cut must not lose what a ref leads to, nor the ref; by itself git leaves both to the system's cache
+    "-c",
+    "core.fsync=objects,reference,index",
+    "-c",
+    "core.fsyncMethod=fsync",
+)
+
+OLDEST = (2, 38)
+
+LOCKING = {
+    *("add", "checkout-index", "config", "fetch", "init", "push", "read-tree", "sparse-checkout", "symbolic-ref"),
+    *("update-index", "update-ref", "write-tree"),
+}
+"""Commands of ours that take locks, which stay behind when they are killed."""
+
+_FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_LOCK = re.compile(r"Unable to create '(.+?\.lock)': File exists")
+_NOT_WRITABLE = {
+    "permission denied": "permission denied",
+    "insufficient permission": "permission denied",
+    "operation not permitted": "permission denied",
+    "read-only file system": "it is a read-only file system",
+    "no space left": "no space is left on the disk",
+    "file too large": "no space is left on the disk",  # a limit on the size of files
+    "quota exceeded": "the disk quota is used up",
+    "input/output error": "the disk does not answer (input/output error)",
+}
+_TERMINAL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+class GitFailed(WorkbenchError):
+    """Git ended with an error. Who knows what it means says it better.
+
+    Parameters
+    ----------
+    said
+        What it printed as errors.
+    out
+        What it printed otherwise.
+    status
+        Its exit status; `None` where it was killed for taking too long.
+    """
+
+    def __init__(self, said: str, *, out: str = "", status: int | None = 128) -> None:
+        last = said.splitlines()[-1].removeprefix("fatal: ") if said else "no reason given"
+        super().__init__(f"Git failed: {last}", remedy="Look at `git status` and `git fsck`, then try again.")
+        self.said = said
+        self.out = out
+        self.status = status
+
+    def __str__(self) -> str:
+        return self.said
+
+
+def is_full_id(text: str) -> bool:
+    """Whether `text` is a full object id, SHA-1 or SHA-256."""
+    return _FULL_ID.fullmatch(text) is not None
+
+
+def environment() -> dict[str, str]:
+    """Return the environment that git gets."""
+    return {**{name: value for name, value in os.environ.items() if name not in LOCAL}, **ALWAYS}
+
+
+class Git:
+    """Runs git in `folder`. Arguments are ours, validated, or full object ids.
+
+    Parameters
+    ----------
+    folder
+        A working tree, or a folder in one.
+    locks
+        Where commands that take locks leave notes, so that a lock of one that was killed is known.
+    """
+
+    def __init__(self, folder: Path, *, locks: LockNotes | None = None) -> None:
+        self.folder = folder
+        self.locks = locks
+
+    def run(
+        self, *arguments: str, given: bytes = b"", more: Mapping[str, str] | None = None, timeout: float | None = None
+    ) -> str:
+        """Return what git prints, reading `given`.
+
+        Parameters
+        ----------
+        arguments
+            The command and its arguments.
+        given
+            What git reads.
+        more
+            Further variables of its environment.
+        timeout
+            Seconds after which git is killed.
+
+        Raises
+        ------
+        GitFailed
+            Where git ends with an error, or takes too long.
+        GitMissing
+            Where there is no git.
+        ProjectError
+            Where the folder is gone.
+        """
+        variables = environment() | dict(more or {})
+        try:
+            return self._run(arguments, variables, given, timeout)
+        except GitFailed as failure:
+            lock = lock_in_the_way(failure)
+            if self.locks is None or lock is None or not self.locks.take_away(self.folder / lock):
+                raise
+        return self._run(arguments, variables, given, timeout)
+
+    def _run(self, arguments: tuple[str, ...], variables: dict[str, str], given: bytes, timeout: float | None) -> str:
+        takes_locks = self.locks is not None and not LOCKING.isdisjoint(arguments)
+        with self.locks.during() if self.locks and takes_locks else nullcontext() as note:
+            try:
+                done = run_apart(
+                    [*GIT, *arguments], folder=self.folder, environment=variables, given=given, timeout=timeout
+                )
+            except OSError as error:
+                raise self.unusable(error) from None
+            except BaseException as error:
+                if note is not None:
+                    note.killed()
+                if isinstance(error, subprocess.TimeoutExpired):
+                    raise GitFailed(f"no answer in {error.timeout:.0f} seconds", status=None) from None
+                raise
+            if note is not None and (is_killed(done.returncode) or _left_lock(done.stderr)):
+                note.killed()
+        out = done.stdout.decode("utf-8", "surrogateescape")
+        if done.returncode:
+            raise GitFailed(plain_text(done.stderr.decode("utf-8", "replace")), out=out, status=done.returncode)
+        return out
+
+    def configured(self, name: str) -> str | None:
+        """Return what the user has configured under `name`, or `None`."""
+        try:
+            return self.run("config", "--get", name).rstrip("\n") or None
+        except GitFailed:
+            return None
+
+    def is_set(self, name: str) -> bool:
+        """Whether the user has switched on what is configured under `name`."""
+        try:
+            return self.run("config", "--type=bool", "--get", name).strip() == "true"
+        except GitFailed:
+            return False
+
+    def unusable(self, error: OSError) -> GitMissing | ProjectError:
+        """Return why git could not be started."""
+        if isinstance(error, FileNotFoundError) and self.folder.is_dir():
+            return GitMissing.on_path()
+        return ProjectError(
+            f"Git cannot be run in {self.folder}: {error.strerror or error}.",
+            remedy="Check that the folder still exists and may be entered, then open the project again.",
+        )
+
+
+def is_killed(code: int) -> bool:
+    """Whether an exit status is that of a program that was killed, also as a shell around it tells."""
+    return code < 0 or code > 129  # git itself ends with 128 and 129
+
+
+def _left_lock(said: bytes) -> bool:
+    """Whether git could not take a lock of its own away, which it tells by the way."""
+    return any(b"unable to unlink" in line and b".lock'" in line for line in said.splitlines())
+
+
+def plain_text(text: str) -> str:
+    r"""Return what a program said without what a terminal obeys; a remote says what it likes.
+
+    Examples
+    --------
+    >>> plain_text("\x1b[31mno\x1b[0m\x07 way \n")
+    'no way'
+    """
+    return _TERMINAL.sub("", text).strip()
+
+
+@cache
+def refuse_old(program: str) -> None:
+    """Refuse a git that cannot do what we ask of it.
+
+    Parameters
+    ----------
+    program
+        Where it is.
+
+    Raises
+    ------
+    GitMissing
+        Where it is too old.
+    """
+    try:
+        said = run_apart(
+            [program, "version"], folder=Path(program).parent, environment=environment(), timeout=60
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return  # the next command of git says why
+    found = re.match(r"git version (\d+)\.(\d+)", said.decode("utf-8", "replace"))
+    if found and (int(found[1]), int(found[2])) < OLDEST:
+        raise GitMissing.too_old(found[0].removeprefix("git version "))
+
+
+def lock_in_the_way(failure: GitFailed) -> str | None:
+    """Return the lock file over which git stumbled, if that is why it failed."""
+    found = _LOCK.search(str(failure))
+    return found[1] if found else None
+
+
+def explained(failure: GitFailed, doing: str) -> BranchError | ProjectError:
+    """Return what git said as an error with a remedy.
+
+    Parameters
+    ----------
+    failure
+        What git said.
+    doing
+        What was attempted, e.g. ``"moving exp/a"``.
+    """
+    said = str(failure)
+    lock = lock_in_the_way(failure)
+    if lock:
+        return BranchError(
+            f"Git is busy, or was killed earlier: {lock} was in the way of {doing}.",
+            remedy="Wait for the other git command to end. If no git is at work here, delete that file and try again.",
+        )
+    if "dubious ownership" in said:
+        return BranchError(
+            "Git does not trust this repository: its files belong to another user.",
+            remedy="If you trust them: `git config --global --add safe.directory <the project's folder>`.",
+        )
+    if not said and failure.status is not None and is_killed(failure.status):
+        return BranchError(f"Git was killed at {doing}.", remedy="Try again.")
+    last = said.splitlines()[-1].removeprefix("fatal: ") if said else "no reason given"
+    for clue, reason in _NOT_WRITABLE.items():
+        if clue in said.lower():
+            return ProjectError.not_writable("the git repository", f"{reason} ({doing})")
+    return BranchError(f"Git refused {doing}: {last}", remedy="Look at `git status`, then try again.")

@@ -1,0 +1,683 @@
+"""`Reader`: which repository is around the project's folder, and what it holds, read from refs and objects alone."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import re
+import shutil
+import tempfile
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+from workbench.errors import BranchError, BranchNotFound, ProjectError, RepositoryUnreadable
+from workbench.git import trees
+from workbench.git.command import Git, GitFailed, explained, is_full_id, refuse_old
+from workbench.git.damage import is_shallow, refuse_broken, unreadable_branch, unreadable_object
+from workbench.git.history import LOG, Branch, Lifetime, as_utc, merge_base, parse_log, survey
+from workbench.git.locks import LockNotes, is_alive, owner
+from workbench.git.objects import Objects
+from workbench.git.worktrees import Follower, Unfinished, Worktree, warn_of, work_folders, worktrees
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
+
+    from workbench.git.history import Commit
+
+MAIN = "main"
+"""What the branch with all that is published is called where nothing says otherwise."""
+
+USUAL = (MAIN, "master", "trunk", "develop", "mainline", "default")
+"""What teams call it."""
+
+_NEW = ".git-new-"
+"""How the name of a folder begins in which a repository is made; the process's id follows."""
+
+_PINNED: ContextVar[dict[tuple[Path, str], str] | None] = ContextVar("_PINNED", default=None)
+"""Where each trunk was when a call first asked for it; None outside of such a call."""
+
+
+class Opened:
+    """The part of `Repository` that finds it.
+
+    Attributes
+    ----------
+    root
+        The project's folder.
+    git_dir
+        The repository's shared git directory.
+    protected
+        The branches that this handle does not write.
+    signs
+        Whether what this handle writes is signed; as git is configured if None.
+    hooks
+        Whether its commits pass the repository's pre-commit and commit-msg hooks.
+    """
+
+    def __init__(
+        self, root: Path, git: Git, *, top: Path, git_dir: Path, is_main: bool, protected: Sequence[str] = ()
+    ) -> None:
+        self.root = root
+        self.git_dir = git_dir
+        self.protected = tuple(protected)
+        self.signs: bool | None = None
+        self.hooks = False
+        self._git = git
+        self._top = top
+        self._is_main = is_main
+        self._prefix = root.relative_to(top).parts
+        self._objects = Objects(git)
+        self._allowed: set[str] = set()  # commits whose definitions may run, as was found out before
+
+    @classmethod
+    def open(
+        cls,
+        root: Path,
+        *,
+        protected: Sequence[str] = (),
+        recover: bool = True,
+        signs: bool | None = None,
+        hooks: bool = False,
+    ) -> Self:
+        """Open the repository around `root`.
+
+        Parameters
+        ----------
+        root
+            The project's folder.
+        protected
+            Branches that this handle refuses to write.
+        recover
+            Finish what killed processes left, and warn of what cannot be finished.
+        signs
+            Whether what it writes is signed; as git is configured if None.
+        hooks
+            Whether its commits pass the repository's pre-commit and commit-msg hooks.
+
+        Raises
+        ------
+        BranchError
+            Where there is none, or it has no working tree.
+        GitMissing
+            Where git is not installed.
+        """
+        root = root.resolve()
+        git = Git(root)
+        if program := shutil.which("git"):
+            refuse_old(program)
+        asked = ("--show-toplevel", "--git-common-dir", "--absolute-git-dir")
+        try:
+            lines = git.run("rev-parse", "--path-format=absolute", *asked).splitlines()
+        except GitFailed as failure:
+            if "not a git repository" in str(failure):
+                raise BranchError(f"{root} is not in a git repository.", remedy="Run `workbench init` there.") from None
+            raise explained(failure, f"opening {root}") from None
+        top, git_dir, own = Path(lines[0]).resolve(), Path(lines[1]), Path(lines[2])
+        git.locks = LockNotes(git_dir, top)
+        opened = cls(root, git, top=top, git_dir=git_dir, is_main=own == git_dir, protected=protected)
+        opened.signs, opened.hooks = signs, hooks
+        if recover:
+            opened.recover()
+        return opened
+
+    @classmethod
+    def init(cls, root: Path, *, protected: Sequence[str] = (), nested: bool = False) -> Self:
+        """Open the repository around `root`, made (with branch ``main``) where there is none.
+
+        With `nested` it is made also within another one.
+        """
+        try:
+            if not nested:
+                return cls.open(root, protected=protected)
+        except BranchError as error:
+            if "not in a git repository" not in error.message:
+                raise
+        try:
+            _make(root)
+        except GitFailed as failure:
+            raise explained(failure, f"making a repository in {root}") from None
+        except OSError as error:
+            raise explained(GitFailed(f"{error.strerror}"), f"making a repository in {root}") from None
+        return cls.open(root, protected=protected)
+
+    def close(self) -> None:
+        """End git's child process; the repository can still be used, and starts another when it needs one."""
+        self._objects.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def head(self) -> str | None:
+        """Return the branch checked out at `root`, also before its first commit; `None` where HEAD is detached."""
+        try:
+            return self._git.run("symbolic-ref", "--quiet", "HEAD").strip().removeprefix("refs/heads/")
+        except GitFailed:
+            return None
+
+    def identity(self) -> str:
+        """Return who commits, as ``Name <email>``.
+
+        Raises
+        ------
+        BranchError
+            Where git knows nobody.
+        """
+        return self._stamp().rpartition("> ")[0] + ">"
+
+    def _stamp(self) -> str:
+        """Return ``Name <email> seconds zone``."""
+        try:
+            return self._git.run("-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT").strip()
+        except GitFailed:
+            raise BranchError(
+                "Git does not know who you are, so nothing can be committed.",
+                remedy='Run `git config --global user.name "Your Name"` and '
+                "`git config --global user.email you@example.org`, then try again.",
+            ) from None
+
+    @property
+    def home(self) -> Path:
+        """The folder, in the shared git directory, for what a project keeps and git does not: not made yet.
+
+        All working trees of the repository have the same, and neither ``git clean`` nor the removal of a linked working
+        tree touches it.
+        """
+        if not self._prefix:
+            return self.git_dir / "workbench" / "project"
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", "-".join(self._prefix))
+        digest = hashlib.sha256("/".join(self._prefix).encode()).hexdigest()[:8]
+        return self.git_dir / "workbench" / f"project-{name}-{digest}"
+
+    @property
+    def main_root(self) -> Path:
+        """The project's folder in the main working tree; in the folder around it where a bare repository has none."""
+        if self._is_main:
+            return self.root
+        entry = self._git.run("worktree", "list", "--porcelain", "-z").partition("\0\0")[0].split("\0")
+        main = self.git_dir.parent if "bare" in entry else Path(entry[0].removeprefix("worktree "))
+        return main.joinpath(*self._prefix)
+
+    @property
+    def has_remote(self) -> bool:
+        """Whether other repositories are known to this one."""
+        return bool(self._git.run("remote").strip())
+
+    @property
+    def trunk(self) -> str:
+        """The branch that holds what is published: the first protected one."""
+        return self.protected[0] if self.protected else MAIN
+
+    def usual_trunks(self) -> list[str]:
+        """Return what the branch with all that is published may be called, the likeliest first, existing or not."""
+        head = "refs/remotes/origin/HEAD"
+        with suppress(GitFailed):
+            return [self._git.run("symbolic-ref", "--quiet", head).strip().removeprefix("refs/remotes/origin/"), *USUAL]
+        return list(USUAL)
+
+    def names(self) -> list[str]:
+        """Return the branches' names, sorted; also those that others made and `valid_branch` would refuse."""
+        return sorted(self._tips())
+
+    def _tips(self) -> dict[str, str]:
+        lines = self._git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads").splitlines()
+        pairs = (line.split(" ", 1) for line in lines)
+        return {name.removeprefix("refs/heads/"): tip for tip, name in pairs}
+
+    def _worktrees(self) -> list[Worktree]:
+        return worktrees(self._git, main=self._top if self._is_main else None)
+
+    def recover(self) -> list[Unfinished]:
+        """Finish what killed processes left: locks, and working trees behind their branch.
+
+        What cannot be finished is returned and warned of; nothing raises.
+        """
+        follower = self._follower()
+        found: list[Unfinished] = []
+        with suppress(BranchError, ProjectError, GitFailed):  # somebody is at it, or nothing can be written here
+            if self._git.locks is not None:
+                self._git.locks.sweep()
+            if follower.is_unfinished():
+                with follower.alone():
+                    found = follower.finish(work_folders(self._git), self._found)
+        warn_of(found)
+        return found
+
+    def _follower(self) -> Follower:
+        return Follower(self.git_dir, locks=self._git.locks)
+
+    def _found(self, name: str) -> str | None:
+        """Return the tip of exactly the branch `name`: no abbreviation, no revision syntax.
+
+        Raises
+        ------
+        RepositoryUnreadable
+            Where there is such a branch, and git cannot read where it points to.
+        """
+        return self._pinned(name, self._look_up) if name.isprintable() else None
+
+    def _look_up(self, name: str) -> str | None:
+        ref = f"refs/heads/{name}"
+        try:
+            return self._git.run("show-ref", "--verify", "--hash", "--", ref).strip()
+        except GitFailed:
+            tip = self._tips().get(name)
+            if tip is not None:
+                raise unreadable_branch(self._git, name, tip) from None
+            refuse_broken(self._git, self.git_dir, name)
+            return None
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[None]:
+        """Within it, the trunk stays where it was when it was first looked up: a call reads it at one commit."""
+        token = _PINNED.set({}) if _PINNED.get() is None else None
+        try:
+            yield
+        finally:
+            if token is not None:
+                _PINNED.reset(token)
+
+    def _pinned(self, name: str, look_up: Callable[[str], str | None]) -> str | None:
+        pins = _PINNED.get()
+        if pins is None or name != self.trunk:
+            return look_up(name)
+        place = (self.git_dir, name)
+        if place not in pins and (found := look_up(name)) is not None:
+            pins[place] = found
+        return pins.get(place)
+
+    def _tip(self, name: str) -> str:
+        tip = self._found(name)
+        if tip is None:
+            raise self._not_found(name)
+        return tip
+
+    def is_unborn(self, name: str) -> bool:
+        """Whether the branch `name` waits for its first commit: it is checked out without one, or nothing has any."""
+        if self._found(name) is not None:
+            return False
+        is_waited_for = any(place.is_unborn and place.branch == name for place in self._worktrees())
+        return is_waited_for or not self._git.run("for-each-ref", "--count=1").strip()
+
+    def is_shallow(self) -> bool:
+        """Whether this is a shallow copy, whose history ends somewhere."""
+        return is_shallow(self._git)
+
+    def _not_found(self, name: str) -> BranchNotFound:
+        if name == self.trunk:
+            if self.is_unborn(name):
+                return BranchNotFound.unborn(name)
+            remotes = self._git.run("remote").splitlines()
+            remote = "origin" if "origin" in remotes else next(iter(remotes), None)
+            return BranchNotFound.not_here(name, remote=remote, known=self.names())
+        return BranchNotFound.named(name, self.names())
+
+
+def _make(root: Path) -> None:
+    """Make a repository in `root`. It appears by one rename: git cannot go on with one that it was killed amid."""
+    for left in root.glob(f"{_NEW}*"):
+        pid = left.name.removeprefix(_NEW).partition("-")[0]
+        if pid.isdigit() and not is_alive(owner(int(pid)), left.stat().st_mtime):
+            shutil.rmtree(left, ignore_errors=True)
+    command = ("init", "--quiet", f"--initial-branch={MAIN}")
+    if os.path.lexists(root / ".git"):  # somebody else's, which git says what it thinks of
+        Git(root).run(*command)
+        return
+    with tempfile.TemporaryDirectory(prefix=f"{_NEW}{os.getpid()}-", dir=root) as name:
+        Git(Path(name)).run(*command)
+        Path(name, ".git").rename(root / ".git")
+
+
+_LOST = re.compile(
+    r"(?:bad object|[Cc]ould not read|unable to parse commit|object file \S*|loose object) ([0-9a-f]{40,64})"
+)
+
+Kind = Literal["added", "modified", "deleted"]
+_MOST_IN_A_SECOND = 200
+
+
+class Reader(Opened):
+    """The reading half of `Repository`. Paths are relative to `root`, a folder of the working tree or its top."""
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a branch `name`."""
+        return self._found(name) is not None
+
+    def resolve(self, ref: str) -> str:
+        """Return the full id of the commit that a branch, tag, ``HEAD`` or (abbreviated) id names.
+
+        Raises
+        ------
+        BranchNotFound
+            Where nothing is called that (did you mean).
+        RepositoryUnreadable
+            Where something is, and git cannot read it.
+        """
+        found = self._pinned(ref, self._resolved)
+        assert found is not None  # noqa: S101 - what is not found is raised
+        return found
+
+    def _resolved(self, ref: str) -> str:
+        places = ("{}",) if is_full_id(ref) else ("refs/heads/{}", "refs/tags/{}", "refs/remotes/{}", "{}")
+        if ref == self.trunk:
+            places = ("refs/heads/{}",)  # nothing else of this name holds what is published
+        for place in places if ref.isprintable() and ref and ref[0] not in "-^:" else ():
+            found = self._parsed(f"{place.format(ref)}^{{commit}}")
+            if found is not None:
+                return found
+            pointed = None if is_full_id(ref) else self._parsed(place.format(ref))
+            if pointed is not None and not self._is_whole(pointed):
+                raise unreadable_branch(self._git, ref, pointed)
+        if ref.isprintable():
+            refuse_broken(self._git, self.git_dir, self.head() or ref if ref == "HEAD" else ref)
+        raise self._not_found(ref)
+
+    def _parsed(self, revision: str) -> str | None:
+        try:
+            found = self._git.run("rev-parse", "--verify", "--quiet", "--end-of-options", revision).strip()
+        except GitFailed:
+            return None
+        return found if is_full_id(found) else None
+
+    def _is_whole(self, object_id: str) -> bool:
+        """Whether git can read an object, whatever it is: a tag may be of a file."""
+        try:
+            self._git.run("cat-file", "-p", object_id)
+        except GitFailed:
+            return False
+        return True
+
+    def branch(self, name: str) -> Branch:
+        """Return the branch `name` with the experiment it is.
+
+        Raises
+        ------
+        BranchNotFound
+            Where there is none.
+        """
+        tip = self._tip(name)
+        try:
+            return survey(self._git, {name: tip}, trunk=self.trunk, main=self._found(self.trunk))[0]
+        except GitFailed:
+            if not self._is_whole(tip):
+                raise unreadable_branch(self._git, name, tip) from None
+            raise
+
+    def lifetime(self, name: str) -> Lifetime | None:
+        """Return since when there is the branch `name`; None where there is none, or it was always there as main is."""
+        tip = self._found(name)
+        if tip is None or name in self.protected:
+            return None
+
+        @cache
+        def commits() -> frozenset[str]:
+            own, main = (
+                frozenset(self._git.run("rev-list", "--first-parent", commit, "--").split()) if commit else frozenset()
+                for commit in (tip, self._found(self.trunk))
+            )
+            return own - main
+
+        return Lifetime(self._created(name), commits)
+
+    def _created(self, name: str) -> datetime | None:
+        """Return when a branch was made, as the first line of its log says; git removes the log with the branch."""
+        try:
+            with (self.git_dir / "logs" / "refs" / "heads" / name).open("rb") as file:
+                old, _, rest = file.readline().partition(b" ")
+            seconds = rest.partition(b"> ")[2].split(b" ")[0]
+            return datetime.fromtimestamp(int(seconds), UTC) if old.strip(b"0") == b"" else None
+        except (OSError, ValueError):
+            return None  # git keeps no logs here, or in another form
+
+    def branches(self) -> list[Branch]:
+        """Return all branches, sorted by name."""
+        tips, main = self._tips(), self._found(self.trunk)
+        try:
+            return survey(self._git, tips, trunk=self.trunk, main=main)
+        except GitFailed:
+            return [self._listed(name, tip) for name, tip in sorted(tips.items())]
+
+    def _listed(self, name: str, tip: str) -> Branch:
+        """Return a branch that may be damaged: one that is keeps no other from being listed, unless it is the trunk."""
+        try:
+            return self.branch(name)
+        except (GitFailed, RepositoryUnreadable) as error:
+            if name == self.trunk:
+                raise
+            return Branch(name, tip, objective=f"(cannot be read) {error.message}")
+
+    def merge_base(self, left: str, right: str) -> str | None:
+        """Return the newest commit both have; `None` where they share nothing."""
+        return merge_base(self._git, self._known(left), self._known(right))
+
+    def contains(self, commit: str, ancestor: str) -> bool:
+        """Whether `commit` is `ancestor` or descends from it.
+
+        Raises
+        ------
+        BranchError
+            Where the repository does not hold one of them.
+        """
+        try:
+            self._git.run("merge-base", "--is-ancestor", self._known(ancestor), self._known(commit))
+        except GitFailed as failure:
+            if failure.status == 1:
+                return False
+            for each in (commit, ancestor):
+                if is_full_id(each) and not self._is_whole(each):
+                    raise unreadable_object(self._git, each) from None
+            raise explained(failure, f"looking for {ancestor[:10]} below {commit[:10]}") from None
+        return True
+
+    def files(self, commit_or_tree: str, under: str = "features") -> dict[str, str]:
+        """Return path and blob id of every file below the folder `under` (``""``: all) of a commit or root tree."""
+        tree = self.subtree(commit_or_tree, under)
+        above = f"{under}/" if under else ""
+        return {f"{above}{path}": blob for path, blob in trees.walk(self._objects, tree)} if tree else {}
+
+    def subtree(self, commit_or_tree: str, path: str = "features") -> str | None:
+        """Return the tree id of the folder `path`, or `None` where there is none."""
+        found = trees.find(self._objects, self._tree(commit_or_tree), self._parts(path))
+        return found[1] if found and found[0] == trees.FOLDER else None
+
+    def read(self, commit_or_tree: str, path: str) -> str:
+        """Return the text of a file.
+
+        Raises
+        ------
+        BranchError
+            Where there is no such file, or it is not UTF-8.
+        """
+        found = trees.find(self._objects, self._tree(commit_or_tree), self._parts(path))
+        if found is None or found[0] == trees.FOLDER:
+            raise BranchError(f"{commit_or_tree[:10]} has no file {path!r}.", remedy="Look at what the branch holds.")
+        try:
+            return self.read_blob(found[1]).decode()
+        except UnicodeDecodeError:
+            raise BranchError(f"{path!r} is not UTF-8 text.", remedy="Save it as UTF-8 and commit it again.") from None
+
+    def read_blob(self, blob: str) -> bytes:
+        """Return the content of the blob with this id."""
+        return self._objects.read(blob)[1]
+
+    def folder(self, tree: str) -> dict[str, str]:
+        """Return path and blob id of every file in the folder whose tree has the id `tree`, relative to it."""
+        return dict(trees.walk(self._objects, tree))
+
+    def message(self, commit: str) -> str:
+        """Return a commit's whole message, trailers included."""
+        return self._objects.read(self._known(commit))[1].partition(b"\n\n")[2].decode("utf-8", "replace")
+
+    def show(self, commit: str) -> Commit:
+        """Return one commit.
+
+        Raises
+        ------
+        BranchNotFound
+            Where there is none, as after a rebase.
+        """
+        return self._log(commit, "--max-count=1")[0]
+
+    def history(self, branch_or_commit: str, *, path: str | None = None, limit: int = 50) -> list[Commit]:
+        """Return commits, newest first; only those that touch `path` where one is given."""
+        if path:
+            self._parts(path)
+        return self._log(branch_or_commit, f"--max-count={limit:d}", path=path)
+
+    def ahead(self, tip: str, base: str) -> list[Commit]:
+        """Return the commits that `tip` has and `base` has not, newest first."""
+        return self._log(tip, f"^{self._known(base)}")
+
+    def touches(self, commit: Commit, paths: Sequence[str]) -> bool:
+        """Whether a file or folder of `paths` is another one than in a parent; for a merge, than in any of them."""
+        parts = [self._parts(path) for path in paths]
+        before: list[str | None] = [self._tree(parent) for parent in commit.parents]
+        return any(
+            trees.find(self._objects, commit.tree, path) != (trees.find(self._objects, tree, path) if tree else None)
+            for tree in before or [None]
+            for path in parts
+        )
+
+    def first_parents(self, ref: str, *, until: datetime | None = None, limit: int = 50) -> list[Commit]:
+        """Return what `ref` has been, newest first: each commit, and the one it was made on.
+
+        Parameters
+        ----------
+        ref
+            A branch, tag or commit.
+        until
+            Leave out commits made after that time; without a zone it is UTC.
+        limit
+            How many at most.
+        """
+        made_by = [] if until is None else [f"--min-age={_seconds(until)}"]
+        return self._log(ref, "--first-parent", f"--max-count={limit:d}", *made_by)
+
+    def commit_at(self, ref: str, time: datetime) -> str | None:
+        """Return the commit that `ref` was at a time (UTC without a zone): the newest first-parent one made by then."""
+        found = self.first_parents(ref, until=time, limit=_MOST_IN_A_SECOND)
+        made = next((commit.id for commit in found if commit.made_at <= as_utc(time)), None)
+        if made is None:
+            self.refuse_shallow(f"what {ref} was then is not known")
+        return made
+
+    def refuse_shallow(self, unknown: str) -> None:
+        """Do nothing in a repository with its whole history.
+
+        Parameters
+        ----------
+        unknown
+            What cannot be told without it.
+
+        Raises
+        ------
+        RepositoryUnreadable
+            In a shallow copy.
+        """
+        if self.is_shallow():
+            raise RepositoryUnreadable(
+                f"This is a shallow copy of the repository: {unknown}.",
+                remedy="Run `git fetch --unshallow`, then the same command again.",
+            )
+
+    def refuse_cut(self, tip: str, *, base: str) -> None:
+        """Do nothing where all is there that `tip` has and `base` has not (full ids).
+
+        Raises
+        ------
+        RepositoryUnreadable
+            In a shallow copy that lacks some of it.
+        """
+        if not self.is_shallow():
+            return
+        own = set(self._git.run("rev-list", tip, f"^{base}").split())
+        ends = Path(self._git.run("rev-parse", "--path-format=absolute", "--git-path", "shallow").rstrip("\n"))
+        if self.merge_base(base, tip) is None or not own.isdisjoint(ends.read_text(encoding="ascii").split()):
+            self.refuse_shallow("where the branch began, and who wrote it, is not known")
+
+    def changed(self, left: str, right: str, under: str = "features") -> dict[str, Kind]:
+        """Return which files below `under` differ between two commits, and how."""
+        old, new = self.files(left, under), self.files(right, under)
+        kinds: dict[str, Kind] = {}
+        for path in sorted({*old, *new}):
+            if path not in new:
+                kinds[path] = "deleted"
+            elif path not in old:
+                kinds[path] = "added"
+            elif old[path] != new[path]:
+                kinds[path] = "modified"
+        return kinds
+
+    def dirty(self) -> list[str]:
+        """Return the files below `root` with local edits, untracked ones left out."""
+        try:
+            out = self._git.run("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=no", "--", ".")
+        except GitFailed as failure:
+            raise explained(failure, "looking for local edits") from None
+        above = "".join(f"{part}/" for part in self._prefix)
+        return sorted(entry[3:].removeprefix(above) for entry in out.split("\0") if len(entry) > 3)
+
+    def _refs(self, *patterns: str) -> dict[str, str]:
+        """Return the object id of each ref that matches, or lies below, one of the patterns."""
+        lines = self._git.run("for-each-ref", "--format=%(objectname) %(refname)", *patterns).splitlines()
+        return {ref: object_id for object_id, _, ref in (line.partition(" ") for line in lines)}
+
+    def _log(self, ref: str, *options: str, path: str | None = None) -> list[Commit]:
+        tip = self._known(ref)
+        try:
+            return parse_log(self._git.run(*LOG, *options, tip, "--", *([path] if path else [])))
+        except GitFailed as failure:
+            if "bad object" in str(failure) and is_full_id(ref):
+                raise BranchNotFound.named(ref, self.names()) from None
+            if lost := _LOST.search(str(failure)):
+                raise unreadable_object(self._git, lost[1]) from None
+            raise explained(failure, f"reading the history of {ref}") from None
+
+    def _known(self, ref: str) -> str:
+        return ref if is_full_id(ref) else self.resolve(ref)
+
+    def _tree(self, commit_or_tree: str) -> str:
+        """Return the root tree of a commit, or of what leads to one; a tree is its own."""
+        object_id = self._known(commit_or_tree)
+        kind, data = self._objects.read(object_id)
+        if kind == "tree":
+            return object_id
+        if kind in {"commit", "tag"}:  # both begin with a line that names what they are about
+            about = data.split(b"\n", 1)[0].split(b" ", 1)[1].decode()
+            return about if kind == "commit" else self._tree(about)
+        raise BranchError(f"{object_id[:10]} is a file, not a commit.", remedy="Give a branch or a commit.")
+
+    def _parts(self, path: str) -> tuple[str, ...]:
+        """Return the parts of `path` from the top of the repository.
+
+        Raises
+        ------
+        BranchError
+            For what leaves the project or could reach git's own folder on some disk.
+        """
+        parts = tuple(path.split("/")) if path else ()
+        if not all(_is_plain(part) for part in parts):
+            raise BranchError(
+                f"{path[:200]!r} is not a path inside the project.", remedy="Use a relative path, with '/'."
+            )
+        return (*self._prefix, *parts)
+
+
+def _seconds(time: datetime) -> int:
+    return max(0, math.floor(as_utc(time).timestamp()))
+
+
+def _is_plain(part: str) -> bool:
+    """Whether a part of a path is a name on every disk, and never git's own folder as Windows or macOS read it."""
+    git_s = part.casefold().partition(":")[0].rstrip(" .") in {".git", "git~1"}
+    return part not in {"", ".", ".."} and not git_s and "\\" not in part and part.isprintable()

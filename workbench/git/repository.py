@@ -1,0 +1,245 @@
+"""`Repository`: the project's git repository, read and written without touching what the user has checked out."""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from workbench.errors import BranchError, BranchMoved, BranchNotFound
+from workbench.git import trees
+from workbench.git.command import GitFailed, explained, is_full_id
+from workbench.git.history import trailers_for, with_trailers
+from workbench.git.locks import in_turn
+from workbench.git.names import refuse_clashes, valid_branch
+from workbench.git.tag_reader import TagReader
+from workbench.git.tags import approval_ref
+from workbench.git.trust import Trusting
+from workbench.git.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from workbench.git.history import Branch
+
+
+class Repository(Writer, TagReader, Trusting):
+    """Git for a project in `root`, which may be a subfolder of the working tree; paths are relative to `root`.
+
+    Open one with `Repository.open` or `Repository.init`, and close it, or use it in a ``with`` block. It refuses to
+    write the branches that it was told are protected when it was opened; a `Publisher` writes those.
+    """
+
+    def create(
+        self,
+        name: str,
+        *,
+        start: str | None = None,
+        message: str | None = None,
+        objective: str | None = None,
+        hypothesis: str | None = None,
+        metrics: Sequence[str] = (),
+        tags: Mapping[str, str] | None = None,
+    ) -> Branch:
+        """Start the experiment `name` from `start`, with its description as trailers of a first, empty commit.
+
+        Without a `start` it is the branch that holds what is published. Where that waits for its first commit, the
+        experiment begins with an empty tree.
+
+        Raises
+        ------
+        InvalidName
+            For a name that must not reach git.
+        BranchError
+            Where it exists, another branch's name is in its way, or git knows no identity.
+        BranchNotFound
+            Where `start` does not exist.
+        """
+        valid_branch(name)
+        self._refuse_protected(name)
+        stamp = self._stamp()
+        text = with_trailers(
+            message or f"Start {name}", trailers_for(name, objective, hypothesis, tuple(metrics), dict(tags or {}))
+        )
+        refuse_clashes(name, self.names())
+        self._refuse_ambiguous(name, kind="branch")
+        places = self._worktrees()
+        parent = self._start(start or self.trunk)
+        self._refuse_unborn(name, parent, places)
+        tree = self._tree(parent) if parent else trees.write(self._objects, {})
+        commit = self._store_commit(tree, (parent,) if parent else (), text, stamp, branch=name)
+        try:
+            self._swap(name, commit, "0" * len(commit))
+        except BranchMoved:
+            raise BranchError(f"Branch {name!r} exists since a moment ago.", remedy="Switch to it.") from None
+        return self.branch(name)
+
+    def _start(self, start: str) -> str | None:
+        """Return the commit to start from; `None` where `start` has none yet."""
+        try:
+            return self.resolve(start)
+        except BranchNotFound:
+            if not self.is_unborn(start):
+                raise
+            return None
+
+    def commit_first(self, paths: Sequence[str], *, message: str) -> str | None:
+        """Commit files of the working tree as the first commit of the branch that is checked out, and return it.
+
+        Nothing happens, and `None` is returned, where the branch has a commit, HEAD is detached, or something else is
+        staged.
+
+        Raises
+        ------
+        BranchError
+            Where git cannot stage them, or somebody else made the first commit at the same moment.
+        """
+        branch = self.head()
+        if branch is None or not self.is_unborn(branch):
+            return None
+        wanted = {"/".join(self._file(path)) for path in paths}
+        try:
+            if set(self._git.run("ls-files", "-z", "--full-name", "--", str(self._top)).split("\0")[:-1]) - wanted:
+                return None
+            self._git.run("add", "--force", "--", *paths)
+            tree = self._git.run("write-tree").strip()
+        except GitFailed as failure:
+            raise explained(failure, "staging the project's files") from None
+        commit = self._store_commit(tree, (), with_trailers(message, ()), self._stamp(), branch=branch)
+        self._swap(branch, commit, "0" * len(commit))
+        return commit
+
+    def delete(self, name: str, *, force: bool = False) -> None:
+        """Delete the branch `name`.
+
+        Raises
+        ------
+        BranchError
+            Where it is protected, checked out somewhere, or (without `force`) holds changes that no other branch has.
+        """
+        tip = self._tip(name)
+        self._refuse_protected(name)
+        self._refuse_rebased(name)
+        for place in self._worktrees():
+            if place.branch == name:
+                raise BranchError(
+                    f"Branch {name!r} is checked out in {place.folder}.",
+                    remedy="Switch that working tree to another branch first.",
+                )
+        alone = self._git.run("rev-list", "--count", tip, "--not", f"--exclude={name}", "--branches").strip()
+        if not force and alone != "0" and self._changes(tip):
+            raise BranchError(
+                f"Branch {name!r} holds {alone} commits that are nowhere else.",
+                remedy=f"Delete it with --force if you mean it; `git branch {name} {tip[:10]}` brings it back.",
+            )
+        try:
+            self._move_ref(f"refs/heads/{name}", None, tip)
+        except GitFailed as failure:
+            found = self._found(name)
+            if found not in {tip, None}:
+                raise BranchMoved.during(name, expected=tip, found=str(found)) from None
+            raise explained(failure, f"deleting {name}") from None
+
+    def _changes(self, tip: str) -> bool:
+        """Whether any file differs between `tip` and where it left the trunk; a description alone is no loss."""
+        main = self._found(self.trunk)
+        base = self.merge_base(main, tip) if main else None
+        before = self._tree(base) if base else trees.write(self._objects, {})
+        return self._tree(tip) != before
+
+    def commit_tree(
+        self,
+        branch: str,
+        tree: str,
+        *,
+        expected: str,
+        message: str,
+        trailers: Sequence[tuple[str, str]] = (),
+    ) -> str:
+        """Commit `tree` on `branch` if its tip is still `expected`, and return the commit.
+
+        Working trees that have the branch checked out follow; where one would lose local edits nothing happens.
+
+        Raises
+        ------
+        BranchMoved
+            Where somebody else came first.
+        ProtectedBranch, BranchError
+            Where the branch may not be written, or a working tree cannot follow.
+        """
+        self._refuse_protected(branch)
+        if not is_full_id(expected) or not is_full_id(tree):
+            raise BranchError("A commit needs full object ids.", remedy="Resolve the names first.")
+        self._tip(branch)
+        return self._move(branch, tree, expected, with_trailers(message, trailers), self._stamp())
+
+    def _move(self, branch: str, tree: str, expected: str, text: str, stamp: str) -> str:
+        self._refuse_rebased(branch)
+        commit = self._store_commit(tree, (expected,), text, stamp, branch=branch)
+        self._advance(branch, commit, expected)
+        return commit
+
+    def commit(
+        self,
+        branch: str,
+        changes: Mapping[str, str | None],
+        *,
+        message: str,
+        trailers: Sequence[tuple[str, str]] = (),
+        attempts: int = 20,
+    ) -> str:
+        """Commit `changes` on `branch`, again on its new tip where others come first; nothing to change, no commit.
+
+        Raises
+        ------
+        BranchMoved
+            Where others came first `attempts` times.
+        """
+        self._refuse_protected(branch)
+        text, attempt = with_trailers(message, trailers), 1
+        with ExitStack() as line:
+            while True:
+                tip, stamp = self._tip(branch), self._stamp()
+                tree = self.tree_with(tip, changes)
+                if tree == self._tree(tip):
+                    return tip
+                try:
+                    return self._move(branch, tree, tip, text, stamp)
+                except BranchMoved:
+                    if attempt >= attempts:
+                        raise
+                if attempt == 1:  # among equals luck alone would fail some writer in the end
+                    line.enter_context(in_turn(self.git_dir))
+                time.sleep(random.uniform(0, 0.005 * attempt))  # noqa: S311  others may not stand in line
+                attempt += 1
+
+    def approve(
+        self,
+        commit: str,
+        *,
+        message: str,
+        trailers: Sequence[tuple[str, str]] = (),
+        sign: bool = False,
+        demanded: bool = True,
+    ) -> str:
+        """Record that this user agrees to a commit, and return the approval's object id. No branch moves.
+
+        It replaces an earlier approval of the same commit by the same e-mail address.
+
+        Raises
+        ------
+        BranchNotFound
+            Where there is no such commit.
+        BranchError
+            Where git knows no identity, or cannot sign.
+        """
+        about = self.show(commit).id
+        ref = approval_ref(about, self.identity())
+        text = with_trailers(message, trailers)
+        made = self._store_tag(about, ref.removeprefix("refs/"), text, is_signed=sign, is_demanded=demanded)
+        try:
+            self._move_ref(ref, made)
+        except GitFailed as failure:
+            raise explained(failure, "writing the approval") from None
+        return made

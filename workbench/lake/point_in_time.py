@@ -1,0 +1,350 @@
+"""Point-in-time join: for each spine row the feature values as they stood, and were known, at its time.
+
+Each view's rows are reduced to (keys, instant, row number), sorted once and joined as-of to the equally narrow spine;
+the features are then fetched by row number. So the sort moves a few integers a row however many features there are,
+and the spine keeps its rows, order and columns, since nothing but new columns is set beside it. Stored views are read
+in two steps: keys and times (`winners`), then the rows that won (`fetch`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TypeVar
+
+import polars as pl
+
+from workbench.errors import JoinError
+from workbench.lake.candidates import (
+    AT,
+    EVENT,
+    INDEX,
+    KNOWN,
+    LATEST,
+    NEVER,
+    ROW,
+    KeyPair,
+    ViewRows,
+    candidates,
+    instant,
+    key_pairs,
+    narrowed,
+    ranked,
+    require,
+)
+from workbench.lake.pruning import Reach, reach_of, reachable_rows
+from workbench.lake.row_lookup import fetch, find_runs, search_runs
+from workbench.times import parse_duration
+
+OUTCOMES = pl.Enum(["matched", "expired", "missing"])
+
+
+def holds(view: ViewRows, row: str, event: str) -> pl.Expr:
+    """Return whether a row was found, whose number is in the column `row`, and is not older than the ttl at `AT`."""
+    found = pl.col(row).is_not_null()
+    if not view.ttl:
+        return found
+    return found & (pl.col(AT) - pl.col(event) <= min(view.ttl // timedelta(microseconds=1), 2 * LATEST))
+
+
+def outcome(view: ViewRows, row: str, event: str) -> pl.Expr:
+    """Return ``matched``, ``expired`` or ``missing``."""
+    held, found = holds(view, row, event), pl.col(row).is_not_null()
+    told = pl.when(held).then(pl.lit("matched")).when(found).then(pl.lit("expired")).otherwise(pl.lit("missing"))
+    return told.cast(OUTCOMES)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a spine asks of a view.
+
+    Parameters
+    ----------
+    rows
+        `AT` (microseconds since the epoch) and the keys under `names`, in the spine's order.
+    names
+        Its columns that the view's keys must equal, in their order.
+    reach
+        The time and the keys of all rows.
+    as_known
+        False lets rows win that were created after the instant.
+    """
+
+    rows: pl.DataFrame
+    names: Sequence[str]
+    reach: Reach
+    as_known: bool
+
+
+def winners(view: ViewRows, pairs: Sequence[KeyPair], asked: Asked) -> pl.DataFrame:
+    """Return the number of the view's row that wins for each row of the spine.
+
+    Only keys and times are read, and where files follow each other in time, only those of the period asked for.
+
+    Returns
+    -------
+    pl.DataFrame
+        `ROW`, null where no row wins, and the view's outcome if it has one; one row a row of the spine.
+    """
+    told = [outcome(view, ROW, EVENT).alias(view.outcome)] if view.outcome else []
+    return _latest(view, pairs, asked).select(pl.when(holds(view, ROW, EVENT)).then(ROW), *told)
+
+
+def join_winners(asked: pl.LazyFrame, known: pl.LazyFrame, names: Sequence[str]) -> pl.LazyFrame:
+    """Return `asked`, which is in order of `AT`, with `ROW` and `EVENT` of the winner of `known`, whatever its age.
+
+    Parameters
+    ----------
+    asked
+        `AT` and the keys under `names`.
+    known
+        What `candidates` returns, perhaps under other names but for `KNOWN`.
+    names
+        The key columns.
+    """
+    joined = asked.join_asof(
+        known,
+        left_on=AT,
+        right_on=KNOWN,
+        by=list(names) or None,
+        strategy="backward",
+        check_sortedness=False,  # both sides are sorted here; the in-memory engine cannot check with keys, and warns
+    )
+    return joined.drop(KNOWN)
+
+
+def _latest(view: ViewRows, pairs: Sequence[KeyPair], asked: Asked) -> pl.DataFrame:
+    """Return `AT`, and `ROW` and `EVENT` of the winner, whatever its age; one row a row asked for."""
+    if view.created is None:
+        period = reachable_rows(view, pairs, asked.reach.of_any_key())
+        rows = narrowed(view, pairs, asked.names, period).collect(engine="streaming").drop_nulls()
+        runs = find_runs(rows, asked.names)
+        if runs is not None:
+            return search_runs(asked.rows, rows, runs, asked.names)
+        known = ranked(view, rows.lazy(), asked.names, as_known=asked.as_known)
+    else:
+        reachable = reachable_rows(view, pairs, asked.reach)
+        known = candidates(view, pairs, asked.names, reachable=reachable, as_known=asked.as_known)
+    timed = asked.rows.lazy().with_row_index(INDEX).sort(AT)
+    return join_winners(timed, known, asked.names).sort(INDEX).select(AT, ROW, EVENT).collect(engine="streaming")
+
+
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+
+_OUTCOME = "__outcome"
+
+
+def point_in_time_join(
+    spine: Frame,
+    rows: pl.DataFrame | pl.LazyFrame,
+    *,
+    keys: str | Sequence[str] | Mapping[str, str],
+    time: str = "event_timestamp",
+    event_time: str = "event_timestamp",
+    created: str | None = None,
+    ttl: str | timedelta | None = None,
+    as_known: bool = True,
+) -> Frame:
+    """Set beside each spine row the row of `rows` that held for its keys at its time.
+
+    Candidates have equal keys and ``t - ttl <= event_time <= t``, both ends included, to the microsecond. The latest
+    event time wins; a tie goes to the latest `created`, then to the last row in the order of `rows`. Null keys
+    or times match nothing. The winner's nulls stay null.
+
+    Parameters
+    ----------
+    spine
+        The rows to find values for: `time` and the key columns, and whatever else.
+    rows
+        Keys, `event_time`, perhaps `created`; all other columns are features.
+    keys
+        Key column or columns; as a mapping, column of `rows` by column of the spine. Empty joins by time alone.
+    time, event_time
+        Time columns of the spine and of the rows: datetimes of any unit and zone, or dates (their midnight). Without
+        a zone they are UTC.
+    created
+        Column of `rows` that says when a row became known. Then rows created after t, or at an unknown time, are
+        no candidates.
+    ttl
+        How long a row holds: ``"2d"``, a timedelta; None or zero is for ever.
+    as_known
+        False lets rows created after t win; `created` then only decides ties.
+
+    Returns
+    -------
+    pl.DataFrame or pl.LazyFrame
+        What the spine is: its rows in its order with all its columns (`time` in UTC), and the features.
+
+    Raises
+    ------
+    JoinError
+        For a missing column, keys that cannot be compared, a time that is none, or names used twice.
+    DefinitionError
+        For a `ttl` that is negative or cannot be read.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> spine = pl.DataFrame({"carrier": ["UA", "AA"], "event_timestamp": [datetime(2013, 6, 2)] * 2})
+    >>> rows = pl.DataFrame({"carrier": ["UA"], "event_timestamp": [datetime(2013, 6, 1)], "delay": [12.0]})
+    >>> point_in_time_join(spine, rows, keys="carrier", ttl="2d")["delay"].to_list()
+    [12.0, None]
+    """
+    _polars(rows, "rows")
+    matching: dict[str, str] = _matching(keys)
+    apart = {*matching.values(), event_time, created}
+    features = {name: name for name in rows.collect_schema().names() if name not in apart}
+    view = ViewRows(
+        name="rows",
+        rows=rows,
+        keys=matching,
+        features=features,
+        event_time=event_time,
+        ttl=None if ttl is None else parse_duration(ttl, what="ttl"),
+        created=created,
+    )
+    return join_views(spine, [view], time=time, as_known=as_known)
+
+
+def join_views(
+    spine: Frame, views: Sequence[ViewRows], *, time: str = "event_timestamp", as_known: bool = True
+) -> Frame:
+    """Set beside each spine row what each of `views` held for it, by the rules of `point_in_time_join`.
+
+    Parameters
+    ----------
+    spine
+        The rows to find values for.
+    views
+        Each with its own keys, ttl and names; the same view may come twice under other names.
+    time
+        Time column of the spine.
+    as_known
+        False lets rows win that were created after the spine row's time.
+
+    Returns
+    -------
+    pl.DataFrame or pl.LazyFrame
+        What the spine is: its rows in its order, its columns, then each view's columns in the order given.
+
+    Raises
+    ------
+    JoinError
+        As in `point_in_time_join`, and for two views that give the same column name.
+    """
+    _polars(spine, "the spine")
+    if isinstance(spine, pl.LazyFrame):
+        return _joined(spine.cache(), None, views, time, as_known=as_known)
+    return _joined(spine.lazy(), spine, views, time, as_known=as_known).collect(engine="streaming")
+
+
+def _joined(
+    spine: pl.LazyFrame, known: pl.DataFrame | None, views: Sequence[ViewRows], time: str, *, as_known: bool
+) -> pl.LazyFrame:
+    """Return the join; where the spine's values are `known` already, rows that it cannot reach are left out early."""
+    schema = spine.collect_schema()
+    at = instant(time, schema, "the spine").clip(-LATEST, LATEST).fill_null(NEVER).alias(AT)
+    matched = [_checked(view, schema) for view in views]
+    _distinct(schema, views)
+    names = {key: f"__key{n}" for n, key in enumerate(dict.fromkeys(_spine_key(p) for pairs in matched for p in pairs))}
+    keys = [pl.col(column).cast(dtype).alias(name) for (column, dtype), name in names.items()]
+    reach = None if known is None else reach_of(known, time, sorted({column for column, _ in names}))
+    asked = spine.select(at, *keys)
+    narrow = None if known is None else asked.collect()
+    found = asked.with_row_index(INDEX).sort(AT)
+    columns: dict[int, list[pl.LazyFrame]] = {}
+    read: dict[int, ViewRows] = {}
+    for number, (view, pairs) in enumerate(zip(views, matched, strict=True)):
+        by = [names[_spine_key(pair)] for pair in pairs]
+        if view.stored and narrow is not None and reach is not None and isinstance(view.rows, pl.LazyFrame):
+            columns[number] = _stored(view, view.rows, pairs, Asked(narrow, by, reach, as_known))
+            continue
+        condition = None if reach is None else reachable_rows(view, pairs, reach)
+        read[number] = _read_once(view, condition)
+        rows = candidates(read[number], pairs, by, reachable=condition, as_known=as_known)
+        found = join_winners(found, rows.rename({ROW: f"{ROW}{number}", EVENT: f"{EVENT}{number}"}), by)
+    # told before the sort: Polars 2.1 leaves out a sort where all that follows is a choice of literals
+    found = found.with_columns(told for number, view in read.items() for told in _told(view, number))
+    found = found.sort(INDEX).cache()
+    columns |= {number: _columns(view, found, number) for number, view in read.items()}
+    parts = [part for number in range(len(views)) for part in columns[number]]
+    return pl.concat([spine.with_columns(_in_utc(time, schema[time])), *parts], how="horizontal")
+
+
+def _stored(view: ViewRows, rows: pl.LazyFrame, pairs: Sequence[KeyPair], asked: Asked) -> list[pl.LazyFrame]:
+    """Return the view's features, and its outcome if asked for, read already."""
+    found = winners(view, pairs, asked)
+    parts = [fetch(rows, view.features, found[ROW]).lazy()] if view.features else []
+    return [*parts, found.select(view.outcome).lazy()] if view.outcome else parts
+
+
+def _matching(keys: str | Sequence[str] | Mapping[str, str]) -> dict[str, str]:
+    """Return column of the rows by column of the spine."""
+    if isinstance(keys, str):
+        return {keys: keys}
+    return dict(keys) if isinstance(keys, Mapping) else {key: key for key in keys}
+
+
+def _read_once(view: ViewRows, condition: pl.Expr | None) -> ViewRows:
+    """Return the view with lazy rows pinned, so that a row number means the same row for keys and for features.
+
+    Only here does the condition reach the scan of a stored view; for rows in memory it would copy their features.
+    """
+    if isinstance(view.rows, pl.DataFrame):
+        return view
+    return replace(view, rows=(view.rows if condition is None else view.rows.filter(condition)).cache())
+
+
+def _spine_key(pair: KeyPair) -> tuple[str, pl.DataType]:
+    return pair.spine, pair.dtype
+
+
+def _told(view: ViewRows, number: int) -> list[pl.Expr]:
+    """Return the number of the winning row as ``__row<number>``, and the outcome if it is asked for."""
+    row, event = f"{ROW}{number}", f"{EVENT}{number}"
+    won = pl.when(holds(view, row, event)).then(row).alias(row)
+    return [won, outcome(view, row, event).alias(f"{_OUTCOME}{number}")] if view.outcome else [won]
+
+
+def _columns(view: ViewRows, found: pl.LazyFrame, number: int) -> list[pl.LazyFrame]:
+    """Return the view's features, and its outcome if asked for, one row a spine row."""
+    parts = []
+    if view.features:
+        features = view.rows.lazy().select(**{name: pl.col(column) for name, column in view.features.items()})
+        parts.append(features.gather(found.select(f"{ROW}{number}")))
+    if view.outcome:
+        parts.append(found.select(pl.col(f"{_OUTCOME}{number}").alias(view.outcome)))
+    return parts
+
+
+def _checked(view: ViewRows, spine: pl.Schema) -> tuple[KeyPair, ...]:
+    """Return the view's key pairs, once all that it names is known to exist."""
+    schema = view.rows.collect_schema()
+    for column in (view.event_time, *([view.created] if view.created else []), *view.features.values()):
+        require(column, schema, f"view {view.name!r}")
+    if view.ttl is not None and view.ttl < timedelta(0):
+        raise JoinError.negative_ttl(view.name, view.ttl)
+    return key_pairs(view, spine, schema)
+
+
+def _distinct(spine: pl.Schema, views: Sequence[ViewRows]) -> None:
+    """Raise if a result column would have to be two things."""
+    owners = dict.fromkeys(spine.names(), "the spine")
+    for view in views:
+        for name in view.outputs():
+            if name in owners:
+                raise JoinError.collision(name, owners[name], f"view {view.name!r}")
+            owners[name] = f"view {view.name!r}"
+
+
+def _in_utc(time: str, dtype: pl.DataType) -> pl.Expr:
+    if not isinstance(dtype, pl.Datetime):
+        return pl.col(time)
+    zoned = pl.col(time).dt
+    return zoned.replace_time_zone("UTC") if dtype.time_zone is None else zoned.convert_time_zone("UTC")
+
+
+def _polars(frame: object, what: str) -> None:
+    if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
+        raise JoinError.not_polars(frame, what)

@@ -1,0 +1,140 @@
+"""Stored rows by their numbers, without what lies between, and searching rows that are stored entity by entity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from workbench.config import free_name
+from workbench.lake.candidates import AT, EVENT, INDEX, ROW
+
+GAP = 262_144
+"""Rows that nobody asked for, from which it pays not to read them: a row group of a computed view."""
+PARTS = 64
+
+
+def fetch(rows: pl.LazyFrame, features: Mapping[str, str], numbers: pl.Series) -> pl.DataFrame:
+    """Return the rows with the given `numbers`.
+
+    Parameters
+    ----------
+    rows
+        A scan of files, in which a row always has the same number.
+    features
+        Column of the rows by the name it gets.
+    numbers
+        Row numbers, in any order and repeated as may be; null stands for no row.
+
+    Returns
+    -------
+    pl.DataFrame
+        The features, one row a number, in the order of `numbers`; nulls where a number is null.
+    """
+    wanted = numbers.drop_nulls().unique().sort()
+    columns = rows.select(**{name: pl.col(column) for name, column in features.items()})
+    if wanted.is_empty():
+        return pl.DataFrame(schema=columns.collect_schema()).clear(len(numbers))
+    row = free_name(ROW, features)
+    read = pl.concat([_between(columns, part, row) for part in _parts(wanted)]).drop(row).collect(engine="streaming")
+    places = pl.Series(np.searchsorted(wanted.to_numpy(), numbers.fill_null(0).to_numpy()))
+    return read.select(pl.all().gather(places.set(numbers.is_null(), None)))
+
+
+def _between(columns: pl.LazyFrame, wanted: pl.Series, row: str) -> pl.LazyFrame:
+    """Return the rows with the numbers `wanted`, which are sorted, with their numbers in the column `row`."""
+    first, last = wanted[0], wanted[-1]
+    near = columns.slice(first, last - first + 1).with_row_index(row, offset=first)
+    return near if len(wanted) == last - first + 1 else near.filter(pl.col(row).is_in(wanted.implode()))
+
+
+def _parts(wanted: pl.Series) -> list[pl.Series]:
+    """Return the sorted numbers cut at their widest gaps."""
+    gaps = wanted.diff().cast(pl.Int64)
+    wide = gaps.arg_sort(descending=True, nulls_last=True).head(PARTS - 1)
+    cuts = sorted(place for place in wide if (gaps[place] or 0) > GAP)
+    return [wanted[start:end] for start, end in zip([0, *cuts], [*cuts, len(wanted)], strict=True)]
+
+
+LONG = 2
+"""Rows of a run, on average, from which searching in runs is quicker than sorting rows."""
+_START, _END, _LAST, _EARLIER = "__start", "__end", "__last", "__earlier"
+
+
+def find_runs(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame | None:
+    """Return the runs of rows that have equal keys, if they are long and in order.
+
+    Parameters
+    ----------
+    rows
+        Keys under `names`, and `EVENT`; without nulls.
+    names
+        The key columns; without any, all rows are one run.
+
+    Returns
+    -------
+    pl.DataFrame or None
+        Keys, `EVENT` (a run's first), first place and the place after the last, one row a run in the order of `EVENT`.
+        None where rows of one entity are not in the order of time, or runs are short.
+    """
+    changed = [pl.col(name).ne_missing(pl.col(name).shift(1)) for name in names]
+    begins = pl.any_horizontal(changed) if changed else pl.int_range(pl.len()) == 0
+    flags = rows.select(begins.alias(_START), (pl.col(EVENT) < pl.col(EVENT).shift(1)).alias(_EARLIER))
+    first = flags[_START].arg_true()
+    if rows.height < LONG * first.len() or flags.select((pl.col(_EARLIER) & ~pl.col(_START)).any()).item():
+        return None
+    after = first.shift(-1, fill_value=rows.height)
+    runs = (
+        rows[first]
+        .select(*names, EVENT)
+        .with_columns(first.alias(_START), after.alias(_END), rows[EVENT].gather(after - 1).alias(_LAST))
+    )
+    last_before = pl.col(_LAST).shift(1)
+    if runs.select((pl.col(EVENT) < (last_before.over(names) if names else last_before)).any()).item():
+        return None
+    return runs.drop(_LAST).sort(EVENT, maintain_order=True)
+
+
+def search_runs(asked: pl.DataFrame, rows: pl.DataFrame, runs: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Return the latest of `rows` for each row of `asked`: equal keys, not later than `AT`, the last of equals.
+
+    Parameters
+    ----------
+    asked
+        `AT` and the keys under `names`.
+    rows
+        `ROW`, `EVENT` and the keys, as for `find_runs`.
+    runs
+        What that returned.
+    names
+        The key columns.
+
+    Returns
+    -------
+    pl.DataFrame
+        `AT`, and `ROW` and `EVENT` of the latest, null where there is none; one row a row of `asked`, in its order.
+    """
+    timed = asked.with_row_index(INDEX).sort(AT)
+    within = timed.join_asof(
+        runs, left_on=AT, right_on=EVENT, by=list(names) or None, strategy="backward", check_sortedness=False
+    )
+    within = within.filter(pl.col(_START).is_not_null()).sort(_START, AT)  # neighbours in time search the same pages
+    at, start, end = (within[name].cast(pl.Int64).to_numpy() for name in (AT, _START, _END))
+    place = np.full(asked.height, -1, dtype=np.int64)
+    place[within[INDEX].to_numpy()] = _last_not_later(rows[EVENT].to_numpy(), at, start, end)
+    found = pl.Series(place).to_frame("place").select(pl.when(pl.col("place") >= 0).then("place")).to_series()
+    return asked.select(AT).hstack(rows.select(pl.col(ROW, EVENT).gather(found)))
+
+
+def _last_not_later(
+    events: NDArray[np.int64], at: NDArray[np.int64], start: NDArray[np.int64], end: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the last place in ``[start, end)`` with an event not later than `at`; the first place always is one."""
+    low, high = start, end - 1
+    for _ in range(int((high - low).max(initial=0)).bit_length()):
+        middle = (low + high + 1) >> 1
+        held = events[middle] <= at
+        low, high = np.where(held, middle, low), np.where(held, high, middle - 1)
+    return low

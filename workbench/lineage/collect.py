@@ -1,0 +1,128 @@
+"""`trace_lineage`: brings together what a branch defines, what it changed, and what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.errors import BranchNotFound, NotTrusted
+from workbench.lineage.changes import marks
+from workbench.lineage.definitions import Known
+from workbench.lineage.graph import COLUMN_KINDS, Edge, Graph, Node
+from workbench.lineage.outlined import Outlined
+from workbench.lineage.recorded import Recorded
+from workbench.lineage.result import Lineage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from workbench.lineage.graph import Mark
+    from workbench.tracking import TrainingFacts
+    from workbench.workspace import Workspace
+
+
+def trace_lineage(
+    workspace: Workspace,
+    ref: str | None,
+    *,
+    branch: str,
+    here: str,
+    by_column: bool = False,
+    training_sets: Sequence[TrainingFacts] = (),
+) -> Lineage:
+    """Return the lineage of what `branch` defines, or of one thing on it. No view is computed.
+
+    Parameters
+    ----------
+    workspace
+        The project's workspace.
+    ref
+        A source, view, ``view:feature``, ``source:column``, feature set, version (``view@1.0``), saved training set,
+        experiment, or the beginning of a run's id; everything if absent.
+    branch
+        The branch, or a commit.
+    here
+        The branch that the user works on. Of any other but main, the text of the definitions says what there is; they
+        are not run, and neither are this one's where their authors are not trusted.
+    by_column
+        Show columns; a feature or column is always shown so.
+    training_sets
+        The saved training sets.
+
+    Raises
+    ------
+    FeatureNotFound
+        Where nothing is called `ref` (did you mean).
+    BranchNotFound
+        Where there is no such branch.
+    """
+    commit = workspace.repository.resolve(branch)
+    known, main, changed = _definitions(workspace, commit, branch, run=branch in {here, workspace.trunk})
+    recorded = Recorded(workspace, known, branch, training_sets)
+    removed = () if main is None else _removed(main, changed)
+    things = Graph.of(
+        [*known.nodes(), *(node for node, _ in removed), *recorded.nodes()],
+        [*known.edges(), *(edge for _, edges in removed for edge in edges), *recorded.edges()],
+    ).marked(changed)
+    ends = [node for node in things.nodes if node.kind in {"feature set", "training set", "model run"}]
+    columns = Graph.of([*known.column_nodes(), *ends], [*known.column_edges(), *recorded.column_edges()]).marked(
+        changed
+    )
+    found = Lineage(branch, commit, None, things, columns, known.unknown, by_column, workspace.trunk)
+    return found if ref is None else _around(found, ref)
+
+
+def _definitions(
+    workspace: Workspace, commit: str, branch: str, *, run: bool
+) -> tuple[Known | Outlined, Known | Outlined | None, dict[str, Mark]]:
+    """Return the definitions of a commit, those of main unless they are the same, and how the first differ."""
+    main = _main(workspace, commit)
+    if run:
+        try:
+            known = Known(workspace, commit)
+        except NotTrusted:
+            pass
+        else:
+            known_main = None if main is None else Known(workspace, main, known.snapshots)
+            return known, known_main, {} if known_main is None else marks(known, known_main)
+    outlined = Outlined(workspace, commit, branch)
+    outlined_main = None if main is None else Outlined(workspace, main, workspace.trunk)
+    return outlined, outlined_main, {} if outlined_main is None else outlined.marks(outlined_main)
+
+
+def _main(workspace: Workspace, commit: str) -> str | None:
+    """Return the commit of main; None where there is none, or its definitions are those of `commit`."""
+    try:
+        main = workspace.repository.resolve(workspace.trunk)
+    except BranchNotFound:
+        return None
+    return None if workspace.repository.subtree(main) == workspace.repository.subtree(commit) else main
+
+
+def _removed(main: Known | Outlined, changed: dict[str, Mark]) -> list[tuple[Node, list[Edge]]]:
+    """Return main's views that the branch does not have, with what they were made from."""
+    gone = [name for name in main.views if changed.get(f"view:{name}") == "removed"]
+    return [
+        (
+            Node("view", name, {"state": "removed", "features": []}),
+            [Edge(main.thing(used), f"view:{name}") for used in main.views[name].inputs],
+        )
+        for name in gone
+    ]
+
+
+def _around(found: Lineage, ref: str) -> Lineage:
+    """Return the part of `found` that `ref` is made from or goes into."""
+    graph, node = found._found(ref)
+    by_column = found.by_column or node.kind in COLUMN_KINDS
+    if node.kind in COLUMN_KINDS:
+        columns = graph.around(node.id)
+        things = found.things.only(_owners(columns.nodes))
+    else:
+        things = found.things.around(node.id)
+        columns = found.columns.only(each.id for each in found.columns.nodes if (each.owner or each.id) in things.by_id)
+    unknown = tuple((view, reason) for view, reason in found.unknown if f"view:{view}" in things.by_id)
+    return Lineage(found.branch, found.commit, ref, things, columns, unknown, by_column, found.trunk)
+
+
+def _owners(nodes: Iterable[Node]) -> set[str]:
+    return {node.owner or node.id for node in nodes}

@@ -1,0 +1,325 @@
+"""`Panel`: the interactive view: what is chosen, and what is shown of it; answers stay within one page of rows."""
+
+from __future__ import annotations
+
+import html
+
+from workbench.diff import value_of
+from workbench.notebook.explorer import charts
+from workbench.notebook.explorer.controls import Controls
+from workbench.notebook.explorer.distribution import Distribution, distribution
+from workbench.notebook.explorer.entities import entities
+from workbench.notebook.explorer.format import edge, key, line_key, place
+from workbench.notebook.explorer.kinds import is_numeric
+from workbench.notebook.explorer.message import Note
+from workbench.notebook.explorer.rows import PAGE, Asked, count, kinds, page
+from workbench.notebook.explorer.selection import Part, Where
+from workbench.notebook.explorer.subject import Changed, Subject
+from workbench.notebook.explorer.table import table
+from workbench.notebook.explorer.timeline import timeline
+from workbench.times import Period
+
+_EVERYTHING, _BETWEEN = -1, -2
+
+
+class Panel:
+    """The interactive view of two sides of a view.
+
+    Parameters
+    ----------
+    subject
+        What is explored.
+
+    Attributes
+    ----------
+    widget
+        What is displayed.
+    controls
+        All that can be operated.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.controls = Controls.of(subject)
+        self.widget = self.controls.laid_out()
+        self._note = Note(self.controls.note)
+        self._where = Where()
+        self._offset = 0
+        self._drawn: Distribution | None = None
+        with self._note.watching(), self._note.silent():
+            self._offer_sides()
+            self._offer_entities()
+            self._offer_features()
+        self._listen()
+
+    def draw(self) -> None:
+        """Fill in what is shown of the feature that is chosen; the first time, this loads the chart library."""
+        with self._note.watching():
+            self._draw()
+
+    # what can be chosen
+
+    def _offer_sides(self) -> None:
+        choices = self.subject.choices()
+        for control, ref in zip((self.controls.left, self.controls.right), self.subject.refs, strict=True):
+            control.options = tuple(dict.fromkeys([*([ref] if ref and ref not in choices else []), *choices]))
+            control.value = ref
+
+    def _offer_entities(self) -> None:
+        for column, control in self.controls.entities.items():
+            control.options = entities(self.subject, column)
+
+    def _offer_features(self) -> None:
+        shown = self.controls
+        kept = shown.features.value
+        features = self.subject.ordered(shown.order.value)
+        names = [feature.name for feature in features]
+        shown.features.options = [(f"{feature.name}   ({feature.says})", feature.name) for feature in features]
+        if names:
+            shown.features.value = kept if kept in names else names[0]
+
+    # what is shown
+
+    @property
+    def _feature(self) -> Changed | None:
+        name = self.controls.features.value
+        return None if name is None else self.subject.feature(name)
+
+    def _draw(self) -> None:
+        feature = self._feature
+        shown = self.controls
+        if feature is None:
+            shown.about.value = "<p class='wb-none'>There are no features to look at.</p>"
+            return
+        drawn = self._drawn = distribution(self.subject, feature, self._where)
+        self._offer_values(feature, drawn)
+        self._say_what(feature, drawn)
+        self._turn_to(0)
+        over_time = timeline(self.subject, feature, self._where)
+        told = f"{place(self._where)}; {over_time.says}" if any(over_time.lines) else "no event time, or no rows"
+        name = html.escape(feature.name)
+        key_of_lines = line_key(self.subject.labels)
+        shown.caption.value = f"<h4>{name} over time</h4>{key_of_lines}<p class='wb-dim'>{html.escape(told)}</p>"
+        # numbers and rows are there before what it takes to draw is loaded
+        sides = " and ".join(self.subject.labels)
+        self._unmark()
+        shown.distribution.label = f"{feature.name}: how its values are spread, {sides}"
+        shown.distribution.spec = charts.histogram(drawn) if is_numeric(feature.kind) else charts.categories(drawn)
+        shown.timeline.label = f"{feature.name} over time, {sides}"
+        shown.timeline.spec = charts.line(over_time)
+
+    def _offer_values(self, feature: Changed, drawn: Distribution) -> None:
+        shown = self.controls
+        with self._note.silent():
+            edges = drawn.edges
+            shown.interval.layout.display = None if len(edges) > 1 else "none"
+            if len(edges) > 1:
+                texts = [edge(value, feature.kind, step=edges[1] - edges[0]) for value in edges]
+                # equal texts would be one option; the place tells them apart
+                shown.interval.options = [(text, place) for place, text in enumerate(texts)]
+                shown.interval.index = (0, len(edges) - 1)
+            between = [("in the interval", _BETWEEN)] if len(edges) > 1 else []
+            rest = [(bar.label, number) for number, bar in enumerate(drawn.rest)]
+            shown.values.options = [("all values", _EVERYTHING), *between, *rest]
+            shown.values.value = _EVERYTHING
+            sides = [
+                (label, at)
+                for at, (label, name) in enumerate(zip(self.subject.labels, feature.names, strict=True))
+                if name is not None
+            ]
+            kept = shown.side.value
+            shown.side.options = sides
+            shown.side.value = kept if kept in [at for _, at in sides] else sides[-1][1]
+            offered = kinds(self.subject, feature)
+            kept = shown.kind.value
+            shown.kind.options = [(_KINDS[kind].format(*self.subject.labels), kind) for kind in offered]
+            shown.kind.value = kept if kept in offered else offered[0]
+
+    def _say_what(self, feature: Changed, drawn: Distribution) -> None:
+        about = feature.drift.sentence if feature.drift is not None else f"{feature.name}: {feature.says}."
+        if not self._where.is_everything:
+            about = f"Of all rows: {about}"
+        outside = [bar for bar in drawn.rest if is_numeric(feature.kind)]
+        left = "; ".join(f"{bar.label}: {bar.rows[0]:,} and {bar.rows[1]:,} rows" for bar in outside)
+        drawn_how = "" if drawn.bars else f"<p class='wb-none'>Values of {html.escape(feature.name)} are not drawn.</p>"
+        self.controls.about.value = (
+            f"<h4>{html.escape(feature.name)}</h4>{key(self.subject.labels, drawn.rows)}"
+            f"<p class='wb-dim'>{html.escape(about)}{' ' + html.escape(left) + '.' if left else ''}</p>{drawn_how}"
+        )
+
+    def _turn_to(self, offset: int) -> None:
+        """Show the page that begins at `offset`."""
+        feature, shown = self._feature, self.controls
+        if feature is None:
+            return
+        asked = self._asked(feature)
+        self._say_ends()
+        found = page(self.subject, asked, offset)
+        total = count(self.subject, asked)
+        self._offset = offset
+        order = [feature.name, *(each.name for each in self.subject.ordered("change") if each.name != feature.name)]
+        tolerances = {each.name: each.tolerance for each in self.subject.features}
+        shown.rows.value = table(found, self.subject.labels, order=order, tolerances=tolerances)
+        last = offset + found.rows.height
+        shown.counted.value = (
+            f"<span role='status'>rows {offset + 1:,} to {last:,} of {total:,}</span>" if last > offset else "no rows"
+        )
+        shown.back.disabled = offset == 0
+        shown.forth.disabled = last >= total
+
+    def _asked(self, feature: Changed) -> Asked:
+        shown = self.controls
+        return Asked(feature, shown.kind.value, self._where, self._part(), shown.side.value)
+
+    def _part(self) -> Part | None:
+        drawn, chosen = self._drawn, self.controls.values.value
+        if drawn is None or chosen == _EVERYTHING:
+            return None
+        if chosen == _BETWEEN:
+            return drawn.between(*self.controls.interval.index)
+        part: Part = drawn.rest[chosen].part
+        return part
+
+    # what happens when something is chosen
+
+    def _listen(self) -> None:
+        shown = self.controls
+        for control in (shown.left, shown.right):
+            control.observe(self._note.calling(self._change_sides), "value")
+        for control in (*shown.entities.values(), shown.period):
+            control.observe(self._note.calling(self._change_where), "value")
+        shown.order.observe(self._note.calling(self._change_order), "value")
+        shown.features.observe(self._note.calling(self._draw), "value")
+        shown.interval.observe(self._note.calling(self._change_interval), "index")
+        shown.distribution.observe(self._note.calling(self._change_brush), "brush")
+        shown.distribution.observe(self._note.calling(self._change_pick), "picked")
+        shown.values.observe(self._note.calling(self._change_values), "value")
+        for control in (shown.side, shown.kind):
+            control.observe(self._note.calling(self._first_page), "value")
+        shown.back.on_click(self._note.calling(self._previous))
+        shown.forth.on_click(self._note.calling(self._next))
+
+    def _change_sides(self) -> None:
+        shown = self.controls
+        refs = shown.left.value, shown.right.value
+        if refs == self.subject.refs:
+            return
+        self._note.say(f"Comparing {refs[0]} with {refs[1]} ...", progress=True)
+        try:
+            subject = self.subject.other(*refs)
+        except BaseException:
+            with self._note.silent():
+                shown.left.value, shown.right.value = self.subject.refs
+            raise
+        self.subject = subject
+        with self._note.silent():
+            self._offer_features()
+        self._draw()
+
+    def _change_where(self) -> None:
+        shown = self.controls
+        entity = {column: control.value.strip() for column, control in shown.entities.items() if control.value.strip()}
+        schema = self.subject.side.frame.collect_schema()
+        for column, text in entity.items():
+            value_of(column, text, schema[column])
+        text = shown.period.value.strip()
+        self._where = Where(entity, Period.parse(text) if text else None)
+        self._draw()
+        if self._drawn is not None and not any(self._drawn.rows):
+            self._note.say(f"There are no rows for {place(self._where)}.")
+
+    def _change_order(self) -> None:
+        with self._note.silent():
+            self._offer_features()
+
+    def _change_interval(self) -> None:
+        shown, drawn = self.controls, self._drawn
+        if drawn is None or not drawn.edges:
+            return
+        first, last = shown.interval.index
+        if first == last:  # an interval has a bin at least
+            first, last = (first, last + 1) if last + 1 < len(drawn.edges) else (first - 1, last)
+        with self._note.silent():
+            shown.interval.index = (first, last)
+            shown.values.value = _BETWEEN
+        self._mark(drawn, first, last)
+        self._turn_to(0)
+
+    def _change_brush(self) -> None:
+        shown, drawn = self.controls, self._drawn
+        if drawn is None or not drawn.edges:
+            return
+        if not shown.distribution.brush:
+            if shown.values.value != _BETWEEN:
+                return
+            with self._note.silent():
+                shown.values.value = _EVERYTHING
+                shown.interval.index = (0, len(drawn.edges) - 1)
+            self._unmark()
+        else:
+            scale = 1000 if drawn.kind == "time" else 1
+            first, last = drawn.nearest(*(end / scale for end in shown.distribution.brush))
+            if shown.values.value == _BETWEEN and tuple(shown.interval.index) == (first, last):
+                return
+            with self._note.silent():
+                shown.interval.index = (first, last)
+                shown.values.value = _BETWEEN
+            self._mark(drawn, first, last)
+        self._turn_to(0)
+
+    def _change_pick(self) -> None:
+        drawn, picked = self._drawn, self.controls.distribution.picked
+        if drawn is None:
+            return
+        found = [number for number, bar in enumerate(drawn.rest) if [bar.label] == picked]
+        self.controls.values.value = found[0] if found else _EVERYTHING
+
+    def _change_values(self) -> None:
+        shown, drawn = self.controls, self._drawn
+        if drawn is None:
+            return
+        if shown.values.value == _BETWEEN:
+            self._mark(drawn, *shown.interval.index)
+        else:
+            self._unmark()
+        self._turn_to(0)
+
+    def _mark(self, drawn: Distribution, first: int, last: int) -> None:
+        """Mark an interval in the chart; the page takes that for its brush, and does not tell it back."""
+        scale = 1000 if drawn.kind == "time" else 1
+        ends = [drawn.edges[first] * scale, drawn.edges[last] * scale]
+        with self._note.silent():
+            self.controls.distribution.brush = ends
+            self.controls.distribution.range = ends
+
+    def _unmark(self) -> None:
+        with self._note.silent():
+            self.controls.distribution.brush = []
+            self.controls.distribution.range = []
+
+    def _say_ends(self) -> None:
+        """Say which interval the slider stands for."""
+        shown = self.controls
+        texts = [text for text, _ in shown.interval.options]
+        first, last = shown.interval.index
+        is_chosen = shown.values.value == _BETWEEN
+        shown.ends.value = f"<span>from {texts[first]} to {texts[last]}</span>" if is_chosen else ""
+
+    def _first_page(self) -> None:
+        self._turn_to(0)
+
+    def _previous(self) -> None:
+        self._turn_to(max(self._offset - PAGE, 0))
+
+    def _next(self) -> None:
+        self._turn_to(self._offset + PAGE)
+
+
+_KINDS = {
+    "changed": "in which it differs",
+    "any": "that both sides have",
+    "added": "that only {1} has",
+    "removed": "that only {0} has",
+    "left": "of {0}",
+    "right": "of {1}",
+}

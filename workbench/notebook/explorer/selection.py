@@ -1,0 +1,109 @@
+"""`Where` and `Part`: which rows are looked at, by entity, period and value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import polars as pl
+
+from workbench.diff import value_of
+from workbench.errors import UsageError
+from workbench.notebook.explorer.kinds import as_number
+
+if TYPE_CHECKING:
+    from workbench.diff import Side
+    from workbench.times import Period
+
+PartKind = Literal["range", "value", "null", "nan", "infinite", "below", "above", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which entities and which period; everything if absent.
+
+    Attributes
+    ----------
+    entity
+        Values of entity columns, as text.
+    period
+        A stretch of event time.
+    """
+
+    entity: Mapping[str, str] = field(default_factory=dict)
+    period: Period | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether no row is left out."""
+        return not self.entity and self.period is None
+
+    def rows(self, side: Side) -> pl.LazyFrame:
+        """Return the rows of a side that are looked at; nothing is read.
+
+        Raises
+        ------
+        UsageError
+            For a value that its column cannot have, and a period of rows without event time.
+        """
+        frame = side.frame
+        schema = frame.collect_schema()
+        for column, text in self.entity.items():
+            frame = frame.filter(pl.col(column) == pl.lit(value_of(column, text, schema[column]), schema[column]))
+        if self.period is None:
+            return frame
+        time = next((column.name for column in side.contract.columns if column.role == "event_time"), None)
+        if time is None:
+            raise UsageError(f"The rows of {side.label} have no event time.", remedy="Leave the period out.")
+        return self.period.filter(frame, time)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of a feature's values.
+
+    Attributes
+    ----------
+    kind
+        ``range`` (from `low` to `high`), ``value`` (one category), ``below`` `low`, ``above`` `high`, or what is no
+        place on an axis.
+    low, high
+        As numbers, see `kinds.as_number`.
+    closed
+        Whether `high` belongs to the range.
+    value
+        The category; of ``other`` all that are not among `known`.
+    known
+        See `value`.
+    """
+
+    kind: PartKind
+    low: float = 0.0
+    high: float = 0.0
+    closed: bool = False
+    value: str = ""
+    known: tuple[str, ...] = ()
+
+    def test(self, column: str, dtype: pl.DataType) -> pl.Expr:
+        """Return which rows have such a value in `column`; rows with null only for ``null``."""
+        values = pl.col(column)
+        if self.kind == "null":
+            return values.is_null()
+        if self.kind in {"value", "other"}:
+            text = values.cast(pl.String)
+            return text == self.value if self.kind == "value" else values.is_not_null() & ~text.is_in(self.known)
+        number = as_number(values, dtype)
+        match self.kind:
+            case "nan":
+                found = number.is_nan()
+            case "infinite":
+                found = number.is_infinite()
+            case "below":
+                found = number.is_finite() & (number < self.low)
+            case "above":
+                found = number.is_finite() & (number > self.high)
+            case _:
+                within = number <= self.high if self.closed else number < self.high
+                found = number.is_finite() & (number >= self.low) & within
+        return found.fill_null(value=False)

@@ -1,0 +1,85 @@
+"""What a cell shows while it works and after: one output, updated by pushing."""
+
+from __future__ import annotations
+
+import html
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from IPython.display import display
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workbench.compute import Progress
+    from workbench.pipeline import UiLink, ViewResult
+
+STARTING_SECONDS = 60.0
+"""How long the link to MLflow's UI waits, in the background, until it answers; 15 s are usual."""
+
+DELIVERY_SECONDS = 90.0
+"""How long the card waits, in the background, to learn its MLflow run's id."""
+
+
+class _Line:
+    """One line of progress."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        line = html.escape(self._text)
+        return {"text/html": f"<div style='opacity:.7'>{line}</div>" if line else "", "text/plain": self._text}
+
+
+class LiveOutput:
+    """One output of the running cell. Widget callbacks would wait for the whole queue of cells; pushing does not.
+
+    Parameters
+    ----------
+    pushes
+        Whether the front end can replace what was shown; in a terminal only the last word is said.
+    """
+
+    def __init__(self, *, pushes: bool = True) -> None:
+        self._pushes = pushes
+        self._handle: Any = None
+
+    def tick(self, now: Progress) -> None:
+        """Show how far the computation is."""
+        if self._pushes:
+            self._push(_Line(f"{now.view}: {now.phase} {now.seconds:.1f} s"))
+
+    def clear(self) -> None:
+        """Take the line of progress away."""
+        if self._handle is not None:
+            self._push(_Line(""))
+
+    def show(self, result: ViewResult) -> None:
+        """Show the card, and once more when MLflow has its run."""
+        self._push(result)
+        if self._pushes and result.ticket is not None and result.card.run == "queued":
+            threading.Thread(target=self._delivered, args=(result,), name="workbench-delivery", daemon=True).start()
+
+    def _delivered(self, result: ViewResult) -> None:
+        assert result.ticket is not None  # noqa: S101 - `show` looked
+        self._push(result.with_run(result.ticket.run_id(timeout=DELIVERY_SECONDS)))
+
+    def follow(self, link: UiLink, again: Callable[[], UiLink]) -> None:
+        """Show the link to a server that is starting, and once more when it answers."""
+        self._push(link)
+        if self._pushes and link.state == "starting":
+            threading.Thread(target=self._answered, args=(again,), name="workbench-ui", daemon=True).start()
+
+    def _answered(self, again: Callable[[], UiLink]) -> None:
+        until = time.monotonic() + STARTING_SECONDS
+        while (link := again()).state == "starting" and time.monotonic() < until:
+            time.sleep(0.5)
+        self._push(link)
+
+    def _push(self, shown: object) -> None:
+        if self._handle is None:
+            self._handle = display(shown, display_id=True)
+        else:
+            self._handle.update(shown)

@@ -1,0 +1,266 @@
+"""The notebook's front door: ``%load_ext workbench``, ``%feature`` and ``%%feature``."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+import textwrap
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+
+from workbench.drivers import library_failed, translated
+from workbench.errors import BranchError, ContractViolation, Interrupted, PromotionRefused, UsageError, WorkbenchError
+from workbench.redaction import redact_urls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from workbench.cli import Call
+    from workbench.notebook.live_output import LiveOutput
+    from workbench.pipeline import ViewResult
+    from workbench.project import Project
+
+MAGIC = "feature"
+_VERBS = "        (``%feature --help`` lists them)"
+"""What stands in the help until the verbs are loaded."""
+READING = 2.0
+"""Seconds without a verb after which the user is taken to be reading."""
+
+
+@magics_class
+class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for its decorators
+    """``%feature`` and ``%%feature``, on the project around the notebook."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        self._opened: dict[Path, tuple[str, Project]] = {}
+        self._quiet_since = time.monotonic()
+        self._charts: threading.Thread | None = None
+        self._warm = threading.Thread(target=self._warm_up, name="workbench-warm-up", daemon=True)
+
+    def warm_up(self) -> None:
+        """Load what the first cell will need while the user types."""
+        self._warm.start()
+
+    def _warm_up(self) -> None:
+        import workbench.pipeline  # noqa: F401 - loaded for the first cell
+        from workbench.cli import WITH_PROJECT, WITHOUT_PROJECT, summary
+
+        verbs = (f"{word:13}{summary(command)}" for word, command in {**WITHOUT_PROJECT, **WITH_PROJECT}.items())
+        text = "\n".join(textwrap.fill(line, 110, subsequent_indent=" " * 13) for line in verbs)
+        type(self).feature.__doc__ = str(type(self).feature.__doc__).replace(_VERBS, textwrap.indent(text, " " * 8))
+        try:
+            project = self._project()
+        except WorkbenchError:
+            return  # no project yet: the first verb that needs one says so
+        project.warm()
+
+    def _ready(self) -> None:
+        if self._warm.is_alive():
+            self._warm.join()
+
+    def _project(self) -> Project:
+        from workbench.project import CONFIG_FILE, find_root, open_project
+
+        root = find_root()
+        settings = (root / CONFIG_FILE).read_text(encoding="utf-8", errors="replace")
+        known = self._opened.get(root)
+        if known is not None and known[0] == settings:
+            return known[1]
+        project = open_project(root, branch=known[1].chosen_branch if known else None)
+        self._opened[root] = (settings, project)
+        return project
+
+    def project(self) -> Project:
+        """Return the project around the working directory, on the branch chosen in this notebook.
+
+        Opened once, and again when its ``workbench.toml`` was changed.
+
+        Raises
+        ------
+        ProjectError
+            Where there is none.
+        """
+        self._ready()
+        return self._project()
+
+    @no_var_expand  # type: ignore[untyped-decorator]  # IPython's own
+    @line_cell_magic(MAGIC)  # type: ignore[untyped-decorator]  # IPython's own
+    def feature(self, line: str, cell: str | None = None) -> Any:
+        """Define a feature view in a cell, or run one of Feature Workbench's verbs.
+
+        In a cell
+        ---------
+        ``%%feature [--branch NAME] [--message TEXT] [--no-log]`` on the first line, then a FeatureModel and one
+        function under @feature_view. The view is committed to the current experiment's branch, computed, checked
+        and logged to MLflow; the card below the cell says how it went.
+
+        --branch NAME    the branch to write; the current experiment's if absent
+        --message TEXT   the commit's subject
+        --no-log         send no run to MLflow
+        --help           all of this again
+
+        On a line
+        ---------
+        ``%feature VERB [words]``, the words of the command line's ``workbench VERB``:
+
+        (``%feature --help`` lists them)
+
+        ``%feature VERB --help`` explains a verb. Names the cell may use without importing them: pl, datetime,
+        timedelta, LazyFrame, UTC, Feature, FeatureModel, feature_view, feature_set, windowed.
+        """
+        try:
+            self._quiet_since = math.inf
+            with translated(library_failed):
+                return self._line(line) if cell is None else self._cell(line, cell)
+        except KeyboardInterrupt:
+            raise Interrupted.during("the computation") from None
+        finally:
+            self._quiet_since = time.monotonic()
+            self._warm_charts()
+
+    def _line(self, line: str) -> Any:
+        from IPython.display import display
+
+        from workbench.cli import WITH_PROJECT, parser
+        from workbench.promote import PromotionReport
+
+        line = line.rstrip()
+        is_silent = line.endswith(";")
+        call = self._bind(parser("%feature"), line.rstrip(";") or "--help")
+        if call.is_help:
+            call.run()
+            return None
+        result = self._run(call)
+        if call.as_json:
+            print(redact_urls(json.dumps(result.to_dict(), indent=2, default=str)))
+            return None
+        if call.function is WITH_PROJECT["ui"]:
+            self._live().follow(result, self.project().ui)
+            return None
+        if isinstance(result, PromotionReport) and result.is_refused:
+            display(result)
+            raise PromotionRefused.of(result, result.plan.refusals).shown_above()
+        return None if is_silent else result
+
+    def _warm_charts(self) -> None:
+        """Load what interactive views need while the user reads what a first cell showed."""
+        if self._charts is None and hasattr(self.shell, "kernel"):
+            self._charts = threading.Thread(target=self._load_charts, name="workbench-reading", daemon=True)
+            self._charts.start()
+
+    def _load_charts(self) -> None:
+        from workbench.notebook.explorer.show import warm_up
+
+        while time.monotonic() - self._quiet_since < READING:
+            time.sleep(READING / 10)
+        warm_up()
+
+    def _live(self) -> LiveOutput:
+        from workbench.notebook.live_output import LiveOutput
+
+        return LiveOutput(pushes=hasattr(self.shell, "kernel"))
+
+    def _cell(self, line: str, cell: str) -> None:
+        from workbench.cli import cell_parser
+
+        call = self._bind(cell_parser(), line)
+        if call.is_help:
+            call.run()
+            return
+        result: ViewResult = self._run(call, text=cell)
+        self.shell.push(dict(result.namespace))
+        if call.as_json:
+            print(redact_urls(json.dumps(result.to_dict(), indent=2, default=str)))
+        if not result.passed:
+            raise ContractViolation.of(result.view, result.failed)
+
+    def _run(self, call: Call, **supplied: object) -> Any:
+        if "project" not in call.wants:
+            return call.run()
+        live = self._live()
+        self.project().recover()
+        try:
+            result = call.run(project=self.project(), progress=live.tick, **supplied)
+        except BaseException:
+            live.clear()
+            raise
+        if "text" in supplied and not call.as_json:
+            live.show(result)
+        else:
+            live.clear()
+        return result
+
+    def _bind(self, app: Any, line: str) -> Call:
+        from workbench.cli import bind
+
+        self._ready()
+        try:
+            return bind(app, shlex.split(line))
+        except ValueError as error:
+            raise UsageError(f"The line cannot be read: {error}.", remedy="Close the quotes.") from None
+
+    def matcher(self) -> Callable[[CompletionContext], SimpleMatcherResult]:
+        """Return the completer of our magics' lines."""
+
+        def feature_matcher(context: CompletionContext) -> SimpleMatcherResult:
+            found = self._complete(context)
+            if found is None:
+                return SimpleMatcherResult(completions=[])
+            return SimpleMatcherResult(
+                completions=[SimpleCompletion(text) for text in found], suppress=True, ordered=True
+            )
+
+        matcher: Callable[[CompletionContext], SimpleMatcherResult] = context_matcher()(feature_matcher)
+        return matcher
+
+    def _complete(self, context: CompletionContext) -> list[str] | None:
+        before = context.text_until_cursor
+        is_cell = before.startswith(f"%%{MAGIC} ") and context.cursor_line == 0
+        if not is_cell and not before.startswith(f"%{MAGIC} "):
+            return None
+        from workbench.notebook.completion import candidates
+
+        *words, token = before.split(" ")[1:]
+        found = candidates(
+            [word for word in words if word],
+            token,
+            is_cell=is_cell,
+            branches=self._branch_names,
+            views=self._view_names,
+        )
+        # IPython replaces only its own token: the part after the last "/" or "-", say
+        typed = len(token) - len(context.token)
+        return [name[typed:] for name in found] if token.endswith(context.token) and typed >= 0 else found
+
+    def _branch_names(self) -> list[str]:
+        try:
+            return self.project().repository.names()
+        except WorkbenchError:
+            return []
+
+    def _view_names(self) -> list[str]:
+        try:
+            return self.project().view_names()
+        except (WorkbenchError, BranchError):
+            return []
+
+
+def register(shell: InteractiveShell) -> None:
+    """Register the magics and their completer with `shell`, and load the heavy packages in the background."""
+    from workbench.notebook.explorer.display import offer
+
+    magics = FeatureMagics(shell)
+    shell.register_magics(magics)
+    if shell.Completer is not None:
+        shell.Completer.custom_matchers.append(magics.matcher())
+    offer(shell)
+    magics.warm_up()

@@ -1,0 +1,74 @@
+"""What a ``%%feature`` cell does: a definition is staged, planned, committed, computed, checked and recorded."""
+
+from __future__ import annotations
+
+from workbench.pipeline.check_cache import (
+    read_facts,
+    remembered_check,
+    remembered_profile,
+    remembered_rows,
+    write_facts,
+)
+from workbench.pipeline.define import compute, define
+from workbench.pipeline.evaluate import (
+    Evaluated,
+    Evaluation,
+    InputTimes,
+    Prepared,
+    on_steady_sources,
+    source_digest,
+    view_data,
+)
+from workbench.pipeline.init import start_project
+from workbench.pipeline.probing import probe
+from workbench.pipeline.result import ResultList, ViewResult
+from workbench.pipeline.run_record import origin
+from workbench.pipeline.status import Status, ViewStatus, status
+from workbench.pipeline.stored import replaced, wrong_rows
+from workbench.pipeline.testing import NO_TESTS, run_tests
+from workbench.pipeline.trust import Trust, trust
+from workbench.pipeline.ui import UiLink, ui_link
+from workbench.pipeline.versions import VersionEvaluation, VersionKey
+from workbench.pipeline.view import View, open_view
+from workbench.pipeline.warm import warm
+from workbench.pipeline.why_changed import WhyChanged, why_changed
+
+__all__ = [
+    "NO_TESTS",
+    "Evaluated",
+    "Evaluation",
+    "InputTimes",
+    "Prepared",
+    "ResultList",
+    "Status",
+    "Trust",
+    "UiLink",
+    "VersionEvaluation",
+    "VersionKey",
+    "View",
+    "ViewResult",
+    "ViewStatus",
+    "WhyChanged",
+    "compute",
+    "define",
+    "on_steady_sources",
+    "open_view",
+    "origin",
+    "probe",
+    "read_facts",
+    "remembered_check",
+    "remembered_profile",
+    "remembered_rows",
+    "replaced",
+    "run_tests",
+    "source_digest",
+    "start_project",
+    "status",
+    "trust",
+    "ui_link",
+    "view_data",
+    "warm",
+    "why_changed",
+    "write_facts",
+    "wrong_rows",
+]

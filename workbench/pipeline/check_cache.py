@@ -1,0 +1,152 @@
+"""What is known of a computed view and never changes: its profile, each contract it kept, each probe it passed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import polars as pl
+
+from workbench.checks import Check, check_contract
+from workbench.files import replace_atomically
+from workbench.profile import Profile, profile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from workbench.compute import InputData, StoredView
+    from workbench.define import Contract
+    from workbench.pipeline.evaluate import Prepared
+
+Probe = Callable[[], tuple[Check, ...]]
+CONTRACT = "contract/2"
+SCHEME = "probes/3"
+TESTS = "tests/2"
+"""Raised when a check finds more than it did, so that what passed is asked again."""
+
+
+def remembered_profile(folder: Path, view_id: str, contract: Contract, data: Path | pl.LazyFrame) -> Profile:
+    """Return the profile of the rows `data` of a view, computed once a view id and set of columns."""
+    path = folder / view_id / f"profile-3-{contract.hash[:16]}.json"  # 3: with tolerances
+    known = read_facts(path)
+    if known is not None:
+        return Profile.from_dict(known)
+    found = profile(data, contract)
+    write_facts(path, found.to_dict())
+    return found
+
+
+def remembered_check(folder: Path, prepared: Prepared, stored: StoredView) -> Check:
+    """Return whether `stored` keeps the contract; asked once a view id and contract, unless it failed."""
+    path = folder / stored.view_id / f"{CONTRACT.replace('/', '-')}-{prepared.contract.hash[:16]}.json"
+    known = read_facts(path)
+    if known is not None:
+        return Check.from_dict(known)
+    check = check_contract(prepared.contract, prepared.view.model, stored)
+    if not check.failed:
+        write_facts(path, check.to_dict())
+    return check
+
+
+def remembered_rows(folder: Path, data: InputData, *, confirm: Callable[[], None]) -> int:
+    """Return how many rows an input has; counted once for its data.
+
+    `confirm` raises where what was read is not the input's data any more.
+    """
+    path = folder / "rows" / f"{data.digest}.json"
+    known = read_facts(path)
+    if known is not None:
+        return int(known["rows"])
+    rows = int(data.frame.select(pl.len()).collect(engine="streaming").item())
+    confirm()
+    write_facts(path, {"rows": rows})
+    return rows
+
+
+def remembered_probes(
+    folder: Path, prepared: Prepared, stored: StoredView, *, leaking: Sequence[str], full: bool, probe: Probe
+) -> tuple[Check, ...]:
+    """Return what `probe` finds of `stored`; asked once for what it depends on, unless something failed.
+
+    Parameters
+    ----------
+    folder
+        Where facts are kept.
+    prepared, stored
+        The view.
+    leaking
+        The upstream views that leak.
+    full
+        Whether all entities are probed; what passed in full has passed on a sample.
+    probe
+        Runs the probes.
+    """
+    view = prepared.view
+    asked = [SCHEME, prepared.contract.hash, view.scope, str(view.lookback), *sorted(leaking)]
+    name = hashlib.sha256("\n".join(asked).encode()).hexdigest()[:16]
+    paths = {
+        True: folder / stored.view_id / f"probes-full-{name}.json",
+        False: folder / stored.view_id / f"probes-{name}.json",
+    }
+    for path in (paths[True],) if full else (paths[False], paths[True]):
+        known = read_facts(path)
+        if known is not None:
+            return tuple(Check.from_dict(check) for check in known["checks"])
+    checks = probe()
+    if not any(check.failed for check in checks):
+        write_facts(paths[full], {"checks": [check.to_dict() for check in checks]})
+    return checks
+
+
+def remembered_tests(
+    folder: Path,
+    prepared: Prepared,
+    stored: StoredView,
+    *,
+    tree: str,
+    offset: int | None,
+    test: Callable[[], Check | None],
+) -> Check | None:
+    """Return what the tests in a view's file find; run once for this data, contract and text, unless one failed.
+
+    Parameters
+    ----------
+    folder
+        Where facts are kept.
+    prepared, stored
+        The view.
+    tree
+        The git id of ``features/``: tests may use anything in it.
+    offset
+        How many lines its file has before its cell's first, since lines are named by it.
+    test
+        Runs the tests.
+    """
+    asked = [TESTS, tree, prepared.contract.hash, prepared.metadata_hash, str(offset)]
+    name = hashlib.sha256("\n".join(asked).encode()).hexdigest()[:16]
+    path = folder / stored.view_id / f"tests-{name}.json"
+    known = read_facts(path)
+    if known is not None:
+        return None if known["check"] is None else Check.from_dict(known["check"])
+    check = test()
+    if check is None or not check.failed:
+        write_facts(path, {"check": None if check is None else check.to_dict()})
+    return check
+
+
+def read_facts(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object in `path`; None where there is none that can be read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def write_facts(path: Path, values: dict[str, Any]) -> None:
+    """Write `values` to `path` as JSON; nothing where the disk refuses, since they can be found again."""
+    with suppress(OSError):
+        replace_atomically(path, msgspec.json.encode(values).decode())

@@ -1,0 +1,258 @@
+"""What ``%%feature`` does: stage the text as a git tree, load, plan, commit, compute, check, record."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from workbench.define import Cell, Definitions, explained, load_tree, parse_cell
+from workbench.errors import BranchError, BranchMoved, ProtectedBranch, SourceMoved, WorkbenchError
+from workbench.pipeline.context import Context
+from workbench.pipeline.data_files import new_files
+from workbench.pipeline.evaluate import Evaluation, on_steady_sources
+from workbench.pipeline.record import failed, finish
+from workbench.pipeline.stored import replaced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from workbench.compute import Progress
+    from workbench.pipeline.result import ViewResult
+    from workbench.workspace import Workspace
+
+ATTEMPTS = 20
+"""How often a definition is staged again when other kernels commit to the same branch first."""
+
+
+class LostCommitWarning(UserWarning):
+    """A definition was committed, and its branch does not have the commit any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A definition in a tree that no branch points to yet."""
+
+    cell: Cell
+    tip: str
+    tree: str
+    definitions: Definitions
+
+    @property
+    def path(self) -> str:
+        """The definition's file, from the project's root."""
+        return f"features/{self.cell.view}.py"
+
+
+def writable(workspace: Workspace, branch: str | None) -> str:
+    """Return `branch` if experiments may write it.
+
+    Raises
+    ------
+    BranchError
+        On a detached HEAD with no branch chosen, or where git knows no identity.
+    ProtectedBranch
+        On a branch only ``promote`` may write.
+    """
+    if branch is None:
+        raise BranchError(
+            "HEAD is detached, so there is no branch to write to.",
+            remedy="Start or choose an experiment with `%feature branch exp/<name>`.",
+        )
+    if branch in workspace.protected:
+        raise ProtectedBranch.named(branch)
+    workspace.repository.identity()
+    return branch
+
+
+def define(
+    workspace: Workspace,
+    text: str,
+    *,
+    branch: str | None,
+    log: bool = True,
+    message: str | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> ViewResult:
+    """Define the view in `text` on `branch`, compute it, check it and record it.
+
+    Nothing is committed where the definition does not load or its plan cannot be built. A definition whose data fails
+    a check is committed, and its run is marked failed.
+
+    Parameters
+    ----------
+    workspace
+        The project's workspace.
+    text
+        The cell's body: one feature view and what it needs.
+    branch
+        The branch to write.
+    log
+        Whether to send a run to MLflow.
+    message
+        The commit's subject; ``Define <view>`` where absent.
+    progress
+        Called while the view is computed.
+
+    Raises
+    ------
+    WorkbenchError
+        As the parts of the workspace raise them; each names its remedy.
+    """
+    target = writable(workspace, branch)
+    cell = parse_cell(text)
+    for _ in range(ATTEMPTS):
+        staged = _stage(workspace, cell, target)
+        evaluation = on_steady_sources(lambda: _planned(workspace, staged, progress))  # noqa: B023  # called at once
+        try:
+            commit = _commit(workspace, staged, target, message)
+        except BranchMoved:
+            continue
+        break
+    else:
+        raise BranchError(
+            f"Branch {target!r} kept moving while {cell.view!r} was written.",
+            remedy="Run the cell again when the other kernels are quieter. Nothing was committed.",
+        )
+    context = Context(workspace, branch=target, commit=commit, log=log, definition=cell.module)
+    planned = [evaluation]
+    try:
+        result = on_steady_sources(
+            lambda: _computed(planned.pop() if planned else evaluation.renewed(), context, staged)
+        )
+    except WorkbenchError as error:
+        error.lines = (
+            *error.lines,
+            f"The definition is committed on {target} at {commit[:10]}; its data is not there.",
+        )
+        raise
+    _warn_if_lost(workspace, target, commit)
+    return result
+
+
+def _warn_if_lost(workspace: Workspace, branch: str, commit: str) -> None:
+    """Warn where the branch was deleted, or put elsewhere, while its view was computed."""
+    repository = workspace.repository
+    if repository.exists(branch) and repository.contains(branch, commit):
+        return
+    warnings.warn(
+        f"Branch {branch!r} was deleted or moved while this was computed, and no longer has the definition. "
+        f"`git branch {branch if not repository.exists(branch) else f'{branch}-again'} {commit[:10]}` brings it back.",
+        LostCommitWarning,
+        stacklevel=5,
+    )
+
+
+def _stage(workspace: Workspace, cell: Cell, branch: str) -> Staged:
+    tip = workspace.repository.resolve(branch)
+    beside = new_files(workspace, cell, branch=branch, tip=tip)
+    tree = workspace.repository.tree_with(tip, {**beside, f"features/{cell.view}.py": cell.module})
+    definitions = load_tree(workspace.repository, tree, cache=workspace.hidden, written=tip)
+    with explained(definitions, {cell.view: cell.offset}):
+        definitions.view(cell.view)
+    return Staged(cell, tip, tree, definitions)
+
+
+def _commit(workspace: Workspace, staged: Staged, branch: str, message: str | None) -> str:
+    if workspace.repository.show(staged.tip).tree == staged.tree:
+        return staged.tip
+    return workspace.repository.commit_tree(
+        branch,
+        staged.tree,
+        expected=staged.tip,
+        message=message or f"Define {staged.cell.view}",
+        trailers=(("Feature-View", staged.cell.view),),
+    )
+
+
+def _planned(workspace: Workspace, staged: Staged, progress: Callable[[Progress], None] | None) -> Evaluation:
+    offsets = {staged.cell.view: staged.cell.offset}
+    evaluation = Evaluation(staged.definitions, workspace.sources, workspace.cache, offsets=offsets, progress=progress)
+    with explained(staged.definitions, offsets):
+        evaluation.prepare(staged.cell.view)
+    return evaluation
+
+
+def _computed(evaluation: Evaluation, context: Context, staged: Staged) -> ViewResult:
+    view = staged.cell.view
+    try:
+        with explained(staged.definitions, {view: staged.cell.offset}):
+            evaluation.evaluate(view)
+    except SourceMoved:
+        raise
+    except (WorkbenchError, KeyboardInterrupt) as error:
+        failed(evaluation, context, view, error)
+        raise
+    module = vars(sys.modules[f"{staged.definitions.package}.{view}"])
+    return finish(evaluation, context, wanted=view, namespace={name: module[name] for name in staged.cell.names})
+
+
+def compute(
+    workspace: Workspace,
+    view: str | None,
+    *,
+    branch: str,
+    log: bool = True,
+    again: bool = False,
+    full: bool = False,
+    deep: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> list[ViewResult]:
+    """Compute `view`, or every view of `branch`, upstream first, and return their results in that order.
+
+    Parameters
+    ----------
+    workspace
+        The project's workspace.
+    view
+        The view; all of the branch if None.
+    branch
+        The branch.
+    log
+        Send runs to MLflow.
+    again
+        Compute what is stored, too, with what it reads, and replace it where it differs.
+    full
+        Probe every entity.
+    deep
+        Compare what is stored and published with a computation in full.
+    progress
+        Called while a view is computed.
+
+    Raises
+    ------
+    FeatureNotFound
+        Where the branch has no such view.
+    """
+    commit = workspace.repository.resolve(branch)
+    definitions = load_tree(workspace.repository, commit, cache=workspace.hidden)
+    names = workspace.sources.names()
+    wanted = [view] if view else definitions.order([*definitions.views, *definitions.broken], names)
+    deeply = {name: definitions.order([name], names) if view else [name] for name in wanted} if deep else {}
+    renewed = replaced(workspace.hidden / "facts") if again else None
+
+    def act() -> list[ViewResult]:
+        evaluation = Evaluation(definitions, workspace.sources, workspace.cache, progress=progress, replaced=renewed)
+        context = partial(Context, workspace, branch=branch, commit=commit, log=log)
+        return [_one(evaluation, name, context, full=full, deep=deeply.get(name, ())) for name in wanted]
+
+    return on_steady_sources(act)
+
+
+def _one(
+    evaluation: Evaluation, view: str, where: Callable[..., Context], *, full: bool, deep: Sequence[str]
+) -> ViewResult:
+    definitions = evaluation.definitions
+    definitions.view(view)
+    context = where(definition=definitions.source_text(view))
+    try:
+        with explained(definitions, {}):
+            evaluation.evaluate(view)
+    except SourceMoved:
+        raise
+    except (WorkbenchError, KeyboardInterrupt) as error:
+        failed(evaluation, context, view, error)
+        raise
+    return finish(evaluation, context, wanted=view, full=full, deep=deep)

@@ -1,0 +1,152 @@
+"""Whether what is stored of a view, in the cache and in the lake, is what its definition gives in full."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from workbench.checks import Check, unequal
+from workbench.compute import build, digest_frame, digests, remove, write_parquet
+from workbench.errors import LakeError, WorkbenchError
+from workbench.pipeline.versions import VersionEvaluation
+from workbench.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workbench.compute import OutputDigest, Replaced, StoredView
+    from workbench.pipeline.evaluate import Evaluation, Prepared
+    from workbench.registry import Version
+    from workbench.workspace import Workspace
+
+NAME = "stored values"
+
+
+def replaced(facts: Path) -> Replaced:
+    """Return what says whether a stored view is to be replaced; what was found out of wrong rows is forgotten.
+
+    Rows that are equal but for the noise of floats stay: other bits would have all that reads them computed again.
+    """
+
+    def why(stored: StoredView, computed: StoredView) -> str:
+        if stored.record.order != computed.record.order:
+            wrong = "it has other columns"
+        else:
+            wrong = wrong_rows(stored.frame(), stored.record.digest.exact, computed)
+        if wrong:
+            remove(facts / stored.view_id)
+        return wrong
+
+    return why
+
+
+def wrong_rows(rows: pl.LazyFrame, digest: str, computed: StoredView) -> str:
+    """Return how rows, recorded with an exact digest, differ from what was computed in full; empty if by noise only."""
+    check = _compared(NAME, rows, digest, computed.path, computed.record.keys)
+    return check.detail if check.failed else ""
+
+
+def check_stored(workspace: Workspace, evaluation: Evaluation, views: Sequence[str]) -> list[Check]:
+    """Return whether the last of `views` holds what its definition gives, and its published versions; and the others.
+
+    Parameters
+    ----------
+    workspace
+        The project's workspace.
+    evaluation
+        Has evaluated the views.
+    views
+        The view that is checked comes last; those that it reads, to be checked with it, come first.
+    """
+    *above, view = views
+    evaluated = {one.prepared.view.name: one for one in evaluation.evaluated}
+    checks = []
+    for name in (view, *above):
+        prepared, stored = evaluated[name].prepared, evaluated[name].computed.stored
+        label = NAME if name == view else f"{NAME} of {name}"
+        check = _check(workspace, prepared, stored.frame(), stored.record.digest.exact, label=label)
+        evaluation.confirm(prepared.view)
+        checks.append(_with_remedy(check, f"`compute {name} --full` replaces them"))
+    return [*checks, *(check for name in (view, *above) for check in _published(workspace, name))]
+
+
+def _published(workspace: Workspace, view: str) -> list[Check]:
+    """Return whether the lake holds of each live version what its definition gives of the data it was made from."""
+    registry = Registry.at(workspace.repository, workspace.trunk)
+    if view not in registry:
+        return []
+    versions = VersionEvaluation(workspace, registry, workspace.sources)
+    return [
+        _with_remedy(_version(workspace, versions, view, version), f"`materialize {view} --full` replaces them")
+        for version in registry.record(view).versions
+        if version.is_live
+    ]
+
+
+def _version(workspace: Workspace, versions: VersionEvaluation, view: str, version: Version) -> Check:
+    label = f"{NAME} of {view}@{version.number}"
+    try:
+        prepared = _as_published(versions, view, version)
+        if prepared.view_id != version.view_id:
+            is_code = prepared.fingerprint.code_hash != version.code_hash
+            why = "its code has another fingerprint than was recorded" if is_code else "its sources moved since"
+            return Check(label, passed=False, checked=False, detail=f"{why}: `materialize {view}` first")
+        rows = versions.published(view, version).frame
+        check = _check(workspace, prepared, rows, version.data_digest, label=label)
+        versions.evaluation(view, version).confirm(prepared.view)
+    except LakeError as error:
+        return Check(label, passed=False, detail=error.message)
+    except WorkbenchError as error:
+        return Check(label, passed=False, checked=False, detail=f"it cannot be computed: {error.message}")
+    return check
+
+
+def _as_published(versions: VersionEvaluation, view: str, version: Version) -> Prepared:
+    """Return a version on today's sources, made from the published rows of what it reads where these are current."""
+    for name, read in versions.inputs(version).items():
+        if _as_published(versions, name, read).view_id == read.view_id:
+            versions.replace(name, read, versions.published(name, read))
+    return versions.prepare(view, version)
+
+
+def _check(workspace: Workspace, prepared: Prepared, stored: pl.LazyFrame, digest: str, *, label: str) -> Check:
+    """Compute a view in full, from the inputs it was stored for, and compare what is stored with that."""
+    view = prepared.view
+    with TemporaryDirectory(prefix="again-", dir=workspace.hidden) as folder:
+        path = Path(folder) / "data.parquet"
+        write_parquet(build(view, prepared.inputs).select(prepared.contract.names), path, view=view.name)
+        return _compared(label, stored, digest, path, (*view.entities, *view.known_since))
+
+
+def _compared(label: str, stored: pl.LazyFrame, recorded: str, computed: Path, keys: Sequence[str]) -> Check:
+    """Return whether `stored`, with the digest that was recorded, holds the rows in the file `computed`."""
+    started = time.perf_counter()
+
+    def check(detail: str, *, passed: bool, **found: object) -> Check:
+        return Check(label, passed=passed, detail=detail, seconds=time.perf_counter() - started, **found)  # type: ignore[arg-type]  # fields of a check
+
+    try:
+        digest: OutputDigest = digest_frame(stored, keys=keys)
+        right = digests(computed, keys=keys)
+        if digest.exact == right.exact == recorded:
+            return check(f"{right.rows:,} rows, the same to the bit", passed=True)
+        found = unequal(stored.collect(), pl.read_parquet(computed, glob=False), keys=keys)
+    except pl.exceptions.PolarsError as error:
+        return check(f"the stored rows cannot be read: {str(error).splitlines()[0][:200]}", passed=False)
+    if found:
+        what = (
+            f"{found.total:,} stored value{'s' if found.total != 1 else ''} or rows differ from a computation in full"
+        )
+        return check(f"{what}: {found.example()}", passed=False, failures=found.rows, counts=found.counts)
+    if digest.exact != recorded:
+        return check("the stored rows are not those that were recorded", passed=False)
+    return check(f"{right.rows:,} rows, the same but for the last digits of floats", passed=True)
+
+
+def _with_remedy(check: Check, remedy: str) -> Check:
+    return replace(check, detail=f"{check.detail}; {remedy}") if check.failed else check

@@ -1,0 +1,92 @@
+"""`trust`: let the definitions of a branch's authors run here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import UsageError
+from workbench.render import Report, Reported, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workbench.git import Commit
+    from workbench.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Trust(Reported):
+    """Whose definitions may run here beside the user's own and those of main's authors.
+
+    Attributes
+    ----------
+    branch
+        The branch whose authors were trusted just now; None where nothing was asked but the list.
+    commits
+        What they wrote that nobody trusted before, newest first.
+    authors
+        All who were trusted by name: ``author``, ``branch``, ``commit`` and ``since`` by address.
+    revoked
+        Who was trusted by name until now; None where nobody's trust was taken back.
+    """
+
+    branch: str | None
+    commits: tuple[Commit, ...]
+    authors: Mapping[str, Mapping[str, Any]]
+    revoked: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON-ready values."""
+        return {
+            "branch": self.branch,
+            "revoked": self.revoked,
+            "commits": [{"commit": c.id, "author": c.author, "subject": c.subject} for c in self.commits],
+            "authors": {address: dict(facts) for address, facts in self.authors.items()},
+        }
+
+    def report(self) -> Report:
+        """Return what was trusted, and everybody who is."""
+        news = tuple((c.id[:10], c.author, f"{c.time:%Y-%m-%d %H:%M}", c.subject) for c in self.commits)
+        known = tuple(
+            tuple(str(facts.get(key, "")) for key in ("author", "branch", "since")) for facts in self.authors.values()
+        )
+        if self.revoked is not None:
+            title = f"{self.revoked} is not trusted by name any more"
+        elif self.branch is None:
+            title = "Whose definitions run here" if known else "Nobody is trusted by name"
+        elif news:
+            title = f"The definitions of {self.branch} may run"
+        else:
+            title = f"{self.branch} has no definitions by somebody new"
+        return Report(
+            title,
+            tables=tuple(
+                table
+                for table in (
+                    Table("Trusted now", ("commit", "author", "UTC", "subject"), news),
+                    Table("Trusted by name", ("author", "since branch", "since (UTC)"), known),
+                )
+                if table.rows
+            ),
+            notes=("Your own definitions, and those of whoever wrote a commit on main, always run.",),
+        )
+
+
+def trust(workspace: Workspace, branch: str | None, *, revoke: str | None = None) -> Trust:
+    """Trust whoever wrote definitions on `branch`, or no longer the author `revoke`; else say only who is trusted.
+
+    Raises
+    ------
+    BranchNotFound
+        Where there is no such branch (did you mean).
+    UsageError
+        Where `revoke` is not trusted by name (did you mean), or a branch is given beside it.
+    """
+    if revoke is not None:
+        if branch is not None:
+            raise UsageError("Trust is given or taken back, not both at once.", remedy="Call `trust` twice.")
+        revoked = workspace.repository.revoke_trust(revoke)
+        return Trust(None, (), workspace.repository.trusted(), revoked)
+    commits = workspace.repository.trust(branch) if branch is not None else []
+    return Trust(branch, tuple(commits), workspace.repository.trusted())

@@ -1,0 +1,49 @@
+"""Where MLflow's own pages are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from workbench.render import Report, Reported
+
+if TYPE_CHECKING:
+    from workbench.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class UiLink(Reported):
+    """Where the MLflow UI is, and whether it answers yet."""
+
+    url: str | None
+    state: Literal["starting", "live", "stopped"]
+    log: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return address, state and log file as JSON-ready values."""
+        return {"url": self.url, "state": self.state, "log": self.log}
+
+    def report(self) -> Report:
+        """Return the link, and how long to wait."""
+        if self.url is None:
+            return Report("The MLflow UI is not running")
+        waits = (
+            f"It is starting and answers in some 15 seconds. Log: {self.log}" if self.log else "It does not answer now."
+        )
+        notes = () if self.state == "live" else (waits,)
+        return Report(f"MLflow UI: {self.state}", notes=notes, links=(("Open MLflow", self.url),))
+
+
+def ui_link(workspace: Workspace, *, stop: bool) -> UiLink:
+    """Start or stop the MLflow UI.
+
+    Raises
+    ------
+    TrackingError
+        Where there is none that could be started.
+    """
+    if stop:
+        workspace.tracker.stop_ui()
+        return UiLink(None, "stopped", None)
+    ui = workspace.tracker.ui()
+    return UiLink(ui.url, ui.state, str(ui.log) if ui.log else None)

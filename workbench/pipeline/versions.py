@@ -1,0 +1,144 @@
+"""Computing published versions as their records say: by their own code, from the versions that they were made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.compute import InputData
+from workbench.define import explained, load_tree
+from workbench.errors import FeatureNotFound
+from workbench.pipeline.evaluate import Evaluation, Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workbench.compute import Progress, Replaced, Shortcut, StoredView
+    from workbench.define import Definitions
+    from workbench.pipeline.evaluate import Evaluated, Prepared
+    from workbench.registry import Registry, Version
+    from workbench.sources import Sources
+    from workbench.workspace import Workspace
+
+VersionKey = tuple[str, str]
+"""A view and the number of one of its published versions."""
+
+
+class VersionEvaluation:
+    """Computes published versions on today's sources, whatever main defines now.
+
+    Parameters
+    ----------
+    workspace
+        The project's workspace.
+    registry
+        What is published, at a commit.
+    sources
+        The sources that commit declares.
+    progress
+        Called while a view is computed.
+    beside
+        Another evaluation, whose snapshots of the sources are read.
+    shortcut
+        Gives a shorter way to the same data for a version that is to be computed, or None.
+    replaced
+        Computes in full what is stored, too, and is asked whether that is to be replaced.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        registry: Registry,
+        sources: Sources,
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        beside: Evaluation | None = None,
+        shortcut: Callable[[VersionKey, Prepared], Shortcut | None] | None = None,
+        replaced: Replaced | None = None,
+    ) -> None:
+        self.registry = registry
+        self.replaced: dict[VersionKey, InputData] = {}
+        self._workspace = workspace
+        self._sources = sources
+        self._progress = progress
+        self._shortcut = shortcut
+        self._replaced = replaced
+        self._snapshots = beside or Evaluation(self._tree(registry.commit or ""), sources, workspace.cache)
+        self._evaluations: dict[VersionKey, Evaluation] = {}
+
+    def inputs(self, version: Version) -> dict[str, Version]:
+        """Return the version of each view that `version` reads.
+
+        Raises
+        ------
+        FeatureNotFound
+            Where one is retired.
+        """
+        return {read.name: self.registry.input_version(read) for read in version.inputs if read.kind == "view"}
+
+    def evaluation(self, view: str, version: Version) -> Evaluation:
+        """Return the evaluation that computes this version of `view`, and nothing else."""
+        key = view, version.number
+        if key not in self._evaluations:
+            self._evaluations[key] = Evaluation(
+                self._tree(self._root(version.features)),
+                self._sources,
+                self._workspace.cache,
+                progress=self._progress,
+                beside=self._snapshots,
+                shortcut=None if self._shortcut is None else lambda prepared: self._shorter(key, prepared),
+                replaced=self._replaced,
+                upstream=lambda name: self._upstream(view, version, name),
+            )
+        return self._evaluations[key]
+
+    def prepare(self, view: str, version: Version) -> Prepared:
+        """Return a version with its identity on today's sources, as `Evaluation.prepare` does."""
+        evaluation = self.evaluation(view, version)
+        with explained(evaluation.definitions, {}):
+            return evaluation.prepare(view)
+
+    def evaluate(self, view: str, version: Version) -> Evaluated:
+        """Return a version computed on today's sources, or reused, as `Evaluation.evaluate` does."""
+        evaluation = self.evaluation(view, version)
+        with explained(evaluation.definitions, {}):
+            return evaluation.evaluate(view)
+
+    def stored(self, view_id: str) -> StoredView | None:
+        """Return a computed view, where it is kept."""
+        return self._workspace.cache.get(view_id)
+
+    def published(self, view: str, version: Version) -> InputData:
+        """Return a version's rows in the lake as the input of another version."""
+        lake = self._workspace.lake
+        rows = lake.scan(view, version.major, version.delta_version, version.contract, digest=version.data_digest)
+        return InputData(name=view, frame=rows, digest=version.data_digest, kind="view")
+
+    def replace(self, view: str, version: Version, data: InputData) -> None:
+        """Let what reads this version of `view` read `data`, and not what would be computed."""
+        self.replaced[view, version.number] = data
+
+    def _shorter(self, key: VersionKey, prepared: Prepared) -> Shortcut | None:
+        assert self._shortcut is not None  # noqa: S101 - asked by who gave one
+        return self._shortcut(key, prepared)
+
+    def _upstream(self, view: str, version: Version, name: str) -> Upstream:
+        read = self.inputs(version).get(name)
+        if read is None:
+            known = [each.name for each in version.inputs]
+            raise FeatureNotFound.absent(name, where=f"what {view} {version.number} was made from", known=known)
+        return Upstream(self.evaluation(name, read), self.replaced.get((name, read.number)))
+
+    def _tree(self, commit_or_tree: str) -> Definitions:
+        written = self.registry.commit or ""
+        return load_tree(self._workspace.repository, commit_or_tree, cache=self._workspace.hidden, written=written)
+
+    def _root(self, features: str) -> str:
+        """Return a root tree whose definitions are those of the folder's tree `features`."""
+        repository, main = self._workspace.repository, self.registry.commit or ""
+        if repository.subtree(main) == features:
+            return main
+        old = {f"features/{name}": blob for name, blob in repository.folder(features).items()}
+        now = repository.files(main)
+        changes: dict[str, bytes | None] = {path: None for path in now if path not in old}
+        changes |= {path: repository.read_blob(blob) for path, blob in old.items() if now.get(path) != blob}
+        return repository.tree_with(main, changes)

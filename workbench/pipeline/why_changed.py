@@ -1,0 +1,122 @@
+"""`why-changed`: what moved a view between two computations, or between two commits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from workbench.define import explained, load_tree
+from workbench.errors import UsageError
+from workbench.fingerprint import CodeRecord, explain_change
+from workbench.pipeline.evaluate import Evaluation
+from workbench.render import Report, Reported, Table
+
+if TYPE_CHECKING:
+    from workbench.fingerprint import Change
+    from workbench.tracking import Entry
+    from workbench.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of the comparison: what the view was made from."""
+
+    label: str
+    record: CodeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class WhyChanged(Reported):
+    """What moved a view, each change named; nothing where both sides are the same."""
+
+    view: str
+    old: str
+    new: str
+    changes: tuple[Change, ...]
+    note: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the changes as JSON-ready values."""
+        return {
+            "view": self.view,
+            "old": self.old,
+            "new": self.new,
+            "note": self.note,
+            "changes": [{"kind": c.kind, "name": c.name, "detail": c.detail} for c in self.changes],
+        }
+
+    def report(self) -> Report:
+        """Return the changes as a table."""
+        rows = tuple((change.kind, change.name, change.detail) for change in self.changes)
+        nothing = "Nothing that decides its values: same code, same parameters, same data."
+        return Report(
+            f"Why {self.view} changed",
+            facts=(("from", self.old), ("to", self.new)),
+            tables=(Table("What moved", ("what", "name", "how"), rows),) if rows else (),
+            notes=tuple(note for note in (self.note, "" if rows else nothing) if note),
+        )
+
+
+def why_changed(workspace: Workspace, view: str, *, branch: str, against: str | None) -> WhyChanged:
+    """Return what moved `view` on `branch`, against a branch or commit, or against its computation before the last.
+
+    Raises
+    ------
+    UsageError
+        Where nothing is named to compare with and the view was computed with one identity only.
+    """
+    if against is not None:
+        return _explained(view, _at(workspace, view, against), _at(workspace, view, branch))
+    entries = workspace.journal.entries(view)
+    here = workspace.journal.entries(view, branch=branch)
+    if not here:
+        _at(workspace, view, branch)  # an unknown view says so
+        raise UsageError(
+            f"{view!r} was never computed on {branch!r}.", remedy="Compute it, or compare with `--against main`."
+        )
+    new = here[-1]
+    others = [entry for entry in entries if entry.branch != branch or entry in here]
+    old = next((entry for entry in reversed(others) if entry.view_id != new.view_id and entry.at < new.at), None)
+    if old is None:
+        raise UsageError(
+            f"{view!r} has been computed with one identity only, {new.view_id[:10]}.",
+            remedy="Name a branch or commit to compare with: `why-changed VIEW --against main`.",
+        )
+    unmoved = len(here) > 1 and here[-2].view_id == new.view_id
+    note = "The last definition did not move its values; this is the change before it." if unmoved else ""
+    return replace(_explained(view, *(_remembered(workspace, entry) for entry in (old, new))), note=note)
+
+
+def _explained(view: str, old: Side, new: Side) -> WhyChanged:
+    return WhyChanged(view, old.label, new.label, tuple(explain_change(old.record, new.record)))
+
+
+def _remembered(workspace: Workspace, entry: Entry) -> Side:
+    """Return what a computation was made from, as the journal remembers it."""
+    code = workspace.journal.code(entry.code_hash)
+    if code is None:
+        return _at(workspace, entry.view, entry.commit)
+    return Side(
+        f"{entry.view_id[:10]}, computed {entry.at:%Y-%m-%d %H:%M} UTC on {entry.branch}",
+        _with_inputs(code, entry.inputs, entry.parameters),
+    )
+
+
+def _at(workspace: Workspace, view: str, ref: str) -> Side:
+    """Return what `view` is made from at a branch or commit, with today's data."""
+    commit = workspace.repository.resolve(ref)
+    evaluation = Evaluation(
+        load_tree(workspace.repository, commit, cache=workspace.hidden), workspace.sources, workspace.cache
+    )
+    with explained(evaluation.definitions, {}):
+        prepared = evaluation.prepare(view)
+    code = prepared.fingerprint.record.to_dict()
+    return Side(
+        f"{prepared.view_id[:10]}, {ref} at {commit[:10]}", _with_inputs(code, prepared.digests, prepared.parameters)
+    )
+
+
+def _with_inputs(code: dict[str, Any], inputs: dict[str, str], parameters: str) -> CodeRecord:
+    """Return the record of a code hash with what is not part of it: the view's settings and its inputs' digests."""
+    return CodeRecord.from_dict({**code, "settings": json.loads(parameters), "inputs": inputs})

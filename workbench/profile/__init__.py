@@ -1,0 +1,45 @@
+"""What a column of values looks like: some fifty numbers, histograms, bins that two sides share."""
+
+from __future__ import annotations
+
+from workbench.profile.bins import Bin, CategoryBins, NumericBins, histograms
+from workbench.profile.feature import TOP, FeatureProfile, as_numbers, cut, finite_or_none
+from workbench.profile.histogram import Histogram
+from workbench.profile.profile import Profile, profile
+from workbench.profile.values import (
+    NANOSECONDS,
+    Categorical,
+    Counts,
+    Family,
+    Numbers,
+    Numeric,
+    common_dtype,
+    exact_floats,
+    family_of,
+    units,
+)
+
+__all__ = [
+    "NANOSECONDS",
+    "TOP",
+    "Bin",
+    "Categorical",
+    "CategoryBins",
+    "Counts",
+    "Family",
+    "FeatureProfile",
+    "Histogram",
+    "Numbers",
+    "Numeric",
+    "NumericBins",
+    "Profile",
+    "as_numbers",
+    "common_dtype",
+    "cut",
+    "exact_floats",
+    "family_of",
+    "finite_or_none",
+    "histograms",
+    "profile",
+    "units",
+]

@@ -1,0 +1,131 @@
+"""`profile`: what a computed view looks like, small enough to keep and to send to a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import polars as pl
+
+from workbench.profile.feature import FeatureProfile, feature_profile
+
+if TYPE_CHECKING:
+    from workbench.compute import StoredView
+    from workbench.define import ColumnContract, Contract
+
+_AT_ONCE = 2
+"""Columns in memory at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A view's size, period and features.
+
+    Attributes
+    ----------
+    rows
+        Rows of the view.
+    period
+        First and last event time; `None` where there is none.
+    entities
+        How many different entity keys; `None` for a view without entities.
+    features
+        One profile a feature, in the contract's order.
+    keys
+        One profile a key, entities and event time: which there are, how often, and how rows spread over time.
+    """
+
+    rows: int
+    period: tuple[datetime, datetime] | None
+    entities: int | None
+    features: tuple[FeatureProfile, ...]
+    keys: tuple[FeatureProfile, ...] = ()
+
+    def __getitem__(self, name: str) -> FeatureProfile:
+        for feature in (*self.features, *self.keys):
+            if feature.name == name:
+                return feature
+        raise KeyError(name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the profile as JSON-ready values; `from_dict` reads them back."""
+        return {
+            "rows": self.rows,
+            "period": None if self.period is None else [moment.isoformat() for moment in self.period],
+            "entities": self.entities,
+            "features": [feature.to_dict() for feature in self.features],
+            "keys": [key.to_dict() for key in self.keys],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the profile that `to_dict` turned into `values`."""
+        period = values["period"]
+        return cls(
+            rows=int(values["rows"]),
+            period=None if period is None else (datetime.fromisoformat(period[0]), datetime.fromisoformat(period[1])),
+            entities=values["entities"],
+            features=tuple(FeatureProfile.from_dict(feature) for feature in values["features"]),
+            keys=tuple(FeatureProfile.from_dict(key) for key in values["keys"]),
+        )
+
+
+def profile(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path, contract: Contract) -> Profile:
+    """Return what `data` looks like.
+
+    One pass over the keys, then one over each column by itself, so that a stored view never needs more memory than
+    a few columns. Counts, mean, standard deviation, minimum and maximum are exact; `FeatureProfile` says what is
+    sampled above a million rows.
+
+    Parameters
+    ----------
+    data
+        The computed view. It is read column by column, so that a LazyFrame's plan should be cheap to run again: a
+        scan, or a frame in memory.
+    contract
+        Says which columns are keys, times and features, and what their units are.
+    """
+    frame = _opened(data)
+    entities = [column.name for column in contract.columns if column.role == "entity"]
+    moments = [column.name for column in contract.columns if column.role == "event_time"]
+    keys: dict[str, Any] = frame.select(_key_facts(entities, moments)).collect(engine="streaming").row(0, named=True)
+    first, last = keys.get("first"), keys.get("last")
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:  # sorting a column for its quantiles takes one core
+        found = dict(
+            zip(contract.names, pool.map(lambda column: _column(frame, column), contract.columns), strict=True)
+        )
+    return Profile(
+        rows=keys["rows"],
+        period=None if first is None or last is None else (first, last),
+        entities=keys.get("entities"),
+        features=tuple(found[column.name] for column in contract.features),
+        keys=tuple(found[name] for name in (*entities, *moments)),
+    )
+
+
+def _column(frame: pl.LazyFrame, column: ColumnContract) -> FeatureProfile:
+    values = frame.select(column.name).collect().to_series()
+    return feature_profile(values, unit=column.unit, tolerance=column.tolerance)
+
+
+def _opened(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path) -> pl.LazyFrame:
+    if isinstance(data, (str, Path)):
+        return pl.scan_parquet(data, glob=False)
+    if isinstance(data, pl.DataFrame):
+        return data.lazy()
+    return data if isinstance(data, pl.LazyFrame) else data.frame()
+
+
+def _key_facts(entities: list[str], moments: list[str]) -> list[pl.Expr]:
+    facts = [pl.len().alias("rows")]
+    if moments:
+        facts += [pl.col(moments[0]).min().alias("first"), pl.col(moments[0]).max().alias("last")]
+    if len(entities) == 1:
+        facts.append(pl.col(entities[0]).n_unique().alias("entities"))
+    elif entities:  # two keys of ten million share a 64-bit hash once in 300,000 views
+        facts.append(pl.struct(entities).hash().n_unique().alias("entities"))
+    return facts

@@ -1,0 +1,424 @@
+"""`FeatureStore`: what models read features through."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from workbench.catalog import look_up, open_catalog
+from workbench.config import valid_name
+from workbench.drivers import speaks_plainly
+from workbench.errors import UsageError
+from workbench.pipeline import on_steady_sources
+from workbench.sql import run_sql
+from workbench.store import (
+    BranchReading,
+    FailedCheckWarning,
+    LowMatchWarning,
+    NaiveTimeWarning,
+    PublishedReading,
+    Question,
+    Reference,
+    SavedTrainingSet,
+    TrainingSet,
+    as_spine,
+    commit_at,
+    explain,
+    facts_of_built,
+    facts_of_saved,
+    failed_checks,
+    join_features,
+    joined_views,
+    latest,
+    named_view,
+    names,
+    parse_all,
+    period,
+    release_commit,
+    resolve,
+    run_of,
+    saved_training_set,
+    views_read,
+    warn_of,
+)
+from workbench.times import moment
+from workbench.tracking import TrainingFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import date, datetime
+
+    from workbench.catalog import Catalog, CatalogPage
+    from workbench.sql import Answer
+    from workbench.store import Explanation, IntoSpine, JoinedSpine, Reading, Reference
+    from workbench.workspace import Workspace
+
+
+def facts_of(workspace: Workspace, store: FeatureStore, what: object) -> TrainingFacts:
+    """Return what a model is said to be trained on.
+
+    Parameters
+    ----------
+    workspace
+        The project's workspace.
+    store
+        Where references are looked up; views that are not computed yet are computed.
+    what
+        A training set, built or saved, the name of a saved one, or a reference to features.
+
+    Raises
+    ------
+    UsageError
+        For a training set of another project, and for a table, which does not say what it was made of.
+    FeatureNotFound
+        For a name that is no training set, view, feature or feature set (did you mean).
+    """
+    if isinstance(what, TrainingSet):
+        return facts_of_built(workspace, what)
+    if isinstance(what, SavedTrainingSet):
+        return facts_of_saved(workspace, what)
+    if isinstance(what, pl.DataFrame | pl.LazyFrame) or hasattr(what, "__arrow_c_stream__"):
+        raise UsageError(
+            f"A {type(what).__name__} does not say which features it holds.",
+            remedy="Pass what training_set returned itself, not its frame, or name the features you use.",
+        )
+    if isinstance(what, str) and what in names(workspace.home):
+        return facts_of_saved(workspace, saved_training_set(workspace.home, what))
+    references: tuple[Reference, ...] = parse_all(what)
+    reading = store._reading()
+    views = views_read(resolve(references, reading, full_names=True))
+    return TrainingFacts(views=views, branch=reading.branch, commit=reading.commit)
+
+
+@speaks_plainly
+class FeatureStore:
+    """Reads features; it writes nothing that is published. Get it as ``project.store``.
+
+    On main it reads what is published: ``spend`` is the current version, ``spend@2`` the newest of major 2 and
+    ``spend@2.1`` that one. On an experiment's branch ``spend`` is the view as the branch defines it, and versions are
+    the published ones. A store that `at` returned reads what was published then.
+
+    Parameters
+    ----------
+    opened
+        Gives the project's workspace, as `workbench.toml` describes them now.
+    branch
+        The branch, or commit, whose views are read.
+    """
+
+    def __init__(self, opened: Callable[[], Workspace], branch: str) -> None:
+        self.branch = branch
+        self._opened = opened
+        self._pinned: PublishedReading | None = None
+        self._published: tuple[Workspace, PublishedReading] | None = None
+
+    def __repr__(self) -> str:
+        return f"<FeatureStore of {self._workspace.config.project.name!r}, reading {self._place()}>"
+
+    @property
+    def _workspace(self) -> Workspace:
+        return self._opened()
+
+    @property
+    def release(self) -> str | None:
+        """The release that is read, if it is one."""
+        return self._pinned.release if self._pinned else None
+
+    def at(self, *, release: str | None = None, time: datetime | date | str | None = None) -> FeatureStore:
+        """Return a store of what was published then: in a release, or at a moment.
+
+        Everything is read as it was, feature sets included; later versions, deprecations and rollbacks change nothing.
+
+        Parameters
+        ----------
+        release
+            A release's name, as in ``2026.11``.
+        time
+            The moment; without a zone it is UTC.
+
+        Raises
+        ------
+        PromotionError
+            For a release that there is not (did you mean), that no `release` verb made, or whose signature the policy
+            wants and git cannot verify.
+        UsageError
+            For neither or both, for what is no time, and for a moment before anything was published.
+        """
+        if (release is None) == (time is None):
+            raise UsageError(
+                "A store is of one release or of one moment.",
+                remedy='Write at(release="2026.11") or at(time="2026-11-05").',
+            )
+        store = FeatureStore(self._opened, self._workspace.trunk)
+        if release is not None:
+            commit = release_commit(self._workspace, release)
+        else:
+            commit = commit_at(self._workspace, moment(time, what="time"))
+        store._pinned = PublishedReading.of(self._workspace, commit, release=release)
+        return store
+
+    def training_set(
+        self,
+        spine: IntoSpine,
+        features: str | Reference | Sequence[str | Reference],
+        *,
+        time: str = "event_timestamp",
+        time_zone: str | None = None,
+        label: str | None = None,
+        full_names: bool = False,
+        as_known: bool = True,
+        release: str | None = None,
+        save: str | None = None,
+    ) -> TrainingSet:
+        """Return `spine` with features set beside it, each as it stood, and was known, at the row's time.
+
+        A branch's views that are not computed yet are computed; published versions are read from the lake. Within
+        ``with project.experiment(...)`` the run records it as what the model was trained on.
+
+        Parameters
+        ----------
+        spine
+            One row for each example: `time`, the entity columns of the views under their names, the label, and whatever
+            else. A table of Polars (lazy or not), pandas or Arrow, or whatever exports an Arrow C stream, as a query of
+            DuckDB. The index of a pandas frame is not a column, which the ledger says unless it is a plain range; NaN
+            and NaT in pandas are null.
+        features
+            References, mixed: ``view`` (all its features), ``view:feature``, ``view@2:feature``, names of feature sets,
+            and ``wb.use(...)`` for a view that is joined under another name or with other keys.
+        time
+            The spine's time column: datetimes of any unit and zone, or dates, which are their first instant.
+        time_zone
+            The zone of times that state none, as ``America/New_York``; UTC, with a warning, if absent. Of an hour that
+            its clock shows twice, the first is meant.
+        label
+            The spine's label column. It must be there and stays as it is.
+        full_names
+            Call the columns ``view__feature`` (``alias__feature``) rather than ``feature``.
+        as_known
+            False lets rows count that were recorded after a spine row's time.
+        release
+            Read everything as this release has it; see `at`.
+        save
+            Keep the training set under this name, for ever as it is, with its lineage; MLflow gets a run with it as a
+            dataset. `saved` returns it.
+
+        Returns
+        -------
+        TrainingSet
+            Its ``frame`` has the spine's rows in their order with all their columns (`time` in UTC), then one column
+            for each feature, in the order they were asked for; ``features`` and ``label`` are what a model takes, the
+            ``ledger`` says what became of every row, ``why_row`` why one has its value.
+
+        Raises
+        ------
+        FeatureNotFound
+            For an unknown view, version or feature (did you mean), and a retired version (with its successor).
+        JoinError
+            For what is no table, a spine without a key, time or label column, keys that cannot be compared (with the
+            cast that helps), and a column that two views, or a view and the spine, would both give.
+        UsageError
+            For what is no reference, a `save` that other content has, what is no zone, and times that the zone's clock
+            skips.
+        PromotionError
+            For a `release` that there is not.
+        LakeError
+            Where a published version's data is missing or damaged.
+        InvalidName
+            For a `save` that could not be a folder's name.
+
+        Warns
+        -----
+        DeprecatedVersionWarning
+            Where a version is deprecated, with its end date and successor.
+        FailedCheckWarning
+            Where a branch's view failed its contract or a probe when it was defined.
+        NaiveTimeWarning
+            Where the spine's times state no zone and no `time_zone` is given.
+        LowMatchWarning
+            Where a view has a value for fewer rows than ``minimum_match`` under ``[policy]`` wants.
+        """
+        if save is not None:
+            valid_name("training set", save)
+        question = Question(parse_all(features), time=time, label=label, full_names=full_names, as_known=as_known)
+        minimum = self._workspace.config.policy.minimum_match
+        rows = as_spine(spine, time=time, time_zone=time_zone)
+
+        def build() -> JoinedSpine:
+            reading = self._reading() if release is None else self.at(release=release)._reading()
+            return join_features(reading, rows, question, minimum=minimum)
+
+        joined = on_steady_sources(build)
+        workspace = self._workspace
+        train = TrainingSet(workspace, joined)
+        if save is None:
+            workspace.training_listener.tell(lambda: facts_of_built(workspace, train))
+        else:
+            train.save(save)
+        warn_of((part.view.deprecation for part in joined_views(joined.wanted)), stacklevel=3)
+        if rows.guess is not None:
+            warnings.warn(rows.guess, NaiveTimeWarning, stacklevel=3)
+        for sentence in joined.ledger.warnings:
+            warnings.warn(sentence, LowMatchWarning, stacklevel=3)
+        for sentence in failed_checks(workspace, joined.reading, joined.ledger):
+            warnings.warn(sentence, FailedCheckWarning, stacklevel=3)
+        return train
+
+    def saved(self, name: str) -> SavedTrainingSet:
+        """Return the training set that was saved under `name`, with its lineage.
+
+        Returns
+        -------
+        SavedTrainingSet
+            With ``frame``, ``features``, ``label``, ``ledger`` and what else `TrainingSet` gives to models, read from
+            its file each time they are asked for.
+
+        Raises
+        ------
+        UsageError
+            Where there is none (did you mean).
+        """
+        return saved_training_set(self._workspace.home, name)
+
+    def key_dtypes(self, features: str | Reference | Sequence[str | Reference]) -> dict[str, pl.DataType]:
+        """Return the columns that a spine for `features` must have beside its time, with the dtypes they have there.
+
+        Raises
+        ------
+        FeatureNotFound
+            For an unknown view, version or feature (did you mean).
+        """
+        wanted = resolve(parse_all(features), self._reading(), full_names=True)
+        joined = joined_views(wanted)
+        return {column: part.view.contract[entity].dtype for part in joined for entity, column in part.keys}
+
+    def why(self, ref: str, entity: Mapping[str, object], at: datetime | date | str) -> Explanation:
+        """Return which row gives `ref` its value for `entity` at a moment, and why no other row does.
+
+        Parameters
+        ----------
+        ref
+            ``view:feature``, ``view@2:feature``; ``view`` will do where it has one feature.
+        entity
+            The view's entity columns and their values. A whole row of a training set may be given; its own `why_row`
+            is shorter.
+        at
+            The moment; without a zone it is UTC.
+
+        Returns
+        -------
+        Explanation
+            Value, winner, losing candidates with their reasons, and the input rows behind the winner.
+
+        Raises
+        ------
+        FeatureNotFound
+            For an unknown view, version or feature.
+        UsageError
+            For an entity that lacks a key or has a value of another kind, and for what is no time.
+        """
+        reading = self._reading()
+        view, features = named_view(ref, reading)
+        found = explain(reading, view, features, entity, at, run=run_of(self._workspace, reading, view))
+        warn_of([view.deprecation], stacklevel=3)
+        return found
+
+    def snapshot(self, view: str, *, at: datetime | date | str | None = None) -> pl.DataFrame:
+        """Return the latest row of each entity.
+
+        Parameters
+        ----------
+        view
+            ``view``, ``view@2``, or ``view:feature`` for that feature alone.
+        at
+            As it was known at this moment, without what has expired by then. If absent, the last row there is of each
+            entity, whatever its age.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row for each entity, sorted by it: its columns, event time, features. One row for a view without
+            entities.
+
+        Raises
+        ------
+        FeatureNotFound
+            For an unknown view, version or feature.
+        UsageError
+            For an `at` that is no time.
+        """
+        found, features = named_view(view, self._reading())
+        frame = latest(found, features, at=at)
+        warn_of([found.deprecation], stacklevel=3)
+        return frame
+
+    def rows(
+        self, view: str, start: datetime | date | str | None = None, end: datetime | date | str | None = None
+    ) -> pl.DataFrame:
+        """Return the rows of a view whose event time is from `start` on and before `end`.
+
+        Parameters
+        ----------
+        view
+            ``view``, ``view@2``, or ``view:feature`` for that feature alone.
+        start, end
+            The period, half open; None is without limit.
+
+        Returns
+        -------
+        polars.DataFrame
+            Entity columns, event time, features; sorted by entity and event time.
+
+        Raises
+        ------
+        FeatureNotFound
+            For an unknown view, version or feature.
+        UsageError
+            For what is no time, or an `end` before `start`.
+        """
+        found, features = named_view(view, self._reading())
+        frame = period(found, features, start=start, end=end)
+        warn_of([found.deprecation], stacklevel=3)
+        return frame
+
+    def catalog(self, search: str | None = None) -> Catalog:
+        """Return the views that can be used: those that are published, and the branch's own that nobody published.
+
+        Parameters
+        ----------
+        search
+            Words, each of which has to be found in a view's name, description, owner, tags or entities, or in its
+            features' names, units and descriptions.
+
+        Returns
+        -------
+        Catalog
+            ``catalog["spend"]`` is all that is known of one view, ``catalog.to_frame()`` the list as a frame.
+        """
+        return open_catalog(self._workspace, self._reading(), search)
+
+    def look_up(self, words: str) -> Catalog | CatalogPage:
+        """Return all that is known of the view (or ``view@2``) that `words` name, else the views they are found in."""
+        return look_up(self._workspace, self._reading(), words)
+
+    def answer(self, query: str) -> Answer:
+        """Return what a query over views and sources returns, as the verb ``sql`` shows it; see `Project.sql`."""
+        return on_steady_sources(lambda: run_sql(self._workspace, self._reading(), query))
+
+    def _reading(self) -> Reading:
+        if self._pinned is not None:
+            return self._pinned
+        if self.branch not in self._workspace.protected:
+            return BranchReading.of(self._workspace, self.branch)
+        workspace = self._workspace
+        now = PublishedReading.of(workspace)
+        if self._published is None or self._published[0] is not workspace or self._published[1].commit != now.commit:
+            self._published = workspace, now
+        return self._published[1]
+
+    def _place(self) -> str:
+        if self._pinned is None:
+            return self.branch
+        named = f"release {self._pinned.release}" if self._pinned.release else self._pinned.commit[:10]
+        return f"{self.branch} as of {named}"

@@ -1,0 +1,306 @@
+"""The plan that brings a published view up to date: only the entities and the periods that new source data touches.
+
+By the leakage probe a row of a view depends on nothing known after its event time, by the entity-locality probe on no
+other entity, by the lookback probe on nothing older than the declared lookback; no view is published without them. So
+where rows of an input changed for some entities from some time on, the view's rows of these entities from that time on
+are computed again, from these entities' inputs since that time less the lookback, and all other rows are kept.
+
+The probes saw the data of then, so what comes out is compared with a computation in full, for a sample of entities
+(`verification`), before it is stored. Where that cannot be, the whole view is computed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from workbench.compute import (
+    GROUPS,
+    InputData,
+    Sketch,
+    Touched,
+    build,
+    group_of,
+    latest_time,
+    sketch,
+    touched,
+    write_parquet,
+)
+from workbench.errors import ProjectError
+from workbench.promote.verification import Narrowing, disagreement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from workbench.define import FeatureView
+    from workbench.pipeline import Evaluation, Prepared
+    from workbench.registry import Version
+    from workbench.workspace import Workspace
+
+_UNTOUCHED = datetime.max.replace(tzinfo=UTC)
+_LONG = timedelta(days=365 * 500)
+MOST = 0.8
+"""Share of groups from which on all entities are computed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshing:
+    """How a view is brought up to date: what is computed again, and what is kept.
+
+    Attributes
+    ----------
+    narrowing
+        The view and its inputs, and by which columns these are narrowed.
+    old
+        Its rows in the lake.
+    since, groups
+        Rows readable since then are computed again, of these groups of entities; of all if None.
+    evaluation
+        Knows the inputs' times.
+    """
+
+    narrowing: Narrowing
+    old: pl.LazyFrame
+    since: datetime
+    groups: frozenset[int] | None
+    evaluation: Evaluation
+
+    @property
+    def how(self) -> str:
+        """What is computed again, in words."""
+        some = "all entities" if self.groups is None else f"{len(self.groups)} of 256 groups of entities"
+        return "nothing moved" if self.groups == frozenset() else f"{some} since {self.since:%Y-%m-%d %H:%M}"
+
+    @property
+    def touched(self) -> pl.Expr:
+        """Which rows of the view are computed again."""
+        return self._recent & self._own
+
+    @property
+    def _recent(self) -> pl.Expr:
+        prepared = self.narrowing.prepared
+        late = latest_time(prepared.contract.schema, prepared.view.known_since)
+        return (late >= self.since) | late.is_null()
+
+    @property
+    def _own(self) -> pl.Expr:
+        if self.groups is None:
+            return pl.lit(value=True)
+        return group_of(self.narrowing.prepared.view.entities).is_in(sorted(self.groups))
+
+    def write(self, path: Path) -> str:
+        """Write all rows of the view to `path`, and return why they are not those of a computation in full; or nothing.
+
+        Raises
+        ------
+        ProjectError
+            Where the disk is full or may not be written.
+        """
+        part = path.with_name("part.parquet")
+        try:
+            return self._write(path, part)
+        except ProjectError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the author's code may need rows that were left out: all are there next
+            return f"it cannot be computed from a part of its inputs ({type(error).__name__})"
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _write(self, path: Path, part: Path) -> str:
+        prepared = self.narrowing.prepared
+        view, order = prepared.view, prepared.contract.names
+        fresh = build(view, self._inputs(self.groups)).select(order).filter(self._recent)
+        write_parquet(fresh, part, view=view.name)
+        fresh = pl.scan_parquet(part, glob=False)
+        if not fresh.filter(~self._own).head(1).collect().is_empty():
+            return "its entities are not those of its inputs"
+        write_parquet(pl.concat([self.old.select(order).filter(~self.touched), fresh]), path, view=view.name)
+        return disagreement(
+            path,
+            self.narrowing,
+            self.evaluation,
+            since=self.since,
+            groups=self.groups,
+            trimmed=lambda: self._inputs(None),
+        )
+
+    def _inputs(self, groups: frozenset[int] | None) -> list[InputData]:
+        """Return the inputs with the rows alone that the changed rows of the view can depend on."""
+        keys = self.narrowing.keys
+        return [self._narrowed(data, keys[data.name], groups) for data in self.narrowing.prepared.inputs]
+
+    def _narrowed(self, data: InputData, keys: tuple[str, ...], groups: frozenset[int] | None) -> InputData:
+        """Narrow an input to groups of entities, and to the lookback; one without their columns is left whole.
+
+        Of each entity the last row before these stays too: a view may say something at an entity's first row that it
+        does not say at a later one, as `windowed` does, and the first row that is left must not be taken for it.
+        """
+        if not keys:
+            return data
+        frame, lookback = data.frame, _limit(self.narrowing.prepared.view)
+        if groups is not None:
+            frame = frame.filter(group_of(keys).is_in(sorted(groups)))
+        if lookback is not None and self.since != _UNTOUCHED:
+            schema = frame.collect_schema()
+            first = self.since - lookback
+            times = self.evaluation.times_of(data)
+            instants = [latest_time(schema, [name]) for name in times.columns]
+            recent = pl.any_horizontal(time.is_null() | (time >= first) for time in instants)
+            happened = latest_time(schema, [times.event_time])
+            last = pl.when(~recent).then(happened).max().over(keys)
+            frame = frame.filter(recent | (happened == last).fill_null(value=False))
+        return InputData(name=data.name, frame=frame, digest=data.digest, kind=data.kind)
+
+
+class Sketches:
+    """The sketches of inputs, kept by the digest of their data.
+
+    Parameters
+    ----------
+    folder
+        Where they are kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: dict[Path, Sketch | None] = {}
+
+    def of(
+        self,
+        data: InputData,
+        *,
+        keys: Sequence[str],
+        known_since: Sequence[str],
+        confirm: Callable[[], None],
+        width: int | None = None,
+    ) -> Sketch | None:
+        """Return the sketch of an input as it is now, made and kept where it is not there yet.
+
+        `confirm` raises where what was read is not the input's data any more.
+        """
+        path = self._path(data.digest, keys, known_since)
+        if path not in self._made:
+            found = Sketch.load(path)
+            if found is None or (width is not None and found.facts["width"] != width):
+                found = sketch(data.frame, keys=keys, known_since=known_since, width=width)
+                confirm()
+                if found is not None:
+                    with suppress(OSError, pl.exceptions.PolarsError):  # the disk is full: all is computed next time
+                        found.save(path)
+            self._made[path] = found
+        return self._made[path]
+
+    def kept(self, digest: str, *, keys: Sequence[str], known_since: Sequence[str]) -> Sketch | None:
+        """Return the sketch of an input as it was; None where none was kept here."""
+        return Sketch.load(self._path(digest, keys, known_since))
+
+    def _path(self, digest: str, keys: Sequence[str], known_since: Sequence[str]) -> Path:
+        name = hashlib.sha256("\n".join([digest, *known_since, "", *keys]).encode()).hexdigest()[:32]
+        return self._folder / f"{name}.parquet"
+
+
+def sketches_of(workspace: Workspace) -> Sketches:
+    """Return the project's sketches."""
+    return Sketches(workspace.hidden / "facts" / "sketches")
+
+
+def refreshing(
+    prepared: Prepared, version: Version, *, old: pl.LazyFrame, evaluation: Evaluation, sketches: Sketches
+) -> Refreshing | str:
+    """Return how to bring `version` up to date, or why it must be computed in full.
+
+    Parameters
+    ----------
+    prepared
+        The view with its inputs as they are now.
+    version
+        The version as it is published, of the same code and parameters.
+    old
+        Its rows in the lake.
+    evaluation
+        Knows the inputs' times.
+    sketches
+        What the inputs were, and are.
+    """
+    narrowing = Narrowing(
+        prepared, {data.name: keys_in(prepared.view, data.frame.collect_schema()) for data in prepared.inputs}
+    )
+    if not any(narrowing.keys.values()):
+        return _untraceable(prepared.view)
+    before = {read.name: read.digest for read in version.inputs}
+    changes: list[Touched] = []
+    for data in prepared.inputs:
+        if before.get(data.name) == data.digest:
+            continue
+        found = _touched(prepared.view, data, before.get(data.name), evaluation, sketches)
+        if isinstance(found, str):
+            return found
+        changes.append(found)
+    since, groups = _together(changes)
+    if since is None:
+        return "rows without a time changed"
+    if groups is None and _limit(prepared.view) is None:
+        return "rows of all its entities changed, and no lookback is declared"
+    return Refreshing(narrowing, old, since, groups, evaluation)
+
+
+def remember(prepared: Prepared, evaluation: Evaluation, sketches: Sketches) -> None:
+    """Keep what the inputs of a view are now, so that a later change can be told from it."""
+    for data in prepared.inputs:
+        keys = keys_in(prepared.view, data.frame.collect_schema())
+        known_since = evaluation.times_of(data).known_since
+        sketches.of(data, keys=keys, known_since=known_since, confirm=lambda: evaluation.confirm(prepared.view))
+
+
+def keys_in(view: FeatureView, schema: Mapping[str, pl.DataType]) -> tuple[str, ...]:
+    """Return the view's entity columns, if an input has all of them and the view is made entity by entity."""
+    wanted = {name: view.contract[name].dtype for name in view.entities}
+    is_local = view.scope == "entity" and all(schema.get(name) == dtype for name, dtype in wanted.items())
+    return view.entities if is_local else ()
+
+
+def _untraceable(view: FeatureView) -> str:
+    """Return why nothing less than all of a view can be compared with a computation in full."""
+    if view.scope == "global" or not view.entities:
+        return "its rows may depend on all rows of its inputs"
+    return f"no input has its entities ({', '.join(view.entities)})"
+
+
+def _touched(
+    view: FeatureView, data: InputData, digest: str | None, evaluation: Evaluation, sketches: Sketches
+) -> Touched | str:
+    keys, known_since = keys_in(view, data.frame.collect_schema()), evaluation.times_of(data).known_since
+    old = None if digest is None else sketches.kept(digest, keys=keys, known_since=known_since)
+    if old is None:
+        return f"what {data.name} was before is not known here"
+    width = int(old.facts["width"])
+    new = sketches.of(data, keys=keys, known_since=known_since, confirm=lambda: evaluation.confirm(view), width=width)
+    if new is None:
+        return f"the rows of {data.name} cannot be compared"
+    if new.facts != old.facts:
+        return f"{data.name} has another shape than before"
+    return touched(old, new)
+
+
+def _limit(view: FeatureView) -> timedelta | None:
+    """Return the view's lookback, where it leaves anything out."""
+    return view.lookback if view.lookback is not None and view.lookback < _LONG else None
+
+
+def _together(changes: Sequence[Touched]) -> tuple[datetime | None, frozenset[int] | None]:
+    """Return since when, and for which groups of entities, something changed in any input."""
+    if any(change.since is None for change in changes):
+        return None, None
+    since = min((change.since for change in changes if change.since is not None), default=_UNTOUCHED)
+    groups: frozenset[int] | None = frozenset()
+    for change in changes:
+        groups = None if groups is None or change.groups is None else groups | change.groups
+    if groups is not None and len(groups) > GROUPS * MOST:
+        groups = None  # looking up nearly every row's group costs more than it saves
+    return since, groups

@@ -1,0 +1,424 @@
+"""What happens to a published version afterwards: deprecation and retirement. Data is never touched."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from workbench.define import load_tree
+from workbench.errors import PromotionError, UsageError, did_you_mean
+from workbench.promote.after_publish import announce
+from workbench.promote.merge import main_config
+from workbench.promote.policy import require_permission
+from workbench.promote.trunk import Mainline, in_line
+from workbench.registry import lifecycle, record_path, split_version
+from workbench.render import Report, Reported, Table
+from workbench.store import saved_sets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from workbench.registry import Record, Registry, Version
+    from workbench.workspace import Workspace
+
+DEPRECATED, RETIRED = "Deprecated", "Retired"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing(Reported):
+    """A view's published versions after one of them changed its standing.
+
+    Attributes
+    ----------
+    what
+        What was done, in one sentence.
+    record
+        The view's record, as it stands now.
+    commit
+        The commit on main; the one before, where nothing had to change.
+    notes
+        What follows from it.
+    seconds
+        How long it took.
+    along
+        The records of views that were changed with it.
+    """
+
+    what: str
+    record: Record
+    commit: str
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    along: tuple[Record, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as JSON-ready values."""
+        return {
+            "what": self.what,
+            **_facts(self.record),
+            "along": [_facts(record) for record in self.along],
+            "commit": self.commit,
+            "notes": list(self.notes),
+            "seconds": round(self.seconds, 3),
+        }
+
+    def report(self) -> Report:
+        """Return what was done, and the versions as they stand."""
+        columns = ("version", "status", "change", "rows", "data", "until", "instead", "published (UTC)", "by")
+        return Report(
+            self.what,
+            facts=(("commit", f"{self.commit[:10]} on main"), ("took", f"{self.seconds:.2f} s")),
+            tables=tuple(Table(record.view, columns, _lines(record)) for record in (self.record, *self.along)),
+            notes=self.notes,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Standing {self.what}>"
+
+
+def _facts(record: Record) -> dict[str, Any]:
+    versions = [
+        {
+            "number": v.number,
+            "status": v.status,
+            "until": None if v.until is None else v.until.isoformat(),
+            "successor": v.successor,
+            "rows": v.rows,
+            "data": v.delta_version,
+        }
+        for v in record.versions
+    ]
+    return {"view": record.view, "current": record.current, "versions": versions}
+
+
+def _lines(record: Record) -> tuple[tuple[object, ...], ...]:
+    return tuple(
+        (
+            ("* " if v.number == record.current else "  ") + v.number,
+            v.status,
+            v.category,
+            v.rows,
+            v.delta_version,
+            v.until,
+            v.successor,
+            v.published_at.strftime("%Y-%m-%d %H:%M"),
+            v.published_by,
+        )
+        for v in reversed(record.versions)
+    )
+
+
+def deprecate(
+    workspace: Workspace,
+    ref: str,
+    until: date | str | None = None,
+    *,
+    successor: str | None = None,
+    now: datetime | None = None,
+) -> Standing:
+    """Announce the end of a major version: it serves until that day, and warns its readers.
+
+    Parameters
+    ----------
+    workspace
+        The project's workspace.
+    ref
+        ``view@major``; ``view`` for the one that serves.
+    until
+        The last day, at the earliest after the window that policy sets; that day if absent. ``"never"`` takes an
+        announcement back.
+    successor
+        What readers are told to read instead: a version of the view (``2``), another view (``other`` or ``other@1``),
+        or ``"none"``. The version that serves if absent, which is no answer where it is the one that ends.
+    now
+        The present; the clock's if absent.
+
+    Raises
+    ------
+    FeatureNotFound
+        Where there is no such version, or no such successor.
+    UsageError
+        For what is not a date.
+    PromotionError
+        For a day before the window's end, and for the version that serves where no successor is named.
+    """
+    today = (now or datetime.now(UTC)).date()
+
+    def step(line: Mainline) -> Standing:
+        registry = line.registry()
+        record, version = _asked(registry, ref)
+        main = commit_of(registry)
+        require_permission(workspace, main, [record.view])
+        window = main_config(workspace, main).policy.deprecation_days
+        end = _day(until, earliest=today + timedelta(days=window), window=window)
+        if end is None and version.status != "deprecated":
+            return Standing(f"{record.view} {version.number} is not deprecated", record, main)
+        if end is None:
+            new = lifecycle.reinstate(record, version)
+            what, said = f"{record.view} {version.number} is no longer deprecated", "never"
+        else:
+            instead = _successor(registry, record, version, successor)
+            new = lifecycle.deprecate(record, version, end, instead)
+            what, said = f"{record.view} {version.number} is deprecated and served until {end}", end.isoformat()
+        commit = write(
+            line,
+            main,
+            {record.view: new},
+            f"Deprecate {record.view} {version.number} until {said}",
+            ((DEPRECATED, f"{record.view} {version.number} {said}"),),
+        )
+        return Standing(
+            what, new, commit, tuple(pin.sentence for pin in pins(workspace, registry, record.view, version))
+        )
+
+    return in_main(workspace, step)
+
+
+def retire(
+    workspace: Workspace, ref: str, *, accept: Mapping[str, str] | None = None, now: datetime | None = None
+) -> Standing:
+    """Stop serving a deprecated major version whose last day is over. Its data stays until `gc` takes it.
+
+    Parameters
+    ----------
+    workspace
+        The project's workspace.
+    ref
+        ``view@major``.
+    accept
+        What pins it and may lose it: the names of feature sets, releases and training sets, each with the reason.
+    now
+        The present; the clock's if absent.
+
+    Raises
+    ------
+    FeatureNotFound
+        Where there is no such version.
+    PromotionError
+        Where it is not deprecated, its window is not over, or a feature set, a view, a release or a training set pins
+        one of its minor versions.
+    """
+    today = (now or datetime.now(UTC)).date()
+
+    def step(line: Mainline) -> Standing:
+        registry = line.registry()
+        record, version = _asked(registry, ref)
+        main = commit_of(registry)
+        require_permission(workspace, main, [record.view])
+        _over(record, version, today)
+        pinned = pins(workspace, registry, record.view, version)
+        lost = _accepted(pinned, accept or {})
+        refused = [pin for pin in pinned if pin not in lost]
+        if refused:
+            raise PromotionError(
+                f"{record.view} {version.number} is still in use.",
+                lines=[f"  {pin.sentence}" for pin in refused],
+                remedy="Move these to its successor, or drop the release (`release drop NAME`); then retire it. What "
+                "may lose it is accepted by name: --accept NAME=REASON.",
+            )
+        new = lifecycle.retire(record, version)
+        commit = write(
+            line,
+            main,
+            {record.view: new},
+            f"Retire {record.view} {version.number}",
+            ((RETIRED, f"{record.view} {version.number}"),),
+            body="\n".join(f"{pin.sentence}: {(accept or {})[pin.name]}" for pin in lost),
+        )
+        notes = tuple(f"{pin.sentence}, and cannot read it any more." for pin in lost)
+        return Standing(f"{record.view} {version.number} is retired", new, commit, notes)
+
+    return in_main(workspace, step)
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Something that asks for a version: its kind, its name, and how it does."""
+
+    kind: Literal["feature set", "view", "release", "training set"]
+    name: str
+    how: str
+
+    @property
+    def sentence(self) -> str:
+        """Return it as a sentence without a full stop."""
+        return f"{self.kind} {self.name} {self.how}"
+
+
+def pins(workspace: Workspace, registry: Registry, view: str, version: Version) -> list[Pin]:
+    """Return who asks for any minor version of the major version of `version`."""
+    from workbench.promote.releases import releases
+
+    record, major = registry.record(view), version.major
+    is_current = record.serving is not None and record.serving.major == major
+
+    def asks(reference: str) -> bool:
+        name, asked = split_version(reference.partition(":")[0])
+        return name == view and (is_current if asked is None else asked.partition(".")[0] == str(major))
+
+    definitions = load_tree(workspace.repository, commit_of(registry), cache=workspace.hidden)
+    found = [
+        Pin("feature set", name, f"reads {reference}")
+        for name in definitions.set_files
+        for reference in definitions.feature_set(name).features
+        if asks(reference)
+    ]
+    found += [
+        Pin("view", name, f"{reader.number} is made from {view} {read.version}")
+        for name in registry.views
+        for reader in registry.record(name).versions
+        for read in reader.inputs
+        if reader.is_live and read.version is not None and asks(f"{read.name}@{read.version}")
+    ]
+    found += [
+        Pin("release", release.name, "pins it")
+        for release in releases(workspace)
+        for pinned in release.versions
+        if asks("@".join(pinned.rsplit(" ", 1)))
+    ]
+    found += [
+        Pin("training set", saved.name, f"asks for {reference.target}")
+        for saved in saved_sets(workspace.home)
+        for reference in saved.question.features
+        if reference.version is not None and asks(reference.target)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def in_main(workspace: Workspace, step: Callable[[Mainline], Standing]) -> Standing:
+    """Return what `step` did on main, as soon as nobody else was first."""
+    started = time.monotonic()
+    with Mainline.open(workspace) as line:
+        announce(line)
+        found = in_line(line, lambda: step(line))
+        return replace(found, seconds=time.monotonic() - started)
+
+
+def write(
+    line: Mainline,
+    main: str,
+    records: Mapping[str, Record],
+    message: str,
+    trailers: Sequence[tuple[str, str]],
+    *,
+    files: Mapping[str, str | bytes] | None = None,
+    body: str = "",
+) -> str:
+    """Write records, and `files` beside them, in one commit on main, and return it."""
+    workspace = line.workspace
+    changes = {**{record_path(view): record.to_toml() for view, record in records.items()}, **(files or {})}
+    return line.commit(
+        workspace.repository.tree_with(main, changes),
+        expected=main,
+        message=f"{message}\n\n{body}" if body else message,
+        trailers=trailers,
+    )
+
+
+def named(ref: object) -> tuple[str, str | None]:
+    """Return the view and the version that `ref` names.
+
+    Raises
+    ------
+    UsageError
+        For what names no view.
+    """
+    if not isinstance(ref, str) or not ref.partition("@")[0].strip():
+        raise UsageError(f"{ref!r} does not name a view.", remedy="Write it as VIEW or VIEW@MAJOR, such as spend@1.")
+    return split_version(ref)
+
+
+def _asked(registry: Registry, ref: object) -> tuple[Record, Version]:
+    """Return the record and the live version of the major version that `ref` names."""
+    view, asked = named(ref)
+    record = registry.record(view)
+    version = record.version(asked)
+    if version.status == "superseded":
+        live = record.version(str(version.major))
+        raise PromotionError(
+            f"{view} {version.number} is superseded; a major version ends as a whole.",
+            remedy=f"Name it: {view}@{live.major}.",
+        )
+    return record, version
+
+
+def _successor(registry: Registry, record: Record, version: Version, named: str | None) -> str | None:
+    """Return what readers of a version that ends are told to read instead."""
+    if named is None and record.current != version.number:
+        return record.current
+    if named is None:
+        others = [one.number for one in record.versions if one.is_live and one.number != version.number]
+        name = others[-1].partition(".")[0] if others else "OTHER_VIEW"
+        raise PromotionError(
+            f"{record.view} {version.number} serves, so its readers would not know what to read instead.",
+            remedy=f"Publish a new version first, or say what to read: --successor {name}; or --successor none.",
+        )
+    if named == "none":
+        return None
+    bare = named.removeprefix("@")
+    view, asked = split_version(f"{record.view}@{bare}" if bare[:1].isdigit() else bare)
+    found = registry.version(view, asked)
+    if view != record.view:
+        return view if asked is None else f"{view}@{asked}"
+    if found.major == version.major:
+        raise PromotionError(
+            f"{record.view} {found.number} ends with {version.number}: a major version ends as a whole.",
+            remedy="Name a version of another major, or another view.",
+        )
+    return found.number
+
+
+def _accepted(pinned: Sequence[Pin], accept: Mapping[str, str]) -> list[Pin]:
+    """Return the pins that are accepted by name; what a published view is made from cannot be given up."""
+    losable = [pin for pin in pinned if pin.kind != "view"]
+    for name, reason in accept.items():
+        if name not in {pin.name for pin in losable}:
+            raise UsageError(
+                f"{name!r} does not pin it.",
+                remedy=did_you_mean(name, {pin.name for pin in losable}) or "Leave it out.",
+            )
+        if not str(reason).strip():
+            raise UsageError(f"{name!r} is accepted without a reason.", remedy=f"Write {name}=REASON.")
+    return [pin for pin in losable if pin.name in accept]
+
+
+def _over(record: Record, version: Version, today: date) -> None:
+    ref = f"{record.view}@{version.major}"
+    if version.status != "deprecated" or version.until is None:
+        raise PromotionError(
+            f"{record.view} {version.number} is not deprecated, so its readers do not know that it ends.",
+            remedy=f"Announce it first: deprecate {ref}.",
+        )
+    if today <= version.until:
+        raise PromotionError(
+            f"{record.view} {version.number} is served until {version.until}.",
+            remedy=f"Retire it from {version.until + timedelta(days=1)} on.",
+        )
+
+
+def _day(until: date | str | None, *, earliest: date, window: int) -> date | None:
+    if until is None:
+        return earliest
+    if until == "never":
+        return None
+    try:
+        day = date.fromisoformat(until) if isinstance(until, str) else until
+        day = day.date() if isinstance(day, datetime) else day
+        early = day < earliest
+    except (ValueError, TypeError):
+        raise UsageError(f"{until!r} is no day.", remedy=f"Write it as {earliest.isoformat()}.") from None
+    if early:
+        raise PromotionError(
+            f"{day} is too soon: the policy on main gives readers {window} days (deprecation_days).",
+            remedy=f"Choose {earliest} or later.",
+        )
+    return day
+
+
+def commit_of(registry: Registry) -> str:
+    """Return the commit that a registry was read at."""
+    if registry.commit is None:
+        raise PromotionError("Nothing was ever committed on main.", remedy="Promote something first.")
+    return registry.commit

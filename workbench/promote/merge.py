@@ -1,0 +1,248 @@
+"""`Candidate`: what main's definitions would be with some of a branch's views, before anything is written to main."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from workbench.config import Config
+from workbench.define import load_tree
+from workbench.errors import BranchError, FeatureNotFound, PromotionError, WorkbenchError
+from workbench.fingerprint import SourceCodes, code_hash
+from workbench.registry import Registry
+from workbench.source_tree import parts_of
+from workbench.sources import Sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from workbench.define import Definitions
+    from workbench.git import Conflict
+    from workbench.workspace import Workspace
+
+FOLDER = "features"
+CONFIG = "workbench.toml"
+FROM = "Promoted-From"
+"""The trailer on main that says which branch, and which commit of it, was promoted."""
+SET = "Promoted-Feature-Set"
+RECENT = 500
+"""Commits of main that are looked through for the last promotion of a feature set."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Main's tree with the promoted definitions merged in.
+
+    Attributes
+    ----------
+    main, branch, tip
+        Main's commit, the branch and its commit, that this was made from.
+    tree
+        The root tree: main's, with the files of `paths` merged.
+    views, sets
+        What is promoted: views, and feature sets by the file that defines them.
+    paths
+        The files that were taken over, from the project's root.
+    conflicts
+        Files that both sides changed in the same place.
+    whole
+        Whether nothing of the branch's definitions is left out.
+    """
+
+    workspace: Workspace
+    main: str
+    branch: str
+    tip: str
+    tree: str
+    views: tuple[str, ...]
+    sets: tuple[str, ...]
+    paths: tuple[str, ...]
+    conflicts: tuple[Conflict, ...]
+    whole: bool
+
+    @cached_property
+    def registry(self) -> Registry:
+        """What is published, as main says."""
+        return Registry(self.workspace.repository, self.main)
+
+    @cached_property
+    def config(self) -> Config:
+        """``workbench.toml`` as it stands on main: a branch cannot change its own rules."""
+        return main_config(self.workspace, self.main)
+
+    @cached_property
+    def sources(self) -> Sources:
+        """The sources that main declares."""
+        return Sources(self.config.sources, root=self.workspace.root, cache=self.workspace.hidden)
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """The merged definitions."""
+        return load_tree(self.workspace.repository, self.tree, cache=self.workspace.hidden, written=self.tip)
+
+    @cached_property
+    def before(self) -> Definitions:
+        """Main's definitions."""
+        return load_tree(self.workspace.repository, self.main, cache=self.workspace.hidden)
+
+    @cached_property
+    def proposed(self) -> Definitions:
+        """The branch's definitions."""
+        return load_tree(self.workspace.repository, self.tip, cache=self.workspace.hidden)
+
+    def merge_changed(self, view: str) -> bool:
+        """Whether the merged definition of `view` is other code than the branch's, which was tried there."""
+        return _code(self.definitions, view) != _code(self.proposed, view)
+
+    def code_moved(self, view: str) -> bool:
+        """Whether the merged definition of `view` is other code than main's."""
+        return _code(self.definitions, view) != _code(self.before, view)
+
+
+def _code(definitions: Definitions, view: str) -> str:
+    return code_hash(definitions.view(view), sources=SourceCodes()).code_hash
+
+
+def main_config(workspace: Workspace, commit: str) -> Config:
+    """Return ``workbench.toml`` as `commit` of main has it.
+
+    Raises
+    ------
+    PromotionError
+        Where main has none.
+    ConfigError
+        Where it is wrong.
+    """
+    try:
+        text = workspace.repository.read(commit, CONFIG)
+    except BranchError:
+        raise PromotionError(
+            f"{CONFIG} is not on {workspace.trunk}, so nobody knows what may be promoted.",
+            remedy=f"Commit it there: git add {CONFIG} && git commit -m 'Declare the project'.",
+        ) from None
+    return Config.parse(text, origin=f"{CONFIG} on {workspace.trunk}")
+
+
+def candidate(workspace: Workspace, names: Sequence[str], *, branch: str) -> Candidate:
+    """Return the candidate for promoting `names`, views and feature sets of `branch`; all that it changed if empty.
+
+    Raises
+    ------
+    PromotionError
+        For main itself, a branch with nothing to promote, and a view that the branch only deletes.
+    FeatureNotFound
+        For a name that is no view or feature set of the branch.
+    """
+    repository = workspace.repository
+    if branch == workspace.trunk:
+        raise PromotionError(
+            f"{branch} is where promotions go, not where they come from.",
+            remedy="Name the experiment's branch: promote VIEW --branch exp/<name>.",
+        )
+    if not repository.exists(branch):
+        raise PromotionError(
+            f"{branch} is no branch, so there is no experiment to promote.",
+            remedy="Name it: promote VIEW --branch exp/<name>.",
+        )
+    main, tip = repository.resolve(workspace.trunk), repository.resolve(branch)
+    repository.refuse_cut(tip, base=main)
+    registry = Registry(repository, main)
+    proposed = load_tree(repository, tip, cache=workspace.hidden)
+    changed = repository.changed(repository.merge_base(main, tip) or main, tip)
+    stems = _stems(names, changed, proposed) if names else _changed_stems(changed, proposed)
+    if not stems:
+        raise PromotionError(
+            f"{branch} changes no definition, so there is nothing to promote.",
+            remedy="Define a view in a %%feature cell first.",
+        )
+    sources = proposed.files.sources
+    paths = tuple(dict.fromkeys(f"{FOLDER}/{path}" for stem in stems for path in parts_of(f"{stem}.py", sources)))
+    views = tuple(stem for stem in stems if _is_view(proposed, stem))
+    tree, conflicts = main, []
+    for stem in stems:
+        files = [f"{FOLDER}/{path}" for path in parts_of(f"{stem}.py", sources)]
+        base = _taken(workspace, registry, stem, main, tip) or repository.merge_base(main, tip)
+        merged = repository.merge_files(tree, tip, base=base, paths=files)
+        tree = merged.tree
+        conflicts += [conflict for conflict in merged.conflicts if conflict not in conflicts]
+    return Candidate(
+        workspace=workspace,
+        main=main,
+        branch=branch,
+        tip=tip,
+        tree=tree,
+        views=views,
+        sets=tuple(stem for stem in stems if stem not in views),
+        paths=paths,
+        conflicts=tuple(conflicts),
+        whole=not conflicts and _covers(changed, paths),
+    )
+
+
+def _stems(names: Iterable[str], changed: Mapping[str, str], proposed: Definitions) -> tuple[str, ...]:
+    """Return the files, by name, of the views and feature sets `names`."""
+    stems = tuple(proposed.files.stems())
+    sets = proposed.set_files
+    found = []
+    for name in dict.fromkeys(names):
+        if "@" in name or ":" in name:
+            raise PromotionError(
+                f"{name!r} is promoted as a whole.", remedy=f"Write {name.partition(':')[0].partition('@')[0]}."
+            )
+        if changed.get(f"{FOLDER}/{name}.py") == "deleted":
+            raise PromotionError(
+                f"The branch deletes {name!r}; promoting does not take versions away.",
+                remedy=f"End it with `deprecate {name}`, then `retire {name}`.",
+            )
+        stem = name if name in stems else sets.get(name)
+        if stem is None:
+            raise FeatureNotFound.named(name, [*stems, *sets])
+        found.append(stem)
+    return tuple(dict.fromkeys(found))
+
+
+def _changed_stems(changed: Mapping[str, str], proposed: Definitions) -> tuple[str, ...]:
+    """Return the definitions that the branch changed itself, or whose helpers or data files it changed."""
+    touched = {path.removeprefix(f"{FOLDER}/") for path, kind in changed.items() if kind != "deleted"}
+    sources = proposed.files.sources
+    stems = [stem for stem in proposed.files.stems() if touched & set(parts_of(f"{stem}.py", sources))]
+    return tuple(stem for stem in stems if _is_view(proposed, stem) or stem in proposed.set_files.values())
+
+
+def _is_view(definitions: Definitions, stem: str) -> bool:
+    try:
+        definitions.view(stem)
+    except FeatureNotFound:
+        return False
+    return True
+
+
+def _taken(workspace: Workspace, registry: Registry, stem: str, main: str, tip: str) -> str | None:
+    """Return the commit below `tip` that main's definition came from: what both sides changed since is merged.
+
+    After a rollback that is the commit of the version that serves again, not that of the newest.
+    """
+    commits = []
+    if stem in registry:
+        record = registry.record(stem)
+        newest_first = sorted(record.versions, key=lambda one: one.published_at, reverse=True)
+        serving = [record.serving] if record.serving else []
+        commits = [version.commit for version in [*serving, *newest_first]]
+    else:
+        for one in workspace.repository.first_parents(main, limit=RECENT):
+            if (SET, stem) in one.trailers:
+                commits += [value.rpartition(" ")[2] for key, value in one.trailers if key == FROM]
+    for commit in dict.fromkeys(commits):
+        try:
+            if workspace.repository.contains(tip, commit):
+                return commit
+        except WorkbenchError:
+            continue  # a commit that is gone, as after a rebase
+    return None
+
+
+def _covers(changed: Mapping[str, str], paths: Sequence[str]) -> bool:
+    """Whether `paths` hold every Python file that the branch changed."""
+    return all(path in paths for path in changed if PurePosixPath(path).suffix == ".py")

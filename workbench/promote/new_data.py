@@ -1,0 +1,176 @@
+"""What is looked at before new source data is published: rows that got lost, and values that moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import polars as pl
+
+from workbench.comparison import Limits
+from workbench.diff import Side
+from workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from workbench.config import NewDataSettings, PolicySettings
+    from workbench.define import Contract
+    from workbench.drift import FeatureDrift
+    from workbench.registry import Version
+
+
+MOST_MISSING = 0.1
+"""By how much the share of nulls, NaNs or infinities may rise."""
+LEAST_CONSTANT = 20
+"""Rows from which on one value in all of them is told of."""
+SCALE = 5.0
+"""How far outside of the published range, as a factor, values are taken to be in another unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about new data: what, in a sentence without a full stop, and what the policy makes of it.
+
+    What could not be judged is noted.
+    """
+
+    sentence: str
+    action: Literal["refuse", "warn", "note"]
+
+
+def lost_rows(version: Version, rows: int, sources: Mapping[str, int], policy: NewDataSettings) -> list[Finding]:
+    """Return that the version, or one of its sources, lost more rows than the policy lets it.
+
+    Parameters
+    ----------
+    version
+        The version as it is published.
+    rows
+        How many it would have.
+    sources
+        How many each source has that it is made from.
+    policy
+        Says how many may be lost.
+    """
+    if policy.rows == "ignore":
+        return []
+    sizes = [("rows", version.rows, rows)]
+    sizes += [
+        (f"rows of {read.name}", read.rows, sources[read.name])
+        for read in version.inputs
+        if read.rows is not None and read.name in sources
+    ]
+    return [
+        Finding(f"{what} fell from {old:,} to {new:,} (limit: {_spoken(policy.max_loss)})", policy.rows)
+        for what, old, new in sizes
+        if is_loss(old, new, policy.max_loss)
+    ]
+
+
+def is_loss(old: int, new: int, limit: float) -> bool:
+    """Whether all rows are gone, or a larger share of them than `limit`."""
+    return new < old and (new == 0 or (old - new) / old > limit)
+
+
+def moved_values(
+    view: str,
+    version: Version,
+    old: pl.LazyFrame,
+    new: pl.LazyFrame,
+    contract: Contract,
+    policy: PolicySettings,
+    *,
+    touched: pl.Expr | None = None,
+) -> list[Finding]:
+    """Return which features moved farther than they do by themselves, and which cannot be judged.
+
+    What is newer than the published rows is compared with them; and where these changed too, as they are now. Features
+    with a trend have no distribution that new rows could keep: of those, gross faults alone are found.
+
+    Parameters
+    ----------
+    view, version, old
+        What is published, and its rows.
+    new
+        The rows that would be published.
+    contract
+        Their contract.
+    policy
+        Says how far features may move, and what happens then.
+    touched
+        Which rows were computed again, where the others were taken over from what is published.
+    """
+    action = policy.new_data.values
+    names = [column.name for column in contract.features]
+    if action == "ignore" or not names or not version.rows:
+        return []
+    limits = Limits.of(policy.drift, view, names)
+    reference = Side(f"published {version.number}", old, contract)
+    found: list[Finding] = []
+    for label, part, known in _parts(version, old, new, touched):
+        try:
+            report = limits.measured((reference, Side(label, part, contract)), names, touched=known)
+        except WorkbenchError as error:
+            found.append(Finding(f"{label} could not be compared with what is published: {error.message}", action))
+            continue
+        found += [Finding(f"{label}: {one.sentence.rstrip('.')}", action) for one in report.drifted]
+        for one in report.features:
+            fault = "" if one.drifted else gross_fault(one)
+            if fault:
+                found.append(Finding(f"{label}: {one.name} {fault}", action))
+            elif one.verdict == "cannot judge":
+                found.append(Finding(f"{label}: {one.sentence.rstrip('.')}", "note"))
+    return found
+
+
+def gross_fault(one: FeatureDrift) -> str:
+    """Return what is wrong with values whatever their trend: null, all the same, or of another scale; empty if nothing.
+
+    Of the published values the mean and three standard deviations count as their range.
+    """
+    old, new = one.reference, one.current
+    for share, what in (("null_share", "null"), ("nan_share", "NaN"), ("infinity_share", "infinite")):
+        before, after = getattr(old, share), getattr(new, share)
+        if after - before > MOST_MISSING:
+            return f"is {what} in {after:.0%} of them, and was in {before:.0%}"
+    if one.kind != "numeric" or old.mean is None or new.mean is None or old.std is None:
+        return ""
+    if new.std == 0 and old.std > 0 and new.rows >= LEAST_CONSTANT:
+        return f"is {new.mean:.4g} in all of them"
+    is_large = abs(new.mean) > SCALE * (abs(old.mean) + 3 * old.std)
+    is_small = abs(old.mean) > old.std and abs(new.mean) * SCALE * 2 < abs(old.mean)
+    return f"is of another scale: mean {old.mean:.4g} to {new.mean:.4g}" if is_large or is_small else ""
+
+
+def _parts(
+    version: Version, old: pl.LazyFrame, new: pl.LazyFrame, touched: pl.Expr | None
+) -> Iterator[tuple[str, pl.LazyFrame, pl.Expr | None]]:
+    """Yield the rows to look at: those that are newer than what is published, and the others where they changed.
+
+    With them comes which of them may differ from those that are published; any may if None.
+    """
+    if version.period is None:
+        yield "all rows", new, None
+        return
+    newer = pl.col(version.event_time) > version.period[1]
+    since = new.filter(newer)
+    kept = new.filter(~newer)
+    if since.select(pl.len()).collect().item():
+        yield "new rows", since, None
+    compared = (kept, old) if touched is None else (kept.filter(touched), old.filter(touched))
+    if _fingerprint(compared[0]) != _fingerprint(compared[1]) and kept.select(pl.len()).collect().item():
+        yield "rows published before", kept, touched
+
+
+def _fingerprint(frame: pl.LazyFrame) -> object:
+    """Return what differs where rows do; rows that cannot be hashed are taken for others."""
+    try:
+        hashed = frame.select(pl.len().alias("rows"), pl.struct(pl.all()).hash().sum().alias("hash"))
+        return hashed.collect(engine="streaming").row(0)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return object()
+
+
+def _spoken(share: float) -> str:
+    return "half" if share == 0.5 else f"{share:.0%}"

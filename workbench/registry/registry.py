@@ -1,0 +1,141 @@
+"""`Registry`: the records of all views as they stand at one commit."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from workbench.errors import BranchNotFound, FeatureNotFound
+from workbench.registry.record import FOLDER, Record, Version
+from workbench.registry.summary import Summary, summary_of
+from workbench.registry.versions import VersionNumber
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workbench.registry.record import InputRecord
+
+
+class Tree(Protocol):
+    """What is asked of the repository."""
+
+    def resolve(self, ref: str) -> str:
+        """Return a full commit id."""
+
+    def is_unborn(self, name: str) -> bool:
+        """Whether a branch waits for its first commit."""
+
+    def files(self, commit_or_tree: str, under: str = ...) -> dict[str, str]:
+        """Return path and blob id of the files below a folder."""
+
+    def read_blob(self, blob: str) -> bytes:
+        """Return a blob's content."""
+
+
+class Registry:
+    """What is published, as of `commit`.
+
+    Parameters
+    ----------
+    repository
+        Where the commit is.
+    commit
+        Its full id; None where nothing was ever committed.
+    """
+
+    def __init__(self, repository: Tree, commit: str | None) -> None:
+        self.commit = commit
+        self._repository = repository
+        self._records: dict[str, Record] = {}
+
+    @classmethod
+    def at(cls, repository: Tree, ref: str = "main") -> Registry:
+        """Return the registry at a branch, tag or commit; an empty one where `ref` waits for its first commit.
+
+        Raises
+        ------
+        BranchNotFound
+            Where there is no `ref` here: what is published is then not known, which is not the same as nothing.
+        RepositoryUnreadable
+            Where git cannot read it.
+        """
+        try:
+            return cls(repository, repository.resolve(ref))
+        except BranchNotFound:
+            if not repository.is_unborn(ref):
+                raise
+            return cls(repository, None)
+
+    @cached_property
+    def _blobs(self) -> Mapping[str, str]:
+        if self.commit is None:
+            return {}
+        found = self._repository.files(self.commit, FOLDER)
+        return {
+            path.removeprefix(f"{FOLDER}/").removesuffix(".toml"): blob
+            for path, blob in sorted(found.items())
+            if path.endswith(".toml") and path.count("/") == 1
+        }
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """The names of all views that were ever published, sorted."""
+        return tuple(self._blobs)
+
+    @property
+    def serving(self) -> tuple[str, ...]:
+        """The names of the views with a current version."""
+        return tuple(view for view in self.views if self.record(view).current is not None)
+
+    def __contains__(self, view: object) -> bool:
+        return view in self._blobs
+
+    def record(self, view: str) -> Record:
+        """Return the record of `view`.
+
+        Raises
+        ------
+        FeatureNotFound
+            Where it was never published (did you mean).
+        RegistryError
+            Where its file cannot be understood.
+        """
+        if view not in self._records:
+            self._records[view] = Record.from_toml(self._text(view), path=f"{FOLDER}/{view}.toml")
+        return self._records[view]
+
+    def summary(self, view: str) -> Summary:
+        """Return what a list says of `view`: much quicker than its record where many versions were published.
+
+        Raises
+        ------
+        FeatureNotFound, RegistryError
+            As `record`.
+        """
+        return summary_of(self._text(view), path=f"{FOLDER}/{view}.toml")
+
+    def mentioning(self, name: str) -> list[str]:
+        """Return the views whose records speak of something called `name`, such as an input; others surely do not."""
+        return [view for view in self.views if f'name = "{name}"' in self._text(view)]
+
+    def _text(self, view: str) -> str:
+        if view not in self._blobs:
+            raise FeatureNotFound.unpublished(view, self.views)
+        return self._repository.read_blob(self._blobs[view]).decode("utf-8", "replace")
+
+    def version(self, view: str, asked: str | None = None) -> Version:
+        """Return the version of `view` that ``@asked`` gives, see `Record.version`."""
+        return self.record(view).version(asked)
+
+    def input_version(self, read: InputRecord) -> Version:
+        """Return the version that a view which was made from `read` reads now: what its major version gives.
+
+        A minor version keeps the values of the one before it, so a reader goes on with the newest; it never moves to
+        another major version by itself.
+
+        Raises
+        ------
+        FeatureNotFound
+            Where that major version is retired.
+        """
+        return self.version(read.name, None if read.version is None else str(VersionNumber.parse(read.version).major))

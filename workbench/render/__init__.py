@@ -1,0 +1,47 @@
+"""Drawing: what other packages found out, as HTML with inline SVG for notebooks and as text for terminals.
+
+Nothing here computes, and nothing that is drawn grows with a view's rows.
+"""
+
+from __future__ import annotations
+
+from workbench.render.card import Card
+from workbench.render.card_html import card_html
+from workbench.render.card_text import card_text, render_text
+from workbench.render.code_diff import Listing, listings
+from workbench.render.diagram import Box, Diagram, Link, Row
+from workbench.render.distribution import Overlay, Overlays, overlays
+from workbench.render.figure import Figure
+from workbench.render.profiles import profile_table, profiles_table
+from workbench.render.report import Report, Reported, report_kind
+from workbench.render.sparkline import blocks, sparkline
+from workbench.render.table import Drawn, Mark, ShareBar, Table, Tone
+
+__all__ = [
+    "Box",
+    "Card",
+    "Diagram",
+    "Drawn",
+    "Figure",
+    "Link",
+    "Listing",
+    "Mark",
+    "Overlay",
+    "Overlays",
+    "Report",
+    "Reported",
+    "Row",
+    "ShareBar",
+    "Table",
+    "Tone",
+    "blocks",
+    "card_html",
+    "card_text",
+    "listings",
+    "overlays",
+    "profile_table",
+    "profiles_table",
+    "render_text",
+    "report_kind",
+    "sparkline",
+]

@@ -1,0 +1,219 @@
+"""`card_html`: the result card as one self-contained piece of HTML, for any notebook front end."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from workbench.render.card import some
+from workbench.render.format import amount, dtype, elapsed, escaped, figure, share, span, within
+from workbench.render.sparkline import ends, sparkline
+from workbench.render.style import STYLE
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from workbench.checks import Check, State
+    from workbench.profile import FeatureProfile
+    from workbench.render.card import Card
+
+ROWS = 8
+"""How many failing rows are drawn for one check; the check itself keeps up to 20."""
+FEATURES = 60
+MESSAGES = 8
+MARKS: dict[State, tuple[str, str, str]] = {
+    "pass": ("pass", "✓", "passed"),
+    "fail": ("fail", "✗", "failed"),
+    "not checked": ("heed", "?", "not checked"),
+}
+"""Of each state of a check: its style, its sign, its word."""
+
+
+def card_html(card: Card) -> str:
+    """Return `card` as HTML: inline style and SVG, no script, nothing fetched, every value escaped.
+
+    Its size grows with the number of features, never with the rows.
+    """
+    label = escaped(f"{card.view}: {card.status}, {card.verdict}")
+    broken = {"pass": "", "fail": " wb-broken", "not checked": " wb-unseen"}[card.state]
+    parts = [_head(card), _facts(card), _features(card), _checks(card), _messages(card), _foot(card)]
+    style = "".join(STYLE.splitlines())
+    return f'<section class="wb-card{broken}" aria-label="{label}"><style>{style}</style>{"".join(parts)}</section>'
+
+
+def _head(card: Card) -> str:
+    where = [
+        f"<span>{escaped(card.branch)}</span>",
+        f'<span>commit <code title="{escaped(card.commit)}">{escaped(card.commit[:8])}</code></span>',
+        f'<span>view <code title="{escaped(card.view_id)}">{escaped(card.view_id[:12])}</code></span>',
+    ]
+    if card.owner:
+        where.append(f"<span>{escaped(card.owner)}</span>")
+    about = f'<div class="wb-about">{escaped(card.description)}</div>' if card.description else ""
+    return (
+        f'<div class="wb-head"><div class="wb-top"><span class="wb-name">{escaped(card.view)}</span>'
+        f'{_state(card)}</div>{about}<div class="wb-where">{"".join(where)}</div></div>'
+    )
+
+
+def _state(card: Card) -> str:
+    took = {"computed": f" in {elapsed(card.seconds)}", "failed": f" after {elapsed(card.seconds)}"}
+    kind, mark, _ = MARKS[card.state]
+    return (
+        f'<span class="wb-state"><span class="wb-none">{escaped(card.status)}{took.get(card.status, "")}</span>'
+        f'<span class="wb-{kind}"><span class="wb-mark" aria-hidden="true">{mark}</span> '
+        f"<b>{escaped(card.verdict)}</b></span></span>"
+    )
+
+
+def _facts(card: Card) -> str:
+    facts = [("rows", f"{card.rows:,}")]
+    if card.entities is not None:
+        facts.append(("entities", f"{card.entities:,}"))
+    if card.period is not None:
+        facts.append(("period (UTC)", span(card.period)))
+    if card.against_main:
+        facts.append(("against main", card.against_main))
+    label = '<span class="wb-label">'
+    listed = "".join(f"<div>{label}{escaped(name)}</span><b>{escaped(value)}</b></div>" for name, value in facts)
+    return f'<div class="wb-facts">{listed}</div>'
+
+
+def _features(card: Card) -> str:
+    if not card.features:
+        return ""
+    rows = "".join(_feature(feature) for feature in card.features[:FEATURES])
+    hidden = len(card.features) - FEATURES
+    more = f'<p class="wb-more">and {hidden:,} more features</p>' if hidden > 0 else ""
+    return (
+        '<div class="wb-part"><div class="wb-wide"><table><thead><tr><th scope="col">feature</th>'
+        '<th scope="col">distribution</th><th scope="col" class="wb-num wb-middle">median</th>'
+        '<th scope="col" class="wb-num wb-extra" title="5th to 95th percentile">5 – 95 %</th>'  # noqa: RUF001
+        '<th scope="col" class="wb-num wb-extra">distinct</th><th scope="col" class="wb-num">null</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>{more}</div>"
+    )
+
+
+def _feature(feature: FeatureProfile) -> str:
+    unit = f" · {escaped(feature.unit)}" if feature.unit else ""
+    if feature.tolerance is not None:
+        unit += f' · <span title="values this close are the same value">{within(feature.tolerance)}</span>'
+    name = (
+        f'<span class="wb-feature">{escaped(feature.name).replace("_", "_<wbr>")}</span>'
+        f'<span class="wb-sub">{escaped(dtype(feature), limit=60)}{unit}</span>'
+    )
+    quantiles = feature.quantiles
+    low, high = quantiles.get("p05"), quantiles.get("p95")
+    middle = ""
+    if low is not None and high is not None and low < high:
+        middle = f"{amount(low, feature, near=high - low)} – {amount(high, feature, near=high - low)}"  # noqa: RUF001
+    distinct = "" if feature.distinct is None else figure(feature.distinct)
+    return (
+        f'<tr><th scope="row">{name}</th><td class="wb-dist">{_distribution(feature)}</td>'
+        f'<td class="wb-num wb-middle">{amount(quantiles["p50"], feature) if quantiles else ""}</td>'
+        f'<td class="wb-num wb-extra">{middle}</td><td class="wb-num wb-extra">{distinct}</td>'
+        f'<td class="wb-num">{_absent(feature)}</td></tr>'
+    )
+
+
+def _absent(feature: FeatureProfile) -> str:
+    """Return the share of nulls, and whatever else is no usable value."""
+    nulls = share(feature.nulls, feature.rows)
+    said = [nulls if feature.nulls else f'<span class="wb-none">{nulls}</span>']
+    said += [f'<span class="wb-sub">NaN {share(feature.nans, feature.rows)}</span>'] if feature.nans else []
+    said += [f'<span class="wb-sub">inf {share(feature.infinities, feature.rows)}</span>'] if feature.infinities else []
+    return "".join(said)
+
+
+def _distribution(feature: FeatureProfile) -> str:
+    drawing = sparkline(feature)
+    if feature.min is not None and feature.min == feature.max:
+        return f'<span class="wb-none">always {amount(feature.min, feature)}</span>'
+    if not drawing:
+        return f'<span class="wb-none">{"no values" if feature.nulls == feature.rows else "not summarised"}</span>'
+    if feature.histogram is None:
+        shown = feature.categories[:2]
+        total = feature.sampled or feature.rows - feature.nulls
+        left = " · ".join(f"{escaped(value, limit=20)} {share(count, total)}" for value, count in shown)
+        rest = (feature.distinct or 0) - len(shown)
+        right = f"+{figure(rest)}" if rest > 0 else ""
+        return f'{drawing}<div class="wb-ends"><span>{left}</span><span>{right}</span></div>'
+    low, high = ends(feature, feature.histogram)
+    left = f"{'‹ ' if feature.histogram.below else ''}{amount(low, feature, near=high - low)}"  # noqa: RUF001
+    right = f"{amount(high, feature, near=high - low)}{' ›' if feature.histogram.above else ''}"  # noqa: RUF001
+    return f'{drawing}<div class="wb-ends"><span>{left}</span><span>{right}</span></div>'
+
+
+def _checks(card: Card) -> str:
+    if not card.checks:
+        return ""
+    items = "".join(_check(check) for check in card.ranked)
+    return f'<div class="wb-part"><ul class="wb-list" aria-label="checks">{items}</ul></div>'
+
+
+def _check(check: Check) -> str:
+    kind, mark, word = MARKS[check.state]
+    rows = "" if check.failures is None or check.failures.is_empty() else _rows(check, check.failures)
+    return (
+        f'<li class="wb-{kind}"><span class="wb-mark" role="img" aria-label="{word}" title="{word}">{mark}</span>'
+        f'<span class="wb-said"><b>{escaped(check.name)}{"" if check.passed else f" {word}"}</b>{escaped(check.detail)}'
+        f'</span><span class="wb-time">{elapsed(check.seconds)}</span>{rows}</li>'
+    )
+
+
+def _rows(check: Check, failures: pl.DataFrame) -> str:
+    head = "".join(f'<th scope="col">{escaped(name, limit=63)}</th>' for name in failures.columns)
+    body = "".join(
+        "<tr>" + "".join(_cell(value, name) for name, value in row.items()) + "</tr>"
+        for row in some(failures, ROWS).iter_rows(named=True)
+    )
+    total, shown = max(sum(check.counts.values()), failures.height), min(ROWS, failures.height)
+    more = f'<p class="wb-more">{shown} of {total:,} failing rows</p>' if total > shown else ""
+    return (
+        '<div class="wb-rows"><div class="wb-wide"><table aria-label="failing rows">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{more}</div>"
+    )
+
+
+def _cell(value: object, name: str) -> str:
+    if value is None:
+        return '<td class="wb-none">–</td>'  # noqa: RUF001
+    if isinstance(value, datetime):
+        value = value.isoformat(sep=" ").removesuffix("+00:00")
+    mono = "" if name == "reason" else ' class="wb-mono"'
+    return f"<td{mono}>{escaped(value, limit=160)}</td>"
+
+
+def _messages(card: Card) -> str:
+    warnings = _few(card.warnings)
+    if not card.rows and card.status != "failed":
+        warnings.insert(0, "The view has no rows.")
+    items = [_message("heed", "!", "warning", text) for text in warnings]
+    items += [_message("note", "i", "note", text) for text in _few(card.notes)]
+    if not items:
+        return ""
+    return f'<div class="wb-part"><ul class="wb-list" aria-label="messages">{"".join(items)}</ul></div>'
+
+
+def _message(kind: str, mark: str, word: str, text: str) -> str:
+    return (
+        f'<li class="wb-{kind}"><span class="wb-mark" role="img" aria-label="{word}" title="{word}">{mark}</span>'
+        f'<span class="wb-said">{escaped(text)}</span></li>'
+    )
+
+
+def _few(texts: tuple[str, ...]) -> list[str]:
+    more = [f"and {len(texts) - MESSAGES} more"] if len(texts) > MESSAGES else []
+    return [*texts[:MESSAGES], *more]
+
+
+def _foot(card: Card) -> str:
+    return f'<div class="wb-foot">{_run(card.run)}</div>' if card.run else ""
+
+
+def _run(run: str) -> str:
+    if run == "queued":
+        return "<span>MLflow run: on its way</span>"
+    if run.startswith(("http://", "https://")):
+        return f'<a href="{escaped(run, limit=2000)}" target="_blank" rel="noopener noreferrer">Open the MLflow run</a>'
+    return f'<span>MLflow run <code title="{escaped(run)}">{escaped(run[:12])}</code></span>'

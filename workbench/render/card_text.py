@@ -1,0 +1,235 @@
+"""`card_text`: the result card for a terminal, drawn by rich, eighty columns wide or as many as there are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from workbench.render.card import some
+from workbench.render.format import amount, dtype, elapsed, plain, share, span, within
+from workbench.render.sparkline import blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import polars as pl
+    from rich.console import Console, ConsoleOptions
+
+    from workbench.checks import Check, State
+    from workbench.profile import FeatureProfile
+    from workbench.render.card import Card
+
+ROWS = 5
+"""How many failing rows of one check are printed."""
+FEATURES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class _Signs:
+    """The characters to draw with; what is passed or failed is always said by a word as well."""
+
+    passed: str = "✓ pass"
+    failed: str = "✗ FAIL"
+    not_checked: str = "? not checked"
+    dot: str = " · "
+    arrow: str = "→"
+    rule: str = "─"
+    ascii_only: bool = False
+
+    def text(self, text: str) -> str:
+        """Return `text` with what the terminal cannot show replaced."""
+        if not self.ascii_only:
+            return text
+        return text.replace("–", "-").replace("…", "...").replace("±", "+-").encode("ascii", "replace").decode()  # noqa: RUF001
+
+
+_ASCII = _Signs("ok   pass", "FAIL", "?    not checked", dot=" | ", arrow="to", rule="-", ascii_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class CardText:
+    """A card that rich can print; ASCII alone where the terminal's encoding has no more."""
+
+    card: Card
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Any]:
+        """Yield the card's parts."""
+        yield from _card(self.card, _ASCII if options.ascii_only else _Signs())
+
+
+def card_text(card: Card) -> CardText:
+    """Return `card` as a rich renderable. Colours only repeat what words say."""
+    return CardText(card)
+
+
+def render_text(renderable: Any, *, width: int = 80) -> str:
+    """Return what rich would print, as plain text without colours.
+
+    Parameters
+    ----------
+    renderable
+        Anything that rich prints.
+    width
+        In columns.
+    """
+    from rich.console import Console
+
+    out = StringIO()
+    Console(
+        file=out, width=width, color_system=None, force_terminal=False, force_jupyter=False, legacy_windows=False
+    ).print(renderable)
+    return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
+
+
+def _card(card: Card, signs: _Signs) -> Iterator[Any]:
+    from rich.rule import Rule
+    from rich.table import Table
+    from rich.text import Text
+
+    top = Table.grid(expand=True, padding=(0, 1))
+    top.add_column(ratio=1, overflow="fold")
+    top.add_column(justify="right", no_wrap=True)
+    top.add_row(Text(signs.text(plain(card.view)), style="bold"), Text(_state(card), style=_tone(card)))
+    yield top
+    if card.description:
+        yield Text(signs.text(plain(card.description)))
+    where = [card.branch, card.commit[:8], f"view {card.view_id[:12]}", *([card.owner] if card.owner else [])]
+    yield Text(signs.text(signs.dot.join(plain(part) for part in where)), style="dim")
+    yield Text(signs.text(_facts(card, signs)))
+    if card.features:
+        yield Text()
+        yield _features(card, signs)
+    yield Rule(characters=signs.rule, style="dim")
+    width = max((len(_mark(check.state, signs)[0]) for check in card.checks), default=0)
+    for check in card.ranked:
+        yield from _check(check, signs, width)
+    yield from _messages(card, signs)
+
+
+def _state(card: Card) -> str:
+    if card.status.endswith("reused"):
+        return card.status
+    return f"{card.status} {'after' if card.status == 'failed' else 'in'} {elapsed(card.seconds)}"
+
+
+def _tone(card: Card) -> str:
+    return {"pass": "green", "fail": "bold red", "not checked": "yellow"}[card.state]
+
+
+def _facts(card: Card, signs: _Signs) -> str:
+    facts = [f"{card.rows:,} row{'' if card.rows == 1 else 's'}"]
+    if card.entities is not None:
+        facts.append(f"{card.entities:,} {'entity' if card.entities == 1 else 'entities'}")
+    if card.period is not None:
+        facts.append(f"{span(card.period, arrow=signs.arrow)} UTC")
+    if card.against_main:
+        facts.append(f"against main: {plain(card.against_main)}")
+    return signs.dot.join(facts)
+
+
+def _features(card: Card, signs: _Signs) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, expand=True, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("feature", overflow="fold", ratio=1, min_width=14)
+    table.add_column("type", overflow="fold", max_width=12)
+    table.add_column("distribution", no_wrap=True, min_width=14)
+    for title in ("median", signs.text("5 – 95 %"), "null"):  # noqa: RUF001
+        table.add_column(title, justify="right", no_wrap=True)
+    for feature in card.features[:FEATURES]:
+        cells = [feature.name, _dtype(feature), _distribution(feature, signs), *_measures(feature)]
+        styles = ("bold", "dim", "cyan" if feature.histogram else "", "", "", "")
+        table.add_row(*(Text(signs.text(plain(c)), style=s) for c, s in zip(cells, styles, strict=True)))
+    if len(card.features) > FEATURES:
+        table.add_row(Text(f"and {len(card.features) - FEATURES} more", style="dim"))
+    return table
+
+
+def _dtype(feature: FeatureProfile) -> str:
+    short = re.sub(
+        r"^(U?)(Int|Float)(?=\d)", lambda found: (found[1] or found[2][0]).lower(), dtype(feature)
+    ).removesuffix(" UTC")
+    return " ".join(filter(None, (short, feature.unit, within(feature.tolerance))))
+
+
+def _distribution(feature: FeatureProfile, signs: _Signs) -> str:
+    if feature.categories:
+        total = feature.sampled or feature.rows - feature.nulls
+        value, count = feature.categories[0]
+        return f"{plain(value, limit=9)} {share(count, total)}"
+    if feature.histogram is None:
+        return "no values" if feature.nulls == feature.rows else ""
+    drawn = blocks(feature, width=14, ascii_only=signs.ascii_only)
+    return drawn or "constant"
+
+
+def _measures(feature: FeatureProfile) -> tuple[str, str, str]:
+    nulls = share(feature.nulls, feature.rows)
+    if not feature.quantiles:
+        return "", "", nulls
+    low, high = feature.quantiles["p05"], feature.quantiles["p95"]
+    ends = [amount(value, feature, near=high - low) for value in (low, high)]
+    middle = " – ".join(ends) if low < high else ""  # noqa: RUF001
+    return amount(feature.quantiles["p50"], feature), middle, nulls
+
+
+def _mark(state: State, signs: _Signs) -> tuple[str, str]:
+    """Return the sign of a check's state, and its style."""
+    return {
+        "pass": (signs.passed, "green"),
+        "fail": (signs.failed, "bold red"),
+        "not checked": (signs.not_checked, "yellow"),
+    }[state]
+
+
+def _check(check: Check, signs: _Signs, width: int) -> Iterator[Any]:
+    from rich.table import Table
+    from rich.text import Text
+
+    line = Table.grid(padding=(0, 1))
+    line.add_column(width=width, no_wrap=True)
+    line.add_column(overflow="fold")
+    mark, style = _mark(check.state, signs)
+    said = Text.assemble((signs.text(plain(check.name)), "bold"), "  ", signs.text(plain(check.detail)))
+    line.add_row(Text(mark, style=style), said)
+    yield line
+    if check.failures is not None and not check.failures.is_empty():
+        yield _rows(check, check.failures, signs)
+
+
+def _rows(check: Check, failures: pl.DataFrame, signs: _Signs) -> Any:
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for name in failures.columns:
+        table.add_column(Text(signs.text(plain(name))), overflow="fold", ratio=3 if name == "reason" else None)
+    for row in some(failures, ROWS).rows():
+        table.add_row(*(Text(signs.text(_cell(value))) for value in row))
+    total, shown = max(sum(check.counts.values()), failures.height), min(ROWS, failures.height)
+    if total > shown:
+        table.add_row(Text(f"{shown} of {total:,}", style="dim"))
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else plain(str(value).removesuffix("+00:00"), limit=80)
+
+
+def _messages(card: Card, signs: _Signs) -> Iterator[Any]:
+    from rich.text import Text
+
+    warnings = list(card.warnings[:8])
+    if not card.rows and card.status != "failed":
+        warnings.insert(0, "The view has no rows.")
+    for text in warnings:
+        yield Text(signs.text(f"! {plain(text)}"), style="yellow")
+    for text in card.notes[:8]:
+        yield Text(signs.text(plain(text)), style="dim")
+    if card.run:
+        said = "on its way" if card.run == "queued" else plain(card.run, limit=500)
+        yield Text(signs.text(f"MLflow run: {said}"), style="dim")

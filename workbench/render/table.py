@@ -1,0 +1,169 @@
+"""`Table`: rows under column names, of plain values and of small drawings such as `ShareBar`."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from workbench.render.format import printed
+from workbench.render.markdown import quoted, table_row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Group
+    from rich.text import Text
+
+Tone = Literal["good", "warn", "bad", "dim"]
+COLOURS: dict[Tone, tuple[str, str]] = {
+    "good": ("var(--jp-success-color1,#3d9a45)", "green"),
+    "warn": ("var(--jp-warn-color1,#d9822b)", "yellow"),
+    "bad": ("var(--jp-error-color1,#d9403a)", "bold red"),
+    "dim": ("var(--jp-ui-font-color2,GrayText)", "dim"),
+}
+"""Of each tone, its colour on a page and in a terminal."""
+MOST_ROWS = 50
+"""How many rows are drawn unless a table says otherwise: more is for frames."""
+
+
+class Drawn:
+    """A value that is drawn in its cell; where nothing can be drawn, its text stands there.
+
+    A class and no protocol: what users put in their rows is never asked for HTML.
+    """
+
+    __slots__ = ()
+
+    def html(self) -> str:
+        """Return it as inline HTML, escaped."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class ShareBar(Drawn):
+    """A share from 0 to 1 as a number and a bar."""
+
+    share: float
+
+    def html(self) -> str:
+        """Return the number after its bar; the frame is the whole."""
+        width = 0.0 if self.share <= 0 else max(1.0, min(1.0, self.share) * 60)
+        return (
+            "<span style='white-space:nowrap'><svg width='62' height='10' viewBox='-1 0 62 10' aria-hidden='true'>"
+            "<path d='M0 .5h60v9h-60z' fill='none' stroke='currentColor' stroke-opacity='.25'/>"
+            f"<path d='M0 1h{width:.1f}v8h-{width:.1f}z' fill='#0072b2'/></svg> {self}</span>"
+        )
+
+    def __str__(self) -> str:
+        return f"{self.share:.2%}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark(Drawn):
+    """A few words in the colour of what they mean, on one line; the words say it without the colour as well."""
+
+    words: str
+    tone: Tone
+
+    def html(self) -> str:
+        """Return the words in their colour."""
+        style = f"white-space:nowrap;color:{COLOURS[self.tone][0]}"
+        return f"<span style='{style}'>{html.escape(self.words, quote=True)}</span>"
+
+    def __str__(self) -> str:
+        return self.words
+
+    def __rich__(self) -> Text:
+        """Return the words in a terminal's colour."""
+        from rich.text import Text
+
+        return Text(self.words, style=COLOURS[self.tone][1], no_wrap=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of a report.
+
+    Parameters
+    ----------
+    title
+        The heading above it.
+    columns
+        Their names.
+    rows
+        Printable values, `Drawn` ones among them.
+    most
+        How many rows are drawn, what is left being counted below them; None for all.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+    most: int | None = MOST_ROWS
+
+    def html(self) -> str:
+        """Return the table as HTML, numbers to the right."""
+        numbers = self._numbers()
+        parts = [f"<div class='wb-wide'><table><tr>{_cells('th', self.columns, numbers)}</tr>"]
+        parts += [f"<tr>{_cells('td', row, numbers)}</tr>" for row in self._shown]
+        return "".join([*parts, "</table></div>", f"<p class='wb-left'>{self._left}</p>" if self._left else ""])
+
+    def text(self) -> str:
+        """Return the table as plain text."""
+        from workbench.render.card_text import render_text
+
+        return render_text(self, width=100)
+
+    def markdown(self) -> str:
+        """Return the table in GitHub's Markdown."""
+        rules = ["---:" if place in self._numbers() else "---" for place in range(len(self.columns))]
+        lines = [table_row([quoted(name) for name in self.columns]), table_row(rules)]
+        lines += [table_row([quoted(value) for value in row]) for row in self._shown]
+        return "\n".join([*lines, *(["", self._left] if self._left else [])])
+
+    def __rich__(self) -> Group:
+        """Return the table for a terminal."""
+        from rich.console import Group
+        from rich.markup import escape
+        from rich.table import Table as Grid
+        from rich.text import Text
+
+        numbers = self._numbers()
+        grid = Grid(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+        for place, column in enumerate(self.columns):
+            justify = "right" if place in numbers else "left"
+            grid.add_column(escape(column), header_style="dim", overflow="fold", justify=justify)  # type: ignore[arg-type]  # two of rich's words
+        for row in self._shown:
+            grid.add_row(*(value if isinstance(value, Mark) else escape(printed(value)) for value in row))
+        return Group(grid, *([Text(self._left, style="dim")] if self._left else []))
+
+    @property
+    def _shown(self) -> tuple[tuple[object, ...], ...]:
+        return self.rows if self.most is None else self.rows[: self.most]
+
+    @property
+    def _left(self) -> str:
+        count = len(self.rows) - len(self._shown)
+        return f"and {count:,} more row{'' if count == 1 else 's'}" if count else ""
+
+    def _numbers(self) -> set[int]:
+        """Return the places of the columns that hold numbers alone, or nothing."""
+        found = set()
+        for place in range(len(self.columns)):
+            held = [row[place] for row in self.rows if place < len(row) and row[place] is not None]
+            if held and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in held):
+                found.add(place)
+        return found
+
+
+def _cells(tag: str, values: Sequence[object], numbers: set[int]) -> str:
+    scope = " scope='col'" if tag == "th" else ""
+    return "".join(
+        f"<{tag}{scope}{' class=wb-num' if place in numbers else ''}>{_cell(value)}</{tag}>"
+        for place, value in enumerate(values)
+    )
+
+
+def _cell(value: object) -> str:
+    return value.html() if isinstance(value, Drawn) else html.escape(printed(value), quote=True)

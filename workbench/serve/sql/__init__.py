@@ -1,8 +1,0 @@
-"""SQL over published views, any branch's views and the sources, by DuckDB; it reads, and nothing else."""
-
-from __future__ import annotations
-
-from workbench.serve.sql.answer import Answer
-from workbench.serve.sql.run import run_sql
-
-__all__ = ["Answer", "run_sql"]

@@ -1,0 +1,30 @@
+"""The files of definitions of one git tree: which there are, reading and importing them; no view is known here."""
+
+from __future__ import annotations
+
+from workbench.source_tree import data_files
+from workbench.source_tree.data_files import MOST_BYTES, declared, file_names, too_large
+from workbench.source_tree.definition_files import data_of, files_of, parts_of, texts_of
+from workbench.source_tree.importer import decoded, install, installed_files, run_package
+from workbench.source_tree.tree import FOLDER, Repository, TreeFiles, package_name, read_tree
+
+__all__ = [
+    "FOLDER",
+    "MOST_BYTES",
+    "Repository",
+    "TreeFiles",
+    "data_files",
+    "data_of",
+    "declared",
+    "decoded",
+    "file_names",
+    "files_of",
+    "install",
+    "installed_files",
+    "package_name",
+    "parts_of",
+    "read_tree",
+    "run_package",
+    "texts_of",
+    "too_large",
+]

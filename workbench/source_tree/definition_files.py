@@ -1,0 +1,92 @@
+"""Which files of ``features/`` a definition consists of: its own, those it imports, and the data that these declare."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from workbench.errors import DefinitionError
+from workbench.source_tree.data_files import declared
+from workbench.source_tree.tree import FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+def files_of(path: str, sources: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return the files that loading `path` reads, itself first, all relative to ``features/``.
+
+    Parameters
+    ----------
+    path
+        The definition's file, e.g. ``spend.py``.
+    sources
+        Every file below ``features/``, by path.
+
+    Raises
+    ------
+    DefinitionError
+        Where one of them is no Python.
+    """
+    found: dict[str, None] = {}
+    waiting = [path]
+    while waiting:
+        here = waiting.pop(0)
+        if here in found:
+            continue
+        found[here] = None
+        waiting += [name for name in _imported(here, sources) if name not in found]
+    return tuple(found)
+
+
+def data_of(path: str, sources: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return the data files that the files of a definition declare, relative to ``features/``.
+
+    Raises
+    ------
+    DefinitionError
+        Where one of its files is no Python, or declares what cannot be declared.
+    """
+    return tuple(dict.fromkeys(name for each in files_of(path, sources) for name in declared(sources[each])))
+
+
+def parts_of(path: str, sources: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return all files that loading and running `path` reads: what `files_of` and `data_of` return."""
+    return (*files_of(path, sources), *data_of(path, sources))
+
+
+def texts_of(path: str, sources: Mapping[str, bytes]) -> dict[str, str]:
+    """Return what loading `path` reads as text, by path from the project's root, its own first.
+
+    A definition that is no Python, or imports such, comes alone: it is compared as it stands.
+    """
+    try:
+        paths = files_of(path, sources)
+    except DefinitionError:
+        paths = (path,)
+    return {f"{FOLDER}/{each}": sources[each].decode(errors="replace") for each in paths}
+
+
+def _imported(path: str, sources: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield the files that `path` imports relatively, with the packages that they are in."""
+    try:
+        tree = ast.parse(sources[path])
+    except (SyntaxError, ValueError) as error:
+        raise DefinitionError(f"features/{path} is no Python: {error}.", remedy="Correct it on the branch.") from None
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom) or not node.level:
+            continue
+        above = path.split("/")[: -node.level]
+        base = [*above, *(node.module.split(".") if node.module else [])]
+        for parts in (base, *([*base, alias.name] for alias in node.names)):
+            yield from _module_files(parts, sources)
+
+
+def _module_files(parts: list[str], sources: Mapping[str, bytes]) -> Iterator[str]:
+    for depth in range(len(parts)):
+        package = "/".join([*parts[:depth], "__init__.py"])
+        if package in sources:
+            yield package
+    for path in ("/".join(parts) + ".py", "/".join([*parts, "__init__.py"])):
+        if path in sources:
+            yield path

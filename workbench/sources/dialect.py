@@ -1,0 +1,56 @@
+"""How text files are written, as far as ``workbench.toml`` declares it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import polars as pl
+
+from workbench.config import SourceSettings, dtype_named
+
+Side = Literal["data", "question"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How text files are written, as far as it is declared; see `SourceSettings`."""
+
+    dtypes: Mapping[str, pl.DataType] = field(default_factory=dict)
+    separator: str = ","
+    decimal: str = "."
+    encoding: str = "utf-8"
+    null_values: tuple[str, ...] = ()
+    time_format: str | None = None
+    time_zone: str | None = None
+    texts: frozenset[str] = frozenset()
+    """Columns that stay texts, where they are there."""
+    side: Side = "data"
+    """Which of two the hour is that a clock shows twice: the second for data, the first for a question."""
+
+    @classmethod
+    def of(cls, settings: SourceSettings) -> Dialect:
+        """Return what `settings` declare."""
+        return cls(
+            dtypes={name: dtype_named(dtype) for name, dtype in settings.dtypes.items()},
+            separator=settings.separator,
+            decimal=settings.decimal,
+            encoding=settings.encoding,
+            null_values=settings.null_values,
+            time_format=settings.time_format,
+            time_zone=settings.time_zone,
+        )
+
+    def to_json(self) -> list[object]:
+        """Return all of it, JSON-ready: other settings read other rows from the same bytes."""
+        dtypes = sorted((name, str(dtype)) for name, dtype in self.dtypes.items())
+        return [
+            dtypes,
+            self.separator,
+            self.decimal,
+            self.encoding,
+            list(self.null_values),
+            self.time_format,
+            self.time_zone,
+        ]

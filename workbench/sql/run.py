@@ -1,0 +1,127 @@
+"""Running a query in a DuckDB of its own, in memory, that has nothing but the tables the query names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from workbench.drivers import translated
+from workbench.errors import QueryError, WorkbenchError
+from workbench.sources import rows_of
+from workbench.sql.answer import Answer
+from workbench.sql.names import failed, tables_of
+from workbench.sql.tables import Tables
+from workbench.store import damaged
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workbench.sql.names import TableName
+    from workbench.store import Reading
+    from workbench.workspace import Workspace
+
+HERE = "__here"
+"""The schema of the names that are written without one."""
+
+
+def run_sql(workspace: Workspace, reading: Reading, query: str) -> Answer:
+    """Return what `query` returns.
+
+    Only the tables that the query names are looked up. DuckDB gets their rows, and no files, no settings, no network
+    and no extension; times with a zone are UTC.
+
+    Parameters
+    ----------
+    workspace
+        The project's workspace.
+    reading
+        What a view's bare name means.
+    query
+        One SELECT.
+
+    Raises
+    ------
+    QueryError
+        For what is not one SELECT, names no view or source (did you mean), or fails.
+    LakeError
+        Where a published version's data cannot be read.
+    WorkbenchError
+        As reading or computing a view raises.
+    """
+    import duckdb
+
+    tables = Tables(workspace, reading)
+
+    def convert(error: BaseException) -> WorkbenchError:
+        if isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException):
+            return failed(error)
+        return damaged(tables.views) or tables.unreadable() or failed(error)
+
+    with _connect(duckdb, workspace.hidden) as connection, translated(convert):
+        named, local = tables_of(connection, query)
+        _register(
+            connection, tables, [table for table in named if table.name.lower() not in local or tables.has(table)]
+        )
+        frame = _answer(connection, query)
+    return Answer(frame, tuple(dict.fromkeys(view.deprecation for view in tables.views if view.deprecation)))
+
+
+def _connect(duckdb: Any, hidden: Path) -> Any:
+    config = {
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "python_enable_replacements": "false",  # a table's name never means one of our variables
+        "temp_directory": str(hidden / "sql"),  # where it goes when memory is short
+    }
+    connection = duckdb.connect(":memory:", config=config)
+    connection.execute("set TimeZone = 'UTC'").fetchall()
+    return connection
+
+
+def _register(connection: Any, tables: Tables, named: Sequence[TableName]) -> None:
+    """Give the connection the rows of each table under the name the query has for it, then close all other doors."""
+    connection.execute(f'create schema "{HERE}"').fetchall()
+    made: dict[tuple[str, str], TableName] = {}
+    for number, table in enumerate(named):
+        key = (table.schema.lower(), table.name.lower())
+        if made.setdefault(key, table).schema != table.schema:
+            raise QueryError.not_a_select(f"names {made[key]} and {table}, which SQL does not tell apart")
+        if made[key] is not table:
+            continue
+        connection.register(f"__rows{number}", tables.frame(table))
+        schema, name = _quoted(table.schema or HERE), _quoted(table.name)
+        connection.execute(f"create schema if not exists {schema}").fetchall()
+        connection.execute(f'create view {schema}.{name} as from "__rows{number}"').fetchall()
+    connection.execute(f"set search_path = '{HERE}'").fetchall()
+    connection.execute("set enable_external_access = false").fetchall()
+    connection.execute("set lock_configuration = true").fetchall()
+
+
+def _answer(connection: Any, query: str) -> pl.DataFrame:
+    relation = connection.sql(query)
+    twice = [column for column, count in Counter(map(str.lower, relation.columns)).items() if count > 1]
+    if twice:
+        raise QueryError.failed(f"its result has two columns {twice[0]!r}: name one of them otherwise with AS")
+    spans = [name for name, dtype in zip(relation.columns, relation.types, strict=True) if str(dtype) == "INTERVAL"]
+    if spans:  # Polars reads no Arrow interval: a month counts as 30 days, as DuckDB compares them
+        columns = [
+            f"epoch_us({_quoted(name)}) as {_quoted(name)}" if name in spans else _quoted(name)
+            for name in relation.columns
+        ]
+        relation = relation.project(", ".join(columns))
+    frame = rows_of(relation, _refused)
+    return frame.with_columns(pl.col(spans).cast(pl.Duration("us"))) if spans else frame
+
+
+def _refused(column: str, what: str, cast: str) -> QueryError:
+    return QueryError(
+        f"The query's column {column!r} is or holds {what}, which cannot be carried exactly.",
+        remedy=f"Say how to read it: `{cast}`.",
+    )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

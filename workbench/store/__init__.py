@@ -1,0 +1,84 @@
+"""Reading features: published or of a branch, each value as it was known, every row of a training set accounted for."""
+
+from __future__ import annotations
+
+from workbench.store.branch_reader import BranchReading
+from workbench.store.deprecation import DeprecatedVersionWarning, deprecation_of, warn_of
+from workbench.store.explain import Candidate, Explanation, explain
+from workbench.store.history import latest, period
+from workbench.store.join import JoinedSpine, Question, in_order, join_features
+from workbench.store.ledger import FailedCheckWarning, Ledger, LowMatchWarning, NaiveTimeWarning, ViewLedger
+from workbench.store.policy import policy_of
+from workbench.store.reader import Reading, ServedView
+from workbench.store.reading_lake import damaged, intact
+from workbench.store.recorded import SHORTEST, RecordedView, recorded
+from workbench.store.references import Reference, parse_all, use
+from workbench.store.registry_reader import PublishedReading
+from workbench.store.releases import commit_at, release_commit, release_names
+from workbench.store.resolve import Wanted, joined_views, named_view, resolve
+from workbench.store.saved import (
+    SavedTrainingSet,
+    SourceView,
+    names,
+    saved_sets,
+    saved_training_set,
+)
+from workbench.store.source_rows import BehindRows
+from workbench.store.spine import IntoSpine, Spine, as_spine
+from workbench.store.tracking import facts_of_saved, failed_checks, run_of, views_read
+from workbench.store.training_set import TrainingSet, facts_of_built
+
+__all__ = [
+    "SHORTEST",
+    "BehindRows",
+    "BranchReading",
+    "Candidate",
+    "DeprecatedVersionWarning",
+    "Explanation",
+    "FailedCheckWarning",
+    "IntoSpine",
+    "JoinedSpine",
+    "Ledger",
+    "LowMatchWarning",
+    "NaiveTimeWarning",
+    "PublishedReading",
+    "Question",
+    "Reading",
+    "RecordedView",
+    "Reference",
+    "SavedTrainingSet",
+    "ServedView",
+    "SourceView",
+    "Spine",
+    "TrainingSet",
+    "ViewLedger",
+    "Wanted",
+    "as_spine",
+    "commit_at",
+    "damaged",
+    "deprecation_of",
+    "explain",
+    "facts_of_built",
+    "facts_of_saved",
+    "failed_checks",
+    "in_order",
+    "intact",
+    "join_features",
+    "joined_views",
+    "latest",
+    "named_view",
+    "names",
+    "parse_all",
+    "period",
+    "policy_of",
+    "recorded",
+    "release_commit",
+    "release_names",
+    "resolve",
+    "run_of",
+    "saved_sets",
+    "saved_training_set",
+    "use",
+    "views_read",
+    "warn_of",
+]

@@ -1,0 +1,310 @@
+"""`why`: which row a feature's value came from at a moment, and why no other row won."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from workbench.errors import FeatureNotFound, UsageError, did_you_mean
+from workbench.render import Report, Reported, Table
+from workbench.store.reading_lake import intact
+from workbench.store.source_rows import BehindRows, rows_behind
+from workbench.times import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from workbench.store.reader import Reading, ServedView
+
+SHOWN = 10
+"""Losing rows that are shown of each kind, those nearest to the moment first."""
+_ROW, _REASON = "__row", "__reason"
+WON, LATER, UNKNOWN, EXPIRED, TIE, EARLIER = "won", "later", "not yet known", "expired", "tie", "earlier"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A row of the view for the entity: when it happened, when it became known, its value, and how it fared.
+
+    `reason` is ``won``, ``later`` (its event time is after the moment), ``not yet known`` (it was created after it, or
+    nobody knows when), ``expired`` (older than the ttl), ``tie`` (the winner's event time, but created earlier or
+    stored before) or ``earlier`` (the winner is newer).
+    """
+
+    event_time: datetime
+    created: datetime | None
+    value: object
+    reason: str
+    detail: str
+
+    @property
+    def made(self) -> datetime:
+        """When the row came to be: at its event time, or later where it became known later."""
+        return self.event_time if self.created is None else max(self.event_time, self.created)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation(Reported):
+    """Why a feature had a value for an entity at a moment.
+
+    Parameters
+    ----------
+    ref, entity, at
+        What was asked.
+    value
+        The feature's value; None where no row won, or the winning row's is null.
+    outcome
+        ``matched``, ``expired`` or ``missing``, as in a training set's ledger.
+    candidates
+        The winner, if any, then the losers by kind, at most ten a kind.
+    counts
+        All candidates by reason, those not shown included.
+    behind
+        For each input of the view, the rows of the entity that the winner was made from, as far as they can be listed.
+    branch, commit, release, view_id, run
+        Where the view was read (None for no release), its data, and the MLflow run that recorded it (None where none
+        did).
+    """
+
+    ref: str
+    entity: Mapping[str, object]
+    at: datetime
+    value: object
+    outcome: str
+    candidates: tuple[Candidate, ...]
+    counts: Mapping[str, int]
+    behind: tuple[BehindRows, ...]
+    branch: str
+    commit: str
+    view_id: str
+    run: str | None
+    release: str | None = None
+
+    @property
+    def winner(self) -> Candidate | None:
+        """The row whose value it is."""
+        return next((row for row in self.candidates if row.reason == WON), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the explanation as JSON-ready values."""
+        return {
+            "ref": self.ref,
+            "entity": {name: _plain(value) for name, value in self.entity.items()},
+            "at": self.at.isoformat(),
+            "value": _plain(self.value),
+            "outcome": self.outcome,
+            "candidates": [
+                {
+                    "event_time": row.event_time.isoformat(),
+                    "created": None if row.created is None else row.created.isoformat(),
+                    "value": _plain(row.value),
+                    "reason": row.reason,
+                    "detail": row.detail,
+                }
+                for row in self.candidates
+            ],
+            "counts": dict(self.counts),
+            "behind": [rows.to_dict() for rows in self.behind],
+            "branch": self.branch,
+            "commit": self.commit,
+            "release": self.release,
+            "view_id": self.view_id,
+            "run": self.run,
+        }
+
+    def report(self) -> Report:
+        """Return the answer, the candidates and the rows behind the winner."""
+        named = ", ".join(f"{name}={value}" for name, value in self.entity.items())
+        rows = tuple((c.reason, c.event_time, c.created, c.value, c.detail) for c in self.candidates)
+        hidden = sum(self.counts.values()) - len(self.candidates)
+        return Report(
+            f"{self.ref}{f' of {named}' if named else ''} at {self.at}: {self._answer()}",
+            facts=(
+                *((("release", self.release),) if self.release else ()),
+                ("branch", f"{self.branch} at {self.commit[:10]}"),
+                ("view id", self.view_id[:16]),
+                ("MLflow run", self.run),
+            ),
+            tables=(
+                *((Table("Candidates", ("", "event time", "known since", "value", "why"), rows),) if rows else ()),
+                *(behind.table() for behind in self.behind),
+            ),
+            notes=(
+                *((f"{hidden:,} more rows lost for the same reasons: {self._counted()}.",) if hidden else ()),
+                *(behind.note for behind in self.behind if behind.note),
+            ),
+        )
+
+    def _answer(self) -> str:
+        if self.winner is not None:
+            return "null, as the winning row says" if self.value is None else str(_plain(self.value))
+        if self.outcome == "expired":
+            return "nothing, the newest value had expired"
+        return "nothing, no value was known" if self.counts else "nothing, the view has no row of this entity"
+
+    def _counted(self) -> str:
+        return ", ".join(f"{count:,} {reason}" for reason, count in self.counts.items() if reason != WON)
+
+
+def explain(
+    reading: Reading,
+    view: ServedView,
+    features: Sequence[str],
+    entity: Mapping[str, object],
+    at: object,
+    *,
+    run: str | None = None,
+    as_known: bool = True,
+) -> Explanation:
+    """Return why a feature has its value for `entity` at the moment `at`.
+
+    Parameters
+    ----------
+    reading
+        What the view was read from.
+    view, features
+        The view, and the one feature of it that is asked for.
+    entity
+        The view's entity columns and their values; what else is in it is left aside, so a whole row of a training
+        set may be given.
+    at
+        The moment: datetime, date or ISO 8601; without a zone it is UTC.
+    run
+        The MLflow run that recorded the view.
+    as_known
+        False lets rows win that were created after the moment.
+
+    Raises
+    ------
+    FeatureNotFound
+        Where no feature, or several, are asked for.
+    UsageError
+        For an entity without one of the view's keys or with a value of another kind, and what is no time.
+    LakeError
+        Where a published version's data cannot be read.
+    """
+    if len(features) != 1:
+        raise FeatureNotFound(
+            f"{view.label!r} has {len(features)} features, and none is named.",
+            remedy=f"Write {' or '.join(repr(f'{view.label}:{name}') for name in features)}.",
+        )
+    until = moment(at)
+    keys = {name: key_value(view, name, entity) for name in view.entities}
+    with intact([view]):
+        judged = _judged(view, view.data.frame, keys, until, as_known=as_known)
+    counts = dict(judged.group_by(_REASON).len().sort(_REASON).iter_rows())
+    candidates = _candidates(view, features[0], judged)
+    winner = next((row for row in candidates if row.reason == WON), None)
+    return Explanation(
+        ref=f"{view.label}:{features[0]}",
+        entity={name: series.item() for name, series in keys.items()},
+        at=until,
+        value=None if winner is None else winner.value,
+        outcome="matched" if winner else "expired" if EXPIRED in counts else "missing",
+        candidates=candidates,
+        counts=counts,
+        behind=() if winner is None else rows_behind(view, keys, winner.made),
+        branch=reading.branch,
+        commit=reading.commit,
+        release=reading.release,
+        view_id=view.data.view_id,
+        run=run,
+    )
+
+
+def key_value(view: ServedView, name: str, entity: Mapping[str, object]) -> pl.Series:
+    """Return the value of key `name` in `entity`, as a series of one with the view's dtype."""
+    if name not in entity:
+        raise UsageError(
+            f"View {view.name!r} needs the key {name!r}.",
+            remedy=did_you_mean(name, entity) if entity else f"Give --entity {name}=VALUE.",
+        )
+    value, dtype = entity[name], view.contract[name].dtype
+    found = _as_key(value, dtype)
+    if found is None:
+        raise UsageError(
+            f"{value!r} is no value of key {name!r} of view {view.name!r}, which is {dtype}.",
+            remedy=f"Give a value that is {dtype}.",
+        )
+    return found
+
+
+def _as_key(value: object, dtype: pl.DataType) -> pl.Series | None:
+    """Return `value` as a series of one of `dtype`; None where it would not be the same value any more."""
+    if value is None:
+        return None
+    try:
+        given = pl.Series([value])
+        cast = given.cast(dtype, strict=True)
+        if given.dtype == pl.String:
+            return cast
+        return cast if dtype != pl.String and cast.cast(given.dtype).item() == value else None
+    except (pl.exceptions.PolarsError, TypeError):
+        return None
+
+
+def _judged(
+    view: ServedView, frame: pl.LazyFrame, keys: Mapping[str, pl.Series], at: datetime, *, as_known: bool
+) -> pl.DataFrame:
+    """Return the entity's rows, best first, each with how it fared: the rules of `point_in_time_join`, one by one."""
+    mine = [pl.col(name) == pl.lit(value.item(), dtype=value.dtype) for name, value in keys.items()]
+    event = pl.col(view.event_time)
+    rows = frame.with_row_index(_ROW).filter(*mine, event.is_not_null()).collect(engine="streaming")
+    created = pl.col(view.created) if view.created else event
+    order = [view.event_time, *([view.created] if view.created else []), _ROW]
+    ranked = rows.sort(order, descending=True, nulls_last=True)
+    known = (event <= at) & (created.is_not_null() & (created <= at) if as_known else pl.lit(value=True))
+    best = ranked.filter(known).head(1)
+    top = best[view.event_time].item() if best.height else None
+    is_fresh = top is not None and not (view.ttl and at - top > view.ttl)
+    old = (at - event > view.ttl) if view.ttl else pl.lit(value=False)
+    place = best[_ROW].item() if best.height else -1
+    reason = (
+        pl.when(event > at)
+        .then(pl.lit(LATER))
+        .when(~known)
+        .then(pl.lit(UNKNOWN))
+        .when(old)
+        .then(pl.lit(EXPIRED))
+        .when(pl.lit(is_fresh) & (pl.col(_ROW) == place))
+        .then(pl.lit(WON))
+        .when(event.eq_missing(pl.lit(top)))
+        .then(pl.lit(TIE))
+        .otherwise(pl.lit(EARLIER))
+    )
+    return ranked.with_columns(reason.alias(_REASON), (pl.lit(at) - event).alias("__age"))
+
+
+def _candidates(view: ServedView, feature: str, judged: pl.DataFrame) -> tuple[Candidate, ...]:
+    """Return the winner and at most ten losers a kind: of those too late the first, of the others the last."""
+    found = []
+    for reason in (WON, TIE, EARLIER, EXPIRED, UNKNOWN, LATER):
+        rows = judged.filter(pl.col(_REASON) == reason)
+        shown = rows.tail(SHOWN).reverse() if reason == LATER else rows.head(SHOWN)
+        for row in shown.iter_rows(named=True):
+            created = row[view.created] if view.created else None
+            detail = _detail(view, reason, row["__age"], created)
+            found.append(Candidate(row[view.event_time], created, row[feature], reason, detail))
+    return tuple(found)
+
+
+def _detail(view: ServedView, reason: str, age: timedelta, created: datetime | None) -> str:
+    match reason:
+        case "won":
+            return f"the latest that was known, {age} old"
+        case "tie":
+            return "same event time as the winner" + (", created earlier" if view.created else "") + " or stored before"
+        case "expired":
+            return f"{age} old, the ttl is {view.ttl}"
+        case "later":
+            return f"happens {-age} after that moment"
+        case "not yet known":
+            return "nobody knows since when it was known" if created is None else f"known only since {created}"
+    return f"{age} old, the winner is newer"
+
+
+def _plain(value: object) -> object:
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

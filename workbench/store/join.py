@@ -1,0 +1,202 @@
+"""Joining features to a spine: each value as it was known at the row's time, every row kept and accounted for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from workbench.compute import digest_frame
+from workbench.config import free_name
+from workbench.lake import ViewRows, join_views
+from workbench.store.ledger import Ledger, ViewLedger
+from workbench.store.reading_lake import intact
+from workbench.store.references import Reference
+from workbench.store.resolve import Joined, Wanted, check_spine, joined_views, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from workbench.compute import OutputDigest
+    from workbench.store.reader import Reading
+    from workbench.store.spine import Spine
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a training set was asked for.
+
+    Parameters
+    ----------
+    features
+        What was asked for.
+    time
+        The spine's time column.
+    label
+        The spine's label column.
+    full_names
+        Call columns ``view__feature``.
+    as_known
+        Leave out what was recorded after a row's time.
+    """
+
+    features: tuple[Reference, ...]
+    time: str = "event_timestamp"
+    label: str | None = None
+    full_names: bool = False
+    as_known: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the question as JSON-ready values."""
+        return {
+            "features": [reference.to_json() for reference in self.features],
+            "time": self.time,
+            "label": self.label,
+            "full_names": self.full_names,
+            "as_known": self.as_known,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Question:
+        """Return the question that `to_dict` described."""
+        return cls(**{**values, "features": tuple(Reference.from_json(ref) for ref in values["features"])})
+
+
+@dataclass(frozen=True)
+class JoinedSpine:
+    """A spine with its features, and where they came from.
+
+    Parameters
+    ----------
+    frame
+        The spine's rows in their order, its columns, then one column a feature.
+    spine_columns
+        The columns that were the spine's.
+    question
+        What was asked for.
+    wanted
+        Each feature and the column that holds it.
+    ledger
+        What became of every row.
+    reading
+        What the views were read from.
+    """
+
+    frame: pl.DataFrame
+    spine_columns: tuple[str, ...]
+    question: Question
+    wanted: tuple[Wanted, ...]
+    ledger: Ledger
+    reading: Reading
+
+    @cached_property
+    def data_digest(self) -> str:
+        """The identity of all rows in their order."""
+        return in_order(self.frame).exact
+
+    @cached_property
+    def spine_digest(self) -> str:
+        """The identity of the spine's rows in their order."""
+        return in_order(self.frame.select(self.spine_columns)).exact
+
+
+def in_order(frame: pl.DataFrame) -> OutputDigest:
+    """Return the digest of the rows of `frame` in their order."""
+    place = free_name("place", frame.columns)
+    return digest_frame(frame.lazy().with_row_index(place), keys=[place])
+
+
+def join_features(reading: Reading, spine: Spine, question: Question, *, minimum: float) -> JoinedSpine:
+    """Return `spine` with the features that `question` names, by the rules of `point_in_time_join`.
+
+    Parameters
+    ----------
+    reading
+        Where the views are looked up.
+    spine
+        One row for each example: time, the views' entity columns, label, and whatever else.
+    question
+        Which features, and how.
+    minimum
+        The share of rows a view must match, for the ledger.
+
+    Raises
+    ------
+    FeatureNotFound
+        For an unknown view, version or feature.
+    JoinError
+        For a spine without time, key or label column, keys that cannot be compared, and names used twice.
+    LakeError
+        Where a published version's data cannot be read.
+    """
+    wanted = resolve(question.features, reading, full_names=question.full_names)
+    check_spine(spine.frame.schema, wanted, time=question.time, label=question.label, index=spine.index)
+    joined = joined_views(wanted)
+    taken = [*spine.frame.columns, *(item.column for item in wanted)]
+    outcomes = [free_name(f"outcome {number}", taken) for number in range(len(joined))]
+    with intact(part.view for part in joined):
+        rows = [_rows(part, outcome, wanted) for part, outcome in zip(joined, outcomes, strict=True)]
+        found = join_views(spine.frame, rows, time=question.time, as_known=question.as_known)
+    ledger = Ledger(
+        branch=reading.branch,
+        commit=reading.commit,
+        release=reading.release,
+        registry=reading.registry_commit,
+        rows_in=spine.frame.height,
+        rows_out=found.height,
+        views=_entries(found, joined, outcomes, wanted, question.time),
+        minimum=minimum,
+        deprecations=tuple(dict.fromkeys(part.view.deprecation for part in joined if part.view.deprecation)),
+        assumed=spine.assumed,
+    )
+    columns = spine.frame.columns
+    frame = found.select(*columns, *(item.column for item in wanted))
+    return JoinedSpine(frame, tuple(columns), question, wanted, ledger, reading)
+
+
+def _rows(joined: Joined, outcome: str, wanted: Sequence[Wanted]) -> ViewRows:
+    view = joined.view
+    return ViewRows(
+        name=joined.title,
+        rows=view.data.frame,
+        keys=joined.columns,
+        features={item.column: item.feature for item in wanted if item.joined == joined},
+        event_time=view.event_time,
+        ttl=view.ttl,
+        created=view.created,
+        outcome=outcome,
+        stored=True,
+    )
+
+
+def _entries(
+    found: pl.DataFrame, views: Sequence[Joined], outcomes: Sequence[str], wanted: Sequence[Wanted], time: str
+) -> tuple[ViewLedger, ...]:
+    counts = found.select(
+        part
+        for number, (joined, outcome) in enumerate(zip(views, outcomes, strict=True))
+        for part in _counts(number, joined, pl.col(outcome), wanted, time)
+    ).row(0, named=True)
+    return tuple(
+        ViewLedger(
+            view=joined.view.name,
+            version=joined.view.version,
+            alias=joined.alias,
+            view_id=joined.view.data.view_id,
+            features=tuple(item.feature for item in wanted if item.joined == joined),
+            **{word: counts[f"{number} {word}"] for word in ("matched", "expired", "missing", "null", "unasked")},
+        )
+        for number, joined in enumerate(views)
+    )
+
+
+def _counts(number: int, joined: Joined, outcome: pl.Expr, wanted: Sequence[Wanted], time: str) -> list[pl.Expr]:
+    """Return how many rows had each outcome, how many that matched have a null, and how many could match nothing."""
+    columns = [pl.col(item.column).is_null() for item in wanted if item.joined == joined]
+    keys = [pl.col(name).is_null() for name in (time, *joined.columns)]
+    rows = {word: outcome == word for word in ("matched", "expired", "missing")}
+    rows["null"] = (outcome == "matched") & pl.any_horizontal(columns)
+    rows["unasked"] = pl.any_horizontal(keys)
+    return [counted.sum().cast(pl.Int64).alias(f"{number} {word}") for word, counted in rows.items()]

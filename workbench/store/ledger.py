@@ -1,0 +1,213 @@
+"""`Ledger`: what became of every row of a training set, view by view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workbench.render import Report, Reported, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class LowMatchWarning(UserWarning):
+    """A view had a value for fewer of the spine's rows than the project wants."""
+
+
+class NaiveTimeWarning(UserWarning):
+    """A spine's times state no zone, so that one had to be assumed."""
+
+
+class FailedCheckWarning(UserWarning):
+    """A training set has values of a view that failed a check when it was defined."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewLedger:
+    """What one view gave to the rows of a training set.
+
+    Parameters
+    ----------
+    view, version, view_id
+        The view, the number of the published version (None for a branch's own), and the address of the data.
+    alias
+        What the view was called in this training set; None where it had its own name.
+    features
+        Its features that were asked for.
+    matched
+        Rows for which it had a value that held; among them `null` rows where one of the features is null.
+    expired
+        Rows whose newest value was older than the view's ttl.
+    missing
+        Rows for which it had no value known by then; among them `unasked` rows without a key or a time.
+    """
+
+    view: str
+    view_id: str
+    features: tuple[str, ...]
+    matched: int
+    expired: int
+    missing: int
+    null: int
+    unasked: int
+    version: str | None = None
+    alias: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The view as references name it: ``spend``, or ``spend@1.2`` where it is a published version."""
+        return f"{self.view}@{self.version}" if self.version else self.view
+
+    @property
+    def title(self) -> str:
+        """The view, and what it was called here."""
+        return f"{self.label} as {self.alias}" if self.alias else self.label
+
+    @property
+    def rows(self) -> int:
+        """Rows of the training set: matched, expired and missing together."""
+        return self.matched + self.expired + self.missing
+
+    @property
+    def share(self) -> float:
+        """The share of rows that matched; 1 where there are no rows."""
+        return self.matched / self.rows if self.rows else 1.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry as JSON-ready values."""
+        return {
+            "view": self.view,
+            "version": self.version,
+            "alias": self.alias,
+            "view_id": self.view_id,
+            "features": list(self.features),
+            "matched": self.matched,
+            "expired": self.expired,
+            "missing": self.missing,
+            "null": self.null,
+            "unasked": self.unasked,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ViewLedger:
+        """Return the entry that `to_dict` described."""
+        return cls(**{**values, "features": tuple(values["features"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger(Reported):
+    """The row ledger of one training set.
+
+    Parameters
+    ----------
+    branch, commit
+        Whose views were read, and at which commit.
+    release
+        The release that was read, if it was one.
+    registry
+        The commit at which published versions were looked up; None where none was read.
+    rows_in, rows_out
+        Rows of the spine, and of the training set: always the same number.
+    views
+        What each view gave.
+    minimum
+        The share of rows that a view must match, or a warning is given.
+    deprecations
+        One sentence for each deprecated version that was read.
+    assumed
+        What was assumed of the spine, as of times that state no zone, a sentence each.
+    """
+
+    branch: str
+    commit: str
+    rows_in: int
+    rows_out: int
+    views: tuple[ViewLedger, ...]
+    minimum: float
+    release: str | None = None
+    registry: str | None = None
+    deprecations: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """One sentence for each view that matched fewer rows than the project wants."""
+        return tuple(
+            f"{entry.title} has a value for {entry.matched:,} of {entry.rows:,} rows ({entry.share:.1%}; expired "
+            f"{entry.expired:,}, missing {entry.missing:,}); the project wants {self.minimum:.0%} "
+            "(minimum_match under [policy])."
+            for entry in self.views
+            if entry.share < self.minimum
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the ledger as JSON-ready values."""
+        return {
+            "branch": self.branch,
+            "commit": self.commit,
+            "release": self.release,
+            "registry": self.registry,
+            "rows_in": self.rows_in,
+            "rows_out": self.rows_out,
+            "views": [entry.to_dict() for entry in self.views],
+            "minimum_match": self.minimum,
+            "warnings": list(self.warnings),
+            "deprecations": list(self.deprecations),
+            "assumed": list(self.assumed),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Ledger:
+        """Return the ledger that `to_dict` described."""
+        return cls(
+            branch=values["branch"],
+            commit=values["commit"],
+            rows_in=values["rows_in"],
+            rows_out=values["rows_out"],
+            views=tuple(ViewLedger.from_dict(entry) for entry in values["views"]),
+            minimum=values["minimum_match"],
+            release=values.get("release"),
+            registry=values.get("registry"),
+            deprecations=tuple(values.get("deprecations", ())),
+            assumed=tuple(values.get("assumed", ())),
+        )
+
+    def table(self) -> Table:
+        """Return one line a view."""
+        rows = tuple(
+            (e.title, ", ".join(e.features), e.matched, f"{e.share:.1%}", e.expired, e.missing, e.null)
+            for e in self.views
+        )
+        return Table(
+            "Rows",
+            ("view", "features", "matched", "share", "expired", "missing", "null"),
+            rows,
+        )
+
+    def facts(self) -> tuple[tuple[str, object], ...]:
+        """Return whose views were read, and at which commits."""
+        own = ("branch", f"{self.branch} at {self.commit[:10]}")
+        if self.release is not None:
+            return (("release", f"{self.release}, {self.branch} at {self.commit[:10]}"),)
+        if self.registry in {None, self.commit}:
+            return (own,)
+        return own, ("published versions", f"as they stood at {str(self.registry)[:10]}")
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what deserves attention, one sentence each."""
+        unasked = tuple(
+            f"{entry.unasked:,} rows have no time or no key for {entry.title}: they match nothing."
+            for entry in self.views
+            if entry.unasked
+        )
+        return (*self.assumed, *self.warnings, *self.deprecations, *unasked)
+
+    def report(self) -> Report:
+        """Return the ledger as a table."""
+        return Report(
+            f"{self.rows_in:,} rows in, {self.rows_out:,} rows out",
+            facts=self.facts(),
+            tables=(self.table(),),
+            notes=self.notes(),
+        )

@@ -1,0 +1,178 @@
+"""`ServedView` and `Reading`: what all that is served is read through, be it a branch's view or a published version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from datetime import timedelta
+
+    import polars as pl
+
+    from workbench.define import Contract, Definitions, FeatureSet
+    from workbench.pipeline import InputTimes
+    from workbench.sources import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class ServedInput:
+    """One input of a view: its rows as far as they can be had, and since when each is known.
+
+    Attributes
+    ----------
+    name, kind
+        The input, and whether it is a source or a view.
+    frame
+        Its rows; None where they cannot be had.
+    times
+        Its time columns; None where its rows cannot be had.
+    note
+        What is to be known of them; empty where nothing is.
+    """
+
+    name: str
+    kind: str
+    frame: pl.LazyFrame | None
+    times: InputTimes | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedData:
+    """A view's rows and their identity.
+
+    Attributes
+    ----------
+    frame
+        One row for each entity and event time: the contract's columns with its dtypes.
+    view_id, code_hash, data_digest
+        Their address, the code they come from, and the exact digest of the rows.
+    delta_version
+        The version of the lake's table that holds them; None for what is not published.
+    """
+
+    frame: pl.LazyFrame
+    view_id: str
+    code_hash: str
+    data_digest: str
+    delta_version: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ServedView:
+    """One view as it is read: what was declared of it, and its rows when they are asked for.
+
+    Attributes
+    ----------
+    name, version
+        The view; the number of the published version, None for a branch's own.
+    contract, entities, event_time, created, ttl, lookback
+        As declared.
+    deprecation
+        For a deprecated version: until when it is served and what to read instead, as a sentence; else empty.
+    run
+        The MLflow run that is recorded with a published version.
+    """
+
+    name: str
+    version: str | None
+    contract: Contract
+    entities: tuple[str, ...]
+    event_time: str
+    created: str | None
+    ttl: timedelta | None
+    lookback: timedelta | None
+    load: Callable[[], ServedData] = field(repr=False)
+    load_inputs: Callable[[], tuple[ServedInput, ...]] = field(repr=False)
+    deprecation: str = ""
+    run: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The view as references name it: ``spend``, or ``spend@1.2`` where it is a published version."""
+        return f"{self.name}@{self.version}" if self.version else self.name
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that say which row is which: entities and times."""
+        return tuple(column.name for column in self.contract.columns if column.role != "feature")
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of its features."""
+        return tuple(column.name for column in self.contract.features)
+
+    @cached_property
+    def data(self) -> ServedData:
+        """Its rows; a branch's view is computed now where it is not computed yet."""
+        return self.load()
+
+    def inputs(self) -> tuple[ServedInput, ...]:
+        """Return what it is made from; sources as they are now."""
+        return self.load_inputs()
+
+
+class Reading(Protocol):
+    """Views of one moment: those that a branch defines, or those that are published.
+
+    Attributes
+    ----------
+    branch, commit
+        Whose views are read, and at which commit.
+    """
+
+    branch: str
+    commit: str
+
+    @property
+    def release(self) -> str | None:
+        """The release that is read, if it is one."""
+
+    @property
+    def registry_commit(self) -> str | None:
+        """The commit at which published versions were looked up; None where none was."""
+
+    @property
+    def snapshots(self) -> Mapping[str, Snapshot]:
+        """What the sources were that views were computed from."""
+
+    def view(self, name: str, version: str | None = None) -> ServedView:
+        """Return a view, or the published version of it that is asked for; the same object for the same version.
+
+        Raises
+        ------
+        FeatureNotFound
+            Where there is none (did you mean), or it is retired.
+        DefinitionError, RegistryError
+            Where its file, or its record, cannot be understood.
+        """
+
+    def has(self, name: str, version: str | None = None) -> bool:
+        """Whether `view` is the one to ask for `name`; else it may be a feature set's name."""
+
+    def names(self) -> Iterable[str]:
+        """Return the names of all views and feature sets, for "did you mean"."""
+
+    def tables(self) -> Iterable[str]:
+        """Return the names of views as SQL knows them, for "did you mean"."""
+
+    def owners(self, feature: str) -> Iterable[str]:
+        """Return the views that have a feature of this name."""
+
+    def feature_set(self, name: str) -> FeatureSet | None:
+        """Return the feature set `name`; None where there is none."""
+
+    @property
+    def ambiguous(self) -> Collection[str]:
+        """The names that are both a view's and a feature set's."""
+
+    def missing(self, name: str) -> Exception:
+        """Return the error for a `name` that is no view and no feature set."""
+
+
+def broken_files(definitions: Definitions, commit: str) -> tuple[str, ...]:
+    """Return a line for each file of `definitions` that does not load: what it holds is not known by name."""
+    return tuple(f"  At {commit[:10]}, {broken.message}" for broken in definitions.broken.values())

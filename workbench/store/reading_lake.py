@@ -1,0 +1,55 @@
+"""Reading from the lake: what is missing or damaged there is named, and not as the engine says it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from workbench.drivers import is_drivers, reason, translated
+from workbench.errors import LakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from workbench.store.reader import ServedView
+
+
+@contextmanager
+def intact(views: Iterable[ServedView]) -> Iterator[None]:
+    """Re-raise what the engine says of a missing or damaged file as `LakeError` that names the published version.
+
+    Parameters
+    ----------
+    views
+        What is read within; a branch's own views are none of the lake's.
+
+    Raises
+    ------
+    LakeError
+        Where one of the published versions cannot be read; any other error passes as it is.
+    """
+    views = list(views)
+    with translated(lambda error: damaged(views)):  # noqa: ARG005  the views are read again by themselves
+        yield
+
+
+def damaged(views: Iterable[ServedView]) -> LakeError | None:
+    """Return the error that names the first of `views` whose rows in the lake cannot be read; None where all can."""
+    for view in views:
+        fault = _fault(view) if view.version is not None else None
+        if fault is not None:
+            return LakeError.damaged(view.label, reason(fault))
+    return None
+
+
+def _fault(view: ServedView) -> BaseException | None:
+    """Return why `view` cannot be read from end to end, or None where it can."""
+    try:
+        view.data.frame.select(pl.all().null_count()).collect(engine="streaming")
+    except BaseException as error:
+        if not is_drivers(error):
+            raise
+        return error
+    return None

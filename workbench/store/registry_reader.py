@@ -1,0 +1,182 @@
+"""`PublishedReading`: the versions that are published at one commit of main, read from the lake as it was then."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from workbench.define import load_tree
+from workbench.errors import FeatureNotFound, RegistryError, SourceError
+from workbench.pipeline import InputTimes, source_digest
+from workbench.registry import Registry
+from workbench.store.deprecation import deprecation_of
+from workbench.store.reader import ServedData, ServedInput, ServedView, broken_files
+from workbench.times import parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from workbench.define import Definitions, FeatureSet
+    from workbench.registry import InputRecord, Record, Version
+    from workbench.sources import Snapshot
+    from workbench.workspace import Workspace
+
+
+class PublishedReading:
+    """What is published at `commit`: each view's declaration from its record, its rows from the lake.
+
+    No definition is run for it, save that a feature set is looked up in the definitions of the same commit.
+
+    Parameters
+    ----------
+    workspace
+        The project's workspace.
+    registry
+        The records, at their commit.
+    commit
+        That commit.
+    release
+        The release's name where the commit is one's.
+    """
+
+    def __init__(self, workspace: Workspace, registry: Registry, commit: str, *, release: str | None = None) -> None:
+        self.branch = workspace.trunk
+        self.commit = commit
+        self.release = release
+        self.registry = registry
+        self._workspace = workspace
+        self._views: dict[tuple[str, str], ServedView] = {}
+
+    @classmethod
+    def of(cls, workspace: Workspace, commit: str | None = None, *, release: str | None = None) -> PublishedReading:
+        """Return what is published at `commit`; what is published now if absent.
+
+        A main without a commit has nothing published.
+        """
+        registry = Registry.at(workspace.repository, commit or workspace.trunk)
+        return cls(workspace, registry, registry.commit or "", release=release)
+
+    @property
+    def registry_commit(self) -> str:
+        """The commit at which versions are looked up."""
+        return self.commit
+
+    @property
+    def snapshots(self) -> Mapping[str, Snapshot]:
+        """Nothing: no source is read."""
+        return {}
+
+    @property
+    def definitions(self) -> Definitions | None:
+        """The definitions of the same commit, whose files run when they are looked into; None without a commit."""
+        return load_tree(self._workspace.repository, self.commit, cache=self._workspace.hidden) if self.commit else None
+
+    def view(self, name: str, version: str | None = None) -> ServedView:
+        """Return the version of view `name` that is asked for, or the current one."""
+        if name not in self.registry:
+            raise self.missing(name)
+        found = self.registry.version(name, version)
+        key = name, found.number
+        if key not in self._views:
+            self._views[key] = self.served(name, found)
+        return self._views[key]
+
+    def has(self, name: str, version: str | None = None) -> bool:
+        """Whether a version of view `name` was ever published."""
+        return name in self.registry or version is not None
+
+    def names(self) -> Iterable[str]:
+        """Return the names of what is published: views that are served, and feature sets."""
+        return [*self.registry.views, *(self.definitions.set_files if self.definitions else ())]
+
+    def tables(self) -> Iterable[str]:
+        """Return the names of the views, with their versions, for "did you mean"."""
+        versions = ((name, version) for name, record in self._records() for version in record.versions)
+        served = {f"{name}@{version.major}" for name, version in versions if version.is_served}
+        return [*self.registry.views, *sorted(served)]
+
+    def owners(self, feature: str) -> Iterable[str]:
+        """Return the views that have a feature of this name in their current version."""
+        serving = ((name, record.serving) for name, record in self._records())
+        features = ((name, version.contract.features) for name, version in serving if version is not None)
+        return [name for name, columns in features if feature in [column.name for column in columns]]
+
+    def _records(self) -> Iterator[tuple[str, Record]]:
+        """Yield the records that can be read; others say so where they are asked for."""
+        for name in self.registry.views:
+            with suppress(RegistryError):
+                yield name, self.registry.record(name)
+
+    def feature_set(self, name: str) -> FeatureSet | None:
+        """Return the feature set `name` of the definitions at this commit; None where there is none."""
+        definitions = self.definitions
+        return definitions.feature_set(name) if definitions and name in definitions.set_files else None
+
+    @property
+    def ambiguous(self) -> Collection[str]:
+        """Nothing: a published view comes before a feature set of its name, without a look at any definition."""
+        return ()
+
+    def missing(self, name: str) -> FeatureNotFound:
+        """Return the error for a `name` that is neither published nor a feature set; broken files are named in it."""
+        error = FeatureNotFound.unpublished(name, self.names())
+        error.lines = broken_files(self.definitions, self.commit) if self.definitions else ()
+        return error
+
+    def served(self, name: str, version: Version) -> ServedView:
+        """Return a version of view `name` as it is read, whether it is still served or not."""
+        lookback = version.declaration.get("lookback")
+        return ServedView(
+            name=name,
+            version=version.number,
+            contract=version.contract,
+            entities=version.entities,
+            event_time=version.event_time,
+            created=version.created,
+            ttl=version.ttl,
+            lookback=None if lookback is None else parse_duration(lookback, what="lookback"),
+            load=partial(self._data, name, version),
+            load_inputs=partial(self._inputs, version),
+            deprecation=deprecation_of(name, version),
+            run=version.run,
+        )
+
+    def _data(self, name: str, version: Version) -> ServedData:
+        return ServedData(
+            frame=self._workspace.lake.scan(
+                name, version.major, version.delta_version, version.contract, digest=version.data_digest
+            ),
+            view_id=version.view_id,
+            code_hash=version.code_hash,
+            data_digest=version.data_digest,
+            delta_version=version.delta_version,
+        )
+
+    def _inputs(self, version: Version) -> tuple[ServedInput, ...]:
+        return tuple(self._input(record) for record in version.inputs)
+
+    def _input(self, record: InputRecord) -> ServedInput:
+        if record.kind == "source":
+            return self._source(record)
+        try:
+            view = self.view(record.name, record.version)
+        except FeatureNotFound as error:
+            return ServedInput(record.name, "view", None, None, f"{record.name} cannot be read: {error.message}")
+        known = (view.event_time,) if view.created is None else (view.event_time, view.created)
+        return ServedInput(view.label, "view", view.data.frame, InputTimes(view.event_time, known))
+
+    def _source(self, record: InputRecord) -> ServedInput:
+        """Return a source's rows of today, with a note where they are not those that the version was computed from."""
+        if record.name not in self._workspace.sources:
+            note = f"{record.name} is no source of this project any more."
+            return ServedInput(record.name, "source", None, None, note)
+        source = self._workspace.sources[record.name]
+        try:
+            snapshot = source.snapshot()
+        except SourceError as error:
+            return ServedInput(record.name, "source", None, None, f"{record.name} cannot be read: {error.message}")
+        moved = source_digest(source, snapshot) != record.digest
+        note = f"{record.name} has changed since this version was computed: these are its rows of today."
+        times = InputTimes(source.event_time, source.known_since)
+        return ServedInput(record.name, "source", source.frame(snapshot), times, note if moved else "")

@@ -1,0 +1,214 @@
+"""From references to the views that are joined and the columns they give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from workbench.errors import FeatureNotFound, JoinError, UsageError
+from workbench.store.references import Reference, require_entity, require_feature
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import polars as pl
+
+    from workbench.store.reader import Reading, ServedView
+
+
+@dataclass(frozen=True)
+class Joined:
+    """One view as it takes part in a training set: under its own name or an alias, with its own keys or others.
+
+    Attributes
+    ----------
+    label
+        The view as references name it, ``spend@1.2``.
+    alias
+        What it is called here.
+    keys
+        Pairs of an entity column and the spine's column that must equal it.
+    view
+        The view.
+    """
+
+    label: str
+    alias: str | None
+    keys: tuple[tuple[str, str], ...]
+    view: ServedView = field(compare=False)
+
+    @classmethod
+    def of(cls, view: ServedView, reference: Reference) -> Joined:
+        """Return `view` as `reference` lets it take part.
+
+        Raises
+        ------
+        JoinError
+            Where the reference renames what is no entity column of the view.
+        """
+        require_entity(view.label, view.entities, reference.keys)
+        renamed = dict(reference.keys)
+        return cls(view.label, reference.alias, tuple((e, renamed.get(e, e)) for e in view.entities), view)
+
+    @property
+    def name(self) -> str:
+        """What its columns begin with under ``full_names``."""
+        return self.alias or self.view.name
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return f"{self.label} as {self.alias}" if self.alias else self.label
+
+    @cached_property
+    def columns(self) -> Mapping[str, str]:
+        """Column of the view by the spine's column that must equal it."""
+        return {column: entity for entity, column in self.keys}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One feature that was asked for, and the column of the result that holds it."""
+
+    joined: Joined
+    feature: str
+    column: str
+
+    @property
+    def ref(self) -> str:
+        """The feature as ``view[@version]:feature``."""
+        return f"{self.joined.label}:{self.feature}"
+
+
+def resolve(references: Sequence[Reference], reading: Reading, *, full_names: bool) -> tuple[Wanted, ...]:
+    """Return the features that `references` name, in their order, each once.
+
+    Parameters
+    ----------
+    references
+        Views (all their features), features, and feature sets, mixed.
+    reading
+        Where they are looked up.
+    full_names
+        Call the columns ``view__feature``, or ``alias__feature``.
+
+    Raises
+    ------
+    FeatureNotFound
+        For a name that is no view, feature or feature set (did you mean), and a version that there is not.
+    JoinError
+        Where two features would give one column, and for a renamed key that is none.
+    UsageError
+        For a name that is both a view and a feature set, and a feature set under an alias.
+    """
+    found = dict.fromkeys(pair for reference in references for pair in _features(reference, reading))
+    wanted = tuple(Wanted(j, f, f"{j.name}__{f}" if full_names else f) for j, f in found)
+    owners: dict[str, Joined] = {}
+    for item in wanted:
+        other = owners.setdefault(item.column, item.joined)
+        if other is not item.joined and other != item.joined:
+            raise _collision(item, other)
+    return wanted
+
+
+def named_view(ref: str | Reference, reading: Reading) -> tuple[ServedView, tuple[str, ...]]:
+    """Return the view that `ref` names, and its features: the one named, or all.
+
+    Raises
+    ------
+    FeatureNotFound
+        Where there is no such view, version or feature (did you mean).
+    UsageError
+        For what is no reference, and for an alias, which means nothing where one view is read.
+    """
+    reference = Reference.parse(ref)
+    if not reference.is_plain:
+        raise UsageError(
+            f"{str(reference)!r} gives a view another name, which it can have in a training set only.",
+            remedy=f"Write {reference.target!r}.",
+        )
+    if not reading.has(reference.view, reference.version):
+        raise _unknown(reference, reading)
+    view = reading.view(reference.view, reference.version)
+    return view, _of_view(view, reference)
+
+
+def check_spine(
+    spine: pl.Schema, wanted: Sequence[Wanted], *, time: str, label: str | None, index: Sequence[str] = ()
+) -> None:
+    """Raise `JoinError` unless the spine has the time, label and key columns, and none that a feature would take.
+
+    `index` names what a pandas frame has in its index instead.
+    """
+    keys = (column for joined in joined_views(wanted) for column in joined.columns)
+    for column in (time, *([label] if label is not None else []), *keys):
+        if column in spine:
+            continue
+        if column in index:
+            raise JoinError(
+                f"Point-in-time join: the spine has {column!r} in its pandas index, which is not a column.",
+                remedy="Pass spine.reset_index().",
+            )
+        raise JoinError.missing_column(column, "the spine", spine)
+    for item in wanted:
+        if item.column in spine:
+            raise JoinError.collision(item.column, "the spine", f"view {item.joined.title!r}")
+
+
+def joined_views(wanted: Iterable[Wanted]) -> tuple[Joined, ...]:
+    """Return the views of the features asked for, each once, in their order."""
+    return tuple(dict.fromkeys(item.joined for item in wanted))
+
+
+def _features(reference: Reference, reading: Reading) -> list[tuple[Joined, str]]:
+    plain = reference.version is None and reference.feature is None
+    if reading.has(reference.view, reference.version):
+        if plain and reference.view in reading.ambiguous:
+            raise UsageError(
+                f"{reference.view!r} is both a view and a feature set.",
+                remedy=f"Name the view's features, as in '{reference.view}:...', or rename the feature set.",
+            )
+        view = reading.view(reference.view, reference.version)
+        joined = Joined.of(view, reference)
+        return [(joined, feature) for feature in _of_view(view, reference)]
+    named = reading.feature_set(reference.view) if plain else None
+    if named is None:
+        raise _unknown(reference, reading)
+    if not reference.is_plain:
+        raise UsageError(
+            f"{reference.view!r} is a feature set: only a view can take part under another name or with other keys.",
+            remedy=f"Name its views one by one: {', '.join(named.features)}.",
+        )
+    members = (Reference.parse(member) for member in named.features)
+    return [pair for member in members for pair in _member(member, reading)]
+
+
+def _member(reference: Reference, reading: Reading) -> list[tuple[Joined, str]]:
+    """Return the features of a member of a feature set, which names views, never other sets."""
+    view, features = named_view(reference, reading)
+    joined = Joined.of(view, reference)
+    return [(joined, feature) for feature in features]
+
+
+def _of_view(view: ServedView, reference: Reference) -> tuple[str, ...]:
+    if reference.feature is None:
+        return view.features
+    require_feature(view.name, reference.feature, view.features)
+    return (reference.feature,)
+
+
+def _unknown(reference: Reference, reading: Reading) -> Exception:
+    """Return the error for a name that is nothing; where it is a feature's, it says of which view."""
+    name = reference.view
+    owners = sorted(reading.owners(name)) if reference.feature is None and reference.version is None else []
+    if owners:
+        shown = " or ".join(repr(f"{owner}:{name}") for owner in owners)
+        return FeatureNotFound(f"{name!r} is a feature, and its view is not named.", remedy=f"Write {shown}.")
+    return reading.missing(name)
+
+
+def _collision(item: Wanted, other: Joined) -> JoinError:
+    if item.joined.name != other.name:
+        return JoinError.collision(item.column, f"view {other.title!r}", f"view {item.joined.title!r}")
+    return JoinError.joined_twice(item.column, other.title, item.joined.title)

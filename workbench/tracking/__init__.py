@@ -1,0 +1,64 @@
+"""Tracking: every step reports to MLflow, and nothing waits for it.
+
+Submitting a run writes one file to the outbox; a detached sender process, the only one that imports MLflow, brings it
+there exactly once. `record_of` turns the facts of a computed view into a run that reads well in MLflow's pages.
+"""
+
+from __future__ import annotations
+
+from workbench.tracking.comparison import Comparison, differ, run_label
+from workbench.tracking.computations import Entry, Journal, own_runs
+from workbench.tracking.journal import MODEL_TAG, TRAINING, Facts, RunSummary
+from workbench.tracking.measures import Measured, check_fits, is_repeat, repeats_of
+from workbench.tracking.record import SourceFacts, ViewFacts, record_of
+from workbench.tracking.run_log import Event, OpenRun, UnsavedRunWarning
+from workbench.tracking.runs import DatasetRecord, RunRecord, RunStatus, new_key
+from workbench.tracking.sides import Side, Spread, joined, repeats, side_of_repeats, side_of_run
+from workbench.tracking.tables import TABLES_TAG, table_text, tables_tag
+from workbench.tracking.tracker import Delivery, Ticket, Tracker, TrackingStatus
+from workbench.tracking.training import ReadView, TrainingFacts, TrainingListener
+from workbench.tracking.ui import Ui
+
+__all__ = [
+    "MODEL_TAG",
+    "TABLES_TAG",
+    "TRAINING",
+    "Comparison",
+    "DatasetRecord",
+    "Delivery",
+    "Entry",
+    "Event",
+    "Facts",
+    "Journal",
+    "Measured",
+    "OpenRun",
+    "ReadView",
+    "RunRecord",
+    "RunStatus",
+    "RunSummary",
+    "Side",
+    "SourceFacts",
+    "Spread",
+    "Ticket",
+    "Tracker",
+    "TrackingStatus",
+    "TrainingFacts",
+    "TrainingListener",
+    "Ui",
+    "UnsavedRunWarning",
+    "ViewFacts",
+    "check_fits",
+    "differ",
+    "is_repeat",
+    "joined",
+    "new_key",
+    "own_runs",
+    "record_of",
+    "repeats",
+    "repeats_of",
+    "run_label",
+    "side_of_repeats",
+    "side_of_run",
+    "table_text",
+    "tables_tag",
+]

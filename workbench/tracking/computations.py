@@ -1,0 +1,141 @@
+"""What was computed in this project, when, from what: one line a view and computation.
+
+The journal is a convenience of this machine (``status``, ``why-changed``, ``history``), never a truth: MLflow and
+git hold that. Lines are appended whole, so that many kernels may write at once; a torn line is passed over.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from workbench.files import replace_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from workbench.git import Lifetime
+    from workbench.tracking.journal import RunSummary
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One computation of a view: what it was made from, and what came out.
+
+    `definition` is the hash of its file, `run` the key of its MLflow run, `sources` the digest of each source behind
+    it, `data_digest` that of its rows, `rounded_digest` the same with floats rounded to 12 significant digits, `checks`
+    the state of each check by name.
+    """
+
+    at: datetime
+    view: str
+    branch: str
+    commit: str
+    view_id: str
+    code_hash: str
+    parameters: str
+    inputs: dict[str, str]
+    definition: str
+    run: str | None = None
+    sources: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    data_digest: str = ""
+    rounded_digest: str = ""
+    checks: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return "fail" not in self.checks.values()
+
+
+def own_runs(runs: Iterable[RunSummary], branch: str, lifetime: Lifetime | None) -> list[RunSummary]:
+    """Return the runs that were logged on `branch`, none of another branch that had its name before."""
+    own = [run for run in runs if run.branch == branch]
+    if lifetime is None:
+        return own
+    return [run for run in own if lifetime.has(run.commit, datetime.fromtimestamp(run.start / 1000, UTC))]
+
+
+class Journal:
+    """The project's journal, under `folder`.
+
+    Parameters
+    ----------
+    folder
+        Where it is kept.
+    lifetime
+        Says since when there is a branch of a name, so that a branch which was deleted and made again does not inherit
+        what was computed on the old one.
+    """
+
+    def __init__(self, folder: Path, *, lifetime: Callable[[str], Lifetime | None]) -> None:
+        self._folder = folder
+        self._lifetime = lifetime
+        self._decoder = msgspec.json.Decoder(Entry)
+
+    def append(self, entry: Entry, code: Mapping[str, Any], snapshots: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Write `entry`, what its code was made of, and the snapshots of its sources; each of them once."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._keep("code", entry.code_hash, code)
+        for taken in snapshots:
+            self._keep("snapshots", str(taken["digest"]), taken)
+        line = msgspec.json.encode(asdict(entry)) + b"\n"
+        handle = os.open(self._folder / f"{entry.view}.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(handle, line)
+        finally:
+            os.close(handle)
+
+    def snapshots(self, entry: Entry) -> dict[str, dict[str, Any]]:
+        """Return the snapshots of the sources behind `entry`, by source, so far as they were kept."""
+        paths = {name: self._folder / "snapshots" / f"{digest}.json" for name, digest in entry.sources.items()}
+        return {
+            name: msgspec.json.decode(path.read_bytes(), type=dict[str, Any]) | {"source": name}
+            for name, path in paths.items()
+            if path.exists()
+        }
+
+    def everything(self) -> list[Entry]:
+        """Return the entries of all views, each view's oldest first."""
+        views = sorted(path.stem for path in self._folder.glob("*.jsonl"))
+        return [entry for view in views for entry in self.entries(view)]
+
+    def code(self, code_hash: str) -> dict[str, Any] | None:
+        """Return what the code with this hash was made of, or `None` where it was never computed here."""
+        path = self._folder / "code" / f"{code_hash}.json"
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any]) if path.exists() else None
+
+    def entries(self, view: str, *, branch: str | None = None) -> list[Entry]:
+        """Return the entries of `view`, oldest first; of `branch` alone where one is given."""
+        if branch is None:
+            return list(self._read(view))
+        own = [entry for entry in self._read(view) if entry.branch == branch]
+        lifetime = self._lifetime(branch) if own else None
+        return [entry for entry in own if lifetime is None or lifetime.has(entry.commit, entry.at)]
+
+    def last(self, view: str, *, branch: str | None = None) -> Entry | None:
+        """Return the newest entry of `view`, or `None`."""
+        entries = self.entries(view, branch=branch)
+        return entries[-1] if entries else None
+
+    def _keep(self, kind: str, name: str, values: Mapping[str, Any]) -> None:
+        path = self._folder / kind / f"{name}.json"
+        if path.exists():
+            return
+        replace_atomically(path, msgspec.json.encode(values).decode())
+
+    def _read(self, view: str) -> Iterator[Entry]:
+        path = self._folder / f"{view}.jsonl"
+        if not path.exists():
+            return
+        for line in path.read_bytes().splitlines():
+            try:
+                yield self._decoder.decode(line)
+            except msgspec.DecodeError:
+                continue

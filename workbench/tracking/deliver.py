@@ -1,0 +1,199 @@
+"""One record to MLflow, in few calls, each of which may be repeated after a crash.
+
+Only the sender's process uses this: importing MLflow takes seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+import re
+from collections.abc import Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from workbench.tracking.limits import DIGEST_LENGTH, batches
+from workbench.tracking.paths import Places, Target
+from workbench.tracking.runs import DatasetRecord, RunRecord
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+KEY_TAG = "workbench.key"
+SOURCE_TYPE = "workbench"
+"""What MLflow calls our dataset sources; the plugin reads them back."""
+
+_FIRST_TAGS = 90
+_METRICS_PER_BATCH = 800
+_PERMANENT = frozenset({"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS", "MALFORMED_REQUEST"})
+_COLUMN_TYPES = {
+    "Boolean": "boolean",
+    "Int8": "integer",
+    "Int16": "integer",
+    "Int32": "integer",
+    "UInt8": "integer",
+    "UInt16": "integer",
+    "Int64": "long",
+    "UInt32": "long",
+    "UInt64": "long",
+    "Float32": "float",
+    "Float64": "double",
+    "Binary": "binary",
+    "Date": "datetime",
+}
+
+
+class Delivered(NamedTuple):
+    """Where a record arrived."""
+
+    run_id: str
+    experiment_id: str
+
+
+class Deliverer:
+    """Sends records to one MLflow store.
+
+    Parameters
+    ----------
+    target
+        The store.
+    places
+        The project's files; its root is noted in dataset sources.
+    """
+
+    def __init__(self, target: Target, *, places: Places) -> None:
+        from mlflow.tracking import MlflowClient
+
+        self.target = target
+        self._root = str(places.root)
+        self._files = places.files
+        self._client: MlflowClient = MlflowClient(tracking_uri=target.uri, registry_uri=target.uri)
+        self._experiments: dict[str, str] = {}
+
+    def ping(self) -> None:
+        """Make sure that the store answers; a new database gets its tables."""
+        self._client.get_experiment_by_name("Default")
+
+    def deliver(self, record: RunRecord, *, attempted: bool) -> Delivered:
+        """Make MLflow hold `record` exactly once.
+
+        Parameters
+        ----------
+        record
+            Put right by `limits.fit`.
+        attempted
+            An earlier attempt may have made the run: look its key up before making another.
+        """
+        try:
+            experiment = self._experiment(record.experiment)
+            run = self._find(record.key, experiment) if attempted else None
+            run = run or self._create(record, experiment)
+        except Exception:
+            self._experiments.clear()  # it may have been deleted meanwhile
+            raise
+        if run.info.lifecycle_stage == "active":
+            self._fill(record, run.info.run_id)
+        return Delivered(run.info.run_id, run.info.experiment_id)
+
+    def _experiment(self, name: str) -> str:
+        """Return the experiment's id; made if absent, restored if somebody deleted it."""
+        if name in self._experiments:
+            return self._experiments[name]
+        found = self._client.get_experiment_by_name(name)
+        if found is None:
+            tags = {"mlflow.experimentKind": "custom_model_development"}  # else the UI guesses and shows chat traces
+            found_id = self._client.create_experiment(name, artifact_location=self._artifacts(name), tags=tags)
+        else:
+            found_id = found.experiment_id
+            if found.lifecycle_stage == "deleted":
+                self._client.restore_experiment(found_id)
+                print(f"experiment {name!r} had been deleted in MLflow and is restored", flush=True)
+        self._experiments[name] = str(found_id)
+        return self._experiments[name]
+
+    def _artifacts(self, name: str) -> str | None:
+        return self.target.artifacts and f"{self.target.artifacts}/{_folder(name)}"
+
+    def _find(self, key: str, experiment: str) -> Any | None:
+        from mlflow.entities import ViewType
+
+        filter_string = f"tags.`{KEY_TAG}` = '{key}'"
+        runs = self._client.search_runs([experiment], filter_string, run_view_type=ViewType.ALL, max_results=1)
+        return runs[0] if runs else None
+
+    def _create(self, record: RunRecord, experiment: str) -> Any:
+        tags = dict(islice(_tags(record).items(), _FIRST_TAGS))
+        return self._client.create_run(experiment, start_time=record.start, tags=tags, run_name=record.name)
+
+    def _fill(self, record: RunRecord, run_id: str) -> None:
+        """Log all but the first tags; every call may be repeated."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        metrics = iter(
+            [Metric(key, value, record.end, 0) for key, value in record.metrics.items() if key not in record.history]
+            + [Metric(key, value, at, step) for key, points in record.history.items() for step, value, at in points]
+        )
+        params = batches(record.params)
+        tags = batches(dict(islice(_tags(record).items(), _FIRST_TAGS, None)), count=10)
+        while True:
+            some_metrics = list(islice(metrics, _METRICS_PER_BATCH))
+            some_params = [Param(key, value) for key, value in next(params, {}).items()]
+            some_tags = [RunTag(key, value) for key, value in next(tags, {}).items()]
+            if not (some_metrics or some_params or some_tags):
+                break
+            self._client.log_batch(run_id, metrics=some_metrics, params=some_params, tags=some_tags, synchronous=True)
+        if record.datasets:
+            self._client.log_inputs(run_id, [self._input(dataset) for dataset in record.datasets])
+        for path, text in record.artifacts.items():
+            self._client.log_text(run_id, text, path)
+        for path in record.files:
+            self._client.log_artifact(run_id, str(self._files(record.key) / path), posixpath.dirname(path) or None)
+        self._client.set_terminated(run_id, status=record.status, end_time=record.end)
+
+    def _input(self, dataset: DatasetRecord) -> Any:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        source = {**dataset.source, "kind": dataset.kind, "name": dataset.name, "root": self._root}
+        entity = Dataset(
+            name=dataset.name,
+            digest=dataset.digest[:DIGEST_LENGTH],
+            source_type=SOURCE_TYPE,
+            source=json.dumps(source | {"digest": dataset.digest}),
+            schema=_schema(dataset.schema),
+            profile=json.dumps(dict(dataset.profile)) if dataset.profile else None,
+        )
+        return DatasetInput(entity, [InputTag("mlflow.data.context", dataset.context)])
+
+
+def is_permanent(error: Exception) -> bool:
+    """Return whether MLflow refused the record itself, so that trying again cannot help."""
+    return getattr(error, "error_code", None) in _PERMANENT
+
+
+def _tags(record: RunRecord) -> dict[str, str]:
+    """Return the run's tags, the key first: `_find` must work however few were written."""
+    ours = {KEY_TAG: record.key, "mlflow.runName": record.name, "workbench.project": record.project}
+    if record.user:
+        ours["mlflow.user"] = record.user
+    if record.note:
+        ours["mlflow.note.content"] = record.note
+    return ours | {key: value for key, value in record.tags.items() if key not in ours}
+
+
+def _schema(columns: Mapping[str, str]) -> str | None:
+    """Return the columns as MLflow's UI shows them."""
+    if not columns:
+        return None
+    shown = [{"type": _column_type(dtype), "name": name, "required": True} for name, dtype in columns.items()]
+    return json.dumps({"mlflow_colspec": shown})[:1_000_000]
+
+
+def _folder(experiment: str) -> str:
+    """Return a folder name for `experiment`, which may hold what leads elsewhere or what MLflow decodes."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", experiment)[:80]
+    return plain if plain == experiment else f"{plain}-{hashlib.sha256(experiment.encode()).hexdigest()[:8]}"
+
+
+def _column_type(dtype: str) -> str:
+    return "datetime" if dtype.startswith("Datetime") else _COLUMN_TYPES.get(dtype, "string")

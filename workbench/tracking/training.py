@@ -1,0 +1,118 @@
+"""`TrainingFacts`: what a model was trained on, as lineage, experiments and MLflow need it; and who listens for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class ReadView:
+    """A view as a training set read it.
+
+    Parameters
+    ----------
+    view
+        Its name.
+    features
+        Its features that were read.
+    view_id, data_digest
+        The address and the identity of the data.
+    version
+        The published version; None where the branch's own view was read.
+    """
+
+    view: str
+    features: tuple[str, ...]
+    view_id: str
+    data_digest: str = ""
+    version: str | None = None
+
+    @property
+    def label(self) -> str:
+        """``view``, or ``view@version``."""
+        return self.view if self.version is None else f"{self.view}@{self.version}"
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Its features as ``view[@version]:feature``."""
+        return tuple(f"{self.label}:{feature}" for feature in self.features)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the view as JSON-ready values."""
+        return {item.name: getattr(self, item.name) for item in fields(self)} | {"features": list(self.features)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the view that `to_dict` described."""
+        return cls(**{**values, "features": tuple(values["features"])})
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFacts:
+    """A training set, or features that were named, without their rows.
+
+    Parameters
+    ----------
+    views
+        What was read.
+    branch, commit
+        The definitions it was built with.
+    name
+        What it was saved as; None where it was not.
+    rows
+        Its number of rows; None where features were only named.
+    label, time
+        The spine's label and time column.
+    data_digest, spine_digest
+        The identity of its rows, and of the spine's, in their order; empty where features were only named.
+    path
+        Where it is saved, relative to the project.
+    columns
+        Dtype of each column, as text.
+    """
+
+    views: tuple[ReadView, ...]
+    branch: str
+    commit: str
+    name: str | None = None
+    rows: int | None = None
+    label: str | None = None
+    time: str | None = None
+    data_digest: str = ""
+    spine_digest: str = ""
+    path: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """Its name, or ``unsaved`` and the beginning of its digest."""
+        return self.name or (f"unsaved {self.data_digest[:8]}" if self.data_digest else "features by name")
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The features it holds, as ``view[@version]:feature``."""
+        return tuple(reference for view in self.views for reference in view.references)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the facts as JSON-ready values."""
+        plain = {item.name: getattr(self, item.name) for item in fields(self)}
+        return plain | {"views": [view.to_dict() for view in self.views], "columns": dict(self.columns)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the facts that `to_dict` described."""
+        return cls(**{**values, "views": tuple(ReadView.from_dict(view) for view in values["views"])})
+
+
+@dataclass(slots=True)
+class TrainingListener:
+    """Who is told of each training set that is built or saved: the open run of an experiment; None for nobody."""
+
+    hear: Callable[[TrainingFacts], None] | None = None
+
+    def tell(self, facts: Callable[[], TrainingFacts]) -> None:
+        """Tell whoever listens; the digests among the facts cost a reading of the rows, so nobody else asks."""
+        if self.hear is not None:
+            self.hear(facts())

@@ -1,0 +1,74 @@
+"""The opened workspace of one project, handed to whatever needs them; there is no global state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.tracking import TrainingListener
+
+if TYPE_CHECKING:
+    from workbench.compute import ViewCache
+    from workbench.config import Config
+    from workbench.git import Repository
+    from workbench.lake import Lake
+    from workbench.sources import Sources
+    from workbench.tracking import Journal, Tracker
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What one open project consists of.
+
+    Attributes
+    ----------
+    root
+        The project's folder in this working tree.
+    hidden
+        The working tree's folder of caches, which may be deleted.
+    """
+
+    root: Path
+    hidden: Path
+    config: Config
+    repository: Repository
+    protected: tuple[str, ...]
+    sources: Sources
+    cache: ViewCache
+    tracker: Tracker
+    journal: Journal
+    lake: Lake
+    training_listener: TrainingListener = field(default_factory=TrainingListener)
+
+    @property
+    def home(self) -> Path:
+        """The folder of what must not be lost, one for all working trees: lake, journal, outbox, training sets."""
+        return self.repository.home
+
+    @property
+    def unshared(self) -> str | None:
+        """Why others cannot read what is published here; None where they can, or there is nobody else."""
+        uri = self.config.lake.uri
+        if uri is None:
+            where = f"in this repository's git directory ({self.lake.uri})"
+        elif "://" not in uri and not Path(uri).expanduser().is_absolute():
+            where = f"in this project's folder ({self.lake.uri})"
+        else:
+            return None
+        if not self.repository.has_remote:
+            return None
+        return (
+            f"The lake is {where}: those who clone the repository see what is published and cannot read it. Name a "
+            "folder or bucket that all can reach as [lake] uri in workbench.toml."
+        )
+
+    def place(self, path: Path) -> str:
+        """Return `path` as records name it: from the project's folder in the main working tree where it is inside."""
+        root = self.tracker.places.root
+        return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+    @property
+    def trunk(self) -> str:
+        """The branch that holds what is published."""
+        return self.repository.trunk
