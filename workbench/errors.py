@@ -681,14 +681,6 @@ class LakeError(WorkbenchError):
         return cls(f"The contract cannot be published: {what}.", remedy="Rename the column or give it another dtype.")
 
     @classmethod
-    def not_in_base(cls, view: str, base: int, path: str) -> Self:
-        """Return the error for an amendment that removes a file which the Delta version `base` does not have."""
-        return cls(
-            f"Delta version {base} of {view!r} has no file {path}.",
-            remedy="Plan the amendment again from the version that it starts from; nothing was changed.",
-        )
-
-    @classmethod
     def busy(cls, view: str, tries: int) -> Self:
         """Return the error for a commit that lost against other writers time and again."""
         return cls(

@@ -121,14 +121,14 @@ def measure(rows: int, repeat: int, folder: Path) -> list[dict[str, Any]]:
     costs = best(
         {
             "bare": lambda: bare_commit(folder, files["plain"]),
-            "ours": lambda: writer.amend(
-                "plain", 1, base=version, contract=contracts["plain"], view_id=uuid.uuid4().hex, metadata={},
-                remove=lake.files("plain", 1, version), add=[files["plain"]],
+            "ours": lambda: writer.publish(
+                files["plain"], view="plain", major=1, contract=contracts["plain"], view_id=uuid.uuid4().hex,
+                metadata={}, replace=False,
             ),
         },
         repeat,
     )  # fmt: skip
-    results.append({"what": "amend, one file for another", **costs})
+    results.append({"what": "publish, added", **costs})
 
     users = [f"user-{number:08d}" for number in range(0, min(rows, 100_000), 1_000)]
     queries: dict[str, Query] = {

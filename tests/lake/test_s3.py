@@ -66,13 +66,13 @@ def test_settings_may_be_given_instead_of_the_environment(
     assert_frame_equal(read(told, version), rows())
 
 
-def test_amendments_start_from_their_base(lake: Lake, tmp_path: Path) -> None:
+def test_rows_are_added_to_what_is_there(lake: Lake, tmp_path: Path) -> None:
     writer = LakeWriter(lake)
     base = writer.publish(rows().lazy(), view="spend", major=1, contract=SPEND, view_id="a1", metadata={})
-    writer.publish(rows(range(50)).lazy(), view="spend", major=1, contract=SPEND, view_id="a2", metadata={})
     late = saved(rows(range(3, 5)), tmp_path / "late.parquet")
-    version = writer.amend("spend", 1, base=base, contract=SPEND, view_id="a3", metadata={}, remove=[], add=[late])
+    version = writer.publish(late, view="spend", major=1, contract=SPEND, view_id="a2", metadata={}, replace=False)
     assert_frame_equal(read(lake, version), pl.concat([rows(), rows(range(3, 5))]))
+    assert_frame_equal(read(lake, base), rows())
     assert [file.rows for file in lake.statistics("spend", 1, version)] == [6, 4]
 
 

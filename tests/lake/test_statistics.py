@@ -161,11 +161,11 @@ def test_where_a_period_is_not_known_files_are_read_as_they_were_added() -> None
     assert in_time_order([second]) == ([second], True)
 
 
-def test_overlap_shows_in_the_info(lake: Lake, writer: LakeWriter, publish: Publish, tmp_path: Path) -> None:
+def test_overlap_shows_in_the_info(lake: Lake, writer: LakeWriter, publish: Publish) -> None:
     base = publish("a1", rows(range(5)))
-    version = writer.amend(
-        "spend", 1, base=base, contract=contract(), view_id="a2", metadata={}, remove=[],
-        add=[saved(rows(range(2, 9)), tmp_path / "x.parquet")],
+    version = writer.publish(
+        rows(range(2, 9)).lazy(),
+        view="spend", major=1, contract=contract(), view_id="a2", metadata={}, replace=False,
     )  # fmt: skip
     assert lake.info("spend", 1, base).in_time_order
     assert not lake.info("spend", 1, version).in_time_order

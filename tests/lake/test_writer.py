@@ -141,6 +141,28 @@ def test_rows_can_be_added_to_the_newest_version(lake: Lake, writer: LakeWriter,
     assert len(files(lake)) == 2
 
 
+def test_rows_that_must_be_written_anew_are_added_in_their_dtypes(
+    lake: Lake, writer: LakeWriter, publish: Publish, tmp_path: Path
+) -> None:
+    odd = contract(kind=pl.Enum(["a", "b"]))
+    first, more = (rows(days).with_columns(kind=pl.lit("b", pl.Enum(["a", "b"]))) for days in (range(3), range(3, 6)))
+    publish("a1", first, under=odd)
+    path = saved(more, tmp_path / "more.parquet")
+    version = writer.publish(path, view="spend", major=1, contract=odd, view_id="a2", metadata={}, replace=False)
+    assert_frame_equal(read(lake, version, under=odd), pl.concat([first, more]))
+
+
+def test_no_rows_are_added_to_a_version_whose_files_are_gone(lake: Lake, writer: LakeWriter, publish: Publish) -> None:
+    publish("a1")
+    lake.storage.at("spend", "v1").delete(files(lake)[0])
+    with pytest.raises(LakeError, match="lacks 1 of its data files"):
+        writer.publish(
+            rows(range(3, 5)).lazy(),
+            view="spend", major=1, contract=SPEND, view_id="a2", metadata={}, replace=False,
+        )  # fmt: skip
+    assert (lake.latest("spend", 1), files(lake)) == (0, [])
+
+
 @pytest.mark.parametrize(
     ("frame", "said"),
     [

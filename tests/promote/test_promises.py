@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from workbench.project import Project
 
-WRITERS = {"publish", "amend", "vacuum", "orphans", "commit", "write", "delete", "drop", "place", "settle", "renew"}
+WRITERS = {"publish", "vacuum", "orphans", "commit", "write", "delete", "drop", "place", "settle", "renew"}
 
 
 @pytest.fixture

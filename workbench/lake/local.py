@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
 from workbench.drivers import reason
 from workbench.errors import LakeError
@@ -53,10 +52,6 @@ class LocalFolder:
             return None
         except OSError as error:
             raise LakeError.not_read(self.location(name), reason(error)) from error
-
-    def open(self, name: str) -> IO[bytes]:
-        """Open a file to read from anywhere in it."""
-        return (self.path / name).open("rb")
 
     def folders(self) -> list[str]:
         """Return the names of the folders in this one."""

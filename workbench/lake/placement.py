@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,19 +37,15 @@ def check(data: pl.LazyFrame | Path, view: str, contract: Contract) -> None:
         raise LakeError.not_the_contract(view, details)
 
 
-def placed(table: TableAt, contract: Contract, data: Sequence[pl.LazyFrame | Path], *, first: int) -> list[NewFile]:
-    """Put the data in the table's folder; all of it or nothing."""
-    placed: list[NewFile] = []
+def place(table: TableAt, contract: Contract, data: pl.LazyFrame | Path, *, number: int) -> NewFile:
+    """Put the data in the table's folder as the file of this `number`; all of it or nothing."""
+    name = file_name(number, uuid.uuid4().hex)
     try:
-        for number, one in enumerate(data, start=first):
-            name = file_name(number, uuid.uuid4().hex)
-            placed.append(NewFile(name, 0, ""))
-            placed[-1] = _place(table, contract, one, name)
+        return _place(table, contract, data, name)
     except BaseException:
         with suppress(LakeError):
-            discard(table, placed)
+            table.storage.delete(name)
         raise
-    return placed
 
 
 def _place(table: TableAt, contract: Contract, data: pl.LazyFrame | Path, name: str) -> NewFile:
@@ -64,13 +59,6 @@ def _place(table: TableAt, contract: Contract, data: pl.LazyFrame | Path, name: 
         return NewFile(name, table.storage.place(path, name), footer_statistics(path, contract))
 
 
-def known(table: TableAt, name: str, contract: Contract) -> NewFile:
-    """Return a file that the table has had as one to be added."""
-    with table.storage.open(name) as file:
-        statistics = footer_statistics(file, contract)
-    return NewFile(name, next(one.size for one in table.storage.files() if one.name == name), statistics)
-
-
 def _scan(path: Path) -> pl.LazyFrame:
     return pl.scan_parquet(path, glob=False, hive_partitioning=False)
 
@@ -82,7 +70,7 @@ def _write(frame: pl.LazyFrame, path: Path, table: TableAt) -> None:
         raise LakeError.not_written(table.uri, error.message) from error
 
 
-def discard(table: TableAt, files: Sequence[NewFile] | None) -> None:
-    """Delete files that are known to be named by no version."""
-    for file in files or ():
+def discard(table: TableAt, file: NewFile | None) -> None:
+    """Delete a file that is known to be named by no version."""
+    if file is not None:
         table.storage.delete(file.name)

@@ -65,10 +65,6 @@ class Bucket:
         except OSError as error:
             raise LakeError.not_read(self.location(name), reason(error)) from error
 
-    def open(self, name: str) -> Any:
-        """Open an object to read from anywhere in it."""
-        return self._store.open_input_file(self._key(name))
-
     def folders(self) -> list[str]:
         """Return the names of the prefixes below this one."""
         from pyarrow.fs import FileType

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from workbench.define import Contract
@@ -28,7 +29,7 @@ class FileStatistics:
     Attributes
     ----------
     path
-        Where it is, as Polars and DuckDB take it; what `LakeWriter.amend` takes to remove it.
+        Where it is, as Polars and DuckDB take it.
     rows, size
         How many rows and bytes it has.
     number
@@ -53,19 +54,11 @@ def bounded(contract: Contract) -> list[str]:
     return [column.name for column in contract.columns if column.role in ("entity", "event_time", "created")]
 
 
-def footer_statistics(file: Any, contract: Contract) -> str:
-    """Return Delta's JSON of statistics for a Parquet file.
-
-    Parameters
-    ----------
-    file
-        Its path, or it opened to read.
-    contract
-        Says which columns are keys and times.
-    """
+def footer_statistics(path: Path, contract: Contract) -> str:
+    """Return Delta's JSON of statistics for a Parquet file, whose keys and times `contract` names."""
     import pyarrow.parquet as pq
 
-    metadata = pq.read_metadata(file)
+    metadata = pq.read_metadata(path)
     schema = stored(contract)
     wanted = {name: str(type(schema[name]).__name__) for name in bounded(contract)}
     found: dict[str, list[Any]] = {name: [] for name in wanted}

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 LOG = "_delta_log"
 WORK = ".work"
@@ -45,9 +45,6 @@ class Storage(Protocol):
 
     def read(self, name: str) -> bytes | None:
         """Return a small file's content, or None."""
-
-    def open(self, name: str) -> Any:
-        """Open a file to read from anywhere in it."""
 
     def folders(self) -> list[str]:
         """Return the names of the folders in this one."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,8 +42,8 @@ class Refused(Exception):
         self.error = error
 
 
-def create(table: TableAt, contract: Contract, files: Sequence[NewFile], commit: Commit) -> int:
-    """Make the table with `files` as its version 0.
+def create(table: TableAt, contract: Contract, file: NewFile, commit: Commit) -> int:
+    """Make the table with `file` as its version 0.
 
     Raises
     ------
@@ -58,7 +57,7 @@ def create(table: TableAt, contract: Contract, files: Sequence[NewFile], commit:
         create_table_with_add_actions(
             table.uri,
             Schema.from_json(delta_schema(contract)),
-            _adds(files),
+            [_add(file)],
             mode="error",
             configuration=CONFIGURATION,
             storage_options=table.storage.options or None,
@@ -69,32 +68,26 @@ def create(table: TableAt, contract: Contract, files: Sequence[NewFile], commit:
     return _settled(table, 0, commit, act)
 
 
-def replace_all(table: TableAt, base: Any, contract: Contract, files: Sequence[NewFile], commit: Commit) -> int:
-    """Put on top of the version `base` one that has `files` alone, and the contract's columns.
+def replace_all(table: TableAt, base: Any, contract: Contract, file: NewFile, commit: Commit) -> int:
+    """Put on top of the version `base` one that has `file` alone, and the contract's columns.
 
     Raises
     ------
     Lost
         Where another writer's version is on top of `base` by now.
     """
-    return _write(table, _able(table, base, contract), contract, _adds(files), "overwrite", commit)
+    return _write(table, _able(table, base, contract), contract, file, "overwrite", commit)
 
 
-def change_files(
-    table: TableAt, base: Any, contract: Contract, *, remove: Sequence[str], add: Sequence[NewFile], commit: Commit
-) -> int:
-    """Put on top of the version `base` one that lacks the files `remove` and has the files `add`; same columns.
+def add_file(table: TableAt, base: Any, contract: Contract, file: NewFile, commit: Commit) -> int:
+    """Put on top of the version `base` one that has `file` too; same columns.
 
     Raises
     ------
     Lost
         Where another writer's version is on top of `base` by now.
     """
-    from deltalake.transaction import RemoveAction
-
-    now = int(time.time() * 1000)
-    removed = [RemoveAction(name, True, now, None, {}) for name in remove]  # noqa: FBT003  positional only
-    return _write(table, base, contract, [*removed, *_adds(add)], "append", commit)
+    return _write(table, base, contract, file, "append", commit)
 
 
 def same_columns(base: Any, contract: Contract) -> bool:
@@ -105,13 +98,13 @@ def same_columns(base: Any, contract: Contract) -> bool:
     return {field.name: field.type for field in found.fields} == {field.name: field.type for field in wanted.fields}
 
 
-def _write(table: TableAt, base: Any, contract: Contract, actions: Sequence[Any], mode: str, commit: Commit) -> int:
+def _write(table: TableAt, base: Any, contract: Contract, file: NewFile, mode: str, commit: Commit) -> int:
     from deltalake import Schema
     from deltalake.transaction import CommitProperties
 
     def act() -> None:
         base.create_write_transaction(
-            list(actions),
+            [_add(file)],
             mode,
             Schema.from_json(delta_schema(contract)),
             commit_properties=CommitProperties(custom_metadata=commit.to_log(), max_commit_retries=0),
@@ -166,11 +159,10 @@ def _able(table: TableAt, base: Any, contract: Contract) -> Any:
     return base  # which is the new version by now
 
 
-def _adds(files: Sequence[NewFile]) -> list[Any]:
+def _add(file: NewFile) -> Any:
     from deltalake.transaction import AddAction
 
-    now = int(time.time() * 1000)
-    return [AddAction(file.name, file.size, {}, now, True, file.statistics) for file in files]  # noqa: FBT003
+    return AddAction(file.name, file.size, {}, int(time.time() * 1000), True, file.statistics)  # noqa: FBT003
 
 
 def _hooks() -> Any:

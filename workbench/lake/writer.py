@@ -90,79 +90,19 @@ class LakeWriter:
         table = self.lake.table(view, major)
         commit = _commit(contract, view_id, metadata)
         present = None if replace else table.newest()
-        first = 0 if present is None else _next(table.names(present))
+        number = 0 if present is None else _next(table.names(present))
 
-        def attempt(base: Any | None, files: Sequence[NewFile]) -> int:
+        def attempt(base: Any | None, file: NewFile) -> int:
             if base is None:
-                return transaction.create(table, contract, files, commit)
+                return transaction.create(table, contract, file, commit)
             if replace:
-                return transaction.replace_all(table, base, contract, files, commit)
+                return transaction.replace_all(table, base, contract, file, commit)
             if not transaction.same_columns(base, contract):
                 raise Refused(LakeError.not_the_contract(view, ["the newest version has other columns"]))
             _complete(table, base)
-            return transaction.change_files(table, base, contract, remove=(), add=files, commit=commit)
+            return transaction.add_file(table, base, contract, file, commit)
 
-        return self._written(table, contract, commit, [data], attempt, first=first, anew=anew)
-
-    def amend(
-        self,
-        view: str,
-        major: int,
-        *,
-        base: int,
-        contract: Contract,
-        view_id: str,
-        metadata: Mapping[str, str],
-        remove: Sequence[str],
-        add: Sequence[Path],
-    ) -> int:
-        """Make a new Delta version out of the version `base`, whatever came on top of that, less and plus some files.
-
-        Parameters
-        ----------
-        view, major
-            Which table.
-        base
-            The Delta version to start from; its contract must have the same columns.
-        contract, view_id, metadata
-            As in `publish`, for the whole new version.
-        remove
-            Files of `base` that the new version does not have, as `Lake.files` gives them.
-        add
-            Parquet files with the contract's columns, that it has instead.
-
-        Returns
-        -------
-        int
-            The new Delta version, or the one among the newest that has this view id already.
-
-        Raises
-        ------
-        LakeError
-            For an unknown version, a file that `base` does not have, data that does not have the contract's columns.
-        """
-        table = self.lake.table(view, major)
-        commit = _commit(contract, view_id, metadata)
-        start = table.at(base)
-        if not transaction.same_columns(start, contract):
-            raise LakeError.not_the_contract(view, [f"Delta version {base} has other columns: publish it as a whole"])
-        there = table.names(start)
-        leave_out = {table.name_of(path) for path in remove}
-        for name in sorted(leave_out - set(there)):
-            raise LakeError.not_in_base(view, base, name)
-        kept = [name for name in there if name not in leave_out]
-        _complete(table, start)
-
-        def attempt(newest: Any, files: Sequence[NewFile]) -> int:
-            now = table.names(newest)
-            back = [placement.known(table, name, contract) for name in kept if name not in now]
-            wanted = [*back, *files]
-            if transaction.same_columns(newest, contract):
-                unwanted = [name for name in now if name not in kept]
-                return transaction.change_files(table, newest, contract, remove=unwanted, add=wanted, commit=commit)
-            return transaction.replace_all(table, newest, contract, wanted, commit)
-
-        return self._written(table, contract, commit, add, attempt, first=_next(there))
+        return self._written(table, contract, commit, data, attempt, number=number, anew=anew)
 
     def orphans(self, *, older_than: timedelta = SAFETY) -> list[str]:
         """Return the places of data files that no Delta version names: left by somebody who was killed.
@@ -216,36 +156,35 @@ class LakeWriter:
         table: TableAt,
         contract: Contract,
         commit: Commit,
-        data: Sequence[pl.LazyFrame | Path],
-        attempt: Callable[[Any, Sequence[NewFile]], int],
+        data: pl.LazyFrame | Path,
+        attempt: Callable[[Any, NewFile], int],
         *,
-        first: int,
-        anew: bool = False,
+        number: int,
+        anew: bool,
     ) -> int:
         """Place the data and commit it, on top of whatever others commit meanwhile."""
         delta_schema(contract)  # refuses what no table can hold before anything is written
-        for one in data:
-            placement.check(one, table.view, contract)
+        placement.check(data, table.view, contract)
         searched = -1
-        files: list[NewFile] | None = None
+        file: NewFile | None = None
         for _ in range(_TRIES):
             base = table.newest()  # what is searched is what is committed upon: in between nothing gets lost
             newest = -1 if base is None else base.version()
             found = None if anew else _published(table, commit, newest, above=searched)
             if found is not None:
-                placement.discard(table, files)
+                placement.discard(table, file)
                 return found
             searched = newest
-            if files is None:
-                files = placement.placed(table, contract, data, first=first)
+            if file is None:
+                file = placement.place(table, contract, data, number=number)
             try:
-                return attempt(base, files)
+                return attempt(base, file)
             except Lost:
                 continue
-            except Refused as refusal:  # no other error is proof that no version names the files
-                placement.discard(table, files)
+            except Refused as refusal:  # no other error is proof that no version names the file
+                placement.discard(table, file)
                 raise refusal.error from refusal.__cause__
-        placement.discard(table, files)
+        placement.discard(table, file)
         raise LakeError.busy(table.label, _TRIES)
 
 
@@ -283,7 +222,7 @@ def _next(names: Sequence[str]) -> int:
 def _complete(table: TableAt, version: Any) -> None:
     gone = table.missing(table.names(version))
     if gone:
-        raise LakeDataMissing.files_gone(table.view, table.major, version.version(), gone)
+        raise Refused(LakeDataMissing.files_gone(table.view, table.major, version.version(), gone))
 
 
 def _same(found: Commit, wanted: Commit) -> bool:
