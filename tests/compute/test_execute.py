@@ -85,7 +85,6 @@ def test_processes_that_want_the_same_view_compute_it_once(tmp_path: Path, start
     outputs = [process.communicate(timeout=120) for process in processes]
     said = [output.splitlines()[-1] for output, _ in outputs]
     assert sorted(said) == ["computed", "reused", "reused", "reused"], outputs
-    assert sum("computing" in output for output, _ in outputs) == 1
     assert stage.compute(tmp_path).reused == "view id"
 
 

@@ -52,6 +52,26 @@ def test_the_first_of_rows_at_equal_times_is_not_deterministic() -> None:
     assert failed(settled, known(hours)) == []
 
 
+@pytest.mark.parametrize("scope", ["entity", "global"])
+def test_a_sort_that_leaves_ties_to_the_engine_is_not_called_a_leak(scope: str) -> None:
+    """Where Polars puts rows of equal times depends on how many there are, and on its threads."""
+    hours = flights().with_columns(pl.col("at").dt.truncate("6h"))
+    unstable = (pl.int_range(pl.len()) * 7919) % (pl.len() + 1)
+    first = defined(
+        lambda f: (
+            f.with_columns(tie=unstable).sort("at", "tie").group_by("carrier", "at").agg(value=pl.col("delay").first())
+        ),
+        scope=scope,
+        lookback="1d",
+    )
+    assert failed(first, known(hours)) == ["determinism"]
+
+
+def test_a_leak_is_found_though_the_order_of_rows_matters_too() -> None:
+    later = view(pl.col("delay").shift(-1).over("carrier"))
+    assert {"leakage", "determinism"} <= set(failed(later))
+
+
 def test_random_values_are_named_as_such_and_nothing_else_is_claimed() -> None:
     checks = probed(view(pl.col("delay").shuffle(), "flight"))
     assert not any(check.passed for check in checks.values())

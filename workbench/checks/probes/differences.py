@@ -173,6 +173,21 @@ def compare(
     return Differences(left.height, missing.height, gone.height, changed, counts, rows)
 
 
+def unlike_keys(
+    grain: Grain, view: pl.DataFrame, other: pl.DataFrame, *, noise: Mapping[str, float], among: pl.DataFrame
+) -> pl.DataFrame:
+    """Return those of the keys `among` whose rows are missing on one side, or have other values there."""
+    left, on = numbered(view.join(among, on=grain.keys, how="semi"), grain)
+    right, _ = numbered(_same_types(other, view.schema).join(among, on=grain.keys, how="semi"), grain)
+    right = right.rename({name: f"{_OTHER}{name}" for name in grain.features}).drop(TIME)
+    joined = left.with_columns(pl.lit(value=True).alias(_IN_VIEW)).join(
+        right.with_columns(pl.lit(value=True).alias(_IN_OTHER)), on=on, how="full", coalesce=True
+    )
+    wrong = [pl.col(_IN_VIEW).is_null(), pl.col(_IN_OTHER).is_null()]
+    wrong += [_differs(grain, name, noise) for name in grain.features]
+    return joined.filter(pl.any_horizontal(wrong)).select(grain.keys).unique()
+
+
 def agreeing(
     grain: Grain,
     pairs: Sequence[tuple[pl.LazyFrame, pl.DataFrame]],

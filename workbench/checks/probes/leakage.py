@@ -14,7 +14,16 @@ from workbench.checks.probes.run import Outcome
 from workbench.checks.probes.subject import Finding, Group, Subject
 
 
-def find_leak(subject: Subject, group: Group, cut: Cut, known: Outcome, finding: Finding, *, base: Alteration) -> None:
+def find_leak(
+    subject: Subject,
+    group: Group,
+    cut: Cut,
+    known: Outcome,
+    finding: Finding,
+    *,
+    base: Alteration,
+    order_matters: bool,
+) -> None:
     """Compare what was `known` at a cut, from inputs altered as in `base`, with the view.
 
     What differs is added to `finding`, with its likely cause.
@@ -22,6 +31,8 @@ def find_leak(subject: Subject, group: Group, cut: Cut, known: Outcome, finding:
     if finding.raised(known, f"on what was known at {cut.until:%Y-%m-%d %H:%M} UTC") or known.rows is None:
         return
     found = subject.differences(group, known, cut)
+    if found and order_matters:
+        found = subject.differences_beyond_order(group, known, cut, whole=base.but(until=None, own=None))
     if found:
         finding.cause = finding.cause or _cause(subject, group, cut, found, base)
         finding.differences.append((cut, found))

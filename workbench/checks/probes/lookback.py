@@ -9,13 +9,25 @@ from workbench.checks.probes.subject import Finding, Group, Subject
 from workbench.times import format_duration
 
 
-def find_older(subject: Subject, group: Group, cut: Cut, known: Outcome, young: Outcome, finding: Finding) -> None:
+def find_older(
+    subject: Subject,
+    group: Group,
+    cut: Cut,
+    known: Outcome,
+    young: Outcome,
+    finding: Finding,
+    *,
+    order_matters: bool,
+) -> None:
     """Compare a computation with that on `young` rows alone, and add what differs to `finding`, with its cause."""
     if finding.raised(known, "on the rows known at an instant") or known.rows is None:
         return
     if finding.raised(young, "without the rows older than the lookback") or young.rows is None:
         return
     found = subject.differences(group, young, cut, to=known, young=True)
+    if found and order_matters:
+        whole = known.trial.alteration
+        found = subject.differences_beyond_order(group, young, cut, to=known, young=True, whole=whole)
     if found:
         finding.cause = finding.cause or _cause(subject, group, cut, known)
         finding.differences.append((cut, found))

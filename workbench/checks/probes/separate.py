@@ -35,11 +35,13 @@ def probe_separately(subject: Subject, group: Group, cuts: Sequence[Cut], found:
     outcomes = _compute(subject, group, cuts)
     for cut, known in outcomes.known.items():
         find_order(subject, group, cut, known, outcomes.mixed[cut], found["determinism"])
-        if cut in outcomes.young:
-            find_older(subject, group, cut, known, outcomes.young[cut], found["lookback"])
+    order_matters = bool(found["determinism"])
+    for cut, young in outcomes.young.items():
+        known = outcomes.known[cut]
+        find_older(subject, group, cut, known, young, found["lookback"], order_matters=order_matters)
     others = Finding()
     if outcomes.alone is not None:
-        find_others(subject, group, outcomes.alone, others)
+        find_others(subject, group, outcomes.alone, others, order_matters=order_matters)
         found["entity-locality"].take(others)
     if found["determinism"].cause == causes.RANDOM:
         for name, finding in found.items():
@@ -51,7 +53,8 @@ def probe_separately(subject: Subject, group: Group, cuts: Sequence[Cut], found:
         outcomes.known = dict(zip(cuts, subject.compute(group, *(cut.of(Alteration()) for cut in cuts)), strict=True))
     base = Alteration() if others else subject.alone
     for cut in cuts:
-        find_leak(subject, group, cut, outcomes.known[cut], found["leakage"], base=cut.of(base))
+        known = outcomes.known[cut]
+        find_leak(subject, group, cut, known, found["leakage"], base=cut.of(base), order_matters=order_matters)
 
 
 def _common(subject: Subject, group: Group, cuts: Sequence[Cut]) -> list[Cut]:

@@ -9,13 +9,16 @@ from functools import partial
 import polars as pl
 
 from workbench.checks.probes.cut_times import Calendar, Cut
-from workbench.checks.probes.differences import Differences, Grain, agreeing, compare
+from workbench.checks.probes.differences import Differences, Grain, agreeing, compare, unlike_keys
 from workbench.checks.probes.inputs import UNIT, Alteration, ProbeInput, altered
 from workbench.checks.probes.keys import Keys
 from workbench.checks.probes.noise import NUDGES, has_floats, noise_of_constants, noise_of_rows
 from workbench.checks.probes.run import Outcome, Trial, run
 from workbench.checks.probes.sample import Sample
 from workbench.define import FeatureView
+
+ORDERS = range(1, 13)
+"""Seeds of the orders in which it is tried whether the order explains a difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,11 @@ class Group:
     def units(self) -> pl.Series:
         """The units of its entities."""
         return pl.Series(UNIT, [], pl.UInt32) if self.keys is None else self.keys[UNIT].unique()
+
+
+def _only(frame: pl.LazyFrame, *, keys: pl.DataFrame, cut: Cut | None, young: bool) -> pl.LazyFrame:
+    frame = frame.join(keys.lazy(), on=keys.columns, how="semi")
+    return frame if cut is None else cut.rows(frame, young=young)
 
 
 def _of(data: ProbeInput, keys: pl.DataFrame) -> ProbeInput:
@@ -117,6 +125,33 @@ class Subject:
         if noise is None:
             return found
         return compare(self.grain, rows, other.rows, within=within, noise=group.noise, noisy=noise)
+
+    def differences_beyond_order(
+        self,
+        group: Group,
+        other: Outcome,
+        cut: Cut | None = None,
+        *,
+        to: Outcome | None = None,
+        young: bool = False,
+        whole: Alteration,
+    ) -> Differences:
+        """Return the differences of `other` that no order of the inputs' rows explains; for views that depend on it.
+
+        A row is left out where one side, computed on shuffled rows, once has what the other side has. `whole` is how
+        the inputs are altered of which the view's rows, or those of `to`, are computed.
+        """
+        if other.rows is None or (to is not None and to.rows is None):
+            raise ValueError("only computations that gave rows can be compared")
+        rows = group.rows if to is None or to.rows is None else to.rows
+        keys = pl.concat([rows.select(self.grain.keys), other.rows.select(self.grain.keys)]).unique()
+        for known, alteration in ((rows, other.trial.alteration), (other.rows, whole)):
+            orders = [alteration.but(seed=seed) for seed in ORDERS]
+            for shuffled in self.compute(group, *orders):
+                if shuffled.rows is not None:
+                    keys = unlike_keys(self.grain, known, shuffled.rows, noise=group.noise, among=keys)
+        unsettled = partial(_only, keys=keys, cut=cut, young=young)
+        return compare(self.grain, rows, other.rows, within=unsettled, noise=group.noise)
 
     def _noise(self, outcome: Outcome) -> pl.DataFrame | None:
         """Return the noise of each value of an outcome; None where that cannot be told, as of values of chance."""
