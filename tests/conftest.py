@@ -37,6 +37,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Write the ids of the tests that failed to the file that FAILED_TESTS names, from which pytest runs them again."""
+    if path := os.environ.get("FAILED_TESTS"):
+        reports = [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]
+        names = dict.fromkeys(report.nodeid for report in reports)
+        Path(path).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many tests run at once: one a core, and no fewer than three, since many wait for other processes."""
     return max(3, os.cpu_count() or 1)
