@@ -14,7 +14,7 @@ import workbench
 ROOMS = [
     ["lazy", "redaction"],
     ["errors"],
-    ["times"],
+    ["records", "times"],
     ["dtypes"],
     ["config", "drivers", "equality", "files", "worker"],
     ["git", "sources"],

@@ -17,6 +17,7 @@ import pytest
 
 from tests.tracking.stores import PATIENCE, make_record, rows, until
 from workbench.errors import UsageError
+from workbench.records import from_json, to_json
 from workbench.tracking import Event, Measured, UnsavedRunWarning
 from workbench.tracking.queue import Outbox
 from workbench.tracking.run_log import OpenRun, adopt
@@ -104,7 +105,7 @@ def test_a_torn_last_line_costs_only_itself(idle: Tracker) -> None:
 
 def test_what_is_no_number_comes_back_from_disk(idle: Tracker) -> None:
     event = Event(measured=(Measured("rmse", math.nan), Measured("mae", math.inf)))
-    again = Event.from_json(event.to_json())
+    again = from_json(to_json(event), Event)
     assert math.isnan(again.measured[0].value)
     assert again.measured[1].value == math.inf
 

@@ -20,10 +20,18 @@ def test_any_mapping_may_be_given() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"version": 2}, {"version": None}, {"colour": "red"}, {"datasets": [{"name": "x"}]}, {"datasets": None}]
+    "change",
+    [
+        {"version": 2},
+        {"version": None},
+        {"colour": "red"},
+        {"datasets": [{"name": "x"}]},
+        {"datasets": None},
+        {"end": "now"},
+    ],
 )
 def test_what_is_not_a_record_of_this_version_is_refused(change: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="record"):
+    with pytest.raises(ValueError, match="not a valid record: "):
         RunRecord.from_dict(make_record().to_dict() | change)
 
 

@@ -7,7 +7,6 @@ git hold that. Lines are appended whole, so that many kernels may write at once;
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from workbench.tracking.journal import RunSummary
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One computation of a view: what it was made from, and what came out.
 
     `definition` is the hash of its file, `run` the key of its MLflow run, `sources` the digest of each source behind
@@ -42,11 +40,11 @@ class Entry:
     inputs: dict[str, str]
     definition: str
     run: str | None = None
-    sources: dict[str, str] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, str] = {}
+    versions: dict[str, str] = {}
     data_digest: str = ""
     rounded_digest: str = ""
-    checks: dict[str, str] = field(default_factory=dict)
+    checks: dict[str, str] = {}
 
     @property
     def passed(self) -> bool:
@@ -85,7 +83,7 @@ class Journal:
         self._keep("code", entry.code_hash, code)
         for taken in snapshots:
             self._keep("snapshots", str(taken["digest"]), taken)
-        line = msgspec.json.encode(asdict(entry)) + b"\n"
+        line = msgspec.json.encode(entry) + b"\n"
         handle = os.open(self._folder / f"{entry.view}.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             os.write(handle, line)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from workbench.files import replace_atomically
-from workbench.tracking.paths import Places, read_json
+from workbench.records import Serialisable, from_json, read_record, to_json
+from workbench.tracking.paths import Places
 from workbench.tracking.runs import RunRecord
 
 RunKind = Literal["view", "training set", "model"]
@@ -21,8 +24,7 @@ TRAINING = "training.json"
 KEPT = (TRAINING,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSummary:
+class RunSummary(Serialisable, msgspec.Struct, frozen=True, kw_only=True):
     """A run in a list.
 
     Parameters
@@ -72,10 +74,6 @@ class RunSummary:
         """When the run started, UTC."""
         return datetime.fromtimestamp(self.start / 1000, UTC)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the summary as JSON-ready values."""
-        return asdict(self)
-
 
 def summary(record: RunRecord) -> RunSummary:
     """Return `record`, not delivered yet, as it appears in a list."""
@@ -105,14 +103,13 @@ def _kind(tags: Mapping[str, str]) -> RunKind:
     return "training set" if "workbench.training_set" in tags and "workbench.view" not in tags else "view"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """The tags, parameters and metrics of one run, and those of its artifacts that are read back (`KEPT`)."""
 
-    tags: Mapping[str, str]
-    params: Mapping[str, str]
-    metrics: Mapping[str, float]
-    artifacts: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = {}
+    params: Mapping[str, str] = {}
+    metrics: Mapping[str, float] = {}
+    artifacts: Mapping[str, str] = {}
 
     @classmethod
     def of(cls, record: RunRecord) -> Facts:
@@ -138,13 +135,12 @@ class Journal:
 
     def append(self, record: RunRecord, *, run_id: str, experiment_id: str) -> None:
         """Note that MLflow has `record`, as `run_id`."""
-        facts = {item.name: dict(getattr(Facts.of(record), item.name)) for item in fields(Facts)}
-        replace_atomically(self.places.sent / f"{record.key}.json", json.dumps(facts))
+        replace_atomically(self.places.sent / f"{record.key}.json", to_json(Facts.of(record)))
         entry = replace(summary(record), run_id=run_id, experiment_id=experiment_id, state="sent")
         with self.places.journal.open("ab+") as stream:
             if stream.seek(0, os.SEEK_END) and stream.seek(-1, os.SEEK_END) >= 0 and stream.read(1) != b"\n":
                 stream.write(b"\n")  # a killed writer's torn line ends here
-            stream.write(json.dumps(entry.to_dict()).encode() + b"\n")
+            stream.write(to_json(entry).encode() + b"\n")
             stream.flush()
             os.fsync(stream.fileno())
 
@@ -171,13 +167,12 @@ class Journal:
 
     def facts(self, key: str) -> Facts:
         """Return what run `key` logged; empty where its file is gone."""
-        values = read_json(self.places.sent / f"{key}.json")
-        return Facts(**{item.name: values.get(item.name, {}) for item in fields(Facts)})
+        return read_record(self.places.sent / f"{key}.json", Facts) or Facts()
 
 
 def _parse(line: bytes) -> RunSummary | None:
     """Return the run in `line`; None for a torn line, whose record is still in the outbox."""
     try:
-        return RunSummary(**json.loads(line))
-    except (ValueError, TypeError):
+        return from_json(line, RunSummary)
+    except ValueError:
         return None

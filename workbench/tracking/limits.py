@@ -14,9 +14,10 @@ import math
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from itertools import islice
 from typing import Any
+
+from msgspec.structs import replace
 
 from workbench.tracking.runs import DatasetRecord, RunRecord
 

@@ -11,7 +11,8 @@ import math
 import re
 import statistics
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from workbench.errors import UsageError
 from workbench.tracking.runs import History
@@ -19,8 +20,7 @@ from workbench.tracking.runs import History
 _REPEAT = re.compile(r"(?P<metric>.+)_by_(?:seed|fold|seed_fold)/(?P<which>[^/]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(msgspec.Struct, frozen=True):
     """One value of a metric.
 
     Parameters

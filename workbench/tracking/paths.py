@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from workbench.config import TrackingSettings
 from workbench.errors import TrackingError
+from workbench.records import read_record
 from workbench.redaction import redact
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -189,8 +189,4 @@ def _sqlite(rest: str, places: Places) -> str:
 
 def read_json(path: Path) -> Mapping[str, Any]:
     """Return the JSON object in `path`; an empty one where there is none or it is not JSON."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return values if isinstance(values, dict) else {}
+    return read_record(path, dict[str, Any]) or {}

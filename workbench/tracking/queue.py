@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from workbench.files import replace_atomically
+from workbench.records import from_json, to_json
 from workbench.tracking.paths import Places
 from workbench.tracking.runs import RunRecord
 
@@ -49,7 +49,7 @@ class Outbox:
             The disk is full or not writable; nothing was queued.
         """
         path = self.places.outbox / f"{time.time_ns():020d}-{record.key}.json"
-        replace_atomically(path, json.dumps(record.to_dict(), default=str), durable=True)
+        replace_atomically(path, to_json(record), durable=True)
         return path
 
     def __iter__(self) -> Iterator[Queued]:
@@ -78,9 +78,8 @@ class Outbox:
             The file is not a record.
         """
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            return RunRecord.from_dict(values)
-        except (ValueError, AttributeError, TypeError) as error:
+            return from_json(path.read_bytes(), RunRecord)
+        except ValueError as error:
             raise Corrupt(f"{path.name} is not a run record ({error})") from None
 
     def set_aside(self, path: Path, reason: str) -> Path:

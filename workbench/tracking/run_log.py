@@ -13,19 +13,20 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Self
+
+import msgspec
+from msgspec.structs import replace
 
 from workbench.errors import ProjectError, UsageError
 from workbench.files import replace_atomically
+from workbench.records import from_json, to_json
 from workbench.tracking.limits import artifact_path
 from workbench.tracking.measures import Measured, summarised
 from workbench.tracking.paths import Places
@@ -40,8 +41,7 @@ class UnsavedRunWarning(UserWarning):
     """What an experiment logs cannot be written to disk; it is lost if the process ends before the experiment does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     """Something that was logged; each field adds to, or replaces by key, what came before.
 
     Parameters
@@ -52,25 +52,12 @@ class Event:
         Values of metrics.
     """
 
-    tags: Mapping[str, str] = field(default_factory=dict)
-    params: Mapping[str, str] = field(default_factory=dict)
-    artifacts: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = {}
+    params: Mapping[str, str] = {}
+    artifacts: Mapping[str, str] = {}
+    files: Mapping[str, str] = {}
     datasets: tuple[DatasetRecord, ...] | None = None
     measured: tuple[Measured, ...] = ()
-
-    def to_json(self) -> str:
-        """Return the event as one line."""
-        return json.dumps({name: value for name, value in asdict(self).items() if value})
-
-    @classmethod
-    def from_json(cls, line: str) -> Self:
-        """Return the event that `to_json` wrote."""
-        values = json.loads(line)
-        values["measured"] = tuple(Measured(**each) for each in values.get("measured", ()))
-        datasets = values.get("datasets")
-        values["datasets"] = None if datasets is None else tuple(DatasetRecord(**each) for each in datasets)
-        return cls(**values)
 
 
 def closed(record: RunRecord, events: Sequence[Event], *, status: RunStatus, end: int) -> RunRecord:
@@ -127,7 +114,7 @@ class OpenRun:
             places.open.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(_lock(places, record.key), os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            replace_atomically(self._path, json.dumps(record.to_dict(), default=str) + "\n", durable=True)
+            replace_atomically(self._path, to_json(record) + "\n", durable=True)
         except OSError as error:
             self._let_go()
             raise ProjectError.not_writable(str(places.open), error.strerror or str(error)) from error
@@ -151,7 +138,7 @@ class OpenRun:
             self.events.append(event)
             try:
                 with self._path.open("a", encoding="utf-8") as stream:
-                    stream.write(event.to_json() + "\n")
+                    stream.write(to_json(event) + "\n")
             except OSError as error:
                 is_first, self.trouble = self.trouble is None, error.strerror or str(error)
                 if is_first:
@@ -231,8 +218,8 @@ def _queue(places: Places, path: Path) -> None:
     """Queue what can be read of an open run; a torn last line is what was being logged when its process died."""
     first, *rest = path.read_text(encoding="utf-8").splitlines() or [""]
     try:
-        record = RunRecord.from_dict(json.loads(first))
-    except (ValueError, AttributeError):
+        record = from_json(first, RunRecord)
+    except ValueError:
         return
     events = list(_readable(rest))
     end = path.stat().st_mtime_ns // 1_000_000
@@ -243,8 +230,8 @@ def _queue(places: Places, path: Path) -> None:
 def _readable(lines: Sequence[str]) -> Iterator[Event]:
     for line in lines:
         try:
-            yield Event.from_json(line)
-        except (ValueError, TypeError, AttributeError):
+            yield from_json(line, Event)
+        except ValueError:
             continue
 
 

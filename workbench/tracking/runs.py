@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from uuid import uuid4
+
+import msgspec
+
+from workbench.records import Serialisable
 
 RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
 History = Mapping[str, tuple[tuple[int, float, int], ...]]
@@ -22,8 +25,7 @@ def new_key() -> str:
     return uuid4().hex
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetRecord:
+class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One table that a run read (context ``source``), computed (``view``) or is trained on (``training``).
 
     Parameters
@@ -49,13 +51,20 @@ class DatasetRecord:
     digest: str
     kind: str
     context: DatasetContext
-    source: Mapping[str, Any] = field(default_factory=dict)
-    schema: Mapping[str, str] = field(default_factory=dict)
-    profile: Mapping[str, Any] = field(default_factory=dict)
+    source: Mapping[str, Any] = {}
+    schema: Mapping[str, str] = {}
+    profile: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
+class RunRecord(
+    Serialisable,
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="version",
+    tag=VERSION,
+):
     """Everything that one MLflow run will hold.
 
     Parameters
@@ -91,46 +100,14 @@ class RunRecord:
     name: str
     start: int
     end: int
-    key: str = field(default_factory=new_key)
+    key: str = msgspec.field(default_factory=new_key)
     status: RunStatus = "FINISHED"
     user: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict)
-    params: Mapping[str, str] = field(default_factory=dict)
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    history: History = field(default_factory=dict)
+    tags: Mapping[str, str] = {}
+    params: Mapping[str, str] = {}
+    metrics: Mapping[str, float] = {}
+    history: History = {}
     datasets: tuple[DatasetRecord, ...] = ()
-    artifacts: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
+    artifacts: Mapping[str, str] = {}
+    files: Mapping[str, str] = {}
     note: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the record as JSON-ready values."""
-        values = {"version": VERSION} | _plain(self)
-        return values | {"datasets": [_plain(dataset) for dataset in self.datasets]}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the record that `to_dict` wrote.
-
-        Raises
-        ------
-        ValueError
-            Another version, missing or unknown fields.
-        """
-        facts = dict(values)
-        version = facts.pop("version", None)
-        if version != VERSION:
-            raise ValueError(f"a run record of version {version!r}; this is version {VERSION}")
-        try:
-            facts["datasets"] = tuple(DatasetRecord(**dataset) for dataset in facts["datasets"])
-            history = {name: tuple(map(tuple, points)) for name, points in facts.get("history", {}).items()}
-            facts["history"] = history
-            return cls(**facts)
-        except (TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"not a run record: {error}") from None
-
-
-def _plain(value: RunRecord | DatasetRecord) -> dict[str, Any]:
-    """Return the fields of `value`, any kind of mapping as a dict; `asdict` would copy deeply and refuse proxies."""
-    found = {each.name: getattr(value, each.name) for each in fields(value)}
-    return {name: dict(item) if isinstance(item, Mapping) else item for name, item in found.items()}

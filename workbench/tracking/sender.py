@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.files import replace_atomically
+from workbench.records import from_json
 from workbench.redaction import RedactedStream
 from workbench.tracking.database import make_store
 from workbench.tracking.journal import Journal
@@ -166,7 +167,7 @@ class Sender:
         named = Target(values["uri"], values["artifacts"])
         if named.key == values["key"]:
             return named
-        given = Target(**json.loads(os.environ.get(VARIABLE, "null") or "null") or {"uri": "", "artifacts": None})
+        given = from_json(os.environ.get(VARIABLE) or '{"uri": "", "artifacts": null}', Target)
         if given.key != values["key"]:
             raise SystemExit(0)
         return given

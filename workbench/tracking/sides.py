@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.tracking.journal import Facts, RunSummary
@@ -71,7 +71,7 @@ def side_of_repeats(label: str, logged: Sequence[Logged]) -> Side:
 
 def joined(label: str, parts: Sequence[tuple[str, Side]]) -> Side:
     """Return several sides as one, the keys of each behind its prefix unless they begin with it already."""
-    facts: dict[str, dict[str, Any]] = {item.name: {} for item in fields(Facts)}
+    facts: dict[str, dict[str, Any]] = {name: {} for name in Facts.__struct_fields__}
     spread: dict[str, Spread] = {}
     for prefix, side in parts:
         for name, values in facts.items():

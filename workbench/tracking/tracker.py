@@ -6,12 +6,15 @@ import json
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from msgspec.structs import replace
+
 from workbench.config import TrackingSettings
 from workbench.files import replace_atomically
+from workbench.records import to_json
 from workbench.tracking import ui as ui_process
 from workbench.tracking.comparison import Comparison, compare_pages, pick, sides_of_runs
 from workbench.tracking.journal import Facts, Journal, RunSummary, summary
@@ -372,7 +375,7 @@ class Tracker:
             return
         places = [str(self.places.home), str(self.places.root)]
         arguments = ["-m", "workbench.tracking.sender", *places, "--linger", str(self._linger)]
-        secret = {VARIABLE: json.dumps(asdict(self.target))} if self.target.is_secret else {}
+        secret = {VARIABLE: to_json(self.target)} if self.target.is_secret else {}
         self._spawned[spawn(arguments, log=self.places.log("sender"), extra=secret)] = now
 
     def _queued(self, queued: Queued) -> RunSummary | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from dataclasses import dataclass
+
+import msgspec
+
+from workbench.records import Serialisable
 
 
-@dataclass(frozen=True, slots=True)
-class ReadView:
+class ReadView(msgspec.Struct, frozen=True):
     """A view as a training set read it.
 
     Parameters
@@ -39,18 +41,8 @@ class ReadView:
         """Its features as ``view[@version]:feature``."""
         return tuple(f"{self.label}:{feature}" for feature in self.features)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the view as JSON-ready values."""
-        return {item.name: getattr(self, item.name) for item in fields(self)} | {"features": list(self.features)}
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the view that `to_dict` described."""
-        return cls(**{**values, "features": tuple(values["features"])})
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingFacts:
+class TrainingFacts(Serialisable, msgspec.Struct, frozen=True):
     """A training set, or features that were named, without their rows.
 
     Parameters
@@ -83,7 +75,7 @@ class TrainingFacts:
     data_digest: str = ""
     spine_digest: str = ""
     path: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = {}
 
     @property
     def title(self) -> str:
@@ -94,16 +86,6 @@ class TrainingFacts:
     def references(self) -> tuple[str, ...]:
         """The features it holds, as ``view[@version]:feature``."""
         return tuple(reference for view in self.views for reference in view.references)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the facts as JSON-ready values."""
-        plain = {item.name: getattr(self, item.name) for item in fields(self)}
-        return plain | {"views": [view.to_dict() for view in self.views], "columns": dict(self.columns)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the facts that `to_dict` described."""
-        return cls(**{**values, "views": tuple(ReadView.from_dict(view) for view in values["views"])})
 
 
 @dataclass(slots=True)
