@@ -1,11 +1,14 @@
 """What a commit of one file to a branch costs over the same done by bare git plumbing, in turn, in one repository.
 
+GitPython's commit and walk stand beside ours: it writes objects itself, unsynced, and moves the ref unconditionally.
+
 Run it as ``python tests/bench/bench_commit.py [--commits N] [--files N] [--json PATH]``.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import statistics
@@ -15,10 +18,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from git import BaseIndexEntry, Commit, IndexFile, Repo
+from gitdb import IStream
+
 from workbench.git import Repository
 
 BUDGET = 3.0
 BARE, OURS, FRESH, HERE, LIST = "bare plumbing", "commit", "open + commit", "commit, checked out", "branches()"
+LIBRARY, WALK, LIBRARY_WALK, LIBRARY_TRAILERS = "GitPython", "history()", "GitPython, history", "GitPython, trailers"
+LENGTH, WALKS = 1000, 3
 WHO = {
     "GIT_AUTHOR_NAME": "Bench",
     "GIT_AUTHOR_EMAIL": "bench@example.org",
@@ -43,7 +51,7 @@ def make_repository(root: Path, files: int) -> None:
         (root / "features" / f"view_{number}.py").write_text(f"VALUE = {number}\n" * 40)
     git(root, "add", ".")
     git(root, "commit", "--quiet", "-m", "Definitions")
-    for name in ("bare", "ours", "fresh"):
+    for name in ("bare", "ours", "fresh", "library"):
         git(root, "branch", name)
 
 
@@ -65,14 +73,57 @@ def opened(root: Path, path: str, text: str) -> None:
         repository.commit("fresh", {path: text}, message="Define a view")
 
 
+def by_gitpython(repo: Repo, path: str, text: str) -> None:
+    """Commit one file to ``library`` as GitPython does."""
+    head, data = repo.heads["library"], text.encode()
+    blob = repo.odb.store(IStream("blob", len(data), io.BytesIO(data)))
+    index = IndexFile.from_tree(repo, head.commit)
+    index.add([BaseIndexEntry((0o100644, blob.binsha, 0, path))], write=False)
+    head.set_commit(Commit.create_from_tree(repo, index.write_tree(), "Define a view", [head.commit]))
+
+
+def read_by_gitpython(repo: Repo, *, trailers: bool) -> list[object]:
+    """Read what `Repository.history` reads."""
+    return [
+        (
+            *(commit.hexsha, commit.tree.hexsha, [parent.hexsha for parent in commit.parents], commit.message),
+            *(str(commit.author), str(commit.committer), commit.committed_datetime),
+            commit.trailers_list if trailers else None,
+        )
+        for commit in repo.iter_commits("long", max_count=LENGTH)
+    ]
+
+
+def measure_history(root: Path) -> dict[str, list[float]]:
+    """Return the seconds of each walk over the same commits, which have a trailer each."""
+    message = "data <<END\nDefine spend\n\nFeature-View: spend\nEND\n"
+    times = range(1_700_000_000, 1_700_000_000 + LENGTH)
+    stream = "".join(f"commit refs/heads/long\ncommitter A <a@example.org> {time} +0000\n{message}" for time in times)
+    git(root, "fast-import", "--quiet", given=stream.encode())
+    with Repository.open(root) as repository, Repo(root) as repo:
+        walks: dict[str, Callable[[], object]] = {
+            WALK: lambda: repository.history("long", limit=LENGTH),
+            LIBRARY_WALK: lambda: read_by_gitpython(repo, trailers=False),
+            LIBRARY_TRAILERS: lambda: read_by_gitpython(repo, trailers=True),
+        }
+        return {name: [timed(walk) for _ in range(WALKS)] for name, walk in walks.items()}
+
+
+def timed(work: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
 def measure(root: Path, commits: int) -> dict[str, list[float]]:
     """Return each contender's seconds; they take turns, so that what disturbs the machine disturbs all."""
-    with Repository.open(root) as repository:
+    with Repository.open(root) as repository, Repo(root) as repo:
         contenders: dict[str, Callable[[str, str], object]] = {
             BARE: lambda path, text: bare(root, path, text),
             OURS: lambda path, text: repository.commit("ours", {path: text}, message="Define a view"),
             FRESH: lambda path, text: opened(root, path, text),
             HERE: lambda path, text: repository.commit("main", {path: text}, message="Define a view"),
+            LIBRARY: lambda path, text: by_gitpython(repo, path, text),
             LIST: lambda path, text: repository.branches(),
         }
         seconds: dict[str, list[float]] = {name: [] for name in contenders}
@@ -98,16 +149,21 @@ def main() -> int:
         root = Path(folder)
         make_repository(root, options.files)
         seconds = measure(root, options.commits)
+        walks = measure_history(root)
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     print(f"{'':24}{'median ms':>10}{'best ms':>10}{'x bare':>8}")
     for name, times in seconds.items():
         ratio = medians[name] / medians[BARE]
         print(f"{name:24}{medians[name] * 1e3:>10.1f}{min(times) * 1e3:>10.1f}{ratio:>8.2f}")
+    print(
+        f"{LENGTH} commits read:",
+        *(f"{name} {statistics.median(times) * 1e3:.0f} ms;" for name, times in walks.items()),
+    )
     ratio = round(medians[OURS] / medians[BARE], 3)
     print(f"one file committed to a branch, workbench / bare plumbing: {ratio} (budget {BUDGET})")
     if options.json:
         results = {name: {"median": medians[name], "best": min(times)} for name, times in seconds.items()}
-        facts = {"commits": options.commits, "files": options.files, "results": results}
+        facts = {"commits": options.commits, "files": options.files, "results": results, "walks": walks}
         options.json.write_text(json.dumps({**facts, "ratio": ratio, "budget": BUDGET}, indent=2) + "\n")
     return 0 if ratio <= BUDGET else 1
 

@@ -1,6 +1,8 @@
 """The one place that runs git: no shell, no prompt, no hooks, nothing inherited that points at another repository.
 
-Other programs that must neither ask anything nor outlive their time are run the same way.
+Other programs that must neither ask anything nor outlive their time are run the same way. GitPython's wrapper cannot
+take a variable out of the environment, leaves git running when it is interrupted, and ends it by SIGKILL alone, which
+leaves git's locks behind.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Branches and commits: what they are to us, their trailers, the experiment that a branch is, reading ``git log``."""
+"""Branches and commits: what they are to us, their trailers, the experiment that a branch is, reading ``git log``.
+
+GitPython's commits cannot be read where ids are SHA-256, and each one's trailers cost a process.
+"""
 
 from __future__ import annotations
 

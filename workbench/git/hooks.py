@@ -1,7 +1,8 @@
 """A team's pre-commit and commit-msg hooks, run on commits that are made without a checkout.
 
 A hook looks at what is staged, in a working tree whose HEAD is the commit before. It gets one of its own: a git
-directory that shares everything with the repository but HEAD and index, and is listed nowhere.
+directory that shares everything with the repository but HEAD and index, and is listed nowhere. GitPython runs hooks on
+an index that it wrote itself, which is SHA-1, and without a limit of time.
 """
 
 from __future__ import annotations

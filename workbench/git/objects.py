@@ -21,8 +21,8 @@ class _Lost(Exception):
 class Objects:
     """Objects by their full ids.
 
-    GitPython's database is not used here: it asks the same process again after an interrupted answer and so returns
-    another object's bytes, and it ignores git's exit status when it writes.
+    GitPython's database asks the same process again after an interrupted answer and so returns another object's bytes,
+    cannot read SHA-256, and does not flush what it writes to the disk.
 
     Parameters
     ----------

@@ -1,4 +1,8 @@
-"""`Reader`: which repository is around the project's folder, and what it holds, read from refs and objects alone."""
+"""`Reader`: which repository is around the project's folder, and what it holds, read from refs and objects alone.
+
+Git itself says what refs, remotes and settings there are. GitPython reads their files: neither refs of SHA-256 nor
+reftable, neither ``config.worktree`` nor settings in the environment.
+"""
 
 from __future__ import annotations
 

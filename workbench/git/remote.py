@@ -1,6 +1,7 @@
 """`Remote`: the repository that a team shares. Nothing is ever forced on its branches, and nobody is asked anything.
 
-Below it: which addresses git may talk to, and what git says where an exchange failed, as outcomes and as errors.
+GitPython's fetch and push run in our own session, where ssh finds the terminal to ask on, and read ids as SHA-1 only.
+Below: which addresses git may talk to, and what git says where an exchange failed, as outcomes and as errors.
 """
 
 from __future__ import annotations

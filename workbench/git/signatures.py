@@ -1,6 +1,7 @@
 """Signatures: made as git does, and judged (SSH ones) by the keys that main's ``allowed_signers`` file names.
 
-The layout is git's (Documentation/gitformat-signature): a commit's header, or the end of a tag's message.
+The layout is git's (Documentation/gitformat-signature): a commit's header, or the end of a tag's message. GitPython
+neither makes nor verifies them.
 """
 
 from __future__ import annotations
