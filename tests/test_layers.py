@@ -14,8 +14,9 @@ import workbench
 ROOMS = [
     ["lazy", "redaction"],
     ["errors"],
-    ["records", "times"],
+    ["times"],
     ["dtypes"],
+    ["records"],
     ["config", "drivers", "equality", "files", "worker"],
     ["git", "sources"],
     ["source_tree"],

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
+import polars as pl
+
+from workbench.dtypes import dtype_from_json, dtype_to_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +50,7 @@ def from_plain(values: object, kind: type[T]) -> T:
         Where a field is missing, or not of its type; the message names it.
     """
     try:
-        return msgspec.convert(values, kind)
+        return msgspec.convert(values, kind, dec_hook=_custom)
     except msgspec.ValidationError as error:
         raise ValueError(f"not a valid record: {error}") from None
 
@@ -74,5 +77,59 @@ def read_record(path: Path, kind: type[T]) -> T | None:
         return None
 
 
+def plain_keys(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return `frame` with each column that JSON cannot give back turned to text.
+
+    Integers, text, booleans, dates and datetimes stay what they are, so that failing rows can be joined to the view.
+    """
+    return frame.with_columns(_as_text(name, dtype) for name, dtype in frame.schema.items() if not _is_plain(dtype))
+
+
 def _plain(value: object) -> object:
+    """Return what msgspec asks for of a type that it does not know."""
+    if isinstance(value, pl.DataFrame):
+        return _frame_to_json(value)
     return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+def _custom(kind: type, values: Any) -> object:
+    if kind is pl.DataFrame:
+        return _frame_from_json(values)
+    raise NotImplementedError(f"{kind.__name__} is not read back")
+
+
+def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
+    if isinstance(dtype, pl.Duration):
+        return pl.col(name).dt.to_string()
+    if dtype.is_nested() or isinstance(dtype, pl.Binary):
+        return pl.lit(None, pl.String).alias(name)
+    return pl.col(name).cast(pl.String)
+
+
+def _is_plain(dtype: pl.DataType) -> bool:
+    return dtype.is_integer() or isinstance(dtype, (pl.String, pl.Boolean, pl.Date, pl.Datetime))
+
+
+def _frame_to_json(frame: pl.DataFrame) -> dict[str, Any]:
+    plain = plain_keys(frame)
+    rows = plain.with_columns(pl.col(pl.Date).dt.to_string(), pl.col(pl.Datetime).dt.to_string("iso:strict"))
+    return {
+        "columns": [[name, dtype_to_json(dtype)] for name, dtype in plain.schema.items()],
+        "rows": [list(row) for row in rows.rows()],
+    }
+
+
+def _frame_from_json(values: Mapping[str, Any]) -> pl.DataFrame:
+    schema = {name: dtype_from_json(dtype) for name, dtype in values["columns"]}
+    text = {name: pl.String() if dtype.is_temporal() else dtype for name, dtype in schema.items()}
+    frame = pl.DataFrame(values["rows"], schema=text, orient="row")
+    return frame.with_columns(_moment(name, dtype) for name, dtype in schema.items() if dtype.is_temporal())
+
+
+def _moment(name: str, dtype: pl.DataType) -> pl.Expr:
+    if not isinstance(dtype, pl.Datetime):
+        return pl.col(name).str.to_date()
+    if dtype.time_zone is None:
+        return pl.col(name).str.to_datetime(time_unit=dtype.time_unit)
+    moment = pl.col(name).str.to_datetime(time_unit=dtype.time_unit, time_zone="UTC")
+    return moment.dt.convert_time_zone(dtype.time_zone)

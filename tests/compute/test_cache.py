@@ -13,6 +13,7 @@ import pytest
 
 from workbench.compute import DamagedViewWarning, ViewCache, ViewRecord
 from workbench.errors import InvalidName, ProjectError
+from workbench.records import from_json, to_json
 
 
 def cut(folder: Path) -> None:
@@ -154,7 +155,7 @@ def test_a_root_that_is_no_folder_is_an_error_with_a_remedy(tmp_path: Path, stag
 
 def test_a_record_survives_being_written_down(tmp_path: Path, stage: ModuleType) -> None:
     record = stage.compute(tmp_path).stored.record
-    assert ViewRecord.from_dict(json.loads(json.dumps(record.to_dict()))) == record
+    assert from_json(to_json(record), ViewRecord) == record
 
 
 def test_an_empty_cache_has_nothing_and_nothing_to_sweep(tmp_path: Path, stage: ModuleType) -> None:

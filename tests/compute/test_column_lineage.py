@@ -15,6 +15,7 @@ from workbench.compute.column_lineage import ColumnLineage
 from workbench.define import FeatureModel, FeatureView, LazyFrame, feature_view, windowed
 from workbench.dtypes import UTC as TIME
 from workbench.errors import FeatureNotFound
+from workbench.records import from_json, to_json
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 FLIGHTS = pl.DataFrame(
@@ -171,5 +172,5 @@ def test_a_column_that_is_not_there_is_named() -> None:
 
 def test_a_lineage_comes_back_from_json() -> None:
     lineage = column_lineage((task := prepared(two(joined))).view, task.inputs)
-    assert ColumnLineage.from_dict(lineage.to_dict()) == lineage
+    assert from_json(to_json(lineage), ColumnLineage) == lineage
     assert list(lineage.columns) == ["carrier", "at", "a", "b"]

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.compute import OutputDigest, digest_frame, digests
+from workbench.records import from_json, to_json
 
 KEYS = ("key",)
 FLOATS = st.floats(allow_nan=True, allow_infinity=True) | st.none()
@@ -276,4 +277,4 @@ def test_no_rows_have_a_digest_that_knows_the_schema() -> None:
 
 def test_it_survives_being_written_down() -> None:
     known = digest(frame([1.5, None]))
-    assert OutputDigest.from_dict(known.to_dict()) == known
+    assert from_json(to_json(known), OutputDigest) == known

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import linecache
 import sys
 import textwrap
@@ -11,9 +10,11 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from workbench.fingerprint.explain import Change, CodeRecord, differences, explain_change
 from workbench.fingerprint.identity import code_hash
+from workbench.records import from_json, to_json
 
 COUNT = itertools.count()
 
@@ -80,8 +81,7 @@ def record(
         known = {"entities": ("carrier",), "event_time": "at", "created": None, "files": (), **facts}
         view = SimpleNamespace(name=name, function=function, parameters=dict(function.__kwdefaults__ or {}), **known)
         found = code_hash(view, offset=offset).record
-    stored = json.loads(json.dumps(found.to_dict()))
-    return CodeRecord.from_dict({**stored, "inputs": inputs or {}})
+    return replace(from_json(to_json(found), CodeRecord), inputs=inputs or {})
 
 
 def lines(new: CodeRecord, old: CodeRecord | None = None) -> list[str]:
@@ -250,7 +250,7 @@ def test_something_is_said_whenever_the_hash_moves() -> None:
 
 def test_records_survive_json() -> None:
     old = record(inputs={"flights": "a"})
-    assert CodeRecord.from_dict(json.loads(json.dumps(old.to_dict()))) == old
+    assert from_json(to_json(old), CodeRecord) == old
 
 
 def test_differences_in_broken_text_are_none() -> None:

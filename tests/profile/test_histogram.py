@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from workbench.profile import Histogram
 from workbench.profile.histogram import MAX_BINS
+from workbench.records import from_json, to_json
 
 
 def histogram(values: list[float], *, whole: bool = False) -> Histogram:
@@ -88,4 +89,4 @@ def test_the_largest_floats_have_a_histogram() -> None:
 
 def test_it_survives_its_dict() -> None:
     made = histogram([float(value % 100) for value in range(10_000)] + [1e12])
-    assert Histogram.from_dict(made.to_dict()) == made
+    assert from_json(to_json(made), Histogram) == made

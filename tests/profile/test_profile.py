@@ -14,6 +14,7 @@ from workbench.define import ColumnContract, Contract
 from workbench.drift import contract_of_frame
 from workbench.profile import FeatureProfile, Profile, profile
 from workbench.profile import feature as feature_module
+from workbench.records import to_json, to_plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -167,7 +168,7 @@ def test_an_empty_view_has_a_profile_that_survives_json() -> None:
 
 def test_huge_values_give_no_number_that_json_cannot_hold() -> None:
     made = one(x=[1.7e308, 1.7e308, -1.7e308])
-    json.dumps(made.to_dict(), allow_nan=False)
+    json.dumps(to_plain(made), allow_nan=False)
 
 
 def test_above_the_limit_a_sample_is_used_and_said_and_is_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +187,7 @@ def test_above_the_limit_a_sample_is_used_and_said_and_is_the_same_each_time(mon
 
 def test_the_size_does_not_grow_with_the_rows() -> None:
     few, many = (one(x=np.random.default_rng(1).normal(size=rows)) for rows in (1_000, 300_000))
-    sizes = [len(json.dumps(made.to_dict())) for made in (few, many)]
+    sizes = [len(to_json(made)) for made in (few, many)]
     assert max(sizes) < 3_000
 
 

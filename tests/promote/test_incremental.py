@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
+from msgspec.structs import replace
 
 from tests.pipeline.test_moving_sources import replaced_in_time
 from tests.promote.conftest import record_of

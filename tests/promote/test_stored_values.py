@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
+from msgspec.structs import replace
 
 from tests.promote.conftest import record_of
 from tests.promote.stage import Table, begin, computed, lake_rows

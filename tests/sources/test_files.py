@@ -74,7 +74,7 @@ def test_recheck_trusts_nothing_remembered(declare: Declare, root: Path, settle:
     source = declare(path="data/a.csv")
     true = source.snapshot()
     memo = root / ".workbench" / "sources" / "events" / "digests.json"
-    sha256 = str(true.detail["files"][0]["sha256"])  # type: ignore[index]  # detail is JSON
+    sha256 = str(true.detail["files"][0]["sha256"])
     memo.write_text(memo.read_text().replace(sha256, "0" * 64))
     assert source.snapshot() != true
     assert source.snapshot(recheck=True) == true

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from workbench.checks.result import SHOWN, plain_keys
+from workbench.checks.result import SHOWN
 from workbench.config import free_name
+from workbench.records import plain_keys
 
 _OURS = ("column", "value", "reason")
 _WIDEST = 200

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Literal
 
 import polars as pl
+
+from workbench.records import Serialisable, to_plain
 
 State = Literal["pass", "fail", "not checked"]
 SHOWN = 20
@@ -14,7 +15,7 @@ SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Check:
+class Check(Serialisable):
     """The outcome of one check of a view.
 
     Attributes
@@ -71,82 +72,7 @@ class Check:
         """``pass``, ``fail`` or ``not checked``."""
         return "not checked" if not self.checked else "pass" if self.passed else "fail"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the check as JSON-ready values; `from_dict` reads them back."""
-        return {
-            "name": self.name,
-            "passed": self.passed,
-            "checked": self.checked,
-            "detail": self.detail,
-            "seconds": round(self.seconds, 6),
-            "counts": dict(self.counts),
-            "failures": None if self.failures is None else _frame_to_json(self.failures),
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the check that `to_dict` turned into `values`; unknown keys are ignored."""
-        failures = values.get("failures")
-        return cls(
-            name=str(values["name"]),
-            passed=bool(values["passed"]),
-            detail=str(values["detail"]),
-            failures=None if failures is None else _frame_from_json(failures),
-            seconds=float(values.get("seconds", 0.0)),
-            counts=dict(values.get("counts", {})),
-            checked=bool(values["checked"]),
-        )
-
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Check) and self.to_dict() == other.to_dict()
+        return isinstance(other, Check) and to_plain(self) == to_plain(other)
 
     __hash__ = None  # type: ignore[assignment]  # holds a frame
-
-
-def plain_keys(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return `frame` with each column that JSON cannot give back turned to text.
-
-    Integers, text, booleans, dates and datetimes stay what they are, so that failing rows can be joined to the view.
-    """
-    return frame.with_columns(_as_text(name, dtype) for name, dtype in frame.schema.items() if not _is_plain(dtype))
-
-
-def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
-    if isinstance(dtype, pl.Duration):
-        return pl.col(name).dt.to_string()
-    if dtype.is_nested() or isinstance(dtype, pl.Binary):
-        return pl.lit(None, pl.String).alias(name)
-    return pl.col(name).cast(pl.String)
-
-
-def _is_plain(dtype: pl.DataType) -> bool:
-    return dtype.is_integer() or isinstance(dtype, (pl.String, pl.Boolean, pl.Date, pl.Datetime))
-
-
-def _frame_to_json(frame: pl.DataFrame) -> dict[str, Any]:
-    from workbench.dtypes import dtype_to_json
-
-    plain = plain_keys(frame)
-    rows = plain.with_columns(pl.col(pl.Date).dt.to_string(), pl.col(pl.Datetime).dt.to_string("iso:strict"))
-    return {
-        "columns": [[name, dtype_to_json(dtype)] for name, dtype in plain.schema.items()],
-        "rows": [list(row) for row in rows.rows()],
-    }
-
-
-def _frame_from_json(values: Mapping[str, Any]) -> pl.DataFrame:
-    from workbench.dtypes import dtype_from_json
-
-    schema = {name: dtype_from_json(dtype) for name, dtype in values["columns"]}
-    text = {name: pl.String() if dtype.is_temporal() else dtype for name, dtype in schema.items()}
-    frame = pl.DataFrame(values["rows"], schema=text, orient="row")
-    return frame.with_columns(_moment(name, dtype) for name, dtype in schema.items() if dtype.is_temporal())
-
-
-def _moment(name: str, dtype: pl.DataType) -> pl.Expr:
-    if not isinstance(dtype, pl.Datetime):
-        return pl.col(name).str.to_date()
-    if dtype.time_zone is None:
-        return pl.col(name).str.to_datetime(time_unit=dtype.time_unit)
-    moment = pl.col(name).str.to_datetime(time_unit=dtype.time_unit, time_zone="UTC")
-    return moment.dt.convert_time_zone(dtype.time_zone)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from workbench.checks.probes.differences import noise_of
-from workbench.checks.result import SHOWN, plain_keys
+from workbench.checks.result import SHOWN
 from workbench.equality import BITS, differs
+from workbench.records import plain_keys
 
 _NUMBER = "__workbench_number"
 _STORED = "__workbench_stored_"

@@ -14,7 +14,6 @@ who comes finds its lock free and removes it.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -23,14 +22,15 @@ import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
+from msgspec.structs import replace
 
 from workbench.compute.metadata import StoredView, ViewRecord
 from workbench.errors import InvalidName, ProjectError
 from workbench.files import sync
+from workbench.records import from_json, to_json
 
 _HEX = re.compile(r"[0-9a-f]{8,128}")
 _KEEP_DAMAGED = 3
@@ -71,7 +71,7 @@ class ViewCache:
             if not folder.exists():  # removed in this moment by another process
                 return None
             reason = str(error)
-        except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             reason = _short(error)
         else:
             if using:
@@ -130,7 +130,7 @@ class ViewCache:
         folder = self._folder(record.view_id)
         record = replace(record, size=(work / DATA).stat().st_size)
         try:
-            _write(work / RECORD, json.dumps(record.to_dict(), indent=1))
+            _write(work / RECORD, to_json(record, indent=1))
             sync(work / DATA)
             sync(work)
             try:
@@ -262,7 +262,7 @@ def remove(folder: Path) -> bool:
 
 def _read(folder: Path, view_id: str) -> StoredView:
     data = folder / DATA
-    record = ViewRecord.from_dict(json.loads((folder / RECORD).read_text(encoding="utf-8")))
+    record = from_json((folder / RECORD).read_bytes(), ViewRecord)
     if record.view_id != view_id:
         raise ValueError(f"its record is that of {record.view_id[:12]}")
     size = data.stat().st_size

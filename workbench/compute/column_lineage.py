@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
 import polars as pl
 
 from workbench.compute.plan import InputData, build
@@ -40,8 +41,7 @@ class Planned(Protocol):
         """One for each of its parameters."""
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnLineage:
+class ColumnLineage(msgspec.Struct, frozen=True):
     """What each column of a view depends on.
 
     Parameters
@@ -55,24 +55,6 @@ class ColumnLineage:
 
     columns: Mapping[str, ColumnInputs]
     reason: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the lineage as JSON-ready values."""
-        return {"columns": {name: plain_inputs(inputs) for name, inputs in self.columns.items()}, "reason": self.reason}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the lineage that `to_dict` wrote."""
-        columns = {
-            str(name): {str(of): None if read is None else frozenset(read) for of, read in inputs.items()}
-            for name, inputs in values["columns"].items()
-        }
-        return cls(columns, values["reason"])
-
-
-def plain_inputs(inputs: ColumnInputs) -> dict[str, list[str] | None]:
-    """Return `inputs` as JSON-ready values, columns sorted."""
-    return {name: None if columns is None else sorted(columns) for name, columns in inputs.items()}
 
 
 def column_inputs(prepared: Planned, column: str) -> ColumnInputs:

@@ -29,8 +29,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
 
+import msgspec
 import numpy as np
 import polars as pl
 
@@ -41,8 +41,7 @@ _BLOCK = 32_768  # rows at a time: a handful of such arrays stay in a core's cac
 _BATCH = 262_144
 
 
-@dataclass(frozen=True, slots=True)
-class OutputDigest:
+class OutputDigest(msgspec.Struct, frozen=True):
     """The identity of a view's data.
 
     Parameters
@@ -64,16 +63,6 @@ class OutputDigest:
     columns: Mapping[str, Mapping[str, str]]
     rows: int
     scheme: str = SCHEME
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the digest as JSON-ready values."""
-        columns = {name: dict(pair) for name, pair in self.columns.items()}
-        return {"exact": self.exact, "view": self.rounded, "columns": columns, "rows": self.rows, "scheme": self.scheme}
-
-    @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> Self:
-        """Return the digest that `to_dict` wrote."""
-        return cls(record["exact"], record["view"], record["columns"], record["rows"], record["scheme"])
 
 
 def digests(path: Path, *, keys: Sequence[str], columns: Sequence[str] | None = None) -> OutputDigest:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
+import msgspec
 import polars as pl
 
 from workbench.compute.digest import OutputDigest
 
 
-@dataclass(frozen=True, slots=True)
-class ViewRecord:
-    """The history of a computed view, JSON-ready.
+class ViewRecord(msgspec.Struct, frozen=True):
+    """The history of a computed view.
 
     Parameters
     ----------
@@ -64,38 +64,6 @@ class ViewRecord:
     period: tuple[datetime, datetime] | None
     created_at: datetime
     versions: Mapping[str, str]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the record as JSON-ready values."""
-        plain = {item.name: getattr(self, item.name) for item in fields(self)}
-        period = None if self.period is None else [moment.isoformat() for moment in self.period]
-        return {
-            **plain,
-            "parameters": dict(self.parameters),
-            "inputs": dict(self.inputs),
-            "schema": dict(self.schema),
-            "versions": dict(self.versions),
-            "order": list(self.order),
-            "keys": list(self.keys),
-            "digest": self.digest.to_dict(),
-            "created_at": self.created_at.isoformat(),
-            "period": period,
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the record that `to_dict` wrote; keys of later versions are ignored."""
-        known = {item.name: values[item.name] for item in fields(cls)}
-        period = values["period"]
-        first_last = None if period is None else (datetime.fromisoformat(period[0]), datetime.fromisoformat(period[1]))
-        known.update(
-            digest=OutputDigest.from_dict(values["digest"]),
-            order=tuple(values["order"]),
-            keys=tuple(values["keys"]),
-            created_at=datetime.fromisoformat(values["created_at"]),
-            period=first_last,
-        )
-        return cls(**known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,11 +107,11 @@ class DriftReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready values; segments without their bins, which can be a thousand."""
         return {
-            "labels": list(self.labels),
-            "rows": list(self.rows),
+            "labels": self.labels,
+            "rows": self.rows,
             "measure": self.measure,
             "time": self.time,
-            "by": list(self.by),
+            "by": self.by,
             "drifted": [one.name for one in self.drifted],
             "unjudged": [one.name for one in self.unjudged],
             "features": [one.to_dict() for one in self.features],

@@ -60,10 +60,6 @@ class Noise:
         """Return what blocks hardly ever exceed: the mean and three standard deviations."""
         return self.mean + 3 * self.std
 
-    def to_dict(self) -> dict[str, float | int]:
-        """Return the noise as JSON-ready values."""
-        return {"mean": self.mean, "std": self.std, "chunks": self.chunks}
-
 
 def by_chance(measure: Measure, reference: Counts, current: Counts) -> float:
     """Return what two samples of one distribution give at most, for their sizes.

@@ -12,6 +12,7 @@ import polars as pl
 
 from workbench.diff import Pair, beside, columns_of, engine_errors, height, pair_of, same_grain
 from workbench.profile import Family, as_numbers, family_of
+from workbench.records import to_plain
 
 if TYPE_CHECKING:
     from workbench.diff import Matched, Part, Side
@@ -102,8 +103,9 @@ class PairedChange:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the change as JSON-ready values."""
-        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        sizes = {name: value if value is None or math.isfinite(value) else None for name, value in plain.items()}
+        sizes = {
+            name: value if value is None or math.isfinite(value) else None for name, value in to_plain(self).items()
+        }
         return sizes | {"share": self.share, "missing_share": self.missing_share}
 
 

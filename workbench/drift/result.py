@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.drift.noise import CEILING
+from workbench.records import to_plain
 
 if TYPE_CHECKING:
     from workbench.drift.measures import Measure
@@ -68,8 +69,8 @@ class DriftSide:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the side as JSON-ready values, the shares among them."""
-        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         shares = ("null_share", "nan_share", "infinity_share")
+        plain: dict[str, Any] = to_plain(self)
         return plain | {name: getattr(self, name) for name in shares}
 
 
@@ -281,17 +282,11 @@ class FeatureDrift:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the feature's drift as JSON-ready values."""
-        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        plain: dict[str, Any] = to_plain(self)
         return plain | {
             "segment": dict(self.segment),
             "reference": self.reference.to_dict(),
             "current": self.current.to_dict(),
-            "bins": [one.to_dict() for one in self.bins],
-            "histograms": None if self.histograms is None else [one.to_dict() for one in self.histograms],
-            "new": [list(one) for one in self.new],
-            "vanished": [list(one) for one in self.vanished],
-            "noise": None if self.noise is None else self.noise.to_dict(),
-            "alone": [each.to_dict() for each in self.alone],
             "paired": None if self.paired is None else self.paired.to_dict(),
             "verdict": self.verdict,
             "value": self.value,

@@ -49,10 +49,6 @@ class ShareMoved:
             return "all its values are the same"
         return f"{self.what} {self.reference:.1%} to {self.current:.1%}"
 
-    def to_dict(self) -> dict[str, str | float]:
-        """Return the share as JSON-ready values."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
 
 def share_moved(
     what: str,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from textwrap import dedent
 from typing import Any
+
+import msgspec
 
 from workbench.fingerprint.canonical import Canonical, canonical
 from workbench.fingerprint.encoding import Form
@@ -181,7 +183,6 @@ def _shown_line(node: ast.AST | None) -> str:
     return text if len(text) <= _LINE_LENGTH else text[: _LINE_LENGTH - 3] + "..."
 
 
-_RECORD = 1
 _SHORT = 4
 
 
@@ -208,8 +209,7 @@ class Change:
         return f"{start}: {self.detail}"
 
 
-@dataclass(frozen=True, slots=True)
-class CodeRecord:
+class CodeRecord(msgspec.Struct, frozen=True):
     """What a view was made from, to be stored and compared later.
 
     Attributes
@@ -229,30 +229,8 @@ class CodeRecord:
     view: str
     root: str
     parts: Mapping[str, Part]
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    inputs: Mapping[str, str] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the record as JSON-ready values."""
-        return {
-            "record": _RECORD,
-            "view": self.view,
-            "root": self.root,
-            "parts": {key: asdict(part) for key, part in sorted(self.parts.items())},
-            "settings": dict(self.settings),
-            "inputs": dict(sorted(self.inputs.items())),
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> CodeRecord:
-        """Return the record that `to_dict` turned into `values`."""
-        return cls(
-            view=values["view"],
-            root=values["root"],
-            parts={key: Part(**part) for key, part in values["parts"].items()},
-            settings=values.get("settings", {}),
-            inputs=values.get("inputs", {}),
-        )
+    settings: Mapping[str, Any] = {}
+    inputs: Mapping[str, str] = {}
 
 
 def explain_change(old: CodeRecord, new: CodeRecord) -> list[Change]:

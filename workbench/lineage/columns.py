@@ -9,7 +9,8 @@ import polars as pl
 
 from workbench.compute import ColumnLineage, column_lineage
 from workbench.fingerprint import parameters_of
-from workbench.pipeline import read_facts, write_facts
+from workbench.pipeline import write_facts
+from workbench.records import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,10 +38,10 @@ def remembered_columns(folder: Path, view: FeatureView, inputs: Sequence[InputDa
     asked = [SCHEME, pl.__version__, code, parameters_of(view), *view.contract.names]
     asked += [f"{data.name} {data.digest or dict(data.frame.collect_schema())}" for data in inputs]
     path = folder / f"{hashlib.sha256(chr(10).join(asked).encode()).hexdigest()}.json"
-    known = read_facts(path)
+    known = read_record(path, ColumnLineage)
     if known is not None:
-        return ColumnLineage.from_dict(known)
+        return known
     found = column_lineage(view, inputs)
     if found.reason is None:
-        write_facts(path, found.to_dict())
+        write_facts(path, found)
     return found

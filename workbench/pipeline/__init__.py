@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from workbench.pipeline.check_cache import (
-    read_facts,
     remembered_check,
     remembered_profile,
     remembered_rows,
@@ -55,7 +54,6 @@ __all__ = [
     "open_view",
     "origin",
     "probe",
-    "read_facts",
     "remembered_check",
     "remembered_profile",
     "remembered_rows",

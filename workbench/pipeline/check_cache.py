@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 import polars as pl
 
 from workbench.checks import Check, check_contract
 from workbench.files import replace_atomically
 from workbench.profile import Profile, profile
+from workbench.records import read_record, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,23 +32,23 @@ TESTS = "tests/2"
 def remembered_profile(folder: Path, view_id: str, contract: Contract, data: Path | pl.LazyFrame) -> Profile:
     """Return the profile of the rows `data` of a view, computed once a view id and set of columns."""
     path = folder / view_id / f"profile-3-{contract.hash[:16]}.json"  # 3: with tolerances
-    known = read_facts(path)
+    known = read_record(path, Profile)
     if known is not None:
-        return Profile.from_dict(known)
+        return known
     found = profile(data, contract)
-    write_facts(path, found.to_dict())
+    write_facts(path, found)
     return found
 
 
 def remembered_check(folder: Path, prepared: Prepared, stored: StoredView) -> Check:
     """Return whether `stored` keeps the contract; asked once a view id and contract, unless it failed."""
     path = folder / stored.view_id / f"{CONTRACT.replace('/', '-')}-{prepared.contract.hash[:16]}.json"
-    known = read_facts(path)
+    known = read_record(path, Check)
     if known is not None:
-        return Check.from_dict(known)
+        return known
     check = check_contract(prepared.contract, prepared.view.model, stored)
     if not check.failed:
-        write_facts(path, check.to_dict())
+        write_facts(path, check)
     return check
 
 
@@ -58,12 +58,12 @@ def remembered_rows(folder: Path, data: InputData, *, confirm: Callable[[], None
     `confirm` raises where what was read is not the input's data any more.
     """
     path = folder / "rows" / f"{data.digest}.json"
-    known = read_facts(path)
+    known = read_record(path, int)
     if known is not None:
-        return int(known["rows"])
+        return known
     rows = int(data.frame.select(pl.len()).collect(engine="streaming").item())
     confirm()
-    write_facts(path, {"rows": rows})
+    write_facts(path, rows)
     return rows
 
 
@@ -93,12 +93,12 @@ def remembered_probes(
         False: folder / stored.view_id / f"probes-{name}.json",
     }
     for path in (paths[True],) if full else (paths[False], paths[True]):
-        known = read_facts(path)
+        known = read_record(path, tuple[Check, ...])
         if known is not None:
-            return tuple(Check.from_dict(check) for check in known["checks"])
+            return known
     checks = probe()
     if not any(check.failed for check in checks):
-        write_facts(paths[full], {"checks": [check.to_dict() for check in checks]})
+        write_facts(paths[full], checks)
     return checks
 
 
@@ -129,24 +129,16 @@ def remembered_tests(
     asked = [TESTS, tree, prepared.contract.hash, prepared.metadata_hash, str(offset)]
     name = hashlib.sha256("\n".join(asked).encode()).hexdigest()[:16]
     path = folder / stored.view_id / f"tests-{name}.json"
-    known = read_facts(path)
+    known = read_record(path, tuple[Check, ...])  # none where there are no tests
     if known is not None:
-        return None if known["check"] is None else Check.from_dict(known["check"])
+        return next(iter(known), None)
     check = test()
     if check is None or not check.failed:
-        write_facts(path, {"check": None if check is None else check.to_dict()})
+        write_facts(path, () if check is None else (check,))
     return check
 
 
-def read_facts(path: Path) -> dict[str, Any] | None:
-    """Return the JSON object in `path`; None where there is none that can be read."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    except (OSError, msgspec.DecodeError):
-        return None
-
-
-def write_facts(path: Path, values: dict[str, Any]) -> None:
-    """Write `values` to `path` as JSON; nothing where the disk refuses, since they can be found again."""
+def write_facts(path: Path, facts: object) -> None:
+    """Write `facts` to `path` as JSON; nothing where the disk refuses, since they can be found again."""
     with suppress(OSError):
-        replace_atomically(path, msgspec.json.encode(values).decode())
+        replace_atomically(path, to_json(facts))

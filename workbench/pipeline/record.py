@@ -121,9 +121,8 @@ def _record(
         rounded_digest=computed.stored.record.digest.rounded,
     )
     if not (same and last is not None and last.run == entry.run):
-        taken = [snapshot.to_dict() for snapshot in sources.values()]
         try:
-            workspace.journal.append(entry, prepared.fingerprint.record.to_dict(), taken)
+            workspace.journal.append(entry, prepared.fingerprint.record, list(sources.values()))
         except OSError as error:  # the view is committed and computed by now
             warnings.warn(
                 f"This computation of {prepared.view.name} is not in the journal, which cannot be written: "

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from workbench.define import explained, load_tree
 from workbench.errors import UsageError
 from workbench.fingerprint import CodeRecord, explain_change
@@ -111,12 +113,12 @@ def _at(workspace: Workspace, view: str, ref: str) -> Side:
     )
     with explained(evaluation.definitions, {}):
         prepared = evaluation.prepare(view)
-    code = prepared.fingerprint.record.to_dict()
+    code = prepared.fingerprint.record
     return Side(
         f"{prepared.view_id[:10]}, {ref} at {commit[:10]}", _with_inputs(code, prepared.digests, prepared.parameters)
     )
 
 
-def _with_inputs(code: dict[str, Any], inputs: dict[str, str], parameters: str) -> CodeRecord:
+def _with_inputs(code: CodeRecord, inputs: dict[str, str], parameters: str) -> CodeRecord:
     """Return the record of a code hash with what is not part of it: the view's settings and its inputs' digests."""
-    return CodeRecord.from_dict({**code, "settings": json.loads(parameters), "inputs": inputs})
+    return structs.replace(code, settings=json.loads(parameters), inputs=inputs)

@@ -56,10 +56,6 @@ class Bin:
     reference: int
     current: int
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the bin as JSON-ready values."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NumericBins:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import polars as pl
 
@@ -70,24 +69,6 @@ class FeatureProfile:
     categories: tuple[tuple[str, int], ...] = ()
     sampled: int | None = None
     tolerance: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the profile as JSON-ready values."""
-        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return plain | {
-            "quantiles": dict(self.quantiles),
-            "histogram": None if self.histogram is None else self.histogram.to_dict(),
-            "categories": [list(category) for category in self.categories],
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the profile that `to_dict` turned into `values`; keys of later versions are ignored."""
-        known = {name: value for name, value in values.items() if name in cls.__dataclass_fields__}
-        histogram = known.get("histogram")
-        known["histogram"] = None if histogram is None else Histogram.from_dict(histogram)
-        known["categories"] = tuple((str(value), int(count)) for value, count in known.get("categories", ()))
-        return cls(**known)
 
 
 def feature_profile(values: pl.Series, *, unit: str | None, tolerance: float | None = None) -> FeatureProfile:

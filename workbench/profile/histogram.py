@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Self
+from typing import Self
 
 import polars as pl
 
@@ -56,16 +55,6 @@ class Histogram:
         cuts[-1] = ordered.search_sorted(edges[-1], side="right")
         counts = tuple(after - before for before, after in pairwise(cuts))
         return cls(tuple(edges), counts, below=cuts[0], above=ordered.len() - cuts[-1])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the histogram as JSON-ready values."""
-        return {"edges": list(self.edges), "counts": list(self.counts), "below": self.below, "above": self.above}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the histogram that `to_dict` turned into `values`."""
-        counts = tuple(int(count) for count in values["counts"])
-        return cls(tuple(map(float, values["edges"])), counts, below=int(values["below"]), above=int(values["above"]))
 
 
 def _bulk(ordered: pl.Series) -> tuple[float, float]:

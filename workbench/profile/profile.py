@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from workbench.profile.feature import FeatureProfile, feature_profile
+from workbench.records import Serialisable
 
 if TYPE_CHECKING:
     from workbench.compute import StoredView
@@ -22,7 +22,7 @@ _AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Serialisable):
     """A view's size, period and features.
 
     Attributes
@@ -50,28 +50,6 @@ class Profile:
             if feature.name == name:
                 return feature
         raise KeyError(name)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the profile as JSON-ready values; `from_dict` reads them back."""
-        return {
-            "rows": self.rows,
-            "period": None if self.period is None else [moment.isoformat() for moment in self.period],
-            "entities": self.entities,
-            "features": [feature.to_dict() for feature in self.features],
-            "keys": [key.to_dict() for key in self.keys],
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the profile that `to_dict` turned into `values`."""
-        period = values["period"]
-        return cls(
-            rows=int(values["rows"]),
-            period=None if period is None else (datetime.fromisoformat(period[0]), datetime.fromisoformat(period[1])),
-            entities=values["entities"],
-            features=tuple(FeatureProfile.from_dict(feature) for feature in values["features"]),
-            keys=tuple(FeatureProfile.from_dict(key) for key in values["keys"]),
-        )
 
 
 def profile(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path, contract: Contract) -> Profile:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
+
+from workbench.records import Serialisable
 
 Kind = Literal["files", "delta", "query"]
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Serialisable):
     """The identity of a source's data at a moment. Two snapshots are equal when they stand for the same data.
 
     Parameters
@@ -34,33 +35,12 @@ class Snapshot:
     source: str
     digest: str
     kind: Kind
-    detail: dict[str, object] = field(compare=False)
+    detail: dict[str, Any] = field(compare=False)
     taken_at: datetime = field(compare=False)
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the snapshot as JSON-ready values."""
-        return {
-            "source": self.source,
-            "digest": self.digest,
-            "kind": self.kind,
-            "detail": dict(self.detail),
-            "taken_at": self.taken_at.isoformat(),
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Snapshot:
-        """Return the snapshot that `to_dict` described."""
-        return cls(
-            source=values["source"],
-            digest=values["digest"],
-            kind=values["kind"],
-            detail=dict(values["detail"]),
-            taken_at=datetime.fromisoformat(values["taken_at"]),
-        )
 
 
 @dataclass(frozen=True, slots=True)
-class SourceWarning:
+class SourceWarning(Serialisable):
     """Something about a source's data that is allowed, and probably not meant.
 
     Parameters
@@ -76,7 +56,3 @@ class SourceWarning:
     source: str
     message: str
     count: int
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the warning as JSON-ready values."""
-        return {"source": self.source, "message": self.message, "count": self.count}

@@ -129,7 +129,7 @@ def _of_entry(workspace: Workspace, entry: Entry) -> RecordedView:
         view_id=entry.view_id,
         code_hash=entry.code_hash,
         inputs=entry.inputs,
-        snapshots={name: Snapshot.from_dict(taken) for name, taken in workspace.journal.snapshots(entry).items()},
+        snapshots=workspace.journal.snapshots(entry),
         versions=entry.versions,
         data_digest=entry.data_digest,
         rounded_digest=entry.rounded_digest,

@@ -7,15 +7,19 @@ git hold that. Lines are appended whole, so that many kernels may write at once;
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from workbench.files import replace_atomically
+from workbench.fingerprint import CodeRecord
+from workbench.records import read_record, to_json
+from workbench.sources import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from workbench.git import Lifetime
@@ -77,12 +81,12 @@ class Journal:
         self._lifetime = lifetime
         self._decoder = msgspec.json.Decoder(Entry)
 
-    def append(self, entry: Entry, code: Mapping[str, Any], snapshots: Sequence[Mapping[str, Any]] = ()) -> None:
+    def append(self, entry: Entry, code: CodeRecord, snapshots: Sequence[Snapshot] = ()) -> None:
         """Write `entry`, what its code was made of, and the snapshots of its sources; each of them once."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._keep("code", entry.code_hash, code)
         for taken in snapshots:
-            self._keep("snapshots", str(taken["digest"]), taken)
+            self._keep("snapshots", taken.digest, taken)
         line = msgspec.json.encode(entry) + b"\n"
         handle = os.open(self._folder / f"{entry.view}.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
@@ -90,24 +94,22 @@ class Journal:
         finally:
             os.close(handle)
 
-    def snapshots(self, entry: Entry) -> dict[str, dict[str, Any]]:
+    def snapshots(self, entry: Entry) -> dict[str, Snapshot]:
         """Return the snapshots of the sources behind `entry`, by source, so far as they were kept."""
-        paths = {name: self._folder / "snapshots" / f"{digest}.json" for name, digest in entry.sources.items()}
-        return {
-            name: msgspec.json.decode(path.read_bytes(), type=dict[str, Any]) | {"source": name}
-            for name, path in paths.items()
-            if path.exists()
+        found = {
+            name: read_record(self._folder / "snapshots" / f"{digest}.json", Snapshot)
+            for name, digest in entry.sources.items()
         }
+        return {name: replace(taken, source=name) for name, taken in found.items() if taken is not None}
 
     def everything(self) -> list[Entry]:
         """Return the entries of all views, each view's oldest first."""
         views = sorted(path.stem for path in self._folder.glob("*.jsonl"))
         return [entry for view in views for entry in self.entries(view)]
 
-    def code(self, code_hash: str) -> dict[str, Any] | None:
+    def code(self, code_hash: str) -> CodeRecord | None:
         """Return what the code with this hash was made of, or `None` where it was never computed here."""
-        path = self._folder / "code" / f"{code_hash}.json"
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any]) if path.exists() else None
+        return read_record(self._folder / "code" / f"{code_hash}.json", CodeRecord)
 
     def entries(self, view: str, *, branch: str | None = None) -> list[Entry]:
         """Return the entries of `view`, oldest first; of `branch` alone where one is given."""
@@ -122,11 +124,10 @@ class Journal:
         entries = self.entries(view, branch=branch)
         return entries[-1] if entries else None
 
-    def _keep(self, kind: str, name: str, values: Mapping[str, Any]) -> None:
+    def _keep(self, kind: str, name: str, facts: object) -> None:
         path = self._folder / kind / f"{name}.json"
-        if path.exists():
-            return
-        replace_atomically(path, msgspec.json.encode(values).decode())
+        if not path.exists():
+            replace_atomically(path, to_json(facts))
 
     def _read(self, view: str) -> Iterator[Entry]:
         path = self._folder / f"{view}.jsonl"

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from workbench.checks.probes.inputs import instant
-from workbench.checks.result import SHOWN, plain_keys
+from workbench.checks.result import SHOWN
 from workbench.define import Contract, FeatureView
 from workbench.equality import differs, has_floats
+from workbench.records import plain_keys
 
 TIME = "__workbench_time"
 _NUMBER = "__workbench_number"
