@@ -320,7 +320,7 @@ def _day(value: object) -> object:
 
 def _utc_clock(value: time) -> time:
     if value.tzinfo is not None and value.utcoffset() != timedelta(0):
-        raise ValueError("trains run by UTC: write the time without a zone")
+        raise ValueError("trains use UTC: write the time without a zone")
     return value.replace(tzinfo=None)
 
 

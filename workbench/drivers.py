@@ -78,7 +78,7 @@ def library_failed(error: BaseException) -> ComputeError:
     return ComputeError(
         f"{who} gave up: {what} ({type(error).__name__}).",
         remedy="A file that it names may be damaged or gone, or a value out of range for its type; what was computed "
-        "before is kept. If it names nothing of yours, report it with the command that you ran.",
+        "before is kept. If it does not mention your files or values, report the error with the command that you ran.",
     )
 
 

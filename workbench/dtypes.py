@@ -206,7 +206,7 @@ def dtype_from_json(value: Any) -> pl.DataType:
             return pl.Struct([pl.Field(name, dtype_from_json(inner)) for name, inner in fields])
         case _:
             raise DefinitionError(
-                f"{value!r} is not a column type that this version knows.", remedy="Upgrade feature-workbench."
+                f"{value!r} is not a column type of this version.", remedy="Upgrade feature-workbench."
             )
 
 

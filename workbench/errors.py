@@ -4,16 +4,16 @@
 
     WorkbenchError
     ├── InvalidName            a name that must not reach git, a path or SQL
-    ├── UsageError             a verb called with words it does not take
+    ├── UsageError             a verb called with arguments it does not take
     ├── ConfigError            workbench.toml
     ├── ProjectError           no project here, no write permission, disk full
     │   └── RepositoryUnreadable   git cannot read an object or a branch: damage, or a copy that holds less
     ├── BranchError            git: branches, commits, identity
     │   ├── GitMissing
     │   ├── BranchNotFound
-    │   ├── BranchMoved        somebody else's commit came first
+    │   ├── BranchMoved        another commit came first
     │   ├── ProtectedBranch
-    │   ├── NotTrusted         definitions by somebody whom nobody trusted yet
+    │   ├── NotTrusted         definitions by an author who is not trusted yet
     │   └── SigningFailed      no key, or one that cannot be used
     ├── SourceError            a source's data or its declaration
     │   ├── SourceMoved         its data changed while it was read
@@ -25,19 +25,19 @@
     │   ├── DefinitionCycle
     │   ├── MissingSchema
     │   ├── WrongReturn        not a LazyFrame, or not the contract's columns
-    │   ├── WindowError        windowed(...) asked for what it cannot give
+    │   ├── WindowError        windowed(...) called with arguments it cannot use
     │   ├── NotFingerprintable
     │   ├── UndeclaredInput    its values depend on something that it does not declare
-    │   └── SharedState        it changes what other definitions see, too
+    │   └── SharedState        it changes state that other definitions share
     ├── FeatureNotFound        a reference that names no view or feature
     ├── QueryError             SQL that names no view, does more than read, or fails
     ├── RegistryError          a record under registry/ on main
     ├── LakeError              the canonical offline store
     │   └── LakeDataMissing    rows of a published version are not there
-    ├── PromotionError         a promotion, rollback or release that cannot be made as asked
+    ├── PromotionError         a promotion, rollback or release that is not possible
     │   ├── PromotionRefused   a gate failed
     │   └── PlanOutdated       main, the branch or the data moved since the plan was made
-    ├── JoinError              a spine and rows that cannot be joined as they are
+    ├── JoinError              a spine and rows that cannot be joined
     ├── ComputeError           the engine failed while computing a view
     │   └── WorkerEnded        the process that ran a definition is gone
     ├── ContractViolation      a view fails its checks
@@ -143,19 +143,19 @@ class InvalidName(WorkbenchError):
 
 
 class UsageError(WorkbenchError):
-    """A verb called with words it does not take."""
+    """A verb called with arguments it does not take."""
 
     @classmethod
     def unknown(cls, what: str, name: str, known: Iterable[str]) -> Self:
-        """Return the error for a `name` that is no `what` (measure, ...)."""
+        """Return the error for a `name` that is not a `what` (measure, ...)."""
         return cls(f"There is no {what} {name!r}.", remedy=did_you_mean(name, known))
 
     @classmethod
     def without_rows(cls, what: str, *, held: str = "") -> Self:
-        """Return the error for the side `what` of a comparison that has no rows; `held` says which there are."""
+        """Return the error for the side `what` of a comparison that has no rows; `held` says which rows exist."""
         return cls(
             f"There are no rows in {what}.",
-            remedy=f"Choose a period, a filter or an input that has some{f'; {held}' if held else ''}.",
+            remedy=f"Choose a period, a filter or an input that has rows{f'; {held}' if held else ''}.",
         )
 
     @classmethod
@@ -163,7 +163,7 @@ class UsageError(WorkbenchError):
         """Return the error for a `key` column whose values on two sides of a comparison cannot be equal."""
         return cls(
             f"Rows cannot be matched: {key} is {left} on one side and {right} on the other.",
-            remedy="Correct the side whose rows do not have the dtype that its contract says.",
+            remedy="Correct the side whose rows do not have the dtype of its contract.",
         )
 
     @classmethod
@@ -173,12 +173,12 @@ class UsageError(WorkbenchError):
 
     @classmethod
     def not_a_period(cls, text: str, reason: str, *, remedy: str) -> Self:
-        """Return the error for a `text` that names no stretch of time."""
+        """Return the error for a `text` that is not a period."""
         return cls(f"{text!r} is not a period: {reason}.", remedy=remedy)
 
 
 class ConfigError(WorkbenchError):
-    """``workbench.toml`` cannot be read or does not say what it must."""
+    """``workbench.toml`` cannot be read or is incomplete."""
 
 
 class ProjectError(WorkbenchError):
@@ -202,15 +202,15 @@ class ProjectError(WorkbenchError):
 
 
 class RepositoryUnreadable(ProjectError):
-    """Git cannot read an object or a branch: never taken for there being none."""
+    """Git cannot read an object or a branch; this is never treated as absence."""
 
 
 class BranchError(WorkbenchError):
-    """Git refused, or the repository is not in a state we can work with."""
+    """Git refused, or the repository is not in a usable state."""
 
 
 class GitMissing(BranchError):
-    """There is no git on this machine's PATH."""
+    """git is not on this machine's PATH."""
 
     @classmethod
     def on_path(cls) -> Self:
@@ -219,9 +219,9 @@ class GitMissing(BranchError):
 
     @classmethod
     def too_old(cls, version: str) -> Self:
-        """Return the error for a git that lacks what is asked of it."""
+        """Return the error for a git older than the required version."""
         return cls(
-            f"git {version} is too old: it cannot keep commits safe from a power cut.",
+            f"git {version} is too old: it cannot flush commits to disk.",
             remedy="Install git 2.38 or newer, then run the same command again.",
         )
 
@@ -234,12 +234,12 @@ class BranchNotFound(BranchError):
         """Return the error for the unknown branch or revision `name`."""
         return cls(
             f"There is no branch or commit {name!r}.",
-            remedy=f"{did_you_mean(name, known)} The verb `branch` lists branches, and starts one.".strip(),
+            remedy=f"{did_you_mean(name, known)} `branch` lists branches and starts new ones.".strip(),
         )
 
     @classmethod
     def unborn(cls, name: str) -> Self:
-        """Return the error for a branch that waits for its first commit."""
+        """Return the error for a branch without a commit."""
         return cls(
             f"Branch {name!r} has no commit yet.",
             remedy="Commit there first: git add workbench.toml features registry && git commit -m 'Start the project'.",
@@ -251,7 +251,7 @@ class BranchNotFound(BranchError):
         if remote is None:
             return cls(
                 f"There is no branch {name!r}, which holds what is published.",
-                remedy=f"Bring it back (git branch {name} <commit>), or name the one that does first under [project] "
+                remedy=f"Restore it (git branch {name} <commit>), or list the right branch first under [project] "
                 f"protected; {did_you_mean(name, known)}",
             )
         return cls(
@@ -261,7 +261,7 @@ class BranchNotFound(BranchError):
 
 
 class BranchMoved(BranchError):
-    """Somebody else's commit came first."""
+    """Another commit came first."""
 
     @classmethod
     def during(cls, branch: str, *, expected: str, found: str) -> Self:
@@ -273,7 +273,7 @@ class BranchMoved(BranchError):
 
     @classmethod
     def at_remote(cls, branch: str, *, remote: str) -> Self:
-        """Return the error for a push to `branch` that another push came before."""
+        """Return the error for a push to `branch` that came after another push."""
         return cls(
             f"Somebody else pushed to {branch!r} at {remote} first. Nothing was published.",
             remedy="Run the same command again: it starts from what they pushed.",
@@ -293,7 +293,7 @@ class ProtectedBranch(BranchError):
 
 
 class NotTrusted(BranchError):
-    """Definitions that would run, by authors whom the user has not trusted yet. None of them ran."""
+    """Definitions by authors whom the user does not trust yet; none of them ran."""
 
     @classmethod
     def of(cls, branch: str, authors: Iterable[str], commits: Sequence[str], *, trunk: str, shallow: bool) -> Self:
@@ -312,10 +312,12 @@ class NotTrusted(BranchError):
         shallow
             Whether the repository lacks history, and with it authors of the trunk.
         """
-        cut = f"This is a shallow copy: `git fetch --unshallow` may tell more authors of {trunk}. " if shallow else ""
+        who = list(authors)
+        cut = f"This is a shallow copy: `git fetch --unshallow` may reveal more authors of {trunk}. " if shallow else ""
         more = [f"  and {len(commits) - 10} more"] if len(commits) > 10 else []
         return cls(
-            f"{branch} has definitions by {', '.join(authors)}, and nobody here said that they may run.",
+            f"{branch} has definitions by {', '.join(who)}, who {'is' if len(who) == 1 else 'are'} not trusted "
+            "on this machine.",
             lines=[*(f"  {commit}" for commit in commits[:10]), *more],
             remedy=f"{cut}Read them (git diff {trunk}...{branch} -- features), then: workbench trust {branch}",
         )
@@ -330,7 +332,7 @@ class SourceError(WorkbenchError):
 
 
 class SourceMoved(SourceError):
-    """A source's data changed while it was read, so that what was computed is of no data that ever was."""
+    """A source's data changed while it was read, so the result matches no single state of the data."""
 
 
 class SourceNotFound(SourceError):
@@ -358,7 +360,7 @@ class DefinitionFailed(DefinitionError):
 
 
 class UnknownInput(DefinitionError):
-    """A parameter of a view that names no source and no view."""
+    """A parameter of a view that names neither a source nor a view."""
 
     @classmethod
     def of(cls, view: str, parameter: str, known: Iterable[str]) -> Self:
@@ -371,14 +373,14 @@ class UnknownInput(DefinitionError):
 
 
 class DefinitionCycle(DefinitionError):
-    """Views that use each other in a circle."""
+    """Views that depend on each other in a circle."""
 
     @classmethod
     def through(cls, views: Sequence[str]) -> Self:
         """Return the error for the circle `views`, the first repeated at the end."""
         return cls(
             f"These views use each other in a circle: {' -> '.join(views)}.",
-            remedy="Take one of these parameters out, or move what both need into a third view.",
+            remedy="Remove one of these parameters, or move the shared part into a third view.",
         )
 
 
@@ -395,7 +397,7 @@ class MissingSchema(DefinitionError):
 
 
 class WrongReturn(DefinitionError):
-    """A view that returned something else than the LazyFrame its contract describes."""
+    """A view that did not return the LazyFrame that its contract describes."""
 
     @classmethod
     def of(cls, view: str, what: str, *, remedy: str) -> Self:
@@ -404,7 +406,7 @@ class WrongReturn(DefinitionError):
 
 
 class WindowError(DefinitionError):
-    """``windowed(...)`` was asked for something that it cannot give."""
+    """``windowed(...)`` was called with arguments that it cannot use."""
 
     @classmethod
     def unknown_column(cls, column: str, known: Iterable[str]) -> Self:
@@ -413,7 +415,7 @@ class WindowError(DefinitionError):
 
     @classmethod
     def bad_window(cls, window: object, reason: str) -> Self:
-        """Return the error for a `window` that is no fixed positive length of time."""
+        """Return the error for a `window` that is not a fixed positive length of time."""
         return cls(
             f"windowed: {window!r} is not a window: {reason}.",
             remedy="Write a fixed length such as '7d', '12h', '1d12h', '30m', '90s' or timedelta(days=7).",
@@ -421,7 +423,7 @@ class WindowError(DefinitionError):
 
     @classmethod
     def bad_closed(cls, closed: object) -> Self:
-        """Return the error for a `closed` that is none of the four."""
+        """Return the error for a `closed` that is not one of the four values."""
         return cls(f"windowed: closed={closed!r} is not known.", remedy="Use 'left', 'right', 'both' or 'none'.")
 
     @classmethod
@@ -434,15 +436,15 @@ class WindowError(DefinitionError):
 
     @classmethod
     def not_lazy(cls, frame: object) -> Self:
-        """Return the error for events that are no LazyFrame."""
+        """Return the error for events that are not a LazyFrame."""
         return cls(
             f"windowed: the events are a {type(frame).__name__}, not a LazyFrame.",
-            remedy="Pass the view's input as it comes, or add .lazy().",
+            remedy="Pass the view's input unchanged, or add .lazy().",
         )
 
     @classmethod
     def not_an_expression(cls, name: str, value: object) -> Self:
-        """Return the error for an aggregation `name` that is no Polars expression."""
+        """Return the error for an aggregation `name` that is not a Polars expression."""
         return cls(
             f"windowed: the aggregation {name!r} is a {type(value).__name__}, not a Polars expression.",
             remedy=f"Write {name}=pl.col('...').mean() or another aggregation.",
@@ -453,7 +455,7 @@ class WindowError(DefinitionError):
         """Return the error for an aggregation `name` that makes several columns at once."""
         return cls(
             f"windowed: the aggregation {name!r} makes several columns.",
-            remedy="Write one aggregation a column: x_sum=pl.col('x').sum(), y_sum=pl.col('y').sum().",
+            remedy="Write one aggregation for each column: x_sum=pl.col('x').sum(), y_sum=pl.col('y').sum().",
         )
 
     @classmethod
@@ -461,13 +463,13 @@ class WindowError(DefinitionError):
         """Return the error for a time `column` that holds `dtype`."""
         return cls(
             f"windowed: the time column {column!r} is {dtype}, not a datetime.",
-            remedy=f"Make it one first: pl.col({column!r}).cast(pl.Datetime('us')).dt.replace_time_zone('UTC'); "
+            remedy=f"Cast it first: pl.col({column!r}).cast(pl.Datetime('us')).dt.replace_time_zone('UTC'); "
             "a text needs .str.to_datetime(time_zone='UTC').",
         )
 
     @classmethod
     def inexact(cls, name: str, reason: str) -> Self:
-        """Return the error for an aggregation `name` whose digits Polars does not keep."""
+        """Return the error for an aggregation `name` that Polars would round."""
         return cls(
             f"windowed: the aggregation {name!r} cannot be exact: {reason}.",
             remedy="Aggregate floats: pl.col('...').cast(pl.Float64).product().",
@@ -478,18 +480,20 @@ class WindowError(DefinitionError):
         """Return the error for two output columns called `name`."""
         return cls(
             f"windowed: two output columns would be called {name!r}.",
-            remedy="Rename the aggregation or the key, or give each window once.",
+            remedy="Rename the aggregation or the key, or list each window once.",
         )
 
 
 class NotFingerprintable(DefinitionError):
-    """Code that reaches something whose identity cannot be known, so reuse would be a guess."""
+    """Code that depends on something that cannot be fingerprinted, so reuse would be a guess."""
 
     @classmethod
     def reaching(cls, what: str, *, where: str, remedy: str, lines: Sequence[str] = ()) -> Self:
-        """Return the error for code at `where` that does or reaches `what`; `lines` show the user's source."""
+        """Return the error for code at `where` that does `what`; `lines` show the user's source."""
         return cls(
-            f"{where} {what}, so a stored result could not be told from a stale one.", remedy=remedy, lines=lines
+            f"{where} {what}, so a stale result could not be distinguished from a current one.",
+            remedy=remedy,
+            lines=lines,
         )
 
 
@@ -499,18 +503,18 @@ class UndeclaredInput(DefinitionError):
     Attributes
     ----------
     place
-        The file and line where it does so; empty and 0 where that is not known.
+        The file and line; empty and 0 if unknown.
     """
 
     place: tuple[str, int] = ("", 0)
 
 
 class SharedState(DefinitionError):
-    """A definition that changes what all code in its process sees."""
+    """A definition that changes process-wide state."""
 
 
 class FeatureNotFound(WorkbenchError):
-    """A reference that names no view or no feature of it."""
+    """A reference to a view or feature that does not exist."""
 
     @classmethod
     def named(cls, ref: str, known: Iterable[str]) -> Self:
@@ -519,20 +523,20 @@ class FeatureNotFound(WorkbenchError):
 
     @classmethod
     def absent(cls, name: str, *, where: str, known: Iterable[str]) -> Self:
-        """Return the error for a column `name` that is not `where` it is needed, with the closest of `known`."""
+        """Return the error for a column `name` that `where` lacks, with the closest of `known`."""
         return cls(f"There is no column {name!r} in {where}.", remedy=did_you_mean(name, known))
 
     @classmethod
     def published_only(cls, view: str, branch: str) -> Self:
-        """Return the error for a `view` that is published, but not among what `branch` defines."""
+        """Return the error for a `view` that is published but not defined on `branch`."""
         return cls(
-            f"Branch {branch!r} defines no view {view!r}.",
-            remedy=f"It is published: write the version, as in '{view}@1'; `catalog {view}` lists them.",
+            f"Branch {branch!r} does not define a view {view!r}.",
+            remedy=f"It is published: write the version, as in '{view}@1'; `catalog {view}` lists its versions.",
         )
 
     @classmethod
     def not_in_lineage(cls, name: str, known: Iterable[str]) -> Self:
-        """Return the error for a `name` that nothing has which leads to or comes of the branch's features."""
+        """Return the error for a `name` that the branch's lineage does not contain."""
         return cls(
             f"Nothing in this lineage is called {name!r}.",
             remedy=did_you_mean(name, known) or "Name a source, view, view:feature, training set or experiment.",
@@ -540,7 +544,7 @@ class FeatureNotFound(WorkbenchError):
 
     @classmethod
     def unpublished(cls, view: str, known: Iterable[str]) -> Self:
-        """Return the error for a `view` of which no version was ever published."""
+        """Return the error for a `view` without a published version."""
         return cls(
             f"No version of view {view!r} is published.",
             remedy=f"{did_you_mean(view, known)} Publish it from an experiment with `promote {view}`.".strip(),
@@ -548,7 +552,7 @@ class FeatureNotFound(WorkbenchError):
 
 
 class QueryError(WorkbenchError):
-    """SQL over the views that cannot be answered; nothing was changed, it never writes."""
+    """SQL over the views that cannot be answered; SQL never writes."""
 
     @classmethod
     def unknown_table(cls, name: str, known: Iterable[str]) -> Self:
@@ -563,13 +567,13 @@ class QueryError(WorkbenchError):
     def unknown_schema(cls, name: str, branches: Iterable[str]) -> Self:
         """Return the error for a schema `name` that is neither one of `branches` nor a release."""
         return cls(
-            f"There is no branch {name!r} to read views of.",
+            f"There is no branch {name!r} to read views from.",
             remedy=f'{did_you_mean(name, branches)} Write "branch".view or "release/2026.11".view, with the quotes.',
         )
 
     @classmethod
     def not_a_select(cls, reason: str) -> Self:
-        """Return the error for a query that would do something else than read; `reason` says what it is."""
+        """Return the error for a query that does more than read; `reason` says what."""
         return cls(
             f"The query {reason}.",
             remedy="Write one SELECT over views, their versions and sources; --out, or a write_ method of the frame, "
@@ -578,15 +582,15 @@ class QueryError(WorkbenchError):
 
     @classmethod
     def open_pivot(cls) -> Self:
-        """Return the error for a PIVOT whose columns only its data say, which is more than one statement."""
+        """Return the error for a PIVOT whose columns come from the data, which takes more than one statement."""
         return cls(
             "The query has a PIVOT that takes its columns from the data, which is not one SELECT.",
-            remedy="Name the values that become columns: PIVOT t ON kind IN ('a', 'b') USING sum(x).",
+            remedy="List the values that become columns: PIVOT t ON kind IN ('a', 'b') USING sum(x).",
         )
 
     @classmethod
     def unquoted(cls, message: str) -> Self:
-        """Return the error for a version without the quotes that SQL wants around it."""
+        """Return the error for a version without quotes."""
         return cls(f"The query failed: {message}", remedy='Put the version in quotes, as in from "view@2".')
 
     @classmethod
@@ -595,12 +599,12 @@ class QueryError(WorkbenchError):
         return cls(
             f"The query failed: {message}",
             lines=lines,
-            remedy="Correct it; `describe VIEW` as a query says which columns there are.",
+            remedy="Correct the query; the query `describe VIEW` lists the columns of a view.",
         )
 
 
 class RegistryError(WorkbenchError):
-    """A record under ``registry/`` on main that cannot be understood."""
+    """A record under ``registry/`` on main that cannot be read."""
 
     @classmethod
     def unreadable(cls, path: str, error: Exception) -> Self:
@@ -608,7 +612,7 @@ class RegistryError(WorkbenchError):
         said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         return cls(
             f"{path} on main is not a record of published versions: {type(error).__name__}: {said}.",
-            remedy=f"Restore it from an earlier commit (`git log main -- {path}`): records are written by promote.",
+            remedy=f"Restore it from an earlier commit (`git log main -- {path}`): only `promote` writes records.",
         )
 
     @classmethod
@@ -621,11 +625,11 @@ class RegistryError(WorkbenchError):
 
 
 class LakeError(WorkbenchError):
-    """The canonical offline store does not have, or cannot take, what was asked; it is as it was before."""
+    """The canonical offline store lacks the data or cannot store it; it is unchanged."""
 
     @classmethod
     def bad_uri(cls, uri: str, reason: str) -> Self:
-        """Return the error for a place in ``workbench.toml`` where no lake can be."""
+        """Return the error for a URI in ``workbench.toml`` that cannot hold a lake."""
         return cls(
             f"The lake's uri {uri!r} cannot be used: {reason}.",
             remedy="Write under [lake] in workbench.toml a path, file:///... or s3://bucket/prefix; "
@@ -650,10 +654,10 @@ class LakeError(WorkbenchError):
 
     @classmethod
     def damaged(cls, version: str, reason: str) -> Self:
-        """Return the error for a published `version`, as ``spend@1.2``, whose rows cannot be read to the end."""
+        """Return the error for a published `version`, e.g. ``spend@1.2``, whose rows cannot be read completely."""
         return cls(
             f"The lake's data of {version} cannot be read: {reason}.",
-            remedy="Bring the file back from a backup of the lake, or read another version; "
+            remedy="Restore the file from a backup of the lake, or read another version; "
             f"`catalog {version.partition('@')[0]}` lists them.",
         )
 
@@ -663,7 +667,7 @@ class LakeError(WorkbenchError):
         return cls(
             f"The lake cannot be written at {place}: {reason}.",
             remedy="Free some space or change the permissions, then run the same command again; "
-            "readers see what they saw before.",
+            "readers still see the previous data.",
         )
 
     @classmethod
@@ -677,15 +681,15 @@ class LakeError(WorkbenchError):
 
     @classmethod
     def not_storable(cls, what: str) -> Self:
-        """Return the error for a contract with columns that no Delta table can have."""
+        """Return the error for a contract with columns that a Delta table cannot have."""
         return cls(f"The contract cannot be published: {what}.", remedy="Rename the column or give it another dtype.")
 
     @classmethod
     def busy(cls, view: str, tries: int) -> Self:
-        """Return the error for a commit that lost against other writers time and again."""
+        """Return the error for a commit that lost to other writers in every attempt."""
         return cls(
-            f"Other writers were quicker {tries} times while {view!r} was published.",
-            remedy="Run the same command again when they are done; readers see what they saw before.",
+            f"Other writers committed first {tries} times while {view!r} was published.",
+            remedy="Run the same command again when they are done; readers still see the previous data.",
         )
 
 
@@ -697,8 +701,8 @@ class LakeDataMissing(LakeError):
         """Return the error for a `view` whose `major` version has no table; `known` are those that have one."""
         return cls(
             f"The lake has no data of {view}@{major}.",
-            remedy=f"{did_you_mean(f'{view}@{major}', known)} Data comes into the lake by `promote`; check that "
-            "[lake] in workbench.toml names the right place.".strip(),
+            remedy=f"{did_you_mean(f'{view}@{major}', known)} `promote` writes the lake; check that "
+            "[lake] uri in workbench.toml is right.".strip(),
         )
 
     @classmethod
@@ -706,31 +710,32 @@ class LakeDataMissing(LakeError):
         """Return the error for a Delta `version` that the table of `view` does not have."""
         return cls(
             f"The lake's table of {view}@{major} has no Delta version {version}; its newest is {latest}.",
-            remedy="The registry and the lake do not belong together: check that [lake] in workbench.toml names the "
-            "place that main's records were published to, or restore it from a backup.",
+            remedy="The registry and the lake do not match: check that [lake] uri in workbench.toml is the lake that "
+            "main's versions were published to, or restore the lake from a backup.",
         )
 
     @classmethod
     def other_data(cls, view: str, major: int, version: int) -> Self:
-        """Return the error for a Delta `version` that holds other rows than the record says."""
+        """Return the error for a Delta `version` whose rows differ from the record."""
         return cls(
-            f"Delta version {version} of {view}@{major} holds other data than was published under this number: the "
-            "table was lost and made anew.",
-            remedy=f"Restore the lake from a backup; or `materialize {view}` computes what serves now again.",
+            f"Delta version {version} of {view}@{major} does not hold the data that was published under this number: "
+            "the table was lost and created again.",
+            remedy=f"Restore the lake from a backup, or run `materialize {view}` to compute the serving version again.",
         )
 
     @classmethod
     def files_gone(cls, view: str, major: int, version: int, names: Sequence[str]) -> Self:
-        """Return the error for a Delta `version` whose data files `names` are not there any more."""
+        """Return the error for a Delta `version` whose data files `names` are missing."""
         return cls(
             f"Delta version {version} of {view}@{major} lacks {len(names)} of its data files, e.g. {names[0]}.",
-            remedy="They were cleaned away since no record keeps this version, or lost: restore the lake from a "
-            f"backup; or `materialize {view}` computes what serves now again.",
+            remedy="They were vacuumed because no record keeps this version, or they were lost: restore the "
+            "lake from a "
+            f"backup, or run `materialize {view}` to compute the serving version again.",
         )
 
 
 class PromotionError(WorkbenchError):
-    """A promotion, rollback, deprecation or release that cannot be made as it was asked for; nothing was changed."""
+    """A promotion, rollback, deprecation or release that is not possible; nothing was changed."""
 
 
 class PromotionRefused(PromotionError):
@@ -740,31 +745,31 @@ class PromotionRefused(PromotionError):
 
     @classmethod
     def of(cls, report: Any, refusals: Sequence[str]) -> Self:
-        """Return the error for a promotion that `refusals` stand in the way of."""
+        """Return the error for a promotion with `refusals`."""
         error = cls(
-            f"Refused: {len(refusals)} thing{'s' if len(refusals) != 1 else ''} in the way. Nothing was published.",
+            f"Refused for {len(refusals)} reason{'s' if len(refusals) != 1 else ''}. Nothing was published.",
             lines=[f"  {refusal}" for refusal in refusals],
-            remedy="Put these right, then promote again; `promote --dry-run` shows the whole plan.",
+            remedy="Correct these, then promote again; `promote --dry-run` shows the whole plan.",
         )
         error.report = report
         return error
 
     def shown_above(self) -> Self:
-        """Return the error without what the report, which was shown, says already."""
+        """Return the error without the lines that the displayed report contains."""
         self.lines = ()
         return self
 
 
 class PlanOutdated(PromotionError):
-    """What the plan was made from moved; nothing was published."""
+    """Main, the branch or the data moved since the plan was made; nothing was published."""
 
 
 class JoinError(WorkbenchError):
-    """A spine and a view's rows cannot be joined as they are; nothing was joined."""
+    """A spine and a view's rows cannot be joined."""
 
     @classmethod
     def missing_column(cls, column: str, where: str, known: Iterable[str]) -> Self:
-        """Return the error for a key, time or feature `column` that is not there."""
+        """Return the error for a missing key, time or feature `column`."""
         return cls(f"Point-in-time join: {where} has no column {column!r}.", remedy=did_you_mean(column, known))
 
     @classmethod
@@ -782,38 +787,38 @@ class JoinError(WorkbenchError):
         """Return the error for a time `column` that holds `dtype`."""
         return cls(
             f"Point-in-time join: the time column {column!r} of {where} is {dtype}, not a datetime.",
-            remedy=f"Make it one first: pl.col({column!r}).cast(pl.Datetime('us')); "
+            remedy=f"Cast it first: pl.col({column!r}).cast(pl.Datetime('us')); "
             "a text needs .str.to_datetime(time_zone='UTC').",
         )
 
     @classmethod
     def collision(cls, column: str, first: str, second: str) -> Self:
-        """Return the error for a `column` that both sides would give."""
+        """Return the error for a `column` that both sides have."""
         return cls(
             f"Point-in-time join: {first} and {second} both have a column {column!r}.",
-            remedy="Rename one of them, or ask for full_names=True, which calls it view__feature.",
+            remedy="Rename one of them, or pass full_names=True, which names it view__feature.",
         )
 
     @classmethod
     def joined_twice(cls, column: str, first: str, second: str) -> Self:
-        """Return the error for a `column` that two uses of one view would give."""
+        """Return the error for a `column` that two uses of one view produce."""
         return cls(
             f"Point-in-time join: {first} and {second} are one view joined twice, and both would give {column!r}.",
             remedy='Give one of them another name: wb.use("view", as_="other", keys={"entity": "column"}), and ask for '
-            "full_names=True, which calls it other__feature.",
+            "full_names=True, which names it other__feature.",
         )
 
     @classmethod
     def negative_ttl(cls, view: str, ttl: object) -> Self:
-        """Return the error for a `ttl` under zero."""
+        """Return the error for a negative `ttl`."""
         return cls(
             f"Point-in-time join: the ttl of view {view!r} is negative: {ttl}.",
-            remedy="Give the length of time that a row holds; None is for ever.",
+            remedy="Give the length of time that a row stays valid; None means no limit.",
         )
 
     @classmethod
     def not_polars(cls, frame: object, what: str) -> Self:
-        """Return the error for `what` that is no Polars frame."""
+        """Return the error for `what` that is not a Polars frame."""
         return cls(
             f"Point-in-time join: {what} is a {type(frame).__module__}.{type(frame).__name__}, not a Polars frame.",
             remedy="Use pl.from_pandas(...), pl.from_arrow(...) or pl.DataFrame(...).",
@@ -825,29 +830,29 @@ class ComputeError(WorkbenchError):
 
     @classmethod
     def engine(cls, view: str, message: str, *, remedy: str) -> Self:
-        """Return the error for a query of `view` that Polars refused or gave up, with its `message` in short."""
+        """Return the error for a query of `view` that Polars refused or could not finish."""
         return cls(f"View {view!r} could not be computed: {message}", remedy=remedy)
 
     @classmethod
     def comparing(cls, message: str) -> Self:
-        """Return the error for two sides of a view that Polars could not read together."""
+        """Return the error for two sides of a view that Polars could not compare."""
         return cls(
             f"The two sides cannot be compared: {message}.",
-            remedy="Look at each side by itself first; a stored file may be gone.",
+            remedy="Read each side alone first; a stored file may be missing.",
         )
 
 
 class WorkerEnded(ComputeError):
-    """The process that ran a definition ended before it was done; no view was written."""
+    """The process that ran a definition ended too early; no view was written."""
 
     @classmethod
     def by(cls, how: str) -> Self:
         """Return the error for a process that ended, saying `how`."""
         remedy = "Run it again. "
         if how == "SIGKILL":
-            remedy += "The system may have ended it for want of memory: compute less at once, or give it more."
+            remedy += "The system may have killed it for lack of memory: compute less at once, or add memory."
         else:
-            remedy += "If it ends again, a library crashes in the definition: take its steps out one by one."
+            remedy += "If it ends again, a library crashes in the definition: remove its steps one by one to find it."
         return cls(f"The process that runs the definition ended ({how}).", remedy=remedy.strip())
 
     @classmethod
@@ -855,12 +860,13 @@ class WorkerEnded(ComputeError):
         """Return the error for a process that could not be started; `said` is the last line it wrote."""
         return cls(
             f"No process could be started to run the definition: {said}.",
-            remedy="Check that this Python environment is complete: `python -c 'import workbench.checks'` shows more.",
+            remedy="Check that this Python environment is complete: `python -c 'import workbench.checks'` "
+            "shows the error.",
         )
 
 
 class ContractViolation(WorkbenchError):
-    """A view does not keep its contract, or a probe found it to leak or to depend on chance."""
+    """A view breaks its contract or fails a probe."""
 
     @classmethod
     def of(cls, view: str, details: Iterable[str]) -> Self:
@@ -874,7 +880,7 @@ class ContractViolation(WorkbenchError):
 
 
 class TrackingError(WorkbenchError):
-    """MLflow cannot be used for what was asked."""
+    """MLflow cannot be used."""
 
 
 class Interrupted(WorkbenchError):
@@ -885,5 +891,5 @@ class Interrupted(WorkbenchError):
         """Return the error for a Ctrl-C, or a kernel's interrupt, during `what`."""
         return cls(
             f"Interrupted during {what}.",
-            remedy="Nothing is half done: what was computed before is kept. Run it again when you like.",
+            remedy="Nothing is half done: what was computed before is kept. Run it again at any time.",
         )

@@ -110,9 +110,7 @@ def _unreadable(what: str, value: object) -> DefinitionError:
 
 
 def _negative(what: str, value: str) -> DefinitionError:
-    return DefinitionError(
-        f"{what}={value!r} is negative.", remedy=f"{what} counts back in time: write it without '-'."
-    )
+    return DefinitionError(f"{what}={value!r} is negative.", remedy=f"{what} must be positive: write it without '-'.")
 
 
 def _calendar(what: str, value: str) -> DefinitionError:
@@ -171,16 +169,16 @@ class Period:
         """
         first, dots, last = (part.strip() for part in text.strip().partition(".."))
         if not first and not last:
-            raise UsageError.not_a_period(text, "it names no time", remedy=_EXAMPLES)
+            raise UsageError.not_a_period(text, "it does not name a time", remedy=_EXAMPLES)
         if not dots:
             if not _UNIT.fullmatch(first):
                 _instant(text, first)
-                raise UsageError.not_a_period(text, "an instant has no length", remedy=_EXAMPLES)
+                raise UsageError.not_a_period(text, "start and end are the same instant", remedy=_EXAMPLES)
             last = first
         start = _bounds(text, first)[0] if first else None
         end = _bounds(text, last)[1] if last else None
         if start is not None and end is not None and end <= start:
-            raise UsageError.not_a_period(text, "it ends before it starts", remedy="Swap its ends.")
+            raise UsageError.not_a_period(text, "it ends before it starts", remedy="Put the earlier time first.")
         return cls(start, end)
 
     def __str__(self) -> str:
@@ -214,7 +212,7 @@ class Period:
         FeatureNotFound
             `frame` has no such column.
         UsageError
-            It is no time.
+            It is not a time.
         """
         moment = _as_utc(frame, time)
         kept = [moment.is_not_null()]
@@ -242,7 +240,7 @@ class Period:
             moment = _as_utc(frame, time)
             facts = frame.select(moment.min().alias("first"), moment.max().alias("last")).collect(engine="streaming")
             first, last = facts.row(0)
-            held = "there are none at all"
+            held = "there are none"
             if first is not None:
                 held = f"they run from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
             raise UsageError.without_rows(str(self), held=held)
@@ -269,7 +267,7 @@ def _instant(text: str, part: str) -> datetime:
         moment = datetime.fromisoformat(part if _TIMED.search(part) else "")
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise UsageError.not_a_period(text, f"{part!r} is no time", remedy=_EXAMPLES) from None
+        raise UsageError.not_a_period(text, f"{part!r} is not a time", remedy=_EXAMPLES) from None
 
 
 def _text(moment: datetime) -> str:

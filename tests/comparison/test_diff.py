@@ -80,7 +80,7 @@ def test_the_command_line_writes_the_report_or_refuses_before_it_computes(
         assert main.main([*words, str(tmp_path / name)]) == 0
         assert (tmp_path / name).read_text().startswith(begins)
     assert main.main([*words, str(tmp_path / "d.pdf")]) == 2
-    assert "no kind of report" in capsys.readouterr().err
+    assert "not a kind of report" in capsys.readouterr().err
     assert main.main([*words, str(tmp_path / "nowhere" / "d.md")]) == 1
     assert not (tmp_path / "nowhere").exists()
 

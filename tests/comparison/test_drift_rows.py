@@ -114,7 +114,7 @@ def test_what_serving_returned_is_compared_as_a_frame_or_a_file(mart_to_read: Pr
         side(mart_to_read, served.drop("spend__total"))
     with pytest.raises(UsageError, match="no event time"):
         side(mart_to_read, f"{tmp_path / 'a.csv'}, 2024")
-    with pytest.raises(UsageError, match="is not there: nowhere"):
+    with pytest.raises(UsageError, match="does not exist: nowhere"):
         side(mart_to_read, "nowhere.parquet")
-    with pytest.raises(UsageError, match="names no rows"):
+    with pytest.raises(UsageError, match="does not select any rows"):
         side(mart_to_read, 3)

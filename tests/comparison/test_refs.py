@@ -82,7 +82,7 @@ def test_a_runs_rows_are_computed_again_where_code_and_data_are_the_same(shop: P
     shutil.rmtree(shop.root / ".workbench" / "views")
     events = shop.root / "data" / "events.parquet"
     pl.read_parquet(events).head(100).write_parquet(events)
-    with pytest.raises(UsageError, match="no longer kept"):
+    with pytest.raises(UsageError, match="were removed"):
         side_at(shop._workspace, "spend", run)
 
 

@@ -144,7 +144,7 @@ def test_a_plan_that_reads_something_else_is_all_columns_with_the_reason() -> No
 
     lineage = column_lineage((task := prepared(two(elsewhere))).view, task.inputs)
     assert lineage.columns["a"] == {"flights": None, "weather": None}
-    assert lineage.reason == "UnreadablePlan: the plan reads something that is none of the inputs"
+    assert lineage.reason == "UnreadablePlan: the plan reads something that is not an input"
 
 
 def test_a_view_that_does_not_build_is_all_columns_with_the_reason() -> None:

@@ -209,8 +209,8 @@ def test_a_megabyte_is_too_much() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("X = 1\nY = '\0'\n" + VIEW, "Line 2 of the cell holds a NUL"),
-        ("X = 1\nY = '\ud800'\n" + VIEW, "Line 2 of the cell holds a character that UTF-8 cannot store"),
+        ("X = 1\nY = '\0'\n" + VIEW, "Line 2 of the cell has a NUL"),
+        ("X = 1\nY = '\ud800'\n" + VIEW, "Line 2 of the cell has a character that UTF-8 cannot encode"),
         ("# coding: latin-1\n" + VIEW, "declares the encoding latin-1"),
         ("x = " + "-" * 200_000 + "1\n" + VIEW, "Python cannot read the cell|not valid Python"),
         ("x = " + "(" * 5000 + ")" * 5000 + "\n" + VIEW, "Python cannot read the cell|not valid Python"),

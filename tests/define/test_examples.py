@@ -30,14 +30,14 @@ def test_an_example_knows_its_name_and_its_line() -> None:
 
 @pytest.mark.parametrize("rows", [None, 3, "abc", [1], {"a": 1}, {"a": [1], "b": [1, 2]}, [{"a": 1}, 2]])
 def test_what_holds_no_rows_is_refused(rows: Any) -> None:
-    with pytest.raises(DefinitionError, match=r"given\['x'\] holds no rows"):
+    with pytest.raises(DefinitionError, match=r"given\['x'\] does not hold rows"):
         example(given={"x": rows}, expect=[])
-    with pytest.raises(DefinitionError, match="expect holds no rows"):
+    with pytest.raises(DefinitionError, match="expect does not hold rows"):
         example(given={}, expect=rows)
 
 
 def test_given_names_inputs() -> None:
-    with pytest.raises(DefinitionError, match="names no inputs"):
+    with pytest.raises(DefinitionError, match="does not name inputs"):
         example(given=[{"a": 1}], expect=[])  # type: ignore[arg-type]
 
 
@@ -45,5 +45,5 @@ def test_a_view_takes_examples_and_nothing_else_for_them() -> None:
     one = example(given={}, expect=[])
     assert isinstance(one, Example)
     for wrong in (one, [1], "text"):
-        with pytest.raises(DefinitionError, match="are no examples"):
+        with pytest.raises(DefinitionError, match="is not a list of examples"):
             feature_view(event_time="at", examples=wrong)  # type: ignore[arg-type]

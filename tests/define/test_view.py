@@ -242,7 +242,7 @@ def test_keys_and_times_have_no_tolerance() -> None:
 
     with pytest.raises(DefinitionError, match="'origin' of entities has a tolerance") as caught:
         decorate(numbered)
-    assert caught.value.remedy == "Take tolerance away from origin."
+    assert caught.value.remedy == "Remove tolerance from origin."
 
 
 @pytest.mark.parametrize(
@@ -251,12 +251,12 @@ def test_keys_and_times_have_no_tolerance() -> None:
         ({"entities": "orgin"}, r"(?s)entities names 'orgin'.*did you mean 'origin'"),
         ({"event_time": "leftat"}, r"(?s)event_time names 'leftat'.*did you mean 'left_at'"),
         ({"created": "known"}, r"(?s)created names 'known'.*did you mean 'known_at'"),
-        ({"event_time": "flights"}, r"(?s)'flights' is Int64, not a moment.*flights: UTC"),
-        ({"created": "flights"}, "not a moment"),
+        ({"event_time": "flights"}, r"(?s)'flights' is Int64, not a time.*flights: UTC"),
+        ({"created": "flights"}, "not a time"),
         ({"created": "left_at"}, "cannot be two of"),
         ({"entities": "left_at"}, "cannot be two of"),
         ({"entities": ["origin", "origin"]}, "twice"),
-        ({"entities": 3}, "names no columns"),
+        ({"entities": 3}, "does not name columns"),
         ({"ttl": "-2d"}, "ttl='-2d' is negative"),
         ({"ttl": "soon"}, "ttl='soon' is not a duration"),
         ({"lookback": "1mo"}, "lookback='1mo' uses months"),

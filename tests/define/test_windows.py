@@ -296,7 +296,7 @@ def test_many_entities_keep_their_own_rows() -> None:
         ({"by": ["carrier", "carrier"]}, "'carrier'"),
         ({"by": ["carrier", "at"]}, "'at'"),
         ({"closed": "middle"}, "closed='middle'"),
-        ({"windows": "1us", "closed": "none"}, "never hold an event"),
+        ({"windows": "1us", "closed": "none"}, "cannot contain an event"),
         ({"n": pl.col("dely").mean()}, "did you mean 'delay'"),
         ({"n": pl.col("delay", "carrier").n_unique()}, "several columns"),
         ({"n": "delay"}, "not a Polars expression"),

@@ -300,7 +300,7 @@ def test_a_budget_decides_in_place_of_the_noise() -> None:
     left, right = normal(5000, seed=1), normal(5000, seed=2, mean=0.5)
     wide = one(left, right, budgets={"x": 0.5})
     assert (wide.drifted, wide.budget, wide.threshold, wide.basis) == (False, 0.5, 0.5, "budget")
-    assert wide.sentence.startswith("x stays within its budget: PSI")
+    assert wide.sentence.startswith("x is within its budget: PSI")
     assert one(left, left, budget=0.0).drifted is False
     narrow = one(left, normal(5000, seed=2, mean=0.05), budget=0.5, budgets={"x": 0.0001})
     assert narrow.drifted

@@ -24,7 +24,7 @@ def test_the_sentence_says_how_many_times_its_usual_noise_a_feature_moved() -> N
 
 def test_what_stays_within_its_noise_says_how_much_of_it_there_was() -> None:
     said = moved(0.05, 0.1).sentence
-    assert said == "x stays within its usual noise: PSI 0.05, 0.5 times its usual noise (limit 0.2)."
+    assert said == "x is within its usual noise: PSI 0.05, 0.5 times its usual noise (limit 0.2)."
 
 
 @pytest.mark.parametrize(("psi", "said"), [(9.9, "99 times its usual noise"), (10.0, "far above its usual noise")])

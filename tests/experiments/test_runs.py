@@ -143,7 +143,7 @@ def test_an_experiment_and_runs_are_found_by_name_and_id(shop: Project) -> None:
     keys = [run.key for run in shop._workspace.tracker.runs() if run.kind == "model"]
     comparison = shop.compare(keys[1][:12], keys[0])
     assert [side.runs[0].key for side in comparison.comparison.sides] == [keys[1], keys[0]]
-    with pytest.raises(errors.UsageError, match="no branch, experiment or run") as caught:
+    with pytest.raises(errors.UsageError, match="not a branch, experiment or run") as caught:
         shop.compare("exp/frist")
     assert "exp/first" in caught.value.remedy
 

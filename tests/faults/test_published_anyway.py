@@ -31,7 +31,7 @@ def test_a_publish_whose_plan_cannot_be_saved_is_told_as_published(shop: Project
     (shop.repository.home / "announced").mkdir(parents=True)
     report = shop.promote("spend")
     assert report.commit == git(shop.root, "rev-parse", "main")
-    assert [note.partition(":")[0] for note in report.notes] == ["Published, but its plan is not saved"]
+    assert [note.partition(":")[0] for note in report.notes] == ["Published, but its plan was not saved"]
     assert report.notes[0] in report.report().notes
     assert report.notes[0] in report.to_dict()["notes"]
     shop.define(VALUED, log=False)

@@ -108,7 +108,7 @@ CHANGES = {
         "    cleaned = cleaned.head(5)\n    late = pl",
         ["in delay_mean(): cleaned = cleaned.head(5) was added (line 16)"],
     ),
-    "argument taken out": (" late, days", " days", ["in delay_mean(): late was taken out"]),
+    "argument taken out": (" late, days", " days", ["in delay_mean(): late was removed"]),
     "constant": ("WINDOW = 7", "WINDOW = 14", ["constant WINDOW: 7 -> 14"]),
     "constant in a dict": ('{"low": 1}', '{"low": 2}', ["constant LIMITS: {'low': 1} -> {'low': 2}"]),
     "parameter's default": ("days: int = 7", "days: int = 14", ["parameter days: 7 -> 14"]),
@@ -239,7 +239,7 @@ def test_closures_classes_and_methods_are_named() -> None:
 def test_a_change_that_no_text_shows_is_still_said() -> None:
     text = "from math import sin as f\n\n\ndef view(flights):\n    return f(flights)\n"
     found = lines(record(text.replace("sin", "cos"), name="view"), record(text, name="view"))
-    assert found == ["in view(): what one of its names or defaults stands for changed"]
+    assert found == ["in view(): a value behind one of its names or defaults changed"]
 
 
 def test_something_is_said_whenever_the_hash_moves() -> None:

@@ -1098,11 +1098,11 @@ def test_what_cannot_be_known_is_refused_by_name(case: str) -> None:
 def test_a_refusal_shows_where() -> None:
     error = refusal("def helper(x):\n    y = 1\n    return eval(x) + y\n\ndef view(f):\n    return helper(f)\n")
     assert error.message == (
-        "helper() (views.py, line 3) uses eval, which runs code that is not in sight, "
-        "so a stored result could not be told from a stale one."
+        "helper() (views.py, line 3) uses eval, which runs code that cannot be seen in the source, "
+        "so a stale result could not be distinguished from a current one."
     )
     assert error.lines == ("  3 | return eval(x) + y",)
-    assert error.remedy == "Call the code by its name, so that its text is known."
+    assert error.remedy == "Call the code by its name, so that its source is known."
 
 
 def test_lines_are_those_of_the_cell() -> None:

@@ -91,4 +91,4 @@ def test_versions_end_in_order_and_the_catalog_says_so(cells: Cells) -> None:
     assert "served until" in shown(cells, "%feature retire carrier_delay@2")
     page = shown(cells, "%feature catalog carrier_delay")
     assert "Read carrier_delay@1.0 instead" in page
-    assert "nobody approves their own" in shown(cells, "%feature approve")
+    assert "authors cannot approve their own" in shown(cells, "%feature approve")

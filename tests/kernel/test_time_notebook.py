@@ -70,7 +70,7 @@ def test_the_rules_come_out_as_told(cells: Cells) -> None:
     assert "first report" in known[7]
     assert "told an hour late" in known[7]
     assert "50,000 rows in, 50,000 rows out" in shown(cells, "honest.explain()")
-    assert "the newest value had" in " ".join(shown(cells, "honest.why_row").split())
+    assert "the newest one had" in " ".join(shown(cells, "honest.why_row").split())
     assert "won" in shown(cells, "%feature why")
 
 

@@ -238,7 +238,7 @@ def test_a_set_that_names_a_major_version_is_made_from_its_live_minor(shop: Proj
 def test_main_without_a_commit_and_an_empty_branch_have_a_lineage(project: Project) -> None:
     lineage = project.lineage()
     assert lineage.nodes == ()
-    assert any("Nothing is defined" in note for note in lineage.report().notes)
+    assert any("There are no definitions" in note for note in lineage.report().notes)
 
 
 def test_column_lineage_is_remembered(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,13 +54,13 @@ WRONG = {
     "leaves": ('"../data/events.parquet"', "not inside features/"),
     "leaves later": ('["a/../../b"]', "not inside features/"),
     "on Windows": (r'"..\\b.json"', "not inside features/"),
-    "missing": ('"lokup.json"', "no regular file features/lokup.json"),
-    "from the root": ('"features/lookup.json"', "no regular file"),
+    "missing": ('"lokup.json"', "not have a regular file features/lokup.json"),
+    "from the root": ('"features/lookup.json"', "not have a regular file"),
     "module": ('"helper.py"', "a module"),
     "folder": ('"tables"', "is a folder"),
-    "number": ("7", "names no files"),
+    "number": ("7", "does not name files"),
     "computed": ('"look" + "up.json"', "computes"),
-    "not a path": ('"./lookup.json"', "not a path"),
+    "not a path": ('"./lookup.json"', "not the path"),
 }
 
 
@@ -108,7 +108,7 @@ def test_a_file_that_another_view_declares_is_not_read(opened: Project) -> None:
         top = "HERE = str(Path(__file__).parent)"
         with pytest.raises(UndeclaredInput, match=r"other\.json"):
             prepared(opened, cell(top=top, body=body))
-    with pytest.raises(NotFingerprintable, match="no declared input"):
+    with pytest.raises(NotFingerprintable, match="not a declared input"):
         prepared(opened, cell("()", top="", body="len(open('other.json').read())"))
 
 

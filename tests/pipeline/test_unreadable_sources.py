@@ -51,7 +51,7 @@ def test_a_file_with_a_damaged_column_is_blamed(project: Project, verb: str) -> 
     file = project.root / "data" / "events.parquet"
     assert events().columns[-1] == "amount"
     damage(file)
-    assert "cannot be understood" in blamed(VERBS[verb], project).message
+    assert "cannot be parsed" in blamed(VERBS[verb], project).message
 
 
 @pytest.fixture

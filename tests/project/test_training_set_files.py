@@ -80,7 +80,7 @@ def test_every_format_that_a_source_can_have(inside: Path, capsys: pytest.Captur
         (
             "a.csv.gz",
             gzip.compress(b"user,event_timestamp\nu0,2024-01-01\n" * 99, mtime=0)[:-9],
-            "a.csv.gz cannot be understood",
+            "a.csv.gz cannot be parsed",
         ),
         ("a.ndjson", '{"user":"u0","event_timestamp":"2024-01-01"}\n{"user":1}\n', "'user' is text and a number"),
         ("a.parquet", "PAR1", "a.parquet cannot be"),
@@ -127,10 +127,10 @@ def test_what_was_decided_about_a_spine_is_in_the_report(inside: Path, capsys: p
 def test_times_without_a_zone_are_named_in_the_ledger(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (inside / "s.csv").write_text("user,event_timestamp\nu0,2024-01-01T00:07:00\n")
     assert said(capsys, "training-set", "s.csv", "spend")["assumed"] == [
-        "'event_timestamp' states no time zone: read as UTC; time_zone says otherwise."
+        "'event_timestamp' does not state a time zone: read as UTC; pass time_zone to change this."
     ]
     words = ("training-set", "s.csv", "spend", "--time-zone", "Asia/Kolkata", "--out", "out.csv")
-    assert said(capsys, *words)["assumed"] == ["'event_timestamp' states no time zone: read as Asia/Kolkata."]
+    assert said(capsys, *words)["assumed"] == ["'event_timestamp' does not state a time zone: read as Asia/Kolkata."]
     assert "2023-12-31T18:37:00.000000+0000" in (inside / "out.csv").read_text()
     (inside / "s.csv").write_text("user,event_timestamp\nu0,2024-01-01T00:07:00\nu0,2024-01-01T00:07:00Z\n")
     assert said(capsys, *words)["remarks"] == ["1 of 2 times of 'event_timestamp' state no zone: read as Asia/Kolkata."]
@@ -182,7 +182,7 @@ def test_keys_in_a_csv_are_what_the_view_says_they_are(inside: Path, shop: Proje
         (["training-set", "s.parquet", "spned"], 1, "did you mean 'spend'"),
         (["training-set", "s.parquet", "spend", "--label", "lable"], 1, "did you mean 'label'"),
         (["training-set", "s.parquet", "spend", "--out", "s.parquet"], 2, "is the spine itself"),
-        (["training-set", "s.parquet", "spend", "--out", "s.xlsx"], 2, "no known kind"),
+        (["training-set", "s.parquet", "spend", "--out", "s.xlsx"], 2, "an unknown suffix"),
         (["training-set", "s.parquet", "spend", "--out", "no/such/folder.csv"], 1, "Cannot write"),
         (["training-set", "s.parquet", "spend", "--save", "../x"], 1, "not a valid training set name"),
     ],

@@ -204,11 +204,11 @@ def test_trust_says_whom_it_trusts_and_what_they_wrote(
     trusted = project.trust("newcomer")
     assert [commit.author for commit in trusted.commits] == ["newcomer <newcomer@example.org>"]
     assert "The definitions of newcomer may run" in trusted._repr_mimebundle_()["text/plain"]
-    assert "no definitions by somebody new" in project.trust("newcomer")._repr_mimebundle_()["text/plain"]
+    assert "does not have definitions by new authors" in project.trust("newcomer")._repr_mimebundle_()["text/plain"]
     assert main.main(["trust", "--json"]) == 0
     assert {"friend@example.org", "newcomer@example.org"} == json.loads(capsys.readouterr().out)["authors"].keys()
     assert main.main(["trust", "--revoke", "newcomer@example.org"]) == 0
-    assert "newcomer@example.org is not trusted by name any more" in capsys.readouterr().out
+    assert "newcomer@example.org is no longer trusted" in capsys.readouterr().out
     with pytest.raises(NotTrusted):
         project.compute("spend", branch="newcomer")
     with pytest.raises(UsageError, match="not both"):

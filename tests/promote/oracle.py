@@ -319,7 +319,7 @@ class Sequence:
             made = self.published[found.view]
             assert found.state in {"updated", "current"}, f"{found}\n{made.text}"
             broken = any(
-                words in found.how for words in ("no longer holds", "changed, too", "cannot be", "are not those")
+                words in found.how for words in ("no longer holds", "also changed", "cannot be", "are not those")
             )
             keeps = made.facts.keeps and (not made.above or self.published[made.above].facts.keeps)
             assert not (broken and keeps), f"{found}\n{made.text}"

@@ -126,7 +126,7 @@ def test_a_deprecated_version_serves_and_warns_with_its_end_and_successor(twice:
 
 @pytest.mark.parametrize("until", ["soon", "2020-13-01"])
 def test_what_is_no_day_is_refused(twice: Project, until: str) -> None:
-    with pytest.raises(UsageError, match="no day"):
+    with pytest.raises(UsageError, match="not a date"):
         twice.deprecate("spend@1", until)
 
 
@@ -263,7 +263,7 @@ def test_a_version_that_serves_is_not_deprecated_without_a_word_on_what_to_read_
         published.deprecate("spend@1")
     with pytest.raises(FeatureNotFound):
         published.deprecate("spend@1", successor="7")
-    with pytest.raises(PromotionError, match="ends as a whole"):
+    with pytest.raises(PromotionError, match="ends with it"):
         published.deprecate("spend@1", successor="1.0")
     assert published.repository.resolve("main") == before
     published.define(RATE, log=False)
@@ -324,7 +324,7 @@ def test_what_is_no_reference_is_refused_with_how_to_write_one(published: Projec
             published.deprecate(ref)  # type: ignore[arg-type]
         with pytest.raises(UsageError, match="spend@1"):
             published.rollback(ref, "1.0")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="no day"):
+    with pytest.raises(UsageError, match="not a date"):
         published.deprecate("spend@1", 5)  # type: ignore[arg-type]
     with pytest.raises(InvalidName):
         published.cut_release(5)  # type: ignore[arg-type]

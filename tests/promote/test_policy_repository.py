@@ -97,7 +97,7 @@ def test_what_one_approves_step_by_step_counts_together(ann: Project, team: Team
 
 
 def test_nobody_approves_their_own_or_what_is_not_there(ann: Project, team: Team) -> None:
-    with pytest.raises(PromotionError, match="nobody approves their own"):
+    with pytest.raises(PromotionError, match="authors cannot approve their own"):
         approve(ann._workspace, BRANCH)
     team.sit_down("bo")
     with pytest.raises(FeatureNotFound, match="did you mean 'spend'"):
@@ -111,11 +111,11 @@ def test_an_author_of_an_earlier_commit_approves_nothing_of_the_branch(ann: Proj
     assert [commit.author for commit in ann.trust(BRANCH).commits] == ["Bo <bo@example.org>"]
     ann.define(SPEND, log=False)
     team.sit_down("bo")
-    with pytest.raises(PromotionError, match="nobody approves their own"):
+    with pytest.raises(PromotionError, match="authors cannot approve their own"):
         approve(ann._workspace, BRANCH)
     ann.repository.approve(ann.repository.resolve(BRANCH), message="Approve anyway")
     team.sit_down("ann")
-    assert "somebody who promotes or wrote it" in asked(ann)["approvals"].failures[-1]
+    assert "an author of the branch or the promoter" in asked(ann)["approvals"].failures[-1]
 
 
 def test_a_branch_cannot_change_the_rules_that_bind_it(ann: Project) -> None:
@@ -229,5 +229,5 @@ def test_signatures_that_cannot_be_judged_are_refused_with_what_is_needed(signed
     git(signed.root, "commit", "-qm", "Forget the keys", "--no-gpg-sign")
     results = asked(signed)
     assert not results["signatures"].passed
-    assert "main has no allowed_signers" in results["signatures"].detail
+    assert "main does not have allowed_signers" in results["signatures"].detail
     assert "ssh-ed25519" in results["signatures"].remedy

@@ -74,14 +74,14 @@ def test_wrong_rows_are_found_and_replaced_in_cache_and_lake(project: Project) -
 
     (result,) = project.compute("view", full=True, log=False)
     assert not result.reused
-    assert any("was wrong and is replaced: 1 stored value" in warning for warning in result.to_dict()["warnings"])
+    assert any("was wrong and was replaced: 1 stored value" in warning for warning in result.to_dict()["warnings"])
     assert bits(project.view("view").frame().collect()).equals(bits(right))
     assert states(project) == {"stored values": "pass", "stored values of view@1.0": "fail"}
 
     spoil(project, signed)  # in the cache again, so that both are to be replaced
     (done,) = project.materialize(full=True).views
     assert done.state == "updated"
-    assert done.how.count("was wrong and is replaced") == 2
+    assert done.how.count("was wrong and was replaced") == 2
     assert bits(lake_rows(project, "view")).equals(bits(right))
     assert bits(project.view("view").frame().collect()).equals(bits(right))
     new = record_of(project, "view").version()
@@ -126,7 +126,7 @@ def test_rows_of_cache_and_lake_that_are_not_those_of_the_record_are_replaced(
     spoil(project, spoilt)
     assert states(project) == {"stored values": "fail", "stored values of view@1.0": "fail"}
     (done,) = project.materialize(full=True).views
-    assert done.how.count("was wrong and is replaced: 1 stored value") == 2
+    assert done.how.count("was wrong and was replaced: 1 stored value") == 2
     assert record_of(project, "view").version().delta_version != version.delta_version
     assert bits(lake_rows(project, "view")).equals(bits(computed(project, "view")))
     assert bits(project.view("view").frame().collect()).equals(bits(computed(project, "view")))
@@ -139,7 +139,7 @@ def test_full_computes_what_is_stored_and_right_and_keeps_it(project: Project) -
     assert (result.reused, result.card.status, result.card.warnings) == (False, "computed", ())
     assert project._workspace.cache.get(project.view("view").view_id) == record
     (done,) = project.materialize(full=True).views
-    assert (done.state, done.how) == ("current", "computed in full; what is published is the same")
+    assert (done.state, done.how) == ("current", "computed in full; the published data is the same")
 
 
 def test_published_rows_of_other_data_are_not_said_to_be_checked(project: Project) -> None:

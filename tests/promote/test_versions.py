@@ -169,7 +169,7 @@ def test_a_reader_of_other_columns_stays_until_it_is_published_with_it(root: Pat
     changed = base(more="pl.col('amount') * 2")
     report = dry(project, changed)
     assert [impact.sentence for impact in report.plan.impacts] == [
-        "not touched: it uses none of the changed columns; stays on base 1.0 until it is published anew"
+        "not touched: it uses none of the changed columns; stays on base 1.0 until it is published again"
     ]
     assert promote(project, changed) == {"base": "2.0"}
     assert project.materialize().passed
@@ -270,10 +270,10 @@ def test_a_rollback_downstream_needs_a_version_that_was_made_from_what_serves_th
     promote(project, base())
     promote(project, base(3))
     promote(project, top())
-    with pytest.raises(PromotionError, match=r"No version of top was made from base 1\.0"):
+    with pytest.raises(PromotionError, match=r"No version of top was computed from base 1\.0"):
         project.rollback("base", "1.0", with_downstream=True)
     note = project.rollback("base", "1.0").notes[0]
-    assert note.startswith("top 1.0 was computed from base 2.0, and goes on with base@2")
+    assert note.startswith("top 1.0 was computed from base 2.0, and keeps reading base@2")
     project.close()
 
 

@@ -74,7 +74,7 @@ BROKEN = Check(
     seconds=0.05,
     counts={"delay <= 1500": 5000},
 )
-UNSEEN = Check("entity-locality", passed=False, checked=False, detail="there is one entity only", seconds=0.1)
+UNSEEN = Check("entity-locality", passed=False, checked=False, detail="there is only one entity", seconds=0.1)
 SOUND = Check("leakage", passed=True, detail="12 entities, 3 cut times", seconds=0.2)
 CARD = Card(
     view="carrier_delay",

@@ -105,7 +105,7 @@ def test_odd_features_have_words_in_place_of_a_drawing() -> None:
 @pytest.mark.parametrize(
     ("run", "said", "link"),
     [
-        ("queued", "on its way", False),
+        ("queued", "pending", False),
         ("0123456789abcdef", "0123456789ab", False),
         ("http://127.0.0.1:5000/#/experiments/1/runs/a?b=1&c=2", "Open the MLflow run", True),
         ("javascript:alert(1)", "javascript:a", False),

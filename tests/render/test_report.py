@@ -108,7 +108,7 @@ def test_a_report_is_saved_as_a_page_markdown_or_numbers_by_the_files_name(tmp_p
 
     assert Said().save(tmp_path / "report.md").read_text() == hostile().markdown()
     assert json.loads(Said().save(tmp_path / "report.json").read_text()) == {"rows": 3, "at": "2024-01-01"}
-    with pytest.raises(UsageError, match="no kind of report"):
+    with pytest.raises(UsageError, match="not a kind of report"):
         Said().save(tmp_path / "report.pdf")
     assert sorted(each.name for each in tmp_path.iterdir()) == ["report.json", "report.md"]
 

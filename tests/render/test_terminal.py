@@ -24,7 +24,7 @@ def test_it_says_what_the_html_card_says() -> None:
         assert part in said
     assert said.index("✗ FAIL contract") < said.index("✓ pass leakage")
     assert "5 of 5,000" in said
-    assert "on its way" in said
+    assert "pending" in said
 
 
 def test_what_was_not_checked_stands_between_what_failed_and_what_passed() -> None:

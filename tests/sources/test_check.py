@@ -41,7 +41,7 @@ def test_a_wrong_dtype_is_an_error(declare: Declare, root: Path, rows: pl.DataFr
 def test_naive_times_are_warned_of_once(declare: Declare, root: Path, rows: pl.DataFrame) -> None:
     naive = rows.with_columns(pl.col("at").dt.replace_time_zone(None)).with_columns(known=pl.col("at"))
     found = warnings(declare, root, naive, available_at="known")
-    assert found == {"at, known states no time zone: read as UTC": 20}
+    assert found == {"at, known does not state a time zone: read as UTC": 20}
 
 
 def test_nulls_are_counted(declare: Declare, root: Path, rows: pl.DataFrame) -> None:

@@ -133,7 +133,7 @@ def test_a_vanished_file_names_its_path(declare: Declare, root: Path, rows: pl.D
 def test_a_damaged_file_says_which_and_what_to_do(declare: Declare, root: Path, content: bytes) -> None:
     (root / "data" / "a.parquet").write_bytes(content)
     source = declare(path="data/a.parquet")
-    with pytest.raises(SourceError, match=r"a\.parquet cannot be understood") as caught:
+    with pytest.raises(SourceError, match=r"a\.parquet cannot be parsed") as caught:
         source.frame(source.snapshot())
     assert "half written" in caught.value.remedy
 
@@ -144,7 +144,7 @@ def test_damage_behind_a_good_footer_is_found_by_check(declare: Declare, root: P
     content = bytearray(path.read_bytes())
     content[4:400] = bytes(396)
     path.write_bytes(content)
-    with pytest.raises(SourceError, match="cannot be understood"):
+    with pytest.raises(SourceError, match="cannot be parsed"):
         declare(path="data/a.parquet", key=["id"]).check()
 
 

@@ -67,7 +67,7 @@ def test_landed_rows_answer_after_the_data_moved_on(declare: Declare, root: Path
     assert source.frame(taken).collect().height == 50
     for file in landed(root):
         file.unlink()
-    with pytest.raises(SourceError, match="returns other rows now"):
+    with pytest.raises(SourceError, match="returns different rows"):
         source.frame(taken)
 
 

@@ -102,7 +102,7 @@ def test_texts_that_need_guessing_are_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["2024-13-01", "2024-02-30", "0000-00-00", "2024-01-01T24:00", "2024-01-01T10:61Z"])
 def test_days_and_hours_that_are_not_are_refused(text: str) -> None:
-    with pytest.raises(SourceError, match=r"1 value of its event_time 'at' is no day or hour") as caught:
+    with pytest.raises(SourceError, match=r"1 value of its event_time 'at' is not a valid date or time") as caught:
         read(["2024-03-01", text])
     assert repr(text) in caught.value.message
 

@@ -101,7 +101,7 @@ def test_what_is_no_reference_is_refused_where_it_is_made(ref: str, options: Any
 
 
 def test_a_view_that_is_read_alone_has_its_own_name(shop: Project) -> None:
-    with pytest.raises(errors.UsageError, match="in a training set only"):
+    with pytest.raises(errors.UsageError, match="only a training set supports"):
         shop.store.snapshot("spend as other")
 
 

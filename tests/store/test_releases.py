@@ -62,8 +62,8 @@ def test_an_experiment_may_train_on_a_release(released: Project) -> None:
     ("name", "error", "says"),
     [
         ("2026.12", errors.PromotionError, "did you mean '2026.11'"),
-        ("light", errors.PromotionError, "ordinary tag"),
-        ("aside", errors.PromotionError, "never was on 'main'"),
+        ("light", errors.PromotionError, "lightweight tag"),
+        ("aside", errors.PromotionError, "not in the history of 'main'"),
         ("../heads/main", errors.InvalidName, "release"),
         ("-d", errors.InvalidName, "release"),
         ("", errors.InvalidName, "release"),

@@ -100,7 +100,7 @@ def test_a_pandas_index_is_no_column_and_is_named_unless_it_is_a_plain_range(
         (said,) = train.ledger.assumed
         assert re.search(says, said)
         assert "reset_index()" in said
-    assert said_of_times(PANDAS.set_index(index)) == ("'event_timestamp' states no time zone",)
+    assert said_of_times(PANDAS.set_index(index)) == ("'event_timestamp' does not state a time zone",)
 
 
 def said_of_times(spine: pd.DataFrame) -> tuple[str, ...]:

@@ -146,7 +146,7 @@ def test_the_share_that_warns_is_the_projects(shop: Project) -> None:
     config.write_text(config.read_text() + "\n[policy]\nminimum_match = 0.6\n")
     strict = wb.open(shop.root)
     strict.branch("exp/first")
-    with pytest.warns(LowMatchWarning, match="wants 60%"):
+    with pytest.warns(LowMatchWarning, match="requires 60%"):
         strict.store.training_set(spine, "spend")
     strict.close()
 
@@ -196,15 +196,15 @@ def test_dates_other_zones_and_naive_times_are_read_as_utc(shop: Project) -> Non
 def test_times_without_a_zone_are_warned_of_once(shop: Project) -> None:
     store = shop.store
     naive = pl.DataFrame({"user": ["u0"] * 3, "event_timestamp": [datetime(2024, 1, 1, 0, 7)] * 3})  # noqa: DTZ001
-    with pytest.warns(NaiveTimeWarning, match="'event_timestamp' states no time zone: read as UTC") as seen:
+    with pytest.warns(NaiveTimeWarning, match="'event_timestamp' does not state a time zone: read as UTC") as seen:
         train = store.training_set(naive, ["spend", "clock"], save="naive")
     assert len(seen) == 1
     assert train.ledger.assumed == (str(seen[0].message),)
     assert store.saved("naive").ledger.assumed == (str(seen[0].message),)
-    assert any("no time zone" in note for note in train.ledger.notes())
+    assert any("not state a time zone" in note for note in train.ledger.notes())
     days = pl.DataFrame({"user": ["u0"], "event_timestamp": [date(2024, 1, 1)]})
     assert store.training_set(days, "spend").ledger.assumed == (
-        "'event_timestamp' is days: read as their midnight in UTC.",
+        "'event_timestamp' is a date: read as midnight in UTC.",
     )
     assert store.training_set(SPINE[:1], "spend").ledger.assumed == ()
 
@@ -216,7 +216,7 @@ def test_a_time_zone_says_what_times_without_one_mean(shop: Project) -> None:
     train = store.training_set(naive, "recent:amount", time_zone="America/New_York", save="local")
     assert train.frame["event_timestamp"].to_list() == [START + timedelta(minutes=7)]
     assert train.frame["amount"].to_list() == [7.0]
-    assert train.ledger.assumed == ("'event_timestamp' states no time zone: read as America/New_York.",)
+    assert train.ledger.assumed == ("'event_timestamp' does not state a time zone: read as America/New_York.",)
     assert shop.reproduce("local").verdict == "identical"
     days = pl.DataFrame({"user": ["u0"], "event_timestamp": [date(2024, 1, 1)]})
     train = store.training_set(days, "spend", time_zone="America/New_York")
@@ -271,7 +271,7 @@ def test_a_time_zone_that_says_nothing_is_refused(shop: Project) -> None:
         (SPINE, ["spend@x:total"], {}, errors.UsageError, "spend@2"),
         (SPINE, ["spend"], {"release": "2026.11"}, errors.PromotionError, "`release cut NAME`"),
         (SPINE, [], {}, errors.UsageError, "No features"),
-        (SPINE, ["spend:"], {}, errors.UsageError, "names no feature"),
+        (SPINE, ["spend:"], {}, errors.UsageError, "does not name a feature"),
         (SPINE, [""], {}, errors.UsageError, "not a reference"),
         (SPINE.to_dict(), ["spend"], {}, errors.JoinError, "not a table"),
     ],

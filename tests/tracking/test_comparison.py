@@ -76,9 +76,9 @@ def test_there_is_no_page_for_one_run_and_no_address_without_a_ui(tracker: Track
 
 def test_an_id_that_names_no_run_or_two_is_an_error(tracker: Tracker) -> None:
     sent(tracker, "other", "ab" * 16, start=3000, code="x", rows=1.0)
-    with pytest.raises(TrackingError, match="'zzz' names no run"):
+    with pytest.raises(TrackingError, match="'zzz' is not a run"):
         tracker.compare(run_ids=["zzz"])
-    with pytest.raises(TrackingError, match="'a' names several runs") as caught:
+    with pytest.raises(TrackingError, match="'a' matches several runs") as caught:
         tracker.compare(run_ids=["a"])
     assert "a" * 32 in caught.value.remedy
 

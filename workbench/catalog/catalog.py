@@ -173,9 +173,9 @@ def open_catalog(workspace: Workspace, reading: Reading, search: str | None = No
     chosen = sorted((e for e in entries if e.view in found), key=lambda e: ("name" not in found[e.view], e.view))
     known = [name for entry in entries for name in (entry.view, *(feature.name for feature in entry.features))]
     if not entries:
-        hint = "Nothing is published yet: `promote` publishes views from an experiment."
+        hint = "Nothing is published yet; `promote` publishes views of an experiment."
     else:
-        hint = "" if chosen else f"No view has that; {did_you_mean(search or '', known)}"
+        hint = "" if chosen else f"No view matches; {did_you_mean(search or '', known)}"
     return Catalog(
         search=search,
         entries=tuple(chosen),

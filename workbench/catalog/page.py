@@ -55,7 +55,7 @@ class CatalogPage(Reported):
     record
         What is published of it; None where nothing is.
     made_from
-        Its inputs, each with the sources behind it.
+        Its inputs, each with the sources it depends on.
     users
         What reads it.
     facts
@@ -127,7 +127,7 @@ class CatalogPage(Reported):
             ("says", entry.description or None),
             ("owner", entry.owner),
             ("tags", tags or None),
-            ("entities", ", ".join(view.entities) or "none: it is joined by time alone"),
+            ("entities", ", ".join(view.entities) or "none: the view is joined by time alone"),
             ("times", f"{view.event_time}{f', known since {view.created}' if view.created else ''}"),
             ("holds", f"for {_length(view.ttl)}" if view.ttl else "without limit"),
             *((("looks back", _length(view.lookback)),) if view.lookback else ()),
@@ -160,7 +160,7 @@ class CatalogPage(Reported):
         data = tuple((one.number, f"{one.since:%Y-%m-%d %H:%M}", one.version.rows) for one in self.data[:ROWS])
         yield Table("Data that it had: `rollback --data`", ("data version", "since (UTC)", "rows"), data)
         made = tuple((m.name, m.kind, m.version, ", ".join(m.sources)) for m in self.made_from)
-        yield Table("Made from", ("input", "kind", "version", "sources behind it"), made)
+        yield Table("Made from", ("input", "kind", "version", "sources it depends on"), made)
         yield Table("Read by", ("kind", "name", "reads"), self.users.rows()[:ROWS])
 
     def _profile(self) -> Profile | None:

@@ -34,7 +34,9 @@ def check_columns(schema: pl.Schema, contract: Contract, failures: Failures) -> 
     extra = [name for name in schema if name not in contract.names]
     other = [c.name for c in contract.columns if c.name in schema and c.dtype != schema[c.name]]
     for name in missing:
-        reason = f"the contract has {name} ({contract[name].dtype}), the view does not: add it, or take it out"
+        reason = (
+            f"the contract has {name} ({contract[name].dtype}), the view does not: add it, or remove it from the model"
+        )
         failures.add_whole(f"{name} present", column=name, value=None, reason=f"{reason} of the model")
     for name in extra:
         reason = f"the contract does not have {name}: add `{name}: ...` to the model, or drop it with .select(...)"
@@ -210,7 +212,7 @@ def _values(
     notes = [f"always null: {listed(empty)}"] if empty else []
     notes += [f"no unit: {listed(unitless)}"] if unitless else []
     if not total:
-        return "; ".join(["no rows: columns and dtypes are right, there was nothing else to check", *notes])
+        return "; ".join(["no rows: columns and dtypes match; nothing else could be checked", *notes])
     held = f"{count} rule{'' if count == 1 else 's'} hold{'s' if count == 1 else ''}"
     return "; ".join([f"{held} in {total:,} row{'' if total == 1 else 's'}", *notes])
 

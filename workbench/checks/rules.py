@@ -123,7 +123,7 @@ def _said(error: Any) -> tuple[str, str]:
     statistics: Mapping[str, Any] = getattr(check, "statistics", None) or {}
     match name:
         case "finite":
-            return name, "is NaN or infinite: use null for what is unknown, and mind divisions by zero"
+            return name, "is NaN or infinite: use null for unknown values, and check for division by zero"
         case "greater_than_or_equal_to":
             return f">= {statistics['min_value']}", f"is below {statistics['min_value']}"
         case "greater_than":
@@ -134,7 +134,7 @@ def _said(error: Any) -> tuple[str, str]:
             return f"< {statistics['max_value']}", f"is not below {statistics['max_value']}"
         case "isin":
             allowed = _one_line(", ".join(sorted(map(str, statistics["allowed_values"]))))
-            return "in allowed values", f"is none of {allowed}"
+            return "in allowed values", f"is not one of {allowed}"
     settings = ", ".join(f"{key}={value!r}" for key, value in sorted(statistics.items()))
     said = getattr(check, "error", None) or f"{name}({settings})"
     return f"check {name}", f"fails {_one_line(said)}"

@@ -50,7 +50,7 @@ def bind(app: App, words: Sequence[str]) -> Call:
         function, bound, ignored = app.parse_args(tokens, print_error=False, exit_on_error=False)[:3]
     except CycloptsError as error:
         name = app.name[0]
-        raise UsageError(f"{name}: {error}", remedy=f"{name} --help lists what it takes.") from None
+        raise UsageError(f"{name}: {error}", remedy=f"{name} --help lists its options.") from None
     is_help = getattr(function, "__name__", "") in {"help_print", "version_print"}
     return Call(function, tuple(bound.args), dict(bound.kwargs), frozenset(ignored), as_json, no_sign, is_help)
 

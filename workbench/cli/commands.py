@@ -178,7 +178,7 @@ def promote(
         The commit's subject.
     """
     if plan is not None and (view or accept or dry_run or with_downstream):
-        raise UsageError("A saved plan says itself what is promoted.", remedy="Give --plan alone.")
+        raise UsageError("A saved plan already says what to promote.", remedy="Give --plan without other arguments.")
     try:
         if plan is not None:
             return project.execute(plan, message=message, progress=progress)
@@ -210,7 +210,7 @@ def release(action: Literal["list", "cut", "drop"] = "list", name: str | None = 
     if action == "list":
         return project.releases()
     if name is None:
-        raise UsageError(f"Which release is to be {action}?", remedy=f"Write: release {action} 2026.11")
+        raise UsageError(f"`release {action}` needs the name of a release.", remedy=f"Write: release {action} 2026.11")
     return project.cut_release(name) if action == "cut" else project.drop_release(name)
 
 

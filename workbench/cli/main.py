@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         return USAGE if isinstance(error, UsageError) else FAILED
     except KeyboardInterrupt:
-        print("Interrupted. Nothing is half done.", file=sys.stderr)
+        print("Interrupted. No partial results were kept.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()

@@ -25,7 +25,7 @@ WITH_PROJECT: dict[str, Callable[..., Any]] = {
 }
 """Verbs of an open project."""
 
-EPILOGUE = "Every verb takes --json, and --no-sign: nothing is signed that need not be."
+EPILOGUE = "Every verb takes --json, and --no-sign, which signs only what the policy requires."
 
 
 def parser(name: str) -> App:

@@ -98,7 +98,7 @@ class Drift(Reported):
                 ("reference", f"{reference} ({found.rows[0]:,} rows)"),
                 ("current", f"{current} ({found.rows[1]:,} rows)"),
             ),
-            notes=tuple(f"{name} is only in {current}: there is nothing to compare it with." for name in self.added),
+            notes=tuple(f"{name} is only in {current} and cannot be compared." for name in self.added),
             figures=overlays(found),
             tables=tuple(table for table in (self._measures(), *self._segments()) if table.rows),
         )
@@ -132,7 +132,7 @@ class Drift(Reported):
             (", ".join(f"{key}={value}" for key, value in one.segment), one.name, one.sentence.partition(": ")[2])
             for one in moved[:SEGMENTS]
         )
-        return [Table(title, ("segment", "feature", "says"), rows or (("-", "-", "no segment moved by itself"),))]
+        return [Table(title, ("segment", "feature", "says"), rows or (("-", "-", "no single segment moved"),))]
 
     def __repr__(self) -> str:
         return f"<Drift of {self.view}: {self.drift.headline}>"
@@ -191,7 +191,7 @@ def drift(
 def _lacking(feature: str, view: str, where: str, known: Sequence[str], held: Sequence[str]) -> FeatureNotFound:
     """Return the error for a feature that one side lacks: it is not left out, since that is how a pipeline breaks."""
     error = FeatureNotFound.absent(feature, where=where, known=known)
-    how = f"To compare what is there, name it: `drift {view}:{held[0]} ...`." if held else ""
+    how = f"Name the features that both sides have: `drift {view}:{held[0]} ...`." if held else ""
     return FeatureNotFound(error.message, remedy=f"{error.remedy} {how}".strip())
 
 

@@ -96,7 +96,7 @@ def stretch(workspace: Workspace, view: str, wanted: object, *, otherwise: str) 
     if isinstance(wanted, Period):
         wanted = str(wanted)
     if not isinstance(wanted, str | Path):
-        raise UsageError(f"{wanted!r} names no rows.", remedy=_FORMS)
+        raise UsageError(f"{wanted!r} does not select any rows.", remedy=_FORMS)
     asked = Asked.parse(str(wanted))
     side = _place(workspace, view, asked.place or otherwise, otherwise)
     frame = _of_segment(side.frame, asked.segment)

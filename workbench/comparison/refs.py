@@ -184,8 +184,8 @@ def _recorded(workspace: Workspace, found: RecordedView, *, label: str) -> Side:
         Where they are gone.
     """
     gone = UsageError(
-        f"The rows of {found.view!r} that {label} read are no longer kept, and cannot be computed from what is there.",
-        remedy=f"`reproduce {found.view_id[:10]}` says what is not as it was.",
+        f"The rows of {found.view!r} that {label} read were removed and cannot be computed again.",
+        remedy=f"`reproduce {found.view_id[:10]}` says what changed since.",
     )
     try:
         commit = workspace.repository.resolve(found.commit)

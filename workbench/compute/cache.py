@@ -264,12 +264,12 @@ def _read(folder: Path, view_id: str) -> StoredView:
     data = folder / DATA
     record = from_json((folder / RECORD).read_bytes(), ViewRecord)
     if record.view_id != view_id:
-        raise ValueError(f"its record is that of {record.view_id[:12]}")
+        raise ValueError(f"its record belongs to {record.view_id[:12]}")
     size = data.stat().st_size
     if size != record.size:
         raise ValueError(f"{size} bytes instead of {record.size}")
     if tuple(pl.read_parquet_schema(data)) != record.order:
-        raise ValueError("its columns are not the recorded ones")
+        raise ValueError("its columns differ from its record")
     return StoredView(view_id, data, record)
 
 

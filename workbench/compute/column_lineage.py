@@ -162,7 +162,7 @@ def _read(frame: pl.LazyFrame, stands: Sequence[StandIn]) -> dict[str, frozenset
         scan, columns = _scanned(leaf)
         stand = next((stand for stand in stands if stand.scan is scan), None)
         if stand is None or not stand.names.issuperset(columns or ()):
-            raise UnreadablePlan("the plan reads something that is none of the inputs")
+            raise UnreadablePlan("the plan reads something that is not an input")
         found = stand.names if columns is None else frozenset(columns)
         read[stand.real.name] = found | (read.get(stand.real.name) or frozenset())
     return {stand.real.name: read[stand.real.name] for stand in stands if stand.real.name in read}
@@ -192,7 +192,7 @@ def _scanned(leaf: Any) -> tuple[object, list[str] | None]:
     """Return the function that a leaf of the plan reads by, and the columns it is asked for; None for all."""
     options = getattr(leaf, "options", None)
     if type(leaf).__name__ != "PythonScan" or not isinstance(options, tuple) or len(options) < 2:
-        raise UnreadablePlan(f"the plan reads by a {type(leaf).__name__}, which is none of the inputs")
+        raise UnreadablePlan(f"the plan reads by a {type(leaf).__name__}, which is not an input")
     scan, columns = options[:2]
     if not callable(scan) or not (columns is None or isinstance(columns, list)):
         raise UnreadablePlan("this version of Polars shows its plans differently")

@@ -168,19 +168,24 @@ def engine_error(view: str, error: BaseException) -> ComputeError:
 def _remedy(error: BaseException) -> str:
     kinds = pl.exceptions
     if isinstance(error, kinds.ColumnNotFoundError | kinds.SchemaFieldNotFoundError | kinds.StructFieldNotFoundError):
-        return "Compare the name with the inputs' columns; those made earlier in the query count only after that step."
+        return "Compare the name with the inputs' columns; columns that the query makes exist only after that step."
     if isinstance(error, kinds.SchemaError | kinds.InvalidOperationError):
-        return "Check the dtypes that meet here and cast them in the view; `strict=False` makes null what does not fit."
+        return (
+            "Check the dtypes in this expression and cast them in the view; `strict=False` turns values "
+            "that do not fit into null."
+        )
     if isinstance(error, kinds.ShapeError | kinds.DuplicateError):
-        return "Look at what each step returns with `.collect_schema()`: name columns once and make lengths equal."
+        return (
+            "Check what each step returns with `.collect_schema()`: use each column name once and make lengths equal."
+        )
     if isinstance(error, kinds.PanicException):
-        return "This is a fault in Polars itself: write the step that it names differently, and report it to Polars."
+        return "This is a bug in Polars: rewrite the step that it names, and report the bug to Polars."
     return "Correct the expression that Polars names in the view and run the cell again; nothing was stored."
 
 
 def _no_lazyframe(view: str, value: object) -> WrongReturn:
     if isinstance(value, pl.DataFrame):
-        remedy = "Drop the `.collect()` from what it returns."
+        remedy = "Remove the `.collect()` from the returned frame."
         return WrongReturn.of(view, "a DataFrame, not a LazyFrame", remedy=remedy)
     if value is None:
         return WrongReturn.of(view, "nothing", remedy="Write `return` before the query at the end of the function.")
@@ -202,7 +207,7 @@ def _in_contract_order(view: FeatureView, frame: pl.LazyFrame) -> pl.LazyFrame:
     extra = [name for name in found if name not in wanted]
     if missing:
         hints = "; ".join(f"{name}: {did_you_mean(name, extra)}" for name in missing if extra)
-        remedy = f"Add {_list(missing)} to the query, or take it out of the model. {hints}".strip()
+        remedy = f"Add {_list(missing)} to the query, or remove it from the model. {hints}".strip()
         raise WrongReturn.of(view.name, f"no column {_list(missing)}, which its model promises", remedy=remedy)
     if extra:
         remedy = f"Add {_list(extra)} to the model, or end the query with .select({_list(wanted, quote=True)})."

@@ -31,8 +31,8 @@ _SLACK = 1e-9
 _CLOCK = "the clock"
 _ZONE = "the local time zone"
 _MACHINE = "the machine, its user or its locale"
-_HASH = "hash() of a string, or the order of a set, which is another one in each process"
-_CHANCE = "chance: random numbers without a fixed seed, or something else that is new in each process"
+_HASH = "hash() of a string, or the order of a set, which differ in each process"
+_CHANCE = "chance: random numbers without a fixed seed, or another value that is new in each process"
 _CAUSES: Mapping[str, World] = {
     _CLOCK: World(clock=ELSEWHERE.clock),
     _ZONE: World(time_zone=ELSEWHERE.time_zone),
@@ -246,5 +246,6 @@ def _check_plan(view: str, task: _Task, here: _Run, elsewhere: _Run) -> None:
 
 def _depends(view: str, cause: str) -> UndeclaredInput:
     return UndeclaredInput(
-        f"View {view!r} gives other values elsewhere: they depend on {cause}.", remedy=_REMEDIES.get(cause, _SEED)
+        f"View {view!r} does not give the same values elsewhere: they depend on {cause}.",
+        remedy=_REMEDIES.get(cause, _SEED),
     )

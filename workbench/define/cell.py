@@ -220,7 +220,7 @@ def _storable(text: str) -> None:
     except UnicodeEncodeError as error:
         line = text.count("\n", 0, error.start) + 1
         raise CellError(
-            f"Line {line} of the cell holds a character that UTF-8 cannot store.", remedy="Take it out."
+            f"Line {line} of the cell has a character that UTF-8 cannot encode.", remedy="Remove it."
         ) from None
     if size > MAX_BYTES:
         raise CellError(
@@ -229,7 +229,7 @@ def _storable(text: str) -> None:
         )
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise CellError(f"Line {line} of the cell holds a NUL character.", remedy="Take it out, or write '\\x00'.")
+        raise CellError(f"Line {line} of the cell has a NUL character.", remedy="Remove it, or write '\\x00'.")
     for start in text.splitlines()[:2]:
         coding = _CODING.match(start)
         if coding and coding[1].lower().replace("_", "-") not in ("utf-8", "utf8"):
@@ -246,7 +246,7 @@ def _parsed(text: str) -> ast.Module:
     except (RecursionError, MemoryError, ValueError) as error:
         raise CellError(
             f"Python cannot read the cell: {str(error) or type(error).__name__}.",
-            remedy="Nest its expressions less deeply.",
+            remedy="Split its deeply nested expressions.",
         ) from None
     return tree
 
@@ -289,7 +289,7 @@ def _one_view(tree: ast.Module, text: str) -> str:
         names = ", ".join(repr(node.name) for node in found)
         raise CellError(
             f"The cell holds {len(found)} feature views: {names}.",
-            remedy="Give each its own cell; one uses another by naming it as a parameter.",
+            remedy="Define each in its own cell; a view reads another by naming it as a parameter.",
         )
     (node,) = found
     if not isinstance(node, ast.FunctionDef):
@@ -310,7 +310,7 @@ def _file_name(name: str) -> str:
         raise CellError(error.message, remedy=error.remedy) from None
     if name.startswith("test_") or name in ("conftest", "features"):
         raise CellError(
-            f"{name!r} is not a name for a view: pytest or Python would mistake features/{name}.py.",
+            f"{name!r} cannot be the name of a view: pytest or Python would misread features/{name}.py.",
             remedy="Choose another name for the function.",
         )
     return name
@@ -324,7 +324,7 @@ def _no_view(tree: ast.Module, called: set[str]) -> CellError:
             remedy="Move it out of the function, class or condition around it.",
         )
     functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
-    subject = f"def {functions[-1]}" if functions else "the function that makes the features"
+    subject = f"def {functions[-1]}" if functions else "the function that computes the features"
     return CellError(
         "The cell holds no feature view.",
         remedy=f'Put @feature_view(entities="...", event_time="...") above {subject}.',

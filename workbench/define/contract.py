@@ -81,7 +81,7 @@ def check_value(value: object, dtype: pl.DataType, *, column: str, option: str) 
         zone = " with tzinfo=timezone.utc" if datetime in kinds else ""
         raise DefinitionError(
             f"Column {column!r}: {option}={value!r} does not suit {dtype}.",
-            remedy=f"Give a value of type {wanted}{zone}." if kinds else f"Leave {option} out for this column.",
+            remedy=f"Give a value of type {wanted}{zone}." if kinds else f"Remove {option} from this column.",
         )
 
 

@@ -75,7 +75,7 @@ def example(given: Mapping[str, Rows], expect: Rows, *, name: str = "", as_of: b
     """
     if not isinstance(given, Mapping):
         raise DefinitionError(
-            f"example: given={type(given).__name__} names no inputs.",
+            f"example: given={type(given).__name__} does not name inputs.",
             remedy='Write given={"flights": [{"carrier": "UA", ...}]}: rows by the name of the input.',
         )
     return Example(
@@ -99,6 +99,6 @@ def _rows(where: str, rows: Any) -> pl.DataFrame | tuple[Mapping[str, Any], ...]
     elif isinstance(rows, list | tuple) and all(isinstance(row, Mapping) for row in rows):
         return tuple({str(name): value for name, value in row.items()} for row in rows)
     raise DefinitionError(
-        f"example: {where} holds no rows.",
+        f"example: {where} does not hold rows.",
         remedy='Write a list of rows, [{"carrier": "UA", "delay": 3.0}], columns of one length, or a Polars frame.',
     )

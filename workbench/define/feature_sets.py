@@ -67,12 +67,12 @@ def feature_set(
     valid_name("feature set", name)
     if isinstance(features, str) or not features:
         raise DefinitionError(
-            f"Feature set {name!r} lists no features.", remedy='Write a list: ["view:feature", "other_view"].'
+            f"Feature set {name!r} does not list features.", remedy='Write a list: ["view:feature", "other_view"].'
         )
     for reference in features:
         if not _REFERENCE.fullmatch(str(reference)):
             raise DefinitionError(
-                f"Feature set {name!r}: {reference!r} names no feature.",
+                f"Feature set {name!r}: {reference!r} does not name a feature.",
                 remedy="Write view, view:feature or view@2:feature.",
             )
         if list(features).count(reference) > 1:

@@ -323,7 +323,7 @@ class Definitions:
         if name in sources and self._is_view(name, broken=False):
             raise DefinitionError(
                 f"{FOLDER}/{name}.py defines a view with the name of the source {name!r}.",
-                remedy="Rename the view, or the source in workbench.toml: an input is found by its name alone.",
+                remedy="Rename the view, or the source in workbench.toml: an input is looked up by its name.",
             )
 
     def _is_view(self, name: str, *, broken: bool | None = None) -> bool:
@@ -381,7 +381,8 @@ class Definitions:
         if names and names != [stem]:
             raise DefinitionError(
                 f"{FOLDER}/{stem}.py defines {' and '.join(repr(name) for name in names)}.",
-                remedy=f"One file a view, under its name: {', '.join(f'{FOLDER}/{name}.py' for name in names)}.",
+                remedy="Keep each view in a file of its own name: "
+                f"{', '.join(f'{FOLDER}/{name}.py' for name in names)}.",
             )
         return next(iter(own.values()), None)
 
@@ -436,6 +437,6 @@ class Definitions:
         if below:
             return FeatureNotFound(
                 f"There is no view {name!r}.",
-                remedy=f"Move {FOLDER}/{below[0]} to {FOLDER}/{name}.py: views live there.",
+                remedy=f"Move {FOLDER}/{below[0]} to {FOLDER}/{name}.py: a view is loaded from the file of its name.",
             )
         return FeatureNotFound.named(name, (view for view in self.outline.views if view in self._stems))

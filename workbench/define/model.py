@@ -199,7 +199,8 @@ def _refuse_untyped(model: type, annotations: dict[str, Any]) -> None:
             )
         if not name.startswith("_") and not inspect.isroutine(value) and name != "Config":
             raise DefinitionError(
-                f"{model.__name__}.{name} is no column.", remedy="Move it out of the model: a model holds columns only."
+                f"{model.__name__}.{name} is not a column.",
+                remedy="Move it out of the model: a model has only columns.",
             )
 
 
@@ -218,7 +219,7 @@ def _column(model: type, column: str, annotation: object) -> pl.DataType:
         field.__set_name__(model, column)
     elif not _is_field(field):
         raise DefinitionError(
-            f"Column {column!r} of {model.__name__} is given the value {field!r}.",
+            f"Column {column!r} of {model.__name__} has the value {field!r}.",
             remedy=f"Describe it with `{column}: ... = Feature(...)`; a default value is Feature(default=...).",
         )
     if optional:
@@ -242,9 +243,9 @@ def _suit(column: str, dtype: pl.DataType, options: FeatureOptions) -> None:
     for value in options.isin or ():
         check_value(value, dtype, column=column, option="isin")
     if options.tolerance is not None and not has_numbers(dtype):
-        remedy = "Leave tolerance out."
+        remedy = "Remove tolerance."
         if dtype.is_temporal():
-            remedy = "Leave it out, times are compared exactly; or give the feature as a number of seconds."
+            remedy = "Remove it: times are compared exactly. Or store the feature as a number of seconds."
         raise DefinitionError(f"Column {column!r}: {dtype} has no tolerance.", remedy=remedy)
 
 
@@ -260,7 +261,7 @@ def _choices(values: Any) -> tuple[Any, ...]:
     if isinstance(values, str) or not hasattr(values, "__iter__"):
         raise DefinitionError(f"isin={values!r} is not a list.", remedy="Write isin=['a', 'b'].")
     if not (found := tuple(values)):
-        raise DefinitionError("isin=[] allows no value at all.", remedy="List the values, or leave isin out.")
+        raise DefinitionError("isin=[] does not allow any value.", remedy="List the values, or remove isin.")
     return tuple(sorted(found)) if isinstance(values, set | frozenset) else found
 
 
@@ -283,5 +284,6 @@ def _bounds(options: FeatureOptions) -> None:
                 empty = True
             if empty:
                 raise DefinitionError(
-                    f"No value lies between {low}={least!r} and {high}={most!r}.", remedy="Swap or widen the bounds."
+                    f"There is no value between {low}={least!r} and {high}={most!r}.",
+                    remedy="Swap or widen the bounds.",
                 )

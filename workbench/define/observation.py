@@ -38,7 +38,7 @@ _AS_SOURCE = (
     '@feature_view(..., files="lookup.json").'
 )
 _REMEDIES = {
-    "folder": "Leave it out: a definition gives the same values in whatever folder it runs.",
+    "folder": "Remove it: a definition must give the same values in any folder.",
     "network": "Fetch the data outside of the definition and declare what you saved as a source in workbench.toml.",
     "program": "Run it outside of the definition and declare what it writes as a source in workbench.toml.",
     "variable": "Make the value a keyword-only parameter of the view, so that it is part of its identity.",
@@ -138,7 +138,8 @@ def failed(what: str, raised: str) -> DefinitionFailed:
     """Return the error for `what`, which works in this process and raises something in a new one."""
     return DefinitionFailed(
         f"{what} runs here, but not in a new process: {raised}",
-        remedy="It may rely on what a cell of this notebook did: write that into the definition, or a file beside it.",
+        remedy="It may depend on another cell of this notebook: move that code into the definition, or into a "
+        "file beside it.",
     )
 
 
@@ -154,17 +155,17 @@ def _undeclared(what: str, touch: Touch, definitions: HasFiles) -> UndeclaredInp
 
 def _shared(what: str, change: Change) -> SharedState:
     if change.kind == "namespace":
-        said = f"{what} registers the Polars namespace {change.name!r} for all code in its process."
+        said = f"{what} registers the Polars namespace {change.name!r} process-wide."
         remedy = "Write a function that takes the expression, and call it: gross(pl.col('x'))."
     elif change.name.startswith(RANDOM):
-        said = f"{what} sets {change.name} for all code in its process."
-        remedy = "Give a generator of its own the seed: numpy.random.default_rng(7), random.Random(7)."
+        said = f"{what} sets {change.name} process-wide."
+        remedy = "Seed a generator of its own: numpy.random.default_rng(7), random.Random(7)."
     elif change.kind == "setting":
-        said = f"{what} changes {change.name} for all code in its process."
-        remedy = "Leave the setting as it is, or pass the option to the call that needs it."
+        said = f"{what} changes {change.name} process-wide."
+        remedy = "Do not change the setting; pass the option to the call that needs it."
     else:
-        said = f"{what} changes {change.name} for all code in its process."
-        remedy = "Give the value a name in the definition, and use that."
+        said = f"{what} changes {change.name} process-wide."
+        remedy = "Assign the value to a name in the definition, and use that name."
     return SharedState(said, remedy=f"{remedy} What another definition sets there would change this one's values.")
 
 

@@ -115,8 +115,8 @@ def _split(column: Any) -> tuple[dict[str, Any], list[Any]]:
     for check in column.checks:
         if check.raise_warning:
             raise DefinitionError(
-                f"Column {column.name!r}: {check.name} has raise_warning=True, but a rule is kept or broken.",
-                remedy="Take raise_warning away, or the rule.",
+                f"Column {column.name!r}: {check.name} has raise_warning=True, but a rule only passes or fails.",
+                remedy="Remove raise_warning, or the rule.",
             )
         found = dict(_bounds(check))
         if found and not bounds.keys() & found.keys():

@@ -124,7 +124,9 @@ def _remedy(exception: BaseException, package: str) -> str:
             return f"{path}.py is not committed on this branch: add and commit it, then run the same again."
         return f"Install {exception.name.partition('.')[0]} in this environment, then run the same again."
     if isinstance(exception, TypeError) and "for |" in str(exception) and "NoneType" in str(exception):
-        return "Leave `| None` out, and say it with Feature(nullable=True): a Polars dtype is no type to Python."
+        return (
+            "Remove `| None` and write Feature(nullable=True): `|` needs Python types, and a Polars dtype is not one."
+        )
     return "Correct the line above and run its cell again."
 
 

@@ -198,7 +198,7 @@ def feature_view(
     """
     if function or not event_time:
         raise DefinitionError(
-            "feature_view needs to know the event time.", remedy='Write @feature_view(event_time="...") above the def.'
+            "feature_view needs event_time.", remedy='Write @feature_view(event_time="...") above the def.'
         )
     limit = None if ttl is None else parse_duration(ttl, what="ttl")
     keys = _names("entities", entities)
@@ -231,7 +231,7 @@ def _names(option: str, value: Any) -> tuple[str, ...]:
     names = (value,) if isinstance(value, str) else value
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise DefinitionError(
-            f"{option}={value!r} names no columns.", remedy=f'Write {option}="a" or {option}=["a", "b"].'
+            f"{option}={value!r} does not name columns.", remedy=f'Write {option}="a" or {option}=["a", "b"].'
         )
     if len(set(names)) < len(names):
         raise DefinitionError(f"{option}={value!r} names a column twice.", remedy="Name each once.")
@@ -263,7 +263,7 @@ def _examples(examples: Any) -> tuple[Example, ...]:
 
     if not isinstance(examples, list | tuple) or not all(isinstance(one, Example) for one in examples):
         raise DefinitionError(
-            f"examples={type(examples).__name__} are no examples.",
+            f"examples={type(examples).__name__} is not a list of examples.",
             remedy="Write examples=[example(given={...}, expect=[...])].",
         )
     return tuple(examples)
@@ -349,8 +349,8 @@ def _what_else(function: Any) -> str:
 def _starred(view: str, parameter: Parameter) -> DefinitionError:
     stars = "*" if parameter.kind is Parameter.VAR_POSITIONAL else "**"
     return DefinitionError(
-        f"View {view!r} takes {stars}{parameter.name}, which names no source or view.",
-        remedy="Write each input as a parameter of its own, by the name of the source or view.",
+        f"View {view!r} takes {stars}{parameter.name}, which does not name a source or view.",
+        remedy="Write one parameter for each input, named as the source or view.",
     )
 
 
@@ -358,14 +358,14 @@ def _default(view: str, parameter: Parameter) -> Any:
     if parameter.default is Parameter.empty:
         raise DefinitionError(
             f"View {view!r}: the parameter {parameter.name!r} has no value.",
-            remedy=f"Give it one: `*, {parameter.name}=...`. An input (source or view) stands before the `*`.",
+            remedy=f"Give it a default: `*, {parameter.name}=...`. An input (source or view) goes before the `*`.",
         )
     return parameter.default
 
 
 def _positional_default(view: str, parameter: Parameter) -> DefinitionError:
     return DefinitionError(
-        f"View {view!r}: {parameter.name!r} stands among the inputs but has a default value.",
+        f"View {view!r}: {parameter.name!r} is among the inputs but has a default value.",
         remedy=f"View parameters are keyword-only: put a `*` before it: `*, {parameter.name}={parameter.default!r}`.",
     )
 
@@ -412,7 +412,7 @@ def _evaluated(view: str, function: FunctionType, seen: Mapping[str, Any], annot
     except Exception as error:  # it may raise anything
         raise WrongReturn(
             f"View {view!r}: the return annotation {annotation!r} cannot be read: {error}.",
-            remedy="Define or import what it names at the top level, above the view.",
+            remedy="Define or import the names in it at the top level, above the view.",
         ) from error
 
 
@@ -507,7 +507,7 @@ def _distinct(view: FeatureView, names: list[str]) -> None:
 def _suits(view: FeatureView, column: ColumnContract, option: str) -> None:
     if option != "entities" and column.dtype != _MOMENT:
         raise DefinitionError(
-            f"View {view.name!r}: {option} {column.name!r} is {column.dtype}, not a moment.",
+            f"View {view.name!r}: {option} {column.name!r} is {column.dtype}, not a time.",
             remedy=f"Annotate it `{column.name}: UTC` in {view.model.__name__}.",
         )
     if option == "entities" and (column.dtype.is_float() or column.dtype.is_nested()):
@@ -518,10 +518,10 @@ def _suits(view: FeatureView, column: ColumnContract, option: str) -> None:
     if column.tolerance is not None:
         raise DefinitionError(
             f"View {view.name!r}: {column.name!r} of {option} has a tolerance, but keys and times are exact.",
-            remedy=f"Take tolerance away from {column.name}.",
+            remedy=f"Remove tolerance from {column.name}.",
         )
     if option != "created" and column.nullable:
         raise DefinitionError(
-            f"View {view.name!r}: {column.name!r} of {option} is nullable, but null matches nothing.",
-            remedy=f"Take nullable away, and drop such rows in the view: .drop_nulls({column.name!r}).",
+            f"View {view.name!r}: {column.name!r} of {option} is nullable, but null never matches.",
+            remedy=f"Remove nullable, and drop such rows in the view: .drop_nulls({column.name!r}).",
         )

@@ -290,7 +290,7 @@ def _spans(windows: str | timedelta | Sequence[str | timedelta], closed: Closed)
             raise WindowError.bad_window(window, "it must be longer than zero")
         stay = length + _LONGER[closed]
         if stay == 0:
-            raise WindowError.bad_window(window, "with closed='none' it can never hold an event")
+            raise WindowError.bad_window(window, "with closed='none' it cannot contain an event")
         spans.append(_Span(window.strip() if isinstance(window, str) else format_duration(window), stay))
     return tuple(spans)
 

@@ -244,7 +244,7 @@ class FeatureDrift:
             return f"moved: {measured}{also}"
         if self.follows:
             return f"follows {self.follows}: {measured}"
-        return f"stays within its {limits.get(self.basis, 'limit')}: {measured}"
+        return f"is within its {limits.get(self.basis, 'limit')}: {measured}"
 
     def _by_how_much(self, value: float) -> str:
         name = _NAMES[self.measure]

@@ -69,12 +69,12 @@ class ModelRun(Reported):
     def __enter__(self) -> Self:
         if self._open is not None or self._closed is not None:
             raise UsageError(
-                f"This run of experiment {self.name!r} is over.", remedy="Open another with project.experiment(...)."
+                f"This run of experiment {self.name!r} has ended.", remedy="Open another with project.experiment(...)."
             )
         listener = self._workspace.training_listener
         if listener.hear is not None:
             raise UsageError(
-                "An experiment's run is open already, and one cannot stand inside another.",
+                "A run of an experiment is open already, and runs cannot be nested.",
                 remedy="End the first block, or log seeds and folds in it: log_metric('rmse', 12.3, seed=1).",
             )
         self._open = self._workspace.tracker.open(opening_record(self._workspace, self.name, self._described))
@@ -112,7 +112,7 @@ class ModelRun(Reported):
         for name, text in texts.items():
             if name in OWN_PARAMS or name.startswith("view."):
                 raise UsageError(
-                    f"Parameter {name!r} is logged by Feature Workbench itself.", remedy=f"Call it 'model_{name}', say."
+                    f"Parameter {name!r} is reserved for Feature Workbench.", remedy=f"Call it 'model_{name}', say."
                 )
             if self._params.get(name, text) != text:
                 raise UsageError(
@@ -209,7 +209,7 @@ class ModelRun(Reported):
         """
         for name in tags:
             if name.startswith(("workbench.", "mlflow.")):
-                raise UsageError(f"Tag {name!r} is not yours to set.", remedy="Leave its first word out.")
+                raise UsageError(f"Tag {name!r} is reserved.", remedy="Remove its prefix.")
         self._writing().log(Event(tags={str(name): str(value) for name, value in tags.items()}))
 
     def use(self, *what: object) -> None:
@@ -283,11 +283,11 @@ class ModelRun(Reported):
                 ("objective", self._described.objective),
                 ("commit", self.commit[:10]),
                 ("error", record.tags.get("workbench.error")),
-                ("MLflow run", delivery and (delivery.run_id or "on its way")),
+                ("MLflow run", delivery and (delivery.run_id or "pending")),
                 ("files", ", ".join(record.files) or None),
             ),
             tables=tuple(table for table in tables if table.rows),
-            notes=() if used else ("Nothing says what it was trained on: build the training set in the block.",),
+            notes=() if used else ("Its training set is unknown: build the training set inside the block.",),
         )
 
     def __repr__(self) -> str:
@@ -320,7 +320,7 @@ class ModelRun(Reported):
 def _named(name: object) -> str:
     if not isinstance(name, str) or not name.strip() or not name.isprintable() or len(name) > LONGEST:
         raise UsageError(
-            f"{str(name)[:LONGEST]!r} cannot be an experiment's name.",
+            f"{str(name)[:LONGEST]!r} is not a valid name for an experiment.",
             remedy=f"Give it a name on one line, at most {LONGEST} characters long.",
         )
     return name.strip()
@@ -330,7 +330,7 @@ def _number(name: object, value: object) -> float:
     try:
         return float(value)  # type: ignore[arg-type]  # what has no float says so
     except (TypeError, ValueError):
-        raise UsageError(f"Metric {name!r} is {value!r}, which is no number.", remedy="Log a float.") from None
+        raise UsageError(f"Metric {name!r} is {value!r}, which is not a number.", remedy="Log a float.") from None
 
 
 def _text(value: object) -> str:

@@ -163,9 +163,9 @@ class RunComparison(Reported):
         if not runs:
             notes.append("No runs yet: define a view on this branch, or train a model in `project.experiment(...)`.")
         elif len(titles) == 1:
-            notes.append("There is nothing to compare it with: name another branch, or train it once more.")
+            notes.append("There is no second run to compare: name another branch, or train again.")
         elif not any(differ(values) for _, _, values in self.comparison.rows()):
-            notes.append("These runs agree in everything.")
+            notes.append("These runs do not differ.")
         else:
             notes.append(f"Differences are from {titles[base]}.")
         if left:

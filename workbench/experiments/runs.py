@@ -123,7 +123,7 @@ class _Chosen:
         runs = [run for run in self.runs if run.kind == "model" and run.name == name]
         if not runs:
             known = [*self.workspace.repository.names(), *(run.name for run in self.runs if run.kind == "model")]
-            raise UsageError(f"{name!r} is no branch, experiment or run.", remedy=did_you_mean(name, known))
+            raise UsageError(f"{name!r} is not a branch, experiment or run.", remedy=did_you_mean(name, known))
         return self._of_groups(repeats(self._logged(runs[: SIDES * 10]))[:SIDES])
 
     def _of_groups(self, groups: Iterable[Sequence[Logged]]) -> list[tuple[Side, Described]]:

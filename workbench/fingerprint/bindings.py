@@ -21,7 +21,7 @@ from workbench.fingerprint.values import Opaque, shown
 _PLACES = frozenset({"__file__", "__path__", "__spec__", "__loader__", "__cached__", "__package__", "__builtins__"})
 _WORD = re.compile(r"[^\W\d]\w*")
 _TABLES = frozenset({"polars", "pandas", "pyarrow"})
-_WHERE = ("depends on where the file lies", "Write the value out as a constant.")
+_WHERE = ("depends on the file's location", "Write the value out as a constant.")
 
 
 @dataclass(slots=True)
@@ -146,7 +146,7 @@ class Bindings:
         used, owner, name = 0, str(self.place.module.get("__name__")), reference.variable.name
         while isinstance(value, types.ModuleType) and self.objects.home.owns(value.__name__):
             if used == len(chain) or reference.stored:
-                raise Opaque("is a whole module of your own", f"Name what you need of it: {name}.<name>.")
+                raise Opaque("is a whole module of your own", f"Import the names that you need: {name}.<name>.")
             owner, name = value.__name__, chain[used]
             if name in _PLACES or name == "__name__":
                 raise Opaque(*_WHERE)
@@ -216,7 +216,7 @@ class Bindings:
         scope = imported.variable.scope
         own = isinstance(module, types.ModuleType)
         if own and scope is not None and scope.bound[imported.variable.name] > 1:
-            raise Opaque("shares its name with something else", "Give each import a name of its own.")
+            raise Opaque("has the same name as another import", "Give each import a name of its own.")
         self._modules[imported.target] = module
 
     def _absolute(self, imported: LocalImport) -> str:
@@ -227,7 +227,7 @@ class Bindings:
         try:
             return importlib.util.resolve_name("." * imported.level + imported.module, str(package))
         except ImportError:
-            raise Opaque("lies outside of any package", "Import it by its full name.") from None
+            raise Opaque("is outside any package", "Import it by its full name.") from None
 
 
 def _library(value: object) -> str:

@@ -34,7 +34,7 @@ def scalar(value: object) -> Form:
             return (type(value).__name__, value)
         case _ if value is ...:
             return ("ellipsis",)
-    raise TypeError(f"{type(value).__name__} is no literal")
+    raise TypeError(f"{type(value).__name__} is not a literal")
 
 
 def encode(form: object) -> bytes:

@@ -105,7 +105,7 @@ class _Differences:
                     yield from self._pair(first, second, around)
                 continue
             for item in one[start:end]:
-                yield f"{_shown_line(self._old.origins.get(id(item)))} was taken out"
+                yield f"{_shown_line(self._old.origins.get(id(item)))} was removed"
             for item in two[begin:stop]:
                 node = self._new.origins.get(id(item))
                 yield f"{_shown_line(node)} was added{self._at(node)}"
@@ -297,7 +297,7 @@ def _part(one: Part, two: Part, key: str, before: Mapping[str, Part], after: Map
 def _unseen(kind: str, part: Part, before: Mapping[str, Part], after: Mapping[str, Part]) -> Iterator[Change]:
     moved = [key for key in {*before, *after} if before.get(key) is None or after.get(key) is None]
     if not moved:
-        yield Change(kind, part.name, "what one of its names or defaults stands for changed")
+        yield Change(kind, part.name, "a value behind one of its names or defaults changed")
 
 
 def _settings(old: CodeRecord, new: CodeRecord) -> Iterator[Change]:

@@ -15,8 +15,8 @@ from workbench.fingerprint.values import Opaque
 from workbench.source_tree import data_of, installed_files
 
 OURS = "workbench"
-_CODE = "Call the code by its name, so that its text is known."
-_READS = "reads what is no declared input"
+_CODE = "Call the code by its name, so that its source is known."
+_READS = "reads something that is not a declared input"
 _DATA = (
     "Take the data as a parameter: a source declared in workbench.toml, or another view. A small file beside the "
     'definition is declared by @feature_view(..., files="lookup.json").'
@@ -24,9 +24,9 @@ _DATA = (
 _SETTING = "Make it a keyword-only parameter of the view."
 
 BUILTINS = {
-    **dict.fromkeys(("eval", "exec", "compile", "__import__"), ("runs code that is not in sight", _CODE)),
+    **dict.fromkeys(("eval", "exec", "compile", "__import__"), ("runs code that cannot be seen in the source", _CODE)),
     **dict.fromkeys(
-        ("globals", "locals", "vars", "dir"), ("looks names up at run time", "Name the values that it needs.")
+        ("globals", "locals", "vars", "dir"), ("looks names up at run time", "Write the names that it needs.")
     ),
     **dict.fromkeys(("open", "input", "breakpoint"), (_READS, _DATA)),
 }
@@ -35,31 +35,37 @@ BUILTINS = {
 ATTRIBUTES = {
     **dict.fromkeys(
         ("__code__", "__globals__", "__closure__", "__builtins__", "__subclasses__", "__getattribute__", "__loader__"),
-        ("reaches code that is not in sight", _CODE),
+        ("reaches code that cannot be seen in the source", _CODE),
     ),
     **dict.fromkeys(
         ("f_locals", "f_globals", "f_back", "gi_frame", "cr_frame", "ag_frame", "tb_frame"),
-        ("looks into running frames", "Pass the values as arguments."),
+        ("inspects running frames", "Pass the values as arguments."),
     ),
     **dict.fromkeys(
         ("__annotations__", "__doc__", "__module__", "__file__", "__path__", "__spec__", "__package__"),
-        ("reads what does not count for its result", "Write the value out as a constant."),
+        ("reads something that is not part of its identity", "Write the value out as a constant."),
     ),
     **dict.fromkeys(("read_text", "read_bytes"), (_READS, _DATA)),
 }
 """Attributes that are refused on anything."""
 
 _MODULES = {
-    **dict.fromkeys(("importlib", "builtins", "runpy", "marshal", "gc", "code"), ("can run code not in sight", _CODE)),
-    "inspect": ("looks into running code", "Pass the values as arguments."),
+    **dict.fromkeys(
+        ("importlib", "builtins", "runpy", "marshal", "gc", "code"),
+        ("can run code that cannot be seen in the source", _CODE),
+    ),
+    "inspect": ("inspects running code", "Pass the values as arguments."),
 }
 _MEMBERS = {
     # Polars does not tell its state, so that a change of it cannot be observed
     "polars.set_random_seed": ("sets the seed for all code", "Pass the seed to the call: .shuffle(seed=7)."),
     "polars.enable_string_cache": ("changes a setting for all code", "Cast to pl.Enum instead of pl.Categorical."),
-    "sys.modules": ("reaches code that is not in sight", _CODE),
-    "sys._getframe": ("looks into running frames", "Pass the values as arguments."),
-    "typing.get_type_hints": ("reads annotations, which do not count", "Write the types out as a constant."),
+    "sys.modules": ("reaches code that cannot be seen in the source", _CODE),
+    "sys._getframe": ("inspects running frames", "Pass the values as arguments."),
+    "typing.get_type_hints": (
+        "reads annotations, which are not part of its identity",
+        "Write the types out as a constant.",
+    ),
     **dict.fromkeys(("os.environ", "os.getenv"), ("depends on the machine it runs on", _SETTING)),
     **dict.fromkeys(("os.open", "io.open", "_io.open", "codecs.open"), (_READS, _DATA)),
     **dict.fromkeys(("workbench.source", "workbench.open", "workbench.open_project"), (_READS, _DATA)),

@@ -125,11 +125,11 @@ def code_hash(
     """
     function = view.function
     if not isinstance(function, FunctionType):
-        raise refusal(view.name, "is no plain Python function", "Write it with `def`.")
+        raise refusal(view.name, "is not a plain Python function", "Write it with `def`.")
     home = Home.of(function.__globals__, first_party)
     unknown = [name for name in view.files if name not in home.data]
     if unknown:
-        what = f"declares the file {unknown[0]}, which is in no project's features/"
+        what = f"declares the file {unknown[0]}, which is not in the features/ of a project"
         raise refusal(view.name, what, "Define it in a %%feature cell, or as a file of features/.")
     root, parts = reach(function, home=home, sources=sources or SourceCodes(), parameters=view.parameters, shift=offset)
     for name, blob in home.data.items():

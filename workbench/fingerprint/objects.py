@@ -55,7 +55,7 @@ class Objects:
                 return self._class_identity(value, hint)
             case types.ModuleType():
                 if self.home.owns(value.__name__):
-                    raise Opaque("holds a whole module of your own", "Name what you need of it.")
+                    raise Opaque("holds a whole module of your own", "Import the names that you need.")
                 self.home.check_member(value.__name__, ())
                 return ("module", value.__name__)
             case types.MethodType():
@@ -121,7 +121,7 @@ class Objects:
         if known is not None:
             return ("library", known)
         if "<lambda>" in name:
-            raise Opaque("is a lambda made by a library", "Write the function out.")
+            raise Opaque("is a lambda of a library", "Write the function out.")
         inner = partial(self.identity, hint=hint)
         held = (closure(function), function.__defaults__, function.__kwdefaults__, dict(sorted(vars(function).items())))
         return ("made by", module, name, function.__code__.co_firstlineno, inner(held))

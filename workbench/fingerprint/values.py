@@ -168,14 +168,14 @@ def _dataclass(value: Any, inner: Other) -> Form:
     kind = type(value)
     if not kind.__dataclass_params__.frozen:
         raise Opaque(
-            f"holds a {kind.__name__}, a dataclass that can change",
-            f"Declare it with @dataclass(frozen=True): {kind.__name__} is then known by its values.",
+            f"holds a {kind.__name__}, a mutable dataclass",
+            f"Declare it with @dataclass(frozen=True): {kind.__name__} is then identified by its values.",
         )
     names = [entry.name for entry in fields(value)]
     hidden = sorted(set(getattr(value, "__dict__", ())) - set(names))
     if hidden or isinstance(value, tuple | list | dict | set | str | int | float):
         what = f"holds a {kind.__name__} with more than its fields"
-        raise Opaque(what, "Keep everything that counts in the dataclass's fields.")
+        raise Opaque(what, "Store everything that affects the result in the dataclass's fields.")
     return ("dataclass", inner(kind), tuple([(name, inner(getattr(value, name))) for name in names]))
 
 
@@ -226,7 +226,7 @@ def _expression(value: Any) -> bytes:
     try:
         text = bytes(value.meta.serialize())
     except Exception as error:  # noqa: BLE001  # the engine's own kinds, and pickle's
-        raise Opaque(f"holds an expression that cannot be written down ({type(error).__name__})", remedy) from None
+        raise Opaque(f"holds an expression that cannot be serialised ({type(error).__name__})", remedy) from None
     if any(mark in text for mark in (b"PLPYFN", b"PythonFunction", b"AnonymousFunction", b"AnonymousAgg", b"pickle")):
         raise Opaque("holds an expression with a Python function in it", remedy)
     return text

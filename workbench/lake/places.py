@@ -39,7 +39,7 @@ def storage_at(uri: str, *, root: Path, options: Mapping[str, str] | None = None
             raise LakeError.bad_uri(uri, "it is empty")
         return _local(uri, Path(os.path.abspath(root / Path(uri).expanduser())))  # noqa: PTH100  symlinks stay
     if parts.username or parts.password:
-        raise LakeError.bad_uri("s3://...", "credentials do not belong in it")
+        raise LakeError.bad_uri("s3://...", "it contains credentials")
     if parts.query or parts.fragment:
         raise LakeError.bad_uri(uri, "it has a part after ? or #")
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
@@ -52,5 +52,5 @@ def storage_at(uri: str, *, root: Path, options: Mapping[str, str] | None = None
 def _local(uri: str, path: Path) -> LocalFolder:
     escape = _ESCAPE.search(str(path))
     if escape:  # deltalake writes such a folder and then looks for it under another name
-        raise LakeError.bad_uri(uri, f"no Delta table can be in a folder with {escape[0]!r} in its path, {path}")
+        raise LakeError.bad_uri(uri, f"a Delta table cannot be in a folder with {escape[0]!r} in its path, {path}")
     return LocalFolder(path)

@@ -129,7 +129,7 @@ class TableAt:
                     return _commit(version, said)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise LakeError.not_read(
-                self.storage.location(name), f"it is no commit of a Delta table: {error}"
+                self.storage.location(name), f"it is not a commit of a Delta table: {error}"
             ) from error
         return None
 

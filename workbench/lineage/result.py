@@ -21,7 +21,7 @@ NAMED = 20
 WORDS: dict[Mark, str] = {
     "added": "added",
     "modified": "modified",
-    "affected": "made from what changed",
+    "affected": "computed from what changed",
     "removed": "removed",
 }
 
@@ -164,17 +164,17 @@ class Lineage(Reported):
 
     def _notes(self) -> Iterator[str]:
         if not self.things.nodes:
-            yield "Nothing is defined yet: write a view in a %%feature cell."
+            yield "There are no definitions yet: write a view in a %%feature cell."
         if any(reason == NOT_RUN for _, reason in self.unknown):
-            yield f"From the text of the definitions: {NOT_RUN}, so which columns they read is not known."
+            yield f"From the text of the definitions: {NOT_RUN}, so the columns that they read are not known."
         for view, reason in self.unknown:
             if reason != NOT_RUN:
-                yield f"{view}: its plan does not say which columns are read, so all are shown ({reason})."
+                yield f"{view}: its plan does not show which columns it reads, so all are listed ({reason})."
         for node in self.things.nodes:
             if node.facts.get("state") == "broken":
                 yield f"{node.name} does not load: {node.facts['error']}"
         if self._leaves_runs_out and not self.by_column:
-            yield "The runs that computed the views are left out of the picture; `to_dict()` has them."
+            yield "The runs that computed the views are not drawn; `to_dict()` lists them."
 
     @property
     def _leaves_runs_out(self) -> bool:

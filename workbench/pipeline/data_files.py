@@ -69,24 +69,24 @@ def _content(root: Path, path: str) -> bytes | None:
         return place.read_bytes()
     except OSError as error:
         raise DefinitionError(
-            f"{path} cannot be read: {error.strerror}.", remedy="Give yourself the right to read it."
+            f"{path} cannot be read: {error.strerror}.", remedy="Give yourself read permission on it."
         ) from None
 
 
 def _edited(path: str, checked_out: str | None, branch: str) -> DefinitionError:
     if checked_out == branch:
         return DefinitionError(
-            f"{path} is not committed on {branch} as it stands in the working tree.",
+            f"{path} is not committed on {branch} with the content that it has in the working tree.",
             remedy=f'Commit it: git add {path} && git commit -m "Change {path}".',
         )
     return DefinitionError(
         f"{path} has edits in the working tree, where {checked_out or 'no branch'} is checked out and not {branch}.",
-        remedy=f"Commit it on {branch} (git switch {branch}), or take the edits back: git restore {path}.",
+        remedy=f"Commit it on {branch} (git switch {branch}), or discard the edits: git restore {path}.",
     )
 
 
 def _elsewhere(path: str, checked_out: str | None, branch: str) -> DefinitionError:
     return DefinitionError(
-        f"{branch} has no {path}: the one in the working tree is that of {checked_out or 'the commit checked out'}.",
-        remedy=f"Commit one on {branch}, or save it under a name of its own: it is then committed with the cell.",
+        f"{branch} has no {path}: the one in the working tree belongs to {checked_out or 'the commit checked out'}.",
+        remedy=f"Commit one on {branch}, or save it under another name: a new file is committed with the cell.",
     )

@@ -113,8 +113,8 @@ def define(
         break
     else:
         raise BranchError(
-            f"Branch {target!r} kept moving while {cell.view!r} was written.",
-            remedy="Run the cell again when the other kernels are quieter. Nothing was committed.",
+            f"Branch {target!r} moved repeatedly while {cell.view!r} was written.",
+            remedy="Nothing was committed. Run the cell again when no other kernel writes the branch.",
         )
     context = Context(workspace, branch=target, commit=commit, log=log, definition=cell.module)
     planned = [evaluation]
@@ -125,7 +125,7 @@ def define(
     except WorkbenchError as error:
         error.lines = (
             *error.lines,
-            f"The definition is committed on {target} at {commit[:10]}; its data is not there.",
+            f"The definition is committed on {target} at {commit[:10]}; its data was not computed.",
         )
         raise
     _warn_if_lost(workspace, target, commit)
@@ -139,7 +139,7 @@ def _warn_if_lost(workspace: Workspace, branch: str, commit: str) -> None:
         return
     warnings.warn(
         f"Branch {branch!r} was deleted or moved while this was computed, and no longer has the definition. "
-        f"`git branch {branch if not repository.exists(branch) else f'{branch}-again'} {commit[:10]}` brings it back.",
+        f"`git branch {branch if not repository.exists(branch) else f'{branch}-again'} {commit[:10]}` restores it.",
         LostCommitWarning,
         stacklevel=5,
     )

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOML = """\
-# What this project is called, and which branches experiments cannot write.
+# The project's name, and the branches that experiments cannot write.
 [project]
 name = "{name}"
 protected = [{protected}]
 
-# One table a source: where it is, when its rows happened, when they became known.
+# One table for each source: where it is, when its rows happened, when they became known.
 # [sources.flights]
 # path = "data/flights.parquet"      # a file, folder or glob of Parquet, CSV or JSON
 #                                    # or delta = "uri", or sql = "select ..." with database = "file.duckdb" or a URL
@@ -26,7 +26,7 @@ protected = [{protected}]
 # available_at = "landed_at"         # event_time where absent
 # key = ["flight_id"]
 
-# Where published views are stored: a folder or bucket that all who work here can reach.
+# Where published views are stored: a folder or bucket that the whole team can reach.
 # [lake]
 # uri = "s3://bucket/lake"           # a folder in the shared git directory where absent
 
@@ -36,7 +36,7 @@ protected = [{protected}]
 
 FEATURES = '"""The project\'s feature views: one file each. Helpers are imported relatively."""\n'
 
-REGISTRY = "Published versions, one file a view. Written by `promote` alone.\n"
+REGISTRY = "Published versions, one file for each view. Only `promote` writes them.\n"
 
 NOTEBOOKS = "Notebooks of this project.\n"
 

@@ -54,7 +54,7 @@ def finish(
         profile = profiled.result()
     tested = run_tests(evaluation, evaluated, facts=facts)
     if tested is None and context.workspace.config.policy.require_tests:
-        detail = f"{NO_TESTS}, and [policy] asks for some: write a function test_...(view) in the cell"
+        detail = f"{NO_TESTS}, but [policy] requires tests: write a function test_...(view) in the cell"
         tested = Check("tests", passed=False, checked=False, detail=detail)
     checks = (check, *probe(evaluation, evaluated, facts=facts, full=full), *([tested] if tested else []))
     if deep:
@@ -126,7 +126,7 @@ def _record(
         except OSError as error:  # the view is committed and computed by now
             warnings.warn(
                 f"This computation of {prepared.view.name} is not in the journal, which cannot be written: "
-                f"{error.strerror or error}. Its history and `why-changed` will not know of it.",
+                f"{error.strerror or error}. Its history and `why-changed` will not show it.",
                 UnwrittenWarning,
                 stacklevel=6,
             )
@@ -165,7 +165,7 @@ def _card(
         checks=checks,
         warnings=(
             *(f"{warning.source}: {warning.message}" for warning in evaluation.warnings),
-            *([f"what was stored was wrong and is replaced: {computed.repaired}"] if computed.repaired else []),
+            *([f"the stored data was wrong and was replaced: {computed.repaired}"] if computed.repaired else []),
             *(tracking.warnings if tracking else ()),
         ),
         run=run_id or ("queued" if ticket else None),

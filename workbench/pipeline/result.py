@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from workbench.profile import Profile
     from workbench.tracking import Ticket
 
-NOTHING = "This branch has no feature views yet: write one in a %%feature cell."
+NOTHING = "This branch does not have feature views yet: write one in a %%feature cell."
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -163,7 +163,11 @@ class Status(Reported):
                 if views
                 else ()
             ),
-            *((Table("Published, and not current", ("version", "is", "since (UTC)", "why"), odd),) if odd else ()),
+            *(
+                (Table("Published versions that are not current", ("version", "is", "since (UTC)", "why"), odd),)
+                if odd
+                else ()
+            ),
             *((Table("Last runs", ("view", "status", "commit", "UTC", "MLflow run"), runs),) if runs else ()),
         )
 
@@ -172,7 +176,7 @@ class Status(Reported):
         if self.branch is None or self.is_protected:
             notes.append("Start an experiment with `branch exp/<name>`.")
         if not self.sources:
-            notes.append("Declare a source in workbench.toml to compute something.")
+            notes.append("Next: declare a source in workbench.toml.")
         notes += [self.unshared] if self.unshared else []
         notes += self.tracking.warnings
         return tuple(notes)

@@ -94,7 +94,7 @@ def _version(workspace: Workspace, versions: VersionEvaluation, view: str, versi
         prepared = _as_published(versions, view, version)
         if prepared.view_id != version.view_id:
             is_code = prepared.fingerprint.code_hash != version.code_hash
-            why = "its code has another fingerprint than was recorded" if is_code else "its sources moved since"
+            why = "its code does not have the recorded fingerprint" if is_code else "its sources changed since"
             return Check(label, passed=False, checked=False, detail=f"{why}: `materialize {view}` first")
         rows = versions.published(view, version).frame
         check = _check(workspace, prepared, rows, version.data_digest, label=label)
@@ -134,18 +134,16 @@ def _compared(label: str, stored: pl.LazyFrame, recorded: str, computed: Path, k
         digest: OutputDigest = digest_frame(stored, keys=keys)
         right = digests(computed, keys=keys)
         if digest.exact == right.exact == recorded:
-            return check(f"{right.rows:,} rows, the same to the bit", passed=True)
+            return check(f"{right.rows:,} rows, identical", passed=True)
         found = unequal(stored.collect(), pl.read_parquet(computed, glob=False), keys=keys)
     except pl.exceptions.PolarsError as error:
         return check(f"the stored rows cannot be read: {str(error).splitlines()[0][:200]}", passed=False)
     if found:
-        what = (
-            f"{found.total:,} stored value{'s' if found.total != 1 else ''} or rows differ from a computation in full"
-        )
+        what = f"{found.total:,} stored value{'s' if found.total != 1 else ''} or rows differ from a full computation"
         return check(f"{what}: {found.example()}", passed=False, failures=found.rows, counts=found.counts)
     if digest.exact != recorded:
-        return check("the stored rows are not those that were recorded", passed=False)
-    return check(f"{right.rows:,} rows, the same but for the last digits of floats", passed=True)
+        return check("the stored rows differ from their record", passed=False)
+    return check(f"{right.rows:,} rows, equal except for the last digits of floats", passed=True)
 
 
 def _with_remedy(check: Check, remedy: str) -> Check:

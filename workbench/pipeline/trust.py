@@ -52,24 +52,24 @@ class Trust(Reported):
             tuple(str(facts.get(key, "")) for key in ("author", "branch", "since")) for facts in self.authors.values()
         )
         if self.revoked is not None:
-            title = f"{self.revoked} is not trusted by name any more"
+            title = f"{self.revoked} is no longer trusted"
         elif self.branch is None:
-            title = "Whose definitions run here" if known else "Nobody is trusted by name"
+            title = "Trusted authors" if known else "No author is listed as trusted"
         elif news:
             title = f"The definitions of {self.branch} may run"
         else:
-            title = f"{self.branch} has no definitions by somebody new"
+            title = f"{self.branch} does not have definitions by new authors"
         return Report(
             title,
             tables=tuple(
                 table
                 for table in (
                     Table("Trusted now", ("commit", "author", "UTC", "subject"), news),
-                    Table("Trusted by name", ("author", "since branch", "since (UTC)"), known),
+                    Table("Listed as trusted", ("author", "since branch", "since (UTC)"), known),
                 )
                 if table.rows
             ),
-            notes=("Your own definitions, and those of whoever wrote a commit on main, always run.",),
+            notes=("Your own definitions, and those of authors with a commit on main, always run.",),
         )
 
 
@@ -85,7 +85,7 @@ def trust(workspace: Workspace, branch: str | None, *, revoke: str | None = None
     """
     if revoke is not None:
         if branch is not None:
-            raise UsageError("Trust is given or taken back, not both at once.", remedy="Call `trust` twice.")
+            raise UsageError("One call gives trust or revokes it, not both.", remedy="Call `trust` once for each.")
         revoked = workspace.repository.revoke_trust(revoke)
         return Trust(None, (), workspace.repository.trusted(), revoked)
     commits = workspace.repository.trust(branch) if branch is not None else []

@@ -27,9 +27,7 @@ class UiLink(Reported):
         """Return the link, and how long to wait."""
         if self.url is None:
             return Report("The MLflow UI is not running")
-        waits = (
-            f"It is starting and answers in some 15 seconds. Log: {self.log}" if self.log else "It does not answer now."
-        )
+        waits = f"It is starting, which takes about 15 seconds. Log: {self.log}" if self.log else "It does not answer."
         notes = () if self.state == "live" else (waits,)
         return Report(f"MLflow UI: {self.state}", notes=notes, links=(("Open MLflow", self.url),))
 

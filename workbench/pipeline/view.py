@@ -131,8 +131,8 @@ def open_view(workspace: Workspace, ref: str, *, branch: str) -> View:
     name, _, feature = ref.partition(":")
     if "@" in name:
         raise FeatureNotFound(
-            f"{ref!r} asks for a published version, and a branch has none.",
-            remedy=f"Leave the version out: {name.partition('@')[0]!r} is the view as the branch defines it.",
+            f"{ref!r} names a published version, which a branch does not have.",
+            remedy=f"Remove the version: {name.partition('@')[0]!r} is the view as the branch defines it.",
         )
     commit = workspace.repository.resolve(branch)
     definitions = load_tree(workspace.repository, commit, cache=workspace.hidden)

@@ -51,7 +51,7 @@ class WhyChanged(Reported):
     def report(self) -> Report:
         """Return the changes as a table."""
         rows = tuple((change.kind, change.name, change.detail) for change in self.changes)
-        nothing = "Nothing that decides its values: same code, same parameters, same data."
+        nothing = "Nothing: same code, same parameters, same data."
         return Report(
             f"Why {self.view} changed",
             facts=(("from", self.old), ("to", self.new)),
@@ -82,11 +82,11 @@ def why_changed(workspace: Workspace, view: str, *, branch: str, against: str | 
     old = next((entry for entry in reversed(others) if entry.view_id != new.view_id and entry.at < new.at), None)
     if old is None:
         raise UsageError(
-            f"{view!r} has been computed with one identity only, {new.view_id[:10]}.",
+            f"{view!r} has been computed with only one identity, {new.view_id[:10]}.",
             remedy="Name a branch or commit to compare with: `why-changed VIEW --against main`.",
         )
     unmoved = len(here) > 1 and here[-2].view_id == new.view_id
-    note = "The last definition did not move its values; this is the change before it." if unmoved else ""
+    note = "The last definition did not change its values; this is the change before it." if unmoved else ""
     return replace(_explained(view, *(_remembered(workspace, entry) for entry in (old, new))), note=note)
 
 

@@ -81,8 +81,8 @@ def facts_of(workspace: Workspace, store: FeatureStore, what: object) -> Trainin
         return facts_of_saved(workspace, what)
     if isinstance(what, pl.DataFrame | pl.LazyFrame) or hasattr(what, "__arrow_c_stream__"):
         raise UsageError(
-            f"A {type(what).__name__} does not say which features it holds.",
-            remedy="Pass what training_set returned itself, not its frame, or name the features you use.",
+            f"A {type(what).__name__} does not record its features.",
+            remedy="Pass the object that training_set returned, not its frame, or list the features that you use.",
         )
     if isinstance(what, str) and what in names(workspace.home):
         return facts_of_saved(workspace, saved_training_set(workspace.home, what))
@@ -148,7 +148,7 @@ class FeatureStore:
         """
         if (release is None) == (time is None):
             raise UsageError(
-                "A store is of one release or of one moment.",
+                "A store reads one release or one time, not both.",
                 remedy='Write at(release="2026.11") or at(time="2026-11-05").',
             )
         store = FeatureStore(self._opened, self._workspace.trunk)

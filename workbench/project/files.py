@@ -47,7 +47,11 @@ class TrainingSetReport(Reported):
         ledger = self.ledger.report()
         kept = (("written to", self.out), ("saved as", self.saved))
         places = tuple((label, place) for label, place in kept if place is not None)
-        hint = () if places else ("Nothing was written: --out FILE writes the rows, --save NAME keeps them.",)
+        hint = (
+            ()
+            if places
+            else ("Nothing was written: --out FILE writes the rows to a file, --save NAME saves the training set.",)
+        )
         return Report(ledger.title, (*ledger.facts, *places), ledger.tables, (*self.remarks, *ledger.notes, *hint))
 
 
@@ -127,7 +131,7 @@ def answer_into_file(store: FeatureStore, query: str, *, out: Path | None) -> An
 def _require_writable(out: Path) -> None:
     if format_of(out) is None:
         raise UsageError(
-            f"--out {out} is of no known kind.", remedy=f"Name a file that ends in one of {', '.join(SUFFIXES)}."
+            f"--out {out} has an unknown suffix.", remedy=f"Give a file that ends in one of {', '.join(SUFFIXES)}."
         )
 
 

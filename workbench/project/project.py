@@ -1044,7 +1044,7 @@ def cache_folder(root: Path) -> Path:
     try:
         hidden.mkdir(exist_ok=True)
     except FileExistsError:
-        raise ProjectError.not_writable(str(hidden), "a file is in its place") from None
+        raise ProjectError.not_writable(str(hidden), "a file has its name") from None
     except OSError:
         own = Path(tempfile.gettempdir()) / f"workbench-{os.getuid()}"
         aside = own / hashlib.sha256(os.fsencode(root)).hexdigest()[:16]

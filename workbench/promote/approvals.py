@@ -76,11 +76,11 @@ class Voices:
             earlier = next((voice for voice in voices if {voice.email, voice.key} & own), None)
             why = (
                 _of_another(approval, said.commit)
-                or ("is nobody's name and e-mail address" if email is None else "")
-                or ("is by somebody who promotes or wrote it" if email in involved else "")
+                or ("does not have a name and an e-mail address" if email is None else "")
+                or ("is by an author of the branch or the promoter" if email in involved else "")
                 or unproven(signature, approval.identity, demanded=demanded)
-                or ("is signed with a key of somebody who promotes or wrote it" if key in involved else "")
-                or (f"is by somebody who approved it as {earlier.email} already" if earlier else "")
+                or ("is signed with a key of an author of the branch or the promoter" if key in involved else "")
+                or (f"is by the person who approved it as {earlier.email}" if earlier else "")
             )
             if why or email is None:
                 refused[approval.object_id] = f"the approval of {approval.identity} {why}"

@@ -120,12 +120,12 @@ class ApprovalReport(Reported):
         said = f"Approved {', '.join(self.views)}" if self.object_id else "Approvals"
         return Report(
             f"{said} of {self.branch} at {self.commit[:10]}",
-            facts=(("signatures", "demanded by main" if self.require_signed else "not demanded"),),
+            facts=(("signatures", "required by [policy] on main" if self.require_signed else "not demanded"),),
             tables=(Table("", ("who", "when (UTC)", "views", "signature", "", "note"), rows),) if rows else (),
             notes=(
-                "An approval is of this commit alone: whatever the branch changes next needs a new one."
+                "An approval holds for this commit only: a new commit on the branch needs a new approval."
                 if rows
-                else f"Nobody approved it yet: approve --branch {self.branch}.",
+                else f"There are no approvals yet: approve --branch {self.branch}.",
             ),
         )
 
@@ -181,7 +181,8 @@ def _approve(line: Mainline, branch: str, views: Sequence[str], *, note: str, si
     said = evidence(repository, policy, main=main, commit=commit)
     if address(who) in Voices.heard(said, None, demanded=policy.require_signed).involved:
         raise PromotionError(
-            f"{who} wrote commits of {branch}, and nobody approves their own.", remedy="Ask somebody else to approve."
+            f"{who} wrote commits of {branch}, and authors cannot approve their own work.",
+            remedy="Ask another person to approve.",
         )
     own = next((each for each in said.approvals if address(each.identity) == address(who)), None)
     approved = _together(views or known, own, known)

@@ -98,7 +98,7 @@ class Garbage(Reported):
             (kind, len(of := [t for t in self.found if t.kind == kind]), f"{sum(t.size for t in of) / 1e6:,.1f} MB")
             for kind in kinds
         )
-        done = "Removed" if self.deleted else "Nobody can reach"
+        done = "Removed" if self.deleted else "Unreachable"
         todo = () if self.deleted or not rows else ("Nothing was removed: gc --delete does it.",)
         return Report(
             f"{done} {self.size / 1e6:,.1f} MB" if rows else "Nothing to collect",
@@ -184,7 +184,7 @@ def _kept(workspace: Workspace) -> _Kept:
 def _published(workspace: Workspace, kept: _Kept) -> None:
     """Keep what main and releases publish, and what main published lately."""
     repository = workspace.repository
-    repository.refuse_shallow("what was published before is not known, and would be collected")
+    repository.refuse_shallow("earlier versions are not known and would be collected")
     now = Registry.at(repository, workspace.trunk)
     since = datetime.now(UTC) - KEPT
     history = repository.first_parents(workspace.trunk, limit=MOST) if now.commit else []
@@ -250,7 +250,8 @@ def _lake(workspace: Workspace, kept: _Kept) -> dict[tuple[str, int], frozenset[
         found[key] = frozenset(kept.lake.get(key, set()) | others)
     if foreign:
         kept.notes.append(
-            f"{foreign} versions in the lake are kept that another copy of this repository wrote; collect them there."
+            f"{foreign} versions in the lake were written by another copy of this repository and are kept; "
+            "collect them there."
         )
     return found
 

@@ -147,7 +147,7 @@ def unproven(signature: Signature | None, identity: str, *, demanded: bool = Tru
             "expired": "is signed with a key that is no longer valid",
         }[status]
     if signature.status != "good":
-        return "has a signature that is not of what it says"
+        return "has a signature that does not match its content"
     who = address(signature.principal or "")
     if who is None or who != address(identity):
         return f"is signed by {signature.principal or 'nobody known'}, not by {identity}"
@@ -168,8 +168,8 @@ def allowed_signers(repository: Repository, policy: PolicySettings, main: str) -
         if not policy.require_signed:
             return ""
         raise BranchError(
-            f"[policy] demands signatures, and main has no {policy.allowed_signers} that lists the keys.",
-            remedy=f"Commit {policy.allowed_signers} to main: a line a person, `email ssh-ed25519 AAAA...`.",
+            f"[policy] requires signatures, but main does not have {policy.allowed_signers} with the keys.",
+            remedy=f"Commit {policy.allowed_signers} to main: one line for each person, `email ssh-ed25519 AAAA...`.",
         ) from None
 
 

@@ -119,7 +119,7 @@ class Refreshing:
         write_parquet(fresh, part, view=view.name)
         fresh = pl.scan_parquet(part, glob=False)
         if not fresh.filter(~self._own).head(1).collect().is_empty():
-            return "its entities are not those of its inputs"
+            return "its entities differ from those of its inputs"
         write_parquet(pl.concat([self.old.select(order).filter(~self.touched), fresh]), path, view=view.name)
         return disagreement(
             path,
@@ -278,13 +278,13 @@ def _touched(
     keys, known_since = keys_in(view, data.frame.collect_schema()), evaluation.times_of(data).known_since
     old = None if digest is None else sketches.kept(digest, keys=keys, known_since=known_since)
     if old is None:
-        return f"what {data.name} was before is not known here"
+        return f"the previous data of {data.name} is not available here"
     width = int(old.facts["width"])
     new = sketches.of(data, keys=keys, known_since=known_since, confirm=lambda: evaluation.confirm(view), width=width)
     if new is None:
         return f"the rows of {data.name} cannot be compared"
     if new.facts != old.facts:
-        return f"{data.name} has another shape than before"
+        return f"{data.name} has a different schema than before"
     return touched(old, new)
 
 

@@ -227,7 +227,7 @@ def retire(
             ((RETIRED, f"{record.view} {version.number}"),),
             body="\n".join(f"{pin.sentence}: {(accept or {})[pin.name]}" for pin in lost),
         )
-        notes = tuple(f"{pin.sentence}, and cannot read it any more." for pin in lost)
+        notes = tuple(f"{pin.sentence}, and can no longer read it." for pin in lost)
         return Standing(f"{record.view} {version.number} is retired", new, commit, notes)
 
     return in_main(workspace, step)
@@ -338,8 +338,8 @@ def _asked(registry: Registry, ref: object) -> tuple[Record, Version]:
     if version.status == "superseded":
         live = record.version(str(version.major))
         raise PromotionError(
-            f"{view} {version.number} is superseded; a major version ends as a whole.",
-            remedy=f"Name it: {view}@{live.major}.",
+            f"{view} {version.number} is superseded; only a whole major version can be deprecated.",
+            remedy=f"Write {view}@{live.major}.",
         )
     return record, version
 
@@ -352,8 +352,8 @@ def _successor(registry: Registry, record: Record, version: Version, named: str 
         others = [one.number for one in record.versions if one.is_live and one.number != version.number]
         name = others[-1].partition(".")[0] if others else "OTHER_VIEW"
         raise PromotionError(
-            f"{record.view} {version.number} serves, so its readers would not know what to read instead.",
-            remedy=f"Publish a new version first, or say what to read: --successor {name}; or --successor none.",
+            f"{record.view} {version.number} is the serving version, so its readers need a successor.",
+            remedy=f"Publish a new version first, or name a successor: --successor {name}; or --successor none.",
         )
     if named == "none":
         return None
@@ -364,7 +364,7 @@ def _successor(registry: Registry, record: Record, version: Version, named: str 
         return view if asked is None else f"{view}@{asked}"
     if found.major == version.major:
         raise PromotionError(
-            f"{record.view} {found.number} ends with {version.number}: a major version ends as a whole.",
+            f"{record.view} {found.number} is of the same major version as {version.number} and ends with it.",
             remedy="Name a version of another major, or another view.",
         )
     return found.number
@@ -377,7 +377,7 @@ def _accepted(pinned: Sequence[Pin], accept: Mapping[str, str]) -> list[Pin]:
         if name not in {pin.name for pin in losable}:
             raise UsageError(
                 f"{name!r} does not pin it.",
-                remedy=did_you_mean(name, {pin.name for pin in losable}) or "Leave it out.",
+                remedy=did_you_mean(name, {pin.name for pin in losable}) or "Remove it.",
             )
         if not str(reason).strip():
             raise UsageError(f"{name!r} is accepted without a reason.", remedy=f"Write {name}=REASON.")
@@ -388,13 +388,13 @@ def _over(record: Record, version: Version, today: date) -> None:
     ref = f"{record.view}@{version.major}"
     if version.status != "deprecated" or version.until is None:
         raise PromotionError(
-            f"{record.view} {version.number} is not deprecated, so its readers do not know that it ends.",
-            remedy=f"Announce it first: deprecate {ref}.",
+            f"{record.view} {version.number} is not deprecated, so its readers have not been warned.",
+            remedy=f"Deprecate it first: deprecate {ref}.",
         )
     if today <= version.until:
         raise PromotionError(
             f"{record.view} {version.number} is served until {version.until}.",
-            remedy=f"Retire it from {version.until + timedelta(days=1)} on.",
+            remedy=f"It can be retired from {version.until + timedelta(days=1)} on.",
         )
 
 
@@ -408,10 +408,10 @@ def _day(until: date | str | None, *, earliest: date, window: int) -> date | Non
         day = day.date() if isinstance(day, datetime) else day
         early = day < earliest
     except (ValueError, TypeError):
-        raise UsageError(f"{until!r} is no day.", remedy=f"Write it as {earliest.isoformat()}.") from None
+        raise UsageError(f"{until!r} is not a date.", remedy=f"Write it as {earliest.isoformat()}.") from None
     if early:
         raise PromotionError(
-            f"{day} is too soon: the policy on main gives readers {window} days (deprecation_days).",
+            f"{day} is too early: [policy] on main requires {window} days (deprecation_days).",
             remedy=f"Choose {earliest} or later.",
         )
     return day
@@ -420,5 +420,5 @@ def _day(until: date | str | None, *, earliest: date, window: int) -> date | Non
 def commit_of(registry: Registry) -> str:
     """Return the commit that a registry was read at."""
     if registry.commit is None:
-        raise PromotionError("Nothing was ever committed on main.", remedy="Promote something first.")
+        raise PromotionError("Branch main does not have commits.", remedy="Promote something first.")
     return registry.commit

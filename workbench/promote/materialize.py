@@ -52,9 +52,9 @@ if TYPE_CHECKING:
     from workbench.workspace import Workspace
 
 MATERIALIZED = "Materialized"
-ELSEWHERE = "the lake of those who published them is another one, or was lost; look at [lake] in workbench.toml"
+ELSEWHERE = "they were published to another lake, or the lake was lost; check [lake] in workbench.toml"
 State = Literal["updated", "current", "left", "held"]
-CONSEQUENCE = ", which it reads, was left"
+CONSEQUENCE = ", which it reads, was not updated"
 _TONES: tuple[Tone, ...] = ("good", "warn", "bad")
 
 
@@ -194,7 +194,7 @@ class Materialized(Reported):
     def _notes(self) -> tuple[str, ...]:
         odd = [f"{v.view} {v.number}: {warning}." for v in self.views for warning in v.warnings]
         accept = [
-            f"To publish it all the same: materialize {v.view} --accept {v.view}=REASON."
+            f"To publish it nevertheless: materialize {v.view} --accept {v.view}=REASON."
             for v in self.views
             if v.acceptable
         ]
@@ -204,7 +204,7 @@ class Materialized(Reported):
             for v in self.besides
             if v.state == "updated"
         ]
-        unknown = [f"{v.view} {v.number}, not judged: {said}." for v in self.views for said in v.not_judged]
+        unknown = [f"{v.view} {v.number}, not checked: {said}." for v in self.views for said in v.not_judged]
         return (*odd, *dict.fromkeys(accept), *unknown, *besides)
 
 
@@ -276,7 +276,7 @@ class _Work:
         progress: Callable[[Progress], None] | None,
     ) -> None:
         if registry.commit is None:
-            raise PromotionError("Nothing was ever committed on main.", remedy="Promote something first.")
+            raise PromotionError("Branch main does not have commits.", remedy="Promote something first.")
         self.line = line
         self.workspace = line.workspace
         self.registry = registry
@@ -329,7 +329,7 @@ class _Work:
             if "@" in view:
                 name = view.partition("@")[0]
                 raise UsageError(
-                    f"{view!r} is one version, and all that are live are brought up to date.", remedy=f"Write {name}."
+                    f"{view!r} names one version, but `materialize` updates all live versions.", remedy=f"Write {name}."
                 )
             if view not in self.registry:
                 raise FeatureNotFound.unpublished(view, self.registry.views)
@@ -392,13 +392,13 @@ class _Work:
             prepared = self.versions.prepare(view, version)
             evaluation = self.versions.evaluation(view, version)
             if prepared.fingerprint.code_hash != version.code_hash:
-                return _Outcome("left", "its code has another fingerprint than was recorded: promote the view again")
+                return _Outcome("left", "its code does not have the recorded fingerprint: promote the view again")
             lost = self._lost(view, version)
             is_held = version.held is not None and prepared.view_id != version.view_id and view not in self.accept
             if lost and self._is_elsewhere() and view not in self.accept:
                 return _Outcome("left", f"{lost}, nor any other: {ELSEWHERE}", acceptable=True)
             if is_held and lost:
-                return _Outcome("left", f"its data was rolled back, and is not there any more: {lost}")
+                return _Outcome("left", f"its data was rolled back and is missing: {lost}")
             is_current = prepared.view_id == version.view_id and not lost
             if is_held or (is_current and not self.full):
                 self._keep(view, version)
@@ -407,7 +407,7 @@ class _Work:
             if is_current and not self.full:
                 remember(prepared, evaluation, self.sketches)
                 same = replace(version, inputs=self._inputs(prepared, version))
-                return _Outcome("current", "its sources did not move", same)
+                return _Outcome("current", "its sources did not change", same)
             evaluated = self.versions.evaluate(view, version)
             if is_current:
                 return self._verified(evaluated, version)
@@ -437,13 +437,13 @@ class _Work:
         if not wrong:
             self._keep(view, version)
             same = replace(version, inputs=self._inputs(prepared, version))
-            return _Outcome("current", f"{self._how(evaluated)}; what is published is the same", same)
+            return _Outcome("current", f"{self._how(evaluated)}; the published data is the same", same)
         check = remembered_check(self.workspace.hidden / "facts", prepared, stored)
         if check.failed:
             return _Outcome("left", f"its rows break its contract: {check.detail}")
         new = self._published(evaluated, version, lost=wrong)
         return _Outcome(
-            "updated", f"{self._how(evaluated)}; what was published was wrong and is replaced: {wrong}", new
+            "updated", f"{self._how(evaluated)}; the published data was wrong and was replaced: {wrong}", new
         )
 
     def _how(self, evaluated: Evaluated) -> str:
@@ -451,7 +451,7 @@ class _Work:
         said = "computed in full" if self.full else "it was computed before"
         how = self._hows.get(evaluated.prepared.view_id, said)
         repaired = evaluated.computed.repaired
-        return f"{how}; what was stored was wrong and is replaced: {repaired}" if repaired else how
+        return f"{how}; the stored data was wrong and was replaced: {repaired}" if repaired else how
 
     def _outcome(self, evaluated: Evaluated, version: Version, *, lost: str, findings: Sequence[Finding]) -> _Outcome:
         """Publish what was computed, and return what is to be said of it."""
@@ -459,10 +459,8 @@ class _Work:
         how = self._how(evaluated)
         warnings = [one.sentence for one in findings if one.action != "note"]
         if lost:
-            again = (
-                "the same to the bit" if new.data_digest == version.data_digest else "and differs in its exact digest"
-            )
-            warnings.insert(0, f"its data was not in the lake any more ({lost}); it was computed again, {again}")
+            again = "and it is identical" if new.data_digest == version.data_digest else "and its exact digest differs"
+            warnings.insert(0, f"its data was missing from the lake ({lost}); it was computed again, {again}")
         notes = tuple(one.sentence for one in findings if one.action == "note")
         state: State = "updated" if lost or new != version else "current"
         return _Outcome(state, how, new, tuple(warnings), not_judged=notes)
@@ -484,7 +482,7 @@ class _Work:
         held = version.held
         assert held is not None  # noqa: S101 - asked of held ones alone
         moved = [name for name, digest in prepared.digests.items() if held.inputs.get(name) != digest]
-        since = f"{', '.join(moved)} changed since" if moved else "its inputs are the same as then"
+        since = f"{', '.join(moved)} changed since" if moved else "its inputs are unchanged"
         return (
             f"held at its data {version.delta_version}: rolled back {held.since:%Y-%m-%d %H:%M} by {held.by}; {since}"
         )
@@ -513,7 +511,7 @@ class _Work:
             self._hows[prepared.view_id] = "computed in full"
             return None
         if self._lost(view, version):
-            self._hows[prepared.view_id] = "computed in full: what was published is not in the lake"
+            self._hows[prepared.view_id] = "computed in full: the published data is not in the lake"
             return None
         old = self.versions.published(view, version).frame
         found = (
@@ -521,7 +519,7 @@ class _Work:
                 prepared, version, old=old, evaluation=self.versions.evaluation(view, version), sketches=self.sketches
             )
             if prepared.contract.schema == version.contract.schema and prepared.parameters == version.parameters
-            else "its columns are others"
+            else "its columns changed"
         )
         if isinstance(found, Refreshing):
             return lambda path: self._refreshed(prepared.view_id, found, path)

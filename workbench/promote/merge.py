@@ -119,7 +119,7 @@ def main_config(workspace: Workspace, commit: str) -> Config:
         text = workspace.repository.read(commit, CONFIG)
     except BranchError:
         raise PromotionError(
-            f"{CONFIG} is not on {workspace.trunk}, so nobody knows what may be promoted.",
+            f"{CONFIG} is not on {workspace.trunk}, so its policy is not known.",
             remedy=f"Commit it there: git add {CONFIG} && git commit -m 'Declare the project'.",
         ) from None
     return Config.parse(text, origin=f"{CONFIG} on {workspace.trunk}")
@@ -138,12 +138,12 @@ def candidate(workspace: Workspace, names: Sequence[str], *, branch: str) -> Can
     repository = workspace.repository
     if branch == workspace.trunk:
         raise PromotionError(
-            f"{branch} is where promotions go, not where they come from.",
+            f"{branch} is the target of promotions, not an experiment.",
             remedy="Name the experiment's branch: promote VIEW --branch exp/<name>.",
         )
     if not repository.exists(branch):
         raise PromotionError(
-            f"{branch} is no branch, so there is no experiment to promote.",
+            f"{branch} is not a branch, so there is no experiment to promote.",
             remedy="Name it: promote VIEW --branch exp/<name>.",
         )
     main, tip = repository.resolve(workspace.trunk), repository.resolve(branch)
@@ -189,12 +189,13 @@ def _stems(names: Iterable[str], changed: Mapping[str, str], proposed: Definitio
     for name in dict.fromkeys(names):
         if "@" in name or ":" in name:
             raise PromotionError(
-                f"{name!r} is promoted as a whole.", remedy=f"Write {name.partition(':')[0].partition('@')[0]}."
+                f"{name!r} is promoted with all of its features.",
+                remedy=f"Write {name.partition(':')[0].partition('@')[0]}.",
             )
         if changed.get(f"{FOLDER}/{name}.py") == "deleted":
             raise PromotionError(
-                f"The branch deletes {name!r}; promoting does not take versions away.",
-                remedy=f"End it with `deprecate {name}`, then `retire {name}`.",
+                f"The branch deletes {name!r}; promoting does not remove versions.",
+                remedy=f"Use `deprecate {name}`, then `retire {name}`.",
             )
         stem = name if name in stems else sets.get(name)
         if stem is None:

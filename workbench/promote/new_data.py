@@ -112,7 +112,7 @@ def moved_values(
         try:
             report = limits.measured((reference, Side(label, part, contract)), names, touched=known)
         except WorkbenchError as error:
-            found.append(Finding(f"{label} could not be compared with what is published: {error.message}", action))
+            found.append(Finding(f"{label} could not be compared with the published data: {error.message}", action))
             continue
         found += [Finding(f"{label}: {one.sentence.rstrip('.')}", action) for one in report.drifted]
         for one in report.features:
@@ -140,7 +140,7 @@ def gross_fault(one: FeatureDrift) -> str:
         return f"is {new.mean:.4g} in all of them"
     is_large = abs(new.mean) > SCALE * (abs(old.mean) + 3 * old.std)
     is_small = abs(old.mean) > old.std and abs(new.mean) * SCALE * 2 < abs(old.mean)
-    return f"is of another scale: mean {old.mean:.4g} to {new.mean:.4g}" if is_large or is_small else ""
+    return f"has a different scale: mean {old.mean:.4g} to {new.mean:.4g}" if is_large or is_small else ""
 
 
 def _parts(

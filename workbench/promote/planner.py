@@ -172,8 +172,8 @@ def _refuse_nothing(proposed: Candidate, changes: Mapping[str, ViewChange], unch
     if changes or (proposed.sets and repository.changed(proposed.main, proposed.tree)):
         return
     raise PromotionError(
-        f"{', '.join(unchanged)} is published already as it stands on {proposed.branch}.",
-        remedy="Change a definition on the branch first; new source data is brought in by `materialize`.",
+        f"{', '.join(unchanged)} is already published as it is on {proposed.branch}.",
+        remedy="Change a definition on the branch first; `materialize` brings in new source data.",
     )
 
 

@@ -124,7 +124,7 @@ def execute(
 def _follow_up(line: Mainline, proposal: Proposal) -> tuple[str, ...]:
     """Do what follows a publish, and return what could not be done: it is published, whatever happens here."""
     steps: dict[str, Callable[[], object]] = {
-        "its plan is not saved": lambda: save(line.workspace, proposal.plan),
+        "its plan was not saved": lambda: save(line.workspace, proposal.plan),
         "the next `materialize` computes everything": lambda: keep_in_mind(line.workspace, proposal),
     }
     notes = []
@@ -189,10 +189,10 @@ def read_plan(path: str | Path) -> dict[str, Any]:
             }.items()
         )
     except (OSError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not what `promote --dry-run` saves"
-        raise UsageError(f"{path} is no saved plan: {said}.", remedy="Make one with promote --dry-run.") from None
+        said = error.strerror if isinstance(error, OSError) else "it does not have the fields of a plan"
+        raise UsageError(f"{path} is not a saved plan: {said}.", remedy="Make one with promote --dry-run.") from None
     if not known:
-        raise UsageError(f"{path} is no saved plan of this version.", remedy="Make one with promote --dry-run.")
+        raise UsageError(f"{path} is not a saved plan of this version.", remedy="Make one with promote --dry-run.")
     plan: dict[str, Any] = values
     return plan
 
@@ -201,7 +201,7 @@ def _refuse_other(saved: Mapping[str, Any], plan: Plan) -> None:
     if saved["digest"] == plan.digest:
         return
     moved = [name for name, digest in plan.sources.items() if saved.get("sources", {}).get(name) != digest]
-    what = f"the data of {', '.join(moved)} moved" if moved else "it would do something else now"
+    what = f"the data of {', '.join(moved)} moved" if moved else "the same promotion would now differ"
     raise PlanOutdated(
         f"The plan {saved['digest'][:10]} is out of date: {what}.", remedy="Make it again: promote --dry-run."
     )

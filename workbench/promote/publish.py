@@ -98,7 +98,7 @@ def refuse_others(workspace: Workspace, view: str, major: int) -> None:
     if owner not in {None, own}:
         raise PromotionError(
             f"The lake's table {view}@{major} belongs to the project {owner!r}, and this one is {own!r}.",
-            remedy="Give this project a lake of its own: uri under [lake] in workbench.toml.",
+            remedy="Give this project its own lake: uri under [lake] in workbench.toml.",
         )
 
 

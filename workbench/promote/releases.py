@@ -76,7 +76,9 @@ class ReleaseList(Reported):
         )
         tables = (Table("", ("release", "views", "commit", "cut (UTC)", "by", "signed"), rows),) if rows else ()
         return Report(
-            "Releases", tables=tables, notes=() if rows else ("None yet: `release cut NAME` pins what is published.",)
+            "Releases",
+            tables=tables,
+            notes=() if rows else ("There are no releases yet; `release cut NAME` pins what is published.",),
         )
 
 
@@ -101,8 +103,8 @@ def cut(workspace: Workspace, name: str) -> Release:
         known = workspace.repository.tag(RELEASE_PREFIX + name)
         if known is not None:
             raise PromotionError(
-                f"There is a release {name!r} already, of commit {known.commit[:10]}.",
-                remedy="Choose another name; a release never changes.",
+                f"Release {name!r} already exists, at commit {known.commit[:10]}.",
+                remedy="Choose another name; releases are immutable.",
             )
         versions = _readable(workspace, registry)
         policy = main_config(workspace, registry.commit).policy
@@ -117,7 +119,7 @@ def cut(workspace: Workspace, name: str) -> Release:
             line.remote.push_refs([f"refs/tags/{RELEASE_PREFIX}{name}"])
     found = workspace.repository.tag(RELEASE_PREFIX + name)
     if found is None:
-        raise PromotionError(f"The tag {RELEASE_PREFIX}{name} is gone.", remedy="Cut the release again.")
+        raise PromotionError(f"The tag {RELEASE_PREFIX}{name} was deleted.", remedy="Cut the release again.")
     return _release(found)
 
 
@@ -180,7 +182,7 @@ def _readable(workspace: Workspace, registry: Registry) -> tuple[str, ...]:
         except (LakeError, BranchError) as error:
             raise PromotionError(
                 f"The data of {view} {version.number} cannot be read: {error.message}",
-                remedy="Bring the lake back, or promote the view again; a release must be readable.",
+                remedy="Restore the lake, or promote the view again; a release must be readable.",
             ) from None
         found.append(f"{view} {version.number}")
     return tuple(found)

@@ -138,9 +138,11 @@ def _asked(view: str, to: str | None, data: int | str | None) -> tuple[str, str 
     """Return the view's name and the version asked for."""
     name, version = named(view)
     if version is not None:
-        raise UsageError(f"{view!r} names a version.", remedy=f"Write: rollback {name} --to {version}.")
+        raise UsageError(f"{view!r} contains a version.", remedy=f"Write: rollback {name} --to {version}.")
     if to is None and data is None:
-        raise UsageError("Which version is it to go back to?", remedy=f"Write for example: rollback {name} --to 1.0.")
+        raise UsageError(
+            "A rollback needs a version to go back to.", remedy=f"Write for example: rollback {name} --to 1.0."
+        )
     if to is None:
         return name, None
     other, _, bare = str(to).rpartition("@")
@@ -165,7 +167,7 @@ def _target(workspace: Workspace, registry: Registry, view: str, number: str | N
     if served.status == "deprecated" and after.current != record.current:
         notes.append(
             f"{view} {served.number} stays deprecated: it is served until {served.until}. "
-            f"`deprecate {view}@{served.major} --until never` takes that back."
+            f"`deprecate {view}@{served.major} --until never` undoes that."
         )
     return _Step(view, record, after, served, tuple(notes))
 
@@ -176,7 +178,9 @@ def _with_data(workspace: Workspace, view: str, target: Version, data: int | str
     found = next((one for one in known if str(one.number) == str(data)), None)
     if found is None:
         said = ", ".join(f"{one.number} ({one.version.rows:,} rows, {one.since:%Y-%m-%d %H:%M})" for one in known)
-        raise PromotionError(f"{view} {target.number} has had no data version {data}.", remedy=f"It has had: {said}.")
+        raise PromotionError(
+            f"{view} {target.number} has no data version {data}.", remedy=f"Its data versions: {said}."
+        )
     if found.number == target.delta_version:
         return target
     workspace.lake.files(view, target.major, found.number)  # refuses what was cleaned away
@@ -222,7 +226,7 @@ def _downstream(registry: Registry, first: _Step) -> Iterator[_Step]:
         if not fitting:
             made = " and ".join(f"{read} {version.number}" for read, version in targets.items())
             raise PromotionError(
-                f"No version of {name} was made from {made}.",
+                f"No version of {name} was computed from {made}.",
                 remedy=f"Roll {first.view} back without --with-downstream: {name} {serving.number} goes on with the "
                 "versions that it was made from.",
             )
@@ -262,7 +266,10 @@ def _definitions(workspace: Workspace, main: str, steps: Sequence[_Step]) -> tup
             names = set(data_of(f"{step.view}.py", old)) - shared
             changes |= {f"features/{name}": old[name] for name in sorted(names & set(old))}
         except (KeyError, UnicodeDecodeError, DefinitionError) as error:
-            notes.append(f"Main's definition of {step.view} stays as it is: {step.target.number}'s is gone ({error}).")
+            notes.append(
+                f"Main's definition of {step.view} stays unchanged: {step.target.number}'s cannot be restored "
+                f"({error})."
+            )
     definitions = load_tree(repository, repository.tree_with(main, changes), cache=workspace.hidden, written=main)
     for step in steps:
         if step.view not in olds:
@@ -276,8 +283,9 @@ def _definitions(workspace: Workspace, main: str, steps: Sequence[_Step]) -> tup
             others = [f"features/{name}" for name in parts_of(path, olds[step.view]) if name != path]
             helpers = ", ".join(others) or "what it imports"
             notes.append(
-                f"Main's definition of {step.view} is not quite that of {step.target.number}: {helpers} changed since. "
-                "The version goes on by its own code; experiments start from main's."
+                f"Main's definition of {step.view} differs slightly from that of {step.target.number}: "
+                f"{helpers} changed since. "
+                "The version keeps its own code; experiments start from main's."
             )
     return changes, notes
 
@@ -309,7 +317,7 @@ def _require_fit(
     if refused:
         first = steps[0]
         raise PromotionRefused(
-            f"Refused: with {first.view} {first.target.number} main could not compute what it serves.",
+            f"Refused: with {first.view} {first.target.number} main could not compute the versions that it serves.",
             lines=[f"  {said}" for said in refused.values()],
             remedy=f"{_remedy(registry, first, refused)}, or accept each by name (--accept VIEW=REASON).",
         )
@@ -327,7 +335,7 @@ def _remedy(registry: Registry, first: _Step, refused: Collection[str]) -> str:
             for read in first.target.inputs
             if read.version is not None and registry.record(read.name).current != read.version
         )
-        or "Promote a definition of what it reads that fits it"
+        or "Promote a compatible definition of what it reads"
     )
 
 
@@ -406,7 +414,7 @@ def _built_on(registry: Registry, steps: Sequence[_Step]) -> list[str]:
                 goes = (
                     f"reads {step.target.number} from now on"
                     if gone == step.target.major
-                    else f"goes on with {read.name}@{gone}; --with-downstream rolls it back too"
+                    else f"keeps reading {read.name}@{gone}; --with-downstream rolls it back too"
                 )
                 found.append(f"{name} {version.number} was computed from {read.name} {read.version}, and {goes}.")
     return found

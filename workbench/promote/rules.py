@@ -90,15 +90,15 @@ def _promoters(
         return GateResult(
             "promoters",
             passed=False,
-            detail=f"{person.identity!r} is nobody's name and e-mail address",
-            remedy="Tell git who you are: git config user.email you@example.org.",
+            detail=f"{person.identity!r} does not have a name and an e-mail address",
+            remedy="Set your address: git config user.email you@example.org.",
         )
     if person.doubt:
         return GateResult(
             "promoters",
             passed=False,
-            detail=f"git says that {person.identity} is at work here, and nothing proves it: {person.doubt}",
-            remedy=f"Let git sign with a key that {policy.allowed_signers} on main lists for {who}: git config "
+            detail=f"git says that {person.identity} runs this command, but this is not proven: {person.doubt}",
+            remedy=f"Sign with a key that {policy.allowed_signers} on main lists for {who}: git config "
             "gpg.format ssh, and git config user.signingkey ~/.ssh/id_ed25519.pub.",
         )
     refusals = [
@@ -110,8 +110,8 @@ def _promoters(
         return GateResult(
             "promoters",
             passed=False,
-            detail=f"{person.identity} may not change what is published of {', '.join(views)}",
-            remedy="Ask one of them; who may is in [[policy.rules]] of workbench.toml on main.",
+            detail=f"{person.identity} may not change the published versions of {', '.join(views)}",
+            remedy="Ask one of them; [[policy.rules]] in workbench.toml on main lists who may.",
             failures=tuple(refusals),
         )
     return GateResult("promoters", passed=True, detail=f"{person.identity} may promote")
@@ -132,7 +132,7 @@ def _approvals(policy: PolicySettings, views: Sequence[str], promoter: Person, v
             remedy=f"Ask them to run `approve --branch <the branch>` on this commit{_signed_too(policy)}.",
             failures=(*refusals, *notes),
         )
-    said = f"approved by {', '.join(sorted(counted))}" if counted else "no rule asks for one"
+    said = f"approved by {', '.join(sorted(counted))}" if counted else "no rule requires one"
     return GateResult("approvals", passed=True, detail=said, failures=notes)
 
 
@@ -141,9 +141,9 @@ def _missing(rule: PolicyRule, heard: Sequence[Voice], promoter: str, voices: Vo
     wanted = rule.approvals - len(heard)
     if wanted > 0:
         able = addresses([*rule.approvers, *rule.owners]) - voices.involved - {voice.email for voice in heard}
-        whose = one_of(sorted(able)) or ("nobody who is listed and neither promotes nor wrote it")
+        whose = one_of(sorted(able)) or ("no listed approver is left besides the promoter and the authors")
         if not rule.approvers and not rule.owners:
-            whose = "anybody who neither promotes nor wrote it"
+            whose = "anyone except the promoter and the authors"
         yield f"{len(heard)} of {rule.approvals} approvals; could approve: {whose}"
     owners = addresses(rule.owners)
     if owners and address(promoter) not in owners and not owners & {voice.email for voice in heard}:
@@ -165,10 +165,10 @@ def _freeze(policy: PolicySettings, views: Sequence[str], now: datetime) -> Gate
             "freeze",
             passed=False,
             detail="; ".join(refusals),
-            remedy="Promote after it; a rollback is possible at any time.",
+            remedy="Promote after the freeze; a rollback is possible at any time.",
             failures=tuple(refusals),
         )
-    return GateResult("freeze", passed=True, detail="nothing is frozen")
+    return GateResult("freeze", passed=True, detail="no freeze applies")
 
 
 def _train(policy: PolicySettings, views: Sequence[str], now: datetime) -> GateResult:
@@ -180,8 +180,8 @@ def _train(policy: PolicySettings, views: Sequence[str], now: datetime) -> GateR
         if trains and not running:
             names = one_of(repr(train.name) for train in trains)
             start = next_departure(trains, now)
-            opens = f"the next opens {start:%a %Y-%m-%d %H:%M} UTC" if start else "none ever opens"
-            refusals.append(f"{view} goes by the train {names}; {opens}")
+            opens = f"the next opens {start:%a %Y-%m-%d %H:%M} UTC" if start else "none of them opens again"
+            refusals.append(f"{view} waits for the train {names}; {opens}")
     if refusals:
         return GateResult(
             "train",
@@ -195,7 +195,7 @@ def _train(policy: PolicySettings, views: Sequence[str], now: datetime) -> GateR
 
 def _signatures(policy: PolicySettings, said: Evidence) -> GateResult:
     if not policy.require_signed:
-        return GateResult("signatures", passed=True, applies=False, detail="not demanded by [policy] on main")
+        return GateResult("signatures", passed=True, applies=False, detail="not required by [policy] on main")
     refusals = tuple(
         f"{change.id[:10]} ({change.subject}) by {change.author} {why}"
         for change in said.changes

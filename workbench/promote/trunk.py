@@ -146,6 +146,6 @@ def in_line(line: Mainline, step: Callable[[], Result]) -> Result:
                     turn.enter_context(in_turn(line.workspace.repository.git_dir, patience=PATIENCE))
                 line.catch_up()
     raise PromotionError(
-        f"{line.workspace.trunk} kept moving: others came first {ATTEMPTS} times.",
-        remedy="Run the same command again when there is less traffic. Nothing was published.",
+        f"{line.workspace.trunk} moved in each of {ATTEMPTS} attempts: other commits came first.",
+        remedy="Nothing was published. Run the same command again later.",
     )

@@ -101,7 +101,7 @@ def disagreement(
         return _broken(f"lookback {format_duration(view.lookback)}", found)
     if unequal(stored.filter(recent).collect(), right.filter(recent), keys=keys):
         return _broken("entity-locality", found)
-    return f"rows before {since:%Y-%m-%d %H:%M} changed, too: {found.example()}"
+    return f"rows before {since:%Y-%m-%d %H:%M} also changed: {found.example()}"
 
 
 def _broken(promise: str, found: Unequal) -> str:

@@ -119,7 +119,7 @@ def _announced(view: str, serving: Version) -> tuple[str, ...]:
     if serving.status != "deprecated":
         return ()
     ends = f"{view}: major version {serving.major} is deprecated and served until {serving.until}"
-    back = f"`deprecate {view}@{serving.major} --until never` takes that back"
+    back = f"`deprecate {view}@{serving.major} --until never` undoes that"
     return (f"{ends}, and so is its new minor version. {back}.",)
 
 

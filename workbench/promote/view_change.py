@@ -87,7 +87,7 @@ class Impact:
     seconds
         How long its last computation took; None where that is not known.
     stays
-        The version of `reads` that a published view goes on reading until it is published anew.
+        The version of `reads` that a published view goes on reading until it is published again.
     moves
         The published version whose own values would move.
     broken
@@ -119,14 +119,21 @@ class Impact:
     def sentence(self) -> str:
         """Return what happens to it, for people."""
         if self.moves is not None:
-            return f"the values of its version {self.moves} would move, though it reads a minor version of {self.reads}"
-        stays = f"stays on {self.reads} {self.stays} until it is published anew" if self.stays else ""
+            return (
+                f"the values of its version {self.moves} would change, although it reads a minor version of "
+                f"{self.reads}"
+            )
+        stays = f"stays on {self.reads} {self.stays} until it is published again" if self.stays else ""
         if not self.affected:
             return "; ".join(filter(None, ("not touched: it uses none of the changed columns", stays)))
-        uses = "what it uses cannot be told" if self.columns is None else f"uses {', '.join(self.columns)}"
+        uses = (
+            "the columns that it uses cannot be determined"
+            if self.columns is None
+            else f"uses {', '.join(self.columns)}"
+        )
         if self.broken:
-            return f"{uses}, which is not there any more"
+            return f"{uses}, which no longer exists"
         if self.kind == "feature set":
             return f"{uses}; it reads the new version from then on"
         takes = "" if self.seconds is None else f" (computing it took {self.seconds:.1f} s)"
-        return f"{uses}; " + ("published with it" if self.included else f"{stays or 'left as it is'}{takes}")
+        return f"{uses}; " + ("published with it" if self.included else f"{stays or 'unchanged'}{takes}")

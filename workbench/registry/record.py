@@ -17,7 +17,7 @@ from workbench.times import parse_duration
 
 FOLDER = "registry"
 FORMAT = 1
-HEAD = "# Written by Feature Workbench when a version is published. Change it with its verbs, not by hand.\n"
+HEAD = "# Written by Feature Workbench when a version is published. Do not edit by hand.\n"
 
 DAMAGE = (
     *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
@@ -205,7 +205,7 @@ class Version:
         known = {item.name for item in fields(cls)}
         plain = {key: value for key, value in values.items() if key in known}
         if plain["status"] not in get_args(Status):
-            raise ValueError(f"status {plain['status']!r} is none")
+            raise ValueError(f"status {plain['status']!r} is unknown")
         VersionNumber.parse(plain["number"])
         period = plain.get("period")
         columns = [{**column, "dtype": _meant(column["dtype"])} for column in values["contract"]["columns"]]
@@ -232,7 +232,7 @@ class Record:
     view
         Its name.
     current
-        The number of the version that ``view`` without a version gives; None where none is served any more.
+        The number of the version that ``view`` without a version gives; None where none is served.
     versions
         All of them, oldest first.
     """
@@ -257,17 +257,17 @@ class Record:
         if asked is None:
             if self.serving is None:
                 raise FeatureNotFound(
-                    f"No version of view {self.view!r} is served any more.", remedy=f"Published were: {self._known()}."
+                    f"No version of view {self.view!r} is served.", remedy=f"Published versions: {self._known()}."
                 )
             return self.serving
         found = next((version for version in self.versions if _answers(version, asked)), None)
         found = found or next((version for version in reversed(self.versions) if str(version.major) == asked), None)
         if found is None:
             raise FeatureNotFound(
-                f"There is no version {asked} of view {self.view!r}.", remedy=f"Published are: {self._known()}."
+                f"There is no version {asked} of view {self.view!r}.", remedy=f"Published versions: {self._known()}."
             )
         if not found.is_served:
-            instead = f"Read {found.successor} instead." if found.successor else f"Published are: {self._known()}."
+            instead = f"Read {found.successor} instead." if found.successor else f"Published versions: {self._known()}."
             raise FeatureNotFound(f"Version {found.number} of view {self.view!r} is retired.", remedy=instead)
         return found
 
@@ -317,7 +317,9 @@ class Record:
         except DAMAGE as error:
             raise RegistryError.unreadable(path, error) from error
         if path != record_path(record.view) or (record.current is not None and record.serving is None):
-            raise RegistryError.unreadable(path, UsageError("it names another view, or a version that it lacks"))
+            raise RegistryError.unreadable(
+                path, UsageError("it names another view, or a version that it does not have")
+            )
         return record
 
     def _known(self) -> str:
@@ -335,7 +337,7 @@ def _check(values: Mapping[str, Any]) -> None:
         if not isinstance(values[name], kind) or (kind is int and not 0 <= values[name] < 2**63):
             raise ValueError(f"{name} is {values[name]!r}")
     if not isinstance(values.get("until"), date | None) or isinstance(values.get("until"), datetime):
-        raise TypeError(f"until {values['until']!r} is no day")
+        raise TypeError(f"until {values['until']!r} is not a date")
     declared, columns = values["declaration"], values["contract_facts"]["columns"]
     roles = {
         "entity": list(declared["entities"]),
@@ -345,7 +347,7 @@ def _check(values: Mapping[str, Any]) -> None:
     for role, names in roles.items():
         found = [column["name"] for column in columns if column["role"] == role]
         if sorted(names) != sorted(found):
-            raise ValueError(f"its declaration and its contract disagree about {role}")
+            raise ValueError(f"its declaration and its contract differ in {role}")
     for length in ("ttl", "lookback"):
         if declared.get(length) is not None:
             parse_duration(declared[length], what=length)
@@ -374,5 +376,5 @@ def _meant(dtype: str) -> object:
 def _moment(value: object) -> datetime:
     found = datetime.fromisoformat(value) if isinstance(value, str) else value
     if not isinstance(found, datetime):
-        raise TypeError(f"{value!r} is no time")
+        raise TypeError(f"{value!r} is not a time")
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

@@ -36,7 +36,7 @@ class VersionNumber:
         """
         match = _NUMBER.fullmatch(text)
         if match is None:
-            raise UsageError(f"{text[:80]!r} is no version.", remedy="Write it as major.minor, such as 1.2.")
+            raise UsageError(f"{text[:80]!r} is not a version.", remedy="Use major.minor, e.g. 1.2.")
         return cls(int(match[1]), int(match[2]))
 
     def next(self, *, breaking: bool) -> VersionNumber:
@@ -65,6 +65,7 @@ def split_version(view: str) -> tuple[str, str | None]:
         return name, None
     if not _ASKED.fullmatch(version):
         raise UsageError(
-            f"{view[:120]!r} asks for no version.", remedy=f"Write {name}@2 for the newest of major 2, or {name}@2.1."
+            f"{view[:120]!r} does not name a version.",
+            remedy=f"Write {name}@2 for the newest of major 2, or {name}@2.1.",
         )
     return name, version

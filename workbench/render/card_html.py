@@ -213,7 +213,7 @@ def _foot(card: Card) -> str:
 
 def _run(run: str) -> str:
     if run == "queued":
-        return "<span>MLflow run: on its way</span>"
+        return "<span>MLflow run: pending</span>"
     if run.startswith(("http://", "https://")):
         return f'<a href="{escaped(run, limit=2000)}" target="_blank" rel="noopener noreferrer">Open the MLflow run</a>'
     return f'<span>MLflow run <code title="{escaped(run)}">{escaped(run[:12])}</code></span>'

@@ -231,5 +231,5 @@ def _messages(card: Card, signs: _Signs) -> Iterator[Any]:
     for text in card.notes[:8]:
         yield Text(signs.text(plain(text)), style="dim")
     if card.run:
-        said = "on its way" if card.run == "queued" else plain(card.run, limit=500)
+        said = "pending" if card.run == "queued" else plain(card.run, limit=500)
         yield Text(signs.text(f"MLflow run: {said}"), style="dim")

@@ -143,7 +143,7 @@ def report_kind(path: Path) -> str:
         For a file of another kind.
     """
     if path.suffix not in {".html", ".md", ".json"}:
-        raise UsageError(f"{str(path)!r} is no kind of report.", remedy="Name a file of .html, .md or .json.")
+        raise UsageError(f"{str(path)!r} is not a kind of report.", remedy="Name a file of .html, .md or .json.")
     return path.suffix
 
 

@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 
 Verdict = Literal["identical", "same", "within tolerance", "different", "not comparable"]
 SAYS: Mapping[str, str] = {
-    "identical": "the same to the bit",
-    "same": "the same but for the last digits of floats",
-    "within tolerance": "the same within the declared tolerance",
+    "identical": "identical",
+    "same": "equal except for the last digits of floats",
+    "within tolerance": "equal within the declared tolerance",
     "different": "different",
-    "not comparable": "computed, but nothing is left to compare it with",
+    "not comparable": "computed, but the original is missing, so it was not compared",
 }
 
 
@@ -77,7 +77,7 @@ class Reproduction(Reported):
     differences
         Rows and values that differ; None where the digests say all there is to say.
     causes
-        What is not as it was: code, data, library versions. There may be some though all values are the same.
+        What changed since: code, data, library versions. There may be some though all values are the same.
     seconds
         How long it took.
     """
@@ -139,11 +139,11 @@ class Reproduction(Reported):
                     if values
                     else ()
                 ),
-                *((Table("What is not as it was", ("what", "name", "how"), causes),) if causes else ()),
+                *((Table("What changed since", ("what", "name", "how"), causes),) if causes else ()),
             ),
             notes=()
             if causes or self.passed
-            else ("Code, data and libraries are what they were: the definition itself does not give the same twice.",),
+            else ("Code, data and libraries are unchanged: the definition is not deterministic.",),
         )
 
 
@@ -187,7 +187,7 @@ def _view(workspace: Workspace, then: RecordedView, scratch: Path, started: floa
     inputs = {data.name: data for data in evaluated.prepared.inputs}
     moved = [name for name, digest in then.inputs.items() if name not in inputs or inputs[name].digest != digest]
     named = {cause.name for cause in causes}
-    causes += [Cause("data", name, "its data is not what was read") for name in moved if name not in named]
+    causes += [Cause("data", name, "its data changed since it was read") for name in moved if name not in named]
     causes += _libraries(then.versions or (old.record.versions if old else {}))
     found: Differences | None = None
     verdict: Verdict = "not comparable"
@@ -262,23 +262,23 @@ def _compared(
 def _moved(then: SourceView, now: ServedView | None, saved: SavedTrainingSet) -> list[Cause]:
     """Return what is not as it was of one view that was joined."""
     if now is None:
-        return [Cause("code", then.label, f"the reference names another version at {saved.commit[:10]}")]
+        return [Cause("code", then.label, f"the reference resolves to another version at {saved.commit[:10]}")]
     if now.version is not None:
         return _rewritten(then, now)
     found = [_code(then.view, saved.commit)] if now.data.code_hash != then.code_hash else []
     if now.data.data_digest != then.data_digest:
-        found.append(Cause("data", then.view, "the view's values are not those that were joined"))
+        found.append(Cause("data", then.view, "the view's values differ from those that were joined"))
     return found
 
 
 def _rewritten(then: SourceView, now: ServedView) -> list[Cause]:
     """Return what is not as it was of a published version: its record, or, read to the last byte, its data."""
     if (now.data.view_id, now.data.delta_version) != (then.view_id, then.delta_version):
-        return [Cause("data", then.label, "its record names other data than was joined")]
+        return [Cause("data", then.label, "its record does not name the data that was joined")]
     with intact([now]):
         digest = digest_frame(now.data.frame, keys=now.keys)
     if digest.exact != then.data_digest:
-        return [Cause("data", then.label, "its rows in the lake are not those that were published")]
+        return [Cause("data", then.label, "its rows in the lake differ from those that were published")]
     return []
 
 
@@ -297,8 +297,8 @@ def _commit(workspace: Workspace, commit: str, branch: str) -> str:
         return workspace.repository.resolve(commit)
     except BranchError:
         raise UsageError(
-            f"Commit {commit[:10]} of {branch!r} is not in this repository any more.",
-            remedy="Fetch it, or restore the branch: git keeps what was deleted for some weeks (git reflog).",
+            f"Commit {commit[:10]} of {branch!r} is no longer in this repository.",
+            remedy="Fetch it, or restore the branch: git keeps deleted commits for some weeks (git reflog).",
         ) from None
 
 
@@ -352,7 +352,7 @@ def _sources(workspace: Workspace, definitions: Definitions, views: Sequence[str
 
 
 def _code(view: str, commit: str) -> Cause:
-    return Cause("code", view, f"the code at {commit[:10]} has another fingerprint than the one that was recorded")
+    return Cause("code", view, f"the code at {commit[:10]} does not have the recorded fingerprint")
 
 
 def _libraries(then: Mapping[str, str]) -> list[Cause]:

@@ -29,7 +29,7 @@ def file_names(value: Any) -> tuple[str, ...]:
     """
     names = (value,) if isinstance(value, str) else value
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise DefinitionError(f"files={value!r} names no files.", remedy=_IDIOM)
+        raise DefinitionError(f"files={value!r} does not name files.", remedy=_IDIOM)
     for name in names:
         _check(name)
     return tuple(dict.fromkeys(names))
@@ -94,15 +94,15 @@ def missing(name: str) -> DefinitionError:
         f"Save it there: a file that is new in the working tree is committed with the cell. Else on the branch: "
         f"git add features/{name} && git commit."
         if within == name
-        else f'Paths are relative to features/: files="{within}".'
+        else f'Write the path relative to features/: files="{within}".'
     )
-    return DefinitionError(f"The branch has no regular file features/{name}.", remedy=remedy)
+    return DefinitionError(f"The branch does not have a regular file features/{name}.", remedy=remedy)
 
 
 def is_folder(name: str) -> DefinitionError:
     """Return the error for a folder in a file's place."""
     return DefinitionError(
-        f"features/{name} is a folder, not a file.", remedy=f'Name its files: files=["{name}/...", ...].'
+        f"features/{name} is a folder, not a file.", remedy=f'List its files: files=["{name}/...", ...].'
     )
 
 
@@ -115,7 +115,9 @@ def _written(view: str, value: ast.expr) -> tuple[str, ...]:
 
 def computed(view: str) -> DefinitionError:
     """Return the error for files that stand nowhere as they are."""
-    return DefinitionError(f"View {view!r} computes the names of its files.", remedy=f"Write them out. {_IDIOM}")
+    return DefinitionError(
+        f"View {view!r} computes the names of its files.", remedy=f"Write the names as literals. {_IDIOM}"
+    )
 
 
 def _check(name: str) -> None:
@@ -126,7 +128,7 @@ def _check(name: str) -> None:
             remedy=f"Copy it to features/ and write its path from there. {_AS_SOURCE}",
         )
     if str(path) != name or name == "." or "\0" in name:
-        raise DefinitionError(f"files={name!r} is not a path of a file.", remedy=_IDIOM)
+        raise DefinitionError(f"files={name!r} is not the path of a file.", remedy=_IDIOM)
     if path.suffix == ".py":
         raise DefinitionError(
             f"files={name!r} is a module, not data.", remedy=f"Import it: from .{path.stem} import ..."

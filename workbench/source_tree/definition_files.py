@@ -72,7 +72,9 @@ def _imported(path: str, sources: Mapping[str, bytes]) -> Iterator[str]:
     try:
         tree = ast.parse(sources[path])
     except (SyntaxError, ValueError) as error:
-        raise DefinitionError(f"features/{path} is no Python: {error}.", remedy="Correct it on the branch.") from None
+        raise DefinitionError(
+            f"features/{path} is not valid Python: {error}.", remedy="Correct it on the branch."
+        ) from None
     for node in ast.walk(tree):
         if not isinstance(node, ast.ImportFrom) or not node.level:
             continue

@@ -145,6 +145,7 @@ def _refuse_absolute(tree: ast.Module, name: str) -> None:
             if module == FOLDER or module.startswith(f"{FOLDER}."):
                 below = module.removeprefix(FOLDER).removeprefix(".")
                 raise DefinitionError(
-                    f"{name} imports {module!r} absolutely in line {node.lineno}; that would be the working tree's.",
+                    f"{name} imports {module!r} absolutely in line {node.lineno}, which would load the working "
+                    "tree's file.",
                     remedy=f"Import it relatively: `from .{below} import ...`.",
                 )

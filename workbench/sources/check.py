@@ -90,7 +90,7 @@ def _warnings(
             said = f"{faults.counted(twice, 'time')} of {column!r} came twice in {zone}: read as the second"
             yield SourceWarning(name, said, twice)
     if naive and zone is None:
-        yield SourceWarning(name, f"{faults.some(naive)} states no time zone: read as UTC", rows)
+        yield SourceWarning(name, f"{faults.some(naive)} does not state a time zone: read as UTC", rows)
     for role, column in declared.roles.items():
         if nulls := counts[f"null {column}"]:
             yield SourceWarning(name, f"{role} {column!r} is null in {nulls:,} of {rows:,} rows", nulls)

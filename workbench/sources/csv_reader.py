@@ -89,7 +89,7 @@ def _read_file(
             places = [header.index(column) for column in columns]
             for number, batch in enumerate(_batches(stream, len(header), dialect)):
                 if number == 0 and [column[0].as_py() or "" for column in batch.columns] != list(header):
-                    raise faults.corrupt(origin, file, "it does not begin with the line that names its columns")
+                    raise faults.corrupt(origin, file, "it does not begin with its header line")
                 rows = batch.slice(1) if number == 0 else batch
                 spool.add(pa.RecordBatch.from_arrays([rows.column(place) for place in places], names=list(columns)))
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:

@@ -135,7 +135,7 @@ class DeltaReader:
 
     def _same(self, table: Any, snapshot: Snapshot) -> None:
         if self._take(table).digest != snapshot.digest:
-            raise faults.moved_on(self.declared.name, f"{self._shown()} was made anew")
+            raise faults.moved_on(self.declared.name, f"{self._shown()} was created again")
         gone = [uri for uri in table.file_uris() if "://" not in uri or uri.startswith("file://")]
         gone = [uri for uri in gone if not _local(uri).exists()]
         if gone:

@@ -76,10 +76,10 @@ def vanished(source: str | Origin, place: object) -> SourceNotFound:
     """Return the error for data that is not where ``workbench.toml`` says."""
     origin = Origin.of(source)
     if origin.section is None:
-        return SourceNotFound(f"{origin.title} is not there: {place}.", remedy="Give the path of a file that is there.")
+        return SourceNotFound(f"{origin.title} does not exist: {place}.", remedy="Give the path of an existing file.")
     return SourceNotFound(
-        f"The data of {origin.possessive} is not there: {place}.",
-        remedy=f"Bring it back, or correct {origin.section} in workbench.toml; "
+        f"The data of {origin.possessive} does not exist: {place}.",
+        remedy=f"Restore it, or correct {origin.section} in workbench.toml; "
         "a relative path starts at the project's root.",
     )
 
@@ -88,7 +88,7 @@ def no_match(source: str, pattern: str, *, folders: bool = False) -> SourceNotFo
     """Return the error for a glob or a folder that holds no file."""
     hint = " It matches folders: end it with /**/*.parquet or the like." if folders else ""
     return SourceNotFound(
-        f"Source {source!r} finds no file at {pattern}.",
+        f"Source {source!r} does not match a file: {pattern}.",
         remedy=f"Correct `path` in [sources.{source}], or put the data there.{hint}",
     )
 
@@ -128,7 +128,7 @@ def is_table(source: str, place: object, kind: str) -> SourceError:
     )
     return SourceError(
         f"Source {source!r}: {place} is {'an' if kind == 'Iceberg' else 'a'} {kind} table; "
-        "read as plain files it would show deleted rows.",
+        "read as plain files, it would show deleted rows.",
         remedy=remedy,
     )
 
@@ -161,7 +161,7 @@ def corrupt(source: str | Origin, place: object, reason: str) -> SourceError:
     """Return the error for data that is not what its format says."""
     origin = Origin.of(source)
     return SourceError(
-        f"{origin.title}: {place} cannot be understood.",
+        f"{origin.title}: {place} cannot be parsed.",
         lines=[f"  {line}" for line in plain(reason).splitlines()[:6]],
         remedy="It may be half written or damaged: wait for its writer, or write it again."
         + (f" If it is of another format, set `format` in {origin.section}." if origin.section else ""),
@@ -220,7 +220,7 @@ def damaged_copy(source: str) -> SourceMoved:
     """Return the error for rows that were kept to be read again, and cannot be; they are made anew."""
     return SourceMoved(
         f"The copy of source {source!r} in .workbench is damaged.",
-        remedy="It was removed: run the same again, which makes it anew.",
+        remedy="It was removed. Run the same command again to create it.",
     )
 
 
@@ -326,7 +326,7 @@ def no_such_time(
     origin: Origin, role: str, column: str, time_format: str | None, *, count: int, example: str
 ) -> SourceError:
     """Return the error for texts that look like times and name none, or that are not of their declared format."""
-    said = f"not of the time_format {time_format!r}" if time_format else "no day or hour that there is"
+    said = f"not of the time_format {time_format!r}" if time_format else "not a valid date or time"
     return SourceError(
         f"{origin.title}: {counted(count, 'value')} of its {role} {column!r} {_are(count)} {said}, "
         f"e.g. {_short(example)!r}.",
@@ -420,7 +420,7 @@ def not_in_encoding(origin: Origin, file: object, line: int, encoding: str, erro
 def not_json(origin: Origin, file: object, reason: str) -> SourceError:
     """Return the error for what is not JSON."""
     return SourceError(
-        f"{origin.title}: {file} cannot be understood.",
+        f"{origin.title}: {file} cannot be parsed.",
         lines=[f"  {line}" for line in plain(reason).splitlines()[:3]],
         remedy="It may be half written or damaged: wait for its writer, or write it again; "
         "one object a line, or a list of objects.",

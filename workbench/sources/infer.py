@@ -246,7 +246,7 @@ def _time(origin: Origin, frame: pl.LazyFrame, name: str) -> _Decision:
     lost = filled.filter(pl.col("time").is_null()).select(text).collect(engine="streaming").to_series()
     dtype = "Datetime(us, UTC)"
     if lost.len():
-        return _text(origin, name, _Doubt("no day or hour that there is", lost.len(), repr(lost[0]), dtype))
+        return _text(origin, name, _Doubt("not a valid date or time", lost.len(), repr(lost[0]), dtype))
     if facts.cut:
         return _text(
             origin, name, _Doubt("nanoseconds", facts.cut, _first(frame, text, r"\.\d{7}"), "Datetime(ns, UTC)")

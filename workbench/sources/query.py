@@ -149,7 +149,7 @@ class QueryReader:
     def verify(self, snapshot: Snapshot) -> None:
         """Raise SourceError where the landed rows are gone and the query does not return them any more."""
         if not self._landed(snapshot).exists() and self.snapshot(recheck=False).digest != snapshot.digest:
-            raise faults.moved_on(self.declared.name, "its query returns other rows now")
+            raise faults.moved_on(self.declared.name, "its query now returns different rows")
 
     def _landed(self, snapshot: Snapshot) -> Path:
         settings = self.declared.settings

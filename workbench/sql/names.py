@@ -69,11 +69,13 @@ def _look(node: dict[str, Any], found: _Found) -> None:
     if kind in _WRITES:
         raise QueryError.not_a_select("writes")
     if kind == "SHOW_REF" and node.get("query") is None:
-        raise QueryError.not_a_select("lists DuckDB's own tables, of which there are none: `catalog` lists the views")
+        raise QueryError.not_a_select(
+            "lists DuckDB's own tables, which this database does not have: `catalog` lists the views"
+        )
     if kind == "TABLE_FUNCTION":
         name = str(node["function"].get("function_name", ""))
         if name.lower() not in _FUNCTIONS:
-            raise QueryError.not_a_select(f"calls {name}(), which reads something else than views and sources")
+            raise QueryError.not_a_select(f"calls {name}(), which does not read views or sources")
     if kind == "BASE_TABLE":
         if node.get("catalog_name"):
             name = ".".join([node["catalog_name"], node["schema_name"], node["table_name"]])
@@ -105,7 +107,7 @@ def _refused(connection: Any, query: str, message: str) -> QueryError:
     if kinds == {"multi"}:  # duckdb makes an enumeration of a column's values first
         return QueryError.open_pivot()
     if kinds:
-        return QueryError.not_a_select(f"is no SELECT but {' and '.join(sorted(kinds))}")
+        return QueryError.not_a_select(f"is not a SELECT but {' and '.join(sorted(kinds))}")
     return QueryError.failed(message)
 
 

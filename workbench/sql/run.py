@@ -88,7 +88,7 @@ def _register(connection: Any, tables: Tables, named: Sequence[TableName]) -> No
     for number, table in enumerate(named):
         key = (table.schema.lower(), table.name.lower())
         if made.setdefault(key, table).schema != table.schema:
-            raise QueryError.not_a_select(f"names {made[key]} and {table}, which SQL does not tell apart")
+            raise QueryError.not_a_select(f"names {made[key]} and {table}, which SQL does not distinguish")
         if made[key] is not table:
             continue
         connection.register(f"__rows{number}", tables.frame(table))
@@ -104,7 +104,7 @@ def _answer(connection: Any, query: str) -> pl.DataFrame:
     relation = connection.sql(query)
     twice = [column for column, count in Counter(map(str.lower, relation.columns)).items() if count > 1]
     if twice:
-        raise QueryError.failed(f"its result has two columns {twice[0]!r}: name one of them otherwise with AS")
+        raise QueryError.failed(f"its result has two columns {twice[0]!r}: rename one of them with AS")
     spans = [name for name, dtype in zip(relation.columns, relation.types, strict=True) if str(dtype) == "INTERVAL"]
     if spans:  # Polars reads no Arrow interval: a month counts as 30 days, as DuckDB compares them
         columns = [

@@ -142,8 +142,8 @@ class Explanation(Reported):
         if self.winner is not None:
             return "null, as the winning row says" if self.value is None else str(_plain(self.value))
         if self.outcome == "expired":
-            return "nothing, the newest value had expired"
-        return "nothing, no value was known" if self.counts else "nothing, the view has no row of this entity"
+            return "no value: the newest one had expired"
+        return "no value: none was known" if self.counts else "no value: the view has no row of this entity"
 
     def _counted(self) -> str:
         return ", ".join(f"{count:,} {reason}" for reason, count in self.counts.items() if reason != WON)
@@ -188,7 +188,7 @@ def explain(
     """
     if len(features) != 1:
         raise FeatureNotFound(
-            f"{view.label!r} has {len(features)} features, and none is named.",
+            f"{view.label!r} has {len(features)} features; name one of them.",
             remedy=f"Write {' or '.join(repr(f'{view.label}:{name}') for name in features)}.",
         )
     until = moment(at)
@@ -226,7 +226,7 @@ def key_value(view: ServedView, name: str, entity: Mapping[str, object]) -> pl.S
     found = _as_key(value, dtype)
     if found is None:
         raise UsageError(
-            f"{value!r} is no value of key {name!r} of view {view.name!r}, which is {dtype}.",
+            f"{value!r} is not a value of key {name!r} of view {view.name!r}, which is {dtype}.",
             remedy=f"Give a value that is {dtype}.",
         )
     return found
@@ -302,7 +302,7 @@ def _detail(view: ServedView, reason: str, age: timedelta, created: datetime | N
         case "later":
             return f"happens {-age} after that moment"
         case "not yet known":
-            return "nobody knows since when it was known" if created is None else f"known only since {created}"
+            return "unknown when it became known" if created is None else f"known only since {created}"
     return f"{age} old, the winner is newer"
 
 

@@ -135,7 +135,7 @@ class Ledger(Reported):
         """One sentence for each view that matched fewer rows than the project wants."""
         return tuple(
             f"{entry.title} has a value for {entry.matched:,} of {entry.rows:,} rows ({entry.share:.1%}; expired "
-            f"{entry.expired:,}, missing {entry.missing:,}); the project wants {self.minimum:.0%} "
+            f"{entry.expired:,}, missing {entry.missing:,}); the project requires {self.minimum:.0%} "
             "(minimum_match under [policy])."
             for entry in self.views
             if entry.share < self.minimum
@@ -192,7 +192,7 @@ class Ledger(Reported):
             return (("release", f"{self.release}, {self.branch} at {self.commit[:10]}"),)
         if self.registry in {None, self.commit}:
             return (own,)
-        return own, ("published versions", f"as they stood at {str(self.registry)[:10]}")
+        return own, ("published versions", f"as of {str(self.registry)[:10]}")
 
     def notes(self) -> tuple[str, ...]:
         """Return what deserves attention, one sentence each."""

@@ -74,7 +74,7 @@ def recorded(workspace: Workspace, what: str) -> RecordedView | SavedTrainingSet
     if not found:
         found = {run.view_id: _of_run(run) for run in runs if run.view_id}
     if len(found) > 1:
-        raise UsageError(f"{what!r} names several: {', '.join(sorted(found))}.", remedy="Give more of the id.")
+        raise UsageError(f"{what!r} is ambiguous: {', '.join(sorted(found))}.", remedy="Give more of the id.")
     if not found:
         raise _unknown(workspace, what)
     return next(iter(found.values()))
@@ -142,7 +142,7 @@ def _of_run(run: RunSummary) -> RecordedView:
 
 def _unknown(workspace: Workspace, what: str) -> UsageError:
     return UsageError(
-        f"{what!r} names no training set, view id or MLflow run that was recorded here.",
+        f"{what!r} is not a training set, view id or MLflow run recorded here.",
         remedy=f"{did_you_mean(what, names(workspace.home))} `status` lists view ids and runs; six characters are "
         "enough.".strip(),
     )

@@ -140,7 +140,7 @@ def parse_all(features: object) -> tuple[Reference, ...]:
         raise UsageError(f"{features!r} is not a reference to a feature.", remedy=_KINDS)
     asked = tuple(Reference.parse(ref) for ref in features)
     if not asked:
-        raise UsageError("No features were asked for.", remedy='Name some: ["view:feature", "other_view"].')
+        raise UsageError("No features were given.", remedy='List features: ["view:feature", "other_view"].')
     return asked
 
 
@@ -150,7 +150,7 @@ def require_entity(view: str, entities: Sequence[str], keys: Sequence[tuple[str,
         if entity not in entities:
             raise JoinError(
                 f"View {view!r} has no entity column {entity!r} that the spine's {column!r} could stand for.",
-                remedy=did_you_mean(entity, entities) or "It has no entities: it is joined by time alone.",
+                remedy=did_you_mean(entity, entities) or "The view has no entities; it is joined by time alone.",
             )
 
 
@@ -165,13 +165,15 @@ def _made(ref: object, alias: str | None, keys: Mapping[str, object]) -> Referen
         raise UsageError(f"{ref!r} is not a reference to a feature.", remedy=_KINDS)
     name, colon, feature = ref.strip().partition(":")
     if not name or (colon and not feature):
-        raise UsageError(f"{ref!r} names no feature.", remedy=_KINDS)
+        raise UsageError(f"{ref!r} does not name a feature.", remedy=_KINDS)
     view, version = split_version(name)
     if not view:
-        raise UsageError(f"{ref!r} names no view.", remedy=_KINDS)
+        raise UsageError(f"{ref!r} does not name a view.", remedy=_KINDS)
     named = tuple((entity, column) for entity, column in keys.items() if isinstance(column, str) and entity and column)
     if len(named) < len(keys):
-        raise UsageError(f"keys={keys!r} maps no columns.", remedy='Write keys={"airport": "dest"}: view to spine.')
+        raise UsageError(
+            f"keys={keys!r} does not map columns.", remedy='Write keys={"airport": "dest"}: view to spine.'
+        )
     twice = [column for column, times in Counter(column for _, column in named).items() if times > 1]
     if twice:
         raise UsageError(
@@ -188,7 +190,7 @@ def _renamed(text: str, ref: str) -> dict[str, str]:
     for part in text.split(","):
         entity, sign, column = part.partition("=")
         if not sign or not entity.strip() or not column.strip():
-            raise UsageError(f"{ref!r}: {part.strip()!r} renames no key.", remedy=_spelling())
+            raise UsageError(f"{ref!r}: {part.strip()!r} does not rename a key.", remedy=_spelling())
         pairs[entity.strip()] = column.strip()
     return pairs
 

@@ -169,7 +169,7 @@ class PublishedReading:
     def _source(self, record: InputRecord) -> ServedInput:
         """Return a source's rows of today, with a note where they are not those that the version was computed from."""
         if record.name not in self._workspace.sources:
-            note = f"{record.name} is no source of this project any more."
+            note = f"{record.name} is no longer a source of this project."
             return ServedInput(record.name, "source", None, None, note)
         source = self._workspace.sources[record.name]
         try:
@@ -177,6 +177,6 @@ class PublishedReading:
         except SourceError as error:
             return ServedInput(record.name, "source", None, None, f"{record.name} cannot be read: {error.message}")
         moved = source_digest(source, snapshot) != record.digest
-        note = f"{record.name} has changed since this version was computed: these are its rows of today."
+        note = f"{record.name} has changed since this version was computed; the current rows are shown."
         times = InputTimes(source.event_time, source.known_since)
         return ServedInput(record.name, "source", source.frame(snapshot), times, note if moved else "")

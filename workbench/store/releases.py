@@ -30,7 +30,8 @@ def release_commit(workspace: Workspace, name: str) -> str:
     if tag is None:
         raise PromotionError(
             f"There is no release {name!r}.",
-            remedy=did_you_mean(name, release_names(workspace)) or "`release cut NAME` makes one; none was cut yet.",
+            remedy=did_you_mean(name, release_names(workspace))
+            or "There are no releases yet; `release cut NAME` creates one.",
         )
     _check(workspace, name, tag)
     return tag.commit
@@ -60,13 +61,13 @@ def commit_at(workspace: Workspace, moment: datetime) -> str:
 def _check(workspace: Workspace, name: str, tag: Tag) -> None:
     if tag.tagger is None:
         raise PromotionError(
-            f"Release {name!r} is an ordinary tag: nobody says who cut it and when.",
+            f"Release {name!r} is a lightweight tag, without author and date.",
             remedy=f"Delete it (git tag -d {tag.name}) and cut it with `release cut {name}`.",
         )
     if not workspace.repository.contains(workspace.trunk, tag.commit):
         raise PromotionError(
-            f"Release {name!r} names {tag.commit[:10]}, which never was on {workspace.trunk!r}.",
-            remedy="A release is cut from what is published: `release cut` does it.",
+            f"Release {name!r} names {tag.commit[:10]}, which is not in the history of {workspace.trunk!r}.",
+            remedy="Cut it with `release cut`, from a published state.",
         )
     _check_signature(workspace, name, tag)
 
@@ -84,6 +85,6 @@ def _check_signature(workspace: Workspace, name: str, tag: Tag) -> None:
     if signature.status != "good":
         raise PromotionError(
             f"Release {name!r} cannot be trusted: {signature.detail}",
-            remedy=f"[policy] on {workspace.trunk} wants signed releases: cut it with a key that "
+            remedy=f"[policy] on {workspace.trunk} requires signed releases: cut it with a key that "
             f"{policy.allowed_signers} there lists, or list the key.",
         )

@@ -125,7 +125,7 @@ def named_view(ref: str | Reference, reading: Reading) -> tuple[ServedView, tupl
     reference = Reference.parse(ref)
     if not reference.is_plain:
         raise UsageError(
-            f"{str(reference)!r} gives a view another name, which it can have in a training set only.",
+            f"{str(reference)!r} gives a view another name, which only a training set supports.",
             remedy=f"Write {reference.target!r}.",
         )
     if not reading.has(reference.view, reference.version):
@@ -177,7 +177,7 @@ def _features(reference: Reference, reading: Reading) -> list[tuple[Joined, str]
         raise _unknown(reference, reading)
     if not reference.is_plain:
         raise UsageError(
-            f"{reference.view!r} is a feature set: only a view can take part under another name or with other keys.",
+            f"{reference.view!r} is a feature set: only a view can have another name or other keys.",
             remedy=f"Name its views one by one: {', '.join(named.features)}.",
         )
     members = (Reference.parse(member) for member in named.features)
@@ -204,7 +204,7 @@ def _unknown(reference: Reference, reading: Reading) -> Exception:
     owners = sorted(reading.owners(name)) if reference.feature is None and reference.version is None else []
     if owners:
         shown = " or ".join(repr(f"{owner}:{name}") for owner in owners)
-        return FeatureNotFound(f"{name!r} is a feature, and its view is not named.", remedy=f"Write {shown}.")
+        return FeatureNotFound(f"{name!r} is a feature; write its view, too.", remedy=f"Write {shown}.")
     return reading.missing(name)
 
 

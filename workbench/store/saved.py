@@ -304,9 +304,9 @@ def _same(new: SavedTrainingSet, old: SavedTrainingSet) -> SavedTrainingSet:
     other = [aspect for aspect, same in aspects.items() if not same]
     if other:
         raise UsageError(
-            f"There is a training set {new.name!r} with other {' and '.join(other)}, saved "
+            f"A training set {new.name!r} exists with different {' and '.join(other)}, saved "
             f"{old.created_at:%Y-%m-%d %H:%M} UTC.",
-            remedy="A saved training set never changes: save this one under another name.",
+            remedy="A saved training set is immutable: save this one under another name.",
         )
     return old
 

@@ -69,7 +69,7 @@ def _behind(data: ServedInput, keys: Mapping[str, pl.Series], made: datetime, lo
     schema = data.frame.collect_schema()
     lacking = [name for name, value in keys.items() if schema.get(name) != value.dtype]
     if lacking:
-        note = f"{data.name} has no key {', '.join(lacking)}, so its rows behind this value cannot be told."
+        note = f"{data.name} has no key {', '.join(lacking)}, so the rows behind this value cannot be found."
         return BehindRows(data.name, data.kind, None, 0, note)
     mine = [pl.col(name) == pl.lit(value.item(), dtype=value.dtype) for name, value in keys.items()]
     known = latest_time(schema, data.times.known_since)

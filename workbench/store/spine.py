@@ -74,9 +74,9 @@ def as_spine(given: object, *, time: str, time_zone: str | None) -> Spine:
     dtype = spine.frame.schema.get(time)
     if time_zone is None:
         if dtype is not None and is_naive(dtype):
-            said = f"{time!r} states no time zone: read as UTC; time_zone says otherwise."
+            said = f"{time!r} does not state a time zone: read as UTC; pass time_zone to change this."
             return replace(spine, assumed=(*spine.assumed, said), guess=said)
-        days = (f"{time!r} is days: read as their midnight in UTC.",) if dtype == pl.Date else ()
+        days = (f"{time!r} is a date: read as midnight in UTC.",) if dtype == pl.Date else ()
         return replace(spine, assumed=(*spine.assumed, *days))
     if dtype is None:
         return spine
@@ -92,14 +92,15 @@ def as_spine(given: object, *, time: str, time_zone: str | None) -> Spine:
 
 
 def _in_zone(spine: Spine, time: str, dtype: pl.DataType, zone: str) -> Spine:
-    said = [f"{time!r} states no time zone: read as {zone}."]
+    said = [f"{time!r} does not state a time zone: read as {zone}."]
     if dtype != pl.Date:
         changes = spine.frame.select(clock_changes(pl.col(time), zone)).item()
         if changes["skipped"]:
             raise UsageError(
                 f"{_times(changes['skipped'])} of {time!r} never {'was' if changes['skipped'] == 1 else 'were'} on a "
                 f"clock in {zone}, e.g. {changes['example']}: it was put forward.",
-                remedy="They are of another zone; a clock without summer time is e.g. Etc/GMT+5, 5 hours behind UTC.",
+                remedy="The times are of another zone; a clock without summer time is e.g. Etc/GMT+5, 5 hours "
+                "behind UTC.",
             )
         if changes["twice"]:
             said.append(f"{_times(changes['twice'])} of {time!r} came twice in {zone}: read as the first.")
@@ -170,7 +171,7 @@ def _of_pandas(given: pd.DataFrame) -> Spine:
     if given.columns.nlevels > 1:
         raise JoinError(
             f"Point-in-time join: the spine's columns have names of {given.columns.nlevels} levels.",
-            remedy='Give them one: spine.columns = ["_".join(names) for names in spine.columns].',
+            remedy='Flatten them: spine.columns = ["_".join(names) for names in spine.columns].',
         )
     names = [str(name) for name in given.columns]
     arrays = []

@@ -180,5 +180,5 @@ def failed_checks(workspace: Workspace, reading: Reading, ledger: Ledger) -> lis
     for entry in ledger.views:
         last = None if entry.version else workspace.journal.last(entry.view, branch=reading.branch)
         if last is not None and last.view_id == entry.view_id and not last.passed:
-            found.append(f"View {entry.view!r} failed a check when it was defined: its values are not to be trusted.")
+            found.append(f"View {entry.view!r} failed a check when it was defined: do not trust its values.")
     return found

@@ -163,6 +163,6 @@ def _require_numbers(frame: pl.DataFrame) -> None:
     if other:
         named = ", ".join(f"{name!r} ({dtype})" for name, dtype in other.items())
         raise UsageError(
-            f"A tensor holds numbers only, and not {named}.",
+            f"A tensor holds numbers only, not {named}.",
             remedy="Encode them in .frame first, as by .to_dummies() or .to_physical(), or leave them out.",
         )

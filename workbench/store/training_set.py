@@ -225,7 +225,7 @@ def facts_of_built(workspace: Workspace, train: TrainingSet) -> TrainingFacts:
     """
     if train._workspace.home != workspace.home:
         raise UsageError(
-            "This training set is of another project.",
+            "This training set belongs to another project.",
             remedy="Build it with this project's store, or name the features you use.",
         )
     return facts_of_joined(workspace, train._joined, train._saved)
@@ -262,7 +262,8 @@ def _asked_of_row(
     for column in (time, *item.joined.columns):
         if values[column] is None:
             raise UsageError(
-                f"Row {row} has no {column!r}: it matches nothing.", remedy="Only a row with keys and time has values."
+                f"Row {row} has no {column!r}: it does not match any row.",
+                remedy="Only a row with keys and time has values.",
             )
     entity = {name: values[column] for name, column in item.joined.keys}
     return item.joined.view, item.feature, entity, values[time]
@@ -281,7 +282,7 @@ def _named(feature: str, wanted: Sequence[Wanted]) -> Wanted:
             remedy=f"Name the column: {' or '.join(repr(item.column) for item in found)}.",
         )
     raise UsageError(
-        f"No feature fills a column {feature!r} of this training set.", remedy=did_you_mean(str(feature), columns)
+        f"This training set has no feature column {feature!r}.", remedy=did_you_mean(str(feature), columns)
     )
 
 

@@ -226,7 +226,7 @@ def pick(runs: Sequence[RunSummary], ids: Sequence[str]) -> list[RunSummary]:
         ]
         exact = [run for run in found if wanted in {run.run_id, run.key}]
         if len(exact or found) != 1:
-            what = "names several runs" if found else "names no run that was logged from here"
+            what = "matches several runs" if found else "is not a run that was logged from here"
             known = [run.run_id or run.key for run in (found or runs)]
             raise TrackingError(f"{wanted!r} {what}.", remedy=did_you_mean(wanted, known))
         picked.extend(exact or found)

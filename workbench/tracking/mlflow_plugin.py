@@ -125,7 +125,7 @@ class WorkbenchDatasetSource:
                 return str(root / path)
         remedy = "Compute the view again: the same definition and data give the same view id."
         raise TrackingError(
-            f"The data of {self._name} is not at {path} any more.",
+            f"The data of {self._name} is no longer at {path}.",
             remedy=remedy if self.facts.get("kind") == "view" else "Restore the file.",
         )
 
@@ -147,5 +147,5 @@ def scan_dataset(dataset: Any) -> pl.LazyFrame:
 
     source = mlflow.data.get_source(dataset)
     if not isinstance(source, WorkbenchDatasetSource):
-        raise TrackingError("This dataset was not logged by the workbench.", remedy="Use its own `load`.")
+        raise TrackingError("This dataset was not logged by the workbench.", remedy="Use the `load` of its own source.")
     return source.scan()

@@ -181,7 +181,7 @@ def _sqlite(rest: str, places: Places) -> str:
     path, _, options = rest.removeprefix("///").partition("?")
     if not rest.startswith("///") or path in {"", ":memory:"}:
         raise TrackingError(
-            f"[tracking] uri 'sqlite:{rest}' names no file, so every process would see another store.",
+            f"[tracking] uri 'sqlite:{rest}' does not name a file, so each process would see its own store.",
             remedy='Name one, e.g. "sqlite:///../mlflow.db".',
         )
     return f"sqlite:///{(places.root / path).absolute()}" + (f"?{options}" if options else "")

@@ -223,7 +223,7 @@ class Tracker:
         sent = sent or self._journal.runs().get(key)  # it may have been sent between the two looks
         if sent is not None:
             return Delivery("sent", run_id=sent.run_id)
-        reason = self._outbox.reason(key) or "its file is gone from the outbox"
+        reason = self._outbox.reason(key) or "its file is missing from the outbox"
         return Delivery("failing", error=reason)
 
     def pending(self) -> int:

@@ -161,7 +161,8 @@ def _free_port(places: Places) -> int:
                 continue
             return port
     raise TrackingError(
-        f"No port from {_FIRST_PORT} to {_FIRST_PORT + _PORTS - 1} is free.", remedy="End a server that is not needed."
+        f"No port from {_FIRST_PORT} to {_FIRST_PORT + _PORTS - 1} is free.",
+        remedy="Stop a server that you do not need.",
     )
 
 

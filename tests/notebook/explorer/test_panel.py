@@ -219,7 +219,7 @@ def test_an_error_of_ours_is_a_line_in_the_view() -> None:
 
     panel = opened(replace(differing(), other=other))
     panel.controls.right.value = "main"
-    assert "This could not be shown: ZeroDivisionError: oops &lt;b&gt;" in panel.controls.note.value
+    assert "The view could not be updated: ZeroDivisionError: oops &lt;b&gt;" in panel.controls.note.value
 
 
 def test_no_more_than_a_page_and_some_numbers_reach_the_browser() -> None:

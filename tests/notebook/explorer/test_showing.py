@@ -79,7 +79,7 @@ def test_a_view_that_cannot_be_made_leaves_the_report(kernel: Kernel) -> None:
     assert kernel.run("home.Panel = kept").status == "ok"
     assert reply.status == "ok"
     assert "wb-summary" in reply.html
-    assert "There is no interactive view: ZeroDivisionError" in reply.text
+    assert "The interactive view could not be started: ZeroDivisionError" in reply.text
 
 
 @pytest.mark.timeout(120)

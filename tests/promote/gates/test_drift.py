@@ -52,7 +52,7 @@ def drift(project: Project, text: str, *, accept: dict[str, str] | None = None, 
 def test_values_that_move_too_far_stop_it_with_by_how_much(published: Project) -> None:
     result = drift(published, VALUED)
     assert not result.passed
-    assert result.detail == "total moved farther than allowed since version 1.0"
+    assert result.detail == "total drifted beyond the limit since version 1.0"
     assert result.failures[0].startswith("total moved: 99.5% of the same rows changed, by 2 times its spread")
     assert 'accept={"spend:total": "..."}' in result.remedy
     for name in ("spend:total", "spend"):

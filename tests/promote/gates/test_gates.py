@@ -43,8 +43,8 @@ def test_a_sound_view_passes_every_gate_in_order(shop: Project) -> None:
     states = {result.name: result.state for result in results}
     assert [name for name, state in states.items() if state != "pass"] == ["tests", "drift", "new data"]
     assert states["tests"] == states["drift"] == "not applicable"
-    assert said["upstream"] == "made from sources alone"
-    assert said["drift"] == "nothing to compare: it is new"
+    assert said["upstream"] == "reads only sources"
+    assert said["drift"] == "the view is new; there is nothing to compare"
 
 
 def test_a_broken_contract_stops_it_with_its_rows(shop: Project) -> None:
@@ -118,7 +118,7 @@ def test_a_linter_that_is_not_installed_stops_it_and_says_what_to_install(
     for name, tool in (("lint", "ruff"), ("types", "pyrefly")):
         result = gate(subject, name)
         assert not result.passed
-        assert result.detail == f"could not be asked: {tool} is not installed in this environment."
+        assert result.detail == f"could not be evaluated: {tool} is not installed in this environment."
         assert f"pip install {tool}" in result.remedy
 
 
@@ -157,7 +157,7 @@ def test_a_published_view_that_main_would_define_otherwise_stops_it_unless_accep
     refused = gate(left, "downstream")
     assert refused.detail == "rate reads it, and what main defines of it would not be what is published"
     assert "--with-downstream" in refused.remedy
-    assert refused.failures == ("rate: uses total; stays on spend 1.0 until it is published anew",)
+    assert refused.failures == ("rate: uses total; stays on spend 1.0 until it is published again",)
     accepted = gate(replace(left, accept={"rate": "retired next week"}), "downstream")
     assert accepted.passed
     assert accepted.accepted == "rate: retired next week"
@@ -212,7 +212,7 @@ def test_where_the_policy_asks_for_tests_none_is_not_checked(shop: Project) -> N
     asks = PolicySettings(require_tests=True)
     refused = result_of(subject_of(shop, policy=asks), "tests")
     assert (refused.state, refused.passed) == ("not checked", False)
-    assert refused.detail == "no tests and no examples, and [policy] on main asks for some"
+    assert refused.detail == "no tests and no examples, but [policy] on main requires tests"
     assert "features/spend.py" in refused.remedy
     shop.define(TESTED.format(">"), log=False)
     assert result_of(subject_of(shop, policy=asks), "tests").state == "pass"
@@ -228,4 +228,4 @@ def test_a_gate_that_breaks_down_stops_it(shop: Project) -> None:
     broken = replace(subject, upstream=None)  # type: ignore[arg-type]  # what must not happen
     result = next(result for result in run_gates(broken) if result.name == "upstream")
     assert not result.passed
-    assert "could not be asked: AttributeError" in result.detail
+    assert "could not be evaluated: AttributeError" in result.detail

@@ -7,20 +7,22 @@ import polars as pl
 from workbench.checks.probes.differences import NO_ROW, Differences, Grain
 
 STATISTIC = (
-    "a statistic of all rows (a mean, rank or z-score of a whole column or group), which later rows are part of: "
+    "a statistic of all rows (a mean, rank or z-score of a whole column or group), which includes later rows: "
     "use a cumulative or a windowed one"
 )
 LATER_ROW = "a value taken from a later row: shift(-1), a backward fill, a forward or nearest as-of join"
 LABEL = (
-    "rows dated before the data they are made of: a window labelled by its start (write label='right'), "
+    "rows dated before the data they are computed from: a window labelled by its start (write label='right'), "
     "or a nearest as-of join"
 )
-DROPPED = "rows dated before what they are made of: a window labelled by its start, or a value of the next row"
+DROPPED = (
+    "rows dated before the data they are computed from: a window labelled by its start, or a value of the next row"
+)
 GONE = "rows that later rows replace or remove: unique(keep='last'), or only the latest row of each entity"
-RANDOM = "the values are random or depend on what ran before: give sample() and shuffle() a seed"
+RANDOM = "the values are random or depend on earlier code: give sample() and shuffle() a seed"
 ORDER = (
     "the order of rows decides (shift, cum_sum, diff, first or last without a sort, or among rows of equal time): "
-    "sort by columns that tell every row apart"
+    "sort by columns that identify every row"
 )
 
 
@@ -59,14 +61,14 @@ def other_entities(entities: tuple[str, ...]) -> str:
     """Return why values change when other entities' rows are away."""
     by = ", ".join(f'"{name}"' for name in entities)
     return (
-        f"rows of other entities count (a statistic, rank, shift or fill without .over({by})): add it, or declare "
+        f"rows of other entities are used (a statistic, rank, shift or fill without .over({by})): add it, or declare "
         'scope="global"'
     )
 
 
 def too_old(names: list[str], lookback: str) -> str:
     """Return which inputs' rows matter beyond the lookback."""
-    return f"rows of {' and '.join(names) or 'the inputs'} older than {lookback} count: raise lookback, or take it out"
+    return f"rows of {' and '.join(names) or 'the inputs'} older than {lookback} are used: raise lookback, or remove it"
 
 
 def _entities(rows: pl.DataFrame, grain: Grain) -> int:

@@ -311,7 +311,7 @@ def _turns() -> list[pl.Expr]:
 def _ends(times: pl.Series) -> tuple[datetime, datetime]:
     first, last = times.min(), times.max()
     if not isinstance(first, datetime) or not isinstance(last, datetime):
-        raise TypeError(f"{times.name} holds no instants")
+        raise TypeError(f"{times.name} does not hold instants")
     return first, last
 
 

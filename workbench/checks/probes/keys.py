@@ -169,8 +169,8 @@ def learn_keys(view: FeatureView, inputs: Sequence[ProbeInput], entities: pl.Dat
     if partial:
         return min(partial, key=lambda keys: keys.unlinked)
     names = ", ".join(view.entities)
-    reason = lineage.reason or "no column of an input tells its entities apart"
-    return Keys(_in_one(entities), untraced=f"which rows lead to which {names} cannot be told: {reason}")
+    reason = lineage.reason or "no column of an input identifies its entities"
+    return Keys(_in_one(entities), untraced=f"which rows produce which {names} cannot be determined: {reason}")
 
 
 def _learnt(

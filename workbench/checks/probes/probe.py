@@ -61,7 +61,7 @@ def probe_view(
     schema = stored.collect_schema()
     odd = [name for name in (view.event_time, view.created) if name and not _is_time(schema[name])]
     if odd:
-        return report.not_run(names, f"not run: {odd[0]} is {schema[odd[0]]}, no time", started)
+        return report.not_run(names, f"not run: {odd[0]} is {schema[odd[0]]}, not a time", started)
     grain = Grain.of(view, contract, schema)
     size = _size([stored, *(data.frame for data in inputs)])
     keys = trace_keys(view, inputs, stored, local=view.scope == "entity", whole=full or size <= SMALL)
@@ -108,7 +108,7 @@ def _examine(subject: Subject, group: Group, found: dict[str, Finding], tally: r
     if outcome.rows is None:
         finding.raised(outcome, "on a part of its rows in another order")
         return True
-    finding.cause = "the values differ from one computation to the next, now and then"
+    finding.cause = "the values sometimes differ from one computation to the next"
     finding.differences.append((cut, subject.differences(group, outcome, cut, young=True)))
     return True
 

@@ -102,11 +102,11 @@ def _failed(name: str, finding: Finding, counts: Mapping[str, int]) -> str:
 def _unseen(name: str, subject: Subject, tally: Tally) -> str:
     """Return why a probe that found nothing had nothing to look at; empty where it had."""
     if not tally.rows:
-        return "no rows to compare: nothing was probed"
+        return "there are no rows to compare"
     if name == "entity-locality" and subject.keys.untraced:
         return subject.keys.untraced
     if name == "entity-locality" and not subject.sample.apart:
-        return "nothing to tell apart: there is one entity only"
+        return "nothing to compare: there is only one entity"
     return ""
 
 

@@ -61,7 +61,7 @@ class Note:
             self.say(f"{error.message} {error.remedy}")
         except Exception as error:  # noqa: BLE001 - a callback has no cell to fail in
             _LOG.debug("the interactive view failed", exc_info=error)
-            self.say(f"This could not be shown: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
+            self.say(f"The view could not be updated: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
         else:
             if self._is_progress:
                 self.say("")

@@ -63,7 +63,7 @@ def show(shown: Difference | Drift) -> None:
         panel.draw()
     except Exception as error:  # noqa: BLE001 - the report above is what was asked for
         _LOG.debug("no interactive view", exc_info=error)
-        line = f"There is no interactive view: {type(error).__name__}: {error}".splitlines()[0]
+        line = f"The interactive view could not be started: {type(error).__name__}: {error}".splitlines()[0]
         display({"text/plain": line}, raw=True)
 
 

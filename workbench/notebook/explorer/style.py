@@ -57,7 +57,7 @@ _GONE = ".jp-OutputArea-child:has(.wb-summary)+.jp-OutputArea-child .jp-OutputAr
 AFTERWARDS = (
     f"{_GONE}{{font-size:0;padding:4px 0}}"
     f"{_GONE}::after{{font-size:13px;color:var(--jp-ui-font-color2,#767676);"
-    "content:'The interactive view lives in its kernel; where that is gone, run the cell again.'}"
+    "content:'The interactive view needs its kernel; if the kernel has ended, run the cell again.'}"
     f"{_GONE}.jupyter-widgets::after{{content:'The interactive view ended with its kernel; run the cell again.'}}"
 )
 """What is said in place of the view without a kernel, where JupyterLab waits, or says that a model was not found."""

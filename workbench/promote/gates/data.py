@@ -72,7 +72,7 @@ def not_run(name: str, view: str | None, error: Exception) -> GateResult:
         name,
         passed=False,
         view=view,
-        detail=f"could not be asked: {message}",
+        detail=f"could not be evaluated: {message}",
         remedy=remedy or "Correct that, then promote again.",
         failures=tuple(lines),
     )
@@ -100,7 +100,7 @@ def another(subject: GateSubject) -> str:
     prepared = subject.evaluated.prepared
     stored = subject.evaluated.computed.stored
     if prepared.view is not subject.definitions.view(subject.view):
-        return "the data was computed from another definition"
+        return "the data was computed from a different definition"
     if stored.view_id != prepared.view_id:
-        return "the data is not that of the definition's view id"
+        return "the data does not belong to the definition's view id"
     return ""

@@ -32,7 +32,7 @@ def tests_gate(subject: GateSubject) -> GateResult:
         return not_run("tests", subject.view, error)
     if check is None and subject.policy.require_tests:
         remedy = f"Write a function test_...(view) in features/{subject.view}.py on the branch."
-        detail = f"{NO_TESTS}, and [policy] on main asks for some"
+        detail = f"{NO_TESTS}, but [policy] on main requires tests"
         return GateResult("tests", passed=False, checked=False, view=subject.view, detail=detail, remedy=remedy)
     if check is None:
         return GateResult("tests", passed=True, applies=False, view=subject.view, detail=NO_TESTS)

@@ -23,7 +23,7 @@ def drift_gate(subject: GateSubject) -> GateResult:
     """
     diff, serving = subject.diff, subject.serving
     if serving is None or diff is None or diff.left is None or diff.right is None:
-        detail = "nothing to compare: it is new"
+        detail = "the view is new; there is nothing to compare"
         return GateResult("drift", passed=True, applies=False, view=subject.view, detail=detail)
     changed = _changed(diff, diff.left, diff.right)
     if not changed:
@@ -42,8 +42,8 @@ def drift_gate(subject: GateSubject) -> GateResult:
             "drift",
             passed=False,
             view=subject.view,
-            detail=f"{', '.join(refused)} moved farther than allowed since version {serving.number}",
-            remedy=f"Look at it with `diff {subject.view}`; if it is meant, accept it by name with the reason: "
+            detail=f"{', '.join(refused)} drifted beyond the limit since version {serving.number}",
+            remedy=f"Inspect it with `diff {subject.view}`; if it is intended, accept it by name with a reason: "
             f'accept={{"{subject.view}:{refused[0]}": "..."}}.',
             failures=tuple(report[name].sentence for name in [*refused, *unknown]),
         )
@@ -53,8 +53,8 @@ def drift_gate(subject: GateSubject) -> GateResult:
             passed=False,
             checked=False,
             view=subject.view,
-            detail=f"whether {', '.join(unknown)} moved farther than allowed cannot be judged",
-            remedy=f"Look at it with `diff {subject.view}`.",
+            detail=f"whether {', '.join(unknown)} drifted beyond the limit cannot be judged",
+            remedy=f"Inspect it with `diff {subject.view}`.",
             failures=tuple(report[name].sentence for name in unknown),
         )
     if reasons:
@@ -63,7 +63,7 @@ def drift_gate(subject: GateSubject) -> GateResult:
             "drift",
             passed=True,
             view=subject.view,
-            detail=f"{', '.join(reasons)} moved farther than allowed, or cannot be judged; accepted by name",
+            detail=f"{', '.join(reasons)} drifted beyond the limit, or cannot be judged; accepted by name",
             failures=tuple(report[name].sentence for name in reasons),
             accepted=said,
         )
@@ -85,7 +85,7 @@ def _incomparable(subject: GateSubject, changed: list[str], error: UsageError) -
         passed=not refused,
         view=subject.view,
         detail=f"not comparable: {error.message}",
-        remedy=f'Accept it by name with the reason: accept={{"{subject.view}": "..."}}.' if refused else "",
+        remedy=f'Accept it by name with a reason: accept={{"{subject.view}": "..."}}.' if refused else "",
         accepted=None if refused else "; ".join(f"{name}: {reason}" for name, reason in reasons.items()),
     )
 

@@ -25,7 +25,9 @@ def new_data_gate(subject: GateSubject) -> GateResult:
     """
     serving = subject.serving
     if serving is None:
-        return GateResult(NAME, passed=True, applies=False, view=subject.view, detail="nothing was published before")
+        return GateResult(
+            NAME, passed=True, applies=False, view=subject.view, detail="the view has no published version"
+        )
     found = tuple(_faults(subject))
     if not found:
         return GateResult(NAME, passed=True, view=subject.view, detail=f"no rows were lost since {serving.number}")
@@ -37,7 +39,7 @@ def new_data_gate(subject: GateSubject) -> GateResult:
         passed=False,
         view=subject.view,
         detail="; ".join(found),
-        remedy=f'Look at the sources; if it is meant, accept it by name with the reason: accept={{"{subject.view}": '
+        remedy=f'Check the sources; if it is intended, accept it by name with a reason: accept={{"{subject.view}": '
         '"..."}.',
     )
 

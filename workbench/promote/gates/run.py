@@ -76,7 +76,7 @@ def _waived(result: GateResult, subject: GateSubject) -> GateResult:
     reason = subject.accept.get(name, "").strip()
     if reason:
         return replace(result, passed=True, accepted=reason, remedy="")
-    how = f'Or accept by name that it is not checked, with the reason: accept={{"{name}": "..."}}.'
+    how = f'Or accept by name, with a reason, that it is not checked: accept={{"{name}": "..."}}.'
     return replace(result, remedy=f"{result.remedy} {how}".strip())
 
 
@@ -182,6 +182,6 @@ def _shared(name: str, files: tuple[str, ...]) -> GateResult:
         "shared code",
         passed=False,
         view=name,
-        detail=f"{', '.join(files)} changes, and {name}, which is published, is made from it too",
-        remedy=f"Promote it with the others: add {name} to the names.",
+        detail=f"{', '.join(files)} changes, and {name}, which is published, uses it too",
+        remedy=f"Promote them together: add {name} to the names.",
     )

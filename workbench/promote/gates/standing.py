@@ -23,18 +23,18 @@ def upstream_gate(subject: GateSubject) -> GateResult:
             detail=f"it is made from {_listed(missing)} as {'it is' if len(missing) == 1 else 'they are'} on "
             f"{subject.branch.name}, and no published version has that data",
             remedy=f"Promote {_listed([*missing, subject.view])} together.",
-            failures=tuple(f"{name}: no published version has the data that was read" for name in missing),
+            failures=tuple(f"{name}: the data that it reads is not published" for name in missing),
         )
     made = ", ".join(f"{name}@{version}" for name, version in subject.upstream.items())
     return GateResult(
-        "upstream", passed=True, view=subject.view, detail=f"made from {made}" if made else "made from sources alone"
+        "upstream", passed=True, view=subject.view, detail=f"made from {made}" if made else "reads only sources"
     )
 
 
 def metadata_gate(subject: GateSubject) -> GateResult:
     """Ask that the experiment says its objective, and the view its owner and what it is."""
     if not subject.policy.require_metadata:
-        detail = "not demanded by [policy] on main"
+        detail = "not required by [policy] on main"
         return GateResult("metadata", passed=True, applies=False, view=subject.view, detail=detail)
     view = subject.definitions.view(subject.view)
     wanted = {
@@ -66,17 +66,17 @@ def merge_gate(subject: GateSubject) -> GateResult:
             "merge",
             passed=False,
             view=subject.view,
-            detail=f"merged with main it computes something else than on {subject.branch.name}, where it was tried",
-            remedy=f"Merge main into {subject.branch.name}, look at the view there, then promote again.",
+            detail=f"merged with main, its code differs from {subject.branch.name}, where it was checked",
+            remedy=f"Merge main into {subject.branch.name}, check the view there, then promote again.",
         )
-    return GateResult("merge", passed=True, view=subject.view, detail="merged, its code is the branch's")
+    return GateResult("merge", passed=True, view=subject.view, detail="merged with main, its code is the same")
 
 
 def downstream_gate(subject: GateSubject) -> GateResult:
     """Ask that what reads it on main still fits it: it is promoted with it, or accepted by name."""
     left = {impact.name: impact for impact in subject.left_out}
     if not left:
-        return GateResult("downstream", passed=True, view=subject.view, detail="nothing that reads it is left behind")
+        return GateResult("downstream", passed=True, view=subject.view, detail="every view that reads it still works")
     accepted = {name: _reason(subject, name) for name in left}
     refused = [name for name in left if not accepted[name]]
     if not refused:
@@ -101,7 +101,7 @@ def _downstream_remedy(refused: list[Impact]) -> str:
     if any(impact.kind == "view" and impact.moves is None for impact in refused):
         remedies.append("publish the views together (--with-downstream)")
     if any(impact.kind == "feature set" for impact in refused):
-        remedies.append("promote the feature sets with other names of features, or with a version (view@1:feature)")
+        remedies.append("change the references in the feature sets, or pin them to a version (view@1:feature)")
     said = "; ".join([*remedies, "or accept each by name with a reason"])
     return f"{said[:1].upper()}{said[1:]}."
 

@@ -43,7 +43,7 @@ def refuse_unknown(accept: Mapping[str, str], definitions: Definitions, *, gates
         if not str(reason).strip():
             raise UsageError(
                 f"{name!r} is accepted without a reason.",
-                remedy=f'Say why, for those who read it later: accept={{"{name}": "new fares since March"}}.',
+                remedy=f'Give the reason, which is recorded: accept={{"{name}": "new fares since March"}}.',
             )
 
 
