@@ -1,17 +1,28 @@
-"""The object database: reads go through one ``git cat-file --batch``, writes through ``git hash-object``."""
+"""The object database: reads go through one ``git cat-file --batch``, writes through ``git hash-object``.
+
+Trees are read and edited there, without an index. GitPython's database asks the same process again after an interrupted
+answer and so returns another object's bytes, cannot read SHA-256, and does not flush what it writes to the disk.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import threading
 import weakref
 from contextlib import suppress
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from workbench.errors import BranchError
 from workbench.git.command import GIT, Git, GitFailed, environment, explained, is_full_id
 from workbench.git.damage import unreadable_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+FILE, FOLDER, SUBMODULE = 0o100644, 0o040000, 0o160000
+Changes = dict[tuple[str, ...], bytes | None]
 
 
 class _Lost(Exception):
@@ -20,9 +31,6 @@ class _Lost(Exception):
 
 class Objects:
     """Objects by their full ids.
-
-    GitPython's database asks the same process again after an interrupted answer and so returns another object's bytes,
-    cannot read SHA-256, and does not flush what it writes to the disk.
 
     Parameters
     ----------
@@ -107,7 +115,7 @@ class Objects:
         self._process, self._owner = process, os.getpid()
         self._end = weakref.finalize(self, _stop, process, self._owner)
 
-    def store(self, kind: str, data: bytes) -> str:
+    def write(self, kind: str, data: bytes) -> str:
         """Write an object and return its id; objects that no ref reaches harm nobody.
 
         Raises
@@ -120,6 +128,77 @@ class Objects:
         except GitFailed as failure:
             raise explained(failure, f"writing a {kind}") from None
 
+    def entries(self, tree: str) -> dict[str, tuple[int, str]]:
+        """Return mode and object id of each entry of `tree`, by name."""
+        data, found, at, width = self.read(tree)[1], {}, 0, len(tree) // 2
+        while at < len(data):
+            space = data.index(b" ", at)
+            end = data.index(b"\0", space) + 1
+            name = data[space + 1 : end - 1].decode("utf-8", "surrogateescape")
+            found[name] = (int(data[at:space], 8), data[end : end + width].hex())
+            at = end + width
+        return found
+
+    def find(self, tree: str, path: tuple[str, ...]) -> tuple[int, str] | None:
+        """Return mode and id of what is at `path` in `tree`, or `None`."""
+        mode, object_id = FOLDER, tree
+        for name in path:
+            if not stat.S_ISDIR(mode):
+                return None
+            found = self.entries(object_id).get(name)
+            if found is None:
+                return None
+            mode, object_id = found
+        return mode, object_id
+
+    def walk(self, tree: str, under: str = "") -> Iterator[tuple[str, str]]:
+        """Yield path and blob id of every regular file below `tree`."""
+        for name, (mode, object_id) in self.entries(tree).items():
+            if stat.S_ISDIR(mode):
+                yield from self.walk(object_id, f"{under}{name}/")
+            elif stat.S_ISREG(mode):
+                yield f"{under}{name}", object_id
+
+    def write_tree(self, members: Mapping[str, tuple[int, str]]) -> str:
+        """Write a tree and return its id. Git sorts folders as if their names ended in a slash."""
+        named = [(name.encode("utf-8", "surrogateescape"), *member) for name, member in members.items()]
+        ordered = sorted(named, key=lambda entry: entry[0] + (b"/" if stat.S_ISDIR(entry[1]) else b""))
+        parts = [b"%o %s\0%s" % (mode, name, bytes.fromhex(object_id)) for name, mode, object_id in ordered]
+        return self.write("tree", b"".join(parts))
+
+    def edit_tree(self, tree: str | None, changes: Changes, above: str = "") -> str | None:
+        """Return the id of `tree` with files written, or deleted where the content is `None`; `None` if empty.
+
+        Raises
+        ------
+        BranchError
+            Where a file would take a folder's place, or the other way round.
+        """
+        members = self.entries(tree) if tree else {}
+        below: dict[str, Changes] = {}
+        for (name, *rest), content in changes.items():
+            if rest:
+                below.setdefault(name, {})[tuple(rest)] = content
+            elif members.get(name, (FILE, ""))[0] in (FOLDER, SUBMODULE):
+                raise _in_the_way(f"{above}{name}", is_folder=True)
+            elif content is None:
+                members.pop(name, None)
+            else:
+                mode = members.get(name, (FILE, ""))[0]
+                members[name] = (mode if stat.S_ISREG(mode) else FILE, self.write("blob", content))
+        for name, inner in below.items():
+            mode, child = members.get(name, (FOLDER, None))
+            if not stat.S_ISDIR(mode):
+                if any(content is not None for content in inner.values()):
+                    raise _in_the_way(f"{above}{name}", is_folder=False)
+                continue  # nothing below a file to delete
+            changed = self.edit_tree(child, inner, f"{above}{name}/")
+            if changed is None:
+                members.pop(name, None)
+            else:
+                members[name] = (FOLDER, changed)
+        return self.write_tree(members) if members else None
+
     def close(self) -> None:
         """End the reading process; the next `read` starts another."""
         with self._lock:
@@ -131,6 +210,14 @@ class Objects:
         if self._end is not None:
             self._end.detach()
         self._process = self._end = None
+
+
+def _in_the_way(path: str, *, is_folder: bool) -> BranchError:
+    what, other = ("folder", "file") if is_folder else ("file", "folder")
+    return BranchError(
+        f"{path} is a {what} on this branch, so there cannot be a {other} of that name.",
+        remedy=f"Choose another name, or move the {what} first. Nothing was changed.",
+    )
 
 
 def _stop(process: subprocess.Popen[bytes], owner: int) -> None:

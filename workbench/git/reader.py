@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from workbench.errors import BranchError, BranchNotFound, ProjectError, RepositoryUnreadable
-from workbench.git import trees
 from workbench.git.command import Git, GitFailed, explained, is_full_id, refuse_old
 from workbench.git.damage import is_shallow, refuse_broken, unreadable_branch, unreadable_object
 from workbench.git.history import LOG, Branch, Lifetime, as_utc, merge_base, parse_log, survey
 from workbench.git.locks import LockNotes, is_alive, owner
-from workbench.git.objects import Objects
+from workbench.git.objects import FOLDER, Objects
 from workbench.git.worktrees import Follower, Unfinished, Worktree, warn_of, work_folders, worktrees
 
 if TYPE_CHECKING:
@@ -487,12 +486,12 @@ class Reader(Opened):
         """Return path and blob id of every file below the folder `under` (``""``: all) of a commit or root tree."""
         tree = self.subtree(commit_or_tree, under)
         above = f"{under}/" if under else ""
-        return {f"{above}{path}": blob for path, blob in trees.walk(self._objects, tree)} if tree else {}
+        return {f"{above}{path}": blob for path, blob in self._objects.walk(tree)} if tree else {}
 
     def subtree(self, commit_or_tree: str, path: str = "features") -> str | None:
         """Return the tree id of the folder `path`, or `None` where there is none."""
-        found = trees.find(self._objects, self._tree(commit_or_tree), self._parts(path))
-        return found[1] if found and found[0] == trees.FOLDER else None
+        found = self._objects.find(self._tree(commit_or_tree), self._parts(path))
+        return found[1] if found and found[0] == FOLDER else None
 
     def read(self, commit_or_tree: str, path: str) -> str:
         """Return the text of a file.
@@ -502,8 +501,8 @@ class Reader(Opened):
         BranchError
             Where there is no such file, or it is not UTF-8.
         """
-        found = trees.find(self._objects, self._tree(commit_or_tree), self._parts(path))
-        if found is None or found[0] == trees.FOLDER:
+        found = self._objects.find(self._tree(commit_or_tree), self._parts(path))
+        if found is None or found[0] == FOLDER:
             raise BranchError(f"{commit_or_tree[:10]} has no file {path!r}.", remedy="Look at what the branch holds.")
         try:
             return self.read_blob(found[1]).decode()
@@ -516,7 +515,7 @@ class Reader(Opened):
 
     def folder(self, tree: str) -> dict[str, str]:
         """Return path and blob id of every file in the folder whose tree has the id `tree`, relative to it."""
-        return dict(trees.walk(self._objects, tree))
+        return dict(self._objects.walk(tree))
 
     def message(self, commit: str) -> str:
         """Return a commit's whole message, trailers included."""
@@ -547,7 +546,7 @@ class Reader(Opened):
         parts = [self._parts(path) for path in paths]
         before: list[str | None] = [self._tree(parent) for parent in commit.parents]
         return any(
-            trees.find(self._objects, commit.tree, path) != (trees.find(self._objects, tree, path) if tree else None)
+            self._objects.find(commit.tree, path) != (self._objects.find(tree, path) if tree else None)
             for tree in before or [None]
             for path in parts
         )

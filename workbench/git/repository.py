@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from workbench.errors import BranchError, BranchMoved, BranchNotFound
-from workbench.git import trees
 from workbench.git.command import GitFailed, explained, is_full_id
 from workbench.git.history import trailers_for, with_trailers
 from workbench.git.locks import in_turn
@@ -67,7 +66,7 @@ class Repository(Writer, TagReader, Trusting):
         places = self._worktrees()
         parent = self._start(start or self.trunk)
         self._refuse_unborn(name, parent, places)
-        tree = self._tree(parent) if parent else trees.write(self._objects, {})
+        tree = self._tree(parent) if parent else self._objects.write_tree({})
         commit = self._store_commit(tree, (parent,) if parent else (), text, stamp, branch=name)
         try:
             self._swap(name, commit, "0" * len(commit))
@@ -145,7 +144,7 @@ class Repository(Writer, TagReader, Trusting):
         """Whether any file differs between `tip` and where it left the trunk; a description alone is no loss."""
         main = self._found(self.trunk)
         base = self.merge_base(main, tip) if main else None
-        before = self._tree(base) if base else trees.write(self._objects, {})
+        before = self._tree(base) if base else self._objects.write_tree({})
         return self._tree(tip) != before
 
     def commit_tree(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import stat
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from workbench.errors import BranchError, BranchMoved, BranchNotFound, ProtectedBranch, SigningFailed
 from workbench.files import sync
-from workbench.git import trees
 from workbench.git.command import GitFailed, explained
 from workbench.git.hooks import Hooks
 from workbench.git.merge import Conflict, Merged, merged_text
@@ -130,10 +130,10 @@ class Writer(Reader):
         return find_remote(self._git, name, branch=branch or self.trunk, protected=self.protected)
 
     def _content(self, tree: str | None, path: str) -> bytes | None:
-        found = trees.find(self._objects, tree, self._file(path)) if tree else None
+        found = self._objects.find(tree, self._file(path)) if tree else None
         if found is None:
             return None
-        if not trees.is_file(found[0]):
+        if not stat.S_ISREG(found[0]):
             raise BranchError(
                 f"{path} is a folder, a link or a submodule somewhere, so it cannot be merged as a file.",
                 remedy="Make it a regular file, or choose another name. Nothing was changed.",
@@ -142,7 +142,7 @@ class Writer(Reader):
 
     def _tree_with(self, tree: str, changes: Mapping[str, bytes | None]) -> str:
         parts = {self._file(path): content for path, content in changes.items()}
-        return trees.edited(self._objects, tree, parts) or trees.write(self._objects, {})
+        return self._objects.edit_tree(tree, parts) or self._objects.write_tree({})
 
     def _file(self, path: str) -> tuple[str, ...]:
         parts = self._parts(path)
@@ -162,14 +162,14 @@ class Writer(Reader):
         data = "\n".join(lines).encode("utf-8", "surrogateescape")
         if is_signed or self._is_configured("commit.gpgSign"):
             data = with_signature(data, self._sign(data, stamp, is_demanded=is_signed), is_long=len(tree) > 40)
-        return self._objects.store("commit", data)
+        return self._objects.write("commit", data)
 
     def _store_tag(self, commit: str, name: str, message: str, *, is_signed: bool, is_demanded: bool = True) -> str:
         stamp = self._stamp()
         data = tag_payload(commit, name, stamp, message)
         if is_signed or self._is_configured("tag.gpgSign", "tag.forceSignAnnotated"):
             data += self._sign(data, stamp, is_demanded=is_signed and is_demanded)
-        return self._objects.store("tag", data)
+        return self._objects.write("tag", data)
 
     def _is_configured(self, *names: str) -> bool:
         """Whether to sign although nobody demands it: as this handle was told, else as git is, by one of `names`."""

@@ -35,11 +35,11 @@ def reader(objects: Objects) -> int:
 
 @pytest.mark.parametrize("data", [b"", b"a\n", b"\0\xff" * 100_000])
 def test_what_is_stored_is_read(objects: Objects, data: bytes) -> None:
-    assert objects.read(objects.store("blob", data)) == ("blob", data)
+    assert objects.read(objects.write("blob", data)) == ("blob", data)
 
 
 def test_ids_are_gits_own(objects: Objects, plain: Plain) -> None:
-    assert objects.store("blob", b"x = 1\n") == plain("hash-object", "--stdin", given="x = 1\n")
+    assert objects.write("blob", b"x = 1\n") == plain("hash-object", "--stdin", given="x = 1\n")
     assert objects.read(plain("rev-parse", "HEAD"))[0] == "commit"
     assert objects.read(plain("rev-parse", "HEAD^{tree}"))[0] == "tree"
 
@@ -54,18 +54,18 @@ def test_what_is_not_there_is_an_error_with_a_remedy(objects: Objects, object_id
 
 def test_a_malformed_tree_is_refused(objects: Objects) -> None:
     with pytest.raises(BranchError, match="writing a tree"):
-        objects.store("tree", b"not a tree")
+        objects.write("tree", b"not a tree")
 
 
 def test_a_killed_reader_is_replaced(objects: Objects) -> None:
-    blob = objects.store("blob", b"a\n")
+    blob = objects.write("blob", b"a\n")
     objects.read(blob)
     os.kill(reader(objects), signal.SIGKILL)
     assert objects.read(blob) == ("blob", b"a\n")
 
 
 def test_an_interrupted_answer_is_not_taken_for_the_next_one(objects: Objects) -> None:
-    first, second = objects.store("blob", b"first\n"), objects.store("blob", b"second\n")
+    first, second = objects.write("blob", b"first\n"), objects.write("blob", b"second\n")
     objects.read(first)
     assert objects._process is not None
     assert objects._process.stdin is not None
@@ -75,7 +75,7 @@ def test_an_interrupted_answer_is_not_taken_for_the_next_one(objects: Objects) -
 
 
 def test_a_forked_child_reads_through_a_process_of_its_own(objects: Objects) -> None:
-    blob = objects.store("blob", b"a\n")
+    blob = objects.write("blob", b"a\n")
     objects.read(blob)
     mine = reader(objects)
     child = os.fork()
@@ -94,7 +94,7 @@ def test_a_forked_child_reads_through_a_process_of_its_own(objects: Objects) -> 
 
 
 def test_threads_get_their_own_answers(objects: Objects) -> None:
-    blobs = {objects.store("blob", text): text for text in (b"a" * 50_000, b"b" * 50_000, b"c")}
+    blobs = {objects.write("blob", text): text for text in (b"a" * 50_000, b"b" * 50_000, b"c")}
     wrong: list[str] = []
 
     def look(blob: str) -> None:
@@ -109,7 +109,7 @@ def test_threads_get_their_own_answers(objects: Objects) -> None:
 
 
 def test_closing_ends_the_process_and_reading_starts_another(objects: Objects) -> None:
-    blob = objects.store("blob", b"a\n")
+    blob = objects.write("blob", b"a\n")
     objects.read(blob)
     process = objects._process
     assert process is not None
