@@ -21,7 +21,6 @@ from workbench.git.locks import LockNotes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 NEVER_ASK = {
     "GIT_ASKPASS": "",  # empty, it also keeps git from SSH_ASKPASS and core.askPass

@@ -36,7 +36,7 @@ def unreadable_object(git: Git, object_id: str) -> RepositoryUnreadable:
     first = f"rm -f {damaged}; " if damaged else ""
     if damaged and not damaged.stat().st_size:  # a power cut leaves many
         first = f"find {damaged.parents[1]} -type f -empty -delete; "
-    remote = _any_remote(git)
+    remote = usual_remote(git)
     if remote is None:
         remedy = "Bring the repository back from a copy of it; `git fsck --full` lists all that is missing."
     else:
@@ -89,7 +89,8 @@ def _loose(git: Git, object_id: str) -> Path | None:
     return None
 
 
-def _any_remote(git: Git) -> str | None:
+def usual_remote(git: Git) -> str | None:
+    """Return the remote that most projects have, else any."""
     with suppress(GitFailed):
         remotes = git.run("remote").splitlines()
         return "origin" if "origin" in remotes else next(iter(remotes), None)

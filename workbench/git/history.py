@@ -237,17 +237,18 @@ def parse_marked(out: str) -> Iterator[tuple[str, Commit]]:
                 tree=tree,
                 author=author,
                 committer=committer,
-                time=_time(seconds),
+                time=parse_seconds(seconds),
                 subject=message.partition("\n")[0],
                 trailers=trailers_of(message),
             ),
         )
 
 
-def _time(seconds: str) -> datetime:
+def parse_seconds(seconds: str) -> datetime:
+    """Return the time of a commit or tag."""
     try:
         return datetime.fromtimestamp(int(seconds), UTC)
-    except (ValueError, OverflowError, OSError):  # a commit can claim any time
+    except (ValueError, OverflowError, OSError):  # it can claim any time
         return datetime.fromtimestamp(0, UTC)
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from workbench.errors import BranchError, BranchNotFound, ProjectError, RepositoryUnreadable
 from workbench.git.command import Git, GitFailed, explained, is_full_id, refuse_old
-from workbench.git.damage import is_shallow, refuse_broken, unreadable_branch, unreadable_object
+from workbench.git.damage import is_shallow, refuse_broken, unreadable_branch, unreadable_object, usual_remote
 from workbench.git.history import LOG, Branch, Lifetime, as_utc, merge_base, parse_log, survey
 from workbench.git.locks import LockNotes, is_alive, owner
 from workbench.git.objects import FOLDER, Objects
@@ -46,8 +46,16 @@ _PINNED: ContextVar[dict[tuple[Path, str], str] | None] = ContextVar("_PINNED", 
 """Where each trunk was when a call first asked for it; None outside of such a call."""
 
 
-class Opened:
-    """The part of `Repository` that finds it.
+_LOST = re.compile(
+    r"(?:bad object|[Cc]ould not read|unable to parse commit|object file \S*|loose object) ([0-9a-f]{40,64})"
+)
+
+Kind = Literal["added", "modified", "deleted"]
+_MOST_IN_A_SECOND = 200
+
+
+class Reader:
+    """The reading half of `Repository`. Paths are relative to `root`, a folder of the working tree or its top.
 
     Attributes
     ----------
@@ -233,9 +241,7 @@ class Opened:
         return sorted(self._tips())
 
     def _tips(self) -> dict[str, str]:
-        lines = self._git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads").splitlines()
-        pairs = (line.split(" ", 1) for line in lines)
-        return {name.removeprefix("refs/heads/"): tip for tip, name in pairs}
+        return {ref.removeprefix("refs/heads/"): tip for ref, tip in self._refs("refs/heads").items()}
 
     def _worktrees(self) -> list[Worktree]:
         return worktrees(self._git, main=self._top if self._is_main else None)
@@ -320,37 +326,8 @@ class Opened:
         if name == self.trunk:
             if self.is_unborn(name):
                 return BranchNotFound.unborn(name)
-            remotes = self._git.run("remote").splitlines()
-            remote = "origin" if "origin" in remotes else next(iter(remotes), None)
-            return BranchNotFound.not_here(name, remote=remote, known=self.names())
+            return BranchNotFound.not_here(name, remote=usual_remote(self._git), known=self.names())
         return BranchNotFound.named(name, self.names())
-
-
-def _make(root: Path) -> None:
-    """Make a repository in `root`. It appears by one rename: git cannot go on with one that it was killed amid."""
-    for left in root.glob(f"{_NEW}*"):
-        pid = left.name.removeprefix(_NEW).partition("-")[0]
-        if pid.isdigit() and not is_alive(owner(int(pid)), left.stat().st_mtime):
-            shutil.rmtree(left, ignore_errors=True)
-    command = ("init", "--quiet", f"--initial-branch={MAIN}")
-    if os.path.lexists(root / ".git"):  # somebody else's, which git says what it thinks of
-        Git(root).run(*command)
-        return
-    with tempfile.TemporaryDirectory(prefix=f"{_NEW}{os.getpid()}-", dir=root) as name:
-        Git(Path(name)).run(*command)
-        Path(name, ".git").rename(root / ".git")
-
-
-_LOST = re.compile(
-    r"(?:bad object|[Cc]ould not read|unable to parse commit|object file \S*|loose object) ([0-9a-f]{40,64})"
-)
-
-Kind = Literal["added", "modified", "deleted"]
-_MOST_IN_A_SECOND = 200
-
-
-class Reader(Opened):
-    """The reading half of `Repository`. Paths are relative to `root`, a folder of the working tree or its top."""
 
     def exists(self, name: str) -> bool:
         """Whether there is a branch `name`."""
@@ -674,6 +651,21 @@ class Reader(Opened):
                 f"{path[:200]!r} is not a path inside the project.", remedy="Use a relative path, with '/'."
             )
         return (*self._prefix, *parts)
+
+
+def _make(root: Path) -> None:
+    """Make a repository in `root`. It appears by one rename: git cannot go on with one that it was killed amid."""
+    for left in root.glob(f"{_NEW}*"):
+        pid = left.name.removeprefix(_NEW).partition("-")[0]
+        if pid.isdigit() and not is_alive(owner(int(pid)), left.stat().st_mtime):
+            shutil.rmtree(left, ignore_errors=True)
+    command = ("init", "--quiet", f"--initial-branch={MAIN}")
+    if os.path.lexists(root / ".git"):  # somebody else's, which git says what it thinks of
+        Git(root).run(*command)
+        return
+    with tempfile.TemporaryDirectory(prefix=f"{_NEW}{os.getpid()}-", dir=root) as name:
+        Git(Path(name)).run(*command)
+        Path(name, ".git").rename(root / ".git")
 
 
 def _seconds(time: datetime) -> int:

@@ -22,8 +22,6 @@ from workbench.git.tags import APPROVALS, FETCHED, TAGS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from workbench.git.command import Git, GitFailed
-
 LOST = (
     "non-fast-forward",
     "fetch first",
@@ -106,14 +104,6 @@ TRANSPORTS = "file:git:http:https:ssh"
 """What git may talk through; ``ext::`` and its like run a command that the address spells."""
 
 _PLAIN = re.compile(r"(?!-)(?![A-Za-z0-9+.-]*::)[^\x00-\x1f\x7f]+")
-
-
-def chosen_remote(git: Git, name: str, *, branch: str) -> str | None:
-    """Return the remote that `branch` tracks, else `name` where there is a remote of that name."""
-    tracked = git.configured(f"branch.{branch}.remote")
-    if tracked and tracked != ".":  # a dot: it tracks a branch of this repository
-        return tracked
-    return name if name in git.run("remote").splitlines() else None
 
 
 def address_of(git: Git, remote: str) -> str:
@@ -363,8 +353,10 @@ def find_remote(git: Git, name: str, *, branch: str, protected: tuple[str, ...])
     InvalidName, BranchError
         Where its name or address could be taken for an option or a command.
     """
-    chosen = chosen_remote(git, name, branch=branch)
-    return Remote(chosen, without_secrets(address_of(git, chosen)), git, protected) if chosen else None
+    tracked = git.configured(f"branch.{branch}.remote")
+    if tracked in {None, "."}:  # a dot: it tracks a branch of this repository
+        tracked = name if name in git.run("remote").splitlines() else None
+    return Remote(tracked, without_secrets(address_of(git, tracked)), git, protected) if tracked else None
 
 
 def _spec(ref: str) -> str:

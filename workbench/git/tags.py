@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from workbench.git.history import trailers_of
+from workbench.git.history import parse_seconds, trailers_of
 from workbench.git.signatures import split_tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 TAGS = "refs/tags/"
 APPROVALS = "refs/workbench/approvals/"
@@ -108,7 +108,7 @@ class TagObject:
             kind=told.get("type", ""),
             name=told.get("tag", ""),
             tagger=found[1] if found else None,
-            time=_time(found[2]) if found else None,
+            time=parse_seconds(found[2]) if found else None,
             message=message,
         )
 
@@ -137,10 +137,3 @@ def approval_ref(commit: str, identity: str) -> str:
     shown = re.sub(r"[^a-z0-9]+", "-", address).strip("-")[:60] or "somebody"
     digest = hashlib.sha256(address.encode("utf-8", "surrogateescape")).hexdigest()[:12]
     return f"{APPROVALS}{commit}/{shown}-{digest}"
-
-
-def _time(seconds: str) -> datetime:
-    try:
-        return datetime.fromtimestamp(int(seconds), UTC)
-    except (ValueError, OverflowError, OSError):  # a tag can claim any time
-        return datetime.fromtimestamp(0, UTC)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import tempfile
+import threading
 import time
 import warnings
 from contextlib import contextmanager, suppress
@@ -21,10 +23,10 @@ from workbench.files import replace_atomically, sync
 from workbench.git.command import Git, GitFailed, explained, is_full_id, lock_in_the_way
 from workbench.git.locks import owner
 from workbench.git.recovery import bring_along, mend_index, patiently
-from workbench.git.signals import uninterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
+    from types import FrameType
 
     from workbench.git.locks import LockNotes
 
@@ -389,3 +391,27 @@ def _remove(notes: list[Path]) -> None:
     for note in notes:
         with suppress(OSError):
             note.unlink(missing_ok=True)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Deliver an interrupt that comes within the block at its end.
+
+    Python delivers interrupts to the main thread only, so that other threads need nothing.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is None:
+        yield
+        return
+    came: list[int] = []
+
+    def remember(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.git.plain import TOP
-from workbench.git.signals import uninterrupted
-from workbench.git.worktrees import Follower, Worktree
+from workbench.git.worktrees import Follower, Worktree, uninterrupted
 
 if TYPE_CHECKING:
     from tests.git.plain import Plain
