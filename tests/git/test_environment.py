@@ -8,7 +8,7 @@ import pytest
 
 from tests.git.plain import Plain
 from workbench.git import Repository
-from workbench.git.command import LOCAL, environment
+from workbench.git.command import REPOSITORY_VARIABLES, environment
 
 if TYPE_CHECKING:
     pass
@@ -25,7 +25,7 @@ def test_every_variable_that_git_calls_local_is_taken_out_or_set_by_us(
         monkeypatch.setenv(name, "somebody's")
     passed_on = {name for name in told if environment().get(name) == "somebody's"}
     assert passed_on <= CONFIGURATION
-    assert set(LOCAL) - passed_on
+    assert set(REPOSITORY_VARIABLES) - passed_on
 
 
 def test_another_repository_in_the_environment_is_neither_read_nor_written(

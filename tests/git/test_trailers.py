@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.errors import BranchError
-from workbench.git.history import KEY, trailers_of, with_trailers
+from workbench.git.history import KEY, add_trailers, parse_trailers
 
 if TYPE_CHECKING:
     from tests.git.plain import Plain
@@ -46,8 +46,8 @@ MESSAGES = st.text(st.characters(exclude_characters="\0", exclude_categories=["C
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)
 @given(MESSAGES, st.lists(st.tuples(KEYS, VALUES), min_size=1, max_size=6))
 def test_any_text_round_trips(message: str, trailers: list[tuple[str, str]]) -> None:
-    written = with_trailers(message, trailers)
-    assert list(trailers_of(written)) == trailers
+    written = add_trailers(message, trailers)
+    assert list(parse_trailers(written)) == trailers
     assert written.startswith(message.strip() or "No message")
 
 
@@ -61,7 +61,7 @@ def test_odd_text_survives_a_commit(repository: Repository) -> None:
 
 
 def test_git_itself_reads_the_same_trailers(plain: Plain) -> None:
-    message = with_trailers("Start", [("Objective", "Fewer\nlate trains"), ("Metric", "rmse"), ("Tag", "team=rail")])
+    message = add_trailers("Start", [("Objective", "Fewer\nlate trains"), ("Metric", "rmse"), ("Tag", "team=rail")])
     parsed = plain("interpret-trailers", "--parse", "--unfold", given=message)
     assert parsed.splitlines() == ["Objective: Fewer late trains", "Metric: rmse", "Tag: team=rail"]
 
@@ -69,7 +69,7 @@ def test_git_itself_reads_the_same_trailers(plain: Plain) -> None:
 @pytest.mark.parametrize("key", ["", "Has space", "Colon:", "New\nline", "-Dash", "Ünï", "Under_score"])
 def test_a_key_that_could_be_taken_for_something_else_is_refused(key: str) -> None:
     with pytest.raises(BranchError, match="not a trailer's key"):
-        with_trailers("Write", [(key, "value")])
+        add_trailers("Write", [(key, "value")])
 
 
 @pytest.mark.parametrize("message", ["nul \0", "lone \ud800"])
@@ -80,11 +80,11 @@ def test_a_message_that_git_cannot_keep_is_refused(repository: Repository, messa
 
 
 def test_prose_is_not_taken_for_trailers() -> None:
-    assert trailers_of("Define spend\n\nNote: this is\nprose after all\n") == ()
-    assert trailers_of("Objective: only a subject\n") == ()
-    assert trailers_of("") == ()
+    assert parse_trailers("Define spend\n\nNote: this is\nprose after all\n") == ()
+    assert parse_trailers("Objective: only a subject\n") == ()
+    assert parse_trailers("") == ()
 
 
 def test_trailer_like_lines_in_the_message_are_not_mixed_with_ours() -> None:
-    text = with_trailers("Define spend\n\nObjective: forged", [("Objective", "true")])
-    assert trailers_of(text) == (("Objective", "true"),)
+    text = add_trailers("Define spend\n\nObjective: forged", [("Objective", "true")])
+    assert parse_trailers(text) == (("Objective", "true"),)

@@ -114,7 +114,7 @@ def test_a_repository_without_a_commit_gets_its_first_one_unless_something_else_
     assert project.repository.trunk == "stem"
     assert (project.repository.names() == []) is (staged == "others")
     assert 'protected = ["stem"]' in (root / "workbench.toml").read_text()
-    assert project.branch("exp/a").base == project.repository._found("stem")
+    assert project.branch("exp/a").base == project.repository._find_tip("stem")
     project.close()
     if staged != "others":
         assert is_healthy(root)

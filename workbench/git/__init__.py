@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from workbench.git.history import Branch, Commit, Lifetime
 from workbench.git.identities import Signers, address, addresses, one_of
-from workbench.git.locks import in_turn
-from workbench.git.merge import Conflict, Merged
+from workbench.git.locks import writer_lock
+from workbench.git.merge import Conflict, MergeResult
 from workbench.git.names import valid_branch, valid_tag
 from workbench.git.publisher import Publisher
 from workbench.git.remote import Remote
@@ -23,7 +23,7 @@ __all__ = [
     "Commit",
     "Conflict",
     "Lifetime",
-    "Merged",
+    "MergeResult",
     "Publisher",
     "Remote",
     "Repository",
@@ -33,8 +33,8 @@ __all__ = [
     "address",
     "addresses",
     "approval_ref",
-    "in_turn",
     "one_of",
     "valid_branch",
     "valid_tag",
+    "writer_lock",
 ]

@@ -32,12 +32,12 @@ GRACE = 2.0
 """Seconds that a program gets to clean up when it is told to end."""
 
 
-def run_apart(
+def run_in_own_session(
     command: Sequence[str],
     *,
     folder: Path,
     environment: Mapping[str, str],
-    given: bytes = b"",
+    stdin: bytes = b"",
     timeout: float | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run `command` in a session of its own, which has no terminal to ask on, and return how it ended.
@@ -52,7 +52,7 @@ def run_apart(
         Where it runs.
     environment
         All of its environment.
-    given
+    stdin
         What it reads.
     timeout
         Seconds after which it is killed, with the programs that it started.
@@ -74,14 +74,14 @@ def run_apart(
         start_new_session=True,
     ) as process:
         try:
-            out, err = process.communicate(given, timeout)
+            out, err = process.communicate(stdin, timeout)
         except BaseException:
-            _end(process)
+            _end_group(process)
             raise
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end_group(process: subprocess.Popen[bytes]) -> None:
     """End a program and those that it started: git takes its locks away when it is asked to end, and only then."""
     try:
         with suppress(ProcessLookupError):
@@ -94,7 +94,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
-LOCAL = (
+REPOSITORY_VARIABLES = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
     "GIT_CONFIG",
@@ -116,7 +116,7 @@ LOCAL = (
 """Variables under which git would work elsewhere, as in a kernel that a git hook started (``git help rev-parse``), or
 would take our paths for patterns and fail, since they are said to be literal."""
 
-ALWAYS = {
+OWN_VARIABLES = {
     "GIT_LITERAL_PATHSPECS": "1",  # a path is a path, also with '*' or ':' in it
     "GIT_NO_REPLACE_OBJECTS": "1",  # an id stands for its own content; results are stored by it
     "GIT_OPTIONAL_LOCKS": "0",  # looking does not write the user's index
@@ -140,7 +140,7 @@ GIT = (
 
 OLDEST = (2, 38)
 
-LOCKING = {
+LOCKING_COMMANDS = {
     *("add", "checkout-index", "config", "fetch", "init", "push", "read-tree", "sparse-checkout", "symbolic-ref"),
     *("update-index", "update-ref", "write-tree"),
 }
@@ -169,23 +169,23 @@ class GitFailed(WorkbenchError):
 
     Parameters
     ----------
-    said
+    stderr
         What it printed as errors.
-    out
+    stdout
         What it printed otherwise.
     status
         Its exit status; `None` where it was killed for taking too long.
     """
 
-    def __init__(self, said: str, *, out: str = "", status: int | None = 128) -> None:
-        last = said.splitlines()[-1].removeprefix("fatal: ") if said else "no reason given"
+    def __init__(self, stderr: str, *, stdout: str = "", status: int | None = 128) -> None:
+        last = stderr.splitlines()[-1].removeprefix("fatal: ") if stderr else "no reason given"
         super().__init__(f"Git failed: {last}", remedy="Look at `git status` and `git fsck`, then try again.")
-        self.said = said
-        self.out = out
+        self.stderr = stderr
+        self.stdout = stdout
         self.status = status
 
     def __str__(self) -> str:
-        return self.said
+        return self.stderr
 
 
 def is_full_id(text: str) -> bool:
@@ -195,7 +195,7 @@ def is_full_id(text: str) -> bool:
 
 def environment() -> dict[str, str]:
     """Return the environment that git gets."""
-    return {**{name: value for name, value in os.environ.items() if name not in LOCAL}, **ALWAYS}
+    return {**{name: value for name, value in os.environ.items() if name not in REPOSITORY_VARIABLES}, **OWN_VARIABLES}
 
 
 class Git:
@@ -214,17 +214,21 @@ class Git:
         self.locks = locks
 
     def run(
-        self, *arguments: str, given: bytes = b"", more: Mapping[str, str] | None = None, timeout: float | None = None
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        variables: Mapping[str, str] | None = None,
+        timeout: float | None = None,
     ) -> str:
-        """Return what git prints, reading `given`.
+        """Return what git prints, reading `stdin`.
 
         Parameters
         ----------
         arguments
             The command and its arguments.
-        given
+        stdin
             What git reads.
-        more
+        variables
             Further variables of its environment.
         timeout
             Seconds after which git is killed.
@@ -238,52 +242,56 @@ class Git:
         ProjectError
             Where the folder is gone.
         """
-        variables = environment() | dict(more or {})
+        surroundings = environment() | dict(variables or {})
         try:
-            return self._run(arguments, variables, given, timeout)
+            return self._run(arguments, surroundings, stdin, timeout)
         except GitFailed as failure:
-            lock = lock_in_the_way(failure)
-            if self.locks is None or lock is None or not self.locks.take_away(self.folder / lock):
+            lock = find_blocking_lock(failure)
+            if self.locks is None or lock is None or not self.locks.remove_stale(self.folder / lock):
                 raise
-        return self._run(arguments, variables, given, timeout)
+        return self._run(arguments, surroundings, stdin, timeout)
 
-    def _run(self, arguments: tuple[str, ...], variables: dict[str, str], given: bytes, timeout: float | None) -> str:
-        takes_locks = self.locks is not None and not LOCKING.isdisjoint(arguments)
+    def _run(
+        self, arguments: tuple[str, ...], surroundings: dict[str, str], stdin: bytes, timeout: float | None
+    ) -> str:
+        takes_locks = self.locks is not None and not LOCKING_COMMANDS.isdisjoint(arguments)
         with self.locks.during() if self.locks and takes_locks else nullcontext() as note:
             try:
-                done = run_apart(
-                    [*GIT, *arguments], folder=self.folder, environment=variables, given=given, timeout=timeout
+                done = run_in_own_session(
+                    [*GIT, *arguments], folder=self.folder, environment=surroundings, stdin=stdin, timeout=timeout
                 )
             except OSError as error:
-                raise self.unusable(error) from None
+                raise self.start_error(error) from None
             except BaseException as error:
                 if note is not None:
                     note.killed()
                 if isinstance(error, subprocess.TimeoutExpired):
                     raise GitFailed(f"no answer in {error.timeout:.0f} seconds", status=None) from None
                 raise
-            if note is not None and (is_killed(done.returncode) or _left_lock(done.stderr)):
+            if note is not None and (is_killed(done.returncode) or _has_left_lock(done.stderr)):
                 note.killed()
         out = done.stdout.decode("utf-8", "surrogateescape")
         if done.returncode:
-            raise GitFailed(plain_text(done.stderr.decode("utf-8", "replace")), out=out, status=done.returncode)
+            raise GitFailed(
+                strip_terminal_codes(done.stderr.decode("utf-8", "replace")), stdout=out, status=done.returncode
+            )
         return out
 
-    def configured(self, name: str) -> str | None:
+    def read_setting(self, name: str) -> str | None:
         """Return what the user has configured under `name`, or `None`."""
         try:
             return self.run("config", "--get", name).rstrip("\n") or None
         except GitFailed:
             return None
 
-    def is_set(self, name: str) -> bool:
+    def is_enabled(self, name: str) -> bool:
         """Whether the user has switched on what is configured under `name`."""
         try:
             return self.run("config", "--type=bool", "--get", name).strip() == "true"
         except GitFailed:
             return False
 
-    def unusable(self, error: OSError) -> GitMissing | ProjectError:
+    def start_error(self, error: OSError) -> GitMissing | ProjectError:
         """Return why git could not be started."""
         if isinstance(error, FileNotFoundError) and self.folder.is_dir():
             return GitMissing.on_path()
@@ -298,17 +306,17 @@ def is_killed(code: int) -> bool:
     return code < 0 or code > 129  # git itself ends with 128 and 129
 
 
-def _left_lock(said: bytes) -> bool:
+def _has_left_lock(said: bytes) -> bool:
     """Whether git could not take a lock of its own away, which it tells by the way."""
     return any(b"unable to unlink" in line and b".lock'" in line for line in said.splitlines())
 
 
-def plain_text(text: str) -> str:
+def strip_terminal_codes(text: str) -> str:
     r"""Return what a program said without what a terminal obeys; a remote says what it likes.
 
     Examples
     --------
-    >>> plain_text("\x1b[31mno\x1b[0m\x07 way \n")
+    >>> strip_terminal_codes("\x1b[31mno\x1b[0m\x07 way \n")
     'no way'
     """
     return _TERMINAL.sub("", text).strip()
@@ -329,7 +337,7 @@ def refuse_old(program: str) -> None:
         Where it is too old.
     """
     try:
-        said = run_apart(
+        said = run_in_own_session(
             [program, "version"], folder=Path(program).parent, environment=environment(), timeout=60
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
@@ -339,13 +347,13 @@ def refuse_old(program: str) -> None:
         raise GitMissing.too_old(found[0].removeprefix("git version "))
 
 
-def lock_in_the_way(failure: GitFailed) -> str | None:
+def find_blocking_lock(failure: GitFailed) -> str | None:
     """Return the lock file over which git stumbled, if that is why it failed."""
     found = _LOCK.search(str(failure))
     return found[1] if found else None
 
 
-def explained(failure: GitFailed, doing: str) -> BranchError | ProjectError:
+def explain_failure(failure: GitFailed, doing: str) -> BranchError | ProjectError:
     """Return what git said as an error with a remedy.
 
     Parameters
@@ -356,7 +364,7 @@ def explained(failure: GitFailed, doing: str) -> BranchError | ProjectError:
         What was attempted, e.g. ``"moving exp/a"``.
     """
     said = str(failure)
-    lock = lock_in_the_way(failure)
+    lock = find_blocking_lock(failure)
     if lock:
         return BranchError(
             f"Git is busy, or was killed earlier: {lock} was in the way of {doing}.",

@@ -67,7 +67,7 @@ def refuse_broken(git: Git, git_dir: Path, branch: str) -> None:
             return
     except (OSError, ValueError):
         return
-    for former in (*_former(git_dir, ref), *_tracked(git, branch)):
+    for former in (*_reflog_tips(git_dir, ref), *_tracking_tips(git, branch)):
         if _is_commit(git, former):
             raise RepositoryUnreadable(
                 f"Branch {branch!r} is damaged: the file {file} does not hold a commit's id.",
@@ -97,7 +97,7 @@ def usual_remote(git: Git) -> str | None:
     return None
 
 
-def _former(git_dir: Path, ref: str) -> list[str]:
+def _reflog_tips(git_dir: Path, ref: str) -> list[str]:
     """Return where a branch was, newest first, as its reflog tells."""
     try:
         lines = (git_dir / "logs" / ref).read_text(encoding="utf-8", errors="replace").splitlines()
@@ -107,7 +107,7 @@ def _former(git_dir: Path, ref: str) -> list[str]:
     return [each for each in ids if is_full_id(each) and each.strip("0")]
 
 
-def _tracked(git: Git, branch: str) -> list[str]:
+def _tracking_tips(git: Git, branch: str) -> list[str]:
     with suppress(GitFailed):
         return git.run("for-each-ref", "--format=%(objectname)", f"refs/remotes/*/{branch}").splitlines()
     return []

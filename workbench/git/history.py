@@ -97,7 +97,7 @@ KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 LINE = re.compile(rf"({KEY.pattern}): ?(.*)")
 
 
-def with_trailers(message: str, trailers: Iterable[tuple[str, str]]) -> str:
+def add_trailers(message: str, trailers: Iterable[tuple[str, str]]) -> str:
     r"""Return the commit message `message` with `trailers` as its last paragraph.
 
     Raises
@@ -107,22 +107,22 @@ def with_trailers(message: str, trailers: Iterable[tuple[str, str]]) -> str:
 
     Examples
     --------
-    >>> with_trailers("Define spend", [("Feature-View", "spend")])
+    >>> add_trailers("Define spend", [("Feature-View", "spend")])
     'Define spend\n\nFeature-View: spend\n'
     """
     body = message.strip() or "No message"
     if "\0" in body or not _is_unicode(body):
         raise BranchError("The commit message holds characters that git cannot keep.", remedy="Take them out.")
-    lines = [f"{_valid_key(key)}: {_written(value)}" for key, value in trailers]
+    lines = [f"{_valid_key(key)}: {_encode_value(value)}" for key, value in trailers]
     return "\n\n".join([body, "\n".join(lines)] if lines else [body]) + "\n"
 
 
-def trailers_of(message: str) -> tuple[tuple[str, str], ...]:
-    r"""Return the trailers that `with_trailers` wrote; none where the last paragraph is prose.
+def parse_trailers(message: str) -> tuple[tuple[str, str], ...]:
+    r"""Return the trailers that `add_trailers` wrote; none where the last paragraph is prose.
 
     Examples
     --------
-    >>> trailers_of("Define spend\n\nFeature-View: spend\n")
+    >>> parse_trailers("Define spend\n\nFeature-View: spend\n")
     (('Feature-View', 'spend'),)
     """
     _, separator, last = message.rstrip("\n").rpartition("\n\n")
@@ -136,7 +136,7 @@ def trailers_of(message: str) -> tuple[tuple[str, str], ...]:
             found.append((match[1], match[2]))
         else:
             return ()
-    return tuple((key, _meant(value)) for key, value in found)
+    return tuple((key, _decode_value(value)) for key, value in found)
 
 
 def _valid_key(key: str) -> str:
@@ -145,7 +145,7 @@ def _valid_key(key: str) -> str:
     return key
 
 
-def _written(value: str) -> str:
+def _encode_value(value: str) -> str:
     lines = value.split("\n")
     keeps = all(line and line.isprintable() and line == line.rstrip() for line in lines)
     if keeps and not value.startswith((" ", '"')) and _is_unicode(value):
@@ -153,21 +153,21 @@ def _written(value: str) -> str:
     return json.dumps(value, ensure_ascii=not (_is_unicode(value) and value.replace("\n", "").isprintable()))
 
 
-def _meant(value: str) -> str:
+def _decode_value(value: str) -> str:
     if not value.startswith('"'):
         return value
     try:
-        meant = json.loads(value)
+        decoded = json.loads(value)
     except ValueError:
         return value  # somebody else's trailer
-    return meant if isinstance(meant, str) else value
+    return decoded if isinstance(decoded, str) else value
 
 
 def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def trailers_for(
+def experiment_trailers(
     name: str, objective: str | None, hypothesis: str | None, metrics: Sequence[str], tags: Mapping[str, str]
 ) -> list[tuple[str, str]]:
     """Return the trailers that describe the experiment `name`.
@@ -180,15 +180,15 @@ def trailers_for(
     for key in tags:
         if not key.strip() or "=" in key:
             raise BranchError(f"{key!r} is not a tag's key.", remedy="Write tags as key=value, with no '=' in the key.")
-    told = [("Objective", objective), ("Hypothesis", hypothesis), *(("Metric", metric) for metric in metrics)]
+    values = [("Objective", objective), ("Hypothesis", hypothesis), *(("Metric", metric) for metric in metrics)]
     return [
         ("Experiment", name),
-        *((key, value) for key, value in told if value),
+        *((key, value) for key, value in values if value),
         *(("Tag", f"{key}={value}") for key, value in tags.items()),
     ]
 
 
-def first_of(name: str, commits: Iterable[Commit]) -> Commit | None:
+def find_first(name: str, commits: Iterable[Commit]) -> Commit | None:
     """Return the oldest of `commits` (newest first) that describes the experiment `name`."""
     found = None
     for commit in commits:
@@ -197,17 +197,17 @@ def first_of(name: str, commits: Iterable[Commit]) -> Commit | None:
     return found
 
 
-def described(name: str, tip: str, base: str | None, ahead: int, first: Commit | None) -> Branch:
+def describe_branch(name: str, tip: str, base: str | None, ahead: int, first: Commit | None) -> Branch:
     """Return the branch `name`, described by its `first` commit."""
     trailers = first.trailers if first else ()
-    told = dict(trailers)
+    values = dict(trailers)
     tags = (value.partition("=") for key, value in trailers if key == "Tag")
     return Branch(
         name=name,
         tip=tip,
         base=base,
-        objective=told.get("Objective"),
-        hypothesis=told.get("Hypothesis"),
+        objective=values.get("Objective"),
+        hypothesis=values.get("Hypothesis"),
         metrics=tuple(value for key, value in trailers if key == "Metric"),
         tags={key: value for key, _, value in tags},
         ahead=ahead,
@@ -221,10 +221,10 @@ LOG = ("log", "-z", "--no-show-signature", "--no-color", "--encoding=UTF-8", f"-
 
 def parse_log(out: str) -> list[Commit]:
     """Return the commits in what `LOG` printed."""
-    return [commit for mark, commit in parse_marked(out) if mark != "-"]
+    return [commit for mark, commit in parse_marked_log(out) if mark != "-"]
 
 
-def parse_marked(out: str) -> Iterator[tuple[str, Commit]]:
+def parse_marked_log(out: str) -> Iterator[tuple[str, Commit]]:
     """Yield each commit that `LOG` printed with its mark: ``-`` is one on the boundary of the range."""
     fields = out.encode("utf-8", "surrogateescape").decode("utf-8", "replace").split("\0")
     for at in range(0, len(fields) - 1, len(FIELDS)):
@@ -239,7 +239,7 @@ def parse_marked(out: str) -> Iterator[tuple[str, Commit]]:
                 committer=committer,
                 time=parse_seconds(seconds),
                 subject=message.partition("\n")[0],
-                trailers=trailers_of(message),
+                trailers=parse_trailers(message),
             ),
         )
 
@@ -258,7 +258,7 @@ def as_utc(time: datetime) -> datetime:
 
 
 @dataclass(slots=True)
-class _Beyond:
+class _Unmerged:
     """Commits that main does not have, newest first, and the commits of main that these stand on."""
 
     own: dict[str, Commit] = field(default_factory=dict)
@@ -267,19 +267,19 @@ class _Beyond:
     def of(self, tip: str) -> tuple[list[Commit], set[str]]:
         """Return the commits of the branch with this `tip`, newest first, and those of main it stands on."""
         seen: set[str] = set()
-        stands_on: set[str] = set()
+        bases: set[str] = set()
         waiting = [tip]
         while waiting:
             commit_id = waiting.pop()
             if commit_id in self.boundary:
-                stands_on.add(commit_id)
+                bases.add(commit_id)
             elif commit_id in self.own and commit_id not in seen:
                 seen.add(commit_id)
                 waiting += self.own[commit_id].parents
-        return [commit for commit in self.own.values() if commit.id in seen], stands_on
+        return [commit for commit in self.own.values() if commit.id in seen], bases
 
 
-def survey(git: Git, tips: Mapping[str, str], *, trunk: str, main: str | None) -> list[Branch]:
+def read_branches(git: Git, tips: Mapping[str, str], *, trunk: str, main: str | None) -> list[Branch]:
     """Return the branches with these `tips`, by name, sorted.
 
     Parameters
@@ -291,14 +291,14 @@ def survey(git: Git, tips: Mapping[str, str], *, trunk: str, main: str | None) -
     trunk, main
         The branch with what is published, and its newest commit where there is one.
     """
-    beyond = _beyond(git, [tip for name, tip in tips.items() if name != trunk], main)
+    beyond = _read_unmerged(git, [tip for name, tip in tips.items() if name != trunk], main)
     found: dict[str, Branch] = {}
     undescribed = []
     for name in sorted(tips):
-        own, stands_on = beyond.of(tips[name]) if name != trunk else ([], set())
-        base = None if name == trunk else _base(git, tips[name], main, own, stands_on)
-        first = first_of(name, own)
-        found[name] = described(name, tips[name], base, len(own), first)
+        own, bases = beyond.of(tips[name]) if name != trunk else ([], set())
+        base = None if name == trunk else _base(git, tips[name], main, own, bases)
+        first = find_first(name, own)
+        found[name] = describe_branch(name, tips[name], base, len(own), first)
         if first is None and base is not None:
             undescribed.append(name)
     if main and undescribed:  # promoted already, perhaps: then main holds the description
@@ -306,18 +306,18 @@ def survey(git: Git, tips: Mapping[str, str], *, trunk: str, main: str | None) -
         for name in undescribed:
             newest = next((commit for commit in published if ("Experiment", name) in commit.trailers), None)
             branch = found[name]
-            found[name] = described(name, branch.tip, branch.base, branch.ahead, newest)
+            found[name] = describe_branch(name, branch.tip, branch.base, branch.ahead, newest)
     return list(found.values())
 
 
-def _beyond(git: Git, tips: Iterable[str], main: str | None) -> _Beyond:
-    beyond = _Beyond()
-    wanted = sorted(set(tips))
-    if not wanted:
+def _read_unmerged(git: Git, tips: Iterable[str], main: str | None) -> _Unmerged:
+    beyond = _Unmerged()
+    unique = sorted(set(tips))
+    if not unique:
         return beyond
-    revisions = [*wanted, *([f"^{main}"] if main else [])]
-    out = git.run(*LOG, "--topo-order", "--boundary", "--stdin", given="\n".join([*revisions, ""]).encode())
-    for mark, commit in parse_marked(out):
+    revisions = [*unique, *([f"^{main}"] if main else [])]
+    out = git.run(*LOG, "--topo-order", "--boundary", "--stdin", stdin="\n".join([*revisions, ""]).encode())
+    for mark, commit in parse_marked_log(out):
         if mark == "-":
             beyond.boundary.add(commit.id)
         else:
@@ -325,13 +325,13 @@ def _beyond(git: Git, tips: Iterable[str], main: str | None) -> _Beyond:
     return beyond
 
 
-def _base(git: Git, tip: str, main: str | None, own: list[Commit], stands_on: set[str]) -> str | None:
+def _base(git: Git, tip: str, main: str | None, own: list[Commit], bases: set[str]) -> str | None:
     if main is None:
         return None
     if not own:
         return tip
-    if len(stands_on) < 2:
-        return next(iter(stands_on), None)
+    if len(bases) < 2:
+        return next(iter(bases), None)
     return merge_base(git, main, tip)
 
 

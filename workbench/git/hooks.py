@@ -15,8 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.errors import BranchError
-from workbench.git.command import GIT, LOCAL, NEVER_ASK, Git, GitFailed, explained, plain_text, run_apart
-from workbench.git.history import trailers_of
+from workbench.git.command import (
+    GIT,
+    NEVER_ASK,
+    REPOSITORY_VARIABLES,
+    Git,
+    GitFailed,
+    explain_failure,
+    run_in_own_session,
+    strip_terminal_codes,
+)
+from workbench.git.history import parse_trailers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +74,7 @@ class Hooks:
                 remedy="Install your team's (`pre-commit install`, or core.hooksPath); nothing was committed.",
             )
         with tempfile.TemporaryDirectory(prefix="workbench-commit-") as name:
-            place = _Place(self, Path(name))
+            place = _HookWorktree(self, Path(name))
             place.check_out(tree, branch=branch, parent=parent)
             place.run("pre-commit", folder)
             if place.tree() != tree:
@@ -87,7 +96,7 @@ class Hooks:
         return self.top / own[-1] if own else self.git_dir / "hooks"
 
 
-class _Place:
+class _HookWorktree:
     """A working tree with a HEAD and an index of its own."""
 
     def __init__(self, hooks: Hooks, folder: Path) -> None:
@@ -95,7 +104,7 @@ class _Place:
         self._own = folder / "git"
         self._folder = folder / "tree"
         self._git = Git(self._folder)
-        self._more = {"GIT_DIR": str(self._own), "GIT_WORK_TREE": str(self._folder)}
+        self._variables = {"GIT_DIR": str(self._own), "GIT_WORK_TREE": str(self._folder)}
 
     def check_out(self, tree: str, *, branch: str, parent: str | None) -> None:
         """Write the files of `tree` and stage them on `parent`."""
@@ -117,17 +126,21 @@ class _Place:
             (self._own / "info" / "sparse-checkout").write_text("\n".join([*lines, ""]), encoding="utf-8")
             sparse = ("-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=false")
         try:
-            self._git.run(*sparse, "-c", "core.splitIndex=false", "read-tree", "-m", "-u", tree, more=self._more)
+            self._git.run(
+                *sparse, "-c", "core.splitIndex=false", "read-tree", "-m", "-u", tree, variables=self._variables
+            )
         except GitFailed as failure:
-            raise explained(failure, "checking out files for the hooks") from None
+            raise explain_failure(failure, "checking out files for the hooks") from None
 
     def tree(self) -> str:
         """Return the tree that is staged now."""
-        return self._git.run("write-tree", more=self._more).strip()
+        return self._git.run("write-tree", variables=self._variables).strip()
 
     def changed(self, tree: str) -> list[str]:
         """Return the paths that are staged otherwise than `tree` has them."""
-        return self._git.run("diff-index", "--cached", "--name-only", "-z", tree, more=self._more).split("\0")[:-1]
+        return self._git.run("diff-index", "--cached", "--name-only", "-z", tree, variables=self._variables).split(
+            "\0"
+        )[:-1]
 
     def message(self, message: str, folder: Path) -> str:
         """Return the message as the hook commit-msg leaves it."""
@@ -135,7 +148,7 @@ class _Place:
         file.write_text(message, encoding="utf-8")
         self.run("commit-msg", folder, str(file))
         changed = file.read_text(encoding="utf-8", errors="replace").strip() + "\n"
-        if not set(trailers_of(message)) <= set(trailers_of(changed)):
+        if not set(parse_trailers(message)) <= set(parse_trailers(changed)):
             raise BranchError(
                 "The commit-msg hook took away trailers by which the commit is found again.",
                 remedy="Let it add to the last paragraph, or leave it as it is; nothing was committed.",
@@ -152,15 +165,15 @@ class _Place:
         """
         command = [*_WITHOUT_OURS, "-c", f"core.hooksPath={folder}", "hook", "run", name, "--", *arguments]
         try:
-            done = run_apart(command, folder=self._folder, environment=self._environment(), timeout=PATIENCE)
+            done = run_in_own_session(command, folder=self._folder, environment=self._environment(), timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             raise BranchError(
                 f"The {name} hook did not end in {PATIENCE:.0f} seconds.", remedy="Nothing was committed."
             ) from None
         except OSError as error:
-            raise self._git.unusable(error) from None
+            raise self._git.start_error(error) from None
         if done.returncode:
-            said = plain_text((done.stdout + done.stderr).decode("utf-8", "replace")).splitlines()
+            said = strip_terminal_codes((done.stdout + done.stderr).decode("utf-8", "replace")).splitlines()
             raise BranchError(
                 f"The {name} hook refused the commit.",
                 lines=[f"  {line}" for line in said[-LINES:]],
@@ -168,7 +181,7 @@ class _Place:
             )
 
     def _environment(self) -> Mapping[str, str]:
-        own = {name: value for name, value in os.environ.items() if name not in LOCAL}
+        own = {name: value for name, value in os.environ.items() if name not in REPOSITORY_VARIABLES}
         return {**own, **NEVER_ASK, "GIT_INDEX_FILE": str(self._own / "index"), "GIT_EDITOR": ":"}
 
 

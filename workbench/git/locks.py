@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TOLERANCE = 2.0
 """Seconds by which the clock of a file system may differ from another's."""
 
-LOOKING = {
+READING_COMMANDS = {
     *("annotate", "blame", "cat-file", "count-objects", "daemon", "diff", "for-each-ref", "fsmonitor--daemon", "fsck"),
     *("grep", "instaweb", "log", "ls-files", "ls-remote", "ls-tree", "merge-base", "rev-list", "rev-parse", "shortlog"),
     *("show", "show-ref", "symbolic-ref", "upload-pack", "var", "version"),
@@ -96,23 +96,23 @@ class LockNotes:
                 with suppress(OSError):
                     note.path.unlink(missing_ok=True)
 
-    def take_away(self, path: Path) -> bool:
+    def remove_stale(self, path: Path) -> bool:
         """Remove the lock file at `path` if a git that was killed left it, and say whether it did."""
-        lock, died = Lock.at(path), self._died()
+        lock, died = Lock.at(path), self._dead_notes()
         if lock is None or not died or not path.resolve().is_relative_to(self._git_dir.resolve()):
             return False
-        if lock.written < min(died.values()) or self._is_git_at_work():
+        if lock.written < min(died.values()) or self._is_git_running():
             return False
         return lock.remove(self._aside())
 
-    def sweep(self) -> None:
+    def remove_all_stale(self) -> None:
         """Remove all locks that killed commands left, and their notes."""
-        died = {note: since for note, since in self._died().items() if note.name.startswith("git-")}
+        died = {note: since for note, since in self._dead_notes().items() if note.name.startswith("git-")}
         if not died:
             return
         since = min(died.values())
         locks = [lock for path in self._locks() if (lock := Lock.at(path)) is not None and lock.written >= since]
-        if locks and self._is_git_at_work():  # after the locks were looked at: whoever held one then is seen now
+        if locks and self._is_git_running():  # after the locks were looked at: whoever held one then is seen now
             return
         removed = [lock.remove(self._aside()) for lock in locks]
         if all(removed):
@@ -120,7 +120,7 @@ class LockNotes:
                 with suppress(OSError):
                     note.unlink(missing_ok=True)
 
-    def _died(self) -> dict[Path, int]:
+    def _dead_notes(self) -> dict[Path, int]:
         """Return the notes of commands whose process is gone, with the nanosecond since when a lock may be theirs."""
         found = {}
         for path in (*self._folder.glob("git-*.json"), *self._folder.glob("following-*.json")):
@@ -146,13 +146,14 @@ class LockNotes:
     def _aside(self) -> Path:
         return self._folder / f"stale-{os.getpid()}-{time.monotonic_ns()}"
 
-    def _is_git_at_work(self) -> bool:
+    def _is_git_running(self) -> bool:
         folders = [
-            str(folder.resolve()) for folder in (self._git_dir, self._top, self._git_dir.parent, *self._linked())
+            str(folder.resolve())
+            for folder in (self._git_dir, self._top, self._git_dir.parent, *self._worktree_folders())
         ]
-        return any(_is_at_work(command, folder, folders) for command, folder in _gits())
+        return any(_may_hold_lock(command, folder, folders) for command, folder in _git_processes())
 
-    def _linked(self) -> Iterator[Path]:
+    def _worktree_folders(self) -> Iterator[Path]:
         for pointer in (self._git_dir / "worktrees").glob("*/gitdir"):
             with suppress(OSError, UnicodeDecodeError):
                 yield Path(pointer.read_text(encoding="utf-8").strip()).parent
@@ -205,7 +206,7 @@ def is_alive(note: Mapping[str, object], written: float) -> bool:
         return False
 
 
-def _gits() -> Iterator[tuple[list[str], str | None]]:
+def _git_processes() -> Iterator[tuple[list[str], str | None]]:
     """Yield command line and working folder of each git that runs on this machine; no folder where it is not told."""
     import psutil
 
@@ -231,9 +232,9 @@ def _gits() -> Iterator[tuple[list[str], str | None]]:
         yield command, folder
 
 
-def _is_at_work(command: Sequence[str], folder: str | None, places: Sequence[str]) -> bool:
+def _may_hold_lock(command: Sequence[str], folder: str | None, places: Sequence[str]) -> bool:
     """Whether a git that runs in `folder` may hold a lock of the repository in these `places`."""
-    if _verb(command) in LOOKING:
+    if _command_name(command) in READING_COMMANDS:
         return False
     if folder is None:
         return True  # somebody else's, which may be anywhere
@@ -243,7 +244,7 @@ def _is_at_work(command: Sequence[str], folder: str | None, places: Sequence[str
     )
 
 
-def _verb(command: Sequence[str]) -> str:
+def _command_name(command: Sequence[str]) -> str:
     """Return which command of git a process runs."""
     words = iter(command[1:])
     for word in words:
@@ -255,14 +256,14 @@ def _verb(command: Sequence[str]) -> str:
 
 
 PATIENCE = 10.0
-"""Seconds to stand in line before trying one's luck again."""
+"""Seconds to wait for the other writers before going on without the lock."""
 
 
 @contextmanager
-def in_turn(git_dir: Path, *, patience: float = PATIENCE) -> Iterator[bool]:
-    """Hold the repository's place at the head of the line, and tell whether it is held.
+def writer_lock(git_dir: Path, *, patience: float = PATIENCE) -> Iterator[bool]:
+    """Hold the lock for which writers of a repository queue, and tell whether it is held.
 
-    The line is a courtesy: what keeps commits apart is the compare-and-swap. So a line that cannot be joined is none.
+    It only spares retries: the compare-and-swap keeps commits apart. So a writer that cannot get it goes on without.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
+class MergeResult:
     """The outcome of a merge.
 
     Attributes
@@ -35,7 +35,7 @@ class Merged:
     conflicts: tuple[Conflict, ...]
 
 
-def merged_text(base: bytes | None, ours: bytes | None, theirs: bytes | None) -> bytes | None:
+def merge_text(base: bytes | None, ours: bytes | None, theirs: bytes | None) -> bytes | None:
     """Return the merge of two contents that both differ from `base` and from each other; `None` where they conflict.
 
     A file that only one side has, or that both added, is in conflict; so is one that is not text.
@@ -48,7 +48,7 @@ def merged_text(base: bytes | None, ours: bytes | None, theirs: bytes | None) ->
             (folder / side).write_bytes(content)
         nowhere = {"GIT_CEILING_DIRECTORIES": str(folder.parent)}  # out of a repository it reads no configuration
         try:
-            merged = Git(folder).run("merge-file", "--stdout", "--quiet", "ours", "base", "theirs", more=nowhere)
+            merged = Git(folder).run("merge-file", "--stdout", "--quiet", "ours", "base", "theirs", variables=nowhere)
         except GitFailed:  # it ends with the number of conflicts, or 255 for what is not text
             return None
     return merged.encode("utf-8", "surrogateescape")

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 from workbench.errors import BranchError
-from workbench.git.command import GIT, Git, GitFailed, environment, explained, is_full_id
+from workbench.git.command import GIT, Git, GitFailed, environment, explain_failure, is_full_id
 from workbench.git.damage import unreadable_object
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ FILE, FOLDER, SUBMODULE = 0o100644, 0o040000, 0o160000
 Changes = dict[tuple[str, ...], bytes | None]
 
 
-class _Lost(Exception):
+class _ReaderGone(Exception):
     """The reading process is gone, or its answers can no longer be told apart."""
 
 
@@ -60,10 +60,10 @@ class Objects:
         with self._lock:
             try:
                 return self._ask(object_id)
-            except _Lost:  # killed since the last question: a new process answers
+            except _ReaderGone:  # killed since the last question: a new process answers
                 try:
                     return self._ask(object_id)
-                except _Lost:  # it dies of this very object
+                except _ReaderGone:  # it dies of this very object
                     raise unreadable_object(self._git, object_id) from None
 
     def _ask(self, object_id: str) -> tuple[str, bytes]:
@@ -75,7 +75,7 @@ class Objects:
         except BaseException as error:
             self.close()  # after a half-read answer the next one would be another object's
             if isinstance(error, (OSError, ValueError)):
-                raise _Lost from error
+                raise _ReaderGone from error
             raise
 
     def _answer(self, object_id: str, out: IO[bytes]) -> tuple[str, bytes]:
@@ -83,11 +83,11 @@ class Objects:
         if len(head) == 2:
             raise unreadable_object(self._git, object_id)
         if len(head) != 3 or head[0] != object_id.encode():
-            raise _Lost
+            raise _ReaderGone
         size = int(head[2])
         data = out.read(size + 1)
         if len(data) != size + 1:
-            raise _Lost
+            raise _ReaderGone
         return head[1].decode(), data[:-1]
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
@@ -96,7 +96,7 @@ class Objects:
             self._start()
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
-            raise _Lost
+            raise _ReaderGone
         return process.stdin, process.stdout
 
     def _start(self) -> None:
@@ -111,7 +111,7 @@ class Objects:
                 start_new_session=True,
             )
         except OSError as error:
-            raise self._git.unusable(error) from None
+            raise self._git.start_error(error) from None
         self._process, self._owner = process, os.getpid()
         self._end = weakref.finalize(self, _stop, process, self._owner)
 
@@ -124,9 +124,9 @@ class Objects:
             Where the repository cannot be written.
         """
         try:
-            return self._git.run("hash-object", "-w", "-t", kind, "--stdin", given=data).strip()
+            return self._git.run("hash-object", "-w", "-t", kind, "--stdin", stdin=data).strip()
         except GitFailed as failure:
-            raise explained(failure, f"writing a {kind}") from None
+            raise explain_failure(failure, f"writing a {kind}") from None
 
     def entries(self, tree: str) -> dict[str, tuple[int, str]]:
         """Return mode and object id of each entry of `tree`, by name."""

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from workbench.errors import BranchError, BranchMoved, WorkbenchError
-from workbench.git.command import Git, GitFailed, explained, is_full_id
-from workbench.git.history import MADE_AT, with_trailers
+from workbench.git.command import Git, GitFailed, explain_failure, is_full_id
+from workbench.git.history import MADE_AT, add_trailers
 from workbench.git.names import refuse_clashes, valid_tag
 from workbench.git.remote import drop_tag
 from workbench.git.tags import TAGS, Tag
-from workbench.git.worktrees import Unfinished, rehearse, warn_of
+from workbench.git.worktrees import Unfinished, refuse_lost_edits, warn_unfinished
 from workbench.git.writer import Writer
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Publisher(Writer):
             raise BranchMoved.during(branch, expected=expected, found=tip)
         self._refuse_rebased(branch)
         stamp, made_at = _exact_stamp(self._stamp(), datetime.now(UTC))
-        text = with_trailers(message, [*trailers, *made_at])
+        text = add_trailers(message, [*trailers, *made_at])
         commit = self._store_commit(tree, line, text, stamp, branch=branch, is_signed=sign)
         if confirm is not None:
             confirm(commit)
@@ -93,12 +93,12 @@ class Publisher(Writer):
         self._refuse_unpushed(branch, expected, remote)
         for place in self._worktrees():
             if place.branch == branch:
-                rehearse(Git(place.folder, locks=self._git.locks), expected, commit)
+                refuse_lost_edits(Git(place.folder, locks=self._git.locks), expected, commit)
         replace(remote, _protected=()).push(commit, branch)
         try:
             self._advance(branch, commit, expected)
         except WorkbenchError as error:  # it is published; the next `follow_remote` finishes, or says why it cannot
-            warn_of([_unfollowed(self._top, branch, remote.name, error)])
+            warn_unfinished([_unfollowed(self._top, branch, remote.name, error)])
         return commit
 
     def _refuse_unpushed(self, branch: str, expected: str, remote: Remote) -> None:
@@ -126,7 +126,7 @@ class Publisher(Writer):
         """
         source = remote or self.remote(branch=branch)
         theirs = source.tip(branch) if source else None
-        ours = self._found(branch)
+        ours = self._find_tip(branch)
         if source is None or theirs is None or theirs == ours or (ours and self.contains(ours, theirs)):
             return ours
         self._refuse_rebased(branch)
@@ -167,13 +167,13 @@ class Publisher(Writer):
         about = self.show(commit).id
         refuse_clashes(valid_tag(name), (ref.removeprefix(TAGS) for ref in self._refs(TAGS.rstrip("/"))), kind="tag")
         self._refuse_ambiguous(name, kind="tag")
-        made = self._store_tag(about, name, with_trailers(message, trailers), is_signed=sign)
+        made = self._store_tag(about, name, add_trailers(message, trailers), is_signed=sign)
         try:
             self._move_ref(f"{TAGS}{name}", made, "0" * len(made))
         except GitFailed as failure:
             if self._refs(f"{TAGS}{name}"):
                 raise BranchError(f"Tag {name!r} exists since a moment ago.", remedy="Choose another name.") from None
-            raise explained(failure, f"making the tag {name}") from None
+            raise explain_failure(failure, f"making the tag {name}") from None
         return Tag.of(name, made, self._objects.read(made)[1])
 
     def drop_tag(self, name: str, *, remote: Remote | None = None) -> None:
@@ -195,7 +195,7 @@ class Publisher(Writer):
         try:
             self._move_ref(ref, None, found)
         except GitFailed as failure:
-            raise explained(failure, f"deleting the tag {name}") from None
+            raise explain_failure(failure, f"deleting the tag {name}") from None
 
 
 def _unfollowed(top: Path, branch: str, remote: str, error: WorkbenchError) -> Unfinished:

@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from workbench.errors import BranchError, BranchNotFound, ProjectError, RepositoryUnreadable
-from workbench.git.command import Git, GitFailed, explained, is_full_id, refuse_old
+from workbench.git.command import Git, GitFailed, explain_failure, is_full_id, refuse_old
 from workbench.git.damage import is_shallow, refuse_broken, unreadable_branch, unreadable_object, usual_remote
-from workbench.git.history import LOG, Branch, Lifetime, as_utc, merge_base, parse_log, survey
+from workbench.git.history import LOG, Branch, Lifetime, as_utc, merge_base, parse_log, read_branches
 from workbench.git.locks import LockNotes, is_alive, owner
 from workbench.git.objects import FOLDER, Objects
-from workbench.git.worktrees import Follower, Unfinished, Worktree, warn_of, work_folders, worktrees
+from workbench.git.worktrees import Follower, Unfinished, Worktree, warn_unfinished, worktree_folders, worktrees
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 MAIN = "main"
 """What the branch with all that is published is called where nothing says otherwise."""
 
-USUAL = (MAIN, "master", "trunk", "develop", "mainline", "default")
+USUAL_TRUNKS = (MAIN, "master", "trunk", "develop", "mainline", "default")
 """What teams call it."""
 
 _NEW = ".git-new-"
@@ -46,7 +46,7 @@ _PINNED: ContextVar[dict[tuple[Path, str], str] | None] = ContextVar("_PINNED", 
 """Where each trunk was when a call first asked for it; None outside of such a call."""
 
 
-_LOST = re.compile(
+_UNREADABLE_OBJECT = re.compile(
     r"(?:bad object|[Cc]ould not read|unable to parse commit|object file \S*|loose object) ([0-9a-f]{40,64})"
 )
 
@@ -122,13 +122,13 @@ class Reader:
         git = Git(root)
         if program := shutil.which("git"):
             refuse_old(program)
-        asked = ("--show-toplevel", "--git-common-dir", "--absolute-git-dir")
+        options = ("--show-toplevel", "--git-common-dir", "--absolute-git-dir")
         try:
-            lines = git.run("rev-parse", "--path-format=absolute", *asked).splitlines()
+            lines = git.run("rev-parse", "--path-format=absolute", *options).splitlines()
         except GitFailed as failure:
             if "not a git repository" in str(failure):
                 raise BranchError(f"{root} is not in a git repository.", remedy="Run `workbench init` there.") from None
-            raise explained(failure, f"opening {root}") from None
+            raise explain_failure(failure, f"opening {root}") from None
         top, git_dir, own = Path(lines[0]).resolve(), Path(lines[1]), Path(lines[2])
         git.locks = LockNotes(git_dir, top)
         opened = cls(root, git, top=top, git_dir=git_dir, is_main=own == git_dir, protected=protected)
@@ -150,11 +150,11 @@ class Reader:
             if "not in a git repository" not in error.message:
                 raise
         try:
-            _make(root)
+            _make_repository(root)
         except GitFailed as failure:
-            raise explained(failure, f"making a repository in {root}") from None
+            raise explain_failure(failure, f"making a repository in {root}") from None
         except OSError as error:
-            raise explained(GitFailed(f"{error.strerror}"), f"making a repository in {root}") from None
+            raise explain_failure(GitFailed(f"{error.strerror}"), f"making a repository in {root}") from None
         return cls.open(root, protected=protected)
 
     def close(self) -> None:
@@ -233,8 +233,11 @@ class Reader:
         """Return what the branch with all that is published may be called, the likeliest first, existing or not."""
         head = "refs/remotes/origin/HEAD"
         with suppress(GitFailed):
-            return [self._git.run("symbolic-ref", "--quiet", head).strip().removeprefix("refs/remotes/origin/"), *USUAL]
-        return list(USUAL)
+            return [
+                self._git.run("symbolic-ref", "--quiet", head).strip().removeprefix("refs/remotes/origin/"),
+                *USUAL_TRUNKS,
+            ]
+        return list(USUAL_TRUNKS)
 
     def names(self) -> list[str]:
         """Return the branches' names, sorted; also those that others made and `valid_branch` would refuse."""
@@ -255,17 +258,17 @@ class Reader:
         found: list[Unfinished] = []
         with suppress(BranchError, ProjectError, GitFailed):  # somebody is at it, or nothing can be written here
             if self._git.locks is not None:
-                self._git.locks.sweep()
+                self._git.locks.remove_all_stale()
             if follower.is_unfinished():
                 with follower.alone():
-                    found = follower.finish(work_folders(self._git), self._found)
-        warn_of(found)
+                    found = follower.finish(worktree_folders(self._git), self._find_tip)
+        warn_unfinished(found)
         return found
 
     def _follower(self) -> Follower:
         return Follower(self.git_dir, locks=self._git.locks)
 
-    def _found(self, name: str) -> str | None:
+    def _find_tip(self, name: str) -> str | None:
         """Return the tip of exactly the branch `name`: no abbreviation, no revision syntax.
 
         Raises
@@ -273,9 +276,9 @@ class Reader:
         RepositoryUnreadable
             Where there is such a branch, and git cannot read where it points to.
         """
-        return self._pinned(name, self._look_up) if name.isprintable() else None
+        return self._pinned(name, self._read_tip) if name.isprintable() else None
 
-    def _look_up(self, name: str) -> str | None:
+    def _read_tip(self, name: str) -> str | None:
         ref = f"refs/heads/{name}"
         try:
             return self._git.run("show-ref", "--verify", "--hash", "--", ref).strip()
@@ -306,14 +309,14 @@ class Reader:
         return pins.get(place)
 
     def _tip(self, name: str) -> str:
-        tip = self._found(name)
+        tip = self._find_tip(name)
         if tip is None:
             raise self._not_found(name)
         return tip
 
     def is_unborn(self, name: str) -> bool:
         """Whether the branch `name` waits for its first commit: it is checked out without one, or nothing has any."""
-        if self._found(name) is not None:
+        if self._find_tip(name) is not None:
             return False
         is_waited_for = any(place.is_unborn and place.branch == name for place in self._worktrees())
         return is_waited_for or not self._git.run("for-each-ref", "--count=1").strip()
@@ -331,7 +334,7 @@ class Reader:
 
     def exists(self, name: str) -> bool:
         """Whether there is a branch `name`."""
-        return self._found(name) is not None
+        return self._find_tip(name) is not None
 
     def resolve(self, ref: str) -> str:
         """Return the full id of the commit that a branch, tag, ``HEAD`` or (abbreviated) id names.
@@ -343,33 +346,33 @@ class Reader:
         RepositoryUnreadable
             Where something is, and git cannot read it.
         """
-        found = self._pinned(ref, self._resolved)
+        found = self._pinned(ref, self._resolve)
         assert found is not None  # noqa: S101 - what is not found is raised
         return found
 
-    def _resolved(self, ref: str) -> str:
+    def _resolve(self, ref: str) -> str:
         places = ("{}",) if is_full_id(ref) else ("refs/heads/{}", "refs/tags/{}", "refs/remotes/{}", "{}")
         if ref == self.trunk:
             places = ("refs/heads/{}",)  # nothing else of this name holds what is published
         for place in places if ref.isprintable() and ref and ref[0] not in "-^:" else ():
-            found = self._parsed(f"{place.format(ref)}^{{commit}}")
+            found = self._rev_parse(f"{place.format(ref)}^{{commit}}")
             if found is not None:
                 return found
-            pointed = None if is_full_id(ref) else self._parsed(place.format(ref))
-            if pointed is not None and not self._is_whole(pointed):
+            pointed = None if is_full_id(ref) else self._rev_parse(place.format(ref))
+            if pointed is not None and not self._is_readable(pointed):
                 raise unreadable_branch(self._git, ref, pointed)
         if ref.isprintable():
             refuse_broken(self._git, self.git_dir, self.head() or ref if ref == "HEAD" else ref)
         raise self._not_found(ref)
 
-    def _parsed(self, revision: str) -> str | None:
+    def _rev_parse(self, revision: str) -> str | None:
         try:
             found = self._git.run("rev-parse", "--verify", "--quiet", "--end-of-options", revision).strip()
         except GitFailed:
             return None
         return found if is_full_id(found) else None
 
-    def _is_whole(self, object_id: str) -> bool:
+    def _is_readable(self, object_id: str) -> bool:
         """Whether git can read an object, whatever it is: a tag may be of a file."""
         try:
             self._git.run("cat-file", "-p", object_id)
@@ -387,15 +390,15 @@ class Reader:
         """
         tip = self._tip(name)
         try:
-            return survey(self._git, {name: tip}, trunk=self.trunk, main=self._found(self.trunk))[0]
+            return read_branches(self._git, {name: tip}, trunk=self.trunk, main=self._find_tip(self.trunk))[0]
         except GitFailed:
-            if not self._is_whole(tip):
+            if not self._is_readable(tip):
                 raise unreadable_branch(self._git, name, tip) from None
             raise
 
     def lifetime(self, name: str) -> Lifetime | None:
         """Return since when there is the branch `name`; None where there is none, or it was always there as main is."""
-        tip = self._found(name)
+        tip = self._find_tip(name)
         if tip is None or name in self.protected:
             return None
 
@@ -403,7 +406,7 @@ class Reader:
         def commits() -> frozenset[str]:
             own, main = (
                 frozenset(self._git.run("rev-list", "--first-parent", commit, "--").split()) if commit else frozenset()
-                for commit in (tip, self._found(self.trunk))
+                for commit in (tip, self._find_tip(self.trunk))
             )
             return own - main
 
@@ -421,13 +424,13 @@ class Reader:
 
     def branches(self) -> list[Branch]:
         """Return all branches, sorted by name."""
-        tips, main = self._tips(), self._found(self.trunk)
+        tips, main = self._tips(), self._find_tip(self.trunk)
         try:
-            return survey(self._git, tips, trunk=self.trunk, main=main)
+            return read_branches(self._git, tips, trunk=self.trunk, main=main)
         except GitFailed:
-            return [self._listed(name, tip) for name, tip in sorted(tips.items())]
+            return [self._read_branch(name, tip) for name, tip in sorted(tips.items())]
 
-    def _listed(self, name: str, tip: str) -> Branch:
+    def _read_branch(self, name: str, tip: str) -> Branch:
         """Return a branch that may be damaged: one that is keeps no other from being listed, unless it is the trunk."""
         try:
             return self.branch(name)
@@ -438,7 +441,7 @@ class Reader:
 
     def merge_base(self, left: str, right: str) -> str | None:
         """Return the newest commit both have; `None` where they share nothing."""
-        return merge_base(self._git, self._known(left), self._known(right))
+        return merge_base(self._git, self._full_id(left), self._full_id(right))
 
     def contains(self, commit: str, ancestor: str) -> bool:
         """Whether `commit` is `ancestor` or descends from it.
@@ -449,14 +452,14 @@ class Reader:
             Where the repository does not hold one of them.
         """
         try:
-            self._git.run("merge-base", "--is-ancestor", self._known(ancestor), self._known(commit))
+            self._git.run("merge-base", "--is-ancestor", self._full_id(ancestor), self._full_id(commit))
         except GitFailed as failure:
             if failure.status == 1:
                 return False
             for each in (commit, ancestor):
-                if is_full_id(each) and not self._is_whole(each):
+                if is_full_id(each) and not self._is_readable(each):
                     raise unreadable_object(self._git, each) from None
-            raise explained(failure, f"looking for {ancestor[:10]} below {commit[:10]}") from None
+            raise explain_failure(failure, f"looking for {ancestor[:10]} below {commit[:10]}") from None
         return True
 
     def files(self, commit_or_tree: str, under: str = "features") -> dict[str, str]:
@@ -496,7 +499,7 @@ class Reader:
 
     def message(self, commit: str) -> str:
         """Return a commit's whole message, trailers included."""
-        return self._objects.read(self._known(commit))[1].partition(b"\n\n")[2].decode("utf-8", "replace")
+        return self._objects.read(self._full_id(commit))[1].partition(b"\n\n")[2].decode("utf-8", "replace")
 
     def show(self, commit: str) -> Commit:
         """Return one commit.
@@ -516,7 +519,7 @@ class Reader:
 
     def ahead(self, tip: str, base: str) -> list[Commit]:
         """Return the commits that `tip` has and `base` has not, newest first."""
-        return self._log(tip, f"^{self._known(base)}")
+        return self._log(tip, f"^{self._full_id(base)}")
 
     def touches(self, commit: Commit, paths: Sequence[str]) -> bool:
         """Whether a file or folder of `paths` is another one than in a parent; for a merge, than in any of them."""
@@ -603,7 +606,7 @@ class Reader:
         try:
             out = self._git.run("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=no", "--", ".")
         except GitFailed as failure:
-            raise explained(failure, "looking for local edits") from None
+            raise explain_failure(failure, "looking for local edits") from None
         above = "".join(f"{part}/" for part in self._prefix)
         return sorted(entry[3:].removeprefix(above) for entry in out.split("\0") if len(entry) > 3)
 
@@ -613,22 +616,22 @@ class Reader:
         return {ref: object_id for object_id, _, ref in (line.partition(" ") for line in lines)}
 
     def _log(self, ref: str, *options: str, path: str | None = None) -> list[Commit]:
-        tip = self._known(ref)
+        tip = self._full_id(ref)
         try:
             return parse_log(self._git.run(*LOG, *options, tip, "--", *([path] if path else [])))
         except GitFailed as failure:
             if "bad object" in str(failure) and is_full_id(ref):
                 raise BranchNotFound.named(ref, self.names()) from None
-            if lost := _LOST.search(str(failure)):
+            if lost := _UNREADABLE_OBJECT.search(str(failure)):
                 raise unreadable_object(self._git, lost[1]) from None
-            raise explained(failure, f"reading the history of {ref}") from None
+            raise explain_failure(failure, f"reading the history of {ref}") from None
 
-    def _known(self, ref: str) -> str:
+    def _full_id(self, ref: str) -> str:
         return ref if is_full_id(ref) else self.resolve(ref)
 
     def _tree(self, commit_or_tree: str) -> str:
         """Return the root tree of a commit, or of what leads to one; a tree is its own."""
-        object_id = self._known(commit_or_tree)
+        object_id = self._full_id(commit_or_tree)
         kind, data = self._objects.read(object_id)
         if kind == "tree":
             return object_id
@@ -653,7 +656,7 @@ class Reader:
         return (*self._prefix, *parts)
 
 
-def _make(root: Path) -> None:
+def _make_repository(root: Path) -> None:
     """Make a repository in `root`. It appears by one rename: git cannot go on with one that it was killed amid."""
     for left in root.glob(f"{_NEW}*"):
         pid = left.name.removeprefix(_NEW).partition("-")[0]

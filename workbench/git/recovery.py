@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.git.command import Git, GitFailed, lock_in_the_way
+from workbench.git.command import Git, GitFailed, find_blocking_lock
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -40,7 +40,7 @@ _DAMAGED = ("index file", "bad signature", "unknown index entry", "sharedindex")
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Obstacle:
     """A path that could not be brought along, and why."""
 
     path: str
@@ -75,7 +75,7 @@ class Paths:
         return found
 
 
-def bring_along(tree: Git, commits: Collection[str], tip: str) -> list[Trouble]:
+def update_worktree(tree: Git, commits: Collection[str], tip: str) -> list[Obstacle]:
     """Bring index and files of the working tree `tree` to `tip`, and return what could not be brought.
 
     Parameters
@@ -92,23 +92,23 @@ def bring_along(tree: Git, commits: Collection[str], tip: str) -> list[Trouble]:
     GitFailed
         Where git cannot say how things are, or another git holds the index.
     """
-    paths = Paths.between(tree, dict.fromkeys([*commits, *_on_the_way(tree, commits, tip)]), tip)
+    paths = Paths.between(tree, dict.fromkeys([*commits, *_commits_between(tree, commits, tip)]), tip)
     if not paths.target:
         return []
-    index, skipped = _staged(tree, paths.target)
+    index, skipped = _read_index(tree, paths.target)
     theirs = {path for path, entries in index.items() if not entries <= paths.known[path] or len(entries) > 1}
     moving = {path for path in paths.target if path not in theirs and index[path] != {paths.target[path]}}
     _write_index(tree, {path: paths.target[path] for path in moving}, skipped, "0" * len(tip))
-    trouble = [Trouble(path, "something else is staged") for path in sorted(theirs)]
+    obstacles = [Obstacle(path, "something else is staged") for path in sorted(theirs)]
     files = {path for path in paths.target if path not in theirs and path not in skipped}
-    trouble += _bring_files(tree, paths, {path for path in files if not _is_submodule(paths.known[path])})
-    if moving and tree.configured("core.sparseCheckout") == "true":
+    obstacles += _update_files(tree, paths, {path for path in files if not _is_submodule(paths.known[path])})
+    if moving and tree.read_setting("core.sparseCheckout") == "true":
         with suppress(GitFailed):  # what a checkout would have left out is there, and git says so
             tree.run("sparse-checkout", "reapply")
-    return trouble
+    return obstacles
 
 
-def mend_index(tree: Git, tip: str) -> None:
+def rebuild_index(tree: Git, tip: str) -> None:
     """Write the index anew where a power cut left one that git cannot read; what was staged in it is gone already."""
     try:
         tree.run("ls-files", "--stage", "--", ".git")
@@ -122,7 +122,7 @@ def mend_index(tree: Git, tip: str) -> None:
             tree.run("read-tree", tip)
 
 
-def _on_the_way(tree: Git, commits: Iterable[str], tip: str) -> list[str]:
+def _commits_between(tree: Git, commits: Iterable[str], tip: str) -> list[str]:
     """Return the commits between the old ones and the tip, at which index and files may be as well."""
     limit, apart = f"--max-count={BETWEEN}", [f"^{commit}" for commit in commits]
     return tree.run("rev-list", "--first-parent", limit, tip, *apart).split()
@@ -136,14 +136,13 @@ def _is_submodule(entries: Iterable[Entry | None]) -> bool:
     return any(entry is not None and entry[0] == SUBMODULE for entry in entries)
 
 
-def _staged(tree: Git, paths: Iterable[str]) -> tuple[dict[str, set[Entry | None]], set[str]]:
+def _read_index(tree: Git, paths: Iterable[str]) -> tuple[dict[str, set[Entry | None]], set[str]]:
     """Return what the index has at each path, several entries amid a merge; and the paths not to be checked out."""
     found: dict[str, set[Entry | None]] = {path: set() for path in paths}
     skipped = set()
-    wanted = set(found)
     for line in tree.run("ls-files", "--stage", "-t", "-z").split("\0")[:-1]:
         facts, _, path = line.partition("\t")
-        if path not in wanted:
+        if path not in found:
             continue
         tag, mode, object_id, stage = facts.split(" ")
         found[path].add((mode, object_id) if stage == "0" else (f"{mode} at stage {stage}", object_id))
@@ -160,7 +159,7 @@ def _write_index(tree: Git, entries: Mapping[str, Entry | None], skipped: Collec
     ordered = {path: entries[path] for path in [*gone, *there]}  # a file may take a folder's place
     _update_index(tree, ordered, nothing=nothing)
     if hidden := [path for path in there if path in skipped]:
-        patiently(tree, "update-index", "--skip-worktree", "-z", "--stdin", given=_words(hidden))
+        run_patiently(tree, "update-index", "--skip-worktree", "-z", "--stdin", stdin=_join_nul(hidden))
 
 
 def _update_index(
@@ -170,43 +169,45 @@ def _update_index(
     for path, entry in entries.items():
         mode, object_id = entry or ("0", nothing)
         lines.append(f"{mode} {object_id}\t{path}")
-    more = {"GIT_INDEX_FILE": str(index)} if index else {}
+    variables = {"GIT_INDEX_FILE": str(index)} if index else {}
     options = _NO_EXTRAS if index else ()
-    patiently(tree, *options, "update-index", "-z", "--index-info", given=_words(lines), more=more)
+    run_patiently(tree, *options, "update-index", "-z", "--index-info", stdin=_join_nul(lines), variables=variables)
 
 
-def _bring_files(tree: Git, paths: Paths, wanted: Collection[str]) -> list[Trouble]:
-    gone = {path for path in wanted if paths.target[path] is None}
-    trouble, behind = _behind(tree, paths, gone)
-    trouble += [found for path in behind if (found := _delete(tree.folder, path)) is not None]
-    edited, behind = _behind(tree, paths, set(wanted) - gone)  # a file may take the place of a folder that is gone
-    return trouble + edited + _write_files(tree, behind)
+def _update_files(tree: Git, paths: Paths, among: Collection[str]) -> list[Obstacle]:
+    gone = {path for path in among if paths.target[path] is None}
+    obstacles, behind = _outdated_files(tree, paths, gone)
+    obstacles += [found for path in behind if (found := _delete(tree.folder, path)) is not None]
+    edited, behind = _outdated_files(
+        tree, paths, set(among) - gone
+    )  # a file may take the place of a folder that is gone
+    return obstacles + edited + _write_files(tree, behind)
 
 
-def _behind(tree: Git, paths: Paths, wanted: Collection[str]) -> tuple[list[Trouble], list[str]]:
+def _outdated_files(tree: Git, paths: Paths, among: Collection[str]) -> tuple[list[Obstacle], list[str]]:
     """Return the files that are to be left alone, and those that have to change."""
-    states = _states(tree, paths, wanted)
-    trouble = [Trouble(path, states[path].reason) for path in sorted(wanted) if not states[path].is_known]
-    return trouble, [path for path in sorted(wanted) if states[path].is_known and not states[path].is_target]
+    states = _states(tree, paths, among)
+    obstacles = [Obstacle(path, states[path].reason) for path in sorted(among) if not states[path].is_known]
+    return obstacles, [path for path in sorted(among) if states[path].is_known and not states[path].is_target]
 
 
-def _write_files(tree: Git, paths: Sequence[str]) -> list[Trouble]:
+def _write_files(tree: Git, paths: Sequence[str]) -> list[Obstacle]:
     if not paths:
         return []
-    safe = [path for path in paths if _way_is_clear(tree.folder, path)]
-    trouble = [Trouble(path, "a folder or a link is in its place") for path in paths if path not in set(safe)]
+    safe = [path for path in paths if _is_safe_path(tree.folder, path)]
+    obstacles = [Obstacle(path, "a folder or a link is in its place") for path in paths if path not in set(safe)]
     command = ("checkout-index", "-f", "-u", "-q", "-z", "--stdin")
     try:
-        patiently(tree, *command, given=_words(safe))
+        run_patiently(tree, *command, stdin=_join_nul(safe))
     except GitFailed as failure:
-        if lock_in_the_way(failure):
+        if find_blocking_lock(failure):
             raise
         for path in safe:  # each alone, so that one that cannot be written keeps no other from it
             try:
-                patiently(tree, *command, given=_words([path]))
+                run_patiently(tree, *command, stdin=_join_nul([path]))
             except GitFailed as own:
-                trouble.append(Trouble(path, _last(own)))
-    return trouble
+                obstacles.append(Obstacle(path, _last(own)))
+    return obstacles
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +219,13 @@ class _State:
     reason: str = "it has edits of yours"
 
 
-def _states(tree: Git, paths: Paths, wanted: Collection[str]) -> dict[str, _State]:
+def _states(tree: Git, paths: Paths, among: Collection[str]) -> dict[str, _State]:
     """Return what each file is. Git compares, so that filters, line ends, links and modes count as it has them."""
     found = {}
-    absent = {path for path in wanted if _is_absent(tree.folder / path, as_file=paths.target[path] is None)}
+    absent = {path for path in among if _is_absent(tree.folder / path, as_file=paths.target[path] is None)}
     for path in absent:
         found[path] = _State(paths.target[path] is None, is_known=True)
-    rest = {path for path in wanted if path not in absent}
+    rest = {path for path in among if path not in absent}
     layers: list[dict[str, Entry]] = [{}]
     for path in rest:
         target = paths.target[path]
@@ -245,7 +246,7 @@ def _states(tree: Git, paths: Paths, wanted: Collection[str]) -> dict[str, _Stat
     for path in rest:
         if path in same:
             found[path] = _State(same[path] == 0, is_known=True)
-        elif _is_piece(tree, path, paths.known[path]):
+        elif _is_partial(tree, path, paths.known[path]):
             found[path] = _State(is_target=False, is_known=True)
         else:
             found[path] = _State(is_target=False, is_known=False, reason=unclear.get(path, "it has edits of yours"))
@@ -274,14 +275,14 @@ def _differing(tree: Git, entries: Mapping[str, Entry]) -> set[str]:
     with tempfile.TemporaryDirectory(prefix="workbench-index-") as name:
         index = Path(name) / "index"
         _update_index(tree, entries, index=index)
-        more = {"GIT_INDEX_FILE": str(index)}
+        variables = {"GIT_INDEX_FILE": str(index)}
         tree.run(
-            *_NO_EXTRAS, "update-index", "-q", "--refresh", more=more
+            *_NO_EXTRAS, "update-index", "-q", "--refresh", variables=variables
         )  # else line ends alone count as a difference
-        return set(tree.run(*_NO_EXTRAS, "diff-files", "--name-only", "-z", more=more).split("\0")[:-1])
+        return set(tree.run(*_NO_EXTRAS, "diff-files", "--name-only", "-z", variables=variables).split("\0")[:-1])
 
 
-def _is_piece(tree: Git, path: str, entries: Iterable[Entry | None]) -> bool:
+def _is_partial(tree: Git, path: str, entries: Iterable[Entry | None]) -> bool:
     """Whether a file is the beginning of what some commit has, or zeros, as a killed git or a power cut leave it."""
     file = tree.folder / path
     try:
@@ -301,10 +302,10 @@ def _is_piece(tree: Git, path: str, entries: Iterable[Entry | None]) -> bool:
     return False
 
 
-def _delete(top: Path, path: str) -> Trouble | None:
+def _delete(top: Path, path: str) -> Obstacle | None:
     file = top / path
-    if not _way_is_clear(top, path):
-        return Trouble(path, "a folder or a link is in its place")
+    if not _is_safe_path(top, path):
+        return Obstacle(path, "a folder or a link is in its place")
     try:
         file.unlink(missing_ok=True)
         for folder in file.parents:
@@ -313,11 +314,11 @@ def _delete(top: Path, path: str) -> Trouble | None:
             folder.rmdir()
     except OSError as error:
         if file.exists():
-            return Trouble(path, error.strerror or str(error))
+            return Obstacle(path, error.strerror or str(error))
     return None
 
 
-def _way_is_clear(top: Path, path: str) -> bool:
+def _is_safe_path(top: Path, path: str) -> bool:
     """Whether writing or removing a file reaches no other place: no folder above is a link, and it is no folder."""
     place = top
     for part in Path(path).parts[:-1]:
@@ -328,7 +329,7 @@ def _way_is_clear(top: Path, path: str) -> bool:
     return last.is_symlink() or not last.is_dir()
 
 
-def patiently(tree: Git, *command: str, given: bytes = b"", more: Mapping[str, str] | None = None) -> str:
+def run_patiently(tree: Git, *command: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None) -> str:
     """Run git, again for about a second where another git holds the index.
 
     Raises
@@ -338,12 +339,12 @@ def patiently(tree: Git, *command: str, given: bytes = b"", more: Mapping[str, s
     """
     for pause in (0.01, 0.03, 0.06, 0.1, 0.2, 0.3, 0.3):
         try:
-            return tree.run(*command, given=given, more=more)
+            return tree.run(*command, stdin=stdin, variables=variables)
         except GitFailed as failure:
-            if lock_in_the_way(failure) is None:
+            if find_blocking_lock(failure) is None:
                 raise
             time.sleep(pause)
-    return tree.run(*command, given=given, more=more)
+    return tree.run(*command, stdin=stdin, variables=variables)
 
 
 def _last(failure: GitFailed) -> str:
@@ -351,5 +352,5 @@ def _last(failure: GitFailed) -> str:
     return lines[-1].removeprefix("fatal: ").removeprefix("error: ") if lines else "git gave no reason"
 
 
-def _words(words: Iterable[str]) -> bytes:
+def _join_nul(words: Iterable[str]) -> bytes:
     return "".join(f"{word}\0" for word in words).encode("utf-8", "surrogateescape")

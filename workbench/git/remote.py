@@ -15,14 +15,14 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from workbench.errors import BranchError, BranchMoved, ProtectedBranch
-from workbench.git.command import NEVER_ASK, Git, GitFailed, explained, is_full_id, plain_text
+from workbench.git.command import NEVER_ASK, Git, GitFailed, explain_failure, is_full_id, strip_terminal_codes
 from workbench.git.names import valid_branch, valid_remote, valid_tag
 from workbench.git.tags import APPROVALS, FETCHED, TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-LOST = (
+OVERTAKEN = (
     "non-fast-forward",
     "fetch first",
     "needs force",
@@ -35,24 +35,31 @@ LOST = (
 )
 """Why git rejects a push that somebody else's came before."""
 
-BROKEN = ("hung up unexpectedly", "unexpected disconnect", "RPC failed", "early EOF", "roken pipe", "onnection reset")
+DISCONNECTED = (
+    "hung up unexpectedly",
+    "unexpected disconnect",
+    "RPC failed",
+    "early EOF",
+    "roken pipe",
+    "onnection reset",
+)
 """What git says where the connection broke after it had been made."""
 
 
 def rejections(failure: GitFailed) -> dict[str, str]:
     """Return why each ref was rejected, by its name: ``git push --porcelain`` prints ``!<tab>from:to<tab>why``."""
-    rows = (line.split("\t", 2) for line in failure.out.splitlines() if line.startswith("!\t"))
-    return {row[1].rpartition(":")[2]: plain_text(row[2]) for row in rows if len(row) == 3}
+    rows = (line.split("\t", 2) for line in failure.stdout.splitlines() if line.startswith("!\t"))
+    return {row[1].rpartition(":")[2]: strip_terminal_codes(row[2]) for row in rows if len(row) == 3}
 
 
 def is_lost_race(failure: GitFailed) -> bool:
     """Whether a push was rejected because another one came first."""
-    return any(clue in reason for reason in rejections(failure).values() for clue in LOST)
+    return any(clue in reason for reason in rejections(failure).values() for clue in OVERTAKEN)
 
 
-def is_broken_off(failure: GitFailed) -> bool:
+def is_disconnected(failure: GitFailed) -> bool:
     """Whether the connection broke, or took too long, when something may have arrived already."""
-    return failure.status is None or any(clue in str(failure) for clue in BROKEN)
+    return failure.status is None or any(clue in str(failure) for clue in DISCONNECTED)
 
 
 def is_about_tags(failure: GitFailed) -> bool:
@@ -61,7 +68,7 @@ def is_about_tags(failure: GitFailed) -> bool:
     return bool(refused) and all("would clobber existing tag" in line for line in refused)
 
 
-def is_overtaken(failure: GitFailed) -> bool:
+def is_concurrent(failure: GitFailed) -> bool:
     """Whether another process of this repository noted what was fetched at the same moment."""
     return "cannot lock ref" in str(failure) or "unable to update local ref" in str(failure)
 
@@ -71,11 +78,11 @@ def is_missing(failure: GitFailed, branch: str) -> bool:
     return f"fatal: couldn't find remote ref refs/heads/{branch}" in str(failure).splitlines()
 
 
-def refused(failure: GitFailed, remote: str) -> BranchError:
+def push_error(failure: GitFailed, remote: str) -> BranchError:
     """Return the error for a remote that does not take what was pushed, or could not be asked."""
     reasons = rejections(failure)
     if not reasons:
-        return unreachable(failure, remote, "Nothing was changed.")
+        return unreachable_error(failure, remote, "Nothing was changed.")
     said = [line[len("remote:") :].strip() for line in str(failure).splitlines() if line.startswith("remote:")]
     return BranchError(
         f"{remote} refused the push: {'; '.join(reasons.values())}. Nothing was published.",
@@ -84,18 +91,18 @@ def refused(failure: GitFailed, remote: str) -> BranchError:
     )
 
 
-def unreachable(failure: GitFailed, remote: str, outcome: str) -> BranchError:
+def unreachable_error(failure: GitFailed, remote: str, outcome: str) -> BranchError:
     """Return the error for a remote that gave no answer, with the `outcome` as far as it is known."""
     said = [line for line in str(failure).splitlines() if line.startswith(("fatal:", "ssh:", "error:"))]
     lines = said or str(failure).splitlines()[-2:]
     return BranchError(
         f"The remote {remote!r} cannot be reached. {outcome}",
-        lines=[f"  {without_secrets(line)}" for line in lines[:4]],
+        lines=[f"  {redact_userinfo(line)}" for line in lines[:4]],
         remedy=f"See whether `git ls-remote {remote}` works without asking for a password, then try again.",
     )
 
 
-def without_secrets(text: str) -> str:
+def redact_userinfo(text: str) -> str:
     """Return the text without the passwords in its addresses."""
     return re.sub(r"(://)[^/@\s]+@", r"\1...@", text)
 
@@ -106,7 +113,7 @@ TRANSPORTS = "file:git:http:https:ssh"
 _PLAIN = re.compile(r"(?!-)(?![A-Za-z0-9+.-]*::)[^\x00-\x1f\x7f]+")
 
 
-def address_of(git: Git, remote: str) -> str:
+def read_address(git: Git, remote: str) -> str:
     """Return where a remote is fetched from, when no address of it could be taken for an option or a command.
 
     Raises
@@ -122,24 +129,24 @@ def address_of(git: Git, remote: str) -> str:
             git.run("remote", "get-url", *push, "--all", remote).splitlines() for push in ((), ("--push",))
         )
     except GitFailed as failure:
-        raise explained(failure, f"looking up the remote {remote}") from None
+        raise explain_failure(failure, f"looking up the remote {remote}") from None
     for address in (*fetched, *pushed):
         if not _PLAIN.fullmatch(address):
             raise BranchError(
-                f"The remote {remote!r} has an address that could run a command: {without_secrets(address)[:120]!r}.",
+                f"The remote {remote!r} has an address that could run a command: {redact_userinfo(address)[:120]!r}.",
                 remedy=f"Set it to a path, https://... or ssh://...: git remote set-url {remote} <address>.",
             )
     return fetched[0]
 
 
-def quietly(git: Git) -> dict[str, str]:
+def batch_variables(git: Git) -> dict[str, str]:
     """Return the variables with which git asks nobody anything and runs no command that an address spells."""
     return {**NEVER_ASK, "GIT_ALLOW_PROTOCOL": os.environ.get("GIT_ALLOW_PROTOCOL", TRANSPORTS), **_ssh(git)}
 
 
 def _ssh(git: Git) -> dict[str, str]:
     """Return how ssh is to be called: as the user has it configured, but in batch mode."""
-    command = os.environ.get("GIT_SSH_COMMAND") or git.configured("core.sshCommand")
+    command = os.environ.get("GIT_SSH_COMMAND") or git.read_setting("core.sshCommand")
     if command is None and "GIT_SSH" in os.environ:
         return {}
     command = command or "ssh"
@@ -198,23 +205,23 @@ class Remote:
             Where the remote cannot be reached.
         """
         kept = f"+{APPROVALS}*:{FETCHED}{self.name}/approvals/*"
-        wanted = [valid_branch(branch) for branch in branches]
+        remaining = [valid_branch(branch) for branch in branches]
         patience = 20
         while True:
-            named = [f"+refs/heads/{branch}:{self._tracking(branch)}" for branch in wanted]
+            named = [f"+refs/heads/{branch}:{self._tracking(branch)}" for branch in remaining]
             specs = named if branches else [f"+refs/heads/*:{self._tracking('*')}"]
             try:
                 self._exchange(*FETCH, self.name, *specs, kept)
             except GitFailed as failure:
                 if is_about_tags(failure):
                     return
-                if is_overtaken(failure) and patience:
+                if is_concurrent(failure) and patience:
                     patience -= 1
                     continue
-                gone = next((branch for branch in wanted if is_missing(failure, branch)), None)
+                gone = next((branch for branch in remaining if is_missing(failure, branch)), None)
                 if gone is None:
-                    raise unreachable(failure, self.name, "Nothing was fetched.") from None
-                wanted.remove(gone)
+                    raise unreachable_error(failure, self.name, "Nothing was fetched.") from None
+                remaining.remove(gone)
                 self._forget(gone)
             else:
                 return
@@ -242,7 +249,7 @@ class Remote:
             if is_lost_race(failure):
                 raise BranchMoved.at_remote(branch, remote=self.name) from None
             if rejections(failure):
-                raise refused(failure, self.name) from None
+                raise push_error(failure, self.name) from None
             self._settle(failure, commit, branch)
         else:
             with suppress(GitFailed):  # the next fetch sees it
@@ -258,7 +265,7 @@ class Remote:
         BranchError
             For any other ref, where a tag of that name exists there, or the remote cannot be reached.
         """
-        specs = [_spec(ref) for ref in refs]
+        specs = [_push_spec(ref) for ref in refs]
         if not specs:
             return
         try:
@@ -270,7 +277,7 @@ class Remote:
                     f"{self.name} has another tag of that name: {', '.join(taken)}.",
                     remedy="Choose another name; a release is never replaced.",
                 ) from None
-            raise refused(failure, self.name) from None
+            raise push_error(failure, self.name) from None
 
     def listed(self, ref: str) -> str | None:
         """Return the object id of one ref (``refs/...``) as the remote has it now, or `None`.
@@ -283,7 +290,7 @@ class Remote:
         try:
             out = self._exchange("ls-remote", "--quiet", "--refs", END, self.name, ref)
         except GitFailed as failure:
-            raise unreachable(failure, self.name, "Nothing was changed.") from None
+            raise unreachable_error(failure, self.name, "Nothing was changed.") from None
         rows = (line.split("\t", 1) for line in out.splitlines())
         return next((object_id for object_id, name in rows if name == ref), None)
 
@@ -308,12 +315,12 @@ class Remote:
         except GitFailed:
             pass
         except BranchError:
-            if is_broken_off(failure):
+            if is_disconnected(failure):
                 outcome = "Whether it was published will be seen when it answers."
-        raise unreachable(failure, self.name, outcome) from None
+        raise unreachable_error(failure, self.name, outcome) from None
 
     def _exchange(self, *words: str) -> str:
-        return self._git.run(*words, more=quietly(self._git), timeout=self.timeout)
+        return self._git.run(*words, variables=batch_variables(self._git), timeout=self.timeout)
 
     def _tracking(self, branch: str) -> str:
         return f"refs/remotes/{self.name}/{branch}"
@@ -342,7 +349,7 @@ def drop_tag(remote: Remote, name: str, *, expected: str) -> None:
     try:
         remote._push([f":{ref}"], f"--force-with-lease={ref}:{expected}")
     except GitFailed as failure:
-        raise refused(failure, remote.name) from None
+        raise push_error(failure, remote.name) from None
 
 
 def find_remote(git: Git, name: str, *, branch: str, protected: tuple[str, ...]) -> Remote | None:
@@ -353,13 +360,13 @@ def find_remote(git: Git, name: str, *, branch: str, protected: tuple[str, ...])
     InvalidName, BranchError
         Where its name or address could be taken for an option or a command.
     """
-    tracked = git.configured(f"branch.{branch}.remote")
+    tracked = git.read_setting(f"branch.{branch}.remote")
     if tracked in {None, "."}:  # a dot: it tracks a branch of this repository
         tracked = name if name in git.run("remote").splitlines() else None
-    return Remote(tracked, without_secrets(address_of(git, tracked)), git, protected) if tracked else None
+    return Remote(tracked, redact_userinfo(read_address(git, tracked)), git, protected) if tracked else None
 
 
-def _spec(ref: str) -> str:
+def _push_spec(ref: str) -> str:
     if ref.startswith(TAGS):
         valid_tag(ref.removeprefix(TAGS))
     elif not _APPROVAL.fullmatch(ref):

@@ -9,11 +9,11 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from workbench.errors import BranchError, BranchMoved, BranchNotFound
-from workbench.git.command import GitFailed, explained, is_full_id
-from workbench.git.history import trailers_for, with_trailers
-from workbench.git.locks import in_turn
+from workbench.git.command import GitFailed, explain_failure, is_full_id
+from workbench.git.history import add_trailers, experiment_trailers
+from workbench.git.locks import writer_lock
 from workbench.git.names import refuse_clashes, valid_branch, valid_tag
-from workbench.git.signatures import Signature, Signed, judge
+from workbench.git.signatures import Signature, SignedObject, verify_signature
 from workbench.git.tags import APPROVALS, FETCHED, TAGS, Approval, Tag, TagObject, approval_ref
 from workbench.git.trust import Trusting
 from workbench.git.writer import Writer
@@ -60,8 +60,9 @@ class Repository(Writer, Trusting):
         valid_branch(name)
         self._refuse_protected(name)
         stamp = self._stamp()
-        text = with_trailers(
-            message or f"Start {name}", trailers_for(name, objective, hypothesis, tuple(metrics), dict(tags or {}))
+        text = add_trailers(
+            message or f"Start {name}",
+            experiment_trailers(name, objective, hypothesis, tuple(metrics), dict(tags or {})),
         )
         refuse_clashes(name, self.names())
         self._refuse_ambiguous(name, kind="branch")
@@ -99,15 +100,15 @@ class Repository(Writer, Trusting):
         branch = self.head()
         if branch is None or not self.is_unborn(branch):
             return None
-        wanted = {"/".join(self._file(path)) for path in paths}
+        files = {"/".join(self._file(path)) for path in paths}
         try:
-            if set(self._git.run("ls-files", "-z", "--full-name", "--", str(self._top)).split("\0")[:-1]) - wanted:
+            if set(self._git.run("ls-files", "-z", "--full-name", "--", str(self._top)).split("\0")[:-1]) - files:
                 return None
             self._git.run("add", "--force", "--", *paths)
             tree = self._git.run("write-tree").strip()
         except GitFailed as failure:
-            raise explained(failure, "staging the project's files") from None
-        commit = self._store_commit(tree, (), with_trailers(message, ()), self._stamp(), branch=branch)
+            raise explain_failure(failure, "staging the project's files") from None
+        commit = self._store_commit(tree, (), add_trailers(message, ()), self._stamp(), branch=branch)
         self._swap(branch, commit, "0" * len(commit))
         return commit
 
@@ -137,14 +138,14 @@ class Repository(Writer, Trusting):
         try:
             self._move_ref(f"refs/heads/{name}", None, tip)
         except GitFailed as failure:
-            found = self._found(name)
+            found = self._find_tip(name)
             if found not in {tip, None}:
                 raise BranchMoved.during(name, expected=tip, found=str(found)) from None
-            raise explained(failure, f"deleting {name}") from None
+            raise explain_failure(failure, f"deleting {name}") from None
 
     def _changes(self, tip: str) -> bool:
         """Whether any file differs between `tip` and where it left the trunk; a description alone is no loss."""
-        main = self._found(self.trunk)
+        main = self._find_tip(self.trunk)
         base = self.merge_base(main, tip) if main else None
         before = self._tree(base) if base else self._objects.write_tree({})
         return self._tree(tip) != before
@@ -173,7 +174,7 @@ class Repository(Writer, Trusting):
         if not is_full_id(expected) or not is_full_id(tree):
             raise BranchError("A commit needs full object ids.", remedy="Resolve the names first.")
         self._tip(branch)
-        return self._move(branch, tree, expected, with_trailers(message, trailers), self._stamp())
+        return self._move(branch, tree, expected, add_trailers(message, trailers), self._stamp())
 
     def _move(self, branch: str, tree: str, expected: str, text: str, stamp: str) -> str:
         self._refuse_rebased(branch)
@@ -198,8 +199,8 @@ class Repository(Writer, Trusting):
             Where others came first `attempts` times.
         """
         self._refuse_protected(branch)
-        text, attempt = with_trailers(message, trailers), 1
-        with ExitStack() as line:
+        text, attempt = add_trailers(message, trailers), 1
+        with ExitStack() as queue:
             while True:
                 tip, stamp = self._tip(branch), self._stamp()
                 tree = self.tree_with(tip, changes)
@@ -210,9 +211,9 @@ class Repository(Writer, Trusting):
                 except BranchMoved:
                     if attempt >= attempts:
                         raise
-                if attempt == 1:  # among equals luck alone would fail some writer in the end
-                    line.enter_context(in_turn(self.git_dir))
-                time.sleep(random.uniform(0, 0.005 * attempt))  # noqa: S311  others may not stand in line
+                if attempt == 1:  # by retries alone some writer would fail in the end
+                    queue.enter_context(writer_lock(self.git_dir))
+                time.sleep(random.uniform(0, 0.005 * attempt))  # noqa: S311  others may write without the lock
                 attempt += 1
 
     def approve(
@@ -237,12 +238,12 @@ class Repository(Writer, Trusting):
         """
         about = self.show(commit).id
         ref = approval_ref(about, self.identity())
-        text = with_trailers(message, trailers)
+        text = add_trailers(message, trailers)
         made = self._store_tag(about, ref.removeprefix("refs/"), text, is_signed=sign, is_demanded=demanded)
         try:
             self._move_ref(ref, made)
         except GitFailed as failure:
-            raise explained(failure, "writing the approval") from None
+            raise explain_failure(failure, "writing the approval") from None
         return made
 
     def tag(self, name: str) -> Tag | None:
@@ -277,11 +278,11 @@ class Repository(Writer, Trusting):
 
         An object that is about another commit, or lies under another's name, is none.
         """
-        wanted = self._known(commit)
+        commit_id = self._full_id(commit)
         newest: dict[str, Approval] = {}
-        for ref, object_id in self._refs(f"{APPROVALS}{wanted}", f"{FETCHED}**/approvals/{wanted}/*").items():
-            approval = self._approval(wanted, object_id)
-            own = approval_ref(wanted, approval.identity) if approval else ""
+        for ref, object_id in self._refs(f"{APPROVALS}{commit_id}", f"{FETCHED}**/approvals/{commit_id}/*").items():
+            approval = self._approval(commit_id, object_id)
+            own = approval_ref(commit_id, approval.identity) if approval else ""
             if approval is None or not ref.endswith(own.removeprefix("refs/workbench")):
                 continue
             if own not in newest or newest[own].time < approval.time:
@@ -310,7 +311,7 @@ class Repository(Writer, Trusting):
         kind, data = self._objects.read(object_id)
         if kind not in {"commit", "tag"}:
             raise BranchError(f"{object_id[:10]} is a {kind}, which nobody signs.", remedy="Give a commit or a tag.")
-        return judge(Signed.of(kind, data), allowed_signers=allowed_signers, at=at)
+        return verify_signature(SignedObject.of(kind, data), allowed_signers=allowed_signers, at=at)
 
     def _tag(self, name: str, object_id: str) -> Tag | None:
         kind, data = self._objects.read(object_id)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from workbench.errors import BranchError, SigningFailed
-from workbench.git.command import NEVER_ASK, Git, environment, run_apart
+from workbench.git.command import NEVER_ASK, Git, environment, run_in_own_session
 from workbench.git.history import as_utc
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def sign(git: Git, payload: bytes, stamp: str) -> bytes:
     SigningFailed
         Where no key is configured, it or its program is missing, or a passphrase would be needed.
     """
-    kind = git.configured("gpg.format") or "openpgp"
-    key = git.configured("user.signingkey")
+    kind = git.read_setting("gpg.format") or "openpgp"
+    key = git.read_setting("user.signingkey")
     with tempfile.TemporaryDirectory(prefix="workbench-sign-") as name:
         folder = Path(name)
         (folder / "payload").write_bytes(payload)
@@ -58,7 +58,7 @@ def sign(git: Git, payload: bytes, stamp: str) -> bytes:
             written = folder / "payload.sig"
             signature = written.read_bytes() if written.exists() else b""
         else:
-            program = git.configured(f"gpg.{kind}.program") or git.configured("gpg.program")
+            program = git.read_setting(f"gpg.{kind}.program") or git.read_setting("gpg.program")
             program = program or ("gpgsm" if kind == "x509" else "gpg")
             who = key or stamp.rpartition("> ")[0] + ">"
             signature = _run([program, "--status-fd=2", "-bsau", who], git.folder, payload).stdout
@@ -69,15 +69,15 @@ def sign(git: Git, payload: bytes, stamp: str) -> bytes:
 
 def can_sign(git: Git) -> bool:
     """Whether git is told which key to sign with, and the key is there; whether it opens is seen when it signs."""
-    key = git.configured("user.signingkey")
-    if git.configured("gpg.format") != "ssh":
+    key = git.read_setting("user.signingkey")
+    if git.read_setting("gpg.format") != "ssh":
         return key is not None
     if key is None:
-        return git.configured("gpg.ssh.defaultKeyCommand") is not None
-    return _literal(key) is not None or (git.folder / Path(key).expanduser()).exists()
+        return git.read_setting("gpg.ssh.defaultKeyCommand") is not None
+    return _inline_key(key) is not None or (git.folder / Path(key).expanduser()).exists()
 
 
-def with_signature(commit: bytes, signature: bytes, *, is_long: bool) -> bytes:
+def add_signature(commit: bytes, signature: bytes, *, is_long: bool) -> bytes:
     """Return the commit with its signature as the last header.
 
     Parameters
@@ -97,34 +97,34 @@ def with_signature(commit: bytes, signature: bytes, *, is_long: bool) -> bytes:
 def _ssh_command(git: Git, key: str | None, folder: Path) -> list[str]:
     if not key:
         raise SigningFailed("Git knows no key to sign with.", remedy=REMEDY)
-    literal = _literal(key)
+    literal = _inline_key(key)
     if literal is not None:
         (folder / "key.pub").write_text(f"{literal}\n", encoding="utf-8")
         key = str(folder / "key.pub")
     else:
         key = str(Path(key).expanduser())
-    program = git.configured("gpg.ssh.program") or "ssh-keygen"
+    program = git.read_setting("gpg.ssh.program") or "ssh-keygen"
     in_agent = ["-U"] if literal is not None else []
     return [program, "-Y", "sign", "-n", "git", "-f", key, *in_agent, str(folder / "payload")]
 
 
-def _literal(key: str) -> str | None:
+def _inline_key(key: str) -> str | None:
     """Return the public key that is configured itself, in place of its file."""
     return key.removeprefix("key::") if key.startswith(("key::", "ssh-")) else None
 
 
 def _default_key(git: Git) -> str | None:
-    command = git.configured("gpg.ssh.defaultKeyCommand")
+    command = git.read_setting("gpg.ssh.defaultKeyCommand")
     if not command:
         return None
     printed = _run(shlex.split(command), git.folder, b"").stdout.decode("utf-8", "replace").splitlines()
     return next((line for line in printed if line.startswith(("key::", "ssh-"))), None)
 
 
-def _run(command: Sequence[str], folder: Path, given: bytes) -> subprocess.CompletedProcess[bytes]:
+def _run(command: Sequence[str], folder: Path, stdin: bytes) -> subprocess.CompletedProcess[bytes]:
     try:
-        done = run_apart(
-            command, folder=folder, environment=environment() | NEVER_ASK, given=given, timeout=SIGNING_SECONDS
+        done = run_in_own_session(
+            command, folder=folder, environment=environment() | NEVER_ASK, stdin=stdin, timeout=SIGNING_SECONDS
         )
     except OSError as error:
         raise SigningFailed(f"{command[0]} cannot be run: {error.strerror or error}.", remedy=REMEDY) from None
@@ -177,7 +177,7 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class SignedObject:
     """A commit or tag taken apart: the `payload` that was signed, the armoured `signature`, who claims it."""
 
     payload: bytes
@@ -185,7 +185,7 @@ class Signed:
     claimed: str | None
 
     @classmethod
-    def of(cls, kind: str, data: bytes) -> Signed:
+    def of(cls, kind: str, data: bytes) -> SignedObject:
         """Take apart the content `data` of an object of a `kind` (``commit`` or ``tag``)."""
         payload, signature = _split_commit(data) if kind == "commit" else split_tag(data)
         head = payload.partition(b"\n\n")[0].decode("utf-8", "replace")
@@ -216,7 +216,7 @@ def split_tag(data: bytes) -> tuple[bytes, bytes]:
     return (data[: starts[-1]], data[starts[-1] :]) if starts else (data, b"")
 
 
-def judge(signed: Signed, *, allowed_signers: str, at: datetime | None = None) -> Signature:
+def verify_signature(signed: SignedObject, *, allowed_signers: str, at: datetime | None = None) -> Signature:
     """Return what the signature of `signed` is worth.
 
     Parameters
@@ -245,19 +245,19 @@ def judge(signed: Signed, *, allowed_signers: str, at: datetime | None = None) -
     with tempfile.TemporaryDirectory(prefix="workbench-verify-") as name:
         keygen = _Keygen(Path(name), moment)
         keygen.write(armour + b"\n", allowed_signers)
-        return _judged(keygen, signed)
+        return _verify_with(keygen, signed)
 
 
-def _judged(keygen: _Keygen, signed: Signed) -> Signature:
-    if signed.claimed and (good := keygen.verified(signed.claimed, signed.payload)):  # a key may be several people's
+def _verify_with(keygen: _Keygen, signed: SignedObject) -> Signature:
+    if signed.claimed and (good := keygen.verify(signed.claimed, signed.payload)):  # a key may be several people's
         return good
-    intact, said = keygen.run("check-novalidate", "-n", NAMESPACE, given=signed.payload)
+    intact, said = keygen.run("check-novalidate", "-n", NAMESPACE, stdin=signed.payload)
     found = _KEY.search(said)
     if not intact or found is None:
         return Signature("bad", None, None, "The signature is not one of this content.")
     key = found[0]
     for principal in keygen.principals():
-        if good := keygen.verified(principal, signed.payload):
+        if good := keygen.verify(principal, signed.payload):
             return good
     if "key has expired" in keygen.objections or "key is not yet valid" in keygen.objections:
         return Signature("expired", None, key, f"The key {key} was not valid at {keygen.moment:%Y-%m-%d %H:%M} UTC.")
@@ -277,9 +277,9 @@ class _Keygen:
         (self._folder / "signature").write_bytes(signature)
         (self._folder / "allowed").write_text(f"{allowed_signers}\n", encoding="utf-8", errors="replace")
 
-    def verified(self, principal: str, payload: bytes) -> Signature | None:
+    def verify(self, principal: str, payload: bytes) -> Signature | None:
         """Return the good signature that this is of `payload` by `principal`; None where it is none."""
-        is_good, said = self.run("verify", "-n", NAMESPACE, "-I", principal, *self._allowed, given=payload)
+        is_good, said = self.run("verify", "-n", NAMESPACE, "-I", principal, *self._allowed, stdin=payload)
         if not is_good:
             self.objections += said
             return None
@@ -294,13 +294,13 @@ class _Keygen:
         else:
             self.objections += said
 
-    def run(self, step: str, *options: str, given: bytes = b"") -> tuple[bool, str]:
+    def run(self, step: str, *options: str, stdin: bytes = b"") -> tuple[bool, str]:
         """Return whether it succeeded, and what it said: its output, or its errors."""
         command = [SSH_KEYGEN, "-Y", step, "-s", "signature", *options]
         variables = environment() | NEVER_ASK | {"TZ": "UTC"}  # verify-time is local time
         try:
-            done = run_apart(
-                command, folder=self._folder, environment=variables, given=given, timeout=VERIFYING_SECONDS
+            done = run_in_own_session(
+                command, folder=self._folder, environment=variables, stdin=stdin, timeout=VERIFYING_SECONDS
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise BranchError(

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.git.history import parse_seconds, trailers_of
+from workbench.git.history import parse_seconds, parse_trailers
 from workbench.git.signatures import split_tag
 
 if TYPE_CHECKING:
@@ -99,14 +99,14 @@ class TagObject:
         """Read a tag object's content."""
         text = split_tag(data)[0].decode("utf-8", "replace")
         header, _, message = text.partition("\n\n")
-        told: Mapping[str, str] = dict(
+        fields: Mapping[str, str] = dict(
             reversed([(key, value) for key, _, value in (line.partition(" ") for line in header.split("\n"))])
         )
-        found = _TAGGER.fullmatch(told.get("tagger", ""))
+        found = _TAGGER.fullmatch(fields.get("tagger", ""))
         return cls(
-            about=told.get("object", ""),
-            kind=told.get("type", ""),
-            name=told.get("tag", ""),
+            about=fields.get("object", ""),
+            kind=fields.get("type", ""),
+            name=fields.get("tag", ""),
             tagger=found[1] if found else None,
             time=parse_seconds(found[2]) if found else None,
             message=message,
@@ -115,7 +115,7 @@ class TagObject:
     @property
     def trailers(self) -> tuple[tuple[str, str], ...]:
         """The trailers in its message."""
-        return trailers_of(self.message)
+        return parse_trailers(self.message)
 
 
 def tag_payload(commit: str, name: str, stamp: str, message: str) -> bytes:

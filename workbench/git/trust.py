@@ -33,8 +33,8 @@ class Trusting(Reader):
         Looked at are those below `ref` that main does not have. Trusted are the user, who wrote a commit that main
         has, and whom `trust` named.
         """
-        commit = self._known(ref)
-        main = self._found(self.trunk)
+        commit = self._full_id(ref)
+        main = self._find_tip(self.trunk)
         if commit == main:
             return []
         beyond = [f"^{main}"] if main else []
@@ -52,14 +52,14 @@ class Trusting(Reader):
         NotTrusted
             Where somebody wrote some whom nobody trusted yet.
         """
-        commit = self._known(ref)
+        commit = self._full_id(ref)
         if commit in self._allowed:
             return
         if commits := self.untrusted(commit):
-            name = next((name for name in self.names() if self._found(name) == commit), commit[:10])
-            told = [f"{each.id[:10]} {each.author}: {each.subject}" for each in commits]
+            name = next((name for name in self.names() if self._find_tip(name) == commit), commit[:10])
+            lines = [f"{each.id[:10]} {each.author}: {each.subject}" for each in commits]
             raise NotTrusted.of(
-                name, dict.fromkeys(each.author for each in commits), told, trunk=self.trunk, shallow=self.is_shallow()
+                name, dict.fromkeys(each.author for each in commits), lines, trunk=self.trunk, shallow=self.is_shallow()
             )
         self._allowed.add(commit)
 

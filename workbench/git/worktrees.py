@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import BranchError, WorkbenchError
 from workbench.files import replace_atomically, sync
-from workbench.git.command import Git, GitFailed, explained, is_full_id, lock_in_the_way
+from workbench.git.command import Git, GitFailed, explain_failure, find_blocking_lock, is_full_id
 from workbench.git.locks import owner
-from workbench.git.recovery import bring_along, mend_index, patiently
+from workbench.git.recovery import rebuild_index, run_patiently, update_worktree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -66,13 +66,13 @@ def worktrees(git: Git, *, main: Path | None = None) -> list[Worktree]:
     return found
 
 
-def work_folders(git: Git) -> set[Path]:
+def worktree_folders(git: Git) -> set[Path]:
     """Return the folders of all working trees, also of those with a detached HEAD or out of reach now."""
     entries = git.run("worktree", "list", "--porcelain", "-z").split("\0")
     return {Path(path) for key, _, path in (entry.partition(" ") for entry in entries) if key == "worktree"}
 
 
-def rebased(git_dir: Path) -> Iterator[str]:
+def branches_in_rebase(git_dir: Path) -> Iterator[str]:
     """Yield the branches that are being rebased or bisected in some working tree: git moves them itself at the end."""
     for folder in (git_dir, *(git_dir / "worktrees").glob("*")):
         for place in ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START"):
@@ -97,7 +97,7 @@ class Unfinished:
         return "\n".join([self.summary, *(f"  {line}" for line in self.lines), self.remedy])
 
 
-def warn_of(unfinished: Iterable[Unfinished]) -> None:
+def warn_unfinished(unfinished: Iterable[Unfinished]) -> None:
     """Warn of working trees that could not be brought along: each time, since a commit there could do harm."""
     for each in unfinished:
         warnings.warn_explicit(str(each), UnfinishedWarning, "workbench", 1, registry={})
@@ -137,15 +137,15 @@ class Follower:
         try:
             for place, tree in zip(places, trees, strict=True):
                 notes.append(self._note(place, old, new))
-                rehearse(tree, old, new)
+                refuse_lost_edits(tree, old, new)
         except BaseException:
-            _remove(notes)
+            _remove_notes(notes)
             raise
         with uninterrupted():
             try:
                 swap()
             except BaseException:
-                _remove(notes)
+                _remove_notes(notes)
                 raise
             found = [self._follow(tree, note, old, new) for tree, note in zip(trees, notes, strict=True)]
         return [each for each in found if each is not None]
@@ -173,14 +173,14 @@ class Follower:
                 folder, old, tip = Path(note["folder"]), str(note["old"]), tip_of(str(note["branch"]))
                 commits = [old, str(note.get("new", old)), *([tip] if tip else [])]
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
-                _remove([path])  # nobody can have moved a branch by it: it is whole before one moves
+                _remove_notes([path])  # nobody can have moved a branch by it: it is whole before one moves
                 continue
             is_ours = folder in folders or self._is_ours(folder)
             if not is_ours or not all(map(is_full_id, commits)) or tip == old:
-                _remove([path])
+                _remove_notes([path])
             elif folder.is_dir():
                 notes.setdefault(folder, []).append((path, commits))
-        found = [self._finished(folder, told) for folder, told in notes.items()]
+        found = [self._finish_one(folder, moves) for folder, moves in notes.items()]
         return [each for each in found if each is not None]
 
     @contextmanager
@@ -204,7 +204,7 @@ class Follower:
                 remedy="Wait for the other kernel or command, or restart it; then try again. Nothing was changed.",
             ) from None
         except OSError as error:
-            raise explained(GitFailed(f"{error.strerror}"), "following a checked-out branch") from None
+            raise explain_failure(GitFailed(f"{error.strerror}"), "following a checked-out branch") from None
         try:
             yield
         finally:
@@ -227,46 +227,46 @@ class Follower:
         try:
             replace_atomically(path, json.dumps(note), durable=True)
         except OSError as error:
-            raise explained(GitFailed(f"{error.strerror}"), "following a checked-out branch") from None
+            raise explain_failure(GitFailed(f"{error.strerror}"), "following a checked-out branch") from None
         return path
 
     def _follow(self, tree: Git, note: Path, old: str, new: str) -> Unfinished | None:
         try:
-            patiently(tree, "read-tree", "-m", "-u", old, new)
+            run_patiently(tree, "read-tree", "-m", "-u", old, new)
             _sync_files(tree, old, new)
         except (GitFailed, OSError, WorkbenchError):  # git may have done a part of it
-            return self._finished(tree.folder, [(note, [old, new])])
-        _remove([note])
+            return self._finish_one(tree.folder, [(note, [old, new])])
+        _remove_notes([note])
         return None
 
-    def _finished(self, folder: Path, told: list[tuple[Path, list[str]]]) -> Unfinished | None:
+    def _finish_one(self, folder: Path, moves: list[tuple[Path, list[str]]]) -> Unfinished | None:
         """Bring a working tree along and remove its notes, or say what is in the way."""
-        notes = [path for path, _ in told]
+        notes = [path for path, _ in moves]
         tree = self._git(folder)
         try:
             tip = tree.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}").strip()
-            known = [commit for _, commits in told for commit in commits if _is_there(tree, commit)]
-            mend_index(tree, tip)
-            trouble = bring_along(tree, known, tip)
-            gone = _unpublished(tree, known, tip)
+            known = [commit for _, commits in moves for commit in commits if _is_there(tree, commit)]
+            rebuild_index(tree, tip)
+            obstacles = update_worktree(tree, known, tip)
+            gone = _deleted_records(tree, known, tip)
         except (GitFailed, WorkbenchError) as error:
-            return _stuck(folder, error)
+            return _stuck_error(folder, error)
         if gone:
-            return _taken_back(folder, gone, notes)
-        if trouble:
+            return _deletion_warning(folder, gone, notes)
+        if obstacles:
             return Unfinished(
                 folder,
                 f"The files in {folder} could not all follow the branch that is checked out there.",
-                tuple(f"{each.path}: {each.reason}" for each in trouble[:5]),
+                tuple(f"{each.path}: {each.reason}" for each in obstacles[:5]),
                 "The commit is safe; the next command tries again. `git diff HEAD` shows what differs. To have what "
-                f"the branch says: git restore --staged --worktree -- {trouble[0].path}",
+                f"the branch says: git restore --staged --worktree -- {obstacles[0].path}",
             )
-        _remove(notes)
+        _remove_notes(notes)
         return None
 
 
-def _stuck(folder: Path, error: GitFailed | WorkbenchError) -> Unfinished:
-    lock = lock_in_the_way(error) if isinstance(error, GitFailed) else None
+def _stuck_error(folder: Path, error: GitFailed | WorkbenchError) -> Unfinished:
+    lock = find_blocking_lock(error) if isinstance(error, GitFailed) else None
     mend = f"If no git is at work there, delete {lock}" if lock else "Mend what git says"
     return Unfinished(
         folder,
@@ -277,7 +277,7 @@ def _stuck(folder: Path, error: GitFailed | WorkbenchError) -> Unfinished:
     )
 
 
-def _taken_back(folder: Path, gone: dict[str, str], notes: list[Path]) -> Unfinished:
+def _deletion_warning(folder: Path, gone: dict[str, str], notes: list[Path]) -> Unfinished:
     by = next(iter(gone.values()))
     paths = " ".join(path for path, commit in gone.items() if commit == by)
     return Unfinished(
@@ -297,7 +297,7 @@ def _is_there(tree: Git, commit: str) -> bool:
     return True
 
 
-def _unpublished(tree: Git, commits: list[str], tip: str) -> dict[str, str]:
+def _deleted_records(tree: Git, commits: list[str], tip: str) -> dict[str, str]:
     """Return records of published views, and definitions with them, that a commit since deleted, and which one did.
 
     Nothing of ours deletes a record: it was a commit made by hand on an index that had been left behind.
@@ -307,8 +307,8 @@ def _unpublished(tree: Git, commits: list[str], tip: str) -> dict[str, str]:
         return {}
     options = ("--first-parent", "-m", "--no-renames", "--diff-filter=D", "--name-only", "--format=%x00%h")
     found: dict[str, str] = {}
-    for told in tree.run("log", *options, tip, *apart).split("\0")[1:]:
-        commit, *paths = told.split("\n")
+    for entry in tree.run("log", *options, tip, *apart).split("\0")[1:]:
+        commit, *paths = entry.split("\n")
         if any(_is_record(path) for path in paths):
             found |= {path: commit for path in paths if path and path not in found}
     there = set(tree.run("ls-tree", "-r", "-z", "--name-only", tip).split("\0")) if found else set()
@@ -320,7 +320,7 @@ def _is_record(path: str) -> bool:
     return name.endswith(".toml") and f"/{folder}".endswith("/registry")
 
 
-def rehearse(tree: Git, old: str, new: str) -> None:
+def refuse_lost_edits(tree: Git, old: str, new: str) -> None:
     """Do nothing where the working tree can go from one commit to the next.
 
     Raises
@@ -331,12 +331,12 @@ def rehearse(tree: Git, old: str, new: str) -> None:
     with suppress(GitFailed):  # it names files with edits; what is asked next decides whether they matter
         tree.run("update-index", "-q", "--refresh")
     try:
-        patiently(tree, "read-tree", "-n", "-m", "-u", old, new)
+        run_patiently(tree, "read-tree", "-n", "-m", "-u", old, new)
     except GitFailed as failure:
         if "would be overwritten" in str(failure) and _is_there_already(tree, old, new):
             return
-        if lock_in_the_way(failure) or not _is_about_edits(failure):
-            raise explained(failure, f"looking at the working tree {tree.folder}") from None
+        if find_blocking_lock(failure) or not _is_about_edits(failure):
+            raise explain_failure(failure, f"looking at the working tree {tree.folder}") from None
         raise BranchError(
             f"The branch is checked out in {tree.folder}, and edits there would be lost.",
             lines=[f"  {line.removeprefix('error: ').strip()}" for line in str(failure).splitlines()[:5]],
@@ -361,10 +361,10 @@ def _is_there_already(tree: Git, old: str, new: str) -> bool:
     with tempfile.TemporaryDirectory(prefix="workbench-index-") as name:
         index = Path(name, "index")
         shutil.copyfile(tree.folder / tree.run("rev-parse", "--git-path", "index").strip(), index)
-        more = {"GIT_INDEX_FILE": str(index)}
+        variables = {"GIT_INDEX_FILE": str(index)}
         try:
-            tree.run("update-index", "--add", *there, more=more)
-            tree.run("read-tree", "-n", "-m", "-u", old, new, more=more)
+            tree.run("update-index", "--add", *there, variables=variables)
+            tree.run("read-tree", "-n", "-m", "-u", old, new, variables=variables)
         except GitFailed:
             return False
     return True
@@ -387,7 +387,7 @@ def _sync_files(tree: Git, old: str, new: str) -> None:
             sync(path)
 
 
-def _remove(notes: list[Path]) -> None:
+def _remove_notes(notes: list[Path]) -> None:
     for note in notes:
         with suppress(OSError):
             note.unlink(missing_ok=True)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Literal
 
 from workbench.errors import BranchError, BranchMoved, BranchNotFound, ProtectedBranch, SigningFailed
 from workbench.files import sync
-from workbench.git.command import GitFailed, explained
+from workbench.git.command import GitFailed, explain_failure
 from workbench.git.hooks import Hooks
-from workbench.git.merge import Conflict, Merged, merged_text
+from workbench.git.merge import Conflict, MergeResult, merge_text
 from workbench.git.reader import Reader
 from workbench.git.remote import Remote, find_remote
-from workbench.git.signatures import Signature, Signed, can_sign, judge, sign, with_signature
+from workbench.git.signatures import Signature, SignedObject, add_signature, can_sign, sign, verify_signature
 from workbench.git.tags import TAGS, tag_payload
-from workbench.git.worktrees import rebased, warn_of
+from workbench.git.worktrees import branches_in_rebase, warn_unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -48,7 +48,7 @@ class Writer(Reader):
             {path: _bytes(path, text) if isinstance(text, str) else text for path, text in changes.items()},
         )
 
-    def merge_files(self, ours: str, theirs: str, *, base: str | None, paths: Collection[str]) -> Merged:
+    def merge_files(self, ours: str, theirs: str, *, base: str | None, paths: Collection[str]) -> MergeResult:
         """Merge some files of `theirs` into the tree of `ours`, three-way, without a checkout. No ref moves.
 
         Nothing that the user has configured alters the outcome: no merge driver, attribute, style or rename.
@@ -63,7 +63,7 @@ class Writer(Reader):
 
         Returns
         -------
-        Merged
+        MergeResult
             The merged root tree, and the files that both sides changed in the same place.
 
         Raises
@@ -79,12 +79,12 @@ class Writer(Reader):
             old, mine, other = (self._content(side, path) for side in sides)
             if other in (old, mine):
                 continue
-            merged = other if mine == old else merged_text(old, mine, other)
+            merged = other if mine == old else merge_text(old, mine, other)
             if merged is None and mine != old:
                 conflicts.append(Conflict(path, *map(_shown, (old, mine, other))))
             else:
                 changes[path] = merged
-        return Merged(self._tree_with(tree, changes), tuple(conflicts))
+        return MergeResult(self._tree_with(tree, changes), tuple(conflicts))
 
     def can_sign(self) -> bool:
         """Whether git knows a key to sign commits and tags with."""
@@ -108,7 +108,7 @@ class Writer(Reader):
         payload = f"At work in workbench, {datetime.now(UTC).isoformat()}: {who}\n".encode("utf-8", "surrogateescape")
         signature = sign(self._git, payload, self._stamp())
         claimed = who.rpartition("<")[2].rstrip(">")
-        return judge(Signed(payload, signature, claimed), allowed_signers=allowed_signers)
+        return verify_signature(SignedObject(payload, signature, claimed), allowed_signers=allowed_signers)
 
     def remote(self, name: str = "origin", *, branch: str | None = None) -> Remote | None:
         """Return the remote that `branch` tracks, else the one called `name`; `None` where there is neither.
@@ -161,7 +161,7 @@ class Writer(Reader):
         lines += [f"author {stamp}", f"committer {stamp}", "", message]
         data = "\n".join(lines).encode("utf-8", "surrogateescape")
         if is_signed or self._is_configured("commit.gpgSign"):
-            data = with_signature(data, self._sign(data, stamp, is_demanded=is_signed), is_long=len(tree) > 40)
+            data = add_signature(data, self._sign(data, stamp, is_demanded=is_signed), is_long=len(tree) > 40)
         return self._objects.write("commit", data)
 
     def _store_tag(self, commit: str, name: str, message: str, *, is_signed: bool, is_demanded: bool = True) -> str:
@@ -173,7 +173,7 @@ class Writer(Reader):
 
     def _is_configured(self, *names: str) -> bool:
         """Whether to sign although nobody demands it: as this handle was told, else as git is, by one of `names`."""
-        return any(self._git.is_set(name) for name in names) if self.signs is None else self.signs
+        return any(self._git.is_enabled(name) for name in names) if self.signs is None else self.signs
 
     def _sign(self, payload: bytes, stamp: str, *, is_demanded: bool) -> bytes:
         try:
@@ -191,12 +191,12 @@ class Writer(Reader):
             return
         follower = self._follower()
         with follower.alone():
-            follower.finish([place.folder for place in places], self._found)
+            follower.finish([place.folder for place in places], self._find_tip)
             tip = self._tip(branch)
             if tip != expected:
                 raise BranchMoved.during(branch, expected=expected, found=tip)
             unfinished = follower.move(places, expected, commit, lambda: self._swap(branch, commit, expected))
-        warn_of(unfinished)
+        warn_unfinished(unfinished)
 
     def _swap(self, branch: str, new: str, old: str) -> None:
         """Move `branch` from `old` to `new` in one step, or not at all."""
@@ -204,12 +204,12 @@ class Writer(Reader):
         try:
             self._move_ref(f"refs/heads/{branch}", new, old)
         except GitFailed as failure:
-            found = self._found(branch)
+            found = self._find_tip(branch)
             if found is None and old.strip("0"):
                 raise BranchNotFound.named(branch, self.names()) from None
             if found is not None and found != old:
                 raise BranchMoved.during(branch, expected=old, found=found) from None
-            raise explained(failure, f"moving {branch}") from None
+            raise explain_failure(failure, f"moving {branch}") from None
 
     def _move_ref(self, ref: str, new: str | None, old: str | None = None) -> None:
         """Move a ref to `new`, or delete it where that is `None`, if it is at `old` where one is given.
@@ -268,7 +268,7 @@ class Writer(Reader):
                 )
 
     def _refuse_rebased(self, branch: str) -> None:
-        if branch in rebased(self.git_dir):
+        if branch in branches_in_rebase(self.git_dir):
             raise BranchError(
                 f"Branch {branch!r} is being rebased or bisected, and git will move it itself at the end.",
                 remedy="Finish that first (`git rebase --continue` or `--abort`), or write to another branch.",

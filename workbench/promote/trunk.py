@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from workbench.errors import BranchMoved, PromotionError
-from workbench.git import Publisher, in_turn
+from workbench.git import Publisher, writer_lock
 from workbench.promote.identities import allowed_signers, unproven
 from workbench.promote.merge import main_config
 from workbench.registry import Registry
@@ -143,7 +143,7 @@ def in_line(line: Mainline, step: Callable[[], Result]) -> Result:
                 return step()
             except BranchMoved:
                 if not attempt:  # among equals luck alone would fail some writer in the end
-                    turn.enter_context(in_turn(line.workspace.repository.git_dir, patience=PATIENCE))
+                    turn.enter_context(writer_lock(line.workspace.repository.git_dir, patience=PATIENCE))
                 line.catch_up()
     raise PromotionError(
         f"{line.workspace.trunk} moved in each of {ATTEMPTS} attempts: other commits came first.",

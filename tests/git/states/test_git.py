@@ -9,7 +9,7 @@ import pytest
 
 from workbench.errors import BranchError, GitMissing, ProjectError
 from workbench.git import Repository
-from workbench.git.command import Git, GitFailed, explained, is_full_id
+from workbench.git.command import Git, GitFailed, explain_failure, is_full_id
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +65,7 @@ def test_a_folder_that_is_gone_is_not_taken_for_a_missing_git(plain: Plain) -> N
 
 def test_arguments_reach_git_as_they_are(plain: Plain) -> None:
     assert Git(plain.root).run("rev-parse", "--sq-quote", "$(touch x); `y` *").strip() == "'$(touch x); `y` *'"
-    assert Git(plain.root).run("stripspace", given=b"a*\xff\n").encode("utf-8", "surrogateescape") == b"a*\xff\n"
+    assert Git(plain.root).run("stripspace", stdin=b"a*\xff\n").encode("utf-8", "surrogateescape") == b"a*\xff\n"
 
 
 def test_git_is_out_of_reach_of_an_interrupt_to_the_kernels_processes(plain: Plain) -> None:
@@ -92,7 +92,7 @@ def test_full_ids() -> None:
     ],
 )
 def test_what_git_says_becomes_an_error_with_a_remedy(said: str, kind: type[Exception], shown: str) -> None:
-    error = explained(GitFailed(said), "moving exp/a")
+    error = explain_failure(GitFailed(said), "moving exp/a")
     assert type(error) is kind
     assert shown in str(error)
     assert error.remedy

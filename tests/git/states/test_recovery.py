@@ -521,8 +521,8 @@ def test_an_interrupt_ends_git_in_a_way_that_leaves_no_lock(plain: Plain, tmp_pa
     script = """
 import signal, sys
 from pathlib import Path
-from workbench.git.command import run_apart
-run_apart([sys.executable, "-c", '''
+from workbench.git.command import run_in_own_session
+run_in_own_session([sys.executable, "-c", '''
 import pathlib, signal, sys, time
 lock = pathlib.Path("x.lock")
 lock.touch()

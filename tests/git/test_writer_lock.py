@@ -9,7 +9,7 @@ import pytest
 from tests.git.plain import Plain
 from workbench.errors import BranchMoved
 from workbench.git import Repository
-from workbench.git.locks import in_turn
+from workbench.git.locks import writer_lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Overtaken(Repository):
         tree = super().tree_with(commit, changes)
         if self.others:
             self.others -= 1
-            with in_turn(self.git_dir, patience=0) as is_first:
+            with writer_lock(self.git_dir, patience=0) as is_first:
                 self.in_line.append(not is_first)
             theirs = Plain(self.root)("commit-tree", f"{commit}^{{tree}}", "-p", commit, "-m", f"{self.others}")
             Plain(self.root)("update-ref", "refs/heads/exp/a", theirs)
@@ -42,15 +42,15 @@ def overtaken(plain: Plain) -> Overtaken:
 
 def test_one_writer_at_a_time_is_at_the_head_of_the_line(plain: Plain) -> None:
     git_dir = plain.root / ".git"
-    with in_turn(git_dir) as first, in_turn(git_dir, patience=0) as second:
+    with writer_lock(git_dir) as first, writer_lock(git_dir, patience=0) as second:
         assert (first, second) == (True, False)
-    with in_turn(git_dir, patience=0) as after:
+    with writer_lock(git_dir, patience=0) as after:
         assert after
 
 
 def test_where_there_can_be_no_line_everybody_goes_on(plain: Plain) -> None:
     (plain.root / ".git" / "workbench").write_text("a file in the folder's place\n")
-    with in_turn(plain.root / ".git") as is_first:
+    with writer_lock(plain.root / ".git") as is_first:
         assert not is_first
 
 
@@ -60,7 +60,7 @@ def test_who_is_overtaken_stands_in_line_and_leaves_it_in_the_end(overtaken: Ove
     assert overtaken.in_line == [False, True, True, True]
     assert Plain(overtaken.root)("rev-parse", "exp/a") == commit
     assert Plain(overtaken.root)("rev-list", "--count", "exp/a") == "6"
-    with in_turn(overtaken.git_dir, patience=0) as is_free:
+    with writer_lock(overtaken.git_dir, patience=0) as is_free:
         assert is_free
 
 
@@ -69,5 +69,5 @@ def test_attempts_are_counted_and_the_line_is_left_on_giving_up(overtaken: Overt
     with pytest.raises(BranchMoved):
         overtaken.commit("exp/a", {"features/delay.py": "DELAY = 2\n"}, message="Write", attempts=3)
     assert len(overtaken.in_line) == 3
-    with in_turn(overtaken.git_dir, patience=0) as is_free:
+    with writer_lock(overtaken.git_dir, patience=0) as is_free:
         assert is_free
