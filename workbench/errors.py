@@ -845,6 +845,9 @@ class ComputeError(WorkbenchError):
 class WorkerEnded(ComputeError):
     """The process that ran a definition ended too early; no view was written."""
 
+    how = ""
+    """How it ended, such as ``SIGKILL`` or ``exit code 3``."""
+
     @classmethod
     def by(cls, how: str) -> Self:
         """Return the error for a process that ended, saying `how`."""
@@ -853,7 +856,9 @@ class WorkerEnded(ComputeError):
             remedy += "The system may have killed it for lack of memory: compute less at once, or add memory."
         else:
             remedy += "If it ends again, a library crashes in the definition: remove its steps one by one to find it."
-        return cls(f"The process that runs the definition ended ({how}).", remedy=remedy.strip())
+        error = cls(f"The process that runs the definition ended ({how}).", remedy=remedy.strip())
+        error.how = how
+        return error
 
     @classmethod
     def at_start(cls, said: str) -> Self:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import EVENT_VIEW
-from workbench.checks import check_tests
+from workbench.checks import TestRun, start_tests
 
 if TYPE_CHECKING:
-    from workbench.checks import Check
     from workbench.project import Project
 
 TESTED = f"""{EVENT_VIEW}
@@ -27,11 +26,11 @@ def run(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The views whose tests ran, in order."""
     views: list[str] = []
 
-    def counted(definitions: Any, view: Any, *arguments: Any, **options: Any) -> Check | None:
+    def counted(definitions: Any, view: Any, *arguments: Any, **options: Any) -> TestRun:
         views.append(view.name)
-        return check_tests(definitions, view, *arguments, **options)
+        return start_tests(definitions, view, *arguments, **options)
 
-    monkeypatch.setattr("workbench.pipeline.testing.check_tests", counted)
+    monkeypatch.setattr("workbench.pipeline.testing.start_tests", counted)
     return views
 
 
@@ -54,7 +53,7 @@ def test_a_failing_test_is_committed_and_shown_by_the_line_of_the_cell(project: 
     line = TESTED.splitlines().index("    assert spend.collect().height == 200") + 1
     assert result.failed[0].startswith(f"tests: 1 of 2 failed; test_rows (cell, line {line}): assert spend")
     text = result._repr_mimebundle_()["text/plain"]
-    assert "spend.collect().height = 200" in text
+    assert "assert 200 == 201" in text
     assert project.repository.resolve("exp/first") == result.commit
     assert not project.view("spend").history()[-1].passed
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from workbench.checks.contract import check_contract
 from workbench.checks.definition.lint import lint
-from workbench.checks.definition.tests import check_tests
+from workbench.checks.definition.tests import TestRun, start_tests
 from workbench.checks.definition.tools import Finding
 from workbench.checks.definition.type_check import check_types
 from workbench.checks.probes.inputs import ProbeInput, remade_from, source_input, view_input
@@ -20,14 +20,15 @@ __all__ = [
     "Finding",
     "ProbeInput",
     "State",
+    "TestRun",
     "Unequal",
     "check_contract",
-    "check_tests",
     "check_types",
     "lint",
     "probe_view",
     "remade_from",
     "source_input",
+    "start_tests",
     "unequal",
     "view_input",
 ]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Probe = Callable[[], tuple[Check, ...]]
 CONTRACT = "contract/2"
 SCHEME = "probes/3"
-TESTS = "tests/2"
+TESTS = "tests/3"
 """Raised when a check finds more than it did, so that what passed is asked again."""
 
 
@@ -102,16 +102,8 @@ def remembered_probes(
     return checks
 
 
-def remembered_tests(
-    folder: Path,
-    prepared: Prepared,
-    stored: StoredView,
-    *,
-    tree: str,
-    offset: int | None,
-    test: Callable[[], Check | None],
-) -> Check | None:
-    """Return what the tests in a view's file find; run once for this data, contract and text, unless one failed.
+def tests_facts(folder: Path, prepared: Prepared, stored: StoredView, *, tree: str, offset: int | None) -> Path:
+    """Return where it is kept what the tests in a view's file found for this data, contract and text.
 
     Parameters
     ----------
@@ -123,19 +115,10 @@ def remembered_tests(
         The git id of ``features/``: tests may use anything in it.
     offset
         How many lines its file has before its cell's first, since lines are named by it.
-    test
-        Runs the tests.
     """
     asked = [TESTS, tree, prepared.contract.hash, prepared.metadata_hash, str(offset)]
     name = hashlib.sha256("\n".join(asked).encode()).hexdigest()[:16]
-    path = folder / stored.view_id / f"tests-{name}.json"
-    known = read_record(path, tuple[Check, ...])  # none where there are no tests
-    if known is not None:
-        return next(iter(known), None)
-    check = test()
-    if check is None or not check.failed:
-        write_facts(path, () if check is None else (check,))
-    return check
+    return folder / stored.view_id / f"tests-{name}.json"
 
 
 def write_facts(path: Path, facts: object) -> None:

@@ -14,7 +14,7 @@ from workbench.pipeline.probing import probe
 from workbench.pipeline.result import ViewResult
 from workbench.pipeline.run_record import failed_record, run_record
 from workbench.pipeline.stored import check_stored
-from workbench.pipeline.testing import NO_TESTS, run_tests
+from workbench.pipeline.testing import NO_TESTS, started_tests
 from workbench.render import Card
 from workbench.tracking import Entry, Ticket
 
@@ -52,11 +52,13 @@ def finish(
         profiled = beside.submit(remembered_profile, facts, prepared.view_id, prepared.contract, stored.path)
         check = remembered_check(facts, prepared, stored)
         profile = profiled.result()
-    tested = run_tests(evaluation, evaluated, facts=facts)
+    with started_tests(evaluation, evaluated, facts=facts) as tests:
+        probes = probe(evaluation, evaluated, facts=facts, full=full)
+        tested = tests()
     if tested is None and context.workspace.config.policy.require_tests:
         detail = f"{NO_TESTS}, but [policy] requires tests: write a function test_...(view) in the cell"
         tested = Check("tests", passed=False, checked=False, detail=detail)
-    checks = (check, *probe(evaluation, evaluated, facts=facts, full=full), *([tested] if tested else []))
+    checks = (check, *probes, *([tested] if tested else []))
     if deep:
         checks = (*checks, *check_stored(context.workspace, evaluation, deep))
     ticket = _record(evaluation, context, evaluated, checks, profile)

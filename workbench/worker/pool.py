@@ -13,12 +13,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import IO, Any, Concatenate, Literal, ParamSpec, Self, TypeVar
 
 from workbench.errors import WorkerEnded
 from workbench.worker.worlds import HERE, Interpreter, World, environment_of
@@ -215,12 +216,30 @@ class Worker:
 
     def result(self) -> Any:
         """Wait for the call that was started, and return or raise what it did."""
+        kind, value = self.receive()
+        while kind == "told":
+            kind, value = self.receive()
+        return value
+
+    def receive(self, seconds: float | None = None) -> tuple[Literal["told", "returned"], Any]:
+        """Return the next value that the call tells, by ``state.tell(value)``, or what it returns in the end.
+
+        Raises
+        ------
+        TimeoutError
+            Neither came within `seconds`.
+        WorkerEnded
+            The process ended before it answered.
+        BaseException
+            What the function raised.
+        """
+        end = None if seconds is None else time.monotonic() + seconds
         try:
-            kind, value = self._message()
+            kind, value = self._message(end)
             while kind == "printed":
                 name, text = value
                 getattr(sys, name).write(text)
-                kind, value = self._message()
+                kind, value = self._message(end)
         except (EOFError, ConnectionError):
             raise self._ended() from None
         except KeyboardInterrupt:
@@ -228,16 +247,19 @@ class Worker:
             raise
         if kind == "raised":
             raise value
-        return value
+        return kind, value
 
-    def _message(self) -> tuple[str, Any]:
-        while not self._connection.poll(_PATIENCE):
-            pass  # a Ctrl-C that the system hands to another thread is seen here
+    def _message(self, end: float | None) -> tuple[Any, Any]:
+        patience = _PATIENCE
+        while not self._connection.poll(patience):  # a Ctrl-C that the system hands to another thread is seen here
+            patience = _PATIENCE if end is None else min(_PATIENCE, end - time.monotonic())
+            if patience <= 0:
+                raise TimeoutError
         kind, value = self._connection.recv()
         return kind, value
 
     def close(self) -> None:
-        """End the process, whatever it is doing, and remove its working folder."""
+        """End the process, whatever it is doing, and those that it started; remove its working folder."""
         if not self._closed:
             self._closed = True
             self._zygote.end(self.process)

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from types import SimpleNamespace
@@ -99,13 +100,14 @@ class _Forks:
         if process == 0:
             self._control.close()
             _Fork(Connection(descriptor), self._shared).run()
+        _lead_group(process)
         os.close(descriptor)
         self._codes[process] = None
         return process
 
     def _kill(self, process: int) -> None:
         if process in self._codes and self._codes[process] is None:
-            os.kill(process, signal.SIGKILL)
+            _kill_group(process)
 
     def _end(self, process: int) -> int:
         """Return how a fork ended that has closed its connection, or end it where it does not leave."""
@@ -125,6 +127,7 @@ class _Forks:
                 if not process:
                     break
                 self._codes[process] = os.waitstatus_to_exitcode(status)
+                _kill_group(process)  # what it started ends with it
 
 
 class _Fork:
@@ -139,13 +142,14 @@ class _Fork:
     def run(self) -> None:
         try:
             _die_with_parent()
+            _lead_group(0)
             world, variables, path, self._folder = self._connection.recv()
             threading.Thread(target=self._leave_with_kernel, daemon=True).start()
             sys.path[:] = path
             sys.stdout = _Printed(self.send, "stdout")
             sys.stderr = _Printed(self.send, "stderr")
             worlds.enter(world, variables, self._folder)
-            state = SimpleNamespace(folder=self._folder, shared=self._shared)
+            state = SimpleNamespace(folder=self._folder, shared=self._shared, tell=partial(self.send, "told"))
             while True:
                 function, arguments = self._connection.recv()
                 self._call(function, state, arguments)
@@ -197,6 +201,17 @@ class _Printed:
 
     def isatty(self) -> bool:
         return False
+
+
+def _lead_group(process: int) -> None:
+    """Make a fork the leader of a process group; both sides do, since neither knows who is first."""
+    with contextlib.suppress(OSError):  # it has ended
+        os.setpgid(process, process)
+
+
+def _kill_group(leader: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left; on macOS, only zombies are
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _die_with_parent() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import workbench as wb
 from tests.conftest import EVENT_VIEW, events, identify
-from workbench.checks import Check, check_tests
+from workbench.checks import Check, start_tests
 from workbench.define import Definitions, FeatureView, load_tree, parse_cell
 from workbench.git import Repository
 
@@ -23,19 +23,20 @@ class Written:
     view: FeatureView
     offset: int
 
-    def check(self, *, cell: bool = False, seconds: float = 5.0) -> Check | None:
+    def check(self, *, cell: bool = False, seconds: float = 60.0) -> Check | None:
         frame = events().lazy()
         inputs = dict.fromkeys(self.view.inputs, frame)
         offset = self.offset if cell else None
         data = self.view(*inputs.values())
-        return check_tests(self.definitions, self.view, inputs, data, offset=offset, seconds=seconds)
+        with start_tests(self.definitions, self.view, inputs, data, offset=offset, seconds=seconds) as tests:
+            return tests.result()
 
-    def run(self, *, cell: bool = False, seconds: float = 5.0) -> Check:
+    def run(self, *, cell: bool = False, seconds: float = 60.0) -> Check:
         found = self.check(cell=cell, seconds=seconds)
         assert found is not None
         return found
 
-    def said(self, *, seconds: float = 5.0) -> list[str]:
+    def said(self, *, seconds: float = 60.0) -> list[str]:
         """What is said of the tests that fail, line by line."""
         failures = self.run(seconds=seconds).failures
         return [] if failures is None else failures["says"].to_list()

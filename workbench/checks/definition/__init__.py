@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from workbench.checks.definition.lint import lint
-from workbench.checks.definition.tests import check_tests
+from workbench.checks.definition.tests import TestRun, start_tests
 from workbench.checks.definition.tools import Finding
 from workbench.checks.definition.type_check import check_types
 
 __all__ = [
     "Finding",
-    "check_tests",
+    "TestRun",
     "check_types",
     "lint",
+    "start_tests",
 ]

@@ -6,8 +6,10 @@ import dis
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import CodeType, FrameType, FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
+
+from workbench.checks.definition.cases import Lines
 
 _BOOKKEEPING = frozenset({"RESUME", "COPY_FREE_VARS", "MAKE_CELL", "RETURN_GENERATOR", "CACHE", "NOP"})
 
@@ -35,14 +37,10 @@ class Covered:
             lines.setdefault(code.co_filename, set()).update(_lines(code))
         return cls(lines)
 
-    def trace(self, frame: FrameType, event: str, _: Any) -> Any:
-        """Note a line that runs: a trace function, as ``sys.settrace`` takes it."""
-        known = self.lines.get(frame.f_code.co_filename)
-        if known is None:
-            return None  # nobody asks about this function: it runs untraced
-        if event == "line" and frame.f_lineno in known:
-            self.ran.setdefault(frame.f_code.co_filename, set()).add(frame.f_lineno)
-        return self.trace
+    def add(self, ran: Lines) -> None:
+        """Note lines that ran; those that nobody asks about are left out."""
+        for name, lines in ran.items():
+            self.ran.setdefault(name, set()).update(lines & self.lines.get(name, set()))
 
     @property
     def share(self) -> float:

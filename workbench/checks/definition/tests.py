@@ -1,36 +1,38 @@
-"""`check_tests`: a definition's own tests, run on its examples and on a sample of its inputs."""
+"""`start_tests`: a definition's own tests, run by pytest on its examples and on a sample of its inputs.
+
+They run in a process of their own. It is ended with all that it started where a test takes too long, and whatever a
+test does to its process, this one does not notice.
+"""
 
 from __future__ import annotations
 
-import ast
-import inspect
+import os
 import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
 import polars as pl
 
-from workbench.checks.definition.assertions import Recorder, is_plain, recorded, tests_in
+from workbench.checks.definition.cases import Case, Outcome, Task, tests_in
 from workbench.checks.definition.coverage import Covered, spans
-from workbench.checks.definition.examples import by_line, examples_of, run_example
-from workbench.checks.definition.limits import Ran, TimeUp, run_limited
+from workbench.checks.definition.examples import examples_of
 from workbench.checks.result import SHOWN, Check
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.errors import WorkerEnded
+from workbench.worker import pool
 
 if TYPE_CHECKING:
+    from types import SimpleNamespace
+
     from workbench.define import Definitions, FeatureView
+    from workbench.worker import Worker
 
 SAMPLE = 10_000
 """How many rows of an input a test function gets."""
 
 SECONDS = 10.0
 """How long one test may take."""
-
-_PRINTED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +44,7 @@ class _Failure:
     said: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """One test: its name and kind, and what runs it; it returns what is wrong, or raises."""
-
-    name: str
-    kind: str
-    line: int
-    run: Callable[[], Sequence[str] | None]
-
-
-def check_tests(
+def start_tests(
     definitions: Definitions,
     view: FeatureView,
     inputs: Mapping[str, pl.LazyFrame],
@@ -60,11 +52,12 @@ def check_tests(
     *,
     offset: int | None = None,
     seconds: float = SECONDS,
-) -> Check | None:
-    """Run the examples and the test functions in a view's file.
+) -> TestRun:
+    """Start the examples and the test functions in a view's file, in a process of their own.
 
     A test function's parameters say what it gets: ``view``, to be called on frames of its own; the name of one of the
-    view's inputs, of which it gets the first 10,000 rows; the view's own name, for the computed view. Frames are lazy.
+    view's inputs, of which it gets the first 10,000 rows; the view's own name, for the computed view; a fixture, of
+    pytest or of its own. Frames are lazy.
 
     Parameters
     ----------
@@ -79,93 +72,134 @@ def check_tests(
     offset
         For a view that comes from a cell, how many lines its file has before the cell's first.
     seconds
-        How long each test may take.
+        How long each test may take; then its process is ended, and another one runs those that are left.
 
     Returns
     -------
-    Check or None
-        Named ``tests``; its failures have the columns ``test, where, says``, one row a line of what is said. None
-        where the file holds no test. That a line of the definition did not run is said, and fails nothing.
+    TestRun
+        Gives the check, and is to be closed.
     """
-    started = time.perf_counter()
-    file = str(definitions.module_file(view.name))
     module = sys.modules[f"{definitions.package}.{view.name}"]
-    tree = definitions.tree_of(module)
-    functions = tests_in(tree)
-    examples = by_line(examples_of(view, vars(module)))
-    if not functions and not examples:
-        return None
-    places = _Places(file, view.name, offset)
-    recorder = Recorder()
-    cases = [
-        _Case(one.name or f"example {number}", "example", one.line, partial(run_example, view, one, inputs))
-        for number, one in enumerate(examples, start=1)
-    ]
-    if functions:
-        given = _Given(view, inputs, data)
-        made = run_limited(partial(recorded, tree, filename=file, namespace=vars(module)), seconds=seconds)
-        compiled, recorder = made.value or ({}, recorder)
-        cases += [
-            _Case(name, "test", node.lineno, _runner(node, compiled, given, made)) for name, node in functions.items()
-        ]
+    functions = tests_in(definitions.tree_of(module))
     covered = Covered.of(view.function, str(definitions.files.folder))  # type: ignore[arg-type]  # a plain function
-    failures = [
-        failure
-        for case in cases
-        if (
-            failure := _failure(
-                case, run_limited(case.run, seconds=seconds, tracer=covered.trace), places, recorder, seconds
-            )
+    task = None
+    if functions or examples_of(view, vars(module)):
+        rows = SAMPLE if functions else 0  # an example brings its own
+        task = Task(
+            package=definitions.package,
+            files=definitions.files,
+            view=view.name,
+            inputs={name: _first_rows(frame, rows) for name, frame in inputs.items()},
+            data=data,
+            folder=os.getcwd(),  # noqa: PTH109  # as text
+            measured=frozenset(covered.lines),
         )
-    ]
-    return Check(
-        name="tests",
-        passed=not failures,
-        detail=_detail(cases, failures, covered, places),
-        failures=_frame(failures),
-        seconds=time.perf_counter() - started,
-        counts={failure.name: 1 for failure in failures},
-    )
+    places = _Places(str(definitions.module_file(view.name)), view.name, offset)
+    return TestRun(task, covered, places, seconds)
 
 
-def _runner(
-    node: ast.FunctionDef | ast.AsyncFunctionDef, compiled: Mapping[str, Any], given: _Given, made: Ran
-) -> Callable[[], Sequence[str] | None]:
-    def run() -> Sequence[str] | None:
-        if made.error is not None:
-            raise made.error
-        if isinstance(node, ast.AsyncFunctionDef):
-            return ["is asynchronous, and nobody awaits it: write it with `def`"]
-        function = compiled[node.name]
-        if not is_plain(function):
-            return [f"is no function any more: its decorator made a {type(function).__name__} of it"]
-        arguments = []
-        for name in inspect.signature(function).parameters:
-            if name not in given.names:
-                return [f"asks for {name!r}, which a test cannot have; {did_you_mean(name, given.names)}"]
-            arguments.append(given.get(name))
-        function(*arguments)
-        return None
-
-    return run
+def _first_rows(frame: pl.LazyFrame, rows: int) -> pl.DataFrame:
+    return frame.head(rows).collect() if rows else pl.DataFrame(schema=frame.collect_schema())
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """What test functions may ask for by a parameter's name."""
+def _run(state: SimpleNamespace, task: Task, first: int) -> None:
+    """Run tests in a worker, where alone pytest is loaded."""
+    from workbench.checks.definition.pytest_run import run
 
-    view: FeatureView
-    inputs: Mapping[str, pl.LazyFrame]
-    data: pl.LazyFrame
+    run(state, task, first)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys([*self.view.inputs, self.view.name, "view"]))
 
-    def get(self, name: str) -> pl.LazyFrame | FeatureView:
-        if name in self.inputs:
-            return self.inputs[name].head(SAMPLE)
-        return self.data if name == self.view.name else self.view
+class TestRun:
+    """Tests that run in a process of their own, until they are closed."""
+
+    __test__ = False  # no test of our own
+
+    def __init__(self, task: Task | None, covered: Covered, places: _Places, seconds: float) -> None:
+        self._task = task
+        self._covered = covered
+        self._places = places
+        self._seconds = seconds
+        self._began = time.perf_counter()
+        self._worker: Worker | None = None
+        self._cases: list[Case] = []
+        self._failures: list[_Failure] = []
+        self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._worker is not None:
+            self._worker.close()
+
+    def result(self) -> Check | None:
+        """Wait for the tests and return what they find.
+
+        Returns
+        -------
+        Check or None
+            Named ``tests``; its failures have the columns ``test, where, says``, one row a line of what is said. None
+            where the file holds no test. That a line of the definition did not run is said, and fails nothing.
+
+        Raises
+        ------
+        DefinitionFailed
+            The definition does not load in another process.
+        WorkerEnded
+            The process ended, and no test was running.
+        """
+        if self._worker is None:
+            return None
+        while self._follow(self._worker):
+            self._start()
+        return Check(
+            name="tests",
+            passed=not self._failures,
+            detail=_detail(self._cases, self._failures, self._covered, self._places),
+            failures=_frame(self._failures),
+            seconds=time.perf_counter() - self._began,
+            counts={failure.name: 1 for failure in self._failures},
+        )
+
+    def _start(self) -> None:
+        """Start a process for the tests that have not begun yet."""
+        if self._task is not None:
+            self._worker = pool().worker()
+            self._worker.start(_run, self._task, len(self._cases))
+
+    def _follow(self, worker: Worker) -> bool:
+        """Note how tests end until all have, or one has ended their process; tell whether there may be more."""
+        running: Case | None = None
+        try:
+            while True:
+                left = None if running is None else max(0.0, running.at + self._seconds - time.monotonic())
+                kind, said = worker.receive(left)
+                if kind == "returned":
+                    return False
+                if isinstance(said, Case):
+                    running = said
+                    self._cases.append(said)
+                elif running is not None:
+                    self._note(running, said)
+                    running = None
+        except TimeoutError:
+            worker.close()
+            failure = f"did not end within {self._seconds:g} s"
+        except WorkerEnded as error:
+            if running is None:
+                raise
+            failure = f"ended its process ({error.how})"
+        if running is not None:
+            self._failures.append(_Failure(running.name, self._places.of(running.line), (failure,)))
+        return True
+
+    def _note(self, case: Case, outcome: Outcome) -> None:
+        self._covered.add(outcome.ran)
+        line, said = outcome.line or case.line, outcome.said
+        if outcome.seconds > self._seconds:
+            line, said = case.line, (f"did not end within {self._seconds:g} s",)
+        if said is not None:
+            self._failures.append(_Failure(case.name, self._places.of(line), said))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,40 +223,7 @@ class _Places:
         return "; ".join(said + [f"features/{name.rpartition('/')[2]} {spans(found)}" for name, found in lines.items()])
 
 
-def _failure(case: _Case, ran: Ran, places: _Places, recorder: Recorder, seconds: float) -> _Failure | None:
-    """Return why a test failed; None where it holds."""
-    if ran.error is None:
-        if not ran.value:
-            return None
-        line, said = case.line, list(ran.value)
-    else:
-        line, said = _raised(case, ran.error, places, recorder, seconds)
-    printed = [text for text in ran.printed.splitlines() if text.strip()][-_PRINTED:]
-    said += [f"printed: {text}" for text in printed]
-    return _Failure(case.name, places.of(line), tuple(said))
-
-
-def _raised(
-    case: _Case, error: BaseException, places: _Places, recorder: Recorder, seconds: float
-) -> tuple[int, list[str]]:
-    """Return the line of the view's file at which `error` came up, and what to say of it."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == places.file]
-    line = frames[-1].lineno or case.line if frames else case.line
-    if isinstance(error, TimeUp):
-        return case.line, [f"did not end within {seconds:g} s"]
-    if isinstance(error, SystemExit):
-        return line, [f"called sys.exit({'' if error.code is None else repr(error.code)})"]
-    if isinstance(error, WorkbenchError):
-        return line, [error.message, *error.lines, *([error.remedy] if error.remedy else [])]
-    source = [text] if frames and (text := (frames[-1].line or "").strip()) else []
-    if isinstance(error, AssertionError):
-        message = [str(error)] if str(error) else []
-        return line, [*source, *(part for value in recorder.said(line) for part in value.splitlines()), *message]
-    said = traceback.format_exception_only(error)[-1].strip().splitlines()
-    return line, [*said[:4], *source]
-
-
-def _detail(cases: Sequence[_Case], failures: Sequence[_Failure], covered: Covered, places: _Places) -> str:
+def _detail(cases: Sequence[Case], failures: Sequence[_Failure], covered: Covered, places: _Places) -> str:
     counts = {kind: sum(case.kind == kind for case in cases) for kind in ("example", "test")}
     counted = [f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items() if count]
     missed = places.missed(covered)
