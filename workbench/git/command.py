@@ -42,20 +42,8 @@ def run_in_own_session(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run `command` in a session of its own, which has no terminal to ask on, and return how it ended.
 
-    A kernel's interrupt goes to the whole process group, and must not stop it halfway.
-
-    Parameters
-    ----------
-    command
-        The program and its arguments; no shell.
-    folder
-        Where it runs.
-    environment
-        All of its environment.
-    stdin
-        What it reads.
-    timeout
-        Seconds after which it is killed, with the programs that it started.
+    A kernel's interrupt goes to the whole process group, and must not stop it halfway. `environment` is all that it
+    gets; after `timeout` seconds it is killed with the programs that it started.
 
     Raises
     ------
@@ -82,7 +70,7 @@ def run_in_own_session(
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a program and those that it started: git takes its locks away when it is asked to end, and only then."""
+    """End a program and those that it started; git removes its locks on SIGTERM, and not on SIGKILL."""
     try:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
@@ -113,8 +101,8 @@ REPOSITORY_VARIABLES = (
     "GIT_SHALLOW_FILE",
     "GIT_WORK_TREE",
 )
-"""Variables under which git would work elsewhere, as in a kernel that a git hook started (``git help rev-parse``), or
-would take our paths for patterns and fail, since they are said to be literal."""
+"""Variables that point git at another repository, as in a kernel that a git hook started (``git help rev-parse``), or
+contradict `OWN_VARIABLES`, by which paths are no patterns."""
 
 OWN_VARIABLES = {
     "GIT_LITERAL_PATHSPECS": "1",  # a path is a path, also with '*' or ':' in it
@@ -165,16 +153,9 @@ _TERMINAL = re.compile(
 
 
 class GitFailed(WorkbenchError):
-    """Git ended with an error. Who knows what it means says it better.
+    """Git ended with an error; its `status` is `None` where it was killed for taking too long.
 
-    Parameters
-    ----------
-    stderr
-        What it printed as errors.
-    stdout
-        What it printed otherwise.
-    status
-        Its exit status; `None` where it was killed for taking too long.
+    A caller that knows what the error means raises a better one.
     """
 
     def __init__(self, stderr: str, *, stdout: str = "", status: int | None = 128) -> None:
@@ -201,12 +182,7 @@ def environment() -> dict[str, str]:
 class Git:
     """Runs git in `folder`. Arguments are ours, validated, or full object ids.
 
-    Parameters
-    ----------
-    folder
-        A working tree, or a folder in one.
-    locks
-        Where commands that take locks leave notes, so that a lock of one that was killed is known.
+    Commands that take locks leave notes in `locks`, by which the lock of one that was killed is known.
     """
 
     def __init__(self, folder: Path, *, locks: LockNotes | None = None) -> None:
@@ -220,18 +196,7 @@ class Git:
         variables: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> str:
-        """Return what git prints, reading `stdin`.
-
-        Parameters
-        ----------
-        arguments
-            The command and its arguments.
-        stdin
-            What git reads.
-        variables
-            Further variables of its environment.
-        timeout
-            Seconds after which git is killed.
+        """Return what git prints; its environment has `variables` besides, and after `timeout` seconds it is killed.
 
         Raises
         ------
@@ -307,12 +272,12 @@ def is_killed(code: int) -> bool:
 
 
 def _has_left_lock(said: bytes) -> bool:
-    """Whether git could not take a lock of its own away, which it tells by the way."""
+    """Whether git could not remove a lock of its own: it warns of that, and succeeds."""
     return any(b"unable to unlink" in line and b".lock'" in line for line in said.splitlines())
 
 
 def strip_terminal_codes(text: str) -> str:
-    r"""Return what a program said without what a terminal obeys; a remote says what it likes.
+    r"""Return what a program said without control sequences for terminals; a remote may send any.
 
     Examples
     --------
@@ -324,12 +289,7 @@ def strip_terminal_codes(text: str) -> str:
 
 @cache
 def refuse_old(program: str) -> None:
-    """Refuse a git that cannot do what we ask of it.
-
-    Parameters
-    ----------
-    program
-        Where it is.
+    """Refuse a git at `program` that lacks what we use.
 
     Raises
     ------
@@ -348,21 +308,13 @@ def refuse_old(program: str) -> None:
 
 
 def find_blocking_lock(failure: GitFailed) -> str | None:
-    """Return the lock file over which git stumbled, if that is why it failed."""
+    """Return the lock file because of which git failed, if that is why."""
     found = _LOCK.search(str(failure))
     return found[1] if found else None
 
 
 def explain_failure(failure: GitFailed, doing: str) -> BranchError | ProjectError:
-    """Return what git said as an error with a remedy.
-
-    Parameters
-    ----------
-    failure
-        What git said.
-    doing
-        What was attempted, e.g. ``"moving exp/a"``.
-    """
+    """Return an error with a remedy for what git refused while `doing` something, e.g. ``"moving exp/a"``."""
     said = str(failure)
     lock = find_blocking_lock(failure)
     if lock:

@@ -280,17 +280,7 @@ class _Unmerged:
 
 
 def read_branches(git: Git, tips: Mapping[str, str], *, trunk: str, main: str | None) -> list[Branch]:
-    """Return the branches with these `tips`, by name, sorted.
-
-    Parameters
-    ----------
-    git
-        Runs git in the repository.
-    tips
-        Each branch's newest commit.
-    trunk, main
-        The branch with what is published, and its newest commit where there is one.
-    """
+    """Return the branches with these `tips`, sorted by name; `main` is the tip of the `trunk` where it has one."""
     beyond = _read_unmerged(git, [tip for name, tip in tips.items() if name != trunk], main)
     found: dict[str, Branch] = {}
     undescribed = []

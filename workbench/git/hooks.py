@@ -52,15 +52,8 @@ class Hooks:
     top: Path
     below: tuple[str, ...]
 
-    def passed(self, tree: str, message: str, *, branch: str, parent: str | None) -> str:
-        """Return the commit's message as the hooks leave it; nothing of the repository is changed.
-
-        Parameters
-        ----------
-        tree, message
-            What is to be committed.
-        branch, parent
-            The branch, and the commit that it stands on; `None` for a first one.
+    def run(self, tree: str, message: str, *, branch: str, parent: str | None) -> str:
+        """Return the message as the hooks leave it of a commit of `tree`; nothing in the repository changes.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Lock files of a git that was killed: told from those of a git at work, and taken away.
+"""Lock files of a git that was killed: told from those of a git that runs, and removed.
 
 Git protects the index, a ref or its configuration by a file that ends in ``.lock``. It cannot take it away when it is
 killed, and refuses to work until somebody does. Each of our commands that may take such a lock leaves a note while it
@@ -50,7 +50,7 @@ class Lock:
         return cls(path, found.st_ino, found.st_mtime_ns)
 
     def remove(self, aside: Path) -> bool:
-        """Remove it if it is still the one that was found, by way of the name `aside`; say whether that went well."""
+        """Remove it, renamed to `aside` first, if it is still the one that was found; return whether it is gone."""
         if Lock.at(self.path) != self:
             return True
         try:
@@ -67,15 +67,7 @@ class Lock:
 
 
 class LockNotes:
-    """The notes of commands that may hold locks, one file each.
-
-    Parameters
-    ----------
-    git_dir
-        The repository's shared git directory.
-    top
-        The working tree from which it was found.
-    """
+    """The notes of commands that may hold locks, one file each, in the repository's shared git directory."""
 
     def __init__(self, git_dir: Path, top: Path) -> None:
         self._git_dir = git_dir
@@ -97,7 +89,7 @@ class LockNotes:
                     note.path.unlink(missing_ok=True)
 
     def remove_stale(self, path: Path) -> bool:
-        """Remove the lock file at `path` if a git that was killed left it, and say whether it did."""
+        """Remove the lock file at `path` if a git that was killed left it; return whether it is gone."""
         lock, died = Lock.at(path), self._dead_notes()
         if lock is None or not died or not path.resolve().is_relative_to(self._git_dir.resolve()):
             return False
@@ -183,14 +175,9 @@ def owner(pid: int) -> dict[str, object]:
 
 
 def is_alive(note: Mapping[str, object], written: float) -> bool:
-    """Whether the process of a note is alive, or nobody here can tell; one without a process is not.
+    """Whether the process of a note is alive, or this machine cannot know; a note without a process is dead.
 
-    Parameters
-    ----------
-    note
-        What it says.
-    written
-        When it was written: a process that began later has been given the id of another.
+    A process that began after the note was `written` has been given the id of another.
     """
     pid = note.get("pid")
     if not isinstance(pid, int) or pid <= 0:
@@ -207,7 +194,7 @@ def is_alive(note: Mapping[str, object], written: float) -> bool:
 
 
 def _git_processes() -> Iterator[tuple[list[str], str | None]]:
-    """Yield command line and working folder of each git that runs on this machine; no folder where it is not told."""
+    """Yield command line and working folder of each git that runs on this machine; no folder where that is hidden."""
     import psutil
 
     for process in psutil.process_iter():
@@ -261,16 +248,10 @@ PATIENCE = 10.0
 
 @contextmanager
 def writer_lock(git_dir: Path, *, patience: float = PATIENCE) -> Iterator[bool]:
-    """Hold the lock for which writers of a repository queue, and tell whether it is held.
+    """Hold the lock for which writers of a repository queue, and yield whether it is held.
 
-    It only spares retries: the compare-and-swap keeps commits apart. So a writer that cannot get it goes on without.
-
-    Parameters
-    ----------
-    git_dir
-        The repository's shared git directory.
-    patience
-        Seconds to wait for the others.
+    It only spares retries: the compare-and-swap keeps commits apart. So a writer that does not get it within `patience`
+    seconds goes on without it.
     """
     from filelock import FileLock, Timeout
 

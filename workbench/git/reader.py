@@ -260,7 +260,7 @@ class Reader:
             if self._git.locks is not None:
                 self._git.locks.remove_all_stale()
             if follower.is_unfinished():
-                with follower.alone():
+                with follower.lock():
                     found = follower.finish(worktree_folders(self._git), self._find_tip)
         warn_unfinished(found)
         return found

@@ -1,4 +1,4 @@
-"""Bringing a working tree to its branch's tip from whatever a killed git, or a power cut, left of index and files.
+"""Updating a working tree to its branch's tip from whatever a killed git, or a power cut, left of index and files.
 
 ``git read-tree -m -u`` writes the files first and the index last, and refuses to go on from what it left half done.
 Here each path is looked at alone. Where the index has what one of the commits on the way has, it gets what the tip has:
@@ -41,7 +41,7 @@ _DAMAGED = ("index file", "bad signature", "unknown index entry", "sharedindex")
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """A path that could not be brought along, and why."""
+    """A path that could not be updated, and why."""
 
     path: str
     reason: str
@@ -76,16 +76,9 @@ class Paths:
 
 
 def update_worktree(tree: Git, commits: Collection[str], tip: str) -> list[Obstacle]:
-    """Bring index and files of the working tree `tree` to `tip`, and return what could not be brought.
+    """Update index and files to `tip`, which is checked out, and return what could not be updated.
 
-    Parameters
-    ----------
-    tree
-        Runs git in the top folder of the working tree.
-    commits
-        Full ids of those that index and files may still be at.
-    tip
-        The commit that is checked out: a full id.
+    They may still be at one of `commits`, or between two of them.
 
     Raises
     ------
@@ -123,7 +116,7 @@ def rebuild_index(tree: Git, tip: str) -> None:
 
 
 def _commits_between(tree: Git, commits: Iterable[str], tip: str) -> list[str]:
-    """Return the commits between the old ones and the tip, at which index and files may be as well."""
+    """Return the commits between the old ones and the tip: index and files may be at one of these as well."""
     limit, apart = f"--max-count={BETWEEN}", [f"^{commit}" for commit in commits]
     return tree.run("rev-list", "--first-parent", limit, tip, *apart).split()
 
@@ -319,7 +312,7 @@ def _delete(top: Path, path: str) -> Obstacle | None:
 
 
 def _is_safe_path(top: Path, path: str) -> bool:
-    """Whether writing or removing a file reaches no other place: no folder above is a link, and it is no folder."""
+    """Whether writing or removing a file stays in its place: no folder above is a link, and it is not a folder."""
     place = top
     for part in Path(path).parts[:-1]:
         place /= part
@@ -330,7 +323,7 @@ def _is_safe_path(top: Path, path: str) -> bool:
 
 
 def run_patiently(tree: Git, *command: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None) -> str:
-    """Run git, again for about a second where another git holds the index.
+    """Run git, and retry for about a second where another git holds the index.
 
     Raises
     ------

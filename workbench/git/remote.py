@@ -74,7 +74,7 @@ def is_concurrent(failure: GitFailed) -> bool:
 
 
 def is_missing(failure: GitFailed, branch: str) -> bool:
-    """Whether a fetch failed because the remote has no such branch."""
+    """Whether a fetch failed because the remote does not have the branch."""
     return f"fatal: couldn't find remote ref refs/heads/{branch}" in str(failure).splitlines()
 
 

@@ -34,14 +34,7 @@ REMEDY = (
 def sign(git: Git, payload: bytes, stamp: str) -> bytes:
     """Return the armoured signature of `payload`, made as git is configured.
 
-    Parameters
-    ----------
-    git
-        Runs git in the repository whose configuration counts.
-    payload
-        What is signed.
-    stamp
-        Who signs, ``Name <email> seconds zone``: the key where an OpenPGP one is not configured.
+    Where no OpenPGP key is configured, the one of ``Name <email>`` in `stamp` is used.
 
     Raises
     ------
@@ -78,17 +71,7 @@ def can_sign(git: Git) -> bool:
 
 
 def add_signature(commit: bytes, signature: bytes, *, is_long: bool) -> bytes:
-    """Return the commit with its signature as the last header.
-
-    Parameters
-    ----------
-    commit
-        The unsigned commit object's content.
-    signature
-        Armoured.
-    is_long
-        Whether the repository's ids are SHA-256.
-    """
+    """Return a commit object's content with its armoured signature as the last header; ids of SHA-256 are long."""
     header, separator, message = commit.partition(b"\n\n")
     name = b"gpgsig-sha256" if is_long else b"gpgsig"
     return b"%s\n%s %s%s%s" % (header, name, signature.rstrip(b"\n").replace(b"\n", b"\n "), separator, message)
@@ -217,17 +200,9 @@ def split_tag(data: bytes) -> tuple[bytes, bytes]:
 
 
 def verify_signature(signed: SignedObject, *, allowed_signers: str, at: datetime | None = None) -> Signature:
-    """Return what the signature of `signed` is worth.
+    """Return what the signature of `signed` is worth by the text of main's allowed-signers file.
 
-    Parameters
-    ----------
-    signed
-        What was signed, and the signature.
-    allowed_signers
-        The text of an allowed-signers file (``man ssh-keygen``), from main.
-    at
-        When the key has to be valid, UTC without a zone; now if absent. What a signed object says of itself is not
-        believed.
+    The key has to be valid `at` a time (UTC without a zone), now if absent: the time in a signed object proves nothing.
 
     Raises
     ------

@@ -49,12 +49,7 @@ class Worktree:
 def worktrees(git: Git, *, main: Path | None = None) -> list[Worktree]:
     """Return the working trees that have a branch checked out.
 
-    Parameters
-    ----------
-    git
-        Runs git in the repository.
-    main
-        The main working tree where it is known: git itself tells it wrongly where the git directory is elsewhere.
+    Give the `main` one where it is known: git lists a wrong folder for it where the git directory is elsewhere.
     """
     found = []
     for number, entry in enumerate(git.run("worktree", "list", "--porcelain", "-z").split("\0\0")):
@@ -86,7 +81,7 @@ class UnfinishedWarning(UserWarning):
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A working tree that could not be brought along: which paths, why, and what to do about it."""
+    """A working tree that could not follow its branch: which paths, why, and what to do about it."""
 
     folder: Path
     summary: str
@@ -98,20 +93,15 @@ class Unfinished:
 
 
 def warn_unfinished(unfinished: Iterable[Unfinished]) -> None:
-    """Warn of working trees that could not be brought along: each time, since a commit there could do harm."""
+    """Warn of working trees that could not follow: each time, since a commit there could do harm."""
     for each in unfinished:
         warnings.warn_explicit(str(each), UnfinishedWarning, "workbench", 1, registry={})
 
 
 class Follower:
-    """Brings the working trees on a branch from one commit to the next, also after a crash in between.
+    """Updates the working trees on a branch from one commit to the next, also after a crash in between.
 
-    Parameters
-    ----------
-    git_dir
-        The repository's shared git directory. What is under way is noted there, one file a working tree.
-    locks
-        The notes by which locks of a killed git are known.
+    What is under way is noted in the repository's shared git directory, one file a working tree.
     """
 
     def __init__(self, git_dir: Path, *, locks: LockNotes | None = None) -> None:
@@ -120,7 +110,7 @@ class Follower:
         self._locks = locks
 
     def move(self, places: list[Worktree], old: str, new: str, swap: Callable[[], None]) -> list[Unfinished]:
-        """Call `swap`, which moves the branch of `places` from `old` to `new`, and bring them along.
+        """Call `swap`, which moves the branch of `places` from `old` to `new`, and update their index and files.
 
         Returns
         -------
@@ -155,16 +145,9 @@ class Follower:
         return any(self._notes.glob("following-*.json"))
 
     def finish(self, folders: Collection[Path], tip_of: Callable[[str], str | None]) -> list[Unfinished]:
-        """Bring along the working trees that a killed process left behind, and return those that cannot be brought.
+        """Update the working trees that a killed process left behind, and return those that cannot be updated.
 
-        Call it inside `alone`.
-
-        Parameters
-        ----------
-        folders
-            The working trees of this repository, also those whose folder is out of reach now.
-        tip_of
-            Tells the tip of a branch, if there is such a branch.
+        Call it inside `lock`. `folders` are those of this repository, also those that are out of reach now.
         """
         notes: dict[Path, list[tuple[Path, list[str]]]] = {}
         for path in sorted(self._notes.glob("following-*.json")):
@@ -184,7 +167,7 @@ class Follower:
         return [each for each in found if each is not None]
 
     @contextmanager
-    def alone(self, *, patience: float = PATIENCE) -> Iterator[None]:
+    def lock(self, *, patience: float = PATIENCE) -> Iterator[None]:
         """Let one process at a time move checked-out branches: each step starts from the last one's files.
 
         Raises
@@ -240,7 +223,7 @@ class Follower:
         return None
 
     def _finish_one(self, folder: Path, moves: list[tuple[Path, list[str]]]) -> Unfinished | None:
-        """Bring a working tree along and remove its notes, or say what is in the way."""
+        """Update a working tree and remove its notes, or return what is in the way."""
         notes = [path for path, _ in moves]
         tree = self._git(folder)
         try:
@@ -321,14 +304,14 @@ def _is_record(path: str) -> bool:
 
 
 def refuse_lost_edits(tree: Git, old: str, new: str) -> None:
-    """Do nothing where the working tree can go from one commit to the next.
+    """Do nothing where the working tree can be updated from one commit to the next.
 
     Raises
     ------
     BranchError
         Where it would lose local edits, or git is busy there.
     """
-    with suppress(GitFailed):  # it names files with edits; what is asked next decides whether they matter
+    with suppress(GitFailed):  # it fails for any file with edits; the next command decides whether they matter
         tree.run("update-index", "-q", "--refresh")
     try:
         run_patiently(tree, "read-tree", "-n", "-m", "-u", old, new)
@@ -345,9 +328,9 @@ def refuse_lost_edits(tree: Git, old: str, new: str) -> None:
 
 
 def _is_there_already(tree: Git, old: str, new: str) -> bool:
-    """Tell whether all that is in the way are new files that git does not know there, and that are what will be added.
+    """Whether all that is in the way are untracked files with the content that will be added.
 
-    Then nothing is lost: git is asked again with an index in which they are.
+    Then nothing is lost: git tries again with an index that has them.
     """
     added = tree.run("diff-tree", "-r", "-z", "--no-renames", "--diff-filter=A", old, new).split("\0")[:-1]
     there = []
@@ -376,7 +359,7 @@ def _is_about_edits(failure: GitFailed) -> bool:
 
 
 def _sync_files(tree: Git, old: str, new: str) -> None:
-    """Flush the files that followed to the disk: the note by which they would be mended is removed next."""
+    """Flush the updated files to the disk: the note by which they would be recovered is removed next."""
     changed = tree.run("diff-tree", "-r", "-z", "--no-renames", "--name-only", "--diff-filter=d", old, new)
     paths = [tree.folder / path for path in changed.split("\0")[:-1]]
     if len(paths) > MANY:

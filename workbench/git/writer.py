@@ -156,7 +156,7 @@ class Writer(Reader):
         """Write a commit for `branch`, past the hooks if they are asked for, signed if it has to be or git says so."""
         if self.hooks:
             hooks = Hooks(self._git, self.git_dir, self._top, self._prefix)
-            message = hooks.passed(tree, message, branch=branch, parent=parents[0] if parents else None)
+            message = hooks.run(tree, message, branch=branch, parent=parents[0] if parents else None)
         lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
         lines += [f"author {stamp}", f"committer {stamp}", "", message]
         data = "\n".join(lines).encode("utf-8", "surrogateescape")
@@ -190,7 +190,7 @@ class Writer(Reader):
             self._swap(branch, commit, expected)
             return
         follower = self._follower()
-        with follower.alone():
+        with follower.lock():
             follower.finish([place.folder for place in places], self._find_tip)
             tip = self._tip(branch)
             if tip != expected:

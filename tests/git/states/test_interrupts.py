@@ -94,7 +94,7 @@ def test_ctrl_c_between_the_branch_and_its_files_waits_for_the_files(repository:
         signal.raise_signal(signal.SIGINT)
 
     follower = Follower(repository.git_dir)
-    with follower.alone(), pytest.raises(KeyboardInterrupt):
+    with follower.lock(), pytest.raises(KeyboardInterrupt):
         follower.move([Worktree(plain.root, "main")], old, new, swap)
     assert plain("rev-parse", "main") == new
     assert plain("status", "--porcelain") == ""
