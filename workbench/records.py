@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 import msgspec
 import polars as pl
 
 from workbench.dtypes import dtype_from_json, dtype_to_json
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -36,9 +34,12 @@ class Serialisable:
         return from_plain(values, cls)
 
 
-def to_plain(value: object) -> Any:
-    """Return `value` as JSON-ready values: a record by its fields, times in RFC 3339, else as text."""
-    return msgspec.to_builtins(value, enc_hook=_plain)
+def to_plain(value: object, *, keep: tuple[type, ...] = ()) -> Any:
+    """Return `value` as JSON-ready values: a record by its fields, times in RFC 3339, else as text.
+
+    Values of the types `keep` stay as they are, such as the times that TOML has.
+    """
+    return msgspec.to_builtins(value, builtin_types=keep, enc_hook=_plain)
 
 
 def from_plain(values: object, kind: type[T]) -> T:
@@ -95,6 +96,8 @@ def _plain(value: object) -> object:
 def _custom(kind: type, values: Any) -> object:
     if kind is pl.DataFrame:
         return _frame_from_json(values)
+    if kind is Path:
+        return Path(values)
     raise NotImplementedError(f"{kind.__name__} is not read back")
 
 

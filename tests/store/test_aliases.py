@@ -12,6 +12,7 @@ import workbench as wb
 from tests.store.conftest import START, spine_of
 from workbench import errors
 from workbench.cli import main
+from workbench.records import from_json, to_json
 from workbench.store import Reference
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ def test_the_text_says_the_same(shop: Project) -> None:
     text = "spend:total as friend_spend (user=friend)"
     assert Reference.parse(text) == FRIEND
     assert str(FRIEND) == text
-    assert Reference.from_json(json.loads(json.dumps(FRIEND.to_json()))) == FRIEND
+    assert from_json(to_json(FRIEND), Reference) == FRIEND
     odd = wb.use("spend", keys={"user": "the friend, (of)"})
-    assert Reference.from_json(json.loads(json.dumps(odd.to_json()))) == odd
+    assert from_json(to_json(odd), Reference) == odd
     one, two = (shop.store.training_set(PAIRS, ["spend", ref], full_names=True) for ref in (text, FRIEND))
     assert one.frame.equals(two.frame)
 

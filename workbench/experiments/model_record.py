@@ -7,13 +7,13 @@ only" tells it beside the model's own parameters; identities are tags, and the t
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import BranchError
 from workbench.pipeline import origin
+from workbench.records import from_json, to_json
 from workbench.tracking import (
     MODEL_TAG,
     TABLES_TAG,
@@ -103,7 +103,7 @@ def training_event(workspace: Workspace, used: Sequence[TrainingFacts]) -> Event
         params={key: value for key, value in params.items() if value},
         datasets=(*(_view(workspace, view) for view in views.values()), *map(_training_set, sets)),
         artifacts={
-            TRAINING: json.dumps([facts.to_dict() for facts in used], indent=1) + "\n",
+            TRAINING: to_json(used, indent=1) + "\n",
             FEATURES: table_text(("feature", "version", "view id"), _feature_rows(views.values())),
         },
     )
@@ -126,8 +126,8 @@ def read_of_side(texts: Sequence[str]) -> tuple[TrainingFacts, ...]:
     """Return what several models were trained on, from the artifacts of their runs; what cannot be read is left out."""
     found: list[TrainingFacts] = []
     for text in texts:
-        with suppress(KeyError, ValueError, TypeError):
-            found += [TrainingFacts.from_dict(each) for each in json.loads(text)]
+        with suppress(ValueError):
+            found += from_json(text, list[TrainingFacts])
     return tuple(found)
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Any, Literal, Self, cast, get_args
+from typing import Annotated, Any, Literal, Self
+
+from msgspec import Meta
 
 from workbench.config import read_toml, valid_name
 from workbench.define import Contract
 from workbench.errors import FeatureNotFound, RegistryError, UsageError, WorkbenchError
+from workbench.records import from_plain, to_plain
 from workbench.registry.versions import VersionNumber
 from workbench.times import parse_duration
 
@@ -27,6 +30,10 @@ DAMAGE = (
 
 Status = Literal["live", "superseded", "deprecated", "retired"]
 """``live`` is what ``view@major`` gives; ``deprecated`` too, until its end date; ``retired`` is no longer served."""
+
+
+Moment = Annotated[datetime, Meta(tz=True)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ class Hold:
         The digest of each input then.
     """
 
-    since: datetime
+    since: Moment
     by: str
     inputs: Mapping[str, str]
 
@@ -61,7 +68,7 @@ class Hold:
 class Behind:
     """That a version does not have the newest data of its sources: since when, and why not."""
 
-    since: datetime
+    since: Moment
     why: str
 
 
@@ -116,22 +123,22 @@ class Version:
     category: str
     view_id: str
     data_digest: str
-    rows: int
-    delta_version: int
+    rows: Count
+    delta_version: Count
     code_hash: str
     metadata_hash: str
     features: str
     branch: str
     commit: str
-    published_at: datetime
+    published_at: Moment
     published_by: str
     declaration: Mapping[str, Any]
     contract_facts: Mapping[str, Any]
     inputs: tuple[InputRecord, ...] = ()
     parameters: str = ""
-    period: tuple[datetime, datetime] | None = None
+    period: tuple[Moment, Moment] | None = None
     run: str | None = None
-    materialized_at: datetime | None = None
+    materialized_at: Moment | None = None
     behind: Behind | None = None
     held: Hold | None = None
     until: date | None = None
@@ -187,40 +194,36 @@ class Version:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the version as values that TOML and JSON have; what is absent is left out."""
-        plain: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
-        plain["inputs"] = [_present({n.name: getattr(i, n.name) for n in fields(i)}) for i in self.inputs]
-        plain["period"] = None if self.period is None else list(self.period)
-        for name in ("behind", "held"):
-            value = plain[name]
-            plain[name] = None if value is None else {item.name: getattr(value, item.name) for item in fields(value)}
-        plain["accepted"] = list(self.accepted)
-        plain["declaration"] = _present(self.declaration)
-        contract = dict(plain.pop("contract_facts"))
-        contract["columns"] = [_present({**column, "dtype": _text(column["dtype"])}) for column in contract["columns"]]
-        return _present({**plain, "contract": contract})
+        plain = to_plain(self, keep=(datetime, date))
+        contract = plain.pop("contract_facts")
+        contract["columns"] = [{**column, "dtype": _text(column["dtype"])} for column in contract["columns"]]
+        found: dict[str, Any] = _present({**plain, "contract": contract})
+        return found
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Return the version that `to_dict` wrote; keys of later formats are ignored."""
-        known = {item.name for item in fields(cls)}
-        plain = {key: value for key, value in values.items() if key in known}
-        if plain["status"] not in get_args(Status):
-            raise ValueError(f"status {plain['status']!r} is unknown")
-        VersionNumber.parse(plain["number"])
-        period = plain.get("period")
         columns = [{**column, "dtype": _meant(column["dtype"])} for column in values["contract"]["columns"]]
-        plain["contract_facts"] = {**values["contract"], "columns": columns}
-        plain["inputs"] = tuple(InputRecord(**item) for item in values.get("inputs", ()))
-        plain["period"] = None if period is None else cast("tuple[datetime, datetime]", tuple(map(_moment, period)))
-        plain["accepted"] = tuple(values.get("accepted", ()))
-        for moment in ("published_at", "materialized_at"):
-            if plain.get(moment) is not None:
-                plain[moment] = _moment(plain[moment])
-        for name, kind in (("behind", Behind), ("held", Hold)):
-            if plain.get(name) is not None:
-                plain[name] = kind(**{**plain[name], "since": _moment(plain[name]["since"])})
-        _check(plain)
-        return cls(**plain)
+        found = from_plain({**values, "contract_facts": {**values["contract"], "columns": columns}}, cls)
+        found.check()
+        return found
+
+    def check(self) -> None:
+        """Raise `ValueError` for what was changed by hand so that reading by it would fail, or give something else."""
+        VersionNumber.parse(self.number)
+        declared, columns = self.declaration, self.contract_facts["columns"]
+        roles = {
+            "entity": list(declared["entities"]),
+            "event_time": [declared["event_time"]],
+            "created": [declared["created"]] if "created" in declared else [],
+        }
+        for role, names in roles.items():
+            found = [column["name"] for column in columns if column["role"] == role]
+            if sorted(names) != sorted(found):
+                raise ValueError(f"its declaration and its contract differ in {role}")
+        for length in ("ttl", "lookback"):
+            if declared.get(length) is not None:
+                parse_duration(declared[length], what=length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,37 +334,17 @@ def record_path(view: str) -> str:
     return f"{FOLDER}/{valid_name('view', view)}.toml"
 
 
-def _check(values: Mapping[str, Any]) -> None:
-    """Raise `ValueError` for what was changed by hand so that reading by it would fail, or give something else."""
-    for name, kind in (("rows", int), ("delta_version", int), ("view_id", str), ("data_digest", str)):
-        if not isinstance(values[name], kind) or (kind is int and not 0 <= values[name] < 2**63):
-            raise ValueError(f"{name} is {values[name]!r}")
-    if not isinstance(values.get("until"), date | None) or isinstance(values.get("until"), datetime):
-        raise TypeError(f"until {values['until']!r} is not a date")
-    declared, columns = values["declaration"], values["contract_facts"]["columns"]
-    roles = {
-        "entity": list(declared["entities"]),
-        "event_time": [declared["event_time"]],
-        "created": [declared["created"]] if "created" in declared else [],
-    }
-    for role, names in roles.items():
-        found = [column["name"] for column in columns if column["role"] == role]
-        if sorted(names) != sorted(found):
-            raise ValueError(f"its declaration and its contract differ in {role}")
-    for length in ("ttl", "lookback"):
-        if declared.get(length) is not None:
-            parse_duration(declared[length], what=length)
-
-
 def _answers(version: Version, asked: str) -> bool:
     if "." in asked:
         return version.number == asked
     return str(version.major) == asked and version.is_live
 
 
-def _present(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `values` without those that are None, which TOML does not have."""
-    return {key: value for key, value in values.items() if value is not None}
+def _present(value: Any) -> Any:
+    """Return `value` without what is None in it, which TOML does not have."""
+    if isinstance(value, Mapping):
+        return {key: _present(item) for key, item in value.items() if item is not None}
+    return [_present(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _text(dtype: object) -> str:
@@ -371,10 +354,3 @@ def _text(dtype: object) -> str:
 
 def _meant(dtype: str) -> object:
     return json.loads(dtype) if dtype.startswith(("{", "[")) else dtype
-
-
-def _moment(value: object) -> datetime:
-    found = datetime.fromisoformat(value) if isinstance(value, str) else value
-    if not isinstance(found, datetime):
-        raise TypeError(f"{value!r} is not a time")
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

@@ -221,7 +221,7 @@ def _training_set(workspace: Workspace, then: SavedTrainingSet, scratch: Path, s
     if in_order(old).exact != then.data_digest:
         causes.append(Cause("data", then.name, f"{then.path.name} was changed since it was saved"))
     spine = Spine(old.select(then.spine_columns), then.ledger.assumed)
-    built = join_features(reading, spine, then.question, minimum=then.ledger.minimum)
+    built = join_features(reading, spine, then.question, minimum=then.ledger.minimum_match)
     now = {joined.label: joined.view for joined in joined_views(built.wanted)}
     causes += [cause for view in then.views for cause in _moved(view, now.get(view.label), then)]
     causes += _libraries(then.versions)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import msgspec
 import polars as pl
 
 from workbench.compute import digest_frame
@@ -17,15 +18,14 @@ from workbench.store.references import Reference
 from workbench.store.resolve import Joined, Wanted, check_spine, joined_views, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from workbench.compute import OutputDigest
     from workbench.store.reader import Reading
     from workbench.store.spine import Spine
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """What a training set was asked for.
 
     Parameters
@@ -47,21 +47,6 @@ class Question:
     label: str | None = None
     full_names: bool = False
     as_known: bool = True
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the question as JSON-ready values."""
-        return {
-            "features": [reference.to_json() for reference in self.features],
-            "time": self.time,
-            "label": self.label,
-            "full_names": self.full_names,
-            "as_known": self.as_known,
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Question:
-        """Return the question that `to_dict` described."""
-        return cls(**{**values, "features": tuple(Reference.from_json(ref) for ref in values["features"])})
 
 
 @dataclass(frozen=True)
@@ -147,7 +132,7 @@ def join_features(reading: Reading, spine: Spine, question: Question, *, minimum
         rows_in=spine.frame.height,
         rows_out=found.height,
         views=_entries(found, joined, outcomes, wanted, question.time),
-        minimum=minimum,
+        minimum_match=minimum,
         deprecations=tuple(dict.fromkeys(part.view.deprecation for part in joined if part.view.deprecation)),
         assumed=spine.assumed,
     )

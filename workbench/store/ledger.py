@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import msgspec
+
+from workbench.records import to_plain
 from workbench.render import Report, Reported, Table
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class LowMatchWarning(UserWarning):
@@ -23,8 +23,7 @@ class FailedCheckWarning(UserWarning):
     """A training set has values of a view that failed a check when it was defined."""
 
 
-@dataclass(frozen=True, slots=True)
-class ViewLedger:
+class ViewLedger(msgspec.Struct, frozen=True):
     """What one view gave to the rows of a training set.
 
     Parameters
@@ -74,26 +73,6 @@ class ViewLedger:
         """The share of rows that matched; 1 where there are no rows."""
         return self.matched / self.rows if self.rows else 1.0
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the entry as JSON-ready values."""
-        return {
-            "view": self.view,
-            "version": self.version,
-            "alias": self.alias,
-            "view_id": self.view_id,
-            "features": list(self.features),
-            "matched": self.matched,
-            "expired": self.expired,
-            "missing": self.missing,
-            "null": self.null,
-            "unasked": self.unasked,
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ViewLedger:
-        """Return the entry that `to_dict` described."""
-        return cls(**{**values, "features": tuple(values["features"])})
-
 
 @dataclass(frozen=True, slots=True)
 class Ledger(Reported):
@@ -111,7 +90,7 @@ class Ledger(Reported):
         Rows of the spine, and of the training set: always the same number.
     views
         What each view gave.
-    minimum
+    minimum_match
         The share of rows that a view must match, or a warning is given.
     deprecations
         One sentence for each deprecated version that was read.
@@ -124,7 +103,7 @@ class Ledger(Reported):
     rows_in: int
     rows_out: int
     views: tuple[ViewLedger, ...]
-    minimum: float
+    minimum_match: float
     release: str | None = None
     registry: str | None = None
     deprecations: tuple[str, ...] = ()
@@ -135,43 +114,16 @@ class Ledger(Reported):
         """One sentence for each view that matched fewer rows than the project wants."""
         return tuple(
             f"{entry.title} has a value for {entry.matched:,} of {entry.rows:,} rows ({entry.share:.1%}; expired "
-            f"{entry.expired:,}, missing {entry.missing:,}); the project requires {self.minimum:.0%} "
+            f"{entry.expired:,}, missing {entry.missing:,}); the project requires {self.minimum_match:.0%} "
             "(minimum_match under [policy])."
             for entry in self.views
-            if entry.share < self.minimum
+            if entry.share < self.minimum_match
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the ledger as JSON-ready values."""
-        return {
-            "branch": self.branch,
-            "commit": self.commit,
-            "release": self.release,
-            "registry": self.registry,
-            "rows_in": self.rows_in,
-            "rows_out": self.rows_out,
-            "views": [entry.to_dict() for entry in self.views],
-            "minimum_match": self.minimum,
-            "warnings": list(self.warnings),
-            "deprecations": list(self.deprecations),
-            "assumed": list(self.assumed),
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Ledger:
-        """Return the ledger that `to_dict` described."""
-        return cls(
-            branch=values["branch"],
-            commit=values["commit"],
-            rows_in=values["rows_in"],
-            rows_out=values["rows_out"],
-            views=tuple(ViewLedger.from_dict(entry) for entry in values["views"]),
-            minimum=values["minimum_match"],
-            release=values.get("release"),
-            registry=values.get("registry"),
-            deprecations=tuple(values.get("deprecations", ())),
-            assumed=tuple(values.get("assumed", ())),
-        )
+        """Return the ledger as JSON-ready values, with its warnings."""
+        plain: dict[str, Any] = to_plain(self)
+        return plain | {"warnings": list(self.warnings)}
 
     def table(self) -> Table:
         """Return one line a view."""

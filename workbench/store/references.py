@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from workbench.config import valid_name
 from workbench.errors import FeatureNotFound, JoinError, UsageError, did_you_mean
@@ -19,8 +20,7 @@ _ALIASED = re.compile(r"(?P<ref>[^\s(]+)(?:\s+as\s+(?P<alias>[^\s(]+))?\s*(?:\((
 _KINDS = 'Write "view", "view:feature", "view@2:feature" or the name of a feature set.'
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True, omit_defaults=True):
     """A view, one of its features, or a feature set, and how a view takes part in a training set.
 
     Make one with `use`, or write it as text: ``airport_weather@2:temp as dest_weather (airport=dest)``.
@@ -65,21 +65,6 @@ class Reference:
             raise UsageError(f"{ref[:120]!r} is not a reference to a feature.", remedy=_spelling())
         plain, alias, keys = parts["ref"], parts["alias"], parts["keys"]
         return use(plain, as_=alias, keys=None if keys is None else _renamed(keys, ref))
-
-    @classmethod
-    def from_json(cls, value: str | Mapping[str, str | Mapping[str, str]]) -> Reference:
-        """Return the reference that `to_json` described."""
-        if isinstance(value, str):
-            return cls.parse(value)
-        return use(value["ref"], as_=value.get("as"), keys=value.get("keys"))  # type: ignore[arg-type]  # a file's
-
-    def to_json(self) -> str | dict[str, object]:
-        """Return the reference as JSON-ready values: its text where it is plain."""
-        if self.alias is None and not self.keys:
-            return self.target
-        found: dict[str, object] = {"ref": self.target}
-        found |= {"as": self.alias} if self.alias else {}
-        return found | ({"keys": dict(self.keys)} if self.keys else {})
 
     @property
     def target(self) -> str:

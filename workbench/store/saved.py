@@ -13,18 +13,22 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import msgspec
 import polars as pl
 
 from workbench.compute import refused_by_disk, versions
 from workbench.config import valid_name
 from workbench.drivers import reason
 from workbench.errors import ProjectError, UsageError, WorkbenchError, did_you_mean
+from workbench.records import from_plain, to_plain
 from workbench.render import Report, Reported
 from workbench.sources import Snapshot
 from workbench.store.join import JoinedSpine, Question
@@ -33,15 +37,13 @@ from workbench.store.resolve import joined_views
 from workbench.store.training_rows import TrainingRows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
 FOLDER = "training-sets"
 DATA, RECORD = "data.parquet", "record.json"
 
 
-@dataclass(frozen=True, slots=True)
-class SourceView:
+class SourceView(msgspec.Struct, frozen=True):
     """A view as a training set read it; number and Delta version where it is a published version."""
 
     view: str
@@ -55,10 +57,6 @@ class SourceView:
     def label(self) -> str:
         """The view as references name it."""
         return f"{self.view}@{self.version}" if self.version else self.view
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the view as JSON-ready values."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,38 +123,14 @@ class SavedTrainingSet(TrainingRows, Reported):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as JSON-ready values."""
-        return {
-            "name": self.name,
-            "branch": self.branch,
-            "commit": self.commit,
-            "question": self.question.to_dict(),
-            "spine_columns": list(self.spine_columns),
-            "spine_digest": self.spine_digest,
-            "data_digest": self.data_digest,
-            "columns": dict(self.dtypes),
-            "views": [view.to_dict() for view in self.views],
-            "snapshots": {name: snapshot.to_dict() for name, snapshot in self.snapshots.items()},
-            "versions": dict(self.versions),
-            "ledger": self.ledger.to_dict(),
-            "created_at": self.created_at.isoformat(),
-            "run": self.run,
-        }
+        plain: dict[str, Any] = to_plain(self)
+        del plain["path"]  # wherever the project is
+        return plain | {"columns": plain.pop("dtypes"), "ledger": self.ledger.to_dict()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], path: Path) -> SavedTrainingSet:
         """Return the training set at `path` that `to_dict` described; keys of later versions are ignored."""
-        known = {item.name: values[item.name] for item in fields(cls) if item.name not in {"path", "dtypes"}}
-        known |= {
-            "path": path,
-            "dtypes": values["columns"],
-            "question": Question.from_dict(values["question"]),
-            "spine_columns": tuple(values["spine_columns"]),
-            "views": tuple(SourceView(**view) for view in values["views"]),
-            "snapshots": {name: Snapshot.from_dict(taken) for name, taken in values["snapshots"].items()},
-            "ledger": Ledger.from_dict(values["ledger"]),
-            "created_at": datetime.fromisoformat(values["created_at"]),
-        }
-        return cls(**known)
+        return from_plain({**values, "dtypes": values["columns"], "path": path}, cls)
 
     def report(self) -> Report:
         """Return the lineage and the ledger."""
