@@ -12,7 +12,7 @@ def test_it_is_json_ready() -> None:
     found = feature_set("late", ["delay:mean_7d", "weather@2", "a@1.2:b"], owner="team", tags={"a": "b"})
     assert found.to_dict() == {
         "name": "late",
-        "features": ["delay:mean_7d", "weather@2", "a@1.2:b"],
+        "features": ("delay:mean_7d", "weather@2", "a@1.2:b"),
         "owner": "team",
         "description": "",
         "tags": {"a": "b"},

@@ -8,6 +8,8 @@ import pytest
 
 from workbench.define import ColumnContract, Contract
 from workbench.diff import contract_changes
+from workbench.diff.contract_diff import ContractChange
+from workbench.records import from_json, to_json
 
 
 def length(least: int | None, most: int | None) -> str:
@@ -133,4 +135,4 @@ def test_equal_contracts_have_no_changes_and_changes_can_be_written_down() -> No
     assert contract_changes(contract(ge=0), contract(ge=0)) == ()
     (change,) = contract_changes(contract(), contract(nullable=True))
     assert change.sentence == "x: nullable no -> yes"
-    assert change.to_dict()["breaking"] is True
+    assert from_json(to_json(change), ContractChange) == change

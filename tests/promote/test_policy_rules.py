@@ -301,4 +301,4 @@ def test_a_result_says_itself_in_a_sentence_and_as_json() -> None:
     )
     assert result.sentence == "drift of spend: total moved. Look at it."
     assert replace(result, passed=True).sentence == "drift of spend: total moved."
-    assert result.to_dict()["failures"] == ["x"]
+    assert result.to_dict()["failures"] == ("x",)

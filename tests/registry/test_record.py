@@ -111,6 +111,12 @@ def test_the_same_versions_are_the_same_file_for_ever() -> None:
     assert Record.from_toml(text, path="registry/spend.toml").to_toml() == text
 
 
+def test_a_parameter_that_is_none_can_be_published() -> None:
+    declared = {**version().declaration, "parameters": {"limit": None, "days": 7}}
+    text = record(version(declaration=declared), current="1.0").to_toml()
+    assert Record.from_toml(text, path="registry/spend.toml").version().declaration["parameters"] == {"days": 7}
+
+
 def test_a_reference_finds_the_version_it_asks_for() -> None:
     spend = record(version("1.0", status="superseded"), version("1.1"), version("2.0"), current="2.0")
     assert spend.version().number == "2.0"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from workbench.records import to_plain
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,10 +26,6 @@ class CatalogFeature:
     dtype: str
     unit: str | None
     description: str | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the feature as JSON-ready values."""
-        return {"name": self.name, "dtype": self.dtype, "unit": self.unit, "description": self.description}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,22 +144,9 @@ class CatalogEntry:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry as JSON-ready values."""
-        return {
-            "view": self.view,
-            "version": self.version,
-            "status": self.status,
-            "owner": self.owner,
-            "description": self.description,
-            "tags": dict(self.tags),
-            "entities": list(self.entities),
-            "features": [feature.to_dict() for feature in self.features],
-            "versions": dict(self.versions),
-            "rows": self.rows,
-            "published_at": None if self.published_at is None else self.published_at.isoformat(),
-            "published_by": self.published_by,
-            "branch": self.branch,
-            "behind": self.staleness,
-        }
+        plain: dict[str, Any] = to_plain(self)
+        del plain["held"]  # `behind` says so
+        return plain | {"versions": dict(self.versions), "behind": self.staleness}
 
 
 def features_of(contract: Contract) -> tuple[CatalogFeature, ...]:

@@ -9,6 +9,7 @@ from workbench.catalog.entry import UNPUBLISHED, CatalogEntry
 from workbench.catalog.users import Users, users_of
 from workbench.errors import WorkbenchError
 from workbench.pipeline import remembered_profile
+from workbench.records import to_plain
 from workbench.registry import data_versions
 from workbench.render import Report, Reported, Table, profile_table
 from workbench.store import BranchReading, PublishedReading, Reference, deprecation_of, intact
@@ -36,10 +37,6 @@ class Made:
     kind: str
     version: str | None
     sources: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the input as JSON-ready values."""
-        return {"name": self.name, "kind": self.kind, "version": self.version, "sources": list(self.sources)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +111,7 @@ class CatalogPage(Reported):
                 {"data_version": one.number, "since": one.since.isoformat(), "rows": one.version.rows}
                 for one in self.data
             ],
-            "made_from": [made.to_dict() for made in self.made_from],
+            "made_from": to_plain(self.made_from),
             "used_by": self.users.to_dict(),
         }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from workbench.config import valid_name
 from workbench.errors import DefinitionError
+from workbench.records import to_plain
 
 _REFERENCE = re.compile(r"[a-z][a-z0-9_]{0,62}(@[0-9]+(\.[0-9]+)?)?(:[a-z][a-z0-9_]{0,62})?")
 
@@ -24,13 +25,8 @@ class FeatureSet:
 
     def to_dict(self) -> dict[str, object]:
         """Return the set as JSON-ready values."""
-        return {
-            "name": self.name,
-            "features": list(self.features),
-            "owner": self.owner,
-            "description": self.description,
-            "tags": dict(self.tags),
-        }
+        plain: dict[str, object] = to_plain(self)
+        return plain
 
 
 def feature_set(

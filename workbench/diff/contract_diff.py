@@ -53,16 +53,6 @@ class ContractChange:
             return f"{about} {self.before} is gone"
         return f"{about} {self.before} -> {self.after}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the change as JSON-ready values."""
-        return {
-            "column": self.column,
-            "what": self.what,
-            "before": self.before,
-            "after": self.after,
-            "breaking": self.breaking,
-        }
-
 
 def contract_changes(left: Contract, right: Contract) -> tuple[ContractChange, ...]:
     """Return what differs between the promises of `left` and `right`, column by column."""

@@ -24,6 +24,7 @@ from workbench.diff.page import Kind, Wanted, page
 from workbench.diff.result import Category, ColumnDiff, Creep
 from workbench.diff.side import RowCounts, Side
 from workbench.errors import FeatureNotFound, UsageError
+from workbench.records import to_plain
 from workbench.times import spoken_duration
 
 if TYPE_CHECKING:
@@ -355,10 +356,10 @@ class ViewDiff:
             "right": self.right.label if self.right else None,
             "category": self.category,
             "why": list(self.why),
-            "rows": self.rows.to_dict(),
+            "rows": to_plain(self.rows),
             "columns": [column.to_dict() for column in self.columns],
             "renamed": dict(self.renamed),
-            "contract": [change.to_dict() for change in self.contract],
+            "contract": to_plain(self.contract),
             "code": self.code.to_dict(),
         }
 

@@ -88,7 +88,3 @@ class RowCounts:
     def common(self) -> int:
         """Rows that both sides have."""
         return self.same + self.changed
-
-    def to_dict(self) -> dict[str, int]:
-        """Return the counts as JSON-ready values."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}

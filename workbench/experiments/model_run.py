@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from workbench.errors import UsageError
 from workbench.experiments.model_record import OWN_PARAMS, metrics_event, opening_record, training_event
+from workbench.records import to_plain
 from workbench.render import Report, Reported, Table
 from workbench.tracking import Event, Measured, check_fits
 
@@ -259,7 +260,7 @@ class ModelRun(Reported):
             "run_id": None if self._ticket is None else self._ticket.poll().run_id,
             "params": dict(record.params),
             "metrics": dict(record.metrics),
-            "training": [facts.to_dict() for facts in self.training_sets],
+            "training": to_plain(self.training_sets),
             "files": dict(record.files),
         }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from workbench.experiments.model_record import OWN_PARAMS
+from workbench.records import to_plain
 from workbench.render import Report, Reported, Table
 from workbench.tracking import differ, is_repeat
 
@@ -48,17 +49,6 @@ class Described:
     metrics: tuple[str, ...] = ()
     features: Mapping[str, str] = field(default_factory=dict)
     is_branch: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the description as JSON-ready values."""
-        return {
-            "branch": self.branch,
-            "commit": self.commit,
-            "objective": self.objective,
-            "hypothesis": self.hypothesis,
-            "metrics": list(self.metrics),
-            "features": dict(self.features),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +91,11 @@ class RunComparison(Reported):
         return {
             "branch": self.branch,
             "sides": [
-                {"label": label, "runs": of_side, **described.to_dict()}
+                {"label": label, "runs": of_side, **to_plain(described)}
                 for label, of_side, described in zip(labels, runs, self.described, strict=True)
             ],
             "baseline": labels[self.comparison.baseline] if labels else None,
-            "runs": [run.to_dict() for run in self.comparison.runs],
+            "runs": to_plain(self.comparison.runs),
             "rows": self.frame.to_dicts(),
             "metrics": self.to_frame().to_dicts(),
             "url": self.comparison.url,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.define import explained, load_tree
 from workbench.errors import BranchError, NotTrusted, WorkbenchError
 from workbench.pipeline.evaluate import Evaluation
 from workbench.pipeline.freshness import TONES, Freshness, freshness
+from workbench.records import to_plain
 from workbench.render import Mark, Report, Reported, Table
 from workbench.tracking import own_runs
 
@@ -37,10 +38,6 @@ class ViewStatus:
     change: str | None
     detail: str
     checks: dict[str, str] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the view as JSON-ready values."""
-        return asdict(self)
 
     @property
     def checked(self) -> Mark | None:
@@ -88,11 +85,11 @@ class Status(Reported):
             "ahead": self.ahead,
             "dirty": list(self.dirty),
             "changed": self.changed,
-            "views": [view.to_dict() for view in self.views],
+            "views": to_plain(self.views),
             "published": [one.to_dict() for one in self.published],
             "sources": list(self.sources),
-            "runs": [run.to_dict() for run in self.runs],
-            "tracking": asdict(self.tracking),
+            "runs": to_plain(self.runs),
+            "tracking": to_plain(self.tracking),
             "lake": self.lake,
             "unshared": self.unshared,
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from workbench.render import Report, Reported
 
@@ -18,10 +18,6 @@ class UiLink(Reported):
     url: str | None
     state: Literal["starting", "live", "stopped"]
     log: str | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return address, state and log file as JSON-ready values."""
-        return {"url": self.url, "state": self.state, "log": self.log}
 
     def report(self) -> Report:
         """Return the link, and how long to wait."""

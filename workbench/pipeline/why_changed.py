@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -37,16 +37,6 @@ class WhyChanged(Reported):
     new: str
     changes: tuple[Change, ...]
     note: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the changes as JSON-ready values."""
-        return {
-            "view": self.view,
-            "old": self.old,
-            "new": self.new,
-            "note": self.note,
-            "changes": [{"kind": c.kind, "name": c.name, "detail": c.detail} for c in self.changes],
-        }
 
     def report(self) -> Report:
         """Return the changes as a table."""

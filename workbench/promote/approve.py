@@ -13,6 +13,7 @@ from workbench.promote.approvals import COMMIT, NOTE, VIEW, Voices
 from workbench.promote.identities import evidence
 from workbench.promote.merge import main_config
 from workbench.promote.trunk import Mainline
+from workbench.records import to_plain
 from workbench.render import Report, Reported, Table
 
 if TYPE_CHECKING:
@@ -49,18 +50,6 @@ class ApprovalEntry:
     signature: str
     counts: bool
     why_not: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the approval as JSON-ready values."""
-        return {
-            "identity": self.identity,
-            "time": self.time.isoformat(),
-            "views": list(self.views),
-            "note": self.note,
-            "signature": self.signature,
-            "counts": self.counts,
-            "why_not": self.why_not,
-        }
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -101,7 +90,7 @@ class ApprovalReport(Reported):
             "views": list(self.views),
             "object_id": self.object_id,
             "require_signed": self.require_signed,
-            "approvals": [entry.to_dict() for entry in self.entries],
+            "approvals": to_plain(self.entries),
         }
 
     def report(self) -> Report:

@@ -11,6 +11,7 @@ from functools import cached_property
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from workbench.records import to_plain
 from workbench.render import Mark, Report, Reported, Table
 
 if TYPE_CHECKING:
@@ -108,25 +109,8 @@ class Plan(Reported):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON-ready values, as it is saved."""
-        return {
-            "format": FORMAT,
-            "digest": self.digest,
-            "passed": self.passed,
-            "branch": self.branch,
-            "tip": self.tip,
-            "main": self.main,
-            "tree": self.tree,
-            "asked": list(self.asked),
-            "accepted": dict(self.accepted),
-            "sources": dict(self.sources),
-            "changes": [change.to_dict() for change in self.changes],
-            "sets": list(self.sets),
-            "unchanged": list(self.unchanged),
-            "impacts": [impact.to_dict() for impact in self.impacts],
-            "gates": [gate.to_dict() for gate in self.gates],
-            "conflicts": [dict(conflict) for conflict in self.conflicts],
-            "notes": list(self.notes),
-        }
+        gates = [gate.to_dict() for gate in self.gates]
+        return {"format": FORMAT, "digest": self.digest, "passed": self.passed, **to_plain(self), "gates": gates}
 
     def report(self) -> Report:
         """Return the plan as tables: changes, columns, what is hit, gates."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
+
+from workbench.records import to_plain
 
 Work = Literal["reused", "computed"]
 BREAKING = frozenset({"value", "breaking"})
@@ -60,12 +62,7 @@ class ViewChange:
 
     def identity(self) -> dict[str, Any]:
         """Return what the plan's digest covers: everything but how long it took."""
-        return {key: value for key, value in self.to_dict().items() if key not in {"work", "seconds"}}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the change as JSON-ready values."""
-        plain = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {**plain, "why": list(self.why), "columns": dict(self.columns), "seconds": round(self.seconds, 3)}
+        return {key: value for key, value in to_plain(self).items() if key not in {"work", "seconds"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +106,6 @@ class Impact:
     def in_the_way(self) -> bool:
         """Whether the promotion must publish it too, or somebody accept by name that it does not."""
         return self.broken or (self.kind == "view" and self.affected and not self.included)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the impact as JSON-ready values."""
-        plain = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {**plain, "columns": None if self.columns is None else list(self.columns)}
 
     @property
     def sentence(self) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from workbench.errors import ProjectError, UsageError
+from workbench.records import to_plain
 from workbench.redaction import redact_urls
 from workbench.render.ascii import Plain
 from workbench.render.format import printed
@@ -162,7 +163,8 @@ class Reported:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
-        raise NotImplementedError
+        plain: dict[str, Any] = to_plain(self)
+        return plain
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it to `path`, and return the path.

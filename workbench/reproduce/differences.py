@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
@@ -21,10 +20,6 @@ class ColumnDifference:
     rows: int
     largest: float | None
     tolerance: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the difference as JSON-ready values."""
-        return {"column": self.column, "rows": self.rows, "largest": self.largest, "tolerance": self.tolerance}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from workbench.compute import ViewCache, digest_frame, versions
 from workbench.define import load_tree
 from workbench.errors import BranchError, SourceError, UsageError
 from workbench.pipeline import Evaluation, on_steady_sources
+from workbench.records import to_plain
 from workbench.render import Report, Reported, Table
 from workbench.reproduce.differences import Differences, differences
 from workbench.store import (
@@ -114,8 +115,8 @@ class Reproduction(Reported):
             "rows_now": self.rows_now,
             "added": found.added if found else 0,
             "removed": found.removed if found else 0,
-            "columns": [column.to_dict() for column in found.columns] if found else [],
-            "causes": [{"kind": cause.kind, "name": cause.name, "detail": cause.detail} for cause in self.causes],
+            "columns": to_plain(found.columns) if found else [],
+            "causes": to_plain(self.causes),
             "seconds": self.seconds,
         }
 

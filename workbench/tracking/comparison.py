@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from workbench.errors import TrackingError, did_you_mean
+from workbench.records import to_plain
 from workbench.tracking.journal import Facts, RunSummary
 from workbench.tracking.sides import Side, side_of_run
 from workbench.tracking.tables import TABLES_TAG
@@ -152,7 +153,7 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as JSON-ready values."""
         return {
-            "runs": [run.to_dict() for run in self.runs],
+            "runs": to_plain(self.runs),
             "sides": [
                 {"label": label, "runs": [run.run_id or run.key for run in side.runs]}
                 for label, side in zip(self.labels(), self.sides, strict=True)

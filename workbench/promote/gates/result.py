@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from workbench.records import to_plain
+
 GateState = Literal["pass", "accepted", "fail", "not checked", "not applicable"]
 
 
@@ -81,14 +83,5 @@ class GateResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON-ready values."""
-        return {
-            "name": self.name,
-            "view": self.view,
-            "passed": self.passed,
-            "checked": self.checked,
-            "state": self.state,
-            "detail": self.detail,
-            "remedy": self.remedy,
-            "failures": list(self.failures),
-            "accepted": self.accepted,
-        }
+        plain: dict[str, Any] = to_plain(self)
+        return plain | {"state": self.state}
