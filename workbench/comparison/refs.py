@@ -14,8 +14,9 @@ from workbench.fingerprint import metadata_hash
 from workbench.pipeline import Evaluation, on_steady_sources
 from workbench.registry import RELEASE_PREFIX, Registry, split_version
 from workbench.source_tree import texts_of
-from workbench.store import SHORTEST, PublishedReading, RecordedView, commit_at, recorded, release_commit, release_names
+from workbench.store import SHORTEST, PublishedReading, commit_at, recorded, release_commit, release_names
 from workbench.times import moment
+from workbench.tracking import RecordedView
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -19,7 +19,6 @@ from workbench.reproduce.differences import Differences, differences
 from workbench.store import (
     BranchReading,
     PublishedReading,
-    RecordedView,
     SavedTrainingSet,
     Spine,
     in_order,
@@ -28,6 +27,7 @@ from workbench.store import (
     joined_views,
     recorded,
 )
+from workbench.tracking import RecordedView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -314,10 +314,11 @@ def _reading(
     """Return a reading of the commit, over the recorded data as far as it can be had, and what is not as it was."""
     commit = _commit(workspace, then.commit, then.branch)
     definitions = load_tree(workspace.repository, commit, cache=workspace.hidden)
+    known = then.snapshots if isinstance(then, SavedTrainingSet) else workspace.journal.snapshots(then)
     taken: dict[str, Snapshot] = {}
     causes: list[Cause] = []
     for name in _sources(workspace, definitions, views):
-        now, old = workspace.sources[name].snapshot(recheck=True), then.snapshots.get(name)
+        now, old = workspace.sources[name].snapshot(recheck=True), known.get(name)
         taken[name] = now
         if old is None or old.digest == now.digest:
             continue

@@ -11,7 +11,7 @@ from workbench.store.ledger import FailedCheckWarning, Ledger, LowMatchWarning, 
 from workbench.store.policy import policy_of
 from workbench.store.reader import Reading, ServedView
 from workbench.store.reading_lake import damaged, intact
-from workbench.store.recorded import SHORTEST, RecordedView, recorded
+from workbench.store.recorded import SHORTEST, recorded
 from workbench.store.references import Reference, parse_all, use
 from workbench.store.registry_reader import PublishedReading
 from workbench.store.releases import commit_at, release_commit, release_names
@@ -44,7 +44,6 @@ __all__ = [
     "PublishedReading",
     "Question",
     "Reading",
-    "RecordedView",
     "Reference",
     "SavedTrainingSet",
     "ServedView",

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workbench.errors import BranchError, FeatureNotFound, RegistryError, UsageError, did_you_mean
 from workbench.registry import Registry, record_path, split_version
-from workbench.sources import Snapshot
 from workbench.store.saved import SavedTrainingSet, names, saved_training_set
+from workbench.tracking import RecordedView
 
 if TYPE_CHECKING:
     from workbench.registry import Version
-    from workbench.tracking import Entry, RunSummary
+    from workbench.tracking import RunSummary
     from workbench.workspace import Workspace
 
 SHORTEST = 6
 """Characters of an id that are enough, where they name one thing."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedView:
-    """What is known of a view that was computed: what it was made from, and what came out."""
-
-    view: str
-    branch: str
-    commit: str
-    view_id: str
-    code_hash: str = ""
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
-    data_digest: str = ""
-    rounded_digest: str = ""
 
 
 def recorded(workspace: Workspace, what: str) -> RecordedView | SavedTrainingSet:
@@ -66,7 +48,7 @@ def recorded(workspace: Workspace, what: str) -> RecordedView | SavedTrainingSet
     of_runs = [entry for entry in entries if entry.run and (entry.run in keys or entry.run.startswith(wanted))]
     found: dict[str, RecordedView | SavedTrainingSet] = {}
     for entry in [*(each for each in entries if each.view_id.startswith(wanted)), *of_runs]:
-        found[entry.view_id] = _of_entry(workspace, entry)
+        found[entry.view_id] = entry
     for name in saved:
         training = saved_training_set(workspace.home, name)
         if training.run in keys or training.run.startswith(wanted):
@@ -119,21 +101,6 @@ def _source_of(workspace: Workspace, view: str, version: Version) -> str:
             break
         first = commit.id
     return first
-
-
-def _of_entry(workspace: Workspace, entry: Entry) -> RecordedView:
-    return RecordedView(
-        view=entry.view,
-        branch=entry.branch,
-        commit=entry.commit,
-        view_id=entry.view_id,
-        code_hash=entry.code_hash,
-        inputs=entry.inputs,
-        snapshots=workspace.journal.snapshots(entry),
-        versions=entry.versions,
-        data_digest=entry.data_digest,
-        rounded_digest=entry.rounded_digest,
-    )
 
 
 def _of_run(run: RunSummary) -> RecordedView:

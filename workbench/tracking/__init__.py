@@ -7,7 +7,7 @@ there exactly once. `record_of` turns the facts of a computed view into a run th
 from __future__ import annotations
 
 from workbench.tracking.comparison import Comparison, differ, run_label
-from workbench.tracking.computations import Entry, Journal, own_runs
+from workbench.tracking.computations import Entry, Journal, RecordedView, own_runs
 from workbench.tracking.journal import MODEL_TAG, TRAINING, Facts, RunSummary
 from workbench.tracking.measures import Measured, check_fits, is_repeat, repeats_of
 from workbench.tracking.record import SourceFacts, ViewFacts, record_of
@@ -33,6 +33,7 @@ __all__ = [
     "Measured",
     "OpenRun",
     "ReadView",
+    "RecordedView",
     "RunRecord",
     "RunStatus",
     "RunSummary",

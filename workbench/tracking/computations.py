@@ -26,28 +26,35 @@ if TYPE_CHECKING:
     from workbench.tracking.journal import RunSummary
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """One computation of a view: what it was made from, and what came out.
+class RecordedView(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a view that was computed: which definition, what it was made from, and what came out.
 
-    `definition` is the hash of its file, `run` the key of its MLflow run, `sources` the digest of each source behind
-    it, `data_digest` that of its rows, `rounded_digest` the same with floats rounded to 12 significant digits, `checks`
-    the state of each check by name.
+    `inputs` has the digest of each input, `sources` that of each source behind it, `data_digest` that of its rows,
+    `rounded_digest` the same with floats rounded to 12 significant digits.
     """
 
-    at: datetime
     view: str
     branch: str
     commit: str
     view_id: str
-    code_hash: str
-    parameters: str
-    inputs: dict[str, str]
-    definition: str
-    run: str | None = None
+    code_hash: str = ""
+    inputs: dict[str, str] = {}
     sources: dict[str, str] = {}
     versions: dict[str, str] = {}
     data_digest: str = ""
     rounded_digest: str = ""
+
+
+class Entry(RecordedView, frozen=True, kw_only=True):
+    """One computation of a view.
+
+    `definition` is the hash of its file, `run` the key of its MLflow run, `checks` the state of each check by name.
+    """
+
+    at: datetime
+    parameters: str
+    definition: str
+    run: str | None = None
     checks: dict[str, str] = {}
 
     @property
@@ -94,11 +101,11 @@ class Journal:
         finally:
             os.close(handle)
 
-    def snapshots(self, entry: Entry) -> dict[str, Snapshot]:
-        """Return the snapshots of the sources behind `entry`, by source, so far as they were kept."""
+    def snapshots(self, recorded: RecordedView) -> dict[str, Snapshot]:
+        """Return the snapshots of the sources behind `recorded`, by source, so far as they were kept."""
         found = {
             name: read_record(self._folder / "snapshots" / f"{digest}.json", Snapshot)
-            for name, digest in entry.sources.items()
+            for name, digest in recorded.sources.items()
         }
         return {name: replace(taken, source=name) for name, taken in found.items() if taken is not None}
 
