@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from workbench.records import to_plain
 from workbench.render import Report, Reported, Table
+from workbench.tracking import VersionedView
 
 
 class LowMatchWarning(UserWarning):
@@ -23,13 +22,11 @@ class FailedCheckWarning(UserWarning):
     """A training set has values of a view that failed a check when it was defined."""
 
 
-class ViewLedger(msgspec.Struct, frozen=True):
+class ViewLedger(VersionedView, frozen=True, kw_only=True):
     """What one view gave to the rows of a training set.
 
     Parameters
     ----------
-    view, version, view_id
-        The view, the number of the published version (None for a branch's own), and the address of the data.
     alias
         What the view was called in this training set; None where it had its own name.
     features
@@ -42,21 +39,13 @@ class ViewLedger(msgspec.Struct, frozen=True):
         Rows for which it had no value known by then; among them `unasked` rows without a key or a time.
     """
 
-    view: str
-    view_id: str
     features: tuple[str, ...]
     matched: int
     expired: int
     missing: int
     null: int
     unasked: int
-    version: str | None = None
     alias: str | None = None
-
-    @property
-    def label(self) -> str:
-        """The view as references name it: ``spend``, or ``spend@1.2`` where it is a published version."""
-        return f"{self.view}@{self.version}" if self.version else self.view
 
     @property
     def title(self) -> str:

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import msgspec
 import polars as pl
 
 from workbench.compute import refused_by_disk, versions
@@ -35,6 +34,7 @@ from workbench.store.join import JoinedSpine, Question
 from workbench.store.ledger import Ledger
 from workbench.store.resolve import joined_views
 from workbench.store.training_rows import TrainingRows
+from workbench.tracking import VersionedView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,20 +43,12 @@ FOLDER = "training-sets"
 DATA, RECORD = "data.parquet", "record.json"
 
 
-class SourceView(msgspec.Struct, frozen=True):
-    """A view as a training set read it; number and Delta version where it is a published version."""
+class SourceView(VersionedView, frozen=True, kw_only=True):
+    """A view as a training set read it; with the version of the Delta table where it is a published version."""
 
-    view: str
-    view_id: str
     code_hash: str
     data_digest: str
-    version: str | None = None
     delta_version: int | None = None
-
-    @property
-    def label(self) -> str:
-        """The view as references name it."""
-        return f"{self.view}@{self.version}" if self.version else self.view
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,12 +231,12 @@ def _described(name: str, path: Path, joined: JoinedSpine, run: str) -> SavedTra
     served = {part.label: part.view for part in joined_views(joined.wanted)}
     views = (
         SourceView(
-            view.name,
-            view.data.view_id,
-            view.data.code_hash,
-            view.data.data_digest,
-            view.version,
-            view.data.delta_version,
+            view=view.name,
+            version=view.version,
+            view_id=view.data.view_id,
+            code_hash=view.data.code_hash,
+            data_digest=view.data.data_digest,
+            delta_version=view.data.delta_version,
         )
         for view in served.values()
     )

@@ -32,7 +32,13 @@ def views_read(wanted: Iterable[Wanted]) -> tuple[ReadView, ...]:
         view = served[item.joined.label] = item.joined.view
         features.setdefault(view.label, {})[item.feature] = None
     return tuple(
-        ReadView(view.name, tuple(features[label]), view.data.view_id, view.data.data_digest, view.version)
+        ReadView(
+            view=view.name,
+            version=view.version,
+            view_id=view.data.view_id,
+            features=tuple(features[label]),
+            data_digest=view.data.data_digest,
+        )
         for label, view in served.items()
     )
 
@@ -59,11 +65,14 @@ def facts_of_saved(workspace: Workspace, saved: SavedTrainingSet) -> TrainingFac
     digests = {view.label: view.data_digest for view in saved.views}
     views: dict[str, ReadView] = {}
     for entry in saved.ledger.views:
-        read = ReadView(entry.view, entry.features, entry.view_id, version=entry.version)
-        before = views[read.label].features if read.label in views else ()
-        features = tuple(dict.fromkeys((*before, *entry.features)))
-        digest = digests.get(read.label, "")
-        views[read.label] = ReadView(entry.view, features, entry.view_id, digest, entry.version)
+        before = views[entry.label].features if entry.label in views else ()
+        views[entry.label] = ReadView(
+            view=entry.view,
+            version=entry.version,
+            view_id=entry.view_id,
+            features=tuple(dict.fromkeys((*before, *entry.features))),
+            data_digest=digests.get(entry.label, ""),
+        )
     return TrainingFacts(
         views=tuple(views.values()),
         branch=saved.branch,

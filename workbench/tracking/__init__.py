@@ -16,7 +16,7 @@ from workbench.tracking.runs import DatasetRecord, RunRecord, RunStatus, new_key
 from workbench.tracking.sides import Side, Spread, joined, repeats, side_of_repeats, side_of_run
 from workbench.tracking.tables import TABLES_TAG, table_text, tables_tag
 from workbench.tracking.tracker import Delivery, Ticket, Tracker, TrackingStatus
-from workbench.tracking.training import ReadView, TrainingFacts, TrainingListener
+from workbench.tracking.training import ReadView, TrainingFacts, TrainingListener, VersionedView
 from workbench.tracking.ui import Ui
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "TrainingListener",
     "Ui",
     "UnsavedRunWarning",
+    "VersionedView",
     "ViewFacts",
     "check_fits",
     "differ",

@@ -10,31 +10,24 @@ import msgspec
 from workbench.records import Serialisable
 
 
-class ReadView(msgspec.Struct, frozen=True):
-    """A view as a training set read it.
-
-    Parameters
-    ----------
-    view
-        Its name.
-    features
-        Its features that were read.
-    view_id, data_digest
-        The address and the identity of the data.
-    version
-        The published version; None where the branch's own view was read.
-    """
+class VersionedView(msgspec.Struct, frozen=True, kw_only=True):
+    """A view as it was read: the address of its data, and its published version; None for a branch's own."""
 
     view: str
-    features: tuple[str, ...]
     view_id: str
-    data_digest: str = ""
     version: str | None = None
 
     @property
     def label(self) -> str:
-        """``view``, or ``view@version``."""
+        """The view as references name it: ``spend``, or ``spend@1.2`` where it is a published version."""
         return self.view if self.version is None else f"{self.view}@{self.version}"
+
+
+class ReadView(VersionedView, frozen=True, kw_only=True):
+    """A view as a training set read it: its features that were read, and the identity of the data."""
+
+    features: tuple[str, ...]
+    data_digest: str = ""
 
     @property
     def references(self) -> tuple[str, ...]:
