@@ -18,7 +18,7 @@ ROOMS = [
     ["dtypes"],
     ["records"],
     ["config", "drivers", "equality", "files", "worker"],
-    ["git", "sources"],
+    ["git", "sources", "point_in_time"],
     ["source_tree"],
     ["fingerprint"],
     ["define"],

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     )
     from workbench.dtypes import UTC
     from workbench.errors import WorkbenchError
-    from workbench.lake import point_in_time_join
     from workbench.pipeline import ViewResult
+    from workbench.point_in_time import point_in_time_join
     from workbench.project import FeatureStore, Project, source
     from workbench.project import init_project as init
     from workbench.project import open_project as open  # noqa: A004 - `wb.open()` is the public name
@@ -52,7 +52,7 @@ _HOMES = {
     "feature_view": "define",
     "windowed": "define",
     "WorkbenchError": "errors",
-    "point_in_time_join": "lake",
+    "point_in_time_join": "point_in_time",
     "ViewResult": "pipeline",
     "FeatureStore": "project",
     "DeprecatedVersionWarning": "store",

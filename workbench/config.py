@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from workbench.errors import ConfigError, InvalidName, did_you_mean
 from workbench.redaction import redact
+from workbench.times import in_utc
 
 if TYPE_CHECKING:
     import polars as pl
@@ -495,7 +496,7 @@ def _instant(moment: datetime | date) -> datetime:
     """Return a day's first instant, or the instant itself; without a zone it is UTC."""
     if not isinstance(moment, datetime):
         return datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return in_utc(moment)
 
 
 def _explain(error: ValidationError, origin: str) -> ConfigError:

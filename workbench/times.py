@@ -265,7 +265,7 @@ def _bounds(text: str, part: str) -> tuple[datetime, datetime | None]:
 def _instant(text: str, part: str) -> datetime:
     try:
         moment = datetime.fromisoformat(part if _TIMED.search(part) else "")
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return in_utc(moment)
     except (ValueError, OverflowError):
         raise UsageError.not_a_period(text, f"{part!r} is not a time", remedy=_EXAMPLES) from None
 
@@ -278,15 +278,9 @@ def _as_utc(frame: pl.LazyFrame, time: str) -> pl.Expr:
     schema = frame.collect_schema()
     if time not in schema:
         raise FeatureNotFound.absent(time, where="these rows", known=schema)
-    match schema[time]:
-        case pl.Datetime(time_unit="us", time_zone="UTC"):
-            return pl.col(time)  # bare, so that a scan can skip row groups
-        case pl.Date() | pl.Datetime(time_zone=None):
-            return pl.col(time).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-        case pl.Datetime():
-            return pl.col(time).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
-        case dtype:
-            raise UsageError(f"{time!r} is {dtype}, not a time.", remedy="Name a Datetime or Date column.")
+    if not isinstance(schema[time], pl.Date | pl.Datetime):
+        raise UsageError(f"{time!r} is {schema[time]}, not a time.", remedy="Name a Datetime or Date column.")
+    return instant(pl.col(time), schema[time])
 
 
 def _next_year(start: datetime) -> datetime | None:
@@ -299,6 +293,40 @@ def _next_month(start: datetime) -> datetime | None:
 
 def _next_day(start: datetime) -> datetime | None:
     return start + timedelta(days=1) if start.date() < date.max else None
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return `moment` in UTC; without a zone it is UTC already.
+
+    Examples
+    --------
+    >>> in_utc(datetime.fromisoformat("2013-06-01T12:00+02:00")).isoformat()
+    '2013-06-01T10:00:00+00:00'
+    """
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def instant(column: pl.Expr, dtype: pl.DataType | type[pl.DataType]) -> pl.Expr:
+    """Return a time `column` of `dtype` as ``Datetime("us", "UTC")``: without a zone it is UTC, a date is its midnight.
+
+    What is that already stays the bare column, so that a scan can skip row groups.
+
+    Examples
+    --------
+    >>> pl.select(instant(pl.lit(date(2013, 6, 1)), pl.Date())).item().isoformat()
+    '2013-06-01T00:00:00+00:00'
+    """
+    zone = dtype.time_zone if isinstance(dtype, pl.Datetime) else None
+    if not isinstance(dtype, pl.Datetime) or dtype.time_unit != "us":
+        column = column.cast(pl.Datetime("us")) if zone is None else column.dt.cast_time_unit("us")
+    return utc_zone(column, zone)
+
+
+def utc_zone(column: pl.Expr, zone: str | None) -> pl.Expr:
+    """Return a datetime `column` of any unit, whose values are in `zone`, in UTC; without a zone it is UTC already."""
+    if zone == "UTC":
+        return column
+    return column.dt.replace_time_zone("UTC") if zone is None else column.dt.convert_time_zone("UTC")
 
 
 def moment(value: object, *, what: str = "at") -> datetime:
@@ -327,7 +355,7 @@ def moment(value: object, *, what: str = "at") -> datetime:
         except ValueError:
             value = None
     if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return in_utc(value)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     raise UsageError(f"{what} is not a time.", remedy="Write ISO 8601 as in 2013-06-01T12:00, or pass a datetime.")

@@ -28,7 +28,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from workbench.lake import ViewRows, join_views
+from workbench.point_in_time import ViewRows, join_views
 
 DAY = 86_400 * 1_000_000
 TTL = timedelta(days=30)

@@ -27,7 +27,7 @@ from typing import Any
 import polars as pl
 
 import workbench as wb
-from workbench.lake import ViewRows, join_views
+from workbench.point_in_time import ViewRows, join_views
 
 TTL = timedelta(days=30)
 TARGET = 0.5

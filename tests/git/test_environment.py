@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from tests.git.plain import Plain
 from workbench.git import Repository
 from workbench.git.command import REPOSITORY_VARIABLES, environment
-
-if TYPE_CHECKING:
-    pass
 
 CONFIGURATION = {"GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"}
 """What a user sets on purpose, as by ``git -c``."""

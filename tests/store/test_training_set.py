@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import workbench as wb
 from tests.conftest import EVENT_VIEW, events
-from tests.lake import reference
+from tests.point_in_time import reference
 from tests.store.conftest import START, spine_of
 from workbench import errors
 from workbench.errors import UsageError

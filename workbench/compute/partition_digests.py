@@ -17,6 +17,7 @@ import polars as pl
 from workbench.dtypes import instance
 from workbench.equality import BITS
 from workbench.files import replacing
+from workbench.times import instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -151,14 +152,8 @@ def touched(old: Sketch, new: Sketch) -> Touched:
 
 def latest_time(schema: Mapping[str, pl.DataType], columns: Sequence[str]) -> pl.Expr:
     """Return the latest time of each row in `columns`, as ``Datetime("us", "UTC")``; null where one of them is null."""
-    times = [_utc(name, schema[name]) for name in columns]
+    times = [instant(pl.col(name), schema[name]) for name in columns]
     return pl.when(pl.all_horizontal(time.is_not_null() for time in times)).then(pl.max_horizontal(times))
-
-
-def _utc(name: str, dtype: pl.DataType) -> pl.Expr:
-    time = pl.col(name).cast(pl.Datetime("us")) if dtype == pl.Date else pl.col(name).dt.cast_time_unit("us")
-    zone = getattr(dtype, "time_zone", None)
-    return time.dt.replace_time_zone("UTC") if zone is None else time.dt.convert_time_zone("UTC")
 
 
 def _exact(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:

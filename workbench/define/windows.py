@@ -20,7 +20,7 @@ import polars.selectors as cs
 
 from workbench.define.exact_windows import Exact, centred, exact, widened
 from workbench.errors import WindowError
-from workbench.times import format_duration, parse_duration
+from workbench.times import format_duration, instant, parse_duration
 
 _COUNTS = {"Count", "NUnique", "NullCount", "ApproxNUnique"}
 _NULL_ALREADY = {"Mean", "Median", "Min", "Max", "First", "Last", "Std", "Var", "Quantile"}
@@ -259,17 +259,10 @@ def _events(
 ) -> pl.LazyFrame:
     """Return the readable events sorted by entity and time, entities numbered, times in UTC microseconds."""
     known = frame.filter(pl.all_horizontal(pl.col(time, *keys).is_not_null())).with_columns(
-        _utc(time, dtype), *(pl.col(name).cast(wider) for name, wider in wide.items())
+        instant(pl.col(time), dtype).alias(time), *(pl.col(name).cast(wider) for name, wider in wide.items())
     )
     run = pl.struct(keys).rle_id() if keys else pl.lit(0, pl.UInt32)
     return known.sort(*keys, time, maintain_order=True).with_columns(run.set_sorted().alias(_RUN))
-
-
-def _utc(time: str, dtype: pl.DataType) -> pl.Expr:
-    instant = pl.col(time)
-    zone = getattr(dtype, "time_zone", None)
-    zoned = instant.dt.replace_time_zone("UTC") if zone is None else instant.dt.convert_time_zone("UTC")
-    return zoned.dt.cast_time_unit("us")
 
 
 def _starts() -> pl.Expr:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 import polars as pl
 
 from workbench.errors import UsageError
+from workbench.times import in_utc
 
 
 def value_of(column: str, text: str, dtype: pl.DataType) -> object:
@@ -30,6 +31,5 @@ def value_of(column: str, text: str, dtype: pl.DataType) -> object:
 
 
 def _instant(text: str, dtype: pl.Datetime) -> datetime:
-    moment = datetime.fromisoformat(text)
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    moment = in_utc(datetime.fromisoformat(text))
     return moment if dtype.time_zone else moment.replace(tzinfo=None)

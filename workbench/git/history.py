@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import BranchError
 from workbench.git.command import Git, GitFailed
+from workbench.times import in_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,7 +40,7 @@ class Commit:
         """When it was made: to the microsecond where its trailer says so and the seconds agree, else in seconds."""
         said = next((value for key, value in self.trailers if key == MADE_AT), None)
         try:
-            exact = self.time if said is None else datetime.fromisoformat(said).astimezone(UTC)
+            exact = self.time if said is None else in_utc(datetime.fromisoformat(said))
         except ValueError:
             return self.time
         return exact if exact.replace(microsecond=0) == self.time else self.time
@@ -250,11 +251,6 @@ def parse_seconds(seconds: str) -> datetime:
         return datetime.fromtimestamp(int(seconds), UTC)
     except (ValueError, OverflowError, OSError):  # it can claim any time
         return datetime.fromtimestamp(0, UTC)
-
-
-def as_utc(time: datetime) -> datetime:
-    """Return a time in UTC; without a zone it is one already."""
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)

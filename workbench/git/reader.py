@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Literal, Self
 from workbench.errors import BranchError, BranchNotFound, ProjectError, RepositoryUnreadable
 from workbench.git.command import Git, GitFailed, explain_failure, is_full_id, refuse_old
 from workbench.git.damage import is_shallow, refuse_broken, unreadable_branch, unreadable_object, usual_remote
-from workbench.git.history import LOG, Branch, Lifetime, as_utc, merge_base, parse_log, read_branches
+from workbench.git.history import LOG, Branch, Lifetime, merge_base, parse_log, read_branches
 from workbench.git.locks import LockNotes, is_alive, owner
 from workbench.git.objects import FOLDER, Objects
 from workbench.git.worktrees import Follower, Unfinished, Worktree, warn_unfinished, worktree_folders, worktrees
+from workbench.times import in_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -549,7 +550,7 @@ class Reader:
     def commit_at(self, ref: str, time: datetime) -> str | None:
         """Return the commit that `ref` was at a time (UTC without a zone): the newest first-parent one made by then."""
         found = self.first_parents(ref, until=time, limit=_MOST_IN_A_SECOND)
-        made = next((commit.id for commit in found if commit.made_at <= as_utc(time)), None)
+        made = next((commit.id for commit in found if commit.made_at <= in_utc(time)), None)
         if made is None:
             self.refuse_shallow(f"what {ref} was then is not known")
         return made
@@ -672,7 +673,7 @@ def _make_repository(root: Path) -> None:
 
 
 def _seconds(time: datetime) -> int:
-    return max(0, math.floor(as_utc(time).timestamp()))
+    return max(0, math.floor(in_utc(time).timestamp()))
 
 
 def _is_plain(part: str) -> bool:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from workbench.errors import BranchError, SigningFailed
 from workbench.git.command import NEVER_ASK, Git, environment, run_in_own_session
-from workbench.git.history import as_utc
+from workbench.times import in_utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -216,7 +216,7 @@ def verify_signature(signed: SignedObject, *, allowed_signers: str, at: datetime
         return Signature("stranger", None, None, "It is not signed with an SSH key, so no allowed signer made it.")
     if armour.count(BEGIN) != 1 or not armour.endswith(END):
         return Signature("bad", None, None, "There is more than one signature, or something after it.")
-    moment = as_utc(at or datetime.now(UTC))
+    moment = in_utc(at or datetime.now(UTC))
     with tempfile.TemporaryDirectory(prefix="workbench-verify-") as name:
         keygen = _Keygen(Path(name), moment)
         keygen.write(armour + b"\n", allowed_signers)

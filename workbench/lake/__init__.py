@@ -1,10 +1,8 @@
-"""The lake: the canonical offline store, and reading it as it was known at any time."""
+"""The lake: the canonical offline store, one Delta table for each view and major version."""
 
 from __future__ import annotations
 
-from workbench.lake.candidates import ViewRows
 from workbench.lake.lake import Lake, VersionInfo
-from workbench.lake.point_in_time import join_views, point_in_time_join
 from workbench.lake.statistics import FileStatistics
 from workbench.lake.table import TableAt
 from workbench.lake.vacuum import Swept
@@ -17,7 +15,4 @@ __all__ = [
     "Swept",
     "TableAt",
     "VersionInfo",
-    "ViewRows",
-    "join_views",
-    "point_in_time_join",
 ]

@@ -14,6 +14,7 @@ from workbench.drivers import reason
 from workbench.errors import LakeDataMissing, LakeError
 from workbench.lake.statistics import FileStatistics, in_time_order
 from workbench.lake.storage import LOG, Storage
+from workbench.times import in_utc
 
 VIEW_ID, SCHEMA, EVENT_TIME = "workbench.view_id", "workbench.schema", "workbench.event_time"
 WRITER, METADATA = "workbench.writer", "workbench.metadata"
@@ -163,7 +164,7 @@ class TableAt:
             rows=row["num_records"] or 0,
             size=row["size_bytes"],
             number=number_of(row["path"]),
-            event_time=None if times is None else (_in_utc(times[0]), _in_utc(times[1])),
+            event_time=None if times is None else (in_utc(times[0]), in_utc(times[1])),
             bounds=known,
         )
 
@@ -200,7 +201,3 @@ def number_of(name: str) -> int:
     """Return the order in which the file was added; 0 for one that is not ours."""
     middle = name.split("-")[1:2]
     return int(middle[0]) if middle and middle[0].isdecimal() else 0
-
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

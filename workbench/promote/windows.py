@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from workbench.times import in_utc
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -19,16 +21,11 @@ def fits(view: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(view, pattern) for pattern in patterns)
 
 
-def as_utc(moment: datetime) -> datetime:
-    """Return `moment` in UTC; without a zone it is UTC already."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
 def is_frozen(freeze: FreezeSettings, now: datetime) -> bool:
     """Tell whether `now` lies in `freeze`: its last day is frozen to its end, and so is its last instant."""
-    moment = as_utc(now)
+    moment = in_utc(now)
     return _first(freeze.start) <= moment and (
-        moment <= as_utc(freeze.end)
+        moment <= in_utc(freeze.end)
         if isinstance(freeze.end, datetime)
         else moment < _first(freeze.end) + timedelta(days=1)
     )
@@ -36,20 +33,20 @@ def is_frozen(freeze: FreezeSettings, now: datetime) -> bool:
 
 def _first(moment: date) -> datetime:
     if isinstance(moment, datetime):
-        return as_utc(moment)
+        return in_utc(moment)
     return datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
 
 
 def thaws(freeze: FreezeSettings) -> str:
     """Return until when `freeze` lasts, for people."""
     if isinstance(freeze.end, datetime):
-        return f"until {as_utc(freeze.end):%Y-%m-%d %H:%M:%S} UTC"
+        return f"until {in_utc(freeze.end):%Y-%m-%d %H:%M:%S} UTC"
     return f"to the end of {freeze.end:%Y-%m-%d} (UTC)"
 
 
 def is_open(train: TrainSettings, now: datetime) -> bool:
     """Tell whether `train` takes passengers at `now`; one that closes before it opens runs over midnight."""
-    moment = as_utc(now).replace(microsecond=0)  # a train that closes at 23:59:59 closes at midnight
+    moment = in_utc(now).replace(microsecond=0)  # a train that closes at 23:59:59 closes at midnight
     clock, today = moment.time(), DAYS[moment.weekday()]
     if train.opens <= train.closes:
         return today in train.days and train.opens <= clock <= train.closes
@@ -59,7 +56,7 @@ def is_open(train: TrainSettings, now: datetime) -> bool:
 
 def next_departure(trains: Sequence[TrainSettings], now: datetime) -> datetime | None:
     """Return when the first of `trains` opens after `now`; None where none ever does."""
-    moment = as_utc(now)
+    moment = in_utc(now)
     starts = [
         start
         for train in trains

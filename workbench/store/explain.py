@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from workbench.errors import FeatureNotFound, UsageError, did_you_mean
+from workbench.point_in_time import join_views
 from workbench.render import Report, Reported, Table
 from workbench.store.reading_lake import intact
 from workbench.store.source_rows import BehindRows, rows_behind
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 """Losing rows that are shown of each kind, those nearest to the moment first."""
-_ROW, _REASON = "__row", "__reason"
+_ROW, _REASON, _AT = "__row", "__reason", "__at"
 WON, LATER, UNKNOWN, EXPIRED, TIE, EARLIER = "won", "later", "not yet known", "expired", "tie", "earlier"
 
 
@@ -194,7 +195,7 @@ def explain(
     until = moment(at)
     keys = {name: key_value(view, name, entity) for name in view.entities}
     with intact([view]):
-        judged = _judged(view, view.data.frame, keys, until, as_known=as_known)
+        judged, outcome = _judged(view, keys, until, as_known=as_known)
     counts = dict(judged.group_by(_REASON).len().sort(_REASON).iter_rows())
     candidates = _candidates(view, features[0], judged)
     winner = next((row for row in candidates if row.reason == WON), None)
@@ -203,7 +204,7 @@ def explain(
         entity={name: series.item() for name, series in keys.items()},
         at=until,
         value=None if winner is None else winner.value,
-        outcome="matched" if winner else "expired" if EXPIRED in counts else "missing",
+        outcome=outcome,
         candidates=candidates,
         counts=counts,
         behind=() if winner is None else rows_behind(view, keys, winner.made),
@@ -247,35 +248,34 @@ def _as_key(value: object, dtype: pl.DataType) -> pl.Series | None:
 
 
 def _judged(
-    view: ServedView, frame: pl.LazyFrame, keys: Mapping[str, pl.Series], at: datetime, *, as_known: bool
-) -> pl.DataFrame:
-    """Return the entity's rows, best first, each with how it fared: the rules of `point_in_time_join`, one by one."""
+    view: ServedView, keys: Mapping[str, pl.Series], at: datetime, *, as_known: bool
+) -> tuple[pl.DataFrame, str]:
+    """Return the entity's rows, best first, each with how it fared, and the outcome: the join says which row won."""
     mine = [pl.col(name) == pl.lit(value.item(), dtype=value.dtype) for name, value in keys.items()]
     event = pl.col(view.event_time)
-    rows = frame.with_row_index(_ROW).filter(*mine, event.is_not_null()).collect(engine="streaming")
-    created = pl.col(view.created) if view.created else event
-    order = [view.event_time, *([view.created] if view.created else []), _ROW]
-    ranked = rows.sort(order, descending=True, nulls_last=True)
-    known = (event <= at) & (created.is_not_null() & (created <= at) if as_known else pl.lit(value=True))
-    best = ranked.filter(known).head(1)
-    top = best[view.event_time].item() if best.height else None
-    is_fresh = top is not None and not (view.ttl and at - top > view.ttl)
-    old = (at - event > view.ttl) if view.ttl else pl.lit(value=False)
-    place = best[_ROW].item() if best.height else -1
+    rows = view.data.frame.with_row_index(_ROW).filter(*mine, event.is_not_null()).collect(engine="streaming")
+    spine = pl.DataFrame({**keys, _AT: pl.Series([at], dtype=pl.Datetime("us", "UTC"))})
+    asked = replace(view.rows({_ROW: _ROW}, outcome=_REASON), rows=rows, stored=False)
+    found = join_views(spine, [asked], time=_AT, as_known=as_known)
+    place, outcome = found[_ROW].item(), found[_REASON].item()
+    top = pl.lit(rows.filter(pl.col(_ROW) == place)[view.event_time].item()) if outcome == "matched" else None
+    created = pl.col(view.created) if view.created and as_known else event
     reason = (
         pl.when(event > at)
         .then(pl.lit(LATER))
-        .when(~known)
+        .when(created.is_null() | (created > at))
         .then(pl.lit(UNKNOWN))
-        .when(old)
+        .when((at - event > view.ttl) if view.ttl else pl.lit(value=False))
         .then(pl.lit(EXPIRED))
-        .when(pl.lit(is_fresh) & (pl.col(_ROW) == place))
+        .when(pl.col(_ROW) == pl.lit(place))
         .then(pl.lit(WON))
-        .when(event.eq_missing(pl.lit(top)))
+        .when(event == top if top is not None else pl.lit(value=False))
         .then(pl.lit(TIE))
         .otherwise(pl.lit(EARLIER))
     )
-    return ranked.with_columns(reason.alias(_REASON), (pl.lit(at) - event).alias("__age"))
+    order = [view.event_time, *([view.created] if view.created else []), _ROW]
+    ranked = rows.sort(order, descending=True, nulls_last=True)
+    return ranked.with_columns(reason.alias(_REASON), (pl.lit(at) - event).alias("__age")), outcome
 
 
 def _candidates(view: ServedView, feature: str, judged: pl.DataFrame) -> tuple[Candidate, ...]:

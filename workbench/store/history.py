@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from workbench.errors import UsageError
+from workbench.point_in_time import latest_rows
 from workbench.store.reading_lake import intact
 from workbench.times import moment
 
@@ -17,24 +18,13 @@ if TYPE_CHECKING:
     from workbench.store.reader import ServedView
 
 When = datetime | date | str | None
-_ROW = "__row"
 
 
 def latest(view: ServedView, features: Sequence[str], *, at: When) -> pl.DataFrame:
     """Return the latest row of each entity, by the rules of `point_in_time_join` at the moment `at`."""
     until = None if at is None else moment(at)
-    frame = view.data.frame.with_row_index(_ROW)
-    event = pl.col(view.event_time)
-    usable = frame.filter(pl.all_horizontal(pl.col(view.event_time, *view.entities).is_not_null()))
-    if until is not None:
-        usable = usable.filter(event <= until)
-        if view.created is not None:
-            usable = usable.filter(pl.col(view.created) <= until)
-    order = [view.event_time, *([view.created] if view.created else []), _ROW]
-    ranked = usable.sort(order, nulls_last=False)
-    won = ranked.group_by(view.entities, maintain_order=True).last() if view.entities else ranked.last()
-    if until is not None and view.ttl:
-        won = won.filter(event >= _earliest(until, view.ttl))
+    with intact([view]):
+        won = latest_rows(view.rows({}), at=until)
     return _shown(won, view, features)
 
 
@@ -59,11 +49,3 @@ def _shown(frame: pl.LazyFrame, view: ServedView, features: Sequence[str]) -> pl
     order = [*view.entities, view.event_time]
     with intact([view]):
         return frame.sort(order, maintain_order=True).select(columns).collect(engine="streaming")
-
-
-def _earliest(at: datetime, ttl: timedelta) -> datetime:
-    """Return the moment `ttl` before `at`, or the first that Python can write."""
-    try:
-        return at - ttl
-    except OverflowError:
-        return datetime.min.replace(tzinfo=at.tzinfo)

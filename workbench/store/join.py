@@ -11,7 +11,7 @@ import polars as pl
 
 from workbench.compute import digest_frame
 from workbench.config import free_name
-from workbench.lake import ViewRows, join_views
+from workbench.point_in_time import ViewRows, join_views
 from workbench.store.ledger import Ledger, ViewLedger
 from workbench.store.reading_lake import intact
 from workbench.store.references import Reference
@@ -142,18 +142,8 @@ def join_features(reading: Reading, spine: Spine, question: Question, *, minimum
 
 
 def _rows(joined: Joined, outcome: str, wanted: Sequence[Wanted]) -> ViewRows:
-    view = joined.view
-    return ViewRows(
-        name=joined.title,
-        rows=view.data.frame,
-        keys=joined.columns,
-        features={item.column: item.feature for item in wanted if item.joined == joined},
-        event_time=view.event_time,
-        ttl=view.ttl,
-        created=view.created,
-        outcome=outcome,
-        stored=True,
-    )
+    features = {item.column: item.feature for item in wanted if item.joined == joined}
+    return joined.view.rows(features, name=joined.title, keys=joined.columns, outcome=outcome)
 
 
 def _entries(

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from workbench.point_in_time import ViewRows
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import timedelta
@@ -109,6 +111,27 @@ class ServedView:
     def data(self) -> ServedData:
         """Its rows; a branch's view is computed now where it is not computed yet."""
         return self.load()
+
+    def rows(
+        self,
+        features: Mapping[str, str],
+        *,
+        name: str | None = None,
+        keys: Mapping[str, str] | None = None,
+        outcome: str | None = None,
+    ) -> ViewRows:
+        """Return its rows as the as-of rule reads them: `features` and `keys` as in `ViewRows`, which both name."""
+        return ViewRows(
+            name=name or self.label,
+            rows=self.data.frame,
+            keys={key: key for key in self.entities} if keys is None else keys,
+            features=features,
+            event_time=self.event_time,
+            ttl=self.ttl,
+            created=self.created,
+            outcome=outcome,
+            stored=True,
+        )
 
     def inputs(self) -> tuple[ServedInput, ...]:
         """Return what it is made from; sources as they are now."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
@@ -17,9 +16,6 @@ from workbench.checks.probes.keys import trace_keys
 from workbench.checks.probes.sample import SHARE, Sample, take_sample
 from workbench.define import Feature, FeatureModel, windowed
 from workbench.dtypes import UTC
-
-if TYPE_CHECKING:
-    pass
 
 delay = pl.col("delay").fill_null(0.0)
 INF, NAN = float("inf"), float("nan")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -13,6 +13,8 @@ from workbench.compute import InputData, build
 from workbench.define import Example
 from workbench.equality import equal
 from workbench.errors import DefinitionError, did_you_mean
+from workbench.point_in_time import ViewRows, join_views
+from workbench.times import in_utc
 
 if TYPE_CHECKING:
     from workbench.define import Contract, FeatureView
@@ -91,8 +93,7 @@ def _moment(value: Any, *, zoned: bool) -> Any:
         value = datetime(value.year, value.month, value.day)  # noqa: DTZ001  # its zone follows
     if not isinstance(value, datetime):
         return value
-    moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    return moment if zoned else moment.replace(tzinfo=None)
+    return in_utc(value) if zoned else in_utc(value).replace(tzinfo=None)
 
 
 def _read(text: str, reader: Any) -> Any:
@@ -196,37 +197,20 @@ class Comparison:
 
 
 def as_of(view: FeatureView, rows: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
-    """Return, for each row of `asked`, what a reader of the view's `rows` finds then; null where there is nothing.
-
-    The latest row at or before the time and within the ttl; of several the one created last, then the last.
-
-    Parameters
-    ----------
-    view
-        Says which columns are entities and times, and its ttl.
-    rows
-        What the view makes.
-    asked
-        Entities and event times.
-    """
-    order = [view.event_time, *([view.created] if view.created else [])]
-    ordered = rows.with_row_index("__place").sort(*order, "__place", nulls_last=False).drop("__place").to_dicts()
-    found = []
-    for wanted in asked.select(*view.entities, view.event_time).iter_rows(named=True):
-        at = wanted[view.event_time]
-        held = [row for row in ordered if _holds(view, row, wanted, at)]
-        empty = dict.fromkeys(rows.columns)
-        found.append({**(held[-1] if held else empty), **wanted})
-    return pl.DataFrame(found, schema=rows.schema)
-
-
-def _holds(view: FeatureView, row: Row, wanted: Row, at: datetime | None) -> bool:
-    moment = row[view.event_time]
-    if at is None or moment is None or moment > at or (view.ttl is not None and at - moment > view.ttl):
-        return False
-    if view.created is not None and (row[view.created] is None or row[view.created] > at):
-        return False
-    return all(row[name] is not None and row[name] == wanted[name] for name in view.entities)
+    """Return what a reader of the view's `rows` finds at each entity and time of `asked`; nulls where nothing is."""
+    keys = [*view.entities, view.event_time]
+    held = ViewRows(
+        name=view.name,
+        rows=rows,
+        keys={name: name for name in view.entities},
+        features={name: name for name in rows.columns if name not in keys},
+        event_time=view.event_time,
+        ttl=view.ttl,
+        created=view.created,
+    )
+    spine = asked.select(keys)
+    found = join_views(spine, [held], time=view.event_time)
+    return found.with_columns(spine[view.event_time]).select(rows.columns)
 
 
 def shown(value: object) -> str:

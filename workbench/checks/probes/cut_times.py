@@ -15,8 +15,9 @@ from itertools import zip_longest
 import polars as pl
 
 from workbench.checks.probes.differences import TIME
-from workbench.checks.probes.inputs import AFTER, SINCE, UNIT, UNTIL, Alteration, ProbeInput, instant
+from workbench.checks.probes.inputs import AFTER, SINCE, UNIT, UNTIL, Alteration, ProbeInput
 from workbench.checks.probes.sample import Sample
+from workbench.times import instant
 
 WIDEST = 62
 """Columns of an input up to which missing values are looked for: a bit for each."""
@@ -49,7 +50,7 @@ def _queries(data: ProbeInput, first: datetime, last: datetime, most: int) -> It
     """Give queries for instants, with how many rows have the same to tell."""
     frame = Alteration().of(data)
     schema = frame.collect_schema()
-    known = pl.max_horizontal(instant(name, schema[name]) for name in data.known)
+    known = pl.max_horizontal(instant(pl.col(name), schema[name]) for name in data.known)
     columns = [name for name in schema if name not in data.known]
     if columns and len(columns) <= WIDEST:
         way = pl.sum_horizontal(pl.col(name).is_null().cast(pl.Int64) * 2**bit for bit, name in enumerate(columns))
@@ -57,7 +58,7 @@ def _queries(data: ProbeInput, first: datetime, last: datetime, most: int) -> It
         within = gaps.filter(pl.col(TIME).is_between(first, last))
         yield within.group_by(_WAY).agg(_at(0.5), pl.len().alias("rows")).select(TIME, "rows").top_k(most, by="rows")
     if data.known != (data.event_time,):
-        happened = instant(data.event_time, schema[data.event_time])
+        happened = instant(pl.col(data.event_time), schema[data.event_time])
         late = frame.select(happened.alias(TIME), (known - happened).alias(_WAY))
         within = late.filter(pl.col(_WAY) > pl.duration(), pl.col(TIME).is_between(first, last)).sort(_WAY)
         yield within.select(pl.col(TIME).get(pl.len() * 9 // 10, null_on_oob=True), pl.len().alias("rows")).drop_nulls()
@@ -71,7 +72,7 @@ def _nearer_next(data: ProbeInput, times: pl.Series, most: int) -> list[datetime
     """Return times of the view to which the next row that becomes known is much nearer than the last one."""
     frame = Alteration().of(data)
     schema = frame.collect_schema()
-    known = pl.max_horizontal(instant(name, schema[name]) for name in data.known).alias(TIME)
+    known = pl.max_horizontal(instant(pl.col(name), schema[name]) for name in data.known).alias(TIME)
     rows = frame.select(known).drop_nulls().unique().sort(TIME).collect()[TIME]
     place = rows.search_sorted(times, side="right")
     inside = (place > 0) & (place < rows.len())

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from workbench.checks.probes.inputs import instant
 from workbench.checks.result import SHOWN
 from workbench.define import Contract, FeatureView
 from workbench.equality import differs, has_floats
+from workbench.point_in_time import ViewRows, join_views
 from workbench.records import plain_keys
+from workbench.times import instant
 
 TIME = "__workbench_time"
 _NUMBER = "__workbench_number"
@@ -66,7 +67,7 @@ class Grain:
     def readable(self, frame: pl.LazyFrame) -> pl.LazyFrame:
         """Return `frame` with `TIME`, from when on a row is there to be read; without rows that never are."""
         schema = frame.collect_schema()
-        times = [instant(name, schema[name]) for name in (self.event_time, self.created) if name]
+        times = [instant(pl.col(name), schema[name]) for name in (self.event_time, self.created) if name]
         known = [pl.col(name).is_not_null() for name in self.keys]
         return frame.filter(known).with_columns(pl.max_horizontal(times).alias(TIME))
 
@@ -332,12 +333,18 @@ def _same_types(other: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.Da
 def _unlike_as_of(extra: pl.DataFrame, view: pl.DataFrame, grain: Grain, noise: Mapping[str, float]) -> pl.DataFrame:
     """Return the rows of `extra` that say another thing than the view's latest row at their time."""
     clock = grain.event_time
-    left = extra.select(*grain.keys, *(f"{_OTHER}{name}" for name in grain.features)).sort(clock)
-    right = view.select(*grain.entities, clock, *grain.features, pl.lit(value=True).alias(_IN_VIEW)).sort(clock)
-    by = list(grain.entities) or None
-    read = left.join_asof(right, on=clock, by=by, strategy="backward", check_sortedness=False)
+    left = extra.select(*grain.keys, *(f"{_OTHER}{name}" for name in grain.features))
+    latest = ViewRows(
+        name="view",
+        rows=view.with_columns(pl.lit(value=True).alias(_IN_VIEW)),
+        keys={name: name for name in grain.entities},
+        features={name: name for name in (*grain.features, _IN_VIEW)},
+        event_time=clock,
+        created=grain.created,
+    )
+    read = join_views(left, [latest], time=clock, as_known=False).with_columns(left[clock])
     unlike = pl.any_horizontal(_differs(grain, name, noise) for name in grain.features)
-    schema = {TIME: instant(clock, read.schema[clock])}
+    schema = {TIME: instant(pl.col(clock), read.schema[clock])}
     return read.filter(pl.col(_IN_VIEW).is_null() | unlike).with_columns(**schema)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from workbench.compute import InputData, build
+from workbench.times import instant
 
 if TYPE_CHECKING:
     from workbench.define import FeatureView
@@ -55,7 +56,7 @@ class ProbeInput:
 
     def since_known(self, schema: Mapping[str, pl.DataType]) -> pl.Expr:
         """Return since when a row is known; null where it never is."""
-        times = [instant(name, schema[name]) for name in self.known]
+        times = [instant(pl.col(name), schema[name]) for name in self.known]
         return pl.when(pl.all_horizontal(time.is_not_null() for time in times)).then(pl.max_horizontal(times))
 
 
@@ -112,12 +113,11 @@ class Alteration:
         since = pl.lit(self.since) if own is None else pl.col(SINCE)
         if self.until is not None:
             times = (data.event_time,) if self.by_event_time else data.known
-            frame = frame.filter(instant(name, schema[name]) <= until for name in times)
+            frame = frame.filter(instant(pl.col(name), schema[name]) <= until for name in times)
         if self.since is not None and self.trimmed in (None, data.name):
             times = tuple(dict.fromkeys((data.event_time, *data.known)))
-            young = pl.any_horizontal(
-                instant(name, schema[name]).is_null() | (instant(name, schema[name]) >= since) for name in times
-            )
+            moments = [instant(pl.col(name), schema[name]) for name in times]
+            young = pl.any_horizontal(moment.is_null() | (moment >= since) for moment in moments)
             frame = frame.filter(young)
         frame = frame.drop(UNIT, UNTIL, AFTER, SINCE, strict=False) if data.units else frame
         frame = frame if self.nudge is None else nudged(frame, self.nudge)
@@ -156,17 +156,6 @@ def altered(view: FeatureView, inputs: Sequence[ProbeInput], alteration: Alterat
     """
     given = [InputData(name=data.name, frame=alteration.of(data), digest="", kind="source") for data in inputs]
     return build(view, given)
-
-
-def instant(name: str, dtype: pl.DataType | type[pl.DataType]) -> pl.Expr:
-    """Return the column as ``Datetime("us", "UTC")``: naive is UTC, a date its midnight."""
-    column = pl.col(name)
-    if isinstance(dtype, pl.Datetime):
-        column = column.dt.cast_time_unit("us") if dtype.time_unit != "us" else column
-        if dtype.time_zone is None:
-            return column.dt.replace_time_zone("UTC")
-        return column if dtype.time_zone == "UTC" else column.dt.convert_time_zone("UTC")
-    return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
 def shuffled(frame: pl.LazyFrame, seed: int) -> pl.LazyFrame:

@@ -9,9 +9,10 @@ import polars as pl
 from workbench.checks.probes import causes
 from workbench.checks.probes.cut_times import Cut
 from workbench.checks.probes.differences import Differences, Grain
-from workbench.checks.probes.inputs import Alteration, ProbeInput, instant
+from workbench.checks.probes.inputs import Alteration, ProbeInput
 from workbench.checks.probes.run import Outcome
 from workbench.checks.probes.subject import Finding, Group, Subject
+from workbench.times import instant
 
 
 def find_leak(
@@ -64,11 +65,11 @@ def _dated_when_happened(data: ProbeInput, found: Differences, grain: Grain, bas
     """
     frame = base.but(until=None, own=None).of(data)
     schema = frame.collect_schema()
-    at = found.rows.select(instant(grain.event_time, found.rows.schema[grain.event_time])).to_series().unique()
+    at = found.rows.select(instant(pl.col(grain.event_time), found.rows.schema[grain.event_time])).to_series().unique()
     times = pl.concat([at, at - timedelta(microseconds=1)]).unique().implode()
 
     def share(*names: str) -> pl.Expr:
-        latest = pl.max_horizontal(instant(name, schema[name]) for name in names)
+        latest = pl.max_horizontal(instant(pl.col(name), schema[name]) for name in names)
         return latest.unique().is_in(times).sum()
 
     happened, came = frame.select(happened=share(data.event_time), came=share(*data.known)).collect().row(0)

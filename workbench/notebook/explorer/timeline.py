@@ -10,6 +10,7 @@ import polars as pl
 
 from workbench.notebook.explorer.kinds import as_number, is_numeric
 from workbench.notebook.explorer.selection import Where
+from workbench.times import instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,10 +101,8 @@ def _timed(frame: pl.LazyFrame, time: str | None, name: str) -> pl.LazyFrame | N
         return None
     dtype = schema[name]
     drawn = pl.col(name).cast(pl.String) if not _is_number(dtype) else as_number(pl.col(name), dtype)
-    moment = pl.col(time)
-    if isinstance(schema[time], pl.Datetime) and schema[time].time_zone is not None:  # type: ignore[attr-defined]
-        moment = moment.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    return frame.select(moment.cast(pl.Datetime("us")).alias(_TIME), drawn.alias(_VALUE)).drop_nulls(_TIME)
+    moment = instant(pl.col(time), schema[time]).dt.replace_time_zone(None)
+    return frame.select(moment.alias(_TIME), drawn.alias(_VALUE)).drop_nulls(_TIME)
 
 
 def _is_number(dtype: pl.DataType) -> bool:

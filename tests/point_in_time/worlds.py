@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from tests.lake import reference
-from workbench.lake import ViewRows
+from tests.point_in_time import reference
+from workbench.point_in_time import ViewRows
 
 NOON = datetime(2013, 6, 1, 12, tzinfo=UTC)
 MICRO = timedelta(microseconds=1)

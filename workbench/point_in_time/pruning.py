@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from workbench.lake.candidates import KeyPair, ViewRows, instant
+from workbench.point_in_time.candidates import KeyPair, ViewRows, epoch_microseconds
 
 FEW = 200_000  # from here on, looking up each row's key costs more than sorting the rows that it would leave out
 _WORTH = 10  # with fewer rows than this for each spine row, most keys are asked for
@@ -40,6 +40,12 @@ class Reach:
     last: datetime | None
     keys: Mapping[str, pl.Series]
 
+    @classmethod
+    def of_moment(cls, at: datetime) -> Reach:
+        """Return what a spine asks for whose rows, of any keys, all have the time `at`."""
+        moment = _moment(microseconds(at))
+        return cls(0, moment, moment, {})
+
     def of_any_key(self) -> Reach:
         """Return what is asked for in time alone."""
         return replace(self, keys={})
@@ -47,7 +53,7 @@ class Reach:
 
 def reach_of(spine: pl.DataFrame, time: str, columns: Sequence[str]) -> Reach:
     """Return what `spine` asks for in its `time` and key `columns`."""
-    at = spine.select(instant(time, spine.schema, "the spine")).to_series()
+    at = spine.select(epoch_microseconds(time, spine.schema, "the spine")).to_series()
     few = columns if spine.height <= FEW else ()
     return Reach(
         spine.height,
@@ -74,6 +80,11 @@ def reachable_rows(view: ViewRows, pairs: Sequence[KeyPair], reach: Reach) -> pl
         if reach.first is not None and view.ttl and view.ttl <= _LONG and not view.outcome:
             conditions.append(event >= _literal(reach.first - view.ttl - _SLACK, dtype))
     return pl.all_horizontal(conditions) if conditions else None
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a time, which has a zone, as microseconds since the epoch."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _literal(moment: datetime, dtype: pl.Datetime) -> pl.Expr:

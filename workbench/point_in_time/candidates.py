@@ -92,7 +92,7 @@ def require(column: str, schema: Mapping[str, pl.DataType], where: str) -> None:
         raise JoinError.missing_column(column, where, schema)
 
 
-def instant(column: str, schema: Mapping[str, pl.DataType], where: str) -> pl.Expr:
+def epoch_microseconds(column: str, schema: Mapping[str, pl.DataType], where: str) -> pl.Expr:
     """Return the column as UTC microseconds since the epoch; a time without a zone is UTC, a date its midnight.
 
     Times that 64 bits of microseconds do not hold, 290,000 years from now, are taken for 73,000 years: Polars panics.
@@ -119,7 +119,7 @@ def narrowed(view: ViewRows, pairs: Sequence[KeyPair], names: Sequence[str], rea
     Only those that meet the condition `reachable` on the view's own columns; times are microseconds since the epoch.
     """
     schema = view.rows.collect_schema()
-    event = instant(view.event_time, schema, f"view {view.name!r}").alias(EVENT)
+    event = epoch_microseconds(view.event_time, schema, f"view {view.name!r}").alias(EVENT)
     keys = [pl.col(pair.rows).cast(pair.dtype).alias(name) for pair, name in zip(pairs, names, strict=True)]
     read = {pair.rows for pair in pairs} | {view.event_time, *filter(None, [view.created])}
     row = free_name(ROW, read)
@@ -162,7 +162,7 @@ def ranked(view: ViewRows, narrow: pl.LazyFrame, names: Sequence[str], *, as_kno
 def _creation(view: ViewRows, schema: Mapping[str, pl.DataType]) -> list[pl.Expr]:
     if view.created is None:
         return []
-    return [instant(view.created, schema, f"view {view.name!r}").alias(CREATED)]
+    return [epoch_microseconds(view.created, schema, f"view {view.name!r}").alias(CREATED)]
 
 
 def _common(left: pl.DataType, right: pl.DataType) -> pl.DataType | None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.lake.worlds import World, make_world
-from workbench.lake import join_views
+from tests.point_in_time.worlds import World, make_world
+from workbench.point_in_time import join_views
 
 
 def joined(world: World, how: str, *, as_known: bool) -> pl.DataFrame:

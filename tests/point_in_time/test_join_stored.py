@@ -11,10 +11,10 @@ from random import Random
 import polars as pl
 import pytest
 
-from tests.lake.worlds import MICRO, NOON, TIME
-from workbench.lake import ViewRows, join_views
-from workbench.lake.candidates import AT, EVENT, ROW
-from workbench.lake.row_lookup import GAP, fetch, find_runs, search_runs
+from tests.point_in_time.worlds import MICRO, NOON, TIME
+from workbench.point_in_time import ViewRows, join_views
+from workbench.point_in_time.candidates import AT, EVENT, ROW
+from workbench.point_in_time.row_lookup import GAP, fetch, find_runs, search_runs
 
 SIZE = 60_000
 STORED = ["by entity", "by time", "by period and entity", "by entity, one late row", "in no order"]

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import polars as pl
 
 from workbench.errors import JoinError
-from workbench.lake.candidates import (
+from workbench.point_in_time.candidates import (
     AT,
     EVENT,
     INDEX,
@@ -27,15 +27,15 @@ from workbench.lake.candidates import (
     KeyPair,
     ViewRows,
     candidates,
-    instant,
+    epoch_microseconds,
     key_pairs,
     narrowed,
     ranked,
     require,
 )
-from workbench.lake.pruning import Reach, reach_of, reachable_rows
-from workbench.lake.row_lookup import fetch, find_runs, search_runs
-from workbench.times import parse_duration
+from workbench.point_in_time.pruning import Reach, microseconds, reach_of, reachable_rows
+from workbench.point_in_time.row_lookup import fetch, find_runs, search_runs
+from workbench.times import parse_duration, utc_zone
 
 OUTCOMES = pl.Enum(["matched", "expired", "missing"])
 
@@ -239,12 +239,31 @@ def join_views(
     return _joined(spine.lazy(), spine, views, time, as_known=as_known).collect(engine="streaming")
 
 
+def latest_rows(view: ViewRows, *, at: datetime | None) -> pl.LazyFrame:
+    """Return the row of each entity that a spine would get at the moment `at`, with all columns of the rows.
+
+    Without `at` it is the last row of each entity, whatever its age and whenever it became known.
+    """
+    schema = view.rows.collect_schema()
+    pairs = _checked(view, schema)
+    names = [f"__key{number}" for number in range(len(pairs))]
+    reachable = None if at is None else reachable_rows(view, pairs, Reach.of_moment(at))
+    read = _read_once(view, reachable)
+    known = candidates(read, pairs, names, reachable=reachable, as_known=at is not None)
+    if at is not None:
+        known = known.with_columns(pl.lit(microseconds(at)).alias(AT)).filter(pl.col(KNOWN) <= pl.col(AT))
+    won = known.group_by(names, maintain_order=True).last() if names else known.last()
+    if at is not None:
+        won = won.filter(holds(view, ROW, EVENT))
+    return read.rows.lazy().gather(won.sort(ROW).select(ROW))
+
+
 def _joined(
     spine: pl.LazyFrame, known: pl.DataFrame | None, views: Sequence[ViewRows], time: str, *, as_known: bool
 ) -> pl.LazyFrame:
     """Return the join; where the spine's values are `known` already, rows that it cannot reach are left out early."""
     schema = spine.collect_schema()
-    at = instant(time, schema, "the spine").clip(-LATEST, LATEST).fill_null(NEVER).alias(AT)
+    at = epoch_microseconds(time, schema, "the spine").clip(-LATEST, LATEST).fill_null(NEVER).alias(AT)
     matched = [_checked(view, schema) for view in views]
     _distinct(schema, views)
     names = {key: f"__key{n}" for n, key in enumerate(dict.fromkeys(_spine_key(p) for pairs in matched for p in pairs))}
@@ -339,10 +358,7 @@ def _distinct(spine: pl.Schema, views: Sequence[ViewRows]) -> None:
 
 
 def _in_utc(time: str, dtype: pl.DataType) -> pl.Expr:
-    if not isinstance(dtype, pl.Datetime):
-        return pl.col(time)
-    zoned = pl.col(time).dt
-    return zoned.replace_time_zone("UTC") if dtype.time_zone is None else zoned.convert_time_zone("UTC")
+    return utc_zone(pl.col(time), dtype.time_zone) if isinstance(dtype, pl.Datetime) else pl.col(time)
 
 
 def _polars(frame: object, what: str) -> None:

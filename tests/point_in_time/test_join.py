@@ -8,9 +8,9 @@ from typing import Any, Literal
 import polars as pl
 import pytest
 
-from tests.lake.worlds import MICRO, NOON, TIME
+from tests.point_in_time.worlds import MICRO, NOON, TIME
 from workbench.errors import JoinError, WorkbenchError
-from workbench.lake import ViewRows, join_views, point_in_time_join
+from workbench.point_in_time import ViewRows, join_views, point_in_time_join
 
 
 def row(event: datetime | None, value: float | None, **more: Any) -> dict[str, Any]:

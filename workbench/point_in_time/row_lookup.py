@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from workbench.config import free_name
-from workbench.lake.candidates import AT, EVENT, INDEX, ROW
+from workbench.point_in_time.candidates import AT, EVENT, INDEX, ROW
 
 GAP = 262_144
 """Rows that nobody asked for, from which it pays not to read them: a row group of a computed view."""
