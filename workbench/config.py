@@ -6,6 +6,7 @@ import codecs
 import re
 import tomllib
 from collections.abc import Container
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -195,6 +196,13 @@ class GitSettings(_Section):
     """Whether commits are signed; as git is configured if absent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Marks the setting that says where a source's data is; the module `kind` of `workbench.sources` reads it."""
+
+    kind: str
+
+
 class SourceSettings(_Section):
     """``[sources.<name>]``: where one input table is, its time and key columns, and how its files are read.
 
@@ -203,13 +211,13 @@ class SourceSettings(_Section):
     not named is read from all values. `time_zone` is that of the time columns where they state none.
     """
 
-    path: str | None = None
+    path: Annotated[str | None, Place("files")] = None
     """A file, folder or glob of Parquet, CSV or JSON, from the project's root."""
     format: Literal["parquet", "csv", "json", "ndjson"] | None = None
     """The files' format, where their name does not tell."""
-    delta: str | None = None
+    delta: Annotated[str | None, Place("delta")] = None
     """A Delta table: a path or a URI. Its version is the snapshot."""
-    sql: str | None = None
+    sql: Annotated[str | None, Place("query")] = None
     """A query that returns the rows: of files, of a DuckDB file, or of PostgreSQL."""
     database: str | None = Field(default=None, repr=False)  # a URL may hold a password
     """What `sql` is asked of: a DuckDB file or a PostgreSQL URL; DuckDB over files if absent."""
@@ -238,11 +246,22 @@ class SourceSettings(_Section):
     time_zone: Annotated[str, AfterValidator(time_zone_named)] | None = None
     """The zone of times that state none, in any kind of source; UTC if absent."""
 
+    @classmethod
+    def places(cls) -> dict[str, str]:
+        """Return the kind of source by the setting that says where its data is."""
+        marked = ((name, mark) for name, each in cls.model_fields.items() for mark in each.metadata)
+        return {name: mark.kind for name, mark in marked if isinstance(mark, Place)}
+
+    @property
+    def kind(self) -> str:
+        """The kind of source that it is."""
+        return next(kind for key, kind in self.places().items() if getattr(self, key) is not None)
+
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        given = [key for key in ("path", "delta", "sql") if getattr(self, key) is not None]
+        given = [key for key in self.places() if getattr(self, key) is not None]
         if len(given) != 1:
-            raise ValueError(f"needs exactly one of path, delta, sql; has {', '.join(given) or 'none'}")
+            raise ValueError(f"needs exactly one of {', '.join(self.places())}; has {', '.join(given) or 'none'}")
         if self.database is not None and self.sql is None:
             raise ValueError("database goes with sql")
         for key in ("format", *_OF_FILES):

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 UNFINISHED = ".new-"
 """How the name of a file begins that is being written; `gc` takes away what a killed process left of them."""
 
 
 @contextmanager
-def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = False, for_user: bool = False) -> Iterator[Path]:
     """Give a new file beside `path`, which takes its place at the end, or is removed where the block raises.
 
     Parameters
@@ -25,11 +25,13 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         The file; its folder is made if absent.
     durable
         Flush the file and its name to the disk before this returns, so that a power cut does not lose it.
+    for_user
+        The user named it: its folder must be there, and it is readable by whom the umask allows, not its owner alone.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)  # readable by its owner alone
-    os.close(handle)
-    unfinished = Path(name)
+    if not for_user:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{UNFINISHED}{uuid4().hex}")
+    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666 if for_user else 0o600))
     try:
         yield unfinished
         if durable:
@@ -42,9 +44,9 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         sync(path.parent)
 
 
-def replace_atomically(path: Path, text: str, *, durable: bool = False) -> None:
+def replace_atomically(path: Path, text: str, *, durable: bool = False, for_user: bool = False) -> None:
     """Write `text` to `path`, in one step: see `replacing`."""
-    with replacing(path, durable=durable) as unfinished:
+    with replacing(path, durable=durable, for_user=for_user) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
 
 

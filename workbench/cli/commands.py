@@ -7,13 +7,12 @@ A command takes the open project as `project` and returns an object with ``to_di
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from cyclopts import Parameter
-
+from workbench.cli.derive import command, from_file
 from workbench.cli.parameters import ProgressArg, ProjectArg, parse_pairs
 from workbench.errors import PromotionRefused, UsageError
-from workbench.project import init_project
+from workbench.project import Verb, init_project
 
 
 def init(path: Path = Path(), *, name: str | None = None) -> Any:
@@ -94,56 +93,10 @@ def branch(
     return project.branches()
 
 
-def define(
-    file: Path,
-    *,
-    branch: str | None = None,
-    message: str | None = None,
-    log: bool = True,
-    project: ProjectArg,
-    progress: ProgressArg = None,
-) -> Any:
-    """Define the view in a file: commit it to the branch, compute it, check it, log it to MLflow.
+cell = command("define", Verb(), supplied=frozenset({"text"}))
+"""What ``%%feature`` calls with the cell's text."""
 
-    Parameters
-    ----------
-    file
-        A file that holds what a %%feature cell would.
-    branch
-        The branch to write; the current experiment if absent.
-    message
-        The commit's subject.
-    log
-        Send a run to MLflow.
-    """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}.", remedy="Give the path of a UTF-8 text file.") from None
-    return project.define(text, branch=branch, message=message, log=log, progress=progress)
-
-
-def cell(
-    *,
-    branch: str | None = None,
-    message: str | None = None,
-    log: bool = True,
-    text: Annotated[str, Parameter(parse=False)],
-    project: ProjectArg,
-    progress: ProgressArg = None,
-) -> Any:
-    """Define the feature view in this cell.
-
-    Parameters
-    ----------
-    branch
-        The branch to write; the current experiment if absent.
-    message
-        The commit's subject.
-    log
-        Send a run to MLflow.
-    """
-    return project.define(text, branch=branch, message=message, log=log, progress=progress)
+define = from_file(cell, "text", said="A file that holds what a %%feature cell would.")
 
 
 def promote(

@@ -15,8 +15,8 @@ from typing import Annotated, Any, get_args
 
 from cyclopts import Parameter
 
-from workbench.cli.parameters import ProgressArg, ProjectArg, parse_pairs, save_report
-from workbench.errors import PromotionRefused
+from workbench.cli.parameters import ProgressArg, ProjectArg, SuppliedArg, parse_pairs, save_report
+from workbench.errors import PromotionRefused, UsageError
 from workbench.project import Project, Verb, verbs_of
 
 SAVED = "Write the report to this file too: .html, .md or .json."
@@ -27,11 +27,20 @@ def derived() -> dict[str, Callable[..., Any]]:
     return {name.replace("_", "-"): command(name, verb) for name, verb in verbs_of(Project).items()}
 
 
-def command(name: str, verb: Verb) -> Callable[..., Any]:
-    """Return the command that calls the method `name` of an open project."""
+def command(name: str, verb: Verb, *, supplied: frozenset[str] = frozenset()) -> Callable[..., Any]:
+    """Return the command that calls the method `name` of an open project.
+
+    Parameters
+    ----------
+    name, verb
+        The method.
+    supplied
+        Parameters that no word of the line gives: the front end does.
+    """
     method = getattr(Project, name)
     _, *parameters = inspect.signature(method).parameters.values()
-    read = [_Read(parameter, verb, is_first=not place) for place, parameter in enumerate(parameters)]
+    asked = [parameter for parameter in parameters if parameter.name not in supplied]
+    read = [_Read(parameter, verb, is_first=not place) for place, parameter in enumerate(asked)]
 
     def call(*words: Any, project: Project, **given: Any) -> Any:
         from workbench.pipeline import ResultList
@@ -40,6 +49,7 @@ def command(name: str, verb: Verb) -> Callable[..., Any]:
         if words and not read[0].is_variadic:
             given[read[0].name], words = words[0], ()
         named = {each.name: each.value(given[each.name]) for each in read if given.get(each.name) is not None}
+        named |= {each: given[each] for each in supplied}
         try:
             result = save_report(lambda: getattr(project, name)(*words, **named), out)
             return ResultList(tuple(result)) if isinstance(result, list) else result
@@ -51,12 +61,39 @@ def command(name: str, verb: Verb) -> Callable[..., Any]:
     shown = [each.shown for each in read]
     if verb.saves:
         shown.append(inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Path | None))
+    shown += [inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, annotation=SuppliedArg) for each in supplied]
     shown.append(inspect.Parameter("project", inspect.Parameter.KEYWORD_ONLY, annotation=ProjectArg))
     call.__name__ = name
     call.__doc__ = _documented(inspect.getdoc(method) or "", read, saves=verb.saves)
     call.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]  # what inspect and cyclopts read
     call.__annotations__ = {each.name: each.annotation for each in shown}
     return call
+
+
+def from_file(command: Callable[..., Any], text: str, *, said: str) -> Callable[..., Any]:
+    """Return a command that takes what another one is supplied with as `text` from a file, whose help is `said`."""
+
+    def call(file: Path, **given: Any) -> Any:
+        try:
+            content = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{file} cannot be read: {error}.", remedy="Give the path of a UTF-8 text file.") from None
+        return command(**given, **{text: content})
+
+    shown = [each for each in inspect.signature(command).parameters.values() if each.name != text]
+    shown.insert(0, inspect.Parameter("file", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Path))
+    call.__name__ = command.__name__
+    call.__doc__ = (
+        (command.__doc__ or "")
+        .replace(f" in {text}:", " in a file:", 1)
+        .replace(_HEAD, f"{_HEAD}file\n    {said}\n", 1)
+    )
+    call.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]  # as above
+    call.__annotations__ = {each.name: each.annotation for each in shown}
+    return call
+
+
+_HEAD = "Parameters\n----------\n"
 
 
 class _Read:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from workbench.render import Reported
 
 Shown = TypeVar("Shown", bound="Reported")
+SuppliedArg = Annotated[str, Parameter(parse=False)]
 ProjectArg = Annotated[Project, Parameter(parse=False)]
 ProgressArg = Annotated[Callable[[Any], None] | None, Parameter(parse=False)]
 

@@ -29,7 +29,7 @@ from msgspec.structs import replace
 
 from workbench.compute.metadata import StoredView, ViewRecord
 from workbench.errors import InvalidName, ProjectError
-from workbench.files import sync
+from workbench.files import replace_atomically, sync
 from workbench.records import from_json, to_json
 
 _HEX = re.compile(r"[0-9a-f]{8,128}")
@@ -130,9 +130,9 @@ class ViewCache:
         folder = self._folder(record.view_id)
         record = replace(record, size=(work / DATA).stat().st_size)
         try:
-            _write(work / RECORD, to_json(record, indent=1))
-            sync(work / DATA)
-            sync(work)
+            (work / RECORD).write_text(to_json(record, indent=1), encoding="utf-8")
+            for path in (work / DATA, work / RECORD, work):
+                sync(path)
             try:
                 work.rename(folder)
             except OSError:
@@ -219,14 +219,7 @@ class ViewCache:
         return self.root / _valid(view_id)
 
     def _index(self, plan_hash: str, view_id: str) -> None:
-        plans = self.root / ".plans"
-        plans.mkdir(exist_ok=True)
-        new = plans / f".{uuid.uuid4().hex}"
-        try:
-            _write(new, view_id)
-            new.replace(plans / plan_hash)
-        finally:
-            new.unlink(missing_ok=True)
+        replace_atomically(self.root / ".plans" / plan_hash, view_id)
 
     def _move_aside(self, folder: Path) -> Path | None:
         """Return where a stored view was set aside; None where another process was quicker."""
@@ -305,13 +298,6 @@ def _modified(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0.0
-
-
-def _write(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _reason(error: OSError) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from workbench.errors import SourceError
+from workbench.files import replacing
 
 NULLS = ["NA", ""]
 PUERTO_RICO = "America/Puerto_Rico"
@@ -44,9 +45,8 @@ def write_sources(folder: Path) -> dict[str, int]:
     for name, table in {"flights": flights, "weather": weather, "planes": planes}.items():
         path = folder / f"{name}.parquet"
         if not path.exists():
-            unfinished = path.with_suffix(".unfinished")
-            table(_csv_folder()).write_parquet(unfinished)
-            unfinished.rename(path)
+            with replacing(path, for_user=True) as unfinished:
+                table(_csv_folder()).write_parquet(unfinished)
         rows[name] = pl.scan_parquet(path).select(pl.len()).collect().item()
     return rows
 

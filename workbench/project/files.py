@@ -6,11 +6,11 @@ import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import polars as pl
 
 from workbench.errors import ProjectError, SourceError, UsageError
+from workbench.files import replacing
 from workbench.render import Report, Reported
 from workbench.sources import SUFFIXES, Dialect, Origin, format_of, is_naive, read_file
 from workbench.store import DeprecatedVersionWarning, Ledger, LowMatchWarning, NaiveTimeWarning
@@ -140,28 +140,24 @@ _COMPRESSION = {".gz": "gzip", ".zst": "zstd"}
 
 def _write(frame: pl.DataFrame, out: Path, *, what: str = "training set") -> None:
     """Write `frame` so that `out` is there whole or as it was; a link is written through."""
-    target = out.resolve()
-    unfinished = target.with_name(f".{target.name}.{uuid4().hex}")
     compression: Any = _COMPRESSION.get(out.suffix.lower(), "uncompressed")
     try:
-        match format_of(out):
-            case "csv":
-                frame.write_csv(unfinished, compression=compression, check_extension=False)
-            case "ndjson":
-                frame.write_ndjson(unfinished, compression=compression, check_extension=False)
-            case "json":
-                import pyarrow as pa
+        with replacing(out.resolve(), for_user=True) as unfinished:
+            match format_of(out):
+                case "csv":
+                    frame.write_csv(unfinished, compression=compression, check_extension=False)
+                case "ndjson":
+                    frame.write_ndjson(unfinished, compression=compression, check_extension=False)
+                case "json":
+                    import pyarrow as pa
 
-                with pa.output_stream(str(unfinished), compression=_COMPRESSION.get(out.suffix.lower())) as stream:
-                    stream.write(frame.write_json().encode())
-            case _:
-                frame.write_parquet(unfinished)
-        unfinished.replace(target)
+                    with pa.output_stream(str(unfinished), compression=_COMPRESSION.get(out.suffix.lower())) as stream:
+                        stream.write(frame.write_json().encode())
+                case _:
+                    frame.write_parquet(unfinished)
     except OSError as error:
         raise ProjectError.not_writable(str(out), error.strerror or str(error)) from None
     except pl.exceptions.PolarsError as error:
         raise UsageError(
             f"The {what} cannot be written to {out}: {str(error).splitlines()[0]}.", remedy="Write .parquet."
         ) from None
-    finally:
-        unfinished.unlink(missing_ok=True)

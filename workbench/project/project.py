@@ -293,7 +293,7 @@ class Project:
         log
             Send a run to MLflow.
         message
-            The commit's subject; ``Define <view>`` if absent.
+            The commit's subject; ``Define`` and the view's name if absent.
         progress
             Called some five times a second while the view is computed.
 

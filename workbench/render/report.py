@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from workbench.errors import ProjectError, UsageError
+from workbench.files import replace_atomically
 from workbench.records import to_plain
 from workbench.redaction import redact_urls
 from workbench.render.ascii import Plain
@@ -188,14 +188,10 @@ class Reported:
             ".json": lambda: redact_urls(json.dumps(self.to_dict(), indent=2, default=str)) + "\n",
         }
         text = written[report_kind(place)]()
-        unfinished = place.with_name(f".{place.name}.{uuid4().hex}")
         try:
-            unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(place)
+            replace_atomically(place, text, for_user=True)
         except OSError as error:
             raise ProjectError.not_writable(str(place), error.strerror or str(error)) from None
-        finally:
-            unfinished.unlink(missing_ok=True)
         return place
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:

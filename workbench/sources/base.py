@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import polars as pl
@@ -11,14 +12,10 @@ import polars as pl
 from workbench.config import SourceSettings
 from workbench.drivers import translated
 from workbench.errors import SourceError, SourceNotFound
-from workbench.redaction import redact
 from workbench.sources import faults
 from workbench.sources.check import checked
-from workbench.sources.delta import DeltaReader
 from workbench.sources.dialect import Dialect
 from workbench.sources.digest_cache import read_json, write_json
-from workbench.sources.files import FilesReader
-from workbench.sources.query import QueryReader
 from workbench.sources.reader import Declared, Reader, digest_of
 from workbench.sources.snapshot import Snapshot, SourceWarning
 from workbench.sources.times import normalised
@@ -50,9 +47,7 @@ class Source:
         self._reader = _reader(self._declared)
 
     def __repr__(self) -> str:
-        settings = self.settings
-        place = settings.path or settings.delta or settings.database or settings.sql or ""
-        return f"<Source {self.name!r}: {redact(place)}>"
+        return f"<Source {self.name!r}: {self._reader.place}>"
 
     @property
     def name(self) -> str:
@@ -201,7 +196,7 @@ class Source:
             self._reader.verify(snapshot)
             moved = mark is not None and self._reader.mark() != mark
         if moved:
-            raise faults.moved_on(self.name, redact(self.settings.path or ""))
+            raise faults.moved_on(self.name, self._reader.place)
 
     def require_readable(self, snapshot: Snapshot | None = None) -> None:
         """Read all rows once more, by themselves, and raise where that fails.
@@ -224,8 +219,7 @@ class Source:
         def convert(error: BaseException) -> SourceError:
             if snapshot is not None and self._reader.forget(snapshot):
                 return faults.damaged_copy(self.name)
-            place = self.settings.path or redact(self.settings.delta or "") or "the result of its query"
-            return faults.of_driver(self.name, place, error)
+            return faults.of_driver(self.name, self._reader.place, error)
 
         with translated(convert):
             yield
@@ -235,9 +229,9 @@ class Source:
 
 
 def _reader(declared: Declared) -> Reader:
-    if declared.settings.path is not None:
-        return FilesReader(declared)
-    return DeltaReader(declared) if declared.settings.delta is not None else QueryReader(declared)
+    """Return what reads a source: each kind is a module of this room, with its class as ``READER``."""
+    reader: Callable[[Declared], Reader] = import_module(f"workbench.sources.{declared.settings.kind}").READER
+    return reader(declared)
 
 
 def _warnings(source: str, values: dict[str, object]) -> tuple[SourceWarning, ...] | None:

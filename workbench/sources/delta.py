@@ -46,6 +46,11 @@ class DeltaReader:
 
     declared: Declared
 
+    @property
+    def place(self) -> str:
+        """Where the data is, for people."""
+        return self._shown()
+
     def snapshot(self, *, recheck: bool) -> Snapshot:  # noqa: ARG002  nothing is remembered, so nothing is rechecked
         """Return the identity of the table's newest version.
 
@@ -141,6 +146,9 @@ class DeltaReader:
         if gone:
             reason = f"{len(gone)} of its files are gone"
             raise faults.no_version(self.declared.name, self._shown(), table.version(), reason)
+
+
+READER = DeltaReader
 
 
 def may_have_credentials() -> bool:

@@ -42,6 +42,11 @@ class FilesReader:
 
     declared: Declared
 
+    @property
+    def place(self) -> str:
+        """Where the data is, for people."""
+        return self.declared.settings.path or ""
+
     def snapshot(self, *, recheck: bool) -> Snapshot:
         """Return the identity of the files' names and bytes.
 
@@ -180,3 +185,6 @@ class FilesReader:
     @property
     def _dialect(self) -> Dialect:
         return Dialect.of(self.declared.settings)
+
+
+READER = FilesReader

@@ -112,6 +112,11 @@ class QueryReader:
 
     declared: Declared
 
+    @property
+    def place(self) -> str:
+        """Where the data is, for people."""
+        return "the result of its query"
+
     def snapshot(self, *, recheck: bool) -> Snapshot:  # noqa: ARG002  the query is always run again
         """Return the identity of the rows that the query returns now, and land them."""
         settings = self.declared.settings
@@ -163,3 +168,6 @@ class QueryReader:
         if scheme:
             raise faults.unknown_database(self.declared.name, scheme)
         return duckdb.run(self.declared)
+
+
+READER = QueryReader

@@ -14,7 +14,7 @@ from typing import Protocol
 import polars as pl
 
 from workbench.config import SourceSettings
-from workbench.sources.snapshot import Kind, Snapshot, SourceWarning
+from workbench.sources.snapshot import Snapshot, SourceWarning
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Declared:
         within = str(self.root).rstrip(os.sep) + os.sep
         return str(path).removeprefix(within).replace(os.sep, "/") if str(path).startswith(within) else str(path)
 
-    def taken(self, kind: Kind, identity: object, detail: Mapping[str, object]) -> Snapshot:
+    def taken(self, kind: str, identity: object, detail: Mapping[str, object]) -> Snapshot:
         """Return the snapshot whose digest is that of `identity` (JSON-ready)."""
         return Snapshot(
             source=self.name,
@@ -81,7 +81,11 @@ def digest_of(value: object) -> str:
 
 
 class Reader(Protocol):
-    """A kind of source."""
+    """A kind of source: a module of this room has a class that does this, under the name ``READER``."""
+
+    @property
+    def place(self) -> str:
+        """Where the data is, for people: without a password."""
 
     def snapshot(self, *, recheck: bool) -> Snapshot:
         """Return the identity of the data now; `recheck` trusts nothing remembered."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from workbench.records import Serialisable
-
-Kind = Literal["files", "delta", "query"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +22,7 @@ class Snapshot(Serialisable):
         and bytes, for Delta over the table's id, version and file list, for a query over the rows it returned
         (`workbench.sources.query_digest` states the rule).
     kind
-        ``files``, ``delta`` or ``query``.
+        The kind of source: ``files``, ``delta``, ``query``; a module of `workbench.sources`.
     detail
         JSON-ready facts to find the data again: ``path`` or ``paths`` with ``files`` (size in bytes and SHA-256 each),
         ``uri`` with ``version``, or ``sql`` with ``database``. Never a password.
@@ -34,7 +32,7 @@ class Snapshot(Serialisable):
 
     source: str
     digest: str
-    kind: Kind
+    kind: str
     detail: dict[str, Any] = field(compare=False)
     taken_at: datetime = field(compare=False)
 

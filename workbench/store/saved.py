@@ -11,7 +11,6 @@ a dot.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -27,6 +26,7 @@ from workbench.compute import refused_by_disk, versions
 from workbench.config import valid_name
 from workbench.drivers import reason
 from workbench.errors import ProjectError, UsageError, WorkbenchError, did_you_mean
+from workbench.files import sync
 from workbench.records import from_plain, to_plain
 from workbench.render import Report, Reported
 from workbench.sources import Snapshot
@@ -290,8 +290,4 @@ def _write(work: Path, frame: pl.DataFrame, saved: SavedTrainingSet) -> None:
         ) from None
     (work / RECORD).write_text(json.dumps(saved.to_dict(), indent=1), encoding="utf-8")
     for path in (work / DATA, work / RECORD, work):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(path)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from workbench.files import replace_atomically
+from workbench.files import UNFINISHED, replace_atomically
 from workbench.records import from_json, to_json
 from workbench.tracking.paths import Places
 from workbench.tracking.runs import RunRecord
@@ -124,7 +124,7 @@ class Outbox:
     def sweep(self) -> None:
         """Remove half-written files that processes killed an hour or more ago left."""
         horizon = time.time() - _STALE_SECONDS
-        for path in self.places.outbox.glob(".new-*"):
+        for path in self.places.outbox.glob(f"{UNFINISHED}*"):
             if path.stat().st_mtime < horizon:
                 path.unlink(missing_ok=True)
 

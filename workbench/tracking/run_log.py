@@ -25,7 +25,7 @@ import msgspec
 from msgspec.structs import replace
 
 from workbench.errors import ProjectError, UsageError
-from workbench.files import replace_atomically
+from workbench.files import replace_atomically, replacing
 from workbench.records import from_json, to_json
 from workbench.tracking.limits import artifact_path
 from workbench.tracking.measures import Measured, summarised
@@ -170,13 +170,10 @@ class OpenRun:
         target = self._places.files(self.record.key) / path
         digest = hashlib.sha256()
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = target.with_name(f".new-{target.name}")
-            with source.open("rb") as stream, unfinished.open("wb") as copy:
+            with replacing(target) as unfinished, source.open("rb") as stream, unfinished.open("wb") as copy:
                 while block := stream.read(_BLOCK):
                     digest.update(block)
                     copy.write(block)
-            unfinished.replace(target)
         except OSError as error:
             raise ProjectError.not_writable(str(target), error.strerror or str(error)) from error
         return digest.hexdigest()

@@ -17,8 +17,7 @@ class GateResult:
     Attributes
     ----------
     name
-        Which gate: ``contract``, ``probes``, ``tests``, ``lint``, ``types``, ``upstream``, ``drift``, ``new data``,
-        ``metadata``, ``merge``, ``downstream``; or of the policy ``promoters``, ``approvals``, ``freeze``, ``train``,
+        Which gate: one of `GATES`; or of the policy ``promoters``, ``approvals``, ``freeze``, ``train``,
         ``signatures``.
     passed
         Whether the promotion may go on. False where it was not `checked`, unless that is `accepted`.
