@@ -159,22 +159,9 @@ class UsageError(WorkbenchError):
         )
 
     @classmethod
-    def unmatchable(cls, key: str, left: str, right: str) -> Self:
-        """Return the error for a `key` column whose values on two sides of a comparison cannot be equal."""
-        return cls(
-            f"Rows cannot be matched: {key} is {left} on one side and {right} on the other.",
-            remedy="Correct the side whose rows do not have the dtype of its contract.",
-        )
-
-    @classmethod
     def not_a_value(cls, column: str, value: object, dtype: str) -> Self:
         """Return the error for a `value` that `column` cannot have."""
         return cls(f"{column} is {dtype}: it cannot be {value!r}.", remedy="Give a value of the column's type.")
-
-    @classmethod
-    def not_a_period(cls, text: str, reason: str, *, remedy: str) -> Self:
-        """Return the error for a `text` that is not a period."""
-        return cls(f"{text!r} is not a period: {reason}.", remedy=remedy)
 
 
 class ConfigError(WorkbenchError):
@@ -183,14 +170,6 @@ class ConfigError(WorkbenchError):
 
 class ProjectError(WorkbenchError):
     """The project cannot be opened or written."""
-
-    @classmethod
-    def missing(cls, start: str) -> Self:
-        """Return the error for a folder with no ``workbench.toml`` in it or above it."""
-        return cls(
-            f"No workbench.toml in {start} or any folder above it.",
-            remedy="Make a project here with `workbench init`, or give the project's path.",
-        )
 
     @classmethod
     def not_writable(cls, path: str, reason: str) -> Self:
@@ -212,19 +191,6 @@ class BranchError(WorkbenchError):
 class GitMissing(BranchError):
     """git is not on this machine's PATH."""
 
-    @classmethod
-    def on_path(cls) -> Self:
-        """Return the error for a machine without git."""
-        return cls("git was not found on PATH.", remedy="Install git 2.38 or newer, then run the same command again.")
-
-    @classmethod
-    def too_old(cls, version: str) -> Self:
-        """Return the error for a git older than the required version."""
-        return cls(
-            f"git {version} is too old: it cannot flush commits to disk.",
-            remedy="Install git 2.38 or newer, then run the same command again.",
-        )
-
 
 class BranchNotFound(BranchError):
     """A branch or revision that the repository does not have."""
@@ -235,28 +201,6 @@ class BranchNotFound(BranchError):
         return cls(
             f"There is no branch or commit {name!r}.",
             remedy=f"{did_you_mean(name, known)} `branch` lists branches and starts new ones.".strip(),
-        )
-
-    @classmethod
-    def unborn(cls, name: str) -> Self:
-        """Return the error for a branch without a commit."""
-        return cls(
-            f"Branch {name!r} has no commit yet.",
-            remedy="Commit there first: git add workbench.toml features registry && git commit -m 'Start the project'.",
-        )
-
-    @classmethod
-    def not_here(cls, name: str, *, remote: str | None, known: Iterable[str]) -> Self:
-        """Return the error for a copy of the repository without the branch that holds what is published."""
-        if remote is None:
-            return cls(
-                f"There is no branch {name!r}, which holds what is published.",
-                remedy=f"Restore it (git branch {name} <commit>), or list the right branch first under [project] "
-                f"protected; {did_you_mean(name, known)}",
-            )
-        return cls(
-            f"This copy of the repository has no branch {name!r}, which holds what is published.",
-            remedy=f"Run `git fetch {remote} {name}:{name}`, then the same command again.",
         )
 
 
@@ -295,33 +239,6 @@ class ProtectedBranch(BranchError):
 class NotTrusted(BranchError):
     """Definitions by authors whom the user does not trust yet; none of them ran."""
 
-    @classmethod
-    def of(cls, branch: str, authors: Iterable[str], commits: Sequence[str], *, trunk: str, shallow: bool) -> Self:
-        """Return the error for the definitions of `branch`.
-
-        Parameters
-        ----------
-        branch
-            The branch, or a commit.
-        authors
-            Who wrote them, as ``Name <email>``.
-        commits
-            What they wrote, newest first.
-        trunk
-            The branch that holds what is published.
-        shallow
-            Whether the repository lacks history, and with it authors of the trunk.
-        """
-        who = list(authors)
-        cut = f"This is a shallow copy: `git fetch --unshallow` may reveal more authors of {trunk}. " if shallow else ""
-        more = [f"  and {len(commits) - 10} more"] if len(commits) > 10 else []
-        return cls(
-            f"{branch} has definitions by {', '.join(who)}, who {'is' if len(who) == 1 else 'are'} not trusted "
-            "on this machine.",
-            lines=[*(f"  {commit}" for commit in commits[:10]), *more],
-            remedy=f"{cut}Read them (git diff {trunk}...{branch} -- features), then: workbench trust {branch}",
-        )
-
 
 class SigningFailed(BranchError):
     """A signature could not be made: there is no key, or it cannot be used."""
@@ -337,14 +254,6 @@ class SourceMoved(SourceError):
 
 class SourceNotFound(SourceError):
     """A source that ``workbench.toml`` does not name, or whose data is gone."""
-
-    @classmethod
-    def named(cls, name: str, known: Iterable[str]) -> Self:
-        """Return the error for the undeclared source `name`."""
-        return cls(
-            f"There is no source {name!r} in workbench.toml.",
-            remedy=f"{did_you_mean(name, known)} Declare it under [sources.{name}].".strip(),
-        )
 
 
 class DefinitionError(WorkbenchError):
@@ -375,113 +284,17 @@ class UnknownInput(DefinitionError):
 class DefinitionCycle(DefinitionError):
     """Views that depend on each other in a circle."""
 
-    @classmethod
-    def through(cls, views: Sequence[str]) -> Self:
-        """Return the error for the circle `views`, the first repeated at the end."""
-        return cls(
-            f"These views use each other in a circle: {' -> '.join(views)}.",
-            remedy="Remove one of these parameters, or move the shared part into a third view.",
-        )
-
 
 class MissingSchema(DefinitionError):
     """A view whose return annotation names no FeatureModel."""
-
-    @classmethod
-    def of(cls, view: str) -> Self:
-        """Return the error for `view`."""
-        return cls(
-            f"View {view!r} has no schema.",
-            remedy=f"Write a FeatureModel and annotate the return: def {view}(...) -> LazyFrame[YourModel].",
-        )
 
 
 class WrongReturn(DefinitionError):
     """A view that did not return the LazyFrame that its contract describes."""
 
-    @classmethod
-    def of(cls, view: str, what: str, *, remedy: str) -> Self:
-        """Return the error for `view`, which returned `what`."""
-        return cls(f"View {view!r} returned {what}.", remedy=remedy)
-
 
 class WindowError(DefinitionError):
     """``windowed(...)`` was called with arguments that it cannot use."""
-
-    @classmethod
-    def unknown_column(cls, column: str, known: Iterable[str]) -> Self:
-        """Return the error for a `column` that the events do not have."""
-        return cls(f"windowed: the events have no column {column!r}.", remedy=did_you_mean(column, known))
-
-    @classmethod
-    def bad_window(cls, window: object, reason: str) -> Self:
-        """Return the error for a `window` that is not a fixed positive length of time."""
-        return cls(
-            f"windowed: {window!r} is not a window: {reason}.",
-            remedy="Write a fixed length such as '7d', '12h', '1d12h', '30m', '90s' or timedelta(days=7).",
-        )
-
-    @classmethod
-    def bad_closed(cls, closed: object) -> Self:
-        """Return the error for a `closed` that is not one of the four values."""
-        return cls(f"windowed: closed={closed!r} is not known.", remedy="Use 'left', 'right', 'both' or 'none'.")
-
-    @classmethod
-    def nothing(cls, what: str) -> Self:
-        """Return the error for a call without any `what`: windows or aggregations."""
-        return cls(
-            f"windowed: no {what} were given.",
-            remedy="Write for example: windows=['7d'], delay_mean=pl.col('delay').mean(), flights=pl.len().",
-        )
-
-    @classmethod
-    def not_lazy(cls, frame: object) -> Self:
-        """Return the error for events that are not a LazyFrame."""
-        return cls(
-            f"windowed: the events are a {type(frame).__name__}, not a LazyFrame.",
-            remedy="Pass the view's input unchanged, or add .lazy().",
-        )
-
-    @classmethod
-    def not_an_expression(cls, name: str, value: object) -> Self:
-        """Return the error for an aggregation `name` that is not a Polars expression."""
-        return cls(
-            f"windowed: the aggregation {name!r} is a {type(value).__name__}, not a Polars expression.",
-            remedy=f"Write {name}=pl.col('...').mean() or another aggregation.",
-        )
-
-    @classmethod
-    def many_outputs(cls, name: str) -> Self:
-        """Return the error for an aggregation `name` that makes several columns at once."""
-        return cls(
-            f"windowed: the aggregation {name!r} makes several columns.",
-            remedy="Write one aggregation for each column: x_sum=pl.col('x').sum(), y_sum=pl.col('y').sum().",
-        )
-
-    @classmethod
-    def not_a_time(cls, column: str, dtype: object) -> Self:
-        """Return the error for a time `column` that holds `dtype`."""
-        return cls(
-            f"windowed: the time column {column!r} is {dtype}, not a datetime.",
-            remedy=f"Cast it first: pl.col({column!r}).cast(pl.Datetime('us')).dt.replace_time_zone('UTC'); "
-            "a text needs .str.to_datetime(time_zone='UTC').",
-        )
-
-    @classmethod
-    def inexact(cls, name: str, reason: str) -> Self:
-        """Return the error for an aggregation `name` that Polars would round."""
-        return cls(
-            f"windowed: the aggregation {name!r} cannot be exact: {reason}.",
-            remedy="Aggregate floats: pl.col('...').cast(pl.Float64).product().",
-        )
-
-    @classmethod
-    def name_clash(cls, name: str) -> Self:
-        """Return the error for two output columns called `name`."""
-        return cls(
-            f"windowed: two output columns would be called {name!r}.",
-            remedy="Rename the aggregation or the key, or list each window once.",
-        )
 
 
 class NotFingerprintable(DefinitionError):
@@ -527,22 +340,6 @@ class FeatureNotFound(WorkbenchError):
         return cls(f"There is no column {name!r} in {where}.", remedy=did_you_mean(name, known))
 
     @classmethod
-    def published_only(cls, view: str, branch: str) -> Self:
-        """Return the error for a `view` that is published but not defined on `branch`."""
-        return cls(
-            f"Branch {branch!r} does not define a view {view!r}.",
-            remedy=f"It is published: write the version, as in '{view}@1'; `catalog {view}` lists its versions.",
-        )
-
-    @classmethod
-    def not_in_lineage(cls, name: str, known: Iterable[str]) -> Self:
-        """Return the error for a `name` that the branch's lineage does not contain."""
-        return cls(
-            f"Nothing in this lineage is called {name!r}.",
-            remedy=did_you_mean(name, known) or "Name a source, view, view:feature, training set or experiment.",
-        )
-
-    @classmethod
     def unpublished(cls, view: str, known: Iterable[str]) -> Self:
         """Return the error for a `view` without a published version."""
         return cls(
@@ -564,14 +361,6 @@ class QueryError(WorkbenchError):
         )
 
     @classmethod
-    def unknown_schema(cls, name: str, branches: Iterable[str]) -> Self:
-        """Return the error for a schema `name` that is neither one of `branches` nor a release."""
-        return cls(
-            f"There is no branch {name!r} to read views from.",
-            remedy=f'{did_you_mean(name, branches)} Write "branch".view or "release/2026.11".view, with the quotes.',
-        )
-
-    @classmethod
     def not_a_select(cls, reason: str) -> Self:
         """Return the error for a query that does more than read; `reason` says what."""
         return cls(
@@ -579,19 +368,6 @@ class QueryError(WorkbenchError):
             remedy="Write one SELECT over views, their versions and sources; --out, or a write_ method of the frame, "
             "stores its result.",
         )
-
-    @classmethod
-    def open_pivot(cls) -> Self:
-        """Return the error for a PIVOT whose columns come from the data, which takes more than one statement."""
-        return cls(
-            "The query has a PIVOT that takes its columns from the data, which is not one SELECT.",
-            remedy="List the values that become columns: PIVOT t ON kind IN ('a', 'b') USING sum(x).",
-        )
-
-    @classmethod
-    def unquoted(cls, message: str) -> Self:
-        """Return the error for a version without quotes."""
-        return cls(f"The query failed: {message}", remedy='Put the version in quotes, as in from "view@2".')
 
     @classmethod
     def failed(cls, message: str, lines: Sequence[str] = ()) -> Self:
@@ -606,43 +382,9 @@ class QueryError(WorkbenchError):
 class RegistryError(WorkbenchError):
     """A record under ``registry/`` on main that cannot be read."""
 
-    @classmethod
-    def unreadable(cls, path: str, error: Exception) -> Self:
-        """Return the error for the record at `path`, which raised `error`."""
-        said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        return cls(
-            f"{path} on main is not a record of published versions: {type(error).__name__}: {said}.",
-            remedy=f"Restore it from an earlier commit (`git log main -- {path}`): only `promote` writes records.",
-        )
-
-    @classmethod
-    def of_another_format(cls, path: str, found: object) -> Self:
-        """Return the error for a record in a format that this version does not know."""
-        return cls(
-            f"{path} on main is in format {found!r}, which this version of Feature Workbench does not know.",
-            remedy="Install a newer version: pip install --upgrade feature-workbench.",
-        )
-
 
 class LakeError(WorkbenchError):
     """The canonical offline store lacks the data or cannot store it; it is unchanged."""
-
-    @classmethod
-    def bad_uri(cls, uri: str, reason: str) -> Self:
-        """Return the error for a URI in ``workbench.toml`` that cannot hold a lake."""
-        return cls(
-            f"The lake's uri {uri!r} cannot be used: {reason}.",
-            remedy="Write under [lake] in workbench.toml a path, file:///... or s3://bucket/prefix; "
-            "credentials come from the AWS_* variables of the environment.",
-        )
-
-    @classmethod
-    def not_published(cls, view: str, major: int, version: int) -> Self:
-        """Return the error for a Delta `version` that Feature Workbench did not publish."""
-        return cls(
-            f"Delta version {version} of {view}@{major} was not published by Feature Workbench.",
-            remedy="Read a version that the registry names; other programs must not write the lake.",
-        )
 
     @classmethod
     def not_read(cls, place: str, reason: str) -> Self:
@@ -650,15 +392,6 @@ class LakeError(WorkbenchError):
         return cls(
             f"The lake cannot be read at {place}: {reason}.",
             remedy="Check that it can be reached and that you may read it, then run the same command again.",
-        )
-
-    @classmethod
-    def damaged(cls, version: str, reason: str) -> Self:
-        """Return the error for a published `version`, e.g. ``spend@1.2``, whose rows cannot be read completely."""
-        return cls(
-            f"The lake's data of {version} cannot be read: {reason}.",
-            remedy="Restore the file from a backup of the lake, or read another version; "
-            f"`catalog {version.partition('@')[0]}` lists them.",
         )
 
     @classmethod
@@ -679,19 +412,6 @@ class LakeError(WorkbenchError):
             remedy="Compute the view again under this contract; nothing was published.",
         )
 
-    @classmethod
-    def not_storable(cls, what: str) -> Self:
-        """Return the error for a contract with columns that a Delta table cannot have."""
-        return cls(f"The contract cannot be published: {what}.", remedy="Rename the column or give it another dtype.")
-
-    @classmethod
-    def busy(cls, view: str, tries: int) -> Self:
-        """Return the error for a commit that lost to other writers in every attempt."""
-        return cls(
-            f"Other writers committed first {tries} times while {view!r} was published.",
-            remedy="Run the same command again when they are done; readers still see the previous data.",
-        )
-
 
 class LakeDataMissing(LakeError):
     """The rows of a published version are not where its record says."""
@@ -703,24 +423,6 @@ class LakeDataMissing(LakeError):
             f"The lake has no data of {view}@{major}.",
             remedy=f"{did_you_mean(f'{view}@{major}', known)} `promote` writes the lake; check that "
             "[lake] uri in workbench.toml is right.".strip(),
-        )
-
-    @classmethod
-    def no_version(cls, view: str, major: int, version: int, latest: int) -> Self:
-        """Return the error for a Delta `version` that the table of `view` does not have."""
-        return cls(
-            f"The lake's table of {view}@{major} has no Delta version {version}; its newest is {latest}.",
-            remedy="The registry and the lake do not match: check that [lake] uri in workbench.toml is the lake that "
-            "main's versions were published to, or restore the lake from a backup.",
-        )
-
-    @classmethod
-    def other_data(cls, view: str, major: int, version: int) -> Self:
-        """Return the error for a Delta `version` whose rows differ from the record."""
-        return cls(
-            f"Delta version {version} of {view}@{major} does not hold the data that was published under this number: "
-            "the table was lost and created again.",
-            remedy=f"Restore the lake from a backup, or run `materialize {view}` to compute the serving version again.",
         )
 
     @classmethod
@@ -773,25 +475,6 @@ class JoinError(WorkbenchError):
         return cls(f"Point-in-time join: {where} has no column {column!r}.", remedy=did_you_mean(column, known))
 
     @classmethod
-    def key_dtype(cls, view: str, left: str, left_dtype: object, right: str, right_dtype: object) -> Self:
-        """Return the error for keys whose values cannot be compared."""
-        return cls(
-            f"Point-in-time join: the spine's {left!r} is {left_dtype}, but {right!r} of view {view!r} is "
-            f"{right_dtype}.",
-            remedy=f"Cast the spine's key: spine.with_columns(pl.col({left!r}).cast(pl.{right_dtype})), in pandas by "
-            "astype.",
-        )
-
-    @classmethod
-    def not_a_time(cls, column: str, where: str, dtype: object) -> Self:
-        """Return the error for a time `column` that holds `dtype`."""
-        return cls(
-            f"Point-in-time join: the time column {column!r} of {where} is {dtype}, not a datetime.",
-            remedy=f"Cast it first: pl.col({column!r}).cast(pl.Datetime('us')); "
-            "a text needs .str.to_datetime(time_zone='UTC').",
-        )
-
-    @classmethod
     def collision(cls, column: str, first: str, second: str) -> Self:
         """Return the error for a `column` that both sides have."""
         return cls(
@@ -799,47 +482,9 @@ class JoinError(WorkbenchError):
             remedy="Rename one of them, or pass full_names=True, which names it view__feature.",
         )
 
-    @classmethod
-    def joined_twice(cls, column: str, first: str, second: str) -> Self:
-        """Return the error for a `column` that two uses of one view produce."""
-        return cls(
-            f"Point-in-time join: {first} and {second} are one view joined twice, and both would give {column!r}.",
-            remedy='Give one of them another name: wb.use("view", as_="other", keys={"entity": "column"}), and ask for '
-            "full_names=True, which names it other__feature.",
-        )
-
-    @classmethod
-    def negative_ttl(cls, view: str, ttl: object) -> Self:
-        """Return the error for a negative `ttl`."""
-        return cls(
-            f"Point-in-time join: the ttl of view {view!r} is negative: {ttl}.",
-            remedy="Give the length of time that a row stays valid; None means no limit.",
-        )
-
-    @classmethod
-    def not_polars(cls, frame: object, what: str) -> Self:
-        """Return the error for `what` that is not a Polars frame."""
-        return cls(
-            f"Point-in-time join: {what} is a {type(frame).__module__}.{type(frame).__name__}, not a Polars frame.",
-            remedy="Use pl.from_pandas(...), pl.from_arrow(...) or pl.DataFrame(...).",
-        )
-
 
 class ComputeError(WorkbenchError):
     """The engine failed while computing a view; no view was written."""
-
-    @classmethod
-    def engine(cls, view: str, message: str, *, remedy: str) -> Self:
-        """Return the error for a query of `view` that Polars refused or could not finish."""
-        return cls(f"View {view!r} could not be computed: {message}", remedy=remedy)
-
-    @classmethod
-    def comparing(cls, message: str) -> Self:
-        """Return the error for two sides of a view that Polars could not compare."""
-        return cls(
-            f"The two sides cannot be compared: {message}.",
-            remedy="Read each side alone first; a stored file may be missing.",
-        )
 
 
 class WorkerEnded(ComputeError):
@@ -847,27 +492,6 @@ class WorkerEnded(ComputeError):
 
     how = ""
     """How it ended, such as ``SIGKILL`` or ``exit code 3``."""
-
-    @classmethod
-    def by(cls, how: str) -> Self:
-        """Return the error for a process that ended, saying `how`."""
-        remedy = "Run it again. "
-        if how == "SIGKILL":
-            remedy += "The system may have killed it for lack of memory: compute less at once, or add memory."
-        else:
-            remedy += "If it ends again, a library crashes in the definition: remove its steps one by one to find it."
-        error = cls(f"The process that runs the definition ended ({how}).", remedy=remedy.strip())
-        error.how = how
-        return error
-
-    @classmethod
-    def at_start(cls, said: str) -> Self:
-        """Return the error for a process that could not be started; `said` is the last line it wrote."""
-        return cls(
-            f"No process could be started to run the definition: {said}.",
-            remedy="Check that this Python environment is complete: `python -c 'import workbench.checks'` "
-            "shows the error.",
-        )
 
 
 class ContractViolation(WorkbenchError):
@@ -890,11 +514,3 @@ class TrackingError(WorkbenchError):
 
 class Interrupted(WorkbenchError):
     """The user stopped the computation; nothing is half done."""
-
-    @classmethod
-    def during(cls, what: str) -> Self:
-        """Return the error for a Ctrl-C, or a kernel's interrupt, during `what`."""
-        return cls(
-            f"Interrupted during {what}.",
-            remedy="Nothing is half done: what was computed before is kept. Run it again at any time.",
-        )

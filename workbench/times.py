@@ -169,16 +169,16 @@ class Period:
         """
         first, dots, last = (part.strip() for part in text.strip().partition(".."))
         if not first and not last:
-            raise UsageError.not_a_period(text, "it does not name a time", remedy=_EXAMPLES)
+            raise _not_a_period(text, "it does not name a time", remedy=_EXAMPLES)
         if not dots:
             if not _UNIT.fullmatch(first):
                 _instant(text, first)
-                raise UsageError.not_a_period(text, "start and end are the same instant", remedy=_EXAMPLES)
+                raise _not_a_period(text, "start and end are the same instant", remedy=_EXAMPLES)
             last = first
         start = _bounds(text, first)[0] if first else None
         end = _bounds(text, last)[1] if last else None
         if start is not None and end is not None and end <= start:
-            raise UsageError.not_a_period(text, "it ends before it starts", remedy="Put the earlier time first.")
+            raise _not_a_period(text, "it ends before it starts", remedy="Put the earlier time first.")
         return cls(start, end)
 
     def __str__(self) -> str:
@@ -257,7 +257,7 @@ def _bounds(text: str, part: str) -> tuple[datetime, datetime | None]:
     try:
         start = datetime(int(year), int(month or 1), int(day or 1), tzinfo=UTC)
     except ValueError:
-        raise UsageError.not_a_period(text, f"there is no {part}", remedy=_EXAMPLES) from None
+        raise _not_a_period(text, f"there is no {part}", remedy=_EXAMPLES) from None
     after = _next_day if day else _next_month if month else _next_year
     return start, after(start)
 
@@ -267,7 +267,7 @@ def _instant(text: str, part: str) -> datetime:
         moment = datetime.fromisoformat(part if _TIMED.search(part) else "")
         return in_utc(moment)
     except (ValueError, OverflowError):
-        raise UsageError.not_a_period(text, f"{part!r} is not a time", remedy=_EXAMPLES) from None
+        raise _not_a_period(text, f"{part!r} is not a time", remedy=_EXAMPLES) from None
 
 
 def _text(moment: datetime) -> str:
@@ -359,3 +359,8 @@ def moment(value: object, *, what: str = "at") -> datetime:
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     raise UsageError(f"{what} is not a time.", remedy="Write ISO 8601 as in 2013-06-01T12:00, or pass a datetime.")
+
+
+def _not_a_period(text: str, reason: str, *, remedy: str) -> UsageError:
+    """Return the error for a `text` that is not a period."""
+    return UsageError(f"{text!r} is not a period: {reason}.", remedy=remedy)

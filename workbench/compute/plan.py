@@ -149,12 +149,12 @@ def engine_error(view: str, error: BaseException) -> ComputeError:
     if missing is not None:
         known = [name.strip(' "') for name in missing["known"].split(",")]
         hint = did_you_mean(missing["name"], known)
-        return ComputeError.engine(view, f"there is no column {missing['name']!r}.", remedy=_sentence(hint))
+        return _engine_failed(view, f"there is no column {missing['name']!r}.", remedy=_sentence(hint))
     overflow = _OVERFLOW.search(text)
     if overflow is not None:
         dtype = {"i64": "Int64", "u64": "UInt64"}[overflow["dtype"]]
         column = f" in column {overflow['column']!r}" if overflow["column"] else ""
-        return ComputeError.engine(
+        return _engine_failed(
             view,
             f"a sum or product of whole numbers does not fit {dtype}{column}.",
             remedy="Aggregate it as floats (.cast(pl.Float64) before .sum()), in a larger unit or over less time.",
@@ -162,7 +162,7 @@ def engine_error(view: str, error: BaseException) -> ComputeError:
     first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     where = _WHERE.search(text)
     inside = f" in {where['expression'].strip()[:200]}" if where is not None else ""
-    return ComputeError.engine(view, f"{first[:400]}{inside} ({type(error).__name__})", remedy=_remedy(error))
+    return _engine_failed(view, f"{first[:400]}{inside} ({type(error).__name__})", remedy=_remedy(error))
 
 
 def _remedy(error: BaseException) -> str:
@@ -186,15 +186,15 @@ def _remedy(error: BaseException) -> str:
 def _no_lazyframe(view: str, value: object) -> WrongReturn:
     if isinstance(value, pl.DataFrame):
         remedy = "Remove the `.collect()` from the returned frame."
-        return WrongReturn.of(view, "a DataFrame, not a LazyFrame", remedy=remedy)
+        return _wrong_return(view, "a DataFrame, not a LazyFrame", remedy=remedy)
     if value is None:
-        return WrongReturn.of(view, "nothing", remedy="Write `return` before the query at the end of the function.")
+        return _wrong_return(view, "nothing", remedy="Write `return` before the query at the end of the function.")
     if isinstance(value, pl.Expr | pl.Series):
         what = f"a bare {type(value).__name__}"
-        return WrongReturn.of(view, what, remedy="Put it in a frame: `return source.select(...)` with all the columns.")
+        return _wrong_return(view, what, remedy="Put it in a frame: `return source.select(...)` with all the columns.")
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
     remedy = "Return a Polars LazyFrame; `pl.from_pandas(frame).lazy()` makes one of a pandas frame."
-    return WrongReturn.of(view, f"a {kind}, not a LazyFrame", remedy=remedy)
+    return _wrong_return(view, f"a {kind}, not a LazyFrame", remedy=remedy)
 
 
 def _in_contract_order(view: FeatureView, frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -208,10 +208,10 @@ def _in_contract_order(view: FeatureView, frame: pl.LazyFrame) -> pl.LazyFrame:
     if missing:
         hints = "; ".join(f"{name}: {did_you_mean(name, extra)}" for name in missing if extra)
         remedy = f"Add {_list(missing)} to the query, or remove it from the model. {hints}".strip()
-        raise WrongReturn.of(view.name, f"no column {_list(missing)}, which its model promises", remedy=remedy)
+        raise _wrong_return(view.name, f"no column {_list(missing)}, which its model promises", remedy=remedy)
     if extra:
         remedy = f"Add {_list(extra)} to the model, or end the query with .select({_list(wanted, quote=True)})."
-        raise WrongReturn.of(view.name, f"the column {_list(extra)}, which its model does not name", remedy=remedy)
+        raise _wrong_return(view.name, f"the column {_list(extra)}, which its model does not name", remedy=remedy)
     return frame if found == wanted else frame.select(wanted)
 
 
@@ -221,3 +221,13 @@ def _list(names: Sequence[str], *, quote: bool = False) -> str:
 
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}" if text else "Compare the name with the inputs' columns."
+
+
+def _wrong_return(view: str, what: str, *, remedy: str) -> WrongReturn:
+    """Return the error for `view`, which returned `what`."""
+    return WrongReturn(f"View {view!r} returned {what}.", remedy=remedy)
+
+
+def _engine_failed(view: str, message: str, *, remedy: str) -> ComputeError:
+    """Return the error for a query of `view` that Polars refused or could not finish."""
+    return ComputeError(f"View {view!r} could not be computed: {message}", remedy=remedy)

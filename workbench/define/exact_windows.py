@@ -117,7 +117,7 @@ class _Rewriting:
         if rewrite is None or dtype is None:
             return tree
         if kind == "Product" and dtype.is_decimal():
-            raise WindowError.inexact(self.name, "a product of decimals loses digits")
+            raise _inexact(self.name, "a product of decimals loses digits")
         spread = self._spread(kind, inner, dtype, options)
         value = _wide(inner) if dtype.is_integer() and dtype not in _WIDEST else _expression(inner)
         found = rewrite(value, dtype, options) if spread is None else spread
@@ -245,3 +245,11 @@ def _holds_python(tree: Any) -> bool:
     if isinstance(tree, dict):
         return any(key == "AnonymousFunction" or _holds_python(item) for key, item in tree.items())
     return isinstance(tree, list) and any(map(_holds_python, tree))
+
+
+def _inexact(name: str, reason: str) -> WindowError:
+    """Return the error for an aggregation `name` that Polars would round."""
+    return WindowError(
+        f"windowed: the aggregation {name!r} cannot be exact: {reason}.",
+        remedy="Aggregate floats: pl.col('...').cast(pl.Float64).product().",
+    )

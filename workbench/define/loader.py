@@ -71,7 +71,7 @@ def _visit(start: str, uses: Callable[[str], Iterable[str]], done: dict[str, Non
             done[name] = None
         elif following in path:
             circle = list(path)
-            raise DefinitionCycle.through([*circle[circle.index(following) :], following])
+            raise _circular([*circle[circle.index(following) :], following])
         else:
             path[following] = iter(uses(following))
 
@@ -440,3 +440,11 @@ class Definitions:
                 remedy=f"Move {FOLDER}/{below[0]} to {FOLDER}/{name}.py: a view is loaded from the file of its name.",
             )
         return FeatureNotFound.named(name, (view for view in self.outline.views if view in self._stems))
+
+
+def _circular(views: Sequence[str]) -> DefinitionCycle:
+    """Return the error for the circle `views`, the first repeated at the end."""
+    return DefinitionCycle(
+        f"These views use each other in a circle: {' -> '.join(views)}.",
+        remedy="Remove one of these parameters, or move the shared part into a third view.",
+    )

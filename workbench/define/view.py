@@ -374,11 +374,11 @@ def _model(view: str, function: FunctionType, seen: Mapping[str, Any]) -> Any:
     """Return the model in the return annotation."""
     annotation = _evaluated(view, function, seen, function.__annotations__.get("return", Parameter.empty))
     if annotation is Parameter.empty or annotation is None or annotation is pl.LazyFrame:
-        raise MissingSchema.of(view)
+        raise _missing_schema(view)
     origin, arguments = get_origin(annotation), get_args(annotation)
     named = getattr(origin or annotation, "__name__", "")
     if named == "LazyFrame" and not arguments:
-        raise MissingSchema.of(view)
+        raise _missing_schema(view)
     if named == "LazyFrame" and len(arguments) == 1:
         model = _evaluated(view, function, seen, arguments[0])
         if _is_model(model):
@@ -525,3 +525,11 @@ def _suits(view: FeatureView, column: ColumnContract, option: str) -> None:
             f"View {view.name!r}: {column.name!r} of {option} is nullable, but null never matches.",
             remedy=f"Remove nullable, and drop such rows in the view: .drop_nulls({column.name!r}).",
         )
+
+
+def _missing_schema(view: str) -> MissingSchema:
+    """Return the error for `view`."""
+    return MissingSchema(
+        f"View {view!r} has no schema.",
+        remedy=f"Write a FeatureModel and annotate the return: def {view}(...) -> LazyFrame[YourModel].",
+    )

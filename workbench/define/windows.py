@@ -19,7 +19,7 @@ import polars as pl
 import polars.selectors as cs
 
 from workbench.define.exact_windows import Exact, centred, exact, widened
-from workbench.errors import WindowError
+from workbench.errors import WindowError, did_you_mean
 from workbench.times import format_duration, instant, parse_duration
 
 _COUNTS = {"Count", "NUnique", "NullCount", "ApproxNUnique"}
@@ -272,18 +272,18 @@ def _starts() -> pl.Expr:
 def _spans(windows: str | timedelta | Sequence[str | timedelta], closed: Closed) -> tuple[_Span, ...]:
     """Return the windows asked for, checked."""
     if closed not in _ENTERS:
-        raise WindowError.bad_closed(closed)
+        raise WindowError(f"windowed: closed={closed!r} is not known.", remedy="Use 'left', 'right', 'both' or 'none'.")
     asked = list(windows) if isinstance(windows, Sequence) and not isinstance(windows, str) else [windows]
     if not asked:
-        raise WindowError.nothing("windows")
+        raise _nothing("windows")
     spans = []
     for window in asked:
         length = parse_duration(window, what="windows") // timedelta(microseconds=1)
         if length <= 0:
-            raise WindowError.bad_window(window, "it must be longer than zero")
+            raise _bad_window(window, "it must be longer than zero")
         stay = length + _LONGER[closed]
         if stay == 0:
-            raise WindowError.bad_window(window, "with closed='none' it cannot contain an event")
+            raise _bad_window(window, "with closed='none' it cannot contain an event")
         spans.append(_Span(window.strip() if isinstance(window, str) else format_duration(window), stay))
     return tuple(spans)
 
@@ -297,23 +297,60 @@ def _checked(
 ) -> pl.Schema:
     """Return the events' schema, once everything asked for is known to be there."""
     if not isinstance(frame, pl.LazyFrame):
-        raise WindowError.not_lazy(frame)
+        raise WindowError(
+            f"windowed: the events are a {type(frame).__name__}, not a LazyFrame.",
+            remedy="Pass the view's input unchanged, or add .lazy().",
+        )
     if not aggregations:
-        raise WindowError.nothing("aggregations")
+        raise _nothing("aggregations")
     schema = frame.collect_schema()
     for name, value in aggregations.items():
         if not isinstance(value, pl.Expr):
-            raise WindowError.not_an_expression(name, value)
+            raise WindowError(
+                f"windowed: the aggregation {name!r} is a {type(value).__name__}, not a Polars expression.",
+                remedy=f"Write {name}=pl.col('...').mean() or another aggregation.",
+            )
         if value.meta.has_multiple_outputs():
-            raise WindowError.many_outputs(name)
+            raise WindowError(
+                f"windowed: the aggregation {name!r} makes several columns.",
+                remedy="Write one aggregation for each column: x_sum=pl.col('x').sum(), y_sum=pl.col('y').sum().",
+            )
     needed = [*keys, time, *(root for value in aggregations.values() for root in value.meta.root_names())]
     for column in needed:
         if column not in schema:
-            raise WindowError.unknown_column(column, schema)
+            raise WindowError(f"windowed: the events have no column {column!r}.", remedy=did_you_mean(column, schema))
     if not isinstance(schema[time], pl.Datetime):
-        raise WindowError.not_a_time(time, schema[time])
+        raise _not_a_time(time, schema[time])
     names = [*keys, time, *(f"{name}_{span.label}" for span in spans for name in aggregations)]
     for name in names:
         if names.count(name) > 1:
-            raise WindowError.name_clash(name)
+            raise WindowError(
+                f"windowed: two output columns would be called {name!r}.",
+                remedy="Rename the aggregation or the key, or list each window once.",
+            )
     return schema
+
+
+def _bad_window(window: object, reason: str) -> WindowError:
+    """Return the error for a `window` that is not a fixed positive length of time."""
+    return WindowError(
+        f"windowed: {window!r} is not a window: {reason}.",
+        remedy="Write a fixed length such as '7d', '12h', '1d12h', '30m', '90s' or timedelta(days=7).",
+    )
+
+
+def _nothing(what: str) -> WindowError:
+    """Return the error for a call without any `what`: windows or aggregations."""
+    return WindowError(
+        f"windowed: no {what} were given.",
+        remedy="Write for example: windows=['7d'], delay_mean=pl.col('delay').mean(), flights=pl.len().",
+    )
+
+
+def _not_a_time(column: str, dtype: object) -> WindowError:
+    """Return the error for a time `column` that holds `dtype`."""
+    return WindowError(
+        f"windowed: the time column {column!r} is {dtype}, not a datetime.",
+        remedy=f"Cast it first: pl.col({column!r}).cast(pl.Datetime('us')).dt.replace_time_zone('UTC'); "
+        "a text needs .str.to_datetime(time_zone='UTC').",
+    )

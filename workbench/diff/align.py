@@ -553,7 +553,7 @@ def beside(
         for name in left.keys:
             dtype = common_dtype(schemas[0][name], schemas[1][name])
             if dtype is None:
-                raise UsageError.unmatchable(name, str(schemas[0][name]), str(schemas[1][name]))
+                raise _unmatchable(name, str(schemas[0][name]), str(schemas[1][name]))
             keys.append(as_common(pl.col(name), schema[name], dtype))
         frames.append(side.frame.select(*keys, *dict.fromkeys(names)))
     heights = height(left), height(right)
@@ -571,7 +571,7 @@ def engine_errors() -> Iterator[None]:
     try:
         yield
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise ComputeError.comparing(str(error).splitlines()[0][:200]) from error
+        raise _unreadable_together(str(error).splitlines()[0][:200]) from error
 
 
 def _is(entity: Mapping[str, object], schema: Mapping[str, pl.DataType]) -> pl.Expr:
@@ -593,3 +593,19 @@ def _is(entity: Mapping[str, object], schema: Mapping[str, pl.DataType]) -> pl.E
             raise UsageError.not_a_value(name, value, str(schema[name]))
         tests.append(pl.col(name) == pl.lit(wanted).first())
     return pl.all_horizontal(tests)
+
+
+def _unmatchable(key: str, left: str, right: str) -> UsageError:
+    """Return the error for a `key` column whose values on two sides of a comparison cannot be equal."""
+    return UsageError(
+        f"Rows cannot be matched: {key} is {left} on one side and {right} on the other.",
+        remedy="Correct the side whose rows do not have the dtype of its contract.",
+    )
+
+
+def _unreadable_together(message: str) -> ComputeError:
+    """Return the error for two sides of a view that Polars could not compare."""
+    return ComputeError(
+        f"The two sides cannot be compared: {message}.",
+        remedy="Read each side alone first; a stored file may be missing.",
+    )

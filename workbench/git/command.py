@@ -259,7 +259,9 @@ class Git:
     def start_error(self, error: OSError) -> GitMissing | ProjectError:
         """Return why git could not be started."""
         if isinstance(error, FileNotFoundError) and self.folder.is_dir():
-            return GitMissing.on_path()
+            return GitMissing(
+                "git was not found on PATH.", remedy="Install git 2.38 or newer, then run the same command again."
+            )
         return ProjectError(
             f"Git cannot be run in {self.folder}: {error.strerror or error}.",
             remedy="Check that the folder still exists and may be entered, then open the project again.",
@@ -304,7 +306,7 @@ def refuse_old(program: str) -> None:
         return  # the next command of git says why
     found = re.match(r"git version (\d+)\.(\d+)", said.decode("utf-8", "replace"))
     if found and (int(found[1]), int(found[2])) < OLDEST:
-        raise GitMissing.too_old(found[0].removeprefix("git version "))
+        raise _too_old(found[0].removeprefix("git version "))
 
 
 def find_blocking_lock(failure: GitFailed) -> str | None:
@@ -334,3 +336,11 @@ def explain_failure(failure: GitFailed, doing: str) -> BranchError | ProjectErro
         if clue in said.lower():
             return ProjectError.not_writable("the git repository", f"{reason} ({doing})")
     return BranchError(f"Git refused {doing}: {last}", remedy="Look at `git status`, then try again.")
+
+
+def _too_old(version: str) -> GitMissing:
+    """Return the error for a git older than the required version."""
+    return GitMissing(
+        f"git {version} is too old: it cannot flush commits to disk.",
+        remedy="Install git 2.38 or newer, then run the same command again.",
+    )

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterable
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
-from workbench.errors import BranchError, BranchNotFound, ProjectError, RepositoryUnreadable
+from workbench.errors import BranchError, BranchNotFound, ProjectError, RepositoryUnreadable, did_you_mean
 from workbench.git.command import Git, GitFailed, explain_failure, is_full_id, refuse_old
 from workbench.git.damage import is_shallow, refuse_broken, unreadable_branch, unreadable_object, usual_remote
 from workbench.git.history import LOG, Branch, Lifetime, merge_base, parse_log, read_branches
@@ -329,8 +330,12 @@ class Reader:
     def _not_found(self, name: str) -> BranchNotFound:
         if name == self.trunk:
             if self.is_unborn(name):
-                return BranchNotFound.unborn(name)
-            return BranchNotFound.not_here(name, remote=usual_remote(self._git), known=self.names())
+                return BranchNotFound(
+                    f"Branch {name!r} has no commit yet.",
+                    remedy="Commit there first: git add workbench.toml features registry && "
+                    "git commit -m 'Start the project'.",
+                )
+            return _not_here(name, remote=usual_remote(self._git), known=self.names())
         return BranchNotFound.named(name, self.names())
 
     def exists(self, name: str) -> bool:
@@ -680,3 +685,17 @@ def _is_plain(part: str) -> bool:
     """Whether a part of a path is a name on every disk, and never git's own folder as Windows or macOS read it."""
     git_s = part.casefold().partition(":")[0].rstrip(" .") in {".git", "git~1"}
     return part not in {"", ".", ".."} and not git_s and "\\" not in part and part.isprintable()
+
+
+def _not_here(name: str, *, remote: str | None, known: Iterable[str]) -> BranchNotFound:
+    """Return the error for a copy of the repository without the branch that holds what is published."""
+    if remote is None:
+        return BranchNotFound(
+            f"There is no branch {name!r}, which holds what is published.",
+            remedy=f"Restore it (git branch {name} <commit>), or list the right branch first under [project] "
+            f"protected; {did_you_mean(name, known)}",
+        )
+    return BranchNotFound(
+        f"This copy of the repository has no branch {name!r}, which holds what is published.",
+        remedy=f"Run `git fetch {remote} {name}:{name}`, then the same command again.",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ class Trusting(Reader):
         if commits := self.untrusted(commit):
             name = next((name for name in self.names() if self._find_tip(name) == commit), commit[:10])
             lines = [f"{each.id[:10]} {each.author}: {each.subject}" for each in commits]
-            raise NotTrusted.of(
+            raise _not_trusted(
                 name, dict.fromkeys(each.author for each in commits), lines, trunk=self.trunk, shallow=self.is_shallow()
             )
         self._allowed.add(commit)
@@ -126,3 +127,32 @@ class Trusting(Reader):
 def _key(author: str) -> str:
     """Return what an author is known by: the address, or all that the commit says where that is not told for sure."""
     return address(author) or author
+
+
+def _not_trusted(
+    branch: str, authors: Iterable[str], commits: Sequence[str], *, trunk: str, shallow: bool
+) -> NotTrusted:
+    """Return the error for the definitions of `branch`.
+
+    Parameters
+    ----------
+    branch
+        The branch, or a commit.
+    authors
+        Who wrote them, as ``Name <email>``.
+    commits
+        What they wrote, newest first.
+    trunk
+        The branch that holds what is published.
+    shallow
+        Whether the repository lacks history, and with it authors of the trunk.
+    """
+    who = list(authors)
+    cut = f"This is a shallow copy: `git fetch --unshallow` may reveal more authors of {trunk}. " if shallow else ""
+    more = [f"  and {len(commits) - 10} more"] if len(commits) > 10 else []
+    return NotTrusted(
+        f"{branch} has definitions by {', '.join(who)}, who {'is' if len(who) == 1 else 'are'} not trusted "
+        "on this machine.",
+        lines=[*(f"  {commit}" for commit in commits[:10]), *more],
+        remedy=f"{cut}Read them (git diff {trunk}...{branch} -- features), then: workbench trust {branch}",
+    )

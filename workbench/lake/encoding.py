@@ -114,7 +114,7 @@ def delta_schema(contract: Contract) -> str:
     for name in contract.names:
         if folded.setdefault(name.casefold(), name) != name:
             what = f"the columns {folded[name.casefold()]!r} and {name!r} differ only in case, which Delta ignores"
-            raise LakeError.not_storable(what)
+            raise _not_storable(what)
     return json.dumps(_delta(pl.Struct([pl.Field(name, dtype) for name, dtype in stored(contract).items()])))
 
 
@@ -146,7 +146,7 @@ def _delta(dtype: pl.DataType) -> object:
         case _ if type(dtype) in _DELTA:
             return _DELTA[type(dtype)]
         case _:
-            raise LakeError.not_storable(f"the lake cannot hold {dtype}")
+            raise _not_storable(f"the lake cannot hold {dtype}")
 
 
 def _column(name: str, dtype: pl.DataType, *, encoded: bool) -> pl.Expr:
@@ -195,3 +195,8 @@ def _named(dtype: pl.DataType) -> object:
 
 def _instance(dtype: pl.DataType | DataTypeClass) -> pl.DataType:
     return dtype if isinstance(dtype, pl.DataType) else dtype()
+
+
+def _not_storable(what: str) -> LakeError:
+    """Return the error for a contract with columns that a Delta table cannot have."""
+    return LakeError(f"The contract cannot be published: {what}.", remedy="Rename the column or give it another dtype.")

@@ -197,7 +197,10 @@ class Lake:
         commit = table.commit(delta_version)
         files, ordered = self._statistics(table, delta_version, commit)
         if commit is None:
-            raise LakeError.not_published(view, major, delta_version)
+            raise LakeError(
+                f"Delta version {delta_version} of {view}@{major} was not published by Feature Workbench.",
+                remedy="Read a version that the registry names; other programs must not write the lake.",
+            )
         return VersionInfo(
             view_id=commit.view_id,
             delta_version=delta_version,
@@ -214,7 +217,12 @@ class Lake:
         commit = table.commit(delta_version)
         files, _ = self._statistics(table, delta_version, commit)
         if commit is not None and digest is not None and commit.metadata.get(DIGEST, digest) != digest:
-            raise LakeDataMissing.other_data(view, major, delta_version)
+            raise LakeDataMissing(
+                f"Delta version {delta_version} of {view}@{major} does not hold the data that was published "
+                "under this number: the table was lost and created again.",
+                remedy=f"Restore the lake from a backup, or run `materialize {view}` to compute the serving version "
+                "again.",
+            )
         gone = table.missing([table.name_of(file.path) for file in files])
         if gone:
             raise LakeDataMissing.files_gone(view, major, delta_version, gone)

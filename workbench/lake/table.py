@@ -118,7 +118,11 @@ class TableAt:
             raise LakeDataMissing.no_table(self.view, self.major, ())
         if failure is not None and version <= latest:
             raise failure
-        raise LakeDataMissing.no_version(self.view, self.major, version, latest)
+        raise LakeDataMissing(
+            f"The lake's table of {self.view}@{self.major} has no Delta version {version}; its newest is {latest}.",
+            remedy="The registry and the lake do not match: check that [lake] uri in workbench.toml is the lake that "
+            "main's versions were published to, or restore the lake from a backup.",
+        )
 
     def commit(self, version: int) -> Commit | None:
         """Return what the commit of a Delta version says, or None where it is not ours or not there."""

@@ -185,7 +185,10 @@ class LakeWriter:
                 placement.discard(table, file)
                 raise refusal.error from refusal.__cause__
         placement.discard(table, file)
-        raise LakeError.busy(table.label, _TRIES)
+        raise LakeError(
+            f"Other writers committed first {_TRIES} times while {table.label!r} was published.",
+            remedy="Run the same command again when they are done; readers still see the previous data.",
+        )
 
 
 def _commit(contract: Contract, view_id: str, metadata: Mapping[str, str]) -> Commit:

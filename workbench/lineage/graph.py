@@ -8,7 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
-from workbench.errors import FeatureNotFound
+from workbench.errors import FeatureNotFound, did_you_mean
 
 Kind = Literal["source", "column", "view", "feature", "feature set", "version", "training set", "run", "model run"]
 """``column`` is a column of a source, or a key or time of a view; ``run`` one that computed a view."""
@@ -134,7 +134,7 @@ class Graph:
         if not named:
             named = [node for node in self.nodes if node.facts.get("experiment") == wanted]
         if not named:
-            raise FeatureNotFound.not_in_lineage(wanted, (node.name for node in self.nodes))
+            raise _not_in_lineage(wanted, (node.name for node in self.nodes))
         order = ("view", "feature set", "source", "feature", "training set", "version")
         return min(named, key=lambda node: order.index(node.kind) if node.kind in order else len(order))
 
@@ -180,3 +180,11 @@ def _grouped(nodes: Iterable[Node], pairs: Iterable[tuple[str, str]]) -> dict[st
     for one, other in pairs:
         grouped[one].append(other)
     return {name: tuple(others) for name, others in grouped.items()}
+
+
+def _not_in_lineage(name: str, known: Iterable[str]) -> FeatureNotFound:
+    """Return the error for a `name` that the branch's lineage does not contain."""
+    return FeatureNotFound(
+        f"Nothing in this lineage is called {name!r}.",
+        remedy=did_you_mean(name, known) or "Name a source, view, view:feature, training set or experiment.",
+    )

@@ -122,7 +122,7 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
             with translated(library_failed):
                 return self._line(line) if cell is None else self._cell(line, cell)
         except KeyboardInterrupt:
-            raise Interrupted.during("the computation") from None
+            raise _interrupted("the computation") from None
         finally:
             self._quiet_since = time.monotonic()
             self._warm_charts()
@@ -264,3 +264,11 @@ def register(shell: InteractiveShell) -> None:
         shell.Completer.custom_matchers.append(magics.matcher())
     offer(shell)
     magics.warm_up()
+
+
+def _interrupted(what: str) -> Interrupted:
+    """Return the error for a Ctrl-C, or a kernel's interrupt, during `what`."""
+    return Interrupted(
+        f"Interrupted during {what}.",
+        remedy="Nothing is half done: what was computed before is kept. Run it again at any time.",
+    )

@@ -81,7 +81,7 @@ def key_pairs(view: ViewRows, spine: pl.Schema, rows: pl.Schema) -> tuple[KeyPai
         require(right, rows, f"view {view.name!r}")
         dtype = _common(spine[left], rows[right])
         if dtype is None:
-            raise JoinError.key_dtype(view.name, left, spine[left], right, rows[right])
+            raise _key_dtype(view.name, left, spine[left], right, rows[right])
         pairs.append(KeyPair(left, right, dtype))
     return tuple(pairs)
 
@@ -103,7 +103,11 @@ def epoch_microseconds(column: str, schema: Mapping[str, pl.DataType], where: st
     if dtype == pl.Date:
         return _multiplied(number.cast(pl.Int64), 86_400_000_000)
     if not isinstance(dtype, pl.Datetime):
-        raise JoinError.not_a_time(column, where, dtype)
+        raise JoinError(
+            f"Point-in-time join: the time column {column!r} of {where} is {dtype}, not a datetime.",
+            remedy=f"Cast it first: pl.col({column!r}).cast(pl.Datetime('us')); "
+            "a text needs .str.to_datetime(time_zone='UTC').",
+        )
     if dtype.time_unit == "ms":
         return _multiplied(number, 1_000)
     return number if dtype.time_unit == "us" else pl.col(column).dt.cast_time_unit("us").to_physical()
@@ -176,3 +180,12 @@ def _common(left: pl.DataType, right: pl.DataType) -> pl.DataType | None:
     if isinstance(left, texts) and isinstance(right, texts):
         return pl.String()
     return None
+
+
+def _key_dtype(view: str, left: str, left_dtype: object, right: str, right_dtype: object) -> JoinError:
+    """Return the error for keys whose values cannot be compared."""
+    return JoinError(
+        f"Point-in-time join: the spine's {left!r} is {left_dtype}, but {right!r} of view {view!r} is {right_dtype}.",
+        remedy=f"Cast the spine's key: spine.with_columns(pl.col({left!r}).cast(pl.{right_dtype})), in pandas by "
+        "astype.",
+    )

@@ -343,7 +343,10 @@ def _checked(view: ViewRows, spine: pl.Schema) -> tuple[KeyPair, ...]:
     for column in (view.event_time, *([view.created] if view.created else []), *view.features.values()):
         require(column, schema, f"view {view.name!r}")
     if view.ttl is not None and view.ttl < timedelta(0):
-        raise JoinError.negative_ttl(view.name, view.ttl)
+        raise JoinError(
+            f"Point-in-time join: the ttl of view {view.name!r} is negative: {view.ttl}.",
+            remedy="Give the length of time that a row stays valid; None means no limit.",
+        )
     return key_pairs(view, spine, schema)
 
 
@@ -363,4 +366,7 @@ def _in_utc(time: str, dtype: pl.DataType) -> pl.Expr:
 
 def _polars(frame: object, what: str) -> None:
     if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
-        raise JoinError.not_polars(frame, what)
+        raise JoinError(
+            f"Point-in-time join: {what} is a {type(frame).__module__}.{type(frame).__name__}, not a Polars frame.",
+            remedy="Use pl.from_pandas(...), pl.from_arrow(...) or pl.DataFrame(...).",
+        )

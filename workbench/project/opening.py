@@ -52,7 +52,7 @@ def find_root(path: str | os.PathLike[str] | None = None) -> Path:
     for folder in [start, *start.parents]:
         if (folder / CONFIG_FILE).is_file():
             return folder
-    raise ProjectError.missing(str(start))
+    raise _no_project(str(start))
 
 
 def init_project(path: str | os.PathLike[str] = ".", *, name: str | None = None) -> Project:
@@ -117,3 +117,11 @@ def source(name: str, *, path: str | os.PathLike[str] | None = None) -> pl.LazyF
         return project.sources[name].frame()
     finally:
         project.close()
+
+
+def _no_project(start: str) -> ProjectError:
+    """Return the error for a folder with no ``workbench.toml`` in it or above it."""
+    return ProjectError(
+        f"No workbench.toml in {start} or any folder above it.",
+        remedy="Make a project here with `workbench init`, or give the project's path.",
+    )

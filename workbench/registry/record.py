@@ -312,17 +312,15 @@ class Record:
         try:
             values = read_toml(text)
             if values["format"] != FORMAT:
-                raise RegistryError.of_another_format(path, values["format"])
+                raise _of_another_format(path, values["format"])
             versions = tuple(Version.from_dict(version) for version in values["versions"])
             record = cls(valid_name("view", values["view"]), values.get("current"), versions)
         except RegistryError:
             raise
         except DAMAGE as error:
-            raise RegistryError.unreadable(path, error) from error
+            raise _unreadable(path, error) from error
         if path != record_path(record.view) or (record.current is not None and record.serving is None):
-            raise RegistryError.unreadable(
-                path, UsageError("it names another view, or a version that it does not have")
-            )
+            raise _unreadable(path, UsageError("it names another view, or a version that it does not have"))
         return record
 
     def _known(self) -> str:
@@ -354,3 +352,20 @@ def _text(dtype: object) -> str:
 
 def _meant(dtype: str) -> object:
     return json.loads(dtype) if dtype.startswith(("{", "[")) else dtype
+
+
+def _unreadable(path: str, error: Exception) -> RegistryError:
+    """Return the error for the record at `path`, which raised `error`."""
+    said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    return RegistryError(
+        f"{path} on main is not a record of published versions: {type(error).__name__}: {said}.",
+        remedy=f"Restore it from an earlier commit (`git log main -- {path}`): only `promote` writes records.",
+    )
+
+
+def _of_another_format(path: str, found: object) -> RegistryError:
+    """Return the error for a record in a format that this version does not know."""
+    return RegistryError(
+        f"{path} on main is in format {found!r}, which this version of Feature Workbench does not know.",
+        remedy="Install a newer version: pip install --upgrade feature-workbench.",
+    )

@@ -11,7 +11,7 @@ import polars as pl
 
 from workbench.config import SourceSettings
 from workbench.drivers import translated
-from workbench.errors import SourceError, SourceNotFound
+from workbench.errors import SourceError, SourceNotFound, did_you_mean
 from workbench.sources import faults
 from workbench.sources.check import checked
 from workbench.sources.dialect import Dialect
@@ -279,7 +279,10 @@ class Sources(Mapping[str, Source]):
             Where ``workbench.toml`` declares no such source (did you mean).
         """
         if name not in self._sources:
-            raise SourceNotFound.named(name, self._sources)
+            raise SourceNotFound(
+                f"There is no source {name!r} in workbench.toml.",
+                remedy=f"{did_you_mean(name, self._sources)} Declare it under [sources.{name}].".strip(),
+            )
         return self._sources[name]
 
     def get(self, name: str, default: Source | None = None) -> Source | None:  # type: ignore[override]  # no default of another type

@@ -105,7 +105,10 @@ def _refused(connection: Any, query: str, message: str) -> QueryError:
         return failed(error)
     kinds = {statement.type.name.lower() for statement in statements} - {"select"}
     if kinds == {"multi"}:  # duckdb makes an enumeration of a column's values first
-        return QueryError.open_pivot()
+        return QueryError(
+            "The query has a PIVOT that takes its columns from the data, which is not one SELECT.",
+            remedy="List the values that become columns: PIVOT t ON kind IN ('a', 'b') USING sum(x).",
+        )
     if kinds:
         return QueryError.not_a_select(f"is not a SELECT but {' and '.join(sorted(kinds))}")
     return QueryError.failed(message)
@@ -115,5 +118,5 @@ def failed(error: BaseException) -> QueryError:
     """Return the error for a query that DuckDB refused: its first line as the message, those that point below it."""
     message, *rest = str(error).splitlines() or [type(error).__name__]
     if 'near "@"' in message:
-        return QueryError.unquoted(message)
+        return QueryError(f"The query failed: {message}", remedy='Put the version in quotes, as in from "view@2".')
     return QueryError.failed(message, [f"  {line}" for line in rest if line.strip()][:8])

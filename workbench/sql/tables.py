@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.errors import QueryError, SourceError, UsageError
+from workbench.errors import QueryError, SourceError, UsageError, did_you_mean
 from workbench.registry import RELEASE_PREFIX, split_version
 from workbench.store import BranchReading, PublishedReading, release_commit
 
@@ -99,10 +99,18 @@ class Tables:
         if schema.startswith(RELEASE_PREFIX):
             release = schema.removeprefix(RELEASE_PREFIX)
             return PublishedReading.of(self._workspace, release_commit(self._workspace, release), release=release)
-        raise QueryError.unknown_schema(schema, names.values())
+        raise _unknown_schema(schema, names.values())
 
     def _known(self, reading: Reading, table: TableName) -> Iterable[str]:
         found = reading.tables()
         if not table.schema:
             return [*found, *self._workspace.sources.names()]
         return [f"{table.schema}.{name}" for name in found]
+
+
+def _unknown_schema(name: str, branches: Iterable[str]) -> QueryError:
+    """Return the error for a schema `name` that is neither one of `branches` nor a release."""
+    return QueryError(
+        f"There is no branch {name!r} to read views from.",
+        remedy=f'{did_you_mean(name, branches)} Write "branch".view or "release/2026.11".view, with the quotes.',
+    )

@@ -108,7 +108,10 @@ class BranchReading:
     def missing(self, name: str) -> FeatureNotFound:
         """Return the error for a `name` that is neither a view nor a feature set here; broken files are named in it."""
         if name in PublishedReading.of(self._workspace, self._registry).registry:
-            return FeatureNotFound.published_only(name, self.branch)
+            return FeatureNotFound(
+                f"Branch {self.branch!r} does not define a view {name!r}.",
+                remedy=f"It is published: write the version, as in '{name}@1'; `catalog {name}` lists its versions.",
+            )
         error = FeatureNotFound.named(name, self.names())
         error.lines = broken_files(self.definitions, self.commit)
         return error

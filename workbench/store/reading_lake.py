@@ -40,7 +40,7 @@ def damaged(views: Iterable[ServedView]) -> LakeError | None:
     for view in views:
         fault = _fault(view) if view.version is not None else None
         if fault is not None:
-            return LakeError.damaged(view.label, reason(fault))
+            return _damaged(view.label, reason(fault))
     return None
 
 
@@ -53,3 +53,12 @@ def _fault(view: ServedView) -> BaseException | None:
             raise
         return error
     return None
+
+
+def _damaged(version: str, reason: str) -> LakeError:
+    """Return the error for a published `version`, e.g. ``spend@1.2``, whose rows cannot be read completely."""
+    return LakeError(
+        f"The lake's data of {version} cannot be read: {reason}.",
+        remedy="Restore the file from a backup of the lake, or read another version; "
+        f"`catalog {version.partition('@')[0]}` lists them.",
+    )

@@ -211,4 +211,9 @@ def _unknown(reference: Reference, reading: Reading) -> Exception:
 def _collision(item: Wanted, other: Joined) -> JoinError:
     if item.joined.name != other.name:
         return JoinError.collision(item.column, f"view {other.title!r}", f"view {item.joined.title!r}")
-    return JoinError.joined_twice(item.column, other.title, item.joined.title)
+    return JoinError(
+        f"Point-in-time join: {other.title} and {item.joined.title} are one view joined twice, and both "
+        f"would give {item.column!r}.",
+        remedy='Give one of them another name: wb.use("view", as_="other", keys={"entity": "column"}), and ask for '
+        "full_names=True, which names it other__feature.",
+    )

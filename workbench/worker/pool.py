@@ -69,7 +69,11 @@ class WorkerPool:
             except (EOFError, OSError):  # somebody ended it: another one is started
                 said = zygote.said()
                 self._drop(zygote)
-        raise WorkerEnded.at_start(said)
+        raise WorkerEnded(
+            f"No process could be started to run the definition: {said}.",
+            remedy="Check that this Python environment is complete: `python -c 'import workbench.checks'` "
+            "shows the error.",
+        )
 
     def close(self) -> None:
         """End the interpreters and all their forks."""
@@ -269,7 +273,7 @@ class Worker:
     def _ended(self) -> WorkerEnded:
         code = 0 if self._closed else self._zygote.code(self.process)
         self.close()
-        return WorkerEnded.by(signal.Signals(-code).name if code < 0 else f"exit code {code}")
+        return _ended(signal.Signals(-code).name if code < 0 else f"exit code {code}")
 
     def __enter__(self) -> Self:
         return self
@@ -295,3 +299,15 @@ def pool() -> WorkerPool:
         _pools[process] = WorkerPool()
         atexit.register(_pools[process].close)
     return _pools[process]
+
+
+def _ended(how: str) -> WorkerEnded:
+    """Return the error for a process that ended, saying `how`."""
+    remedy = "Run it again. "
+    if how == "SIGKILL":
+        remedy += "The system may have killed it for lack of memory: compute less at once, or add memory."
+    else:
+        remedy += "If it ends again, a library crashes in the definition: remove its steps one by one to find it."
+    error = WorkerEnded(f"The process that runs the definition ended ({how}).", remedy=remedy.strip())
+    error.how = how
+    return error
