@@ -12,6 +12,7 @@ import polars as pl
 from workbench.config import SourceSettings
 from workbench.drivers import translated
 from workbench.errors import SourceError, SourceNotFound, did_you_mean
+from workbench.redaction import redact
 from workbench.sources import faults
 from workbench.sources.check import checked
 from workbench.sources.dialect import Dialect
@@ -47,7 +48,7 @@ class Source:
         self._reader = _reader(self._declared)
 
     def __repr__(self) -> str:
-        return f"<Source {self.name!r}: {self._reader.place}>"
+        return f"<Source {self.name!r}: {redact(self.settings.database or '') or self._reader.place}>"
 
     @property
     def name(self) -> str:
