@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandera.polars as pa
 import pytest
 
-from tests.fingerprint.test_fingerprint import package
+from tests.fingerprint.stage import package
 from workbench.define import Contract
 from workbench.errors import NotFingerprintable, WorkbenchError
 
