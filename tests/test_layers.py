@@ -15,7 +15,7 @@ ROOMS = [
     ["lazy", "redaction"],
     ["errors"],
     ["times"],
-    ["dtypes"],
+    ["dtypes", "measures"],
     ["records"],
     ["config", "drivers", "equality", "files", "worker"],
     ["git", "sources", "point_in_time"],

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from workbench.errors import ConfigError, InvalidName, did_you_mean
+from workbench.measures import MeasureName
 from workbench.redaction import redact
 from workbench.times import in_utc
 
@@ -390,7 +391,7 @@ class TrainSettings(_Section):
 class DriftSettings(_Section):
     """``[policy.drift]``: how far values may move in a promotion before somebody must accept it by name."""
 
-    measure: Literal["psi", "ks", "jensen_shannon", "wasserstein"] = "psi"
+    measure: MeasureName = "psi"
     """The measure that the budgets limit."""
     budget: float | None = Field(default=None, ge=0)
     """The limit for all features; a feature's own noise if absent."""

@@ -29,7 +29,9 @@ import numpy as np
 import polars as pl
 
 from workbench.drift import contract_of_frame, drift
-from workbench.drift.measures import kolmogorov_smirnov, psi, wasserstein
+from workbench.measures.ks import ks as kolmogorov_smirnov
+from workbench.measures.psi import psi
+from workbench.measures.wasserstein import wasserstein
 from workbench.profile.bins import NumericBins
 from workbench.profile.values import Numeric
 

@@ -16,9 +16,9 @@ from scipy.stats import ks_2samp, wasserstein_distance
 
 from workbench.define import ColumnContract, Contract
 from workbench.drift import DriftReport, FeatureDrift, contract_of_frame, drift
-from workbench.drift.measures import psi
-from workbench.drift.noise import CEILING
 from workbench.errors import FeatureNotFound, UsageError, WorkbenchError
+from workbench.measures import MEASURES
+from workbench.measures.psi import psi
 
 INF, NAN = math.inf, math.nan
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -115,7 +115,7 @@ def test_values_too_large_for_a_mean_leave_it_out() -> None:
         ([INF] * 50, [INF] * 50, False),
     ],
 )
-@pytest.mark.parametrize("measure", ["psi", "jensen_shannon", "ks", "wasserstein"])
+@pytest.mark.parametrize("measure", MEASURES)
 def test_columns_with_little_in_them_get_an_answer(
     reference: list[Any], current: list[Any], drifted: object, measure: Any
 ) -> None:
@@ -257,9 +257,9 @@ def test_a_feature_that_always_wanders_cannot_be_judged_where_a_steady_one_can()
     found = moved(timed(wandering), timed(later))["x"]
     assert found.verdict == "cannot judge"
     assert "it moves as far within the reference" in found.sentence
-    assert found.threshold == CEILING["psi"]
+    assert found.threshold == MEASURES["psi"].ceiling
     assert found.noise is not None
-    assert found.noise.usual > CEILING["psi"]
+    assert found.noise.usual > MEASURES["psi"].ceiling
 
 
 def test_the_noise_is_that_of_each_stretch_against_the_rest() -> None:

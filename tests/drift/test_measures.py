@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import ks_2samp, wasserstein_distance
 
-from workbench.drift import measures
-from workbench.drift.measures import jensen_shannon, kolmogorov_smirnov, psi, wasserstein
+from workbench.measures.jensen_shannon import jensen_shannon
+from workbench.measures.ks import ks as kolmogorov_smirnov
+from workbench.measures.psi import psi
+from workbench.measures.wasserstein import wasserstein
 from workbench.profile.values import Counts, Numbers
 
 finite = st.floats(-1e12, 1e12, allow_nan=False, allow_infinity=False)
@@ -77,7 +79,7 @@ def test_many_values_are_as_far_apart_as_scipy_says(kind: str, rows: int, others
 def test_the_largest_distance_is_found_between_the_quantiles_that_are_looked_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(measures, "_GRID", 4)
+    monkeypatch.setattr("workbench.measures.ks._GRID", 4)
     chance = np.random.default_rng(3)
     for shift in (0.0, 0.2):
         one, two = np.sort(chance.normal(size=999)), np.sort(chance.normal(shift, size=777))
@@ -85,7 +87,7 @@ def test_the_largest_distance_is_found_between_the_quantiles_that_are_looked_at(
 
 
 def test_the_distance_does_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measures, "_BLOCK", 7)
+    monkeypatch.setattr("workbench.measures.wasserstein._BLOCK", 7)
     chance = np.random.default_rng(3)
     for rows, others in ((100, 100), (100, 33), (41, 100), (1, 100)):
         one, two = np.sort(chance.normal(size=rows)), np.sort(chance.normal(size=others))

@@ -14,7 +14,9 @@ SIDE = DriftSide("Float64", 1000, 0)
 
 def moved(psi: float, usual: float | None, **facts: Any) -> FeatureDrift:
     noise = None if usual is None else Noise(usual, 0.01, 10)
-    return FeatureDrift("x", "numeric", SIDE, SIDE, psi=psi, noise=noise, threshold=0.2, basis="noise", **facts)
+    return FeatureDrift(
+        "x", "numeric", SIDE, SIDE, measures={"psi": psi}, noise=noise, threshold=0.2, basis="noise", **facts
+    )
 
 
 def test_the_sentence_says_how_many_times_its_usual_noise_a_feature_moved() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from workbench.config import DriftSettings
     from workbench.diff import Side
-    from workbench.drift import DriftReport, Measure
+    from workbench.drift import DriftReport
     from workbench.workspace import Workspace
 
 LEAST_IN_COMMON = 0.5
@@ -29,7 +29,7 @@ class Limits:
     Where both sides have the same rows, these decide first, but for features whose budget is set by name.
     """
 
-    measure: Measure
+    measure: str
     budget: float | None
     budgets: Mapping[str, float]
 

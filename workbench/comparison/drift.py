@@ -9,6 +9,7 @@ from workbench.comparison.budgets import measured
 from workbench.comparison.drift_rows import Asked, stretch
 from workbench.comparison.refs import places
 from workbench.errors import FeatureNotFound
+from workbench.measures import MEASURES
 from workbench.render import Report, Reported, Table, overlays
 
 if TYPE_CHECKING:
@@ -107,14 +108,12 @@ class Drift(Reported):
         ordered = sorted(self.features, key=lambda one: -one.excess)
         return Table(
             "Measures",
-            ("feature", "verdict", "PSI", "JS", "KS", "Wasserstein", "null share", "mean", "std"),
+            ("feature", "verdict", *(each.short for each in MEASURES.values()), "null share", "mean", "std"),
             tuple(
                 (
-                    *(
-                        one.name,
-                        _MARKED[one.verdict],
-                        *map(_short, (one.psi, one.jensen_shannon, one.ks, one.wasserstein)),
-                    ),
+                    one.name,
+                    _MARKED[one.verdict],
+                    *(_short(one.measures.get(name)) for name in MEASURES),
                     f"{one.reference.null_share:.2%} → {one.current.null_share:.2%}",
                     f"{_short(one.reference.mean)} → {_short(one.current.mean)}",
                     f"{_short(one.reference.std)} → {_short(one.current.std)}",

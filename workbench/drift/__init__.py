@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from workbench.drift.drift import DriftReport, contract_of_frame, drift
-from workbench.drift.measures import Measure
 from workbench.drift.paired import PairedChange, paired
 from workbench.drift.result import FeatureDrift, Verdict
 
 __all__ = [
     "DriftReport",
     "FeatureDrift",
-    "Measure",
     "PairedChange",
     "Verdict",
     "contract_of_frame",

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from workbench.drift import measures
 from workbench.drift.blocks import Blocks
 from workbench.drift.result import DriftKind, DriftSide, FeatureDrift
 from workbench.drift.shares import ShareMoved, by_chance
 from workbench.drift.verdict import Evidence, judged
+from workbench.measures import MEASURES, between
 from workbench.profile import (
     TOP,
     Categorical,
@@ -29,7 +29,6 @@ from workbench.profile import (
 )
 
 if TYPE_CHECKING:
-    from workbench.drift.measures import Measure
     from workbench.profile import Bin, Numbers
 
 VALUE, TIME = "value", "time"
@@ -65,7 +64,7 @@ class Asked:
 
     name: str
     unit: str | None
-    measure: Measure
+    measure: str
     budget: float | None = None
 
 
@@ -129,7 +128,6 @@ def _numbers(known: FeatureDrift, reference: pl.Series, current: pl.Series, bloc
     counts = bins.counts(one), bins.counts(two)
     std = one.std()
     held = len(one.ordered) > 0 and len(two.ordered) > 0
-    distance = _finite(measures.wasserstein(one.ordered, two.ordered)) if held else None
     shown = tuple(_moved_by(each, start) for each in bins.bins(*counts))
     whole = reference.dtype.is_integer() and current.dtype.is_integer()
     pair = None if truth or known.segment or start else histograms(one, two, whole=whole)
@@ -138,11 +136,7 @@ def _numbers(known: FeatureDrift, reference: pl.Series, current: pl.Series, bloc
         known,
         reference=replace(known.reference, nans=one.nans, infinities=one.infinities, mean=means[0], std=std),
         current=replace(known.current, nans=two.nans, infinities=two.infinities, mean=means[1], std=two.std()),
-        psi=measures.psi(*counts),
-        jensen_shannon=measures.jensen_shannon(*counts),
-        ks=measures.kolmogorov_smirnov(one.ordered, two.ordered) if held else None,
-        wasserstein=distance,
-        wasserstein_scaled=_finite(distance / std) if distance is not None and std else None,
+        measures=between(counts, (one.ordered, two.ordered), std),
         bins=_truths(shown) if truth else shown,
         histograms=pair,
     )
@@ -162,7 +156,7 @@ def _numbers(known: FeatureDrift, reference: pl.Series, current: pl.Series, bloc
         blocks,
         places=lambda: bins.places(floats),
         odd=[("nulls", width - 4), ("NaN", width - 3), ("infinite", width - 2), ("-infinite", width - 1)],
-        fine=(lambda: _fine(one, two, floats, std)) if measured.measure in ("ks", "wasserstein") else None,
+        fine=(lambda: _fine(one, two, floats, std)) if MEASURES[measured.measure].of_values else None,
         values=lambda: np.where(np.isfinite(held := floats.fill_null(np.nan).to_numpy()), held, np.nan),
         current=two.ordered,
         outside=outside,
@@ -210,8 +204,7 @@ def _categories(known: FeatureDrift, reference: pl.Series, current: pl.Series, b
     counts = bins.counts(one), bins.counts(two)
     measured = replace(
         _with_categories(known, one, two),
-        psi=measures.psi(*counts),
-        jensen_shannon=measures.jensen_shannon(*counts),
+        measures=between(counts),
         bins=bins.bins(one, two),
     )
     if measured.value is None:
@@ -269,7 +262,3 @@ def _truths(bins: Sequence[Bin]) -> tuple[Bin, ...]:
         replace(one, label=names[one.low], low=None, high=None) if one.kind == "value" and one.low is not None else one
         for one in bins
     )
-
-
-def _finite(value: Any) -> float | None:
-    return float(value) if math.isfinite(value) else None

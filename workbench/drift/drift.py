@@ -6,16 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from workbench.define import ColumnContract, Contract
 from workbench.drift.column import TIME, VALUE, Asked, compare_column
-from workbench.drift.measures import Measure
 from workbench.drift.noise import check_time
 from workbench.drift.result import FeatureDrift
 from workbench.errors import FeatureNotFound, UsageError
+from workbench.measures import MEASURES, RESULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,7 +54,7 @@ class DriftReport:
     features: tuple[FeatureDrift, ...]
     labels: tuple[str, str]
     rows: tuple[int, int]
-    measure: Measure
+    measure: str
     time: str | None = None
     by: tuple[str, ...] = ()
     segments: tuple[FeatureDrift, ...] = ()
@@ -122,16 +122,14 @@ class DriftReport:
         """Return one row a feature, then one a feature and segment.
 
         Columns: ``feature``, ``segment`` (``carrier=UA``; null for all rows), ``kind``, ``verdict``, ``drifted``,
-        ``psi``, ``jensen_shannon``, ``ks``, ``wasserstein``, ``wasserstein_scaled``, ``noise``, ``times_noise``,
-        ``threshold``, ``basis``, ``sentence``, and for each side ``rows``, ``null_share``,
-        ``nan_share``, ``infinity_share``, ``mean``, ``std``.
+        the results of each measure, ``noise``, ``times_noise``, ``threshold``, ``basis``, ``sentence``, and for each
+        side ``rows``, ``null_share``, ``nan_share``, ``infinity_share``, ``mean``, ``std``.
         """
         return pl.DataFrame([_row(one) for one in (*self.features, *self.segments)], schema=_schema())
 
 
 _SHARES = {"null_share": pl.Float64, "nan_share": pl.Float64, "infinity_share": pl.Float64}
 _SIDE: dict[str, Any] = {"rows": pl.Int64, **_SHARES, "mean": pl.Float64, "std": pl.Float64}
-_MEASURED = ("psi", "jensen_shannon", "ks", "wasserstein", "wasserstein_scaled")
 
 
 def drift(
@@ -141,7 +139,7 @@ def drift(
     contract: Contract,
     columns: Sequence[str] | None = None,
     event_time: str | None = None,
-    measure: Measure = "psi",
+    measure: str = "psi",
     budget: float | None = None,
     budgets: Mapping[str, float] | None = None,
     labels: tuple[str, str] = ("reference", "current"),
@@ -187,8 +185,8 @@ def drift(
     """
     names = _asked_for(contract, columns)
     limits = _budgets(contract, budget, budgets or {})
-    if measure not in get_args(Measure):
-        raise UsageError.unknown("measure", measure, known=get_args(Measure))
+    if measure not in MEASURES:
+        raise UsageError.unknown("measure", measure, known=MEASURES)
     schemas = reference.collect_schema(), current.collect_schema()
     for schema, label in zip(schemas, labels, strict=True):
         _check_columns((*names, *by), schema, label)
@@ -370,7 +368,7 @@ def _without_bins(feature: dict[str, Any]) -> dict[str, Any]:
 
 
 def _schema() -> dict[str, Any]:
-    numbers = dict.fromkeys([*_MEASURED, "noise", "times_noise", "threshold"], pl.Float64)
+    numbers = dict.fromkeys([*RESULTS, "noise", "times_noise", "threshold"], pl.Float64)
     facts = {"feature": pl.String, "segment": pl.String, "kind": pl.String, "verdict": pl.String, "drifted": pl.Boolean}
     sides = {f"{side}_{name}": dtype for side in ("reference", "current") for name, dtype in _SIDE.items()}
     return {**facts, **numbers, "basis": pl.String, "sentence": pl.String, **sides}
@@ -380,7 +378,7 @@ def _row(one: FeatureDrift) -> dict[str, Any]:
     return {
         "feature": one.name,
         "segment": ", ".join(f"{key}={value}" for key, value in one.segment) or None,
-        **{name: getattr(one, name) for name in ("kind", "verdict", "drifted", *_MEASURED)},
+        **{name: getattr(one, name) for name in ("kind", "verdict", "drifted", *RESULTS)},
         **{name: getattr(one, name) for name in ("times_noise", "threshold", "basis", "sentence")},
         "noise": None if one.noise is None else one.noise.mean,
         **{f"reference_{name}": getattr(one.reference, name) for name in _SIDE},

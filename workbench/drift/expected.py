@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.drift.blocks import FEWEST_BLOCKS, Blocks
-from workbench.drift.measures import jensen_shannon_of_shares, psi_of_shares
 from workbench.drift.noise import Noise
+from workbench.measures import MEASURES
 
 if TYPE_CHECKING:
-    from workbench.drift.measures import Measure
     from workbench.profile import Numbers
 
 BETTER = 0.7
@@ -72,29 +71,19 @@ class Counted:
     current: Numbers
     widths: Numbers
 
-    def apart(self, measure: Measure, one: Numbers, other: Numbers) -> Numbers:
+    def apart(self, measure: str, one: Numbers, other: Numbers) -> Numbers:
         """Return the measure between counts, over the last axis; NaN where either has no rows."""
         totals = one.sum(axis=-1, keepdims=True), other.sum(axis=-1, keepdims=True)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(apart(measure, one / totals[0], other / totals[1], self.widths))
+            return np.asarray(MEASURES[measure].of_shares(one / totals[0], other / totals[1], self.widths))
 
 
-def apart(measure: Measure, one: Numbers, other: Numbers, widths: Numbers) -> Numbers:
-    """Return the measure between shares of bins, over the last axis."""
-    if measure == "psi":
-        return psi_of_shares(one, other)
-    if measure == "jensen_shannon":
-        return jensen_shannon_of_shares(one, other)
-    steps = np.abs(np.cumsum(one - other, axis=-1))
-    return np.asarray(steps.max(axis=-1) if measure == "ks" else (steps * widths).sum(axis=-1))
-
-
-def by_all(measure: Measure, counted: Counted) -> Numbers:
+def by_all(measure: str, counted: Counted) -> Numbers:
     """Return how far each block is from all other rows of the reference."""
     return counted.apart(measure, counted.reference - counted.blocks, counted.blocks)
 
 
-def by_seasons(measure: Measure, counted: Counted, blocks: Blocks) -> Iterator[Expected]:
+def by_seasons(measure: str, counted: Counted, blocks: Blocks) -> Iterator[Expected]:
     """Yield for each season how far the current rows are from the blocks at the same place in it."""
     usual = by_all(measure, counted)
     for name, period in blocks.seasons:
@@ -112,7 +101,7 @@ def by_seasons(measure: Measure, counted: Counted, blocks: Blocks) -> Iterator[E
             yield Expected(f"its season (the {name})", value, noise)
 
 
-def by_trend(measure: Measure, values: Sequence[Numbers], current: Numbers, blocks: Blocks) -> Iterator[Expected]:
+def by_trend(measure: str, values: Sequence[Numbers], current: Numbers, blocks: Blocks) -> Iterator[Expected]:
     """Yield how far the current rows are from where a trend of the reference's blocks leads.
 
     Each twentieth of the distribution has a line of its own, by least squares over the blocks before, so that the
@@ -172,7 +161,7 @@ class _Lines:
         return np.maximum.accumulate(quantiles.mean(axis=0) - slopes * at.mean())
 
 
-def _tried(measure: Measure, lines: _Lines, sides: Sequence[Numbers]) -> Iterator[Expected]:
+def _tried(measure: str, lines: _Lines, sides: Sequence[Numbers]) -> Iterator[Expected]:
     now = len(sides) - 1
     found = lines.lead_to(now)
     if found is None or not lines.held[now]:
@@ -189,16 +178,18 @@ def _tried(measure: Measure, lines: _Lines, sides: Sequence[Numbers]) -> Iterato
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _off(measure: Measure, expected: Numbers, ordered: Numbers, spread: float) -> float:
+def _off(measure: str, expected: Numbers, ordered: Numbers, spread: float) -> float:
     """Return the measure between the quantiles that are expected and the values that there are."""
-    if measure == "wasserstein":
-        return float(np.mean(np.abs(np.quantile(ordered, _LEVELS) - expected))) / (spread or 1.0)
-    edges = expected if measure == "ks" else expected[_DECILES]
-    levels = np.diff([0.0, *(_LEVELS if measure == "ks" else _LEVELS[_DECILES]), 1.0])
+    kind = MEASURES[measure]
+    distance = kind.of_quantiles(expected, ordered, _LEVELS)
+    if distance is not None:
+        return distance / (spread or 1.0)
+    edges = expected if kind.of_values else expected[_DECILES]
+    levels = np.diff([0.0, *(_LEVELS if kind.of_values else _LEVELS[_DECILES]), 1.0])
     # a value on an edge is half on either side, since constants have all their quantiles there
     below = (np.searchsorted(ordered, edges, side="left") + np.searchsorted(ordered, edges, side="right")) / 2
     shares = np.diff(np.concatenate([[0.0], below / len(ordered), [1.0]]))
-    return float(apart(measure, levels, shares, np.empty(0)))
+    return float(kind.of_shares(levels, shares, np.empty(0)))
 
 
 @np.errstate(over="ignore", invalid="ignore")

@@ -10,21 +10,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import polars as pl
 
-from workbench.drift.measures import jensen_shannon_of_shares, psi_of_shares
 from workbench.errors import UsageError
+from workbench.measures import MEASURES
 
 if TYPE_CHECKING:
-    from workbench.drift.measures import Measure
     from workbench.profile import Counts, Numbers
-
-SMALLEST: dict[Measure, float] = {"psi": 0.02, "jensen_shannon": 0.06, "ks": 0.05, "wasserstein": 0.1}
-"""No threshold is below these. For a normal feature each is about what a shift of its mean by an eighth of its
-standard deviation gives."""
-
-CEILING: dict[Measure, float] = {"psi": 2.0, "jensen_shannon": 0.5, "ks": 0.5, "wasserstein": 2.0}
-"""What no noise excuses: a limit above these is none, and a feature whose reference moves as far by itself cannot be
-judged below them. For a normal feature half of the Kolmogorov-Smirnov distance is a shift of its mean by 1.35 standard
-deviations, and PSI then is 2: two thirds of the rows lie where one third lay. A model has hardly seen such values."""
 
 _PAIRS = 200
 _SEED = 20_240_229
@@ -61,7 +51,7 @@ class Noise:
         return self.mean + 3 * self.std
 
 
-def by_chance(measure: Measure, reference: Counts, current: Counts) -> float:
+def by_chance(measure: str, reference: Counts, current: Counts) -> float:
     """Return what two samples of one distribution give at most, for their sizes.
 
     The mean plus three standard deviations of the measure for independent rows. Of what compares bins, over 200 pairs
@@ -78,12 +68,13 @@ def by_chance(measure: Measure, reference: Counts, current: Counts) -> float:
         Rows in each bin.
     """
     n, m = int(reference.sum()), int(current.sum())
-    if measure in ("ks", "wasserstein"):
-        return (0.869 + 3 * 0.260) * math.sqrt(1 / n + 1 / m) * (1 if measure == "ks" else 2)
+    kind = MEASURES[measure]
+    if kind.chance is not None:
+        return (0.869 + 3 * 0.260) * math.sqrt(1 / n + 1 / m) * kind.chance
     together = (reference + current) / (n + m)
     chance = np.random.default_rng(_SEED)
     pairs = chance.multinomial(n, together, size=_PAIRS) / n, chance.multinomial(m, together, size=_PAIRS) / m
-    drawn = psi_of_shares(*pairs) if measure == "psi" else jensen_shannon_of_shares(*pairs)
+    drawn = kind.of_shares(*pairs, np.empty(0))
     return float(drawn.mean() + 3 * drawn.std(ddof=1))
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from workbench.drift.noise import CEILING
+from workbench.measures import MEASURES, RESULTS
 from workbench.records import to_plain
 
 if TYPE_CHECKING:
-    from workbench.drift.measures import Measure
+    from collections.abc import Mapping
+
     from workbench.drift.noise import Basis, Noise
     from workbench.drift.paired import PairedChange
     from workbench.drift.shares import ShareMoved
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
 Verdict = Literal["drifted", "no drift", "cannot judge"]
 DriftKind = Literal["numeric", "categorical", "temporal", "boolean", "other"]
 
-_NAMES: dict[Measure, str] = {
-    "psi": "PSI",
-    "jensen_shannon": "Jensen-Shannon distance",
-    "ks": "Kolmogorov-Smirnov distance",
-    "wasserstein": "Wasserstein distance in standard deviations",
-}
 _SAID: dict[Verdict, str] = {"drifted": "moved", "no drift": "hardly moved", "cannot judge": "cannot be judged"}
 _NOTABLE = 0.01
 _COUNTABLE = 100
@@ -88,17 +83,13 @@ class FeatureDrift:
         The two sides' rows in short.
     segment
         Key columns and values, as text, that the rows belong to; empty for all rows.
-    psi
-        Population stability index over bins frozen on the reference, with null, NaN, infinities and what lies outside
-        the reference's range in bins of their own: of numbers those in `bins`, of categories the 100 commonest. See
-        `measures.psi`.
-    jensen_shannon
-        Jensen-Shannon distance (square root, base 2: from 0 to 1) over the same.
-    ks
-        Kolmogorov-Smirnov distance of the finite values, exact; `None` for categories.
-    wasserstein, wasserstein_scaled
-        First Wasserstein distance of the finite values in the feature's unit, exact, and divided by the reference's
-        standard deviation (`None` where that is 0).
+    measures
+        The results of `workbench.measures.MEASURES` by name, which are attributes too. ``psi``, the population
+        stability index, is over bins frozen on the reference, with null, NaN, infinities and what lies outside the
+        reference's range in bins of their own: of numbers those in `bins`, of categories the 100 commonest;
+        ``jensen_shannon`` is over the same. ``ks`` and ``wasserstein`` (in the feature's unit) are of the finite
+        values, exact, and `None` for categories; ``wasserstein_scaled`` is divided by the reference's standard
+        deviation, and `None` where that is 0.
     bins
         Both sides' rows in bins frozen on the reference: at most 50; of categories 20, others, new ones and null.
     histograms
@@ -142,18 +133,14 @@ class FeatureDrift:
     current: DriftSide
     unit: str | None = None
     segment: tuple[tuple[str, str | None], ...] = ()
-    psi: float | None = None
-    jensen_shannon: float | None = None
-    ks: float | None = None
-    wasserstein: float | None = None
-    wasserstein_scaled: float | None = None
+    measures: Mapping[str, float | None] = field(default_factory=lambda: dict.fromkeys(RESULTS))
     bins: tuple[Bin, ...] = ()
     histograms: tuple[Histogram, Histogram] | None = None
     new: tuple[tuple[str, float], ...] = ()
     vanished: tuple[tuple[str, float], ...] = ()
     new_share: float = 0.0
     vanished_share: float = 0.0
-    measure: Measure = "psi"
+    measure: str = "psi"
     noise: Noise | None = None
     threshold: float | None = None
     basis: Basis | None = None
@@ -168,6 +155,12 @@ class FeatureDrift:
     unsure: str = ""
     reason: str | None = None
 
+    def __getattr__(self, name: str) -> float | None:
+        """Return the result of a measure."""
+        if name not in RESULTS:
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+        return self.measures.get(name)
+
     @property
     def verdict(self) -> Verdict:
         """Return ``drifted``, ``no drift``, or ``cannot judge``."""
@@ -176,7 +169,7 @@ class FeatureDrift:
     @property
     def value(self) -> float | None:
         """Return the value of the measure that decides."""
-        return self.wasserstein_scaled if self.measure == "wasserstein" else getattr(self, self.measure)
+        return self.measures.get(MEASURES[self.measure].decisive)
 
     @property
     def times_noise(self) -> float | None:
@@ -189,9 +182,8 @@ class FeatureDrift:
     @property
     def at_ceiling(self) -> bool:
         """Whether the distributions have so little in common that no noise would excuse it."""
-        measured: tuple[tuple[Measure, float | None], ...]
-        measured = ("psi", self.psi), ("jensen_shannon", self.jensen_shannon), ("ks", self.ks)
-        return any(value is not None and value > CEILING[measure] for measure, value in measured)
+        values = ((each, self.measures.get(each.name)) for each in MEASURES.values() if not each.in_unit)
+        return any(value is not None and value > each.ceiling for each, value in values)
 
     @property
     def excess(self) -> float:
@@ -247,7 +239,7 @@ class FeatureDrift:
         return f"is within its {limits.get(self.basis, 'limit')}: {measured}"
 
     def _by_how_much(self, value: float) -> str:
-        name = _NAMES[self.measure]
+        name = MEASURES[self.measure].title
         said = f"{name} {value:.2g}"
         if self.beyond is not None:
             said = f"{name} {self.beyond:.2g} from what {self.follows} leads to expect ({value:.2g} from all rows)"
@@ -283,7 +275,10 @@ class FeatureDrift:
     def to_dict(self) -> dict[str, Any]:
         """Return the feature's drift as JSON-ready values."""
         plain: dict[str, Any] = to_plain(self)
+        del plain["measures"]
         return plain | {
+            **dict.fromkeys(RESULTS),
+            **self.measures,
             "segment": dict(self.segment),
             "reference": self.reference.to_dict(),
             "current": self.current.to_dict(),

@@ -10,11 +10,11 @@ import numpy as np
 
 from workbench.drift.blocks import Blocks, Places
 from workbench.drift.expected import BETTER, TREND, Counted, Expected, by_all, by_seasons, by_trend, leads_to, trends
-from workbench.drift.noise import CEILING, SMALLEST, Basis, Noise, by_chance
+from workbench.drift.noise import Basis, Noise, by_chance
 from workbench.drift.shares import SMALLEST_SHARE_MOVED, ShareMoved, became_constant, share_moved
+from workbench.measures import MEASURES
 
 if TYPE_CHECKING:
-    from workbench.drift.measures import Measure
     from workbench.drift.result import FeatureDrift
     from workbench.profile import Counts, Numbers
 
@@ -71,7 +71,7 @@ def judged(found: FeatureDrift, evidence: Evidence) -> FeatureDrift:
     value = found.value or 0.0
     measure, blocks = found.measure, evidence.blocks
     chance = by_chance(measure, *evidence.counts)
-    calm = max(SMALLEST[measure], chance)
+    calm = max(MEASURES[measure].smallest, chance)
     bins = None if blocks is None else blocks.counts(evidence.places(), len(evidence.counts[0]))
     counted = _counted(evidence, bins)
     noise = None if counted is None else Noise.of(_finite(by_all(measure, counted)))
@@ -92,7 +92,7 @@ def judged(found: FeatureDrift, evidence: Evidence) -> FeatureDrift:
     alone += _of_values(evidence, values, by_trend=led)
     found = replace(found, noise=None if best is None else best.noise, trending=trending, alone=tuple(alone))
     if alone:
-        limit, basis = _limit(calm, chance, best, CEILING[measure])
+        limit, basis = _limit(calm, chance, best, MEASURES[measure].ceiling)
         return replace(found, threshold=limit, basis=basis, drifted=True)
     return _by_measure(found, evidence, best, (calm, chance), values)
 
@@ -105,13 +105,13 @@ def _by_measure(
     values: Sequence[Numbers],
 ) -> FeatureDrift:
     calm, chance = calms
-    value, ceiling = found.value or 0.0, max(CEILING[found.measure], chance)
+    value, ceiling = found.value or 0.0, max(MEASURES[found.measure].ceiling, chance)
     if best is not None and _is_even(found, evidence, best):
         best = replace(best, noise=Noise(0.0, 0.0, best.noise.chunks))
     limit, basis = _limit(calm, chance, best, ceiling)
     found = replace(found, threshold=limit, basis=basis)
-    few = by_chance("ks", *evidence.counts) > CEILING["ks"]
-    if value <= SMALLEST[found.measure] or (value <= calm and not few):
+    few = by_chance("ks", *evidence.counts) > MEASURES["ks"].ceiling
+    if value <= MEASURES[found.measure].smallest or (value <= calm and not few):
         return found
     if best is not None and best.follows:
         found = replace(found, follows=best.follows, beyond=best.value)
@@ -166,7 +166,7 @@ def _is_led(evidence: Evidence, values: Sequence[Numbers]) -> bool:
 
 def _is_far(found: FeatureDrift, evidence: Evidence) -> bool:
     """Whether values lie so far off that no measure excuses it: half of the rows where there were none."""
-    return (found.ks or 0.0) > max(CEILING["ks"], by_chance("ks", *evidence.counts))
+    return (found.measures["ks"] or 0.0) > max(MEASURES["ks"].ceiling, by_chance("ks", *evidence.counts))
 
 
 def _counted(evidence: Evidence, bins: Numbers | None) -> Counted | None:
@@ -181,7 +181,7 @@ def _counted(evidence: Evidence, bins: Numbers | None) -> Counted | None:
 
 
 def _best(
-    measure: Measure, evidence: Evidence, flat: Expected | None, counted: Counted | None, values: list[Numbers]
+    measure: str, evidence: Evidence, flat: Expected | None, counted: Counted | None, values: list[Numbers]
 ) -> Expected | None:
     """Return what came nearest to the reference's blocks."""
     blocks = evidence.blocks

@@ -7,6 +7,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workbench.measures import MEASURES
 from workbench.render.format import amount, escaped, figure, plain, share
 from workbench.render.markdown import fenced, quoted
 from workbench.render.sparkline import fitted, ramp
@@ -294,7 +295,6 @@ STYLE = (
 COLUMNS = 46
 """The width of the text form."""
 
-_NAMES = (("psi", "PSI"), ("jensen_shannon", "JS"), ("ks", "KS"))
 _TRACK = 12
 _HELD = "\u00a0"
 """A space at which no line breaks."""
@@ -373,13 +373,17 @@ class Overlay:
 
     def _measures(self) -> list[tuple[str, str]]:
         drift = self.drift
-        values = [(said, getattr(drift, name)) for name, said in _NAMES]
-        found = [(said, figure(value, digits=2)) for said, value in values if value is not None]
-        if drift.wasserstein is not None:
-            scaled = drift.wasserstein_scaled
-            deviations = f"{_HELD}({figure(scaled, digits=2)}{_HELD}sd)" if scaled else ""
-            distance = Scale.of(drift).distance(drift.wasserstein).replace(" ", _HELD)
-            found.append(("Wasserstein", f"{distance}{deviations}"))
+        found = []
+        for name, measure in MEASURES.items():
+            value = drift.measures.get(name)
+            if value is None:
+                continue
+            said = figure(value, digits=2)
+            if measure.in_unit:
+                scaled = drift.measures.get(measure.decisive)
+                deviations = f"{_HELD}({figure(scaled, digits=2)}{_HELD}sd)" if scaled else ""
+                said = Scale.of(drift).distance(value).replace(" ", _HELD) + deviations
+            found.append((measure.short, said))
         return found
 
     def _lines(self) -> Iterator[tuple[str, str]]:
