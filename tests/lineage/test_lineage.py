@@ -243,7 +243,7 @@ def test_main_without_a_commit_and_an_empty_branch_have_a_lineage(project: Proje
 
 def test_column_lineage_is_remembered(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     first = shop.lineage()
-    monkeypatch.setattr("workbench.lineage.columns.column_lineage", None)
+    monkeypatch.setattr("workbench.lineage.definitions.column_lineage", None)
     assert shop.lineage().edges == first.edges
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from workbench.config import Config, FreezeSettings, TrainSettings
 from workbench.errors import ConfigError
-from workbench.promote.windows import fits, is_frozen, is_open, next_departure, thaws
+from workbench.promote.rules import fits, is_frozen, is_open, next_departure, thaws
 
 
 def freeze(start: str, end: str) -> FreezeSettings:

@@ -2,27 +2,57 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from workbench.compute import InputData
+from workbench.compute import ColumnLineage, InputData, column_lineage
 from workbench.define import load_tree
 from workbench.errors import SourceError, WorkbenchError
 from workbench.fingerprint import SourceCodes, code_hash, metadata_hash, parameters_of, view_id
-from workbench.lineage.columns import remembered_columns
 from workbench.lineage.graph import Edge, Node
-from workbench.pipeline import source_digest
+from workbench.pipeline import source_digest, write_facts
+from workbench.records import read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from workbench.compute import ColumnLineage, StoredView
+    from workbench.compute import ColumnLineage, InputData, StoredView
     from workbench.define import Definitions, FeatureSet, FeatureView
     from workbench.fingerprint import Fingerprint
     from workbench.sources import Snapshot
     from workbench.workspace import Workspace
+
+
+SCHEME = "columns/1"
+"""Raised when the same plan is read differently."""
+
+
+def remembered_columns(folder: Path, view: FeatureView, inputs: Sequence[InputData], code: str) -> ColumnLineage:
+    """Return what each column of `view` depends on; asked once for its code, parameters and inputs.
+
+    Parameters
+    ----------
+    folder
+        Where answers are kept.
+    view, inputs
+        The view and its inputs. An input without a digest is not there yet; its frame has the columns it will have.
+    code
+        The view's code hash.
+    """
+    asked = [SCHEME, pl.__version__, code, parameters_of(view), *view.contract.names]
+    asked += [f"{data.name} {data.digest or dict(data.frame.collect_schema())}" for data in inputs]
+    path = folder / f"{hashlib.sha256(chr(10).join(asked).encode()).hexdigest()}.json"
+    known = read_record(path, ColumnLineage)
+    if known is not None:
+        return known
+    found = column_lineage(view, inputs)
+    if found.reason is None:
+        write_facts(path, found)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

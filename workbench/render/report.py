@@ -13,19 +13,43 @@ from workbench.errors import ProjectError, UsageError
 from workbench.files import replace_atomically
 from workbench.records import to_plain
 from workbench.redaction import redact_urls
-from workbench.render.ascii import Plain
 from workbench.render.format import printed
 from workbench.render.markdown import address, quoted
+from workbench.render.sparkline import ASCII, BLOCKS
 from workbench.render.table import COLOURS
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from rich.console import Group
+    from rich.console import Console, ConsoleOptions, Group, RenderableType
+    from rich.segment import Segment
 
     from workbench.render.figure import Figure
     from workbench.render.table import Table, Tone
+
+
+_LIKE = str.maketrans(
+    BLOCKS + "→·…–‹›─│├└✓✗\u00a0\ufffd",  # noqa: RUF001 - what is drawn with
+    ASCII + ">|~-<>-||`+x ?",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Something to print; where a letter has nothing like it in ASCII a question mark stands for it."""
+
+    printed: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        """Yield the segments, as wide as they were."""
+        for segment in console.render(self.printed, options):
+            yield segment._replace(text=_ascii(segment.text)) if options.ascii_only else segment
+
+
+def _ascii(text: str) -> str:
+    return text.translate(_LIKE).encode("ascii", "replace").decode()
+
 
 STYLE = (
     ".wb-report{font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,CanvasText)}"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.notebook.explorer.bins import BINS, WHOLE, Bins, bins_of
+from workbench.notebook.explorer.distribution import BINS, WHOLE, Bins, bins_of
 
 
 def frame(values: Iterable[float]) -> pl.LazyFrame:

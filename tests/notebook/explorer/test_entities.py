@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tests.notebook.explorer.stage import periods, subject, visits
-from workbench.notebook.explorer.entities import entities
+from workbench.notebook.explorer.explorer import entities
 
 
 def test_entities_of_the_rows_that_differ_most_come_first_then_the_most_frequent() -> None:

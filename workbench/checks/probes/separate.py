@@ -10,10 +10,22 @@ from workbench.checks.probes.cut_times import Cut
 from workbench.checks.probes.determinism import find_order, shuffle
 from workbench.checks.probes.inputs import Alteration
 from workbench.checks.probes.leakage import find_leak
-from workbench.checks.probes.locality import find_others
 from workbench.checks.probes.lookback import find_older
 from workbench.checks.probes.run import Outcome
 from workbench.checks.probes.subject import Finding, Group, Subject
+
+
+def find_others(subject: Subject, group: Group, alone: Outcome, finding: Finding, *, order_matters: bool) -> None:
+    """Compare entities computed `alone` with the view, and add what differs to `finding`, with its likely cause."""
+    if finding.raised(alone, "on the rows of a few entities alone") or alone.rows is None:
+        return
+    found = subject.differences(group, alone)
+    if found and order_matters:
+        found = subject.differences_beyond_order(group, alone, whole=Alteration())
+    if found:
+        finding.cause = finding.cause or causes.other_entities(subject.grain.entities)
+        finding.differences.append((None, found))
+
 
 SEPARATE = 3
 """At how many common instants a leak is looked for where rows of other entities count."""

@@ -3,21 +3,231 @@
 from __future__ import annotations
 
 import html
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets  # type: ignore[import-untyped]  # ships no types
+import polars as pl
 
 from workbench.diff import value_of
+from workbench.errors import WorkbenchError
 from workbench.notebook.explorer import charts
-from workbench.notebook.explorer.controls import Controls
 from workbench.notebook.explorer.distribution import Distribution, distribution
-from workbench.notebook.explorer.entities import entities
 from workbench.notebook.explorer.format import edge, key, line_key, place
 from workbench.notebook.explorer.kinds import is_numeric
-from workbench.notebook.explorer.message import Note
+from workbench.notebook.explorer.picture import Picture
 from workbench.notebook.explorer.rows import PAGE, Asked, count, kinds, page
 from workbench.notebook.explorer.selection import Part, Where
+from workbench.notebook.explorer.style import STYLE
 from workbench.notebook.explorer.subject import Changed, Subject
 from workbench.notebook.explorer.table import table
 from workbench.notebook.explorer.timeline import timeline
 from workbench.times import Period
+
+if TYPE_CHECKING:
+    from workbench.notebook.explorer.subject import Subject
+
+
+_WIDE = {"width": "auto", "max_width": "100%"}
+_NARROW = {"description_width": "initial"}
+
+
+def _labelled(kind: Any, label: str, **traits: Any) -> Any:
+    layout = widgets.Layout(**(_WIDE | traits.pop("layout", {})))
+    return kind(description=label, style=_NARROW, layout=layout, **traits)
+
+
+@dataclass(slots=True)
+class Controls:
+    """All that can be operated, and what it is laid out in."""
+
+    left: Any
+    right: Any
+    entities: dict[str, Any]
+    period: Any
+    order: Any
+    features: Any
+    values: Any
+    side: Any
+    interval: Any
+    kind: Any
+    back: Any
+    forth: Any
+    distribution: Picture = field(default_factory=Picture)
+    timeline: Picture = field(default_factory=Picture)
+    ends: Any = field(default_factory=widgets.HTML)
+    about: Any = field(default_factory=widgets.HTML)
+    counted: Any = field(default_factory=widgets.HTML)
+    rows: Any = field(default_factory=widgets.HTML)
+    caption: Any = field(default_factory=widgets.HTML)
+    note: Any = field(default_factory=widgets.HTML)
+
+    @classmethod
+    def of(cls, subject: Subject) -> Controls:
+        """Return the controls for a view, still empty."""
+        place = widgets.Combobox if subject.free else widgets.Dropdown
+        text = {"continuous_update": False}
+        named = text | {"layout": {"width": "300px"}} if subject.free else {}
+        shown = cls(
+            left=_labelled(place, "reference" if subject.free else "left", **named),
+            right=_labelled(place, "current" if subject.free else "right", **named),
+            entities={
+                name: _labelled(widgets.Combobox, name, placeholder="all", layout={"width": "230px"}, **text)
+                for name in subject.entities
+            },
+            period=_labelled(
+                widgets.Text, "period", placeholder="all, or 2013-01..2013-03", layout={"width": "270px"}, **text
+            ),
+            order=_labelled(widgets.ToggleButtons, "", options=[("by change", "change"), ("by name", "name")]),
+            features=widgets.Select(
+                rows=10, layout=widgets.Layout(width="auto", height=_height(len(subject.features)))
+            ),
+            values=_labelled(widgets.Dropdown, "values"),
+            side=_labelled(widgets.Dropdown, "of"),
+            interval=_labelled(
+                widgets.SelectionRangeSlider,
+                "between",
+                options=[("", 0), (" ", 1)],
+                index=(0, 1),
+                continuous_update=False,
+                readout=False,  # it has a dash for "to", which reads as a minus
+                layout={"width": "100%"},
+            ),
+            kind=_labelled(widgets.Dropdown, "rows"),
+            back=widgets.Button(description="previous", layout=widgets.Layout(width="auto"), tooltip="previous page"),
+            forth=widgets.Button(description="next", layout=widgets.Layout(width="auto"), tooltip="next page"),
+        )
+        shown.order.style.button_width = "auto"
+        return shown
+
+    def laid_out(self) -> Any:
+        """Return everything in its place: rows that wrap, so that it fits narrow and wide."""
+        head = _box("wb-bar", self.left, self.right, *self.entities.values(), self.period)
+        chosen = _box("wb-list", self.order, self.features)
+        behind = _box("wb-bar", self.values, self.side, self.ends)
+        drawn = _box("wb-drawn", self.about, self.distribution, self.interval, behind)
+        pages = _box("wb-bar", self.kind, self.back, self.forth, self.counted)
+        style = widgets.HTML(f"<style>{STYLE}</style>", layout=widgets.Layout(display="none"))
+        self.note.add_class("wb-note")
+        whole = widgets.VBox(
+            [style, head, self.note, _box("wb-main", chosen, drawn), pages, self.rows, self.caption, self.timeline]
+        )
+        whole.add_class("wb-explore")
+        return whole
+
+
+def _height(features: int) -> str:
+    return f"{min(max(features, 3), 16) * 18 + 12}px"
+
+
+def _box(name: str, *children: Any) -> Any:
+    box = widgets.Box(children) if name in {"wb-bar", "wb-main"} else widgets.VBox(children)
+    box.add_class(name)
+    return box
+
+
+_LOG = logging.getLogger(__name__)
+
+
+class Note:
+    """A line of text, and what controls call through it.
+
+    Parameters
+    ----------
+    shown
+        The widget that shows it.
+    """
+
+    def __init__(self, shown: Any) -> None:
+        self._shown = shown
+        self._is_progress = False
+        self._is_silent = False
+
+    def say(self, text: str, *, progress: bool = False) -> None:
+        """Show `text`, which goes again where it is about progress and what it is about went well."""
+        self._shown.value = f"<p role='status'>{html.escape(text)}</p>" if text else ""
+        self._is_progress = progress
+
+    def calling(self, act: Callable[[], None]) -> Callable[[object], None]:
+        """Return what a control calls to have `act` done, unless it was set from here."""
+
+        def called(_: object) -> None:
+            if not self._is_silent:
+                with self.watching():
+                    act()
+
+        return called
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Let controls be set without answering to it."""
+        before, self._is_silent = self._is_silent, True
+        try:
+            yield
+        finally:
+            self._is_silent = before
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Say what goes wrong within, instead of raising it."""
+        self.say("")
+        try:
+            yield
+        except WorkbenchError as error:
+            self.say(f"{error.message} {error.remedy}")
+        except Exception as error:  # noqa: BLE001 - a callback has no cell to fail in
+            _LOG.debug("the interactive view failed", exc_info=error)
+            self.say(f"The view could not be updated: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
+        else:
+            if self._is_progress:
+                self.say("")
+
+
+MOST = 200
+"""Values that are offered; any other can be typed."""
+
+
+def entities(subject: Subject, column: str, *, limit: int = MOST) -> tuple[str, ...]:
+    """Return values of the entity column `column`, as text: of the rows that differ most, then the most frequent.
+
+    Parameters
+    ----------
+    subject
+        What is explored.
+    column
+        One of `Subject.entities`.
+    limit
+        How many.
+    """
+    text = pl.col(column).cast(pl.String).alias("value")
+    frames = [Where().rows(side).select(text) for side in subject.sides if side is not None]
+    frequent = (
+        pl.concat(frames)
+        .drop_nulls()
+        .group_by("value")
+        .len()
+        .sort("len", "value", descending=[True, False])
+        .head(limit)
+        .collect(engine="streaming")
+    )
+    return tuple(dict.fromkeys([*_worst(subject, column), *frequent["value"]]))[:limit]
+
+
+def _worst(subject: Subject, column: str) -> list[str]:
+    """Return the entities of the rows that were kept since they differ most, feature by feature."""
+    if subject.diff is None:
+        return []
+    kept = {each.name: each.worst for each in subject.diff.columns}
+    found: list[str] = []
+    for feature in subject.ordered("change"):
+        rows = kept.get(feature.name)
+        if rows is not None and column in rows.columns:
+            found += rows[column].cast(pl.String).drop_nulls().to_list()
+    return found
+
 
 _EVERYTHING, _BETWEEN = -1, -2
 
