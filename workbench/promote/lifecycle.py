@@ -14,7 +14,7 @@ from workbench.promote.merge import main_config
 from workbench.promote.policy import require_permission
 from workbench.promote.trunk import Mainline, in_line
 from workbench.registry import lifecycle, record_path, split_version
-from workbench.render import Report, Reported, Table
+from workbench.render import Report, Reported, Table, elapsed
 from workbench.store import saved_sets
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Standing(Reported):
         columns = ("version", "status", "change", "rows", "data", "until", "instead", "published (UTC)", "by")
         return Report(
             self.what,
-            facts=(("commit", f"{self.commit[:10]} on main"), ("took", f"{self.seconds:.2f} s")),
+            facts=(("commit", f"{self.commit[:10]} on main"), ("took", elapsed(self.seconds))),
             tables=tuple(Table(record.view, columns, _lines(record)) for record in (self.record, *self.along)),
             notes=self.notes,
         )

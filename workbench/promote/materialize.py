@@ -36,7 +36,7 @@ from workbench.promote.policy import require_permission
 from workbench.promote.publish import write_rows
 from workbench.promote.trunk import Mainline, in_line
 from workbench.registry import Behind, InputRecord, VersionNumber, record_path
-from workbench.render import Mark, Report, Reported, Table
+from workbench.render import Mark, Report, Reported, Table, elapsed
 from workbench.sources import Sources
 
 if TYPE_CHECKING:
@@ -164,8 +164,7 @@ class Materialized(Reported):
     def report(self) -> Report:
         """Return one line a version."""
         rows = tuple(
-            (v.view, v.number, Mark(v.state, v.tone), v.how, v.before, v.after, f"{v.seconds:.1f} s")
-            for v in self.views
+            (v.view, v.number, Mark(v.state, v.tone), v.how, v.before, v.after, elapsed(v.seconds)) for v in self.views
         )
         columns = ("view", "version", "is", "how", "rows before", "rows now", "took")
         return Report(

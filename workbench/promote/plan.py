@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from workbench.records import to_plain
-from workbench.render import Mark, Report, Reported, Table
+from workbench.render import Mark, Report, Reported, Table, elapsed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,7 +135,7 @@ class Plan(Reported):
                 c.category + (" (by what it reads)" if c.indirect else ""),
                 "\n".join(c.why),
                 c.rows,
-                f"{c.work} in {c.seconds:.1f} s" if c.work == "computed" else "reused",
+                f"{c.work} in {elapsed(c.seconds)}" if c.work == "computed" else "reused",
             )
             for c in self.changes
         )

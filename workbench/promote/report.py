@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.render import Report, Reported
+from workbench.render import Report, Reported, elapsed
 
 if TYPE_CHECKING:
     from workbench.promote.gates.result import GateResult
@@ -85,7 +85,7 @@ class PromotionReport(Reported):
         names = ", ".join([*(f"{c.view} {c.number}" for c in self.plan.changes), *self.plan.sets])
         if self.commit is not None:
             title = f"Published {names}"
-            facts = (*drawn.facts, ("commit", f"{self.commit[:10]} on main"), ("took", f"{self.seconds:.1f} s"))
+            facts = (*drawn.facts, ("commit", f"{self.commit[:10]} on main"), ("took", elapsed(self.seconds)))
             undo = tuple(
                 f"To undo: rollback {c.view} --to {c.previous}" for c in self.plan.changes if c.previous is not None
             )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from workbench.records import to_plain
+from workbench.render import elapsed
 
 Work = Literal["reused", "computed"]
 BREAKING = frozenset({"value", "breaking"})
@@ -127,5 +128,5 @@ class Impact:
             return f"{uses}, which no longer exists"
         if self.kind == "feature set":
             return f"{uses}; it reads the new version from then on"
-        takes = "" if self.seconds is None else f" (computing it took {self.seconds:.1f} s)"
+        takes = "" if self.seconds is None else f" (computing it took {elapsed(self.seconds)})"
         return f"{uses}; " + ("published with it" if self.included else f"{stays or 'unchanged'}{takes}")

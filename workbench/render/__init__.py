@@ -12,6 +12,7 @@ from workbench.render.code_diff import Listing, listings
 from workbench.render.diagram import Box, Diagram, Link, Row
 from workbench.render.distribution import Overlay, Overlays, overlays
 from workbench.render.figure import Figure
+from workbench.render.format import elapsed
 from workbench.render.profiles import profile_table, profiles_table
 from workbench.render.report import Report, Reported, report_kind
 from workbench.render.sparkline import blocks, sparkline
@@ -37,6 +38,7 @@ __all__ = [
     "blocks",
     "card_html",
     "card_text",
+    "elapsed",
     "listings",
     "overlays",
     "profile_table",

@@ -14,7 +14,7 @@ from workbench.define import load_tree
 from workbench.errors import BranchError, SourceError, UsageError
 from workbench.pipeline import Evaluation, on_steady_sources
 from workbench.records import to_plain
-from workbench.render import Report, Reported, Table
+from workbench.render import Report, Reported, Table, elapsed
 from workbench.reproduce.differences import Differences, differences
 from workbench.store import (
     BranchReading,
@@ -129,7 +129,7 @@ class Reproduction(Reported):
         return Report(
             f"{self.kind} {self.name}: {SAYS[self.verdict]}",
             facts=(
-                ("built from", f"{self.branch} at {self.commit[:10]}, in {self.seconds:.2f} s"),
+                ("built from", f"{self.branch} at {self.commit[:10]}, in {elapsed(self.seconds)}"),
                 ("identity", self.identity[:16]),
                 ("rows then, now", f"{'unknown' if self.rows_then is None else self.rows_then}, {self.rows_now}"),
                 *((("rows", moved),) if found and (found.added or found.removed) else ()),
