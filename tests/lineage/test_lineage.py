@@ -202,7 +202,7 @@ def test_a_view_that_reads_an_uncomputed_view_early_is_said_to_be_unknown(shop: 
     assert unknown[0] == "loud"
     assert "habit is not computed yet" in unknown[1]
     assert not next(edge for edge in lineage.columns.edges if edge.end == "feature:loud:loud").is_exact
-    assert any("does not say" in note for note in lineage.report().notes)
+    assert any("does not show" in note for note in lineage.report().notes)
     remembered = shop.root / ".workbench" / "facts" / "columns"
     assert len(list(remembered.iterdir())) == 3, "spend, habit, and loud as main has it: the doubt is not remembered"
     shop.compute("loud", log=False)
