@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import hypothesis
 import polars as pl
 import pytest
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 # what was observed of a definition is known to all tests of a run, as it is to all projects of a user
 _RUN = os.environ.setdefault("WORKBENCH_TEST_RUN", os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid4().hex)
 os.environ["XDG_CACHE_HOME"] = str(Path(tempfile.gettempdir()) / f"workbench-tests-{_RUN}")
+
+# a rule is tried on the same few examples each time; `--hypothesis-profile=thorough` tries many that are new
+hypothesis.settings.register_profile("quick", max_examples=20, deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile("thorough", max_examples=500, deadline=None, database=None, print_blob=True)
+hypothesis.settings.load_profile("quick")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell's background job ignores Ctrl-C and hands that on; tests of interrupts need it as people have it

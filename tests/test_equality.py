@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.checks.definition.examples import Comparison
@@ -199,7 +199,6 @@ def test_every_place_agrees_on_every_pair(pair: tuple[Any, Any, pl.DataType, flo
         assert place(right, left) is same, place.__name__
 
 
-@settings(deadline=None)
 @given(st.integers(-(10**9), 10**9), st.integers(-(10**6), 10**6), st.integers(1, 10**5), st.sampled_from([F64, F32]))
 def test_a_tolerance_counts_in_the_decimals_that_people_read(
     cents: int, apart: int, allowed: int, dtype: pl.DataType
@@ -211,7 +210,6 @@ def test_a_tolerance_counts_in_the_decimals_that_people_read(
     assert equal(left, right, dtype, tolerance=allowed / scale) is (abs(apart) <= allowed)
 
 
-@settings(deadline=None)
 @given(st.data(), st.sampled_from([I64, U64, pl.Int8(), pl.Int128(), pl.Decimal(38, 3)]))
 def test_exact_numbers_are_within_a_tolerance_as_fractions_are(data: st.DataObject, dtype: pl.DataType) -> None:
     if isinstance(dtype, pl.Decimal):
@@ -261,7 +259,6 @@ def columns(draw: st.DrawFn) -> tuple[pl.DataType, list[Any], list[Any]]:
     return dtype, left, right
 
 
-@settings(deadline=None)
 @given(columns(), st.sampled_from([None, 0.0, 0.01, 1.0, 1e300]), st.sampled_from([0.0, 0.0, 1e-6]))
 def test_columns_of_any_dtype_agree_with_single_values(
     found: tuple[pl.DataType, list[Any], list[Any]], tolerance: float | None, slack: float
@@ -275,7 +272,6 @@ def test_columns_of_any_dtype_agree_with_single_values(
     assert differ(one, other, tolerance=tolerance, slack=slack).to_list() == expected
 
 
-@settings(deadline=None)
 @given(FLOATS, FLOATS, st.floats(1e-9, 1e9))
 def test_a_wider_tolerance_never_makes_equal_values_differ(left: float, right: float, tolerance: float) -> None:
     if equal(left, right, F64, tolerance=tolerance):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.compute import OutputDigest, digest_frame, digests
@@ -45,7 +45,6 @@ VALUES: dict[str, tuple[pl.DataType, st.SearchStrategy[object]]] = {
         st.fixed_dictionaries({"x": FLOATS, "y": st.text(max_size=20)}),
     ),
 }
-MANY = settings(max_examples=60, deadline=None, derandomize=True)
 
 
 def frame(
@@ -73,7 +72,6 @@ def written(value: object) -> str:
 
 
 @pytest.mark.parametrize("kind", VALUES)
-@MANY
 @given(data=st.data())
 def test_a_changed_value_moves_the_exact_digest_and_a_permutation_none(kind: str, data: st.DataObject) -> None:
     dtype, strategy = VALUES[kind]
@@ -89,7 +87,6 @@ def test_a_changed_value_moves_the_exact_digest_and_a_permutation_none(kind: str
     assert (digest(after).columns["value"] == digest(before).columns["value"]) == same(*stored)
 
 
-@MANY
 @given(st.lists(st.integers(0, 5) | st.none(), min_size=2, max_size=12), st.data())
 def test_values_swapped_between_rows_move_it(values: list[int | None], data: st.DataObject) -> None:
     one = data.draw(st.integers(0, len(values) - 1))
@@ -101,7 +98,6 @@ def test_values_swapped_between_rows_move_it(values: list[int | None], data: st.
     assert (left.columns["value"]["rounded"] == right.columns["value"]["rounded"]) == (values == swapped)
 
 
-@MANY
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), max_size=10), st.data())
 def test_it_is_that_of_a_multiset_of_rows(rows: list[tuple[int, int, int]], data: st.DataObject) -> None:
     other = data.draw(st.permutations(rows) | st.lists(st.sampled_from(rows or [(0, 0, 0)]), max_size=10))
@@ -192,7 +188,6 @@ def test_categories_count_as_their_strings() -> None:
     assert digest(first) == digest(other)
 
 
-@MANY
 @given(st.lists(st.decimals(-(10**6), 10**6, places=3).map(float), min_size=1, max_size=20), st.data())
 def test_noise_moves_the_exact_digest_and_not_the_rounded_one(values: list[float], data: st.DataObject) -> None:
     """Measured decimals lie in the middle of a decimal cell, so that noise cannot reach its edge."""
@@ -202,7 +197,6 @@ def test_noise_moves_the_exact_digest_and_not_the_rounded_one(values: list[float
     assert (before.exact == after.exact) == (values == noisy)
 
 
-@MANY
 @given(st.floats(1e-270, 1e300), st.sampled_from([1e-10, -1e-10, 1e-6, 0.5]))
 def test_a_change_in_the_eleventh_digit_moves_the_rounded_digest(value: float, change: float) -> None:
     assert digest(frame([value])).rounded != digest(frame([value * (1 + change)])).rounded

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.compute.partition_digests import Sketch, group_of, sketch, touched
@@ -121,7 +121,6 @@ def test_a_sketch_reads_back_and_a_spoiled_one_is_none(tmp_path: Path) -> None:
     assert Sketch.load(tmp_path / "none.parquet") is None
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.integers(0, 200), st.integers(0, 3)), max_size=30),
     st.lists(st.tuples(st.integers(0, 5), st.integers(0, 200), st.integers(0, 3)), max_size=5),

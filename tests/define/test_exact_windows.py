@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.compute.plan import engine_error
@@ -76,7 +76,6 @@ AGGREGATED: dict[str, tuple[pl.Expr, Callable[[list[int]], int]]] = {
 }
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
 @given(integers(), st.sampled_from(list(AGGREGATED)), st.sampled_from([(), ("k",)]))
 def test_sums_and_products_of_integers_are_exact_or_refused(
     given: tuple[pl.DataType, list[int | None]], kind: str, by: tuple[str, ...]
@@ -100,7 +99,6 @@ def test_sums_and_products_of_integers_are_exact_or_refused(
     assert all(fits(one, wide) for one in sums)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
 @given(integers())
 def test_means_of_integers_are_those_of_fractions(given: tuple[pl.DataType, list[int | None]]) -> None:
     dtype, values = given
@@ -113,7 +111,6 @@ def test_means_of_integers_are_those_of_fractions(given: tuple[pl.DataType, list
             assert math.isclose(mean, Fraction(sum(some), len(some)), rel_tol=2**-51)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(
     st.sampled_from([pl.Int64(), pl.UInt64()]),
     st.integers(0, 2**62),

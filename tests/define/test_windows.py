@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.define.windows import Closed, windowed
@@ -104,7 +104,6 @@ def same(left: Any, right: Any) -> bool:
 
 @pytest.mark.parametrize("engine", ["in-memory", "streaming"])
 @pytest.mark.parametrize("closed", CLOSED)
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
 @given(events=events_of, windows=lengths, by=st.sampled_from([(), ("key",), ("key", "zone")]))
 def test_a_read_at_any_instant_is_what_the_window_then_held(
     engine: str, closed: Closed, events: list[Event], windows: list[int], by: tuple[str, ...]
@@ -143,7 +142,6 @@ def test_a_read_at_any_instant_is_what_the_window_then_held(
                     assert same(found, expected), (entity, at, name, length, found, expected)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
 @given(
     days=st.lists(st.floats(0, 60, allow_nan=False), min_size=1, max_size=30),
     reads=st.lists(st.floats(0, 100, allow_nan=False), min_size=1, max_size=30),

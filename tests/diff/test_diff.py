@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.compute.digest import OutputDigest
@@ -304,7 +304,6 @@ def same(left: float | None, right: float | None, tolerance: float) -> bool:
     return repr(left) == repr(right)
 
 
-@settings(max_examples=60, deadline=None)
 @given(left=ROWS, right=ROWS, tolerance=st.sampled_from([0.0, 0.1]))
 def test_any_two_frames_differ_as_plain_python_says(left: Any, right: Any, tolerance: float) -> None:
     sides = [

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp, wasserstein_distance
 
@@ -127,7 +127,6 @@ def test_columns_with_little_in_them_get_an_answer(
 small = st.lists(st.one_of(st.none(), st.floats(), st.integers(-2, 2).map(float)), min_size=1, max_size=30)
 
 
-@settings(max_examples=40, deadline=None)
 @given(small, small)
 def test_whatever_floats_there_are_the_report_is_json_and_as_scipy_says(left: list[Any], right: list[Any]) -> None:
     found = one(left, right, pl.Float64)

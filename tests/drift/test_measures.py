@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import ks_2samp, wasserstein_distance
@@ -37,7 +37,6 @@ def exact_ks(one: Numbers, two: Numbers) -> float:
         return float(ks_2samp(one, two, method="asymp").statistic)
 
 
-@settings(max_examples=200, deadline=None)
 @given(values, values)
 def test_values_are_as_far_apart_as_scipy_says(left: list[float], right: list[float]) -> None:
     one, two = ordered(left), ordered(right)
@@ -46,7 +45,6 @@ def test_values_are_as_far_apart_as_scipy_says(left: list[float], right: list[fl
     assert wasserstein(one, two) == pytest.approx(wasserstein_distance(one, two), abs=1e-12 * scale)
 
 
-@settings(max_examples=100, deadline=None)
 @given(counts)
 def test_shares_are_as_far_apart_as_scipy_says(pairs: list[tuple[int, int]]) -> None:
     one, two = (np.array(side, dtype=np.int64) for side in zip(*pairs, strict=True))

@@ -6,7 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import BranchError, InvalidName
@@ -86,7 +86,6 @@ def test_ordinary_names_are_accepted(name: str) -> None:
     assert valid_branch(name) == name
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(st.one_of(st.from_regex(ALLOWED, fullmatch=True), st.text(alphabet="aH./-_@{~+lock", min_size=1, max_size=9)))
 def test_what_we_accept_git_accepts(name: str) -> None:
     try:

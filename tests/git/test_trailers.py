@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import BranchError
@@ -43,7 +43,6 @@ VALUES = st.one_of(st.sampled_from(ODD), st.text(), st.text(alphabet=' a\n\r\t":
 MESSAGES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
 @given(MESSAGES, st.lists(st.tuples(KEYS, VALUES), min_size=1, max_size=6))
 def test_any_text_round_trips(message: str, trailers: list[tuple[str, str]]) -> None:
     written = add_trailers(message, trailers)

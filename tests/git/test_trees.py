@@ -47,13 +47,7 @@ def listed(plain: Plain, tree: str) -> dict[str, str]:
     return {path: facts for facts, path in (line.split("\t") for line in lines)}
 
 
-@settings(
-    max_examples=20,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # objects pile up in one repository, which harms none
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(CHANGES, CHANGES)
 def test_edits_give_the_tree_that_an_index_gives(
     repository: Repository, plain: Plain, first: dict[str, str | None], second: dict[str, str | None]

@@ -123,7 +123,7 @@ def round_trip(frame: pl.DataFrame, *, file: bool) -> pl.DataFrame:
         return lake.scan("spend", 1, version, promise).collect().select(frame.columns)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(frame=frames(), file=st.booleans())
 def test_any_frame_that_a_contract_allows_is_read_as_it_was(frame: pl.DataFrame, file: bool) -> None:  # noqa: FBT001
     assert_frame_equal(round_trip(frame, file=file), frame, check_exact=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.lake.conftest import Publish
@@ -123,7 +123,6 @@ def test_nothing_is_said_of_a_file_without_statistics(tmp_path: Path) -> None:
     assert (facts["numRecords"], facts["minValues"], facts["nullCount"]) == (1, {}, {})
 
 
-@settings(max_examples=30, deadline=None)
 @given(texts=st.lists(st.none() | st.text(max_size=4), max_size=5))
 def test_every_text_is_within_its_files_bounds(
     texts: list[str | None], tmp_path_factory: pytest.TempPathFactory

@@ -7,7 +7,7 @@ from typing import Literal
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.point_in_time.worlds import World, make_world
@@ -31,7 +31,6 @@ def test_fifty_cases_at_a_time_are_joined_as_the_reference_joins_them(how: str, 
     assert not wrong, (wrong[0], world.settings)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(
     chance=st.randoms(use_true_random=False),
     how=st.sampled_from(["eager", "streaming", "in-memory"]),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.profile.bins import NAMED, Bin, CategoryBins, NumericBins, histograms
@@ -34,7 +34,6 @@ numbers = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(numbers, numbers)
 def test_every_row_is_in_one_bin(reference: list[float | None], current: list[float | None]) -> None:
     bins = counted(reference, current)

@@ -171,7 +171,7 @@ CHANGES = st.tuples(st.sampled_from(["new", "late", "amended", "withdrawn"]), st
 
 
 @pytest.mark.parametrize("cell", [SPEND, WINDOWED], ids=["cumulative", "windowed"])
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(CHANGES, min_size=1, max_size=3))
 def test_what_comes_out_is_what_a_full_computation_gives(
     shop: Project, cell: str, changes: list[tuple[str, int, int]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.render.graph_layout import Placed, place
@@ -28,7 +28,6 @@ def overlapping(placed: Placed, sizes: Sizes) -> list[tuple[str, str]]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
 @given(GRAPHS)
 def test_no_boxes_overlap_links_go_right_and_pass_beside_boxes(
     graph: tuple[list[tuple[int, int]], list[tuple[int, int]]],

@@ -144,7 +144,7 @@ def _plain_parquet(content: bytes) -> pl.DataFrame:
 
 @pytest.mark.parametrize(("suffix", "plain"), [("csv", of_csv), ("ndjson", of_ndjson), ("parquet", of_parquet)])
 @given(edits=EDITS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rows_are_right_or_refused(
     tmp_path: Path, suffix: str, plain: Any, edits: list[tuple[float, int, bytes]]
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import SourceError
@@ -112,13 +112,11 @@ def test_one_odd_value_at_the_end_decides() -> None:
     assert "1 value with leading zeros, e.g. '007'" in notes[0]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1))
 def test_whole_numbers_keep_their_value(values: list[int]) -> None:
     assert read([str(value) for value in values])[0].to_list() == values
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False), min_size=1))
 def test_floats_keep_their_value(values: list[float]) -> None:
     found, notes = read([repr(value) for value in values])
@@ -285,7 +283,6 @@ def same(text: str, value: object) -> bool:
     return isinstance(value, date) and str(value) == text
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     columns=st.lists(COLUMN, min_size=1, max_size=3),
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.sources.query import land
@@ -40,7 +40,6 @@ def digest(frame: pl.DataFrame) -> str:
     return rows_digest(in_order(frame, ["at"]))
 
 
-@settings(max_examples=60, deadline=None)
 @given(rows=ROWS, data=st.data())
 def test_the_order_of_rows_and_of_columns_means_nothing(rows: list[dict[str, Any]], data: st.DataObject) -> None:
     frame = pl.DataFrame(rows, schema=SCHEMA)
@@ -48,7 +47,6 @@ def test_the_order_of_rows_and_of_columns_means_nothing(rows: list[dict[str, Any
     assert digest(shuffled.select(data.draw(st.permutations(list(SCHEMA))))) == digest(frame)
 
 
-@settings(max_examples=100, deadline=None)
 @given(rows=ROWS.filter(bool), data=st.data())
 def test_any_other_value_is_other_data(rows: list[dict[str, Any]], data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(rows) - 1))

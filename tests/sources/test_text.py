@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import SourceError
@@ -359,7 +359,6 @@ def like(written: Any, value: Any) -> bool:
     return not isinstance(value, bool) and value == written
 
 
-@settings(max_examples=150, deadline=None)
 @given(records=RECORDS, form=st.sampled_from(["lines", "list", "pretty"]), ascii_=st.booleans())
 def test_what_pythons_json_wrote_is_read_as_it_is_or_refused(
     *, records: list[dict[str, Any]], form: str, ascii_: bool

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import SourceError
@@ -58,7 +58,6 @@ def told(values: Sequence[str | None], **declared: Any) -> tuple[pl.Series, list
     return found.collect().get_column("at"), [note.message for note in notes]
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     moments=st.lists(
         st.tuples(
@@ -193,7 +192,6 @@ def test_a_day_is_its_first_instant_where_midnight_is_skipped() -> None:
 LOCAL = st.datetimes(datetime(1990, 1, 1), datetime(2035, 1, 1))  # noqa: DTZ001  local times
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     moments=st.lists(LOCAL, min_size=1, max_size=20),
     side=st.sampled_from(["data", "question"]),

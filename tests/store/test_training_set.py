@@ -94,7 +94,7 @@ users = st.sampled_from(["u0", "u1", "u6", "nobody", None])
 
 
 @pytest.mark.timeout(300)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(users, moments), max_size=12))
 def test_no_row_is_lost_gained_or_moved_and_values_are_the_references(
     shop: Project, rows: list[tuple[str | None, float | None]]

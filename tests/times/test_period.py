@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import FeatureNotFound, UsageError
@@ -78,7 +78,6 @@ def test_a_period_without_ends_shows_two_dots() -> None:
     assert str(Period()) == ".."
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)), min_size=2, max_size=2, unique=True))  # noqa: DTZ001  # hypothesis wants naive bounds
 def test_what_a_period_shows_reads_back_as_itself(moments: list[datetime]) -> None:
     first, last = sorted(moment.replace(tzinfo=UTC) for moment in moments)

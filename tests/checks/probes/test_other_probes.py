@@ -339,7 +339,7 @@ def test_the_last_bits_of_floats_raise_no_alarm(size: float) -> None:
     assert failed(shares, known(frame)) == []
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, database=None)
+@settings(max_examples=12)
 @given(
     rows=st.integers(1, 60),
     seed=st.integers(0, 1_000),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.notebook.explorer.distribution import BINS, WHOLE, Bins, bins_of
@@ -24,7 +24,6 @@ def bins(values: list[float], *, whole: bool = False) -> Bins:
 numbers = st.floats(allow_nan=True, allow_infinity=True)
 
 
-@settings(deadline=None)
 @given(st.lists(numbers, min_size=1, max_size=60).filter(lambda values: any(map(math.isfinite, values))))
 def test_every_finite_value_is_counted_where_the_edges_say(values: list[float]) -> None:
     found = bins(values)
