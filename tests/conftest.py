@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import tempfile
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,29 +130,58 @@ def identity(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     identify(tmp_path_factory.mktemp("git"), monkeypatch)
 
 
+@contextmanager
+def template(factory: pytest.TempPathFactory, name: str, copied: Path | None = None) -> Iterator[Path]:
+    """Yield where a project can be prepared that tests copy: a new one as `make_trial` makes it, or one like `copied`.
+
+    While it is prepared git knows who writes.
+    """
+    folder = factory.mktemp(name)
+    with pytest.MonkeyPatch.context() as patch:
+        identify(folder, patch)
+        yield make_trial(folder) if copied is None else copy_project(copied, folder)
+
+
+def copy_project(copied: Path, folder: Path) -> Path:
+    """Copy a prepared project into `folder`, and return its root."""
+    return shutil.copytree(copied, folder / copied.name, symlinks=True)
+
+
+@pytest.fixture(scope="session")
+def trial_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `project_root` is a copy of."""
+    with template(tmp_path_factory, "trial") as root:
+        return root
+
+
+@pytest.fixture(scope="session")
+def begun_once(trial_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `project` opens a copy of."""
+    with template(tmp_path_factory, "begun", trial_once) as root, closing(wb.open(root)) as project:
+        project.branch("exp/first", objective="See it work", metrics=["rmse"])
+        return root
+
+
 @pytest.fixture
-def project_root(tmp_path: Path, identity: None) -> Path:
+def project_root(trial_once: Path, tmp_path: Path, identity: None) -> Path:
     """A project's folder with one source of 200 events."""
-    return make_trial(tmp_path)
+    return copy_project(trial_once, tmp_path)
 
 
 @pytest.fixture
-def project(project_root: Path) -> Iterator[Project]:
+def project(begun_once: Path, tmp_path: Path, identity: None) -> Iterator[Project]:
     """An open project on the experiment ``exp/first``; what it sends to MLflow stays on disk until somebody asks."""
-    opened = wb.open(project_root)
-    opened.branch("exp/first", objective="See it work", metrics=["rmse"])
-    yield opened
-    opened.close()
+    with closing(wb.open(copy_project(begun_once, tmp_path), branch="exp/first")) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def opened(trial_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project that no test writes to."""
     with pytest.MonkeyPatch.context() as patch:
         identify(tmp_path_factory.mktemp("git"), patch)
-        project = wb.open(make_trial(tmp_path_factory.mktemp("opened")))
-        yield project
-        project.close()
+        with closing(wb.open(copy_project(trial_once, tmp_path_factory.mktemp("opened")))) as project:
+            yield project
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import workbench as wb
-from tests.promote.conftest import git, root, shop  # noqa: F401
+from tests.promote.conftest import git
 from workbench.cli.main import main
 from workbench.git.worktrees import UnfinishedWarning
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def half_followed(project: Project) -> str:
     """Promote, and put the index back as a git leaves it that is killed before it renames it; return main's tip."""
-    root, old = project.root, git(project.root, "rev-parse", "main")  # noqa: F811
+    root, old = project.root, git(project.root, "rev-parse", "main")
     project.promote("spend")
     git(root, "read-tree", old)
     git(root, "update-index", "-q", "--refresh")
@@ -31,12 +31,12 @@ def half_followed(project: Project) -> str:
 
 
 def test_the_next_command_brings_the_index_along_and_the_next_commit_unpublishes_nothing(
-    shop: Project,  # noqa: F811
+    shop: Project,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     half_followed(shop)
-    root: Path = shop.root  # noqa: F811
+    root: Path = shop.root
     assert git(root, "status", "--porcelain", "-uno") != ""
     monkeypatch.chdir(root)
     assert main(["catalog"]) == 0
@@ -50,7 +50,7 @@ def test_the_next_command_brings_the_index_along_and_the_next_commit_unpublishes
 
 
 def test_what_cannot_be_finished_is_said_by_every_command_and_by_opening(
-    shop: Project,  # noqa: F811
+    shop: Project,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.promote.conftest import VALUED, git, published, record_of, root, shop  # noqa: F401
+from tests.promote.conftest import VALUED, git
 from workbench.errors import ProjectError, WorkbenchError
 from workbench.pipeline.record import UnwrittenWarning
 
@@ -26,7 +26,7 @@ def in_the_way(path: Path) -> None:
     path.write_text("in the way")
 
 
-def test_a_publish_whose_plan_cannot_be_saved_is_told_as_published(shop: Project) -> None:  # noqa: F811
+def test_a_publish_whose_plan_cannot_be_saved_is_told_as_published(shop: Project) -> None:
     in_the_way(shop.root / ".workbench" / "plans")
     (shop.repository.home / "announced").mkdir(parents=True)
     report = shop.promote("spend")
@@ -39,7 +39,7 @@ def test_a_publish_whose_plan_cannot_be_saved_is_told_as_published(shop: Project
         shop.promote("spend", dry_run=True)
 
 
-def test_a_computation_that_cannot_be_journalled_is_told(shop: Project) -> None:  # noqa: F811
+def test_a_computation_that_cannot_be_journalled_is_told(shop: Project) -> None:
     folder = shop.repository.home / "journal"
     folder.rename(folder.with_name("kept"))
     in_the_way(folder)
@@ -49,7 +49,7 @@ def test_a_computation_that_cannot_be_journalled_is_told(shop: Project) -> None:
     assert result.commit == git(shop.root, "rev-parse", "exp/first")
 
 
-def test_an_error_after_the_commit_says_that_the_definition_is_committed(shop: Project) -> None:  # noqa: F811
+def test_an_error_after_the_commit_says_that_the_definition_is_committed(shop: Project) -> None:
     in_the_way(shop.root / ".workbench" / "views" / ".work" / "taken")
     views = shop.root / ".workbench" / "views"
     views.rename(views.with_name("kept"))
@@ -95,7 +95,7 @@ print(json.dumps(found))
 """
 
 
-def read_only(root: Path) -> list[str]:  # noqa: F811
+def read_only(root: Path) -> list[str]:
     """Return the words before a command that let it see `root` on a read-only file system."""
     if os.getuid() == 0:  # permissions do not bind root
         mount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
@@ -105,7 +105,7 @@ def read_only(root: Path) -> list[str]:  # noqa: F811
 
 
 @pytest.mark.parametrize("caches", [True, False])
-def test_looking_works_where_nothing_can_be_written(published: Project, *, caches: bool) -> None:  # noqa: F811
+def test_looking_works_where_nothing_can_be_written(published: Project, *, caches: bool) -> None:
     if not caches:
         git(published.root, "clean", "-fdXq", "-e", "!data")
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.promote.conftest import VALUED, git, more_events, published, record_of, root, shop  # noqa: F401
+from tests.promote.conftest import VALUED, git, more_events, record_of
 from workbench.errors import ProjectError, WorkbenchError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def served(project: Project) -> tuple[str, str, float]:
 
 
 @pytest.mark.parametrize("limit", [0, 100])
-def test_a_full_disk_publishes_nothing(published: Project, limit: int) -> None:  # noqa: F811
+def test_a_full_disk_publishes_nothing(published: Project, limit: int) -> None:
     before = served(published)
     published.define(VALUED, log=False)
     with no_space(limit), pytest.raises(WorkbenchError) as caught:
@@ -47,7 +47,7 @@ def test_a_full_disk_publishes_nothing(published: Project, limit: int) -> None: 
     assert served(published)[1:] == ("2.0", before[2] * 2)
 
 
-def test_a_full_disk_materializes_nothing(published: Project) -> None:  # noqa: F811
+def test_a_full_disk_materializes_nothing(published: Project) -> None:
     before = served(published)
     more_events(published.root, 30)
     with no_space(100), pytest.raises(ProjectError, match=r"no space left.*\n.*Free some space"):
@@ -56,7 +56,7 @@ def test_a_full_disk_materializes_nothing(published: Project) -> None:  # noqa: 
     assert published.materialize().commit is not None
 
 
-def test_a_file_in_the_place_of_the_lakes_table_publishes_nothing(published: Project) -> None:  # noqa: F811
+def test_a_file_in_the_place_of_the_lakes_table_publishes_nothing(published: Project) -> None:
     before = served(published)
     published.define(VALUED, log=False)
     place = published.repository.home / "lake" / "spend" / "v2"  # binds root too, as chmod does not

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 
 import workbench as wb
+from tests.conftest import copy_project, template
 from tests.promote.team import Team
 from workbench.registry import Registry
 
@@ -84,11 +86,40 @@ def more_events(root: Path, rows: int) -> None:
     pl.concat([old, new]).write_parquet(path)
 
 
+@pytest.fixture(scope="session")
+def root_once(trial_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `root` is a copy of."""
+    with template(tmp_path_factory, "root", trial_once) as root:
+        declared(root)
+        return root
+
+
+@pytest.fixture(scope="session")
+def shop_once(root_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `shop` opens a copy of."""
+    with template(tmp_path_factory, "shop", root_once) as root, closing(wb.open(root)) as project:
+        project.branch("exp/first", objective="Sell more")
+        project.define(SPEND, log=False)
+        return root
+
+
+@pytest.fixture(scope="session")
+def published_once(shop_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `published` opens a copy of."""
+    with template(tmp_path_factory, "published", shop_once) as root, closing(on_first(root)) as project:
+        project.promote("spend")
+        return root
+
+
+def on_first(root: Path) -> Project:
+    """Open the project in `root` on the experiment ``exp/first``."""
+    return wb.open(root, branch="exp/first")
+
+
 @pytest.fixture
-def root(project_root: Path) -> Path:
+def root(root_once: Path, tmp_path: Path, identity: None) -> Path:
     """The folder of a project whose sources main declares."""
-    declared(project_root)
-    return project_root
+    return copy_project(root_once, tmp_path)
 
 
 @pytest.fixture
@@ -100,20 +131,17 @@ def team(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def shop(root: Path) -> Iterator[Project]:
+def shop(shop_once: Path, tmp_path: Path, identity: None) -> Iterator[Project]:
     """A project on the experiment ``exp/first`` that defines ``spend``."""
-    opened = wb.open(root)
-    opened.branch("exp/first", objective="Sell more")
-    opened.define(SPEND, log=False)
-    yield opened
-    opened.close()
+    with closing(on_first(copy_project(shop_once, tmp_path))) as project:
+        yield project
 
 
 @pytest.fixture
-def published(shop: Project) -> Project:
+def published(published_once: Path, tmp_path: Path, identity: None) -> Iterator[Project]:
     """A project with ``spend`` 1.0 published."""
-    shop.promote("spend")
-    return shop
+    with closing(on_first(copy_project(published_once, tmp_path))) as project:
+        yield project
 
 
 def record_of(project: Project, view: str = "spend") -> Record:
