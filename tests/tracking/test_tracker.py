@@ -187,18 +187,6 @@ assert not heavy, heavy
     subprocess.run([sys.executable, "-c", code], check=True, cwd=".", timeout=60)
 
 
-def test_submitting_takes_milliseconds(idle: Tracker) -> None:
-    import time
-
-    record = make_record(artifacts={"profile.json": "x" * 50_000}, metrics={f"m{i}": 1.0 for i in range(300)})
-    times = []
-    for _ in range(20):
-        begin = time.perf_counter()
-        idle.submit(make_record(artifacts=record.artifacts, metrics=record.metrics))
-        times.append(time.perf_counter() - begin)
-    assert sorted(times)[10] < 0.05  # measured: 0.002 s on an idle machine
-
-
 def test_asking_often_costs_little(warm: Tracker) -> None:
     ticket = warm.submit(make_record())
     until(lambda: ticket.poll().state == "sent", "delivery")

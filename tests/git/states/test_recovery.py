@@ -519,20 +519,15 @@ def test_a_lock_of_a_git_at_work_is_left(repository: Repository, plain: Plain) -
 
 def test_an_interrupt_ends_git_in_a_way_that_leaves_no_lock(plain: Plain, tmp_path: Path) -> None:
     script = """
-import signal, sys
+import os
 from pathlib import Path
 from workbench.git.command import run_in_own_session
-run_in_own_session([sys.executable, "-c", '''
-import pathlib, signal, sys, time
-lock = pathlib.Path("x.lock")
-lock.touch()
-def end(*_):
-    lock.unlink()
-    sys.exit(1)
-signal.signal(signal.SIGTERM, end)
-print("ready", file=open("ready", "w"))
-while True: time.sleep(0.01)
-'''], folder=Path("."), environment={}, timeout=1.0)
+run_in_own_session(["sh", "-c", '''
+trap "rm x.lock; exit 1" TERM
+touch x.lock
+echo > ready
+while true; do sleep 0.01; done
+'''], folder=Path("."), environment=os.environ, timeout=3.0)
 """
     done = subprocess.run(
         ["python3", "-c", script],

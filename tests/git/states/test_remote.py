@@ -300,11 +300,11 @@ def test_a_remote_that_never_answers_is_given_up_and_leaves_no_process(
     alive = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     plain("config", "core.sshCommand", str(slow))
     plain("config", "remote.origin.url", "ssh://example.org/x.git")
-    hasty = replace(remote, timeout=0.5)
+    hasty = replace(remote, timeout=3.0)
     with pytest.raises(BranchError, match=r"cannot be reached\. Whether it was published will be seen"):
         hasty.push(step(publisher), "main")
     assert os.read(alive, 99) == b"started\n" * 2  # to push, and to see whether the push arrived
-    assert select.select([alive], [], [], 10)[0]
+    assert select.select([alive], [], [], 60)[0]
     assert os.read(alive, 99) == b""  # nobody is left who could write
     os.close(alive)
 
