@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.faults.verbs import VERBS
+from tests.forks import take_environment
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from multiprocessing.connection import Connection
 
 STEPS = {"os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.truncate", "subprocess.Popen"}
@@ -75,12 +75,11 @@ def doom(last: int, number: int = 0) -> list[int]:
     return done
 
 
-def run(told: Connection, root: Path, verb: str, variables: Mapping[str, str], last: int = 0, number: int = 0) -> None:
+def run(told: Connection, root: Path, verb: str, variables: dict[str, str], last: int = 0, number: int = 0) -> None:
     """Run `verb` in `root`, in a session of its own; say that it begins, wait for the word, and say how it ended."""
     os.setsid()
     ctypes.CDLL(None).prctl(_SET_PTRACER, _ANY, 0, 0, 0)  # strace may watch, also where it is not our parent
-    os.environ.clear()
-    os.environ.update(variables)
+    take_environment(variables)
     tempfile.tempdir = variables["TMPDIR"]
     os.chdir(root.parent)
     out = os.open(root.parent / "printed", os.O_WRONLY | os.O_CREAT | os.O_APPEND)

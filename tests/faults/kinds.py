@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import multiprocessing
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.faults import doomed
 from tests.faults.doomed import Ended
+from tests.forks import fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -98,22 +98,10 @@ def place(folder: Path, stage: Path, cache_folder: Path | None = None) -> Iterat
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@cache
-def _forks() -> Any:
-    """Return what starts processes in which everything is loaded already."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.faults.doomed"])
-    return context
-
-
 @contextmanager
 def begun(place: Place, verb: str, last: int = 0, number: int = 0) -> Iterator[tuple[BaseProcess, Any]]:
     """Start a verb; it waits for a word on the connection."""
-    ours, theirs = multiprocessing.Pipe()
-    arguments = (theirs, place.root, verb, place.variables, last, number)
-    process = _forks().Process(target=doomed.run, args=arguments)
-    process.start()
-    theirs.close()
+    process, ours = fork(doomed.run, place.root, verb, place.variables, last, number)
     try:
         assert ours.poll(ENDLESS)
         assert ours.recv() == "ready"

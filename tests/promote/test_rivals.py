@@ -2,50 +2,59 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import time
+import os
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import workbench as wb
+from tests.forks import fork
+from tests.promote import rival
 from tests.promote.conftest import SPEND, git, record_of
 from workbench.errors import BranchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from multiprocessing.connection import Connection
+    from pathlib import Path
 
     from workbench.project import Project
 
-SCRIPT = Path(__file__).with_name("rival.py")
-LOCAL, REMOTE = 8, 4
+races = pytest.mark.parametrize(
+    ("with_remote", "rivals"),
+    [
+        pytest.param(False, 4, id="local"),
+        pytest.param(True, 3, id="remote"),
+        pytest.param(False, 8, id="local-many", marks=pytest.mark.slow),
+        pytest.param(True, 6, id="remote-many", marks=pytest.mark.slow),
+    ],
+)
 """How many race, in one folder and over a remote that two clones share."""
 
-races = pytest.mark.parametrize(("with_remote", "rivals"), [(False, LOCAL), (True, REMOTE)], ids=["local", "remote"])
+PATIENCE = 300.0
+"""Seconds after which a rival hangs."""
 
 
 def race(entries: Sequence[tuple[Path, str, str]]) -> list[dict[str, Any]]:
-    """Let (root, branch, view) promote at the same time, and return what each of them printed."""
-    start = str(time.time() + 3)
-    running = [
-        subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(root), branch, start, view],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for root, branch, view in entries
-    ]
-    found = []
-    for process in running:
-        out, err = process.communicate(timeout=170)
-        assert process.returncode == 0, err
-        found.append(json.loads(out))
-    return found
+    """Let (root, branch, view) promote at the same time, and return what each of them said."""
+    running = [fork(rival.promote, root, branch, view, dict(os.environ)) for root, branch, view in entries]
+    try:
+        assert [heard(connection) for _, connection in running] == ["ready"] * len(running)
+        for _, connection in running:
+            connection.send("go")
+        return [heard(connection) for _, connection in running]
+    finally:
+        for process, connection in running:
+            connection.close()
+            process.kill()
+            process.join()
+
+
+def heard(connection: Connection) -> Any:
+    """Return what a process says next."""
+    assert connection.poll(PATIENCE), "it hangs"
+    return connection.recv()
 
 
 def cell(view: str, factor: int) -> str:
