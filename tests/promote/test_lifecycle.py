@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,14 @@ import polars as pl
 import pytest
 
 import workbench as wb
-from tests.promote.conftest import ADDED, RATE, SPEND, VALUED, git, record_of
+from tests.conftest import copy_project, template
+from tests.promote.conftest import ADDED, RATE, SPEND, VALUED, git, on_first, record_of
 from workbench.errors import FeatureNotFound, InvalidName, PromotionError, PromotionRefused, UsageError
 from workbench.promote import deprecate, retire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from workbench.project import Project
 
@@ -23,20 +26,28 @@ TODAY = datetime.now(UTC).date()
 SPINE = pl.DataFrame({"user": ["u1"], "event_timestamp": [datetime(2024, 6, 1, tzinfo=UTC)]})
 
 
+@pytest.fixture(scope="module")
+def twice_once(published_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `twice` opens a copy of."""
+    with template(tmp_path_factory, "twice", published_once) as root, closing(on_first(root)) as project:
+        project.define(VALUED, log=False)
+        project.promote("spend", accept={"spend": "twice"})
+        return root
+
+
 @pytest.fixture
-def twice(published: Project) -> Project:
+def twice(twice_once: Path, tmp_path: Path, identity: None) -> Iterator[Project]:
     """``spend`` 1.0 and 2.0 published, 2.0 with doubled values."""
-    published.define(VALUED, log=False)
-    published.promote("spend", accept={"spend": "twice"})
-    return published
+    with closing(on_first(copy_project(twice_once, tmp_path))) as project:
+        yield project
 
 
 @pytest.fixture
-def reader(published: Project) -> Iterator[Project]:
-    """A handle on main."""
-    opened = wb.open(published.root, branch="main")
-    yield opened
-    opened.close()
+def reader(request: pytest.FixtureRequest) -> Iterator[Project]:
+    """A handle on main of the project that a test has."""
+    project: Project = request.getfixturevalue("twice" if "twice" in request.fixturenames else "published")
+    with closing(wb.open(project.root, branch="main")) as opened:
+        yield opened
 
 
 def total(project: Project, ref: str = "spend:total", release: str | None = None) -> float:

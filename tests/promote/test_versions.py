@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 import workbench as wb
+from tests.conftest import copy_project, template
 from tests.promote.conftest import git, more_events, record_of
 from workbench.errors import PromotionError, PromotionRefused
 
@@ -75,14 +77,20 @@ def total(project: Project, ref: str, *, branch: str = "main") -> float:
         reader.close()
 
 
+@pytest.fixture(scope="module")
+def pair_once(root_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `pair` opens a copy of."""
+    with template(tmp_path_factory, "pair", root_once) as root, closing(wb.open(root)) as project:
+        promote(project, base(), top())
+        promote(project, base(3), downstream=True)
+        return root
+
+
 @pytest.fixture
-def pair(root: Path) -> Iterator[Project]:
+def pair(pair_once: Path, tmp_path: Path, identity: None) -> Iterator[Project]:
     """``base`` 1.0 and 2.0, three times as large, and ``top`` that reads it, 1.0 and 2.0, published together."""
-    opened = wb.open(root)
-    promote(opened, base(), top())
-    promote(opened, base(3), downstream=True)
-    yield opened
-    opened.close()
+    with closing(wb.open(copy_project(pair_once, tmp_path), branch="exp/n2")) as project:
+        yield project
 
 
 def test_a_rollback_of_what_a_view_reads_leaves_its_versions_as_they_are(pair: Project) -> None:
@@ -185,19 +193,26 @@ def dry(project: Project, cell: str) -> PromotionReport:
     return project.promote(dry_run=True, accept={"base": "meant"})
 
 
+@pytest.fixture(scope="module")
+def readers_once(root_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `readers` opens a copy of."""
+    with template(tmp_path_factory, "readers", root_once) as root:
+        (root / "features" / "sets.py").write_text(
+            'from workbench import feature_set\n\nboth = feature_set("both", ["base:v"])\n'
+            'pinned = feature_set("pinned", ["base@1:v"])\nother = feature_set("other", ["base:w"])\n'
+        )
+        git(root, "add", "features/sets.py")
+        git(root, "commit", "-qm", "Sets")
+        with closing(wb.open(root)) as project:
+            promote(project, base(more="pl.col('amount')"), top())
+        return root
+
+
 @pytest.fixture
-def readers(root: Path) -> Iterator[Project]:
+def readers(readers_once: Path, tmp_path: Path, identity: None) -> Iterator[Project]:
     """``base`` 1.0 with two features, and what reads ``v`` of it: the view ``top`` and a feature set."""
-    (root / "features" / "sets.py").write_text(
-        'from workbench import feature_set\n\nboth = feature_set("both", ["base:v"])\n'
-        'pinned = feature_set("pinned", ["base@1:v"])\nother = feature_set("other", ["base:w"])\n'
-    )
-    git(root, "add", "features/sets.py")
-    git(root, "commit", "-qm", "Sets")
-    opened = wb.open(root)
-    promote(opened, base(more="pl.col('amount')"), top())
-    yield opened
-    opened.close()
+    with closing(wb.open(copy_project(readers_once, tmp_path), branch="exp/n1")) as project:
+        yield project
 
 
 @pytest.mark.parametrize("column", ["u", None], ids=["renamed", "removed"])
