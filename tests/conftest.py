@@ -67,10 +67,14 @@ def in_part(table: Mapping[str, Any], first: int) -> list[Any]:
     return found
 
 
-EVENTS_TOML = """
+UNSENT = """
+[tracking]
+send = false
+"""
+EVENTS_TOML = f"""
 [project]
 name = "trial"
-
+{UNSENT}
 [sources.events]
 path = "data/events.parquet"
 event_time = "at"
@@ -104,6 +108,14 @@ def events(rows: int = 200) -> pl.DataFrame:
     )
 
 
+def let_send(root: Path) -> None:
+    """Let runs of the project in `root` be sent to MLflow: a process that loads it, and makes a database."""
+    toml = root / "workbench.toml"
+    text = toml.read_text()
+    assert UNSENT in text
+    toml.write_text(text.replace(UNSENT, ""))
+
+
 def identify(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tell git who writes, whatever this machine is configured to say."""
     config = folder / "gitconfig"
@@ -115,7 +127,7 @@ def identify(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_trial(folder: Path) -> Path:
-    """Make a project with one source of 200 events below `folder`, and return its root."""
+    """Make a project with one source of 200 events below `folder`, and return its root; no run is sent to MLflow."""
     root = folder / "trial"
     wb.init(root).close()
     (root / "workbench.toml").write_text(EVENTS_TOML)

@@ -9,7 +9,7 @@ import pytest
 
 import workbench as wb
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, missing
-from tests.conftest import EVENT_VIEW
+from tests.conftest import EVENT_VIEW, let_send
 from tests.store.conftest import spine_of
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ SEEDS = {"exp/sum": ("cum_sum", 1.5), "exp/max": ("cum_max", 1.2)}
 @pytest.fixture
 def tried(project_root: Path) -> Iterator[Project]:
     """Two experiments, each a view and a model of three seeds, all of it in MLflow, whose UI answers."""
+    let_send(project_root)
     project = wb.open(project_root)
     spine = spine_of(*((f"u{n % 7}", float(n)) for n in range(100)))
     for branch, (how, rmse) in SEEDS.items():

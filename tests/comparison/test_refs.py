@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from tests.conftest import EVENT_VIEW
+from tests.conftest import EVENT_VIEW, let_send
 from tests.store.conftest import RECENT, spine_of
 from tests.store.stage import git, publish
 from workbench.comparison import side_at
@@ -19,6 +19,7 @@ from workbench.errors import BranchNotFound, FeatureNotFound, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from workbench.pipeline import ViewResult
     from workbench.project import Project
 
 DOUBLED = EVENT_VIEW.replace('pl.col("amount")', '(pl.col("amount") * 2)')
@@ -61,7 +62,14 @@ def test_what_names_no_side_is_refused(mart_to_read: Project) -> None:
         side_at(workspace, "spend", "deadbeef")
 
 
+def queued(result: ViewResult) -> str:
+    """Return what names a run that MLflow does not have yet."""
+    assert result.ticket is not None
+    return result.ticket.key
+
+
 def test_a_run_is_what_it_computed_though_the_branch_went_on(shop: Project) -> None:
+    let_send(shop.root)
     first = shop.define(EVENT_VIEW.replace("cum_sum", "cum_min"))
     shop.define(DOUBLED, log=False)
     assert first.run_id is not None
@@ -74,8 +82,7 @@ def test_a_run_is_what_it_computed_though_the_branch_went_on(shop: Project) -> N
 
 
 def test_a_runs_rows_are_computed_again_where_code_and_data_are_the_same(shop: Project, tmp_path: Path) -> None:
-    run = shop.define(EVENT_VIEW.replace("cum_sum", "cum_min")).run_id
-    assert run is not None
+    run = queued(shop.define(EVENT_VIEW.replace("cum_sum", "cum_min")))
     kept = side_at(shop._workspace, "spend", run).frame.collect()
     shutil.rmtree(shop.root / ".workbench" / "views")
     assert side_at(shop._workspace, "spend", run).frame.collect().equals(kept)
@@ -87,8 +94,7 @@ def test_a_runs_rows_are_computed_again_where_code_and_data_are_the_same(shop: P
 
 
 def test_a_run_of_another_view_and_a_training_set_are_no_side(shop: Project) -> None:
-    run = shop.define(RECENT.replace("% 2 == 1", "% 2 == 0")).run_id
-    assert run is not None
+    run = queued(shop.define(RECENT.replace("% 2 == 1", "% 2 == 0")))
     with pytest.raises(UsageError, match="computed 'recent'"):
         side_at(shop._workspace, "spend", run)
     shop.store.training_set(spine_of(("u1", 5)), "spend", save="first_try")

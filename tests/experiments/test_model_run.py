@@ -21,7 +21,7 @@ import polars as pl
 import pytest
 
 import workbench as wb
-from tests.conftest import EVENT_VIEW, identify, make_trial
+from tests.conftest import EVENT_VIEW, identify, let_send, make_trial
 from workbench import errors
 from workbench.experiments import ModelRun
 from workbench.tracking.queue import Outbox
@@ -42,9 +42,8 @@ def spine(rows: int = 5) -> pl.DataFrame:
 
 
 @pytest.fixture
-def quiet(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+def quiet(project: Project) -> Project:
     """A project with one view whose runs stay in the outbox."""
-    monkeypatch.setattr(project._workspace.tracker, "_wake", lambda: None)
     assert project.define(EVENT_VIEW, log=False).passed
     return project
 
@@ -129,12 +128,13 @@ def test_a_run_does_not_keep_the_rows_alive(quiet: Project) -> None:
 def test_a_training_set_of_another_project_is_refused(quiet: Project, tmp_path: Path) -> None:
     train = quiet.store.training_set(spine(), "spend")
     shutil.copytree(quiet.root, tmp_path / "other")
-    with closing(wb.open(tmp_path / "other", branch="exp/first")) as other, other.experiment("late") as run:
-        other._workspace.tracker._wake = lambda: None  # type: ignore[method-assign]  # nothing is sent from here
-        with pytest.raises(errors.UsageError, match="of another project"):
-            run.use(train)
+    with (
+        closing(wb.open(tmp_path / "other", branch="exp/first")) as other,
+        other.experiment("late") as run,
+        pytest.raises(errors.UsageError, match="of another project"),
+    ):
+        run.use(train)
     with closing(wb.open(quiet.root, branch="exp/first")) as again, again.experiment("late") as run:
-        again._workspace.tracker._wake = lambda: None  # type: ignore[method-assign]  # nor from here
         run.use(train)
     assert len(run.training_sets) == 1, "another handle on the same project is the same project"
 
@@ -258,7 +258,6 @@ import os, signal, sys
 import workbench as wb
 from tests.experiments.test_model_run import spine
 project = wb.open(sys.argv[1], branch="exp/first")
-project._workspace.tracker._wake = lambda: None
 with project.experiment("late") as run:
     project.store.training_set(spine(), "spend")
     run.log_metric("rmse", 2.5, seed=1)
@@ -289,7 +288,9 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, An
     folder = tmp_path_factory.mktemp("model")
     with pytest.MonkeyPatch.context() as patch:
         identify(folder, patch)
-        project = wb.open(make_trial(folder))
+        root = make_trial(folder)
+        let_send(root)
+        project = wb.open(root)
         project.branch("exp/first", objective="See it work")
         project.define(EVENT_VIEW, log=False)
         (folder / "model.txt").write_text("weights")

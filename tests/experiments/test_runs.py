@@ -38,9 +38,8 @@ def train(project: Project, name: str, values: list[float], *, depth: int = 3) -
 
 
 @pytest.fixture
-def shop(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+def shop(project: Project) -> Project:
     """Two experiments' branches with a model each, trained on other features; the runs stay in the outbox."""
-    monkeypatch.setattr(project._workspace.tracker, "_wake", lambda: None)
     assert project.define(EVENT_VIEW).passed
     train(project, "late", [4.0, 5.0, 6.0])
     project.branch("exp/second", objective="See it work", hypothesis="The largest matters", metrics=["rmse"])

@@ -135,8 +135,6 @@ def test_why_changed_says_when_the_last_definition_moved_nothing(project: Projec
 
 def made_again(root: Path, *, by_git: bool, start: str = "main") -> Project:
     """Return a handle on a branch that has the name of one which was deleted, on which ``spend`` was computed."""
-    with (root / "workbench.toml").open("a") as file:
-        file.write("\n[tracking]\nsend = false\n")
     project = wb.open(root)
     project.branch("exp/x", objective="Old")
     project.define(EVENT_VIEW)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import workbench as wb
-from tests.conftest import EVENT_VIEW
+from tests.conftest import EVENT_VIEW, let_send
 from tests.promote.conftest import git
 from workbench.cli.main import main
 from workbench.tracking.paths import read_json
@@ -46,6 +46,7 @@ VERBS = """status|branch|catalog|catalog spend|lineage|compare|compare linear|ch
 
 @pytest.fixture
 def toured(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    let_send(project_root)
     with (project_root / "workbench.toml").open("a") as file:
         file.write(TOML)
     git(project_root, "add", "workbench.toml")

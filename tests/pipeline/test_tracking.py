@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import workbench as wb
-from tests.conftest import EVENT_VIEW, identify, make_trial
+from tests.conftest import EVENT_VIEW, identify, let_send, make_trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,9 @@ def tracked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project,
     folder = tmp_path_factory.mktemp("tracked")
     with pytest.MonkeyPatch.context() as patch:
         identify(folder, patch)
-        project = wb.open(make_trial(folder))
+        root = make_trial(folder)
+        let_send(root)
+        project = wb.open(root)
         project.branch("exp/a", objective="Spend", hypothesis="It adds up", metrics=["rmse"], tags={"team": "shop"})
         texts = [EVENT_VIEW, EVENT_VIEW.replace("cum_sum()", "cum_max()"), EVENT_VIEW.replace("ge=0)", "ge=5)")]
         results = [project.define(text) for text in [texts[0], texts[1], texts[1], texts[2]]]

@@ -54,13 +54,13 @@ def test_a_file_that_is_broken_is_told_until_it_is_mended(project: Project) -> N
 def test_another_lake_counts_for_a_store_that_is_held(project: Project, event_view: str) -> None:
     project.define(event_view.replace('event_time="at"', 'event_time="at", owner="ann"'), log=False)
     reader = wb.open(project.root, branch="main")
-    declare(project, EVENTS_TOML + "\n[tracking]\nsend = false\n")
+    declare(project, EVENTS_TOML)
     for word in (["add", "workbench.toml"], ["commit", "-qm", "Declare"]):
         git(project.root, *word)
     project.promote("spend")
     store = reader.store
     assert store.rows("spend").height == 200
-    declare(project, EVENTS_TOML + '\n[tracking]\nsend = false\n[lake]\nuri = "elsewhere"\n')
+    declare(project, EVENTS_TOML + '\n[lake]\nuri = "elsewhere"\n')
     with pytest.raises(LakeError):
         store.rows("spend")
     reader.close()

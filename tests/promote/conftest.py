@@ -70,9 +70,7 @@ def git(root: Path, *words: str) -> str:
 
 
 def declared(root: Path) -> None:
-    """Commit workbench.toml to main, as a team does once; runs wait on disk."""
-    with (root / "workbench.toml").open("a") as file:
-        file.write("\n[tracking]\nsend = false\n")
+    """Commit workbench.toml to main, as a team does once."""
     git(root, "add", "workbench.toml")
     git(root, "commit", "-qm", "Declare the sources")
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from tests.conftest import EVENT_VIEW
+from tests.conftest import EVENT_VIEW, let_send
 from tests.store.conftest import spine_of
 from workbench import errors
 from workbench.store import in_order
-from workbench.tracking import Ticket, Tracker
+from workbench.tracking import Ticket
 
 if TYPE_CHECKING:
     from workbench.project import Project
@@ -25,13 +25,6 @@ def queued(project: Project) -> list[dict[str, Any]]:
     return [run for run in runs if "workbench.training_set" in run["tags"]]
 
 
-@pytest.fixture
-def quiet_sender(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave what is submitted in the outbox, where a test can read it."""
-    monkeypatch.setattr(Tracker, "warm", lambda self: None)
-
-
-@pytest.mark.usefixtures("quiet_sender")
 def test_a_saved_training_set_knows_where_it_came_from(shop: Project) -> None:
     train = shop.store.training_set(SPINE, ["both", "recent:amount"], label="label", save="first")
     saved = shop.store.saved("first")
@@ -52,7 +45,6 @@ def test_a_saved_training_set_knows_where_it_came_from(shop: Project) -> None:
     assert [(data["name"], data["context"]) for data in run["datasets"]][-1] == ("first", "training")
 
 
-@pytest.mark.usefixtures("quiet_sender")
 def test_the_same_content_under_the_same_name_is_the_one_that_is_there(shop: Project) -> None:
     shop.store.training_set(SPINE, "spend", save="first")
     before = shop.store.saved("first")
@@ -61,7 +53,6 @@ def test_the_same_content_under_the_same_name_is_the_one_that_is_there(shop: Pro
     assert len(queued(shop)) == 1
 
 
-@pytest.mark.usefixtures("quiet_sender")
 @pytest.mark.parametrize(
     ("spine", "features", "options", "says"),
     [
@@ -83,7 +74,6 @@ def test_other_content_under_the_same_name_is_refused(
     assert len(shop.store.saved("first")) == 3
 
 
-@pytest.mark.usefixtures("quiet_sender")
 def test_new_values_are_other_content(shop: Project) -> None:
     shop.store.training_set(SPINE, "spend", save="first")
     shop.define(EVENT_VIEW.replace("cum_sum()", "cum_max()"), log=False)
@@ -98,7 +88,6 @@ def test_names_that_are_none_are_refused_before_anything_is_read(shop: Project) 
         shop.store.saved("first")
 
 
-@pytest.mark.usefixtures("quiet_sender")
 def test_a_damaged_record_says_so_and_a_close_name_is_offered(shop: Project) -> None:
     shop.store.training_set(SPINE, "spend", save="first")
     with pytest.raises(errors.UsageError, match="did you mean 'first'"):
@@ -113,14 +102,14 @@ def test_a_damaged_record_says_so_and_a_close_name_is_offered(shop: Project) -> 
         shop.store.saved("first")
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.filterwarnings("ignore")  # MLflow's own imports warn
 def test_mlflow_has_it_as_a_dataset_that_loads_back(shop: Project) -> None:
     import mlflow.data
     from mlflow import MlflowClient
 
+    let_send(shop.root)
     train = shop.store.training_set(SPINE, "spend", save="first")
-    run_id = Ticket(shop.store.saved("first").run, shop._workspace.tracker).run_id(timeout=90)
+    run_id = Ticket(shop.store.saved("first").run, shop._workspace.tracker).run_id(timeout=300)
     run = MlflowClient(shop._workspace.tracker.target.uri).get_run(str(run_id))
     inputs = {item.dataset.name: item for item in run.inputs.dataset_inputs}
     assert set(inputs) == {"spend", "first"}
