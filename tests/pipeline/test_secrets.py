@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ import pytest
 import workbench as wb
 from tests.conftest import EVENT_VIEW, let_send
 from tests.promote.conftest import git
+from tests.tracking.stores import until
 from workbench.cli.main import main
 from workbench.tracking.paths import read_json
 from workbench.tracking.process import held
@@ -97,14 +97,12 @@ def test_a_password_is_shown_logged_and_written_nowhere(toured: Project, capfd: 
     for words in VERBS.replace("\n", "").split("|"):
         main(shlex.split(words))
     tracker = toured._workspace.tracker
-    end = time.monotonic() + 60
-    while not (tracker.status().last_error or time.monotonic() > end):
-        time.sleep(0.1)  # the sender's own log counts, too
-    assert tracker.status().last_error
+    until(lambda: tracker.status().last_error, "the sender's failure")  # its own log counts, too
+    assert command_lines() == []
+    assert held(tracker.places.sender_lock)
+    os.kill(int(read_json(tracker.places.sender_state)["pid"]), signal.SIGKILL)
+    until(lambda: not held(tracker.places.sender_lock), "the end of the sender, which writes while it lives")
     captured = capfd.readouterr()
     assert "joe" not in "".join(said) or "***" in "".join(said)
     assert [text for text in (*said, captured.out, captured.err) if CANARY in text] == []
     assert written(toured.root, toured.repository.home) == []
-    assert command_lines() == []
-    assert held(tracker.places.sender_lock)
-    os.kill(int(read_json(tracker.places.sender_state)["pid"]), signal.SIGKILL)
