@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
 
 from tests.checks.probes.stage import Everywhere, defined, failed, flights, known, probed, weather
+from tests.conftest import in_part
 from workbench.checks import ProbeInput, remade_from, source_input, view_input
 from workbench.define import FeatureView, windowed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 WEATHER = source_input("weather", weather().lazy(), event_time="observed")
 LATE = source_input("flights", flights().lazy(), event_time="scheduled", available_at="at")
@@ -65,6 +70,15 @@ def yesterday(flights: pl.LazyFrame) -> pl.LazyFrame:
 
 DAY = pl.col("at").dt.truncate("1d")
 delay = pl.col("delay")
+
+
+def in_a_cell_and_in_full(kinds: Mapping[str, object]) -> list[Any]:
+    """Return the cases of a table: each as a cell probes it, and every fourth as promote does; the others are slow."""
+    sampled = [pytest.param(kind, False, id=f"{kind}-sample") for kind in kinds]
+    full = in_part({kind: (kind, True) for kind in kinds}, len(kinds) // 4)
+    return [*sampled, *(pytest.param(*case.values, id=f"{case.id}-full", marks=case.marks) for case in full)]
+
+
 LEAKS: dict[str, tuple[FeatureView, list[ProbeInput], str]] = {
     "mean of the group": (per_carrier(delay.mean()), [known()], "statistic"),
     "max of the group": (per_carrier(delay.max()), [known()], "statistic"),
@@ -111,8 +125,7 @@ LEAKS: dict[str, tuple[FeatureView, list[ProbeInput], str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", LEAKS)
-@pytest.mark.parametrize("full", [False, True], ids=["sample", "full"])
+@pytest.mark.parametrize(("kind", "full"), in_a_cell_and_in_full(LEAKS))
 def test_a_leak_is_caught_and_its_cause_named(kind: str, full: bool) -> None:  # noqa: FBT001
     view, inputs, cause = LEAKS[kind]
     checks = probed(view, *inputs, full=full)
@@ -176,8 +189,7 @@ HONEST: dict[str, tuple[FeatureView, list[ProbeInput]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", HONEST)
-@pytest.mark.parametrize("full", [False, True], ids=["sample", "full"])
+@pytest.mark.parametrize(("kind", "full"), in_a_cell_and_in_full(HONEST))
 def test_an_honest_definition_passes(kind: str, full: bool) -> None:  # noqa: FBT001
     view, inputs = HONEST[kind]
     checks = probed(view, *inputs, full=full)
