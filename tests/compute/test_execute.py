@@ -154,7 +154,7 @@ print(compute(Path(sys.argv[1])).reused)
 
 
 def test_a_full_disk_is_said_so_and_leaves_nothing(tmp_path: Path, start: Start) -> None:
-    output, errors = start(tmp_path, code=FULL).communicate(timeout=60)
+    output, errors = start(tmp_path, code=FULL).communicate(timeout=120)
     kind, message, remedy = output.splitlines()[0].split(" | ")
     assert kind == "ProjectError", errors
     assert "no space left" in message
@@ -193,7 +193,7 @@ def test_without_permission_to_write_it_says_so_and_stored_views_still_serve(
             path.chmod(0o555 if path == root else 0o755)
         for path in (root / ".locks", root / ".work"):
             path.chmod(0o555)
-        output, errors = start(root, code=LOCKED).communicate(timeout=60)
+        output, errors = start(root, code=LOCKED).communicate(timeout=120)
     finally:
         for path in (root / ".locks", root / ".work"):
             path.chmod(0o755)

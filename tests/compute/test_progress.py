@@ -33,7 +33,7 @@ def test_it_ticks_while_the_engine_works(tmp_path: Path, stage: ModuleType) -> N
 
     def waits(frame: pl.DataFrame) -> pl.DataFrame:
         for _ in range(3):
-            assert ticked.acquire(timeout=20)
+            assert ticked.acquire(timeout=120)
         return frame
 
     def trial(flights: pl.LazyFrame) -> pl.LazyFrame:

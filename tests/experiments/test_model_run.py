@@ -272,7 +272,7 @@ def test_a_killed_kernel_loses_nothing(quiet: Project) -> None:
         cwd=home,
         env={**os.environ, "PYTHONPATH": str(home)},
         check=False,
-        timeout=100,
+        timeout=300,
     ).returncode
     assert code == -signal.SIGKILL
     from workbench.tracking.run_log import adopt

@@ -40,7 +40,7 @@ KINDS = (
 TIMED = {GROUP_KILLED, ALL_KILLED}
 TRACED = {GIT_KILLED, GIT_FAILS, CALL_KILLED, CALL_FAILS}
 
-ENDLESS = 60.0
+ENDLESS = 240.0
 """Seconds after which a verb hangs."""
 _CALLS = ("rename", "renameat2", "link", "linkat", "unlink", "unlinkat", "mkdir", "rmdir", "fsync", "fdatasync")
 _GIT_CALLS = (*_CALLS, "openat", "write", "pwrite64", "ftruncate", "chmod")

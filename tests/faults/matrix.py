@@ -57,7 +57,7 @@ _LOCKS = {"worktrees.lock", "publishing.lock", "writers.lock"}
 _ROOM = 1 << 30
 """Bytes that the projects of a matrix may take; a container's shared memory often has less."""
 
-_GONE_WITHIN = 20.0
+_GONE_WITHIN = 120.0
 """Seconds within which the processes that a killed one had started have ended."""
 
 

@@ -54,7 +54,7 @@ class Kernel:
     manager: KernelManager
     client: BlockingKernelClient
 
-    def run(self, code: str, *, timeout: float = 60) -> Reply:
+    def run(self, code: str, *, timeout: float = 300) -> Reply:
         message = self.client.execute(code)
         reply = Reply("")
 
@@ -73,13 +73,13 @@ class Kernel:
 
     def complete(self, code: str) -> list[str]:
         message = self.client.complete(code, len(code))
-        content = self._reply(message, 30)["content"]
+        content = self._reply(message, 300)["content"]
         start = content["cursor_start"]
         return [code[:start] + match for match in content["matches"]]
 
     def inspect(self, code: str) -> str:
         message = self.client.inspect(code, len(code))
-        return str(self._reply(message, 30)["content"]["data"].get("text/plain", ""))
+        return str(self._reply(message, 300)["content"]["data"].get("text/plain", ""))
 
     def _reply(self, message: str, timeout: float) -> dict[str, Any]:
         while True:

@@ -23,7 +23,7 @@ def test_the_guide_compares_two_experiments_and_follows_a_model_back(tmp_path: P
     with running_kernel(tmp_path) as kernel:
         for cell in cells:
             source = "".join(cell["source"])
-            replies[source] = kernel.run(source, timeout=240)
+            replies[source] = kernel.run(source)
             assert replies[source].status == "ok", replies[source].traceback
     compared = replies["%feature compare exp/carriers exp/weather"].text
     assert "Rain and wind add to it" in compared

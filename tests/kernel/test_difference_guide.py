@@ -24,7 +24,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     notebook = nbformat.read(NOTEBOOK, 4)  # type: ignore[no-untyped-call]  # nbformat is not typed
     with pytest.MonkeyPatch.context() as patch:
         identify(folder, patch)
-        nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
+        nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     return folder, {cell.source: cell.outputs for cell in cells}
 

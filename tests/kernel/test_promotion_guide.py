@@ -22,7 +22,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Cells:
     notebook = nbformat.read(NOTEBOOK, 4)  # type: ignore[no-untyped-call]  # nbformat is not typed
     with pytest.MonkeyPatch.context() as patch:
         identify(folder, patch)
-        client = nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}})
+        client = nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}})
         client.execute()
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 

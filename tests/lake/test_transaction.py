@@ -146,7 +146,7 @@ def test_a_killed_writer_leaves_all_or_nothing_and_the_next_one_finishes(tmp_pat
     running = [
         subprocess.Popen([sys.executable, "-c", KILLED, place, str(tmp_path / place)], cwd=ROOT) for place in places
     ]
-    assert [process.wait(timeout=60) for process in running] == [9, 9, 9]
+    assert [process.wait(timeout=120) for process in running] == [9, 9, 9]
     for place in places:
         lake = Lake("lake", root=tmp_path / place)
         assert lake.latest("spend", 1) == (1 if place == "after" else 0)

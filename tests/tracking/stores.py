@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 def make_tracker(root: Path, *, uri: str = "sqlite:///.workbench/mlflow.db", linger: float = 30.0) -> Tracker:

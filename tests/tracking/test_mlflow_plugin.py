@@ -57,7 +57,7 @@ def test_a_logged_view_and_its_source_load_back(warm: Tracker) -> None:
     )
     run_id = warm.submit(make_record(datasets=(source, view))).run_id(PATIENCE)
     command = [sys.executable, "-c", READ_BACK, warm.target.uri, str(run_id)]
-    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=60).stdout
+    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=PATIENCE).stdout
     found = json.loads(out)
     assert found["carrier_delay"]["path"] == str(root / "data" / "view.parquet")
     assert (found["carrier_delay"]["sum"], found["carrier_delay"]["context"]) == (6, "view")

@@ -151,7 +151,7 @@ def test_a_second_sender_ends_at_once(warm: Tracker) -> None:
     assert warm.submit(make_record()).run_id(PATIENCE) is not None
     pid = sender_pid(warm)
     command = [sys.executable, "-m", "workbench.tracking.sender", str(warm.places.home), str(warm.places.root)]
-    subprocess.run(command, check=True, timeout=30)
+    subprocess.run(command, check=True, timeout=PATIENCE)
     assert sender_pid(warm) == pid
 
 

@@ -184,7 +184,7 @@ tracker.runs(), tracker.status(), tracker.compare(branch="exp/a").frame
 heavy = {{"mlflow", "pandas", "pyarrow", "sqlalchemy"}} & set(sys.modules)
 assert not heavy, heavy
 """
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=".", timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=".", timeout=PATIENCE)
 
 
 def test_asking_often_costs_little(warm: Tracker) -> None:

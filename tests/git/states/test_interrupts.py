@@ -75,7 +75,7 @@ def test_ctrl_c_in_the_middle_leaves_nothing_half_done(plain: Plain, after: int)
     for _ in range(after):
         assert process.stdout.readline()
     os.killpg(process.pid, signal.SIGINT)  # what a kernel's interrupt and a terminal's Ctrl-C do
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=120)
     assert "KeyboardInterrupt" in err
     assert plain("status", "--porcelain") == ""
     locks = [path.name for path in (plain.root / ".git").rglob("*.lock")]
