@@ -33,7 +33,8 @@ DECLARED = RECENT.replace(
 def described(mart: Project) -> Project:
     """The mart with words in it, and a view that nobody published."""
     mart.define(DECLARED, branch="exp/first", log=False)
-    publish(mart, "recent", "1.1", run="a1b2c3")
+    publish(mart, "recent", "2.0")
+    change(mart, "recent", "2.0", run="a1b2c3")
     mart.define(DOUBLE, branch="exp/first", log=False)
     return mart
 
@@ -82,7 +83,7 @@ def test_the_frame_has_a_row_a_view(described: Project) -> None:
     frame = described.store.catalog().to_frame()
     assert frame.height == 4
     row = frame.filter(view="recent").row(0, named=True)
-    assert (row["version"], row["owner"], row["tags"]) == ("1.1", "Fraud Team", ["domain=payments", "tier=gold"])
+    assert (row["version"], row["owner"], row["tags"]) == ("2.0", "Fraud Team", ["domain=payments", "tier=gold"])
     assert (row["features"], row["units"], row["rows"]) == (["amount", "odd"], ["count", "minute"], 200)
     assert frame.schema["published_at"] == pl.Datetime("us", "UTC")
     assert described.store.catalog("nothing at all").to_frame().schema == frame.schema

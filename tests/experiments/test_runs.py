@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from tests.conftest import EVENT_VIEW
-from tests.store.stage import publish
+from tests.store.stage import declare, publish
 from workbench import errors
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def test_metrics_are_a_frame_with_mean_deviation_and_difference(shop: Project) -
 
 
 def test_one_branch_is_compared_with_main_and_what_is_published_there(shop: Project) -> None:
-    publish(shop, "spend", "1.0")
+    declare(shop.root)
+    publish(shop, "spend")
     comparison = shop.compare("exp/second")
     assert [each.branch for each in comparison.described] == ["main", "exp/second"]
     assert table(comparison, "Features")["spend:total"][0] == "@1.0"

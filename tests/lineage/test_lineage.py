@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from tests.conftest import EVENT_VIEW
-from tests.store.stage import commit, publish
+from tests.store.stage import commit, declare, publish
 from workbench import errors
 
 if TYPE_CHECKING:
@@ -218,7 +218,8 @@ def test_a_broken_view_is_shown_and_takes_no_other_down(shop: Project) -> None:
 
 
 def test_published_versions_and_their_training_sets(shop: Project) -> None:
-    publish(shop, "spend", "1.0")
+    declare(shop.root)
+    publish(shop, "spend")
     times = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=1)]
     shop.store.training_set(pl.DataFrame({"user": ["u1"], "event_timestamp": times}), "spend@1", save="first")
     lineage = shop.lineage("first")
@@ -227,7 +228,9 @@ def test_published_versions_and_their_training_sets(shop: Project) -> None:
 
 
 def test_a_set_that_names_a_major_version_is_made_from_its_live_minor(shop: Project) -> None:
-    publish(shop, "spend", "1.0")
+    declare(shop.root)
+    publish(shop, "spend")
+    shop.define(EVENT_VIEW.replace('event_time="at"', 'event_time="at", owner="ann"'), log=False)
     publish(shop, "spend", "1.1")
     change(shop, {"features/sets.py": SETS.replace('"spend"', '"spend@1:total"')})
     lineage = shop.lineage("both")

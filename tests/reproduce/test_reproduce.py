@@ -13,7 +13,7 @@ import pytest
 import workbench as wb
 from tests.conftest import EVENT_VIEW, events
 from tests.store.conftest import spine_of
-from tests.store.stage import change, commit, publish
+from tests.store.stage import change, declare, publish
 from workbench import errors
 from workbench.cli import main
 from workbench.reproduce.differences import differences
@@ -306,7 +306,7 @@ def test_a_published_training_set_reads_the_same_delta_versions_again(mart: Proj
     ]
     assert saved.commit == saved.ledger.registry == mart.repository.resolve("main")
     mart.define(EVENT_VIEW.replace("cum_sum()", "cum_min()"), branch="exp/first", log=False)
-    publish(mart, "spend", "2.1")
+    publish(mart, "spend", "3.0")
     change(mart, "spend", "1.0", status="retired")
     (mart.root / "data" / "events.parquet").unlink()
     again = mart.reproduce("first")
@@ -319,7 +319,6 @@ def test_a_published_training_set_reads_the_same_delta_versions_again(mart: Proj
 def test_a_training_set_of_both_a_branchs_and_published_views_is_built_again(mart: Project) -> None:
     mart.branch("exp/first")
     mart.store.training_set(SPINE, ["recent:amount", "spend@1"], save="mixed")
-    publish(mart, "spend", "1.1")
     change(mart, "spend", "1.0", status="retired")
     assert mart.reproduce("mixed").verdict == "identical"
 
@@ -367,12 +366,11 @@ def test_a_published_version_is_computed_again_wherever_it_was_computed_first(ma
 
 
 def test_a_version_whose_experiment_is_gone_is_computed_from_main(project: Project) -> None:
+    declare(project.root)
     project.define(EVENT_VIEW, log=False)
-    definition = project.repository.read("exp/first", "features/spend.py")
-    commit(project, {"features/spend.py": definition}, "Merge the definition")
-    publish(project, "spend", "1.0", commit="f" * 40)
-    first = project.repository.resolve("main")
-    commit(project, {"features/spend.py": definition.replace("cum_sum", "cum_max")}, "Merge another")
-    publish(project, "spend", "1.1")
+    first = publish(project, "spend")
+    change(project, "spend", "1.0", commit="f" * 40)
+    project.define(EVENT_VIEW.replace("cum_sum", "cum_max"), log=False)
+    publish(project, "spend", "2.0")
     again = project.reproduce("spend@1.0")
     assert (again.passed, again.commit) == (True, first)

@@ -11,7 +11,7 @@ import pytest
 
 import workbench as wb
 from tests.conftest import EVENT_VIEW, identify, make_trial
-from tests.store.stage import commit, publish
+from tests.store.stage import commit, declare, publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +81,9 @@ def shop_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shop")
     with pytest.MonkeyPatch.context() as environment:
         identify(folder, environment)
-        project = wb.open(make_trial(folder))
+        root = make_trial(folder)
+        declare(root)
+        project = wb.open(root)
         project.branch("exp/first", objective="See it work", metrics=["rmse"])
         for text in (EVENT_VIEW, RECENT, LATE, CLOCK):
             assert project.define(text, log=False).passed
@@ -100,7 +102,7 @@ def mart_once(shop_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
         for view in ("spend", "recent", "late", "clock"):
             publish(project, view)
         project.define(EVENT_VIEW.replace("cum_sum()", "cum_max()"), log=False)
-        publish(project, "spend", "2.0", category="value")
+        publish(project, "spend", "2.0")
         commit(project, {"features/sets.py": PUBLISHED_SETS}, "Name what is used together")
         project.close()
     return folder / "trial"

@@ -1,70 +1,37 @@
-"""Publishing without `promote`: the lake's data and main's record, written as `promote` would write them."""
+"""Publishing as people do it, for tests of what is read; and what no verb does: main's files and records by hand."""
 
 from __future__ import annotations
 
 import subprocess
+from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import workbench as wb
+from tests.promote.conftest import declared
 from workbench.git import Repository
-from workbench.lake import LakeWriter
-from workbench.registry import InputRecord, Record, Registry, Version, record_path
-from workbench.store.branch_reader import BranchReading
+from workbench.registry import Record, Registry, record_path
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from workbench.project import Project
 
 
-def publish(project: Project, view: str, number: str = "1.0", *, branch: str = "exp/first", **changes: Any) -> str:
-    """Publish the view as the branch has it, and return main's commit; the others of its major are superseded."""
-    workspace = project._workspace
-    reading = BranchReading.of(workspace, branch)
-    evaluated = reading.evaluate(view)
-    prepared, stored = evaluated.prepared, evaluated.computed.stored
-    registry = Registry.at(workspace.repository, "main")
-    major = int(number.partition(".")[0])
-    delta = LakeWriter(workspace.lake).publish(
-        stored.path, view=view, major=major, contract=prepared.contract, view_id=prepared.view_id, metadata={}
-    )
-    version = Version(
-        **{
-            "number": number,
-            "status": "live",
-            "category": "new",
-            "view_id": prepared.view_id,
-            "data_digest": stored.record.digest.exact,
-            "rows": stored.record.rows,
-            "delta_version": delta,
-            "code_hash": prepared.fingerprint.code_hash,
-            "metadata_hash": prepared.metadata_hash,
-            "features": reading.definitions.tree,
-            "branch": branch,
-            "commit": reading.commit,
-            "published_at": datetime.now(UTC),
-            "published_by": "Test Researcher <test@example.org>",
-            "declaration": prepared.view.to_dict(),
-            "contract_facts": prepared.contract.to_dict(),
-            "inputs": tuple(
-                InputRecord(
-                    data.name,
-                    data.kind,
-                    data.digest,
-                    registry.record(data.name).current if data.kind == "view" else None,
-                )
-                for data in prepared.inputs
-            ),
-            "parameters": prepared.parameters,
-            "period": stored.record.period,
-            **changes,
-        }
-    )
-    old = registry.record(view) if view in registry else Record(view, None)
-    superseded = tuple(
-        replace(past, status="superseded") if past.major == major and past.status == "live" else past
-        for past in old.versions
-    )
-    return write(project, Record(view, number, superseded).replaced(version))
+def declare(root: Path) -> None:
+    """Commit workbench.toml to main: the sources, and, in [policy] at its end, that a view needs no owner."""
+    with (root / "workbench.toml").open("a") as file:
+        file.write("\n[policy]\nrequire_metadata = false\n")
+    declared(root)
+
+
+def publish(project: Project, view: str, number: str = "1.0", *, branch: str = "exp/first") -> str:
+    """Promote a view of a branch, whatever moved, and return main's commit; `number` is what the version has to be."""
+    with closing(wb.open(project.root, branch=branch)) as opened:
+        report = opened.promote(view, accept={view: "it is meant"})
+    assert report.versions[view] == number
+    assert report.commit is not None
+    return report.commit
 
 
 def write(project: Project, record: Record) -> str:

@@ -81,10 +81,10 @@ def test_a_release_without_a_signature_is_refused_where_mains_policy_wants_one(
     released: Project, tmp_path: Path
 ) -> None:
     toml = (released.root / "workbench.toml").read_text()
-    (released.root / "workbench.toml").write_text(toml + "\n[policy]\nrequire_signed = true\n")
+    (released.root / "workbench.toml").write_text(toml + "\nrequire_signed = true\n")
     assert released.store.at(release="2026.11").release == "2026.11", "the policy is main's, not the working tree's"
     git(released, "checkout", "--quiet", "--force", "exp/first")
-    wanted = git(released, "show", "main:workbench.toml") + "\n[policy]\nrequire_signed = true\n"
+    wanted = git(released, "show", "main:workbench.toml") + "\nrequire_signed = true\n"
     commit(released, {"workbench.toml": wanted}, "Want signatures")
     with pytest.raises(errors.PromotionError, match=r"cannot be trusted: It is not signed"):
         released.store.at(release="2026.11")

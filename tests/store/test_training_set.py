@@ -143,7 +143,7 @@ def test_the_share_that_warns_is_the_projects(shop: Project) -> None:
     spine = spine_of(("u0", 7.0), ("nobody", 7.0))
     assert len(shop.store.training_set(spine, "spend")) == 2, "half is enough by default"
     config = shop.root / "workbench.toml"
-    config.write_text(config.read_text() + "\n[policy]\nminimum_match = 0.6\n")
+    config.write_text(config.read_text() + "\nminimum_match = 0.6\n")
     strict = wb.open(shop.root)
     strict.branch("exp/first")
     with pytest.warns(LowMatchWarning, match="requires 60%"):
@@ -153,7 +153,7 @@ def test_the_share_that_warns_is_the_projects(shop: Project) -> None:
 
 def test_a_share_that_is_none_is_refused(shop: Project) -> None:
     config = shop.root / "workbench.toml"
-    config.write_text(config.read_text() + "\n[policy]\nminimum_match = 50\n")
+    config.write_text(config.read_text() + "\nminimum_match = 50\n")
     with pytest.raises(errors.ConfigError, match=r"policy\.minimum_match"):
         wb.open(shop.root)
 
