@@ -32,8 +32,6 @@ class Task:
         The computed view.
     folder
         Where the tests run.
-    measured
-        The files whose lines count.
     """
 
     package: str
@@ -42,7 +40,6 @@ class Task:
     inputs: Mapping[str, pl.DataFrame]
     data: pl.LazyFrame
     folder: str
-    measured: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ class Outcome:
     said
         Why it failed, line by line; None where it holds.
     ran
-        The lines of the definition that ran.
+        The lines of the tree that ran in tests so far.
     """
 
     seconds: float

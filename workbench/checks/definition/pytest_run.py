@@ -10,7 +10,8 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping
 from importlib.util import find_spec, module_from_spec
-from types import FrameType, ModuleType, SimpleNamespace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -18,6 +19,7 @@ import pytest
 
 # The only way to give pytest's assertions to a module that it does not find on disk: what runs here is what git holds.
 from _pytest.assertion.rewrite import rewrite_asserts
+from coverage import Coverage
 
 from workbench.checks.definition.cases import Case, Kind, Lines, Outcome, Task, tests_in
 from workbench.checks.definition.examples import by_line, examples_of, run_example
@@ -118,7 +120,6 @@ class _DefinitionTests:
             self.view.name: task.data,
             **self.inputs,
         }
-        self.measured = task.measured
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -190,7 +191,7 @@ class _Plugin:
         self._tests = tests
         self._first = first
         self._failures: list[tuple[int, tuple[str, ...]]] = []
-        self._measured = _Measured(tests.measured)
+        self._measured = _Measured(tests.file.parent)
 
     def pytest_configure(self, config: pytest.Config) -> None:
         fixtures = ModuleType("inputs")
@@ -292,22 +293,17 @@ def _message_lines(message: str) -> Iterator[str]:
 
 
 class _Measured:
-    """Notes which lines of some files run."""
+    """Notes which lines of a tree's files run."""
 
-    def __init__(self, files: frozenset[str]) -> None:
-        self._files = files
+    def __init__(self, folder: Path) -> None:
+        self._coverage = Coverage(data_file=None, config_file=False, source_dirs=[str(folder)], messages=False)
+        self._coverage.set_option("run:disable_warnings", ["no-data-collected", "module-not-measured"])
         self.ran: Lines = {}
 
     def __enter__(self) -> None:
-        sys.settrace(self._trace)
+        self._coverage.start()
 
     def __exit__(self, *_: object) -> None:
-        sys.settrace(None)
-
-    def _trace(self, frame: FrameType, event: str, _: Any) -> Any:
-        name = frame.f_code.co_filename
-        if name not in self._files:
-            return None
-        if event == "line":
-            self.ran.setdefault(name, set()).add(frame.f_lineno)
-        return self._trace
+        self._coverage.stop()
+        data = self._coverage.get_data()
+        self.ran = {name: set(data.lines(name) or ()) for name in data.measured_files()}

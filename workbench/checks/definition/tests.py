@@ -92,7 +92,6 @@ def start_tests(
             inputs={name: _first_rows(frame, rows) for name, frame in inputs.items()},
             data=data,
             folder=os.getcwd(),  # noqa: PTH109  # as text
-            measured=frozenset(covered.lines),
         )
     places = _Places(str(definitions.module_file(view.name)), view.name, offset)
     return TestRun(task, covered, places, seconds)
