@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fingerprint.stage import (
@@ -77,7 +77,6 @@ def reformatted(text: str, choose: random.Random) -> str:
 
 @pytest.mark.parametrize("case", DEFINITIONS)
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=40, deadline=None, derandomize=True)
 def test_writing_it_differently_costs_nothing(case: str, seed: int) -> None:
     text, helpers = DEFINITIONS[case]
     choose = random.Random(seed)
