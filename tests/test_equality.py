@@ -16,7 +16,7 @@ from workbench.checks.probes.differences import Grain, compare, with_time
 from workbench.define import ColumnContract, Contract
 from workbench.diff import Side, diff_views
 from workbench.equality import differ, differs, equal, has_floats, has_numbers
-from workbench.notebook.explorer.rows import Page
+from workbench.notebook.explorer.rows import RowPage
 from workbench.notebook.explorer.table import table
 from workbench.reproduce.differences import differences
 
@@ -187,7 +187,7 @@ class Places:
         rows = self.frame(left).select("k", pl.col("x").alias("x (a)"))
         rows = rows.hstack([self.frame(right)["x"].alias("x (b)")])
         tolerances = {"x": self.contract["x"].tolerance}
-        return "wb-same" in table(Page(rows, ("x",), 1, beside=True), ("a", "b"), order=["x"], tolerances=tolerances)
+        return "wb-same" in table(RowPage(rows, ("x",), 1, beside=True), ("a", "b"), order=["x"], tolerances=tolerances)
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=names)

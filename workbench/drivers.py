@@ -52,7 +52,7 @@ def reason(error: BaseException) -> str:
 
 
 @contextmanager
-def translated(convert: Callable[[BaseException], WorkbenchError | None]) -> Iterator[None]:
+def translate_errors(convert: Callable[[BaseException], WorkbenchError | None]) -> Iterator[None]:
     """Raise in place of a driver's error what `convert` makes of it; the error itself where that is None."""
     try:
         yield
@@ -69,7 +69,7 @@ def translated(convert: Callable[[BaseException], WorkbenchError | None]) -> Ite
         raise ours from error
 
 
-def library_failed(error: BaseException) -> ComputeError:
+def library_error(error: BaseException) -> ComputeError:
     """Return the error for a driver's `error` of which no more is known than what it says."""
     name = next(kind.__module__.partition(".")[0] for kind in type(error).__mro__)
     library = {"_duckdb": "DuckDB", "_internal": "Delta", "polars": "Polars", "pyo3_runtime": "Polars"}.get(name, name)
@@ -93,7 +93,7 @@ def speaks_plainly(kind: Class) -> Class:
 def _plainly(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def call(*args: Any, **named: Any) -> Any:
-        with translated(library_failed):
+        with translate_errors(library_error):
             return method(*args, **named)
 
     return call

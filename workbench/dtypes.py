@@ -89,21 +89,23 @@ def resolve(annotation: object, *, column: str) -> tuple[pl.DataType, bool]:
         kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
         if len(kinds) == 1:
             return resolve(kinds[0], column=column)[0], True
-        raise _unsupported(annotation, column, "Choose one type for the column.")
+        raise _unsupported_error(annotation, column, "Choose one type for the column.")
     if annotation in (pl.Int128, pl.Int128()):
-        raise _unsupported(annotation, column, "Use int, or pl.Decimal(38, 0) for whole numbers of up to 38 digits.")
+        raise _unsupported_error(
+            annotation, column, "Use int, or pl.Decimal(38, 0) for whole numbers of up to 38 digits."
+        )
     if annotation is datetime:
-        raise _unsupported(annotation, column, "Annotate a moment as UTC: microseconds, time zone UTC.")
+        raise _unsupported_error(annotation, column, "Annotate a moment as UTC: microseconds, time zone UTC.")
     dtype = _dtype(annotation)
     if dtype is None or not _storable(dtype):
-        raise _unsupported(annotation, column, _REMEDY)
+        raise _unsupported_error(annotation, column, _REMEDY)
     return dtype, False
 
 
 def _dtype(annotation: Any) -> pl.DataType | None:
     origin = get_origin(annotation)
     if origin is Annotated:
-        return _annotated(*get_args(annotation))
+        return _enum_of_annotated(*get_args(annotation))
     if origin is list and len(get_args(annotation)) == 1:
         inner = _dtype(get_args(annotation)[0])
         return None if inner is None else pl.List(inner)
@@ -119,7 +121,7 @@ def _dtype(annotation: Any) -> pl.DataType | None:
     return _PYTHON.get(annotation) if isinstance(annotation, type) else None
 
 
-def _annotated(kind: Any, *arguments: Any) -> pl.DataType | None:
+def _enum_of_annotated(kind: Any, *arguments: Any) -> pl.DataType | None:
     """Read ``Annotated[pl.Enum, ["a", "b"]]``, which type checkers accept where a call is refused."""
     if isinstance(kind, type) and issubclass(kind, pl.DataType):
         try:
@@ -137,7 +139,7 @@ def _storable(dtype: pl.DataType) -> bool:
     return True
 
 
-def _unsupported(annotation: object, column: str, remedy: str) -> DefinitionError:
+def _unsupported_error(annotation: object, column: str, remedy: str) -> DefinitionError:
     shown = annotation.__name__ if isinstance(annotation, type) else str(annotation)
     hint = did_you_mean(annotation, ["UTC", *_SIMPLE]) if isinstance(annotation, str) else ""
     return DefinitionError(f"Column {column!r}: {shown} is not a column type.", remedy=f"{hint} {remedy}".strip())

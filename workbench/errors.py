@@ -456,7 +456,7 @@ class PromotionRefused(PromotionError):
         error.report = report
         return error
 
-    def shown_above(self) -> Self:
+    def without_lines(self) -> Self:
         """Return the error without the lines that the displayed report contains."""
         self.lines = ()
         return self

@@ -88,7 +88,7 @@ def format_duration(value: timedelta) -> str:
     return "".join(parts) or "0s"
 
 
-def spoken_duration(seconds: float) -> str:
+def duration_in_words(seconds: float) -> str:
     """Return a length of time as people say it, in its largest fitting unit.
 
     Examples

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from workbench.git import Repository
     from workbench.lake import Lake
     from workbench.sources import Sources
-    from workbench.tracking import Journal, Tracker
+    from workbench.tracking import ComputationJournal, Tracker
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Workspace:
     sources: Sources
     cache: ViewCache
     tracker: Tracker
-    journal: Journal
+    journal: ComputationJournal
     lake: Lake
     training_listener: TrainingListener = field(default_factory=TrainingListener)
 

@@ -174,7 +174,7 @@ def test_two_hundred_records_are_listed_well_under_a_second(mart: Project) -> No
     registry = Registry.at(mart.repository)
     record = registry.record("recent")
     versions = tuple(replace(record.versions[0], number=f"1.{n}", status="superseded") for n in range(4))
-    text = record.replaced(replace(record.versions[0], number="1.4"))
+    text = record.with_version(replace(record.versions[0], number="1.4"))
     full = type(record)("recent", "1.4", (*versions, text.version("1.4"))).to_toml()
     files = {record_path(f"view_{n}"): full.replace('"recent"', f'"view_{n}"') for n in range(200)}
     repository = Repository.open(mart.root)

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from tests.store.conftest import spine_of
-from workbench.comparison.drift_rows import Asked, stretch
+from workbench.comparison.drift_rows import RowSelection, stretch
 from workbench.errors import FeatureNotFound, UsageError
 from workbench.sources import FileReadWarning
 from workbench.times import Period
@@ -31,23 +31,23 @@ def side(project: Project, wanted: object, view: str = "spend") -> Side:
 @pytest.mark.parametrize(
     ("text", "asked"),
     [
-        ("exp/first", Asked("exp/first")),
-        ("2024", Asked(period=Period.parse("2024"))),
-        ("2024-01..", Asked(period=Period.parse("2024-01.."))),
-        ("@1.0, user=u1", Asked("@1.0", None, (("user", "u1"),))),
-        ("user=a=b", Asked(segment=(("user", "a=b"),))),
-        ("user=, 2024-01-01", Asked(None, Period.parse("2024-01-01"), (("user", ""),))),
-        ("2024-01-01T00:00..2024-01-01T01:00", Asked(period=Period.parse("2024-01-01T00:00..2024-01-01T01:00"))),
+        ("exp/first", RowSelection("exp/first")),
+        ("2024", RowSelection(period=Period.parse("2024"))),
+        ("2024-01..", RowSelection(period=Period.parse("2024-01.."))),
+        ("@1.0, user=u1", RowSelection("@1.0", None, (("user", "u1"),))),
+        ("user=a=b", RowSelection(segment=(("user", "a=b"),))),
+        ("user=, 2024-01-01", RowSelection(None, Period.parse("2024-01-01"), (("user", ""),))),
+        ("2024-01-01T00:00..2024-01-01T01:00", RowSelection(period=Period.parse("2024-01-01T00:00..2024-01-01T01:00"))),
     ],
 )
-def test_a_text_is_read_as_place_period_and_segment(text: str, asked: Asked) -> None:
-    assert Asked.parse(text) == asked
+def test_a_text_is_read_as_place_period_and_segment(text: str, asked: RowSelection) -> None:
+    assert RowSelection.parse(text) == asked
 
 
 @pytest.mark.parametrize("text", ["", " , ", "main, exp/first", "2024, 2023", "2024-13", "2024-02..2024-01"])
 def test_a_text_that_names_no_set_of_rows_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        Asked.parse(text)
+        RowSelection.parse(text)
 
 
 def test_a_period_and_a_segment_narrow_the_rows_of_a_place(mart_to_read: Project) -> None:

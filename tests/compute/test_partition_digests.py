@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.compute.partition_digests import Sketch, group_of, sketch, touched
+from workbench.compute.partition_digests import Sketch, compare_sketches, group_of, sketch
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -38,7 +38,7 @@ def group(user: str) -> int:
 
 def test_the_same_rows_in_another_order_change_nothing() -> None:
     old = made(rows())
-    found = touched(old, made(rows().reverse(), old))
+    found = compare_sketches(old, made(rows().reverse(), old))
     assert found.groups == frozenset()
     assert found.rows == 0
 
@@ -47,7 +47,7 @@ def test_new_rows_touch_their_entities_from_their_time_on() -> None:
     old = made(rows())
     late = START + timedelta(hours=499, minutes=30)
     more = pl.concat([rows(), rows(1).with_columns(user=pl.lit("u3"), at=pl.lit(late))])
-    found = touched(old, made(more, old))
+    found = compare_sketches(old, made(more, old))
     assert found.groups == frozenset({group("u3")})
     assert found.since is not None
     assert late - timedelta(seconds=old.facts["width"]) < found.since <= late
@@ -59,7 +59,7 @@ def test_an_amended_row_shows(column: str) -> None:
     old = made(rows())
     amended = {"amount": pl.lit(-1.0), "at": pl.col("at") + timedelta(minutes=1), "user": pl.lit("other")}[column]
     new = rows().with_columns(pl.when(pl.col("amount") == 100).then(amended).otherwise(pl.col(column)).alias(column))
-    found = touched(old, made(new, old))
+    found = compare_sketches(old, made(new, old))
     assert group(f"u{100 % 40}") in (found.groups or ())
     assert found.since is not None
     assert found.since <= START + timedelta(hours=100)
@@ -67,18 +67,18 @@ def test_an_amended_row_shows(column: str) -> None:
 
 def test_a_row_that_went_and_two_values_that_swapped_show() -> None:
     old = made(rows())
-    gone = touched(old, made(rows().filter(pl.col("amount") != 100), old))
+    gone = compare_sketches(old, made(rows().filter(pl.col("amount") != 100), old))
     assert gone.groups == frozenset({group(f"u{100 % 40}")})
     assert gone.rows == -1
     value = pl.col("amount")
     swapped = rows().with_columns(amount=pl.when(value == 0).then(40.0).when(value == 40).then(0.0).otherwise(value))
-    assert touched(old, made(swapped, old)).groups == frozenset({group("u0")})
+    assert compare_sketches(old, made(swapped, old)).groups == frozenset({group("u0")})
 
 
 def test_a_row_without_a_time_is_no_reason_to_trust_periods() -> None:
     old = made(rows())
     new = rows().with_columns(at=pl.when(pl.col("amount") == 3).then(None).otherwise(pl.col("at")))
-    assert touched(old, made(new, old)).since is None
+    assert compare_sketches(old, made(new, old)).since is None
 
 
 NAN, OTHER_NAN = (
@@ -100,13 +100,13 @@ NAN, OTHER_NAN = (
 )
 def test_every_bit_of_a_value_counts(one: pl.Series, other: pl.Series) -> None:
     old, new = (made(rows(1).with_columns(amount=values)) for values in (one, other))
-    assert touched(old, new).groups == frozenset({group("u0")})
+    assert compare_sketches(old, new).groups == frozenset({group("u0")})
 
 
 def test_another_shape_touches_everything() -> None:
     old = made(rows())
-    assert touched(old, made(rows().with_columns(extra=1), old)).groups is None
-    assert touched(old, made(rows().with_columns(pl.col("amount").cast(pl.Float32)), old)).since is None
+    assert compare_sketches(old, made(rows().with_columns(extra=1), old)).groups is None
+    assert compare_sketches(old, made(rows().with_columns(pl.col("amount").cast(pl.Float32)), old)).since is None
 
 
 def test_a_sketch_reads_back_and_a_spoiled_one_is_none(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_sketch_reads_back_and_a_spoiled_one_is_none(tmp_path: Path) -> None:
     back = Sketch.load(path)
     assert back is not None
     assert back.facts == made(rows()).facts
-    assert touched(back, made(rows())).groups == frozenset()
+    assert compare_sketches(back, made(rows())).groups == frozenset()
     path.write_bytes(b"spoiled")
     assert Sketch.load(path) is None
     assert Sketch.load(tmp_path / "none.parquet") is None
@@ -142,7 +142,7 @@ def test_whatever_changes_is_within_what_is_touched(
     after = [row for place, row in enumerate(before) if place not in less] + more
     changed = [row for row in {*before, *after} if before.count(row) != after.count(row)]
     old = made(frame(before))
-    found = touched(old, made(frame(after), old))
+    found = compare_sketches(old, made(frame(after), old))
     for user, at, _ in changed:
         assert group(f"u{user}") in (found.groups or ())
         assert found.since is not None

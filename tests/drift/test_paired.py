@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from workbench.diff import Side
-from workbench.drift import PairedChange, contract_of_frame, paired
+from workbench.drift import PairedChange, compare_pairs, contract_of_frame
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 CHANCE = np.random.default_rng(1)
@@ -36,7 +36,7 @@ def side(values: Any, *, start: datetime = START, dtype: Any = None) -> Side:
 
 
 def change(left: Any, right: Any, dtype: Any = None) -> PairedChange:
-    found = paired(side(left, dtype=dtype), side(right, dtype=dtype), ["x"])["x"]
+    found = compare_pairs(side(left, dtype=dtype), side(right, dtype=dtype), ["x"])["x"]
     json.dumps(found.to_dict(), allow_nan=False)
     return found
 
@@ -90,19 +90,21 @@ def test_nested_values_that_changed_cannot_be_judged() -> None:
 
 
 def test_numbers_of_any_dtypes_are_compared() -> None:
-    assert paired(side([1, 2, 3] * 9, dtype=pl.Int64), side([2.0, 4.0, 6.0] * 9), ["x"])["x"].drifted
+    assert compare_pairs(side([1, 2, 3] * 9, dtype=pl.Int64), side([2.0, 4.0, 6.0] * 9), ["x"])["x"].drifted
 
 
 def test_periods_and_other_keys_have_no_rows_in_common() -> None:
-    assert paired(side(NORMAL), side(NORMAL, start=START + timedelta(days=90)), ["x"]) == {}
+    assert compare_pairs(side(NORMAL), side(NORMAL, start=START + timedelta(days=90)), ["x"]) == {}
     frame = pl.DataFrame({"k": [1.0] * 9, "x": [1.0] * 9})
-    assert paired(side(NORMAL), Side("rows", frame.lazy(), contract_of_frame(frame, entities=["k"])), ["x"]) == {}
-    some = paired(side(NORMAL), side(NORMAL, start=START + timedelta(hours=900)), ["x"], least=0.5)
+    assert (
+        compare_pairs(side(NORMAL), Side("rows", frame.lazy(), contract_of_frame(frame, entities=["k"])), ["x"]) == {}
+    )
+    some = compare_pairs(side(NORMAL), side(NORMAL, start=START + timedelta(hours=900)), ["x"], least=0.5)
     assert some == {}
 
 
 def test_rows_of_one_side_alone_are_told() -> None:
-    assert paired(side(NORMAL), side(NORMAL[:900]), ["x"])["x"].others
+    assert compare_pairs(side(NORMAL), side(NORMAL[:900]), ["x"])["x"].others
 
 
 def test_rows_known_to_be_the_same_are_counted_and_not_read() -> None:
@@ -110,9 +112,9 @@ def test_rows_known_to_be_the_same_are_counted_and_not_read() -> None:
     late = pl.col("at") >= START + timedelta(hours=980)
     for right in (values, values[:995], [*values, 1.0]):
         sides = side(NORMAL), side(right)
-        whole = paired(*sides, ["x"])["x"]
+        whole = compare_pairs(*sides, ["x"])["x"]
         assert whole.changed
-        assert paired(*sides, ["x"], touched=late)["x"] == whole
-    assert not paired(side(NORMAL), side(values), ["x"], touched=late & (pl.col("at") < START))["x"].changed
+        assert compare_pairs(*sides, ["x"], touched=late)["x"] == whole
+    assert not compare_pairs(side(NORMAL), side(values), ["x"], touched=late & (pl.col("at") < START))["x"].changed
     early = pl.col("at") < START + timedelta(hours=10)
-    assert paired(side(NORMAL), side(values[:900]), ["x"], touched=early)["x"].rows == 900
+    assert compare_pairs(side(NORMAL), side(values[:900]), ["x"], touched=early)["x"].rows == 900

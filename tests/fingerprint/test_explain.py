@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from workbench.fingerprint.explain import Change, CodeRecord, differences, explain_change
+from workbench.fingerprint.explain import CodeRecord, IdentityChange, differences, explain_change
 from workbench.fingerprint.identity import code_hash
 from workbench.records import from_json, to_json
 
@@ -268,6 +268,6 @@ def test_many_differences_are_counted() -> None:
 
 
 def test_a_change_reads_as_a_line() -> None:
-    assert str(Change("code", "delay()", "7 -> 14 (line 12)")) == "in delay(): 7 -> 14 (line 12)"
-    assert str(Change("constant", "WINDOW", "7 -> 14")) == "constant WINDOW: 7 -> 14"
-    assert textwrap.dedent(str(Change("source", "flights", "x"))) == "source flights: x"
+    assert str(IdentityChange("code", "delay()", "7 -> 14 (line 12)")) == "in delay(): 7 -> 14 (line 12)"
+    assert str(IdentityChange("constant", "WINDOW", "7 -> 14")) == "constant WINDOW: 7 -> 14"
+    assert textwrap.dedent(str(IdentityChange("source", "flights", "x"))) == "source flights: x"

@@ -19,7 +19,7 @@ from tests.lake.published import MOMENT, contract, saved
 from workbench.define import Contract
 from workbench.errors import LakeError
 from workbench.lake import Lake, LakeWriter
-from workbench.lake.encoding import delta_schema, physical, schema_hash, stored
+from workbench.lake.encoding import delta_schema, physical, schema_hash, stored_schema
 
 
 def ends(bits: int, *, signed: bool = True) -> list[int]:
@@ -204,7 +204,7 @@ def test_the_schema_hash_is_over_logical_names_and_dtypes_in_any_order() -> None
     first, second = contract(a=pl.Int8(), b=pl.Duration("ms")), contract(b=pl.Duration("ms"), a=pl.Int8())
     assert schema_hash(first) == schema_hash(second)
     other = contract(a=pl.Int8(), b=pl.Duration("us"))
-    assert stored(other) == stored(first)
+    assert stored_schema(other) == stored_schema(first)
     assert schema_hash(other) != schema_hash(first)
 
 

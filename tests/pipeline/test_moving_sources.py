@@ -116,5 +116,5 @@ def test_probes_do_not_take_another_file_for_a_leak(project: Project) -> None:
     with pytest.raises(SourceMoved):
         probe(evaluation, evaluated, facts=facts)
     assert not list(facts.rglob("probes-*"))
-    again = evaluation.renewed()
+    again = evaluation.renew()
     assert not any(check.failed for check in probe(again, again.evaluate("spend"), facts=facts))

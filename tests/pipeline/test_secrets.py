@@ -16,7 +16,7 @@ from tests.promote.conftest import git
 from tests.tracking.stores import until
 from workbench.cli.main import main
 from workbench.tracking.paths import read_json
-from workbench.tracking.process import held
+from workbench.tracking.process import is_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,9 +99,9 @@ def test_a_password_is_shown_logged_and_written_nowhere(toured: Project, capfd: 
     tracker = toured._workspace.tracker
     until(lambda: tracker.status().last_error, "the sender's failure")  # its own log counts, too
     assert command_lines() == []
-    assert held(tracker.places.sender_lock)
+    assert is_held(tracker.places.sender_lock)
     os.kill(int(read_json(tracker.places.sender_state)["pid"]), signal.SIGKILL)
-    until(lambda: not held(tracker.places.sender_lock), "the end of the sender, which writes while it lives")
+    until(lambda: not is_held(tracker.places.sender_lock), "the end of the sender, which writes while it lives")
     captured = capfd.readouterr()
     assert "joe" not in "".join(said) or "***" in "".join(said)
     assert [text for text in (*said, captured.out, captured.err) if CANARY in text] == []

@@ -12,7 +12,7 @@ from workbench.config import PolicySettings
 from workbench.git import Approval, Commit, Signature
 from workbench.git.identities import Signers
 from workbench.promote import GateResult
-from workbench.promote.identities import Evidence, Person
+from workbench.promote.identities import CommitEvidence, Person
 from workbench.promote.rules import permission, policy_results
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)  # a Tuesday
@@ -39,7 +39,7 @@ def ask(policy: dict[str, Any], **facts: Any) -> dict[str, GateResult]:
         PolicySettings.model_validate(policy),
         views=views,
         promoter=promoter if isinstance(promoter, Person) else Person(promoter),
-        said=Evidence(COMMIT, **given),
+        said=CommitEvidence(COMMIT, **given),
         now=now,
     )
     return {result.name: result for result in found}

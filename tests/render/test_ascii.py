@@ -5,7 +5,7 @@ from io import BytesIO, TextIOWrapper
 from rich.console import Console
 
 from tests.render.samples import changed_file, moved
-from workbench.render import Listing, Report, Table, overlays
+from workbench.render import DiffListing, Report, Table, overlays
 
 
 def printed(report: Report, encoding: str) -> str:
@@ -20,7 +20,7 @@ def test_a_terminal_without_unicode_shows_every_figure_as_wide_as_it_was() -> No
     report = Report(
         "main → exp",
         facts=(("said", "naïve"),),
-        figures=(*overlays(moved()), Listing(changed_file(("+x = 'é'",)))),
+        figures=(*overlays(moved()), DiffListing(changed_file(("+x = 'é'",)))),
         tables=(Table("t", ("a",), (("–",),)),),  # noqa: RUF001 - what is drawn with
     )
     plain, whole = printed(report, "ascii"), printed(report, "utf-8")

@@ -12,7 +12,7 @@ from rich.console import Console
 from tests.render.page import Page
 from tests.render.samples import HOSTILE, changed_file
 from workbench.diff import CodeDiff, code_diff
-from workbench.render import Listing, Report, listings, render_text
+from workbench.render import DiffListing, Report, listings, render_text
 from workbench.render.code_diff import _FALLBACKS, LONGEST, MOST_FILES, MOST_IN_ALL, STYLE, highlight
 from workbench.render.format import visible
 
@@ -31,12 +31,12 @@ def delay(flights: pl.LazyFrame) -> pl.LazyFrame:
 NEW = OLD.replace("> 15", "> LATE").replace("As known then", "As known at each landing")
 
 
-def changed() -> Listing:
+def changed() -> DiffListing:
     (file,) = code_diff({"features/delay.py": OLD}, {"features/delay.py": NEW}).files
-    return Listing(file)
+    return DiffListing(file)
 
 
-def bare(listing: Listing) -> str:
+def bare(listing: DiffListing) -> str:
     """Return what is left of the HTML where style and tags are taken away."""
     return Page(listing.html()).text
 
@@ -44,7 +44,7 @@ def bare(listing: Listing) -> str:
 def test_it_says_which_file_and_how_many_lines() -> None:
     assert changed().title == "features/delay.py: definition changed, +2\u00a0-2"
     helper = changed_file(("+x = 1",), part="helper", path="features/shared.py")
-    assert Listing(helper).title == "features/shared.py: reached helper changed, +1\u00a0-0"
+    assert DiffListing(helper).title == "features/shared.py: reached helper changed, +1\u00a0-0"
 
 
 def test_without_its_style_it_is_the_unified_diff() -> None:
@@ -69,15 +69,15 @@ def test_python_is_coloured_in_html() -> None:
 
 def test_each_side_is_read_by_itself() -> None:
     lines = ('-"""One', "+'''Two", " x = 1", "-y = 2", '-"""', "+y = 3", "+'''")
-    html = Listing(changed_file(lines)).html()
+    html = DiffListing(changed_file(lines)).html()
     assert "<span class='wb-st'>y = 2</span>" in html
     assert "<span class='wb-st'>y = 3</span>" in html
 
 
 def test_what_is_no_python_is_not_coloured() -> None:
     lines = ("+def x", " import y")
-    assert "'wb-ke'" in Listing(changed_file(lines)).html()
-    assert "'wb-ke'" not in Listing(changed_file(lines, path="features/notes.txt")).html()
+    assert "'wb-ke'" in DiffListing(changed_file(lines)).html()
+    assert "'wb-ke'" not in DiffListing(changed_file(lines, path="features/notes.txt")).html()
 
 
 def test_a_difference_that_begins_in_a_docstring_is_not_turned_inside_out() -> None:
@@ -99,7 +99,7 @@ def test_colours_change_no_letter(lines: list[str]) -> None:
 
 
 def test_eighty_lines_are_shown_and_the_rest_is_counted() -> None:
-    long = Listing(changed_file(tuple(f"+line_{n} = {n}" for n in range(200))))
+    long = DiffListing(changed_file(tuple(f"+line_{n} = {n}" for n in range(200))))
     for said in (bare(long), long.text(), long.markdown(), Report("t", figures=(long,)).text()):
         assert "line_78" in said
         assert "line_79" not in said, "one of the eighty is the head"
@@ -107,14 +107,14 @@ def test_eighty_lines_are_shown_and_the_rest_is_counted() -> None:
 
 
 def test_a_long_line_is_cut() -> None:
-    listing = Listing(changed_file((f"+x = '{'y' * 100_000}'",)))
+    listing = DiffListing(changed_file((f"+x = '{'y' * 100_000}'",)))
     assert len(listing.html()) < 5_000
     assert "…" in listing.text()
 
 
 def test_hostile_code_makes_no_tag_and_hides_nothing() -> None:
     line = f"+{HOSTILE.strip()} \u202e\u2066 ```"
-    listing = Listing(changed_file((line, "+```", "+</pre></style>"), path=HOSTILE))
+    listing = DiffListing(changed_file((line, "+```", "+</pre></style>"), path=HOSTILE))
     page = Page(Report("t", figures=(listing,)).html())
     assert not {"script", "img"} & set(page.tags)
     assert page.tags.count("pre") == 1
@@ -137,7 +137,7 @@ def test_a_terminal_has_signs_and_colours_and_reads_without_them() -> None:
 def test_of_many_files_some_are_listed_and_the_others_named() -> None:
     files = tuple(changed_file(("+x = 1",) * 100, path=f"features/f{n:02}.py", part="helper") for n in range(30))
     figures = listings(CodeDiff(files))
-    shown = [figure for figure in figures if isinstance(figure, Listing)]
+    shown = [figure for figure in figures if isinstance(figure, DiffListing)]
     assert sum(min(listing.most, len(listing.file.lines)) for listing in shown) <= MOST_IN_ALL
     assert 0 < len(shown) <= MOST_FILES
     said = Report("t", figures=figures).text()
@@ -146,7 +146,7 @@ def test_of_many_files_some_are_listed_and_the_others_named() -> None:
 
 def test_few_small_files_are_all_listed() -> None:
     files = tuple(changed_file(("+x = 1",), path=f"features/f{n}.py") for n in range(MOST_FILES))
-    assert [type(figure) for figure in listings(CodeDiff(files))] == [Listing] * MOST_FILES
+    assert [type(figure) for figure in listings(CodeDiff(files))] == [DiffListing] * MOST_FILES
     assert listings(CodeDiff()) == ()
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.render.samples import number
-from workbench.render.format import amount, dtype, elapsed, escaped, figure, plain, share, span
+from workbench.render.format import amount, dtype, escape_html, figure, format_elapsed, plain, share, span
 
 
 @given(st.text(max_size=400))
@@ -21,7 +21,7 @@ def test_plain_text_is_one_printable_line(text: str) -> None:
 
 @given(st.text(max_size=200))
 def test_escaped_text_holds_nothing_that_html_reads(text: str) -> None:
-    assert not set(escaped(text)) & set("<>\"'\n")
+    assert not set(escape_html(text)) & set("<>\"'\n")
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300))
@@ -72,7 +72,7 @@ def test_short_periods_show_the_time_of_day() -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, 0.0999, 0.1, 9.99, 10, 119.9, 120, 1e6])
 def test_every_time_taken_has_a_unit(seconds: float) -> None:
-    assert elapsed(seconds).split()[1] in {"ms", "s", "min"}
+    assert format_elapsed(seconds).split()[1] in {"ms", "s", "min"}
 
 
 def test_dtypes_are_said_without_their_settings() -> None:

@@ -9,7 +9,7 @@ from tests.render.page import Page
 from tests.render.samples import number, text
 from workbench.profile import FeatureProfile, Histogram
 from workbench.render import blocks, sparkline
-from workbench.render.sparkline import HEIGHT, WIDTH, described
+from workbench.render.sparkline import HEIGHT, WIDTH, describe_sparkline
 
 
 def with_histogram(histogram: Histogram, *, dtype: str = "Float64") -> FeatureProfile:
@@ -59,13 +59,13 @@ def test_whole_numbers_are_described_by_whole_ends() -> None:
     feature = replace(
         with_histogram(Histogram((0.5, 1.5, 2.5, 3.5), (1, 2, 3), above=2), dtype="Int64"), min=1.0, max=9.0
     )
-    assert "from 1 to 3," in described(feature)
+    assert "from 1 to 3," in describe_sparkline(feature)
 
 
 def test_categories_are_segments_that_fill_the_width() -> None:
     drawn = sparkline(text())
     assert drawn.count("<path") == 5
-    assert described(text()) == "airport: JFK 35.0 %, LGA 25.0 %, EWR 20.0 %, ORD 10.0 %, 2 more values"
+    assert describe_sparkline(text()) == "airport: JFK 35.0 %, LGA 25.0 %, EWR 20.0 %, ORD 10.0 %, 2 more values"
     alone = sparkline(replace(text(), categories=(("a", 100),), distinct=1))
     assert alone.count("<path") == 1
 

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from workbench.errors import SourceError
 from workbench.sources.dialect import Dialect
 from workbench.sources.faults import Origin
-from workbench.sources.infer import is_exact, typed
+from workbench.sources.infer import infer_types, is_exact
 
 from .reading import read as read_file
 
 
 def read(values: list[str | None], **declared: Any) -> tuple[pl.Series, list[str]]:
     frame = pl.LazyFrame({"a": pl.Series(values, dtype=pl.String)})
-    found, notes = typed(Origin.of("events"), frame, Dialect(**declared), {})
+    found, notes = infer_types(Origin.of("events"), frame, Dialect(**declared), {})
     return found.collect().get_column("a"), [note.message for note in notes]
 
 

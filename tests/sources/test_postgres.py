@@ -15,7 +15,7 @@ import pytest
 
 from workbench.errors import SourceError
 from workbench.sources import Source
-from workbench.sources.postgres import reading
+from workbench.sources.postgres import read_only_url
 
 from .conftest import Declare
 
@@ -246,6 +246,6 @@ def test_no_snapshot_shows_the_password(declare: Declare, sales: str) -> None:
 
 
 def test_options_of_the_url_are_kept() -> None:
-    assert "statement_timeout" in reading(f"{URL}?options=-c%20statement_timeout%3D9&application_name=x")
-    assert "default_transaction_read_only%3Don" in reading(f"{URL}?options=-c%20statement_timeout%3D9")
-    assert "connect_timeout=3" in reading(f"{URL}?connect_timeout=3")
+    assert "statement_timeout" in read_only_url(f"{URL}?options=-c%20statement_timeout%3D9&application_name=x")
+    assert "default_transaction_read_only%3Don" in read_only_url(f"{URL}?options=-c%20statement_timeout%3D9")
+    assert "connect_timeout=3" in read_only_url(f"{URL}?connect_timeout=3")

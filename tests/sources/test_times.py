@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from workbench.errors import SourceError
 from workbench.sources.dialect import Dialect
 from workbench.sources.faults import Origin
-from workbench.sources.times import clock_changes, in_zone, normalised, parsed
+from workbench.sources.times import clock_changes, in_zone, normalise_times, parse_times
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
 
 def utc(values: list[Any], dtype: Any) -> list[Any]:
     frame = pl.LazyFrame({"at": pl.Series(values, dtype=dtype)})
-    result = normalised("events", frame, {"event_time": "at"}).collect()
+    result = normalise_times("events", frame, {"event_time": "at"}).collect()
     assert result.schema["at"] == pl.Datetime("us", "UTC")
     return result.get_column("at").to_list()
 
@@ -44,7 +44,7 @@ def test_anything_else_is_no_time(dtype: Any) -> None:
 
 def test_other_columns_are_left_alone() -> None:
     naive = pl.LazyFrame({"at": [NOON], "other": [NOON.replace(tzinfo=None)]})
-    result = normalised("events", naive, {"event_time": "at"}).collect_schema()
+    result = normalise_times("events", naive, {"event_time": "at"}).collect_schema()
     assert result["other"] == pl.Datetime("us")
 
 
@@ -54,7 +54,7 @@ def read(values: Sequence[str | None]) -> pl.Series:
 
 def told(values: Sequence[str | None], **declared: Any) -> tuple[pl.Series, list[str]]:
     frame = pl.LazyFrame({"at": pl.Series(values, dtype=pl.String)})
-    found, notes = parsed(Origin.of("events"), frame, Dialect(**declared), {"event_time": "at"})
+    found, notes = parse_times(Origin.of("events"), frame, Dialect(**declared), {"event_time": "at"})
     return found.collect().get_column("at"), [note.message for note in notes]
 
 

@@ -193,7 +193,7 @@ def test_a_record_spoiled_by_hand_is_refused_by_name_and_hurts_no_other_view(mar
     assert mart.store.snapshot("recent").height == 7
     record = Registry.at(mart.repository).record("recent")
     facts = record.versions[0].declaration
-    write(mart, record.replaced(replace(record.versions[0], declaration={**facts, "entities": ["nobody"]})))
+    write(mart, record.with_version(replace(record.versions[0], declaration={**facts, "entities": ["nobody"]})))
     with pytest.raises(errors.RegistryError, match="differ in entity"):
         mart.store.snapshot("recent")
 

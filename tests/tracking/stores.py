@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.config import TrackingSettings
 from workbench.tracking import DatasetRecord, RunRecord, Tracker
 from workbench.tracking.paths import read_json
-from workbench.tracking.process import held, reap
+from workbench.tracking.process import is_held, reap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ def until(condition: Callable[[], object], what: str) -> None:
 
 
 def sender_pid(tracker: Tracker) -> int | None:
-    return read_json(tracker.places.sender_state).get("pid") if held(tracker.places.sender_lock) else None
+    return read_json(tracker.places.sender_state).get("pid") if is_held(tracker.places.sender_lock) else None
 
 
 def end_sender(tracker: Tracker, sign: signal.Signals = signal.SIGKILL) -> None:
@@ -80,4 +80,4 @@ def end_sender(tracker: Tracker, sign: signal.Signals = signal.SIGKILL) -> None:
     if pid is None:
         return
     os.kill(pid, sign)
-    until(lambda: reap(pid) and not held(tracker.places.sender_lock), "the sender's end")
+    until(lambda: reap(pid) and not is_held(tracker.places.sender_lock), "the sender's end")

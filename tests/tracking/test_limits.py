@@ -15,25 +15,25 @@ from workbench.tracking.limits import (
     TAG_LENGTH,
     batches,
     clean_key,
-    cut,
     fit,
+    truncate,
 )
 from workbench.tracking.runs import DatasetRecord
 
 
 def test_a_long_value_ends_with_the_hash_of_the_whole() -> None:
-    left, right = cut("x" * 9000, TAG_LENGTH), cut("x" * 8999 + "y", TAG_LENGTH)
+    left, right = truncate("x" * 9000, TAG_LENGTH), truncate("x" * 8999 + "y", TAG_LENGTH)
     assert len(left) == len(right) == TAG_LENGTH
     assert "... (cut, sha256 " in left
     assert left != right
 
 
 def test_a_value_of_exactly_the_limit_is_whole() -> None:
-    assert cut("x" * TAG_LENGTH, TAG_LENGTH) == "x" * TAG_LENGTH
+    assert truncate("x" * TAG_LENGTH, TAG_LENGTH) == "x" * TAG_LENGTH
 
 
 def test_what_no_database_stores_is_replaced() -> None:
-    assert cut("a\x00b\ud800c", 100) == "a\ufffdb\ufffdc"
+    assert truncate("a\x00b\ud800c", 100) == "a\ufffdb\ufffdc"
 
 
 @given(st.text(max_size=400))

@@ -8,15 +8,15 @@ import statistics
 import pytest
 
 from workbench.errors import UsageError
-from workbench.tracking.measures import Measured, check_fits, repeats_of, summarised
+from workbench.tracking.measures import Measured, check_fits, repeats_of, summarise
 
 
 def test_a_metric_without_seeds_is_itself_and_the_last_value_counts() -> None:
-    assert summarised([Measured("rmse", 2.0), Measured("rmse", 1.5)]) == ({"rmse": 1.5}, {})
+    assert summarise([Measured("rmse", 2.0), Measured("rmse", 1.5)]) == ({"rmse": 1.5}, {})
 
 
 def test_seeds_give_each_value_the_mean_and_the_sample_deviation() -> None:
-    metrics, history = summarised(Measured("rmse", value, seed=seed) for seed, value in enumerate([1.0, 2.0, 4.0]))
+    metrics, history = summarise(Measured("rmse", value, seed=seed) for seed, value in enumerate([1.0, 2.0, 4.0]))
     assert metrics == {
         "rmse_by_seed/0": 1.0,
         "rmse_by_seed/1": 2.0,
@@ -29,18 +29,18 @@ def test_seeds_give_each_value_the_mean_and_the_sample_deviation() -> None:
 
 
 def test_one_seed_has_no_spread() -> None:
-    assert summarised([Measured("rmse", 3.0, fold=2)])[0] == {"rmse_by_fold/2": 3.0, "rmse": 3.0}
+    assert summarise([Measured("rmse", 3.0, fold=2)])[0] == {"rmse_by_fold/2": 3.0, "rmse": 3.0}
 
 
 def test_a_seed_that_is_no_number_makes_the_mean_none() -> None:
-    metrics, _ = summarised([Measured("rmse", 1.0, seed=1), Measured("rmse", math.nan, seed=2)])
+    metrics, _ = summarise([Measured("rmse", 1.0, seed=1), Measured("rmse", math.nan, seed=2)])
     assert math.isnan(metrics["rmse"])
     assert math.isnan(metrics["rmse_std"])
     assert metrics["rmse_by_seed/1"] == 1.0
 
 
 def test_steps_are_a_curve_in_their_order_and_its_end_is_the_metric() -> None:
-    metrics, history = summarised(
+    metrics, history = summarise(
         [
             Measured("loss", 0.5, step=2, at=20),
             Measured("loss", 0.9, step=1, at=10),
@@ -52,7 +52,7 @@ def test_steps_are_a_curve_in_their_order_and_its_end_is_the_metric() -> None:
 
 
 def test_curves_of_several_seeds_are_compared_at_their_ends() -> None:
-    metrics, history = summarised(
+    metrics, history = summarise(
         Measured("loss", value, step=step, seed=seed)
         for seed, curve in {1: [3.0, 1.0], 2: [3.0, 2.0]}.items()
         for step, value in enumerate(curve)

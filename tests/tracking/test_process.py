@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from tests.tracking.stores import until
-from workbench.tracking.process import held, reap, spawn, try_lock
+from workbench.tracking.process import is_held, reap, spawn, try_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +21,8 @@ def test_a_lock_is_held_by_one_and_free_again(tmp_path: Path) -> None:
     with try_lock(lock) as first, try_lock(lock) as second:
         assert first is not None
         assert second is None
-        assert held(lock)
-    assert not held(lock)
+        assert is_held(lock)
+    assert not is_held(lock)
 
 
 def test_lookers_do_not_see_each_other(tmp_path: Path) -> None:
@@ -30,17 +30,17 @@ def test_lookers_do_not_see_each_other(tmp_path: Path) -> None:
     lock.touch()
     with lock.open() as looker:
         fcntl.flock(looker, fcntl.LOCK_SH)
-        assert not held(lock)
+        assert not is_held(lock)
 
 
 def test_a_spawned_process_keeps_the_lock_until_it_is_killed(tmp_path: Path) -> None:
     lock, log = tmp_path / "x.lock", tmp_path / "logs" / "x.log"
     with try_lock(lock) as handle:
         pid = spawn(["-c", WAIT], log=log, extra={}, keep=handle)
-    assert held(lock)
+    assert is_held(lock)
     os.kill(pid, signal.SIGKILL)
     until(lambda: reap(pid), "the killed process")
-    assert not held(lock)
+    assert not is_held(lock)
 
 
 def test_a_spawned_process_has_its_own_session_and_log(tmp_path: Path) -> None:

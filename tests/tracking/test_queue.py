@@ -49,13 +49,13 @@ def test_a_file_set_aside_keeps_its_reason_and_can_come_back(outbox: Outbox) -> 
     path = outbox.find(record.key)
     assert path is not None
     assert outbox.read(path) == record
-    assert outbox.attempted(path).exists()  # it may be in MLflow in part
+    assert outbox.attempt_mark(path).exists()  # it may be in MLflow in part
     assert outbox.reason(record.key) is None
 
 
 def test_removing_takes_the_mark_along(outbox: Outbox) -> None:
     path = outbox.put(make_record())
-    outbox.attempted(path).touch()
+    outbox.attempt_mark(path).touch()
     outbox.remove(path)
     assert list(outbox.places.outbox.iterdir()) == []
 

@@ -20,7 +20,7 @@ from tests.tracking.stores import (
     sender_pid,
     until,
 )
-from workbench.tracking.process import held, reap
+from workbench.tracking.process import is_held, reap
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +96,7 @@ def test_a_crash_between_two_steps_makes_no_second_run(copied: Tracker) -> None:
     runs = [ticket.run_id(PATIENCE) for ticket in tickets]
     end_sender(copied)
     for record in records:
-        copied._outbox.attempted(copied._outbox.put(record)).touch()
+        copied._outbox.attempt_mark(copied._outbox.put(record)).touch()
     lines = copied.places.journal.read_text().splitlines(keepends=True)
     copied.places.journal.unlink()
     copied.places.journal.write_text("".join(line for line in lines if records[0].key in line))
@@ -141,10 +141,10 @@ def test_a_deleted_experiment_is_restored(warm: Tracker) -> None:
 def test_a_sender_without_work_ends_and_the_next_run_starts_another(copied: Tracker) -> None:
     brief = make_tracker(copied.places.root, linger=0.2)
     assert brief.submit(make_record()).run_id(PATIENCE) is not None
-    until(lambda: not held(brief.places.sender_lock), "the idle sender's end")
+    until(lambda: not is_held(brief.places.sender_lock), "the idle sender's end")
     assert brief.status().sending is False
     brief.submit(make_record())
-    until(lambda: held(brief.places.sender_lock), "the next sender")
+    until(lambda: is_held(brief.places.sender_lock), "the next sender")
 
 
 def test_a_second_sender_ends_at_once(warm: Tracker) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.tracking.stores import PATIENCE, make_record, make_tracker, until
 from workbench.errors import TrackingError
 from workbench.tracking.paths import Places, Target, read_json
-from workbench.tracking.process import held, reap
+from workbench.tracking.process import is_held, reap
 from workbench.tracking.ui import start
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def test_a_ui_that_died_is_noticed_and_started_again_beside_a_taken_port(idle: T
         first = idle.ui()
         pid = read_json(idle.places.ui_state)["pid"]
         os.killpg(pid, signal.SIGKILL)
-        until(lambda: not held(idle.places.ui_lock), "its end")
+        until(lambda: not is_held(idle.places.ui_lock), "its end")
         assert idle.status().ui is None
         port = int(first.url.rpartition(":")[2])
         with closing(socket.socket()) as taken:

@@ -13,13 +13,13 @@ from workbench.catalog.page import open_page
 from workbench.define import parse_unit
 from workbench.errors import DefinitionError, InvalidName, NotTrusted, RegistryError, UsageError, did_you_mean
 from workbench.render import Report, Reported, Table
-from workbench.store import BranchReading, PublishedReading, Reference
+from workbench.store import BranchReader, Reference, RegistryReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from workbench.catalog.page import CatalogPage
-    from workbench.store import Reading
+    from workbench.store import ViewReader
     from workbench.workspace import Workspace
 
 ROWS, CHARACTERS = 100, 120
@@ -70,7 +70,7 @@ class Catalog(Reported):
     hint: str
     _found: dict[str, tuple[str, ...]]
     _workspace: Workspace = field(repr=False)
-    _reading: Reading = field(repr=False)
+    _reading: ViewReader = field(repr=False)
 
     def __iter__(self) -> Iterator[CatalogEntry]:
         return iter(self.entries)
@@ -149,7 +149,7 @@ class Catalog(Reported):
         return line if self.search is None else (*line, ", ".join(self._found[entry.view]))
 
 
-def open_catalog(workspace: Workspace, reading: Reading, search: str | None = None) -> Catalog:
+def open_catalog(workspace: Workspace, reading: ViewReader, search: str | None = None) -> Catalog:
     """Return the published views, and those that the reading's branch defines and nobody published.
 
     Parameters
@@ -162,14 +162,14 @@ def open_catalog(workspace: Workspace, reading: Reading, search: str | None = No
         Words, each of which has to be found in a view's name, description, owner, tags, entities, or its features'
         names, units and descriptions; letters' case aside.
     """
-    published = reading if isinstance(reading, PublishedReading) else PublishedReading.of(workspace)
+    published = reading if isinstance(reading, RegistryReader) else RegistryReader.of(workspace)
     problems: list[str] = []
-    entries = [*_published(published, problems)]
-    if isinstance(reading, BranchReading):
-        entries += _unpublished(reading, published, problems)
+    entries = [*_published_entries(published, problems)]
+    if isinstance(reading, BranchReader):
+        entries += _branch_entries(reading, published, problems)
     words = (search or "").casefold().split()
     units = _units((search or "").split())
-    found = {entry.view: hits for entry in entries if (hits := entry.found(words, units)) is not None}
+    found = {entry.view: hits for entry in entries if (hits := entry.match_words(words, units)) is not None}
     chosen = sorted((e for e in entries if e.view in found), key=lambda e: ("name" not in found[e.view], e.view))
     known = [name for entry in entries for name in (entry.view, *(feature.name for feature in entry.features))]
     if not entries:
@@ -198,21 +198,21 @@ def _units(words: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def look_up(workspace: Workspace, reading: Reading, words: str) -> Catalog | CatalogPage:
+def look_up(workspace: Workspace, reading: ViewReader, words: str) -> Catalog | CatalogPage:
     """Return all that is known of the view, or version, that `words` name; else the views they are found in."""
     try:
         named = Reference.parse(words)
     except (UsageError, InvalidName):
         return open_catalog(workspace, reading, words or None)
-    published = reading if isinstance(reading, PublishedReading) else PublishedReading.of(workspace)
-    own = reading.definitions.files.stems() if isinstance(reading, BranchReading) else ()
+    published = reading if isinstance(reading, RegistryReader) else RegistryReader.of(workspace)
+    own = reading.definitions.files.stems() if isinstance(reading, BranchReader) else ()
     is_view = named.view in published.registry or named.view in own
     if is_view and named.is_plain and named.feature is None:
         return open_page(workspace, reading, words)
     return open_catalog(workspace, reading, words)
 
 
-def _published(reading: PublishedReading, problems: list[str]) -> Iterator[CatalogEntry]:
+def _published_entries(reading: RegistryReader, problems: list[str]) -> Iterator[CatalogEntry]:
     for view in reading.registry.views:
         try:
             yield CatalogEntry.of_summary(reading.registry.summary(view))
@@ -220,7 +220,7 @@ def _published(reading: PublishedReading, problems: list[str]) -> Iterator[Catal
             problems.append(error.message)
 
 
-def _unpublished(reading: BranchReading, published: PublishedReading, problems: list[str]) -> Iterator[CatalogEntry]:
+def _branch_entries(reading: BranchReader, published: RegistryReader, problems: list[str]) -> Iterator[CatalogEntry]:
     """Yield the branch's views that have no record; only their files run."""
     all_of_it = reading.definitions
     names = [name for name in all_of_it.files.stems() if name not in published.registry]

@@ -114,7 +114,7 @@ class CatalogEntry:
             return f"held at earlier data since {self.held.since:%Y-%m-%d %H:%M} UTC by {self.held.by}"
         return None
 
-    def found(self, words: Sequence[str], units: Mapping[str, str]) -> tuple[str, ...] | None:
+    def match_words(self, words: Sequence[str], units: Mapping[str, str]) -> tuple[str, ...] | None:
         """Return in which of its fields the lower-case `words` are, each in at least one; None where one is in none.
 
         A word of `units` is also found in a unit that is spelled as they say.

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from workbench.catalog.entry import UNPUBLISHED, CatalogEntry
 from workbench.catalog.users import Users, users_of
 from workbench.errors import WorkbenchError
-from workbench.pipeline import remembered_profile
+from workbench.pipeline import cached_profile
 from workbench.records import to_plain
 from workbench.registry import data_versions
 from workbench.render import Report, Reported, Table, profile_table
-from workbench.store import BranchReading, PublishedReading, Reference, deprecation_of, intact
+from workbench.store import BranchReader, Reference, RegistryReader, deprecation_of, reading_lake
 from workbench.times import format_duration
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from workbench.define import Contract
     from workbench.profile import Profile
     from workbench.registry import DataVersion, Record, Version
-    from workbench.store import Reading, ServedView
+    from workbench.store import ReadableView, ViewReader
     from workbench.workspace import Workspace
 
 ROWS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class ViewInput:
     """One thing that a view is made from: its name, whether source or view, the version, and what it came from."""
 
     name: str
@@ -62,9 +62,9 @@ class CatalogPage(Reported):
     """
 
     entry: CatalogEntry
-    view: ServedView
+    view: ReadableView
     record: Record | None
-    made_from: tuple[Made, ...]
+    made_from: tuple[ViewInput, ...]
     users: Users
     facts: Path
     data: tuple[DataVersion, ...] = ()
@@ -78,8 +78,8 @@ class CatalogPage(Reported):
             Where they are missing or damaged.
         """
         view = self.view
-        with intact([view]):
-            return remembered_profile(self.facts, view.data.view_id, view.contract, view.data.frame)
+        with reading_lake([view]):
+            return cached_profile(self.facts, view.data.view_id, view.contract, view.data.frame)
 
     @property
     def version(self) -> Version | None:
@@ -171,7 +171,7 @@ class CatalogPage(Reported):
         return self.record.versions if self.record is not None else ()
 
 
-def open_page(workspace: Workspace, reading: Reading, ref: str) -> CatalogPage:
+def open_page(workspace: Workspace, reading: ViewReader, ref: str) -> CatalogPage:
     """Return all that is known of the view, or the version of it, that `ref` names.
 
     The published version is shown where there is one, a branch's own where nothing is published of it.
@@ -184,7 +184,7 @@ def open_page(workspace: Workspace, reading: Reading, ref: str) -> CatalogPage:
         Where its record cannot be understood.
     """
     asked = Reference.parse(ref)
-    published = reading if isinstance(reading, PublishedReading) else PublishedReading.of(workspace)
+    published = reading if isinstance(reading, RegistryReader) else RegistryReader.of(workspace)
     users = users_of(workspace, published.registry, published.definitions, asked.view)
     if asked.view in published.registry:
         record = published.registry.record(asked.view)
@@ -192,33 +192,33 @@ def open_page(workspace: Workspace, reading: Reading, ref: str) -> CatalogPage:
         version = next((v for v in record.versions if v.number == number), None) or record.version(number)
         return CatalogPage(
             entry=CatalogEntry.of_summary(published.registry.summary(asked.view)),
-            view=published.served(asked.view, version),
+            view=published.readable_version(asked.view, version),
             record=record,
-            made_from=tuple(_made(published, version)),
+            made_from=tuple(_published_inputs(published, version)),
             users=users,
             facts=workspace.hidden / "facts",
             data=tuple(data_versions(workspace.repository, published.commit, asked.view, version)),
         )
-    if asked.version is not None or not isinstance(reading, BranchReading) or not reading.has(asked.view):
+    if asked.version is not None or not isinstance(reading, BranchReader) or not reading.has(asked.view):
         raise reading.missing(asked.view)
     definition = reading.definitions.view(asked.view)
     return CatalogPage(
         entry=CatalogEntry.of_view(definition, reading.branch),
         view=reading.view(asked.view),
         record=None,
-        made_from=tuple(_made_on_branch(workspace, reading, asked.view)),
+        made_from=tuple(_branch_inputs(workspace, reading, asked.view)),
         users=users,
         facts=workspace.hidden / "facts",
     )
 
 
-def _made(reading: PublishedReading, version: Version) -> Iterator[Made]:
+def _published_inputs(reading: RegistryReader, version: Version) -> Iterator[ViewInput]:
     for data in version.inputs:
         behind = sorted(_sources(reading, data.name, data.version, set())) if data.kind == "view" else ()
-        yield Made(data.name, data.kind, data.version, tuple(behind))
+        yield ViewInput(data.name, data.kind, data.version, tuple(behind))
 
 
-def _sources(reading: PublishedReading, view: str, number: str | None, seen: set[tuple[str, str | None]]) -> set[str]:
+def _sources(reading: RegistryReader, view: str, number: str | None, seen: set[tuple[str, str | None]]) -> set[str]:
     """Return the sources that a published version comes from, however far back."""
     if (view, number) in seen or view not in reading.registry:
         return set()
@@ -231,15 +231,15 @@ def _sources(reading: PublishedReading, view: str, number: str | None, seen: set
     return found
 
 
-def _made_on_branch(workspace: Workspace, reading: BranchReading, name: str) -> Iterator[Made]:
+def _branch_inputs(workspace: Workspace, reading: BranchReader, name: str) -> Iterator[ViewInput]:
     definitions = reading.definitions
     for data in definitions.view(name).inputs:
         if data in workspace.sources:
-            yield Made(data, "source", None)
+            yield ViewInput(data, "source", None)
         else:
             above = definitions.order([data], workspace.sources.names())
             sources = {i for one in above for i in definitions.view(one).inputs if i in workspace.sources}
-            yield Made(data, "view", None, tuple(sorted(sources)))
+            yield ViewInput(data, "view", None, tuple(sorted(sources)))
 
 
 def _history(version: Version) -> dict[str, Any]:

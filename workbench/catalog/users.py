@@ -65,7 +65,7 @@ def users_of(workspace: Workspace, registry: Registry, definitions: Definitions 
 
 
 def _views(registry: Registry, view: str) -> Iterator[tuple[str, str]]:
-    for other in registry.mentioning(view):
+    for other in registry.views_mentioning(view):
         try:
             versions = registry.record(other).versions
         except RegistryError:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.checks.failures import Failures, listed, summary
+from workbench.checks.failures import Failures, list_names, summary
 from workbench.checks.result import SHOWN, Check
 from workbench.checks.rules import check_rows, rules_of
 
@@ -46,7 +46,7 @@ def check_columns(schema: pl.Schema, contract: Contract, failures: Failures) -> 
         reason = f"is {actual}, the contract says {wanted}: {_cast(name, actual, wanted)}, or change the annotation"
         failures.add_whole(f"{name} dtype", column=name, value=str(actual), reason=reason)
     said = [("missing", missing), ("not in the contract", extra), ("of another dtype", other)]
-    parts = [f"{what}: {listed(names)}" for what, names in said if names]
+    parts = [f"{what}: {list_names(names)}" for what, names in said if names]
     if len(other) == 1 and not missing and not extra:
         return f"{other[0]} is {schema[other[0]]}, the contract says {contract[other[0]].dtype}"
     return f"columns {'; '.join(parts)}" if parts else ""
@@ -156,7 +156,7 @@ def check_contract(
     keys = [column for column in contract.columns if column.role in ("entity", "event_time")]
     entities = tuple(column.name for column in keys if column.role == "entity")
     failures = Failures({column.name: column.dtype for column in keys}, entities)
-    frame = _opened(data)
+    frame = _pin(data)
     detail = check_columns(frame.collect_schema(), contract, failures)
     total = 0
     if not detail:
@@ -174,7 +174,7 @@ def check_contract(
     )
 
 
-def _opened(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path) -> pl.LazyFrame:
+def _pin(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path) -> pl.LazyFrame:
     """Return a frame that can be read several times without computing anything again."""
     if isinstance(data, (str, Path)):
         return pl.scan_parquet(data, glob=False)
@@ -209,8 +209,8 @@ def _values(
     if failures.counts:
         return summary(failures.counts, rules=count)
     empty = [name for name, number in nulls.items() if total and number == total]
-    notes = [f"always null: {listed(empty)}"] if empty else []
-    notes += [f"no unit: {listed(unitless)}"] if unitless else []
+    notes = [f"always null: {list_names(empty)}"] if empty else []
+    notes += [f"no unit: {list_names(unitless)}"] if unitless else []
     if not total:
         return "; ".join(["no rows: columns and dtypes match; nothing else could be checked", *notes])
     held = f"{count} rule{'' if count == 1 else 's'} hold{'s' if count == 1 else ''}"

@@ -127,9 +127,9 @@ def _key(place: int) -> str:
 def _texts(rows: pl.DataFrame, columns: Sequence[str], *, alone: bool) -> list[str | None]:
     """Return the values of each row for people, with the names of their columns unless one stands `alone`."""
     if alone:
-        return [_shown_value(value) for value in rows[columns[0]]]
+        return [_value_text(value) for value in rows[columns[0]]]
     return [
-        _shown_value(", ".join(f"{name}={'null' if value is None else value}" for name, value in row.items()))
+        _value_text(", ".join(f"{name}={'null' if value is None else value}" for name, value in row.items()))
         for row in rows.select(columns).iter_rows(named=True)
     ]
 
@@ -148,7 +148,7 @@ def summary(counts: dict[str, int], *, rules: int) -> str:
     return f"{len(counts)} of {rules} rules broken: {', '.join(said)}{more}"
 
 
-def listed(names: Sequence[str]) -> str:
+def list_names(names: Sequence[str]) -> str:
     """Return `names` for a sentence, the first six of them.
 
     Examples
@@ -159,6 +159,6 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 
 
-def _shown_value(value: object) -> str:
+def _value_text(value: object) -> str:
     text = "null" if value is None else str(value)
     return text if len(text) <= _WIDEST else text[: _WIDEST - 3] + "..."

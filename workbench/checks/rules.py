@@ -54,14 +54,14 @@ def rules_of(contract: Contract, model: type[FeatureModel]) -> Rules:
     count = len(source.checks)
     by_row = not source.checks
     for column in contract.columns:
-        checks = [_limited(check) for check in source.columns[column.name].checks]
+        checks = [_limit_cases(check) for check in source.columns[column.name].checks]
         by_row = by_row and all(check.name in _ROW_BY_ROW for check in checks)
         if column.dtype.is_float():
             checks.append(pa.Check(_is_finite, name=_FINITE, n_failure_cases=SHOWN))
         nullable = column.nullable and column.role not in ("entity", "event_time")
         columns[column.name] = pa.Column(column.dtype, checks=checks, nullable=nullable, coerce=False)
         count += len(checks) + (not nullable)
-    checks = [_limited(check) for check in source.checks]
+    checks = [_limit_cases(check) for check in source.checks]
     return Rules(pa.DataFrameSchema(columns, checks=checks, coerce=False), count, by_row)
 
 
@@ -75,7 +75,7 @@ def check_rows(frame: pl.DataFrame, rules: Rules, failures: Failures) -> None:
         try:
             rules.schema.validate(frame, lazy=True)
         except pandera.errors.SchemaErrors as report:
-            for broken in _broken(frame, report.schema_errors):
+            for broken in _rule_failures(frame, report.schema_errors):
                 _add(frame, broken, failures)
 
 
@@ -89,10 +89,10 @@ class _Broken:
     holds: pl.Series | None
 
 
-def _broken(frame: pl.DataFrame, errors: list[Any]) -> Iterator[_Broken]:
+def _rule_failures(frame: pl.DataFrame, errors: list[Any]) -> Iterator[_Broken]:
     for error in errors:
         column = None if hasattr(error.schema, "columns") else str(error.schema.name)
-        label, reason = _said(error)
+        label, reason = _describe_failure(error)
         output = error.check_output
         fits = isinstance(output, pl.DataFrame) and output.height == frame.height
         yield _Broken(column, label, reason, output.to_series() if fits else None)
@@ -112,7 +112,7 @@ def _add(frame: pl.DataFrame, broken: _Broken, failures: Failures) -> None:
         failures.add(rule, frame.filter(failing), column=shown, reason=broken.reason, values=values)
 
 
-def _said(error: Any) -> tuple[str, str]:
+def _describe_failure(error: Any) -> tuple[str, str]:
     """Return how a broken rule is counted, and what is said of a row that breaks it."""
     check = error.check
     if check == "not_nullable":
@@ -151,7 +151,7 @@ def _one_line(value: object) -> str:
     return text if len(text) <= 160 else text[:157] + "..."
 
 
-def _limited(check: Any) -> Any:
+def _limit_cases(check: Any) -> Any:
     """Return a copy of `check` that reports a few failing values; pandera's report would hold each of a million."""
     limited = copy(check)
     limited.n_failure_cases = SHOWN

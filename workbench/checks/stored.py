@@ -48,7 +48,7 @@ class Unequal:
         return f"{where}: {column} is {stored}, and {computed} in full"
 
 
-def unequal(stored: pl.DataFrame, computed: pl.DataFrame, *, keys: Sequence[str]) -> Unequal:
+def find_unequal(stored: pl.DataFrame, computed: pl.DataFrame, *, keys: Sequence[str]) -> Unequal:
     """Return how `stored` differs from `computed`, whatever order their rows are in.
 
     Values are compared by the rule of `workbench.equality` without a tolerance, and with the noise that a running
@@ -66,7 +66,7 @@ def unequal(stored: pl.DataFrame, computed: pl.DataFrame, *, keys: Sequence[str]
     if _bits(stored, keys).equals(_bits(computed, keys)):  # so it is nearly always, and this is quick
         return Unequal({}, pl.DataFrame())
     features = [name for name in stored.columns if name not in keys]
-    left, right = _numbered(stored, keys, _STORED), _numbered(computed, keys, _COMPUTED)
+    left, right = _number_rows(stored, keys, _STORED), _number_rows(computed, keys, _COMPUTED)
     both = left.join(right, on=[*keys, _NUMBER], how="full", coalesce=True, nulls_equal=True)
     there = pl.col(_STORED).is_not_null() & pl.col(_COMPUTED).is_not_null()
     shared = both.filter(there)
@@ -76,12 +76,12 @@ def unequal(stored: pl.DataFrame, computed: pl.DataFrame, *, keys: Sequence[str]
         found = shared.filter(_differ(name, stored[name], computed[name]))
         if found.height:
             counts[name] = found.height
-            tables.append(_shown(found, keys, name))
+            tables.append(_difference_rows(found, keys, name))
     for label, mark, column in (("rows missing", _STORED, _COMPUTED), ("rows extra", _COMPUTED, _STORED)):
         found = both.filter(pl.col(mark).is_null())
         if found.height:
             counts[label] = found.height
-            tables.append(_shown(found, keys, None, there=column))
+            tables.append(_difference_rows(found, keys, None, there=column))
     rows = pl.concat(tables).head(SHOWN) if tables else pl.DataFrame()
     return Unequal(counts, rows)
 
@@ -92,7 +92,7 @@ def _bits(frame: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     return frame.sort(keys).with_columns(floats)
 
 
-def _numbered(frame: pl.DataFrame, keys: Sequence[str], mark: str) -> pl.DataFrame:
+def _number_rows(frame: pl.DataFrame, keys: Sequence[str], mark: str) -> pl.DataFrame:
     """Return the rows with a mark, those of equal keys told apart by their values."""
     plain = [name for name, dtype in frame.schema.items() if name not in keys and not dtype.is_nested()]
     values = [name for name in frame.columns if name not in keys]
@@ -116,7 +116,7 @@ def _differ(name: str, stored: pl.Series, computed: pl.Series) -> pl.Expr:
     return found | zero.fill_null(value=False)
 
 
-def _shown(rows: pl.DataFrame, keys: Sequence[str], name: str | None, *, there: str = "") -> pl.DataFrame:
+def _difference_rows(rows: pl.DataFrame, keys: Sequence[str], name: str | None, *, there: str = "") -> pl.DataFrame:
     """Return the first of some rows as text: a column's two values, or that one side has no such row."""
     rows = rows.head(SHOWN)
     plain = plain_keys(rows.select(keys)).rename(lambda key: f"key_{key}" if key in _LABELS else key)

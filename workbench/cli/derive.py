@@ -22,7 +22,7 @@ from workbench.project import Project, Verb, verbs_of
 SAVED = "Write the report to this file too: .html, .md or .json."
 
 
-def derived() -> dict[str, Callable[..., Any]]:
+def derive_commands() -> dict[str, Callable[..., Any]]:
     """Return a command for each verb of `Project`, by its word."""
     return {name.replace("_", "-"): command(name, verb) for name, verb in verbs_of(Project).items()}
 
@@ -64,7 +64,7 @@ def command(name: str, verb: Verb, *, supplied: frozenset[str] = frozenset()) ->
     shown += [inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, annotation=SuppliedArg) for each in supplied]
     shown.append(inspect.Parameter("project", inspect.Parameter.KEYWORD_ONLY, annotation=ProjectArg))
     call.__name__ = name
-    call.__doc__ = _documented(inspect.getdoc(method) or "", read, saves=verb.saves)
+    call.__doc__ = _help_text(inspect.getdoc(method) or "", read, saves=verb.saves)
     call.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]  # what inspect and cyclopts read
     call.__annotations__ = {each.name: each.annotation for each in shown}
     return call
@@ -151,7 +151,7 @@ def _singular(name: str, annotation: str) -> str:
     return (name.removesuffix("s") if is_many else name).replace("_", "-")
 
 
-def _documented(doc: str, read: list[_Read], *, saves: bool) -> str:
+def _help_text(doc: str, read: list[_Read], *, saves: bool) -> str:
     """Return a method's docstring in the words of a line, without the sections that are of no use there."""
     for old, new in _WORDS:
         doc = doc.replace(old, new)

@@ -7,7 +7,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any, TextIO
 
-from workbench.drivers import library_failed, translated
+from workbench.drivers import library_error, translate_errors
 from workbench.errors import UsageError, WorkbenchError
 from workbench.redaction import redact, redact_urls
 
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            with translated(library_failed):
+            with translate_errors(library_error):
                 return _run(words)
     except WorkbenchError as error:
         if as_json:

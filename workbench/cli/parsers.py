@@ -8,13 +8,13 @@ from typing import Any
 from cyclopts import App
 
 from workbench.cli import commands
-from workbench.cli.derive import derived
+from workbench.cli.derive import derive_commands
 
 WITHOUT_PROJECT: dict[str, Callable[..., Any]] = {"init": commands.init, "demo": commands.demo}
 """Verbs that need no project to be open."""
 
 WITH_PROJECT: dict[str, Callable[..., Any]] = {
-    **derived(),
+    **derive_commands(),
     "branch": commands.branch,
     "define": commands.define,
     "promote": commands.promote,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.comparison.budgets import Limits
-from workbench.comparison.creep import measured_from_first
+from workbench.comparison.creep import compare_with_first
 from workbench.comparison.diff import Difference, diff
 from workbench.comparison.drift import Drift, drift
 from workbench.comparison.refs import side_at, side_of
@@ -12,9 +12,9 @@ __all__ = [
     "Difference",
     "Drift",
     "Limits",
+    "compare_with_first",
     "diff",
     "drift",
-    "measured_from_first",
     "side_at",
     "side_of",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.drift import drift, paired
+from workbench.drift import compare_pairs, drift
 from workbench.store import policy_of
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Limits:
             own = dict.fromkeys(features, settings.budgets[view]) | own
         return cls(settings.measure, settings.budget, own)
 
-    def measured(
+    def measure_drift(
         self,
         sides: tuple[Side, Side],
         features: Sequence[str],
@@ -56,7 +56,7 @@ class Limits:
         """
         left, right = sides
         free = [name for name in features if name not in self.budgets]
-        changes = paired(left, right, free, least=LEAST_IN_COMMON, touched=touched)
+        changes = compare_pairs(left, right, free, least=LEAST_IN_COMMON, touched=touched)
         return drift(
             left.frame,
             right.frame,
@@ -71,8 +71,8 @@ class Limits:
         )
 
 
-def measured(
+def measure_drift(
     workspace: Workspace, view: str, sides: tuple[Side, Side], features: Sequence[str], *, by: Sequence[str] = ()
 ) -> DriftReport:
     """Return how far features moved between two sides, by the budgets that main's ``[policy.drift]`` sets."""
-    return Limits.of(policy_of(workspace).drift, view, features).measured(sides, features, by=by)
+    return Limits.of(policy_of(workspace).drift, view, features).measure_drift(sides, features, by=by)

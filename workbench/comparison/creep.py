@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from workbench.workspace import Workspace
 
 
-def measured_from_first(
+def compare_with_first(
     workspace: Workspace, diff: ViewDiff, versions: VersionEvaluation, *, record: Record, serving: Version
 ) -> ViewDiff:
     """Return `diff` with the columns that are not within their tolerance of the first version of the major.

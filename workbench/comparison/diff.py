@@ -6,16 +6,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from workbench.comparison.budgets import measured
-from workbench.comparison.creep import measured_from_first
+from workbench.comparison.budgets import measure_drift
+from workbench.comparison.creep import compare_with_first
 from workbench.comparison.refs import places, side_at
 from workbench.define import Contract
 from workbench.diff import Side, diff_views
 from workbench.errors import FeatureNotFound
-from workbench.pipeline import VersionEvaluation, remembered_profile
+from workbench.pipeline import VersionEvaluation, cached_profile
 from workbench.registry import Registry
 from workbench.render import Report, Reported, ShareBar, Table, listings, overlays, profile_table, profiles_table
-from workbench.times import spoken_duration
+from workbench.times import duration_in_words
 
 if TYPE_CHECKING:
     import polars as pl
@@ -86,7 +86,7 @@ class Difference(Reported):
         ]
         if not moved:
             return None
-        return measured(self._workspace, self.view, (_renamed(left, before), right), moved)
+        return measure_drift(self._workspace, self.view, (_rename(left, before), right), moved)
 
     @cached_property
     def profiles(self) -> tuple[Profile | None, Profile | None]:
@@ -94,7 +94,7 @@ class Difference(Reported):
         facts = self._workspace.hidden / "facts"
 
         def of(side: Side | None) -> Profile | None:
-            return None if side is None else remembered_profile(facts, side.view_id, side.contract, side.frame)
+            return None if side is None else cached_profile(facts, side.view_id, side.contract, side.frame)
 
         return of(self.diff.left), of(self.diff.right)
 
@@ -153,7 +153,7 @@ class Difference(Reported):
         return Table(
             "Values",
             ("feature", "is", "values changed", "share", "mean change", "largest"),
-            tuple((c.name, _status(c), *_moved(c), *_sizes(c)) for c in changed),
+            tuple((c.name, _status(c), *_differing_rows(c), *_sizes(c)) for c in changed),
         )
 
     def _rows(self) -> Table:
@@ -233,14 +233,14 @@ def _as_promoted(workspace: Workspace, view: str, left: str, found: ViewDiff) ->
     if record is None or serving is None or serving.code_hash != found.left.code_hash:
         return found
     versions = VersionEvaluation(workspace, registry, workspace.sources)
-    return measured_from_first(workspace, found, versions, record=record, serving=serving)
+    return compare_with_first(workspace, found, versions, record=record, serving=serving)
 
 
 def _status(column: ColumnDiff) -> str:
     return f"{column.status}, was {column.before}" if column.before else column.status
 
 
-def _moved(column: ColumnDiff) -> tuple[int | None, ShareBar | None]:
+def _differing_rows(column: ColumnDiff) -> tuple[int | None, ShareBar | None]:
     """Return in how many rows values differ, and their share; nothing of a column that one side alone has."""
     if column.status in {"added", "removed"}:
         return None, None
@@ -252,10 +252,10 @@ def _sizes(column: ColumnDiff) -> tuple[float | str | None, float | str | None]:
     mean, largest = column.mean, column.largest
     if not column.is_temporal or mean is None or largest is None:
         return mean, largest
-    return spoken_duration(mean), spoken_duration(largest)
+    return duration_in_words(mean), duration_in_words(largest)
 
 
-def _renamed(side: Side, names: dict[str, str]) -> Side:
+def _rename(side: Side, names: dict[str, str]) -> Side:
     """Return a side's rows under the names that the other side has for them."""
     if not names:
         return side

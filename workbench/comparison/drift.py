@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from workbench.comparison.budgets import measured
-from workbench.comparison.drift_rows import Asked, stretch
+from workbench.comparison.budgets import measure_drift
+from workbench.comparison.drift_rows import RowSelection, stretch
 from workbench.comparison.refs import places
 from workbench.errors import FeatureNotFound
 from workbench.measures import MEASURES
@@ -181,13 +181,13 @@ def drift(
     for each in wanted:
         for side, names in zip(sides, known, strict=True):
             if each not in names:
-                raise _lacking(each, name, side.label, names, [one for one in wanted if one in known[1]])
+                raise _missing_feature(each, name, side.label, names, [one for one in wanted if one in known[1]])
     added = () if features or feature else tuple(each for each in known[1] if each not in known[0])
-    refs = _named(reference), _named(current)
-    return Drift(name, refs, sides, otherwise, measured(workspace, name, sides, wanted, by=by), added, workspace)
+    refs = _feature_name(reference), _feature_name(current)
+    return Drift(name, refs, sides, otherwise, measure_drift(workspace, name, sides, wanted, by=by), added, workspace)
 
 
-def _lacking(feature: str, view: str, where: str, known: Sequence[str], held: Sequence[str]) -> FeatureNotFound:
+def _missing_feature(feature: str, view: str, where: str, known: Sequence[str], held: Sequence[str]) -> FeatureNotFound:
     """Return the error for a feature that one side lacks: it is not left out, since that is how a pipeline breaks."""
     error = FeatureNotFound.absent(feature, where=where, known=known)
     how = f"Name the features that both sides have: `drift {view}:{held[0]} ...`." if held else ""
@@ -196,10 +196,10 @@ def _lacking(feature: str, view: str, where: str, known: Sequence[str], held: Se
 
 def _has_place(ref: str) -> bool:
     """Whether a side names whose rows it means; rows that were given are nobody's."""
-    return not ref or Asked.parse(ref).place is not None
+    return not ref or RowSelection.parse(ref).place is not None
 
 
-def _named(asked: object) -> str:
+def _feature_name(asked: object) -> str:
     return "" if hasattr(asked, "collect_schema") else str(asked)
 
 

@@ -30,7 +30,7 @@ _FORMS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RowSelection:
     """What a text names: at most one place and one period, and values that key columns must have."""
 
     place: str | None = None
@@ -38,7 +38,7 @@ class Asked:
     segment: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def parse(cls, text: str) -> Asked:
+    def parse(cls, text: str) -> RowSelection:
         """Return what `text` asks for: parts between commas, each a period, ``column=value``, or a place.
 
         Raises
@@ -97,7 +97,7 @@ def stretch(workspace: Workspace, view: str, wanted: object, *, otherwise: str) 
         wanted = str(wanted)
     if not isinstance(wanted, str | Path):
         raise UsageError(f"{wanted!r} does not select any rows.", remedy=_FORMS)
-    asked = Asked.parse(str(wanted))
+    asked = RowSelection.parse(str(wanted))
     side = _place(workspace, view, asked.place or otherwise, otherwise)
     frame = _of_segment(side.frame, asked.segment)
     if asked.period is not None:

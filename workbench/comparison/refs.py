@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from workbench.define import load_tree
 from workbench.diff import Side
 from workbench.errors import BranchError, BranchNotFound, FeatureNotFound, UsageError
-from workbench.experiments import read_of_run
+from workbench.experiments import training_of_run
 from workbench.fingerprint import metadata_hash
 from workbench.pipeline import Evaluation, on_steady_sources
 from workbench.registry import RELEASE_PREFIX, Registry, split_version
 from workbench.source_tree import texts_of
-from workbench.store import SHORTEST, PublishedReading, commit_at, recorded, release_commit, release_names
+from workbench.store import SHORTEST, RegistryReader, commit_at, find_record, release_commit, release_names
 from workbench.times import moment
 from workbench.tracking import RecordedView
 
@@ -60,10 +60,10 @@ def side_at(workspace: Workspace, view: str, ref: str) -> Side:
         if name not in {"", view}:
             raise UsageError(f"{ref!r} is a version of another view than {view!r}.", remedy=f"Write {view}@{asked}.")
         _, version = split_version(f"{view}@{asked}")
-        return _published(workspace, PublishedReading.of(workspace), view, version)
+        return _published_side(workspace, RegistryReader.of(workspace), view, version)
     if ref.startswith("release/"):
-        reading = PublishedReading.of(workspace, release_commit(workspace, ref.removeprefix("release/")))
-        return _published(workspace, reading, view, None)
+        reading = RegistryReader.of(workspace, release_commit(workspace, ref.removeprefix("release/")))
+        return _published_side(workspace, reading, view, None)
     try:
         commit = workspace.repository.resolve(ref)
     except BranchNotFound:
@@ -71,7 +71,7 @@ def side_at(workspace: Workspace, view: str, ref: str) -> Side:
         if side is None:
             raise
         return side
-    return _computed(workspace, view, commit, label=ref)
+    return _branch_side(workspace, view, commit, label=ref)
 
 
 def side_of(evaluated: Evaluated, definitions: Definitions, *, label: str) -> Side:
@@ -89,17 +89,17 @@ def side_of(evaluated: Evaluated, definitions: Definitions, *, label: str) -> Si
     )
 
 
-def _computed(workspace: Workspace, view: str, commit: str, *, label: str) -> Side:
+def _branch_side(workspace: Workspace, view: str, commit: str, *, label: str) -> Side:
     definitions = load_tree(workspace.repository, commit, cache=workspace.hidden)
     if label == workspace.trunk and f"{view}.py" not in definitions.files.sources:
-        return _published(
-            workspace, PublishedReading.of(workspace), view, None
+        return _published_side(
+            workspace, RegistryReader.of(workspace), view, None
         )  # its definition is gone, its rows are served
     evaluated = on_steady_sources(lambda: Evaluation(definitions, workspace.sources, workspace.cache).evaluate(view))
     return side_of(evaluated, definitions, label=label)
 
 
-def _published(workspace: Workspace, reading: PublishedReading, view: str, asked: str | None) -> Side:
+def _published_side(workspace: Workspace, reading: RegistryReader, view: str, asked: str | None) -> Side:
     found = reading.view(view, asked)
     version = reading.registry.version(view, asked)
     return Side(
@@ -124,7 +124,7 @@ def _of_moment(workspace: Workspace, view: str, ref: str) -> Side | None:
     return (
         None
         if then is None
-        else _published(workspace, PublishedReading.of(workspace, commit_at(workspace, then)), view, None)
+        else _published_side(workspace, RegistryReader.of(workspace, commit_at(workspace, then)), view, None)
     )
 
 
@@ -143,7 +143,7 @@ def _of_run(workspace: Workspace, view: str, ref: str) -> Side | None:
     if len(models) == 1:
         return _of_model(workspace, view, models[0])
     try:
-        found = recorded(workspace, ref)
+        found = find_record(workspace, ref)
     except UsageError as error:
         if "names several" in error.message:
             raise
@@ -155,7 +155,7 @@ def _of_run(workspace: Workspace, view: str, ref: str) -> Side | None:
         )
     if found.view != view:
         raise UsageError(f"{ref!r} computed {found.view!r}, not {view!r}.", remedy="Name a run of that view.")
-    return _recorded(workspace, found, label=f"run {ref[:10]}")
+    return _recorded_side(workspace, found, label=f"run {ref[:10]}")
 
 
 def _is(run: RunSummary, ref: str) -> bool:
@@ -164,19 +164,19 @@ def _is(run: RunSummary, ref: str) -> bool:
 
 def _of_model(workspace: Workspace, view: str, run: RunSummary) -> Side:
     """Return the rows of `view` that a model was trained on."""
-    read = [each for facts in read_of_run(workspace.tracker.facts(run)) for each in facts.views]
+    read = [each for facts in training_of_run(workspace.tracker.facts(run)) for each in facts.views]
     for each in read:
         if each.view != view:
             continue
         if each.version is not None:
-            return _published(workspace, PublishedReading.of(workspace), view, each.version)
-        found = recorded(workspace, each.view_id)
+            return _published_side(workspace, RegistryReader.of(workspace), view, each.version)
+        found = find_record(workspace, each.view_id)
         assert isinstance(found, RecordedView)  # noqa: S101 - it is a view's id
-        return _recorded(workspace, found, label=f"run {run.name}")
+        return _recorded_side(workspace, found, label=f"run {run.name}")
     raise FeatureNotFound.absent(view, where=f"what {run.name!r} was trained on", known=[each.view for each in read])
 
 
-def _recorded(workspace: Workspace, found: RecordedView, *, label: str) -> Side:
+def _recorded_side(workspace: Workspace, found: RecordedView, *, label: str) -> Side:
     """Return the rows that were computed then: kept, or computed again where code and data are still the same.
 
     Raises

@@ -10,15 +10,24 @@ from __future__ import annotations
 from workbench.compute.cache import DamagedViewWarning, ViewCache, remove
 from workbench.compute.column_lineage import ColumnInputs, ColumnLineage, column_inputs, column_lineage
 from workbench.compute.digest import OutputDigest, digest_frame, digests
-from workbench.compute.execute import Computed, Replaced, Shortcut, materialize_view, refused_by_disk, write_parquet
+from workbench.compute.execute import Computed, Replaced, Shortcut, disk_refusal, materialize_view, write_parquet
 from workbench.compute.metadata import StoredView, ViewRecord, versions
-from workbench.compute.partition_digests import GROUPS, Sketch, Touched, group_of, latest_time, sketch, touched
+from workbench.compute.partition_digests import (
+    GROUPS,
+    ChangedGroups,
+    Sketch,
+    compare_sketches,
+    group_of,
+    latest_time,
+    sketch,
+)
 from workbench.compute.plan import InputData, build, engine_error, plan_hash
 from workbench.compute.progress import Progress
 from workbench.compute.trial import refuse_doubtful, try_view
 
 __all__ = [
     "GROUPS",
+    "ChangedGroups",
     "ColumnInputs",
     "ColumnLineage",
     "Computed",
@@ -30,24 +39,23 @@ __all__ = [
     "Shortcut",
     "Sketch",
     "StoredView",
-    "Touched",
     "ViewCache",
     "ViewRecord",
     "build",
     "column_inputs",
     "column_lineage",
+    "compare_sketches",
     "digest_frame",
     "digests",
+    "disk_refusal",
     "engine_error",
     "group_of",
     "latest_time",
     "materialize_view",
     "plan_hash",
     "refuse_doubtful",
-    "refused_by_disk",
     "remove",
     "sketch",
-    "touched",
     "try_view",
     "versions",
     "write_parquet",

@@ -179,7 +179,7 @@ class ViewCache:
 
     def age(self, view_id: str) -> float:
         """Return the seconds since a view was stored, or read."""
-        return time.time() - _modified(self._folder(view_id))
+        return time.time() - _modified_at(self._folder(view_id))
 
     def drop(self, view_id: str) -> bool:
         """Remove a stored view, at once for whoever looks; False where it is not there or being written."""
@@ -210,7 +210,7 @@ class ViewCache:
                     left += remove(work)
             except (Timeout, OSError):
                 continue
-        oldest_first = sorted(_entries(self.root / ".damaged"), key=_modified)
+        oldest_first = sorted(_entries(self.root / ".damaged"), key=_modified_at)
         for damaged in oldest_first[:-_KEEP_DAMAGED]:
             remove(damaged)
         return left
@@ -288,12 +288,12 @@ def _size(path: Path) -> int:
 
 def _touch(folder: Path) -> None:
     """Note that a view is in use, unless that was noted lately, so that it is not collected."""
-    if time.time() - _modified(folder) > _NOTED:
+    if time.time() - _modified_at(folder) > _NOTED:
         with suppress(OSError):  # read-only: nobody collects there either
             os.utime(folder)
 
 
-def _modified(path: Path) -> float:
+def _modified_at(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except OSError:

@@ -29,7 +29,7 @@ ColumnInputs = Mapping[str, frozenset[str] | None]
 """By input: the columns that are depended on, or None where only "all columns" can be said."""
 
 
-class Planned(Protocol):
+class PlannedView(Protocol):
     """A view and the data of its parameters."""
 
     @property
@@ -57,7 +57,7 @@ class ColumnLineage(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
-def column_inputs(prepared: Planned, column: str) -> ColumnInputs:
+def column_inputs(prepared: PlannedView, column: str) -> ColumnInputs:
     """Return which columns of its inputs one column of a view depends on.
 
     Parameters
@@ -138,7 +138,7 @@ class StandIn:
         self.names = frozenset(schema)
         frame = register_io_source(self._give, schema=schema)
         (leaf,) = _leaves(frame)
-        self.scan, _ = _scanned(leaf)
+        self.scan, _ = _scan_of(leaf)
         self.data = replace(self.real, frame=frame)
 
     def _give(
@@ -159,7 +159,7 @@ def _read(frame: pl.LazyFrame, stands: Sequence[StandIn]) -> dict[str, frozenset
     for leaf in _leaves(frame):
         if type(leaf).__name__ == "DataFrameScan":
             continue  # a table of the view's own, or one that was read early
-        scan, columns = _scanned(leaf)
+        scan, columns = _scan_of(leaf)
         stand = next((stand for stand in stands if stand.scan is scan), None)
         if stand is None or not stand.names.issuperset(columns or ()):
             raise UnreadablePlan("the plan reads something that is not an input")
@@ -188,7 +188,7 @@ def _leaves(frame: pl.LazyFrame) -> list[Any]:
     return leaves
 
 
-def _scanned(leaf: Any) -> tuple[object, list[str] | None]:
+def _scan_of(leaf: Any) -> tuple[object, list[str] | None]:
     """Return the function that a leaf of the plan reads by, and the columns it is asked for; None for all."""
     options = getattr(leaf, "options", None)
     if type(leaf).__name__ != "PythonScan" or not isinstance(options, tuple) or len(options) < 2:

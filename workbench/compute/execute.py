@@ -66,7 +66,7 @@ def _from_polars(error: OSError) -> bool:
     return trace is not None and str(trace.tb_frame.f_globals.get("__name__", "")).startswith("polars")
 
 
-def refused_by_disk(error: BaseException, path: Path) -> str | None:
+def disk_refusal(error: BaseException, path: Path) -> str | None:
     """Return why the disk refused to have `path` written, where that is what `error` of Polars says."""
     text = str(error)
     if _NO_ROOM.search(text):
@@ -77,7 +77,7 @@ def refused_by_disk(error: BaseException, path: Path) -> str | None:
 
 
 def _failure(view: str, error: BaseException, path: Path) -> WorkbenchError:
-    reason = refused_by_disk(error, path)
+    reason = disk_refusal(error, path)
     if reason is not None:
         return ProjectError.not_writable(str(path.parent.parent.parent), reason)
     return engine_error(view, error)
@@ -196,12 +196,12 @@ class _Task:
     shortcut: Shortcut | None
     confirm: Callable[[], None] | None
 
-    def confirmed(self) -> None:
+    def confirm_inputs(self) -> None:
         """Raise where what was read was not what the inputs' digests say."""
         if self.confirm is not None:
             self.confirm()
 
-    def planned(self) -> pl.LazyFrame:
+    def full_plan(self) -> pl.LazyFrame:
         """Return the plan that computes the view in full."""
         return build(self.view, self.inputs) if self.plan is None else self.plan
 
@@ -220,11 +220,11 @@ class _Task:
 
 def _fill(task: _Task, cache: ViewCache, ticker: Ticker, *, alone: bool) -> Computed:
     """Store a view: another's data where its plan is the same, unless it is to be computed `alone`."""
-    frame = task.planned()
+    frame = task.full_plan()
     plan = plan_hash(frame, {data.name: data.digest for data in task.inputs})
     twin = None if plan is None or alone else cache.by_plan(plan)
     if twin is not None and _same_grain(twin.record, task.view):
-        task.confirmed()
+        task.confirm_inputs()
         record = replace(twin.record, **task.identity(), seconds=ticker.seconds)
         return Computed(cache.adopt(record, twin), "plan", ticker.seconds)
     with cache.work_folder(task.view_id) as work:
@@ -234,7 +234,7 @@ def _fill(task: _Task, cache: ViewCache, ticker: Ticker, *, alone: bool) -> Comp
 
 def _renew(task: _Task, stored: StoredView, replaced: Replaced, cache: ViewCache, ticker: Ticker) -> Computed:
     """Compute a view that is stored, and store it again where the two differ."""
-    frame = task.planned()
+    frame = task.full_plan()
     plan = plan_hash(frame, {data.name: data.digest for data in task.inputs})
     with cache.work_folder(task.view_id) as work:
         record = _write(task, frame, plan, work / DATA, ticker)
@@ -248,7 +248,7 @@ def _write(task: _Task, frame: pl.LazyFrame, plan: str | None, path: Path, ticke
     ticker.phase("computing")
     if task.shortcut is None or not task.shortcut(path):
         write_parquet(frame, path, view=task.view.name)
-    task.confirmed()
+    task.confirm_inputs()
     schema = pl.read_parquet_schema(path)
     ticker.phase("digesting", _rows(path))
     digest = digests(path, keys=_keys(task.view))

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from workbench.compute.rounding import rounded as rounded_floats
+from workbench.compute.rounding import round_digits as rounded_floats
 from workbench.errors import ComputeError
 
 Words: TypeAlias = npt.NDArray[np.uint64]
@@ -48,7 +48,7 @@ def mix(words: Words, scratch: Words) -> Words:
     return words
 
 
-def mixed(words: Words, multiplier: np.uint64) -> Words:
+def mix_words(words: Words, multiplier: np.uint64) -> Words:
     """Return a scrambled copy of ``words * multiplier``."""
     out = np.multiply(words, multiplier)
     return mix(out, np.empty_like(out))
@@ -188,7 +188,7 @@ def _texts(series: pl.Series) -> Words:
     start = 2 * array.offset
     views: Words = np.frombuffer(buffers[1], dtype="<u8")[start : start + 2 * len(series)]
     head, rest = views[0::2], views[1::2]
-    out = mixed(mixed(head, GOLDEN) + rest, FIRST)
+    out = mix_words(mix_words(head, GOLDEN) + rest, FIRST)
     lengths = head & np.uint64(0xFFFFFFFF)
     long = np.flatnonzero(lengths > _INLINE)
     if series.null_count():
@@ -200,7 +200,7 @@ def _texts(series: pl.Series) -> Words:
 
 def _long_texts(head: Words, rest: Words, lengths: Words, buffers: list[Any]) -> Words:
     """Hash strings of more than 12 bytes: they lie in `buffers`, each view says in which one and where."""
-    out = mixed(head, GOLDEN)
+    out = mix_words(head, GOLDEN)
     owner = rest & np.uint64(0xFFFFFFFF)
     position = (rest >> np.uint64(32)).astype(np.int64) + 4
     left = lengths.astype(np.int64) - 4
@@ -222,7 +222,7 @@ def _chain(out: Words, active: Positions, position: Positions, left: Positions, 
         inside = np.minimum(at, last)
         word = overlapping[inside] >> (np.uint64(8) * (at - inside).view(np.uint64))
         word &= _TAIL_MASKS[np.minimum(left[active], 8)]
-        out[active] = mixed(out[active] + word, FIRST)
+        out[active] = mix_words(out[active] + word, FIRST)
         position[active] += 8
         left[active] -= 8
         active = active[left[active] > 0]
@@ -235,16 +235,16 @@ def _lists(series: pl.Series) -> tuple[Words, Words]:
     exact, rounded = words(inner)
     ends = np.cumsum(lengths)
     within = np.arange(len(inner), dtype=np.int64) - np.repeat(ends - lengths, lengths)
-    first = _combined(exact, within, ends, lengths)
-    return first, first if rounded is exact else _combined(rounded, within, ends, lengths)
+    first = _combine_lists(exact, within, ends, lengths)
+    return first, first if rounded is exact else _combine_lists(rounded, within, ends, lengths)
 
 
-def _combined(inner: Words, within: Positions, ends: Positions, lengths: Positions) -> Words:
+def _combine_lists(inner: Words, within: Positions, ends: Positions, lengths: Positions) -> Words:
     """Sum each list's elements, scrambled with their position, by differences of a running sum that wraps."""
-    placed = mixed(inner * GOLDEN + mixed(within.view(np.uint64), THIRD), FIRST)
+    placed = mix_words(inner * GOLDEN + mix_words(within.view(np.uint64), THIRD), FIRST)
     running = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(placed, dtype=np.uint64)])
     sums = running[ends] - running[ends - lengths]
-    return mixed(sums + mixed(lengths.view(np.uint64), GOLDEN), THIRD)
+    return mix_words(sums + mix_words(lengths.view(np.uint64), GOLDEN), THIRD)
 
 
 def _structs(series: pl.Series) -> tuple[Words, Words]:
@@ -254,9 +254,9 @@ def _structs(series: pl.Series) -> tuple[Words, Words]:
         multiplier = constant("field", str(position))
         one, other = words(field)
         if rounded is not exact or other is not one:
-            rounded = mixed(rounded + other * multiplier, FIRST)
-            exact = mixed(exact + one * multiplier, FIRST)
+            rounded = mix_words(rounded + other * multiplier, FIRST)
+            exact = mix_words(exact + one * multiplier, FIRST)
         else:
-            exact = mixed(exact + one * multiplier, FIRST)
+            exact = mix_words(exact + one * multiplier, FIRST)
             rounded = exact
     return exact, rounded

@@ -63,7 +63,7 @@ class Sketch:
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
+class ChangedGroups:
     """What changed between two sketches.
 
     Parameters
@@ -133,21 +133,21 @@ def group_of(keys: Sequence[str]) -> pl.Expr:
     return (pl.struct(*keys).hash(SCHEME) % GROUPS).cast(pl.UInt16)
 
 
-def touched(old: Sketch, new: Sketch) -> Touched:
+def compare_sketches(old: Sketch, new: Sketch) -> ChangedGroups:
     """Return what changed from `old` to `new`; everything where they were made in different ways."""
     if old.facts != new.facts:
-        return Touched(None, None)
+        return ChangedGroups(None, None)
     both = old.cells.join(new.cells, on=["group", "period"], how="full", coalesce=True, nulls_equal=True)
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_right")) for name in ("rows", "low", "high"))
     cells = both.filter(differs)
     rows = int(new.cells["rows"].sum()) - int(old.cells["rows"].sum())
     if cells.is_empty():
-        return Touched(datetime.max.replace(tzinfo=UTC), frozenset(), rows)
+        return ChangedGroups(datetime.max.replace(tzinfo=UTC), frozenset(), rows)
     groups = frozenset(cells["group"].to_list()) if old.facts["keys"] else None
     first = cells["period"].min() if not cells["period"].null_count() else None
     if not isinstance(first, int):
-        return Touched(None, groups, rows)
-    return Touched(_EPOCH + timedelta(seconds=first * int(old.facts["width"])), groups, rows)
+        return ChangedGroups(None, groups, rows)
+    return ChangedGroups(_EPOCH + timedelta(seconds=first * int(old.facts["width"])), groups, rows)
 
 
 def latest_time(schema: Mapping[str, pl.DataType], columns: Sequence[str]) -> pl.Expr:

@@ -57,7 +57,7 @@ def plan_hash(frame: pl.LazyFrame, inputs: Mapping[str, str] | None = None) -> s
     >>> plan_hash(one.select(pl.col("a").map_batches(lambda a: a))) is None
     True
     """
-    plan = _serialised(frame)
+    plan = _serialise(frame)
     if plan is None or _CODE.search(plan) or (b"Random" in plan and _UNSEEDED in plan):
         return None
     facts = repr((_SCHEME, pl.__version__, sorted((inputs or {}).items())))
@@ -74,7 +74,7 @@ def _with_numbered_caches(plan: bytes) -> bytes:
     return _CACHE_ID.sub(number, plan)
 
 
-def _serialised(frame: pl.LazyFrame) -> bytes | None:
+def _serialise(frame: pl.LazyFrame) -> bytes | None:
     try:
         return frame.serialize()
     except (pl.exceptions.PolarsError, TypeError, ValueError, AttributeError, RecursionError):

@@ -29,7 +29,7 @@ def _scales() -> npt.NDArray[np.float64]:
     return scales
 
 
-def rounded(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def round_digits(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return `values` at 12 significant digits; infinities, NaN and the smallest magnitudes as they are.
 
     Parameters

@@ -18,11 +18,11 @@ from typing import Any
 import polars as pl
 
 from workbench.compute.plan import InputData, build, plan_hash
-from workbench.define import Definitions, FeatureView, Observations, failed, readable_paths, refuse
+from workbench.define import Definitions, FeatureView, Observations, import_failure, readable_paths, refuse
 from workbench.equality import differ, has_floats
 from workbench.errors import UndeclaredInput
 from workbench.source_tree import TreeFiles, install
-from workbench.worker import ELSEWHERE, HERE, Change, Seen, Touch, Watch, World, pool
+from workbench.worker import ELSEWHERE, HERE, Seen, StateChange, Touch, Watch, World, pool
 
 ROWS = 3_000
 """How many rows of each input a view is tried on."""
@@ -98,13 +98,13 @@ def try_view(definitions: Definitions, view: FeatureView, inputs: Sequence[Input
     observations = definitions.observations
     if observations is None or observations.passed(view.name, "run"):
         return ""
-    raised, is_part = _tried(definitions, observations, view, inputs, rows=ROWS)
+    raised, is_part = _try_rows(definitions, observations, view, inputs, rows=ROWS)
     if raised and is_part:
-        raised, _ = _tried(definitions, observations, view, inputs, rows=None)
+        raised, _ = _try_rows(definitions, observations, view, inputs, rows=None)
     return raised
 
 
-def _tried(
+def _try_rows(
     definitions: Definitions,
     observations: Observations,
     view: FeatureView,
@@ -115,16 +115,16 @@ def _tried(
     """Run a view on the first `rows` of its inputs; return what it raises, and whether there are more rows."""
     with tempfile.TemporaryDirectory(prefix="workbench-inputs-") as folder:
         try:
-            paths, heights = _handed_over(inputs, Path(folder).resolve(), rows=rows)
+            paths, heights = _write_inputs(inputs, Path(folder).resolve(), rows=rows)
         except pl.exceptions.PolarsError as error:
             return str(error), False  # an input that cannot be read: computing the view says so
-        task = _Task(definitions.package, definitions.files, view.name, observations.imported(view.name), paths)
+        task = _Task(definitions.package, definitions.files, view.name, observations.imported_modules(view.name), paths)
         here, elsewhere = _runs(task, HERE, ELSEWHERE)
         for run in (here, elsewhere):
             refuse(f"View {view.name!r}", run.seen, observations)
         seeded = here.seen.drawn & elsewhere.seen.drawn  # they began in other states: only a seed makes them equal
         if seeded:
-            change = Change("setting", min(name for name, _ in seeded))
+            change = StateChange("setting", min(name for name, _ in seeded))
             refuse(f"View {view.name!r}", Seen(changes=(change,)), observations)
         if here.seen.raised and elsewhere.seen.raised:
             return here.seen.raised, rows in heights
@@ -140,10 +140,10 @@ def _tried(
 def refuse_doubtful(view: FeatureView, raised: str) -> None:
     """Raise where a view that `raised` something in a worker does not do so here."""
     if raised:
-        raise failed(f"View {view.name!r}", raised)
+        raise import_failure(f"View {view.name!r}", raised)
 
 
-def _handed_over(inputs: Sequence[InputData], folder: Path, *, rows: int | None) -> tuple[dict[str, str], set[int]]:
+def _write_inputs(inputs: Sequence[InputData], folder: Path, *, rows: int | None) -> tuple[dict[str, str], set[int]]:
     """Write the first `rows` of each input to `folder`; return the files by input, and how many rows they have."""
     paths, heights = {}, set()
     for data in inputs:

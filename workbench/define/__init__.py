@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from workbench.define.feature_sets import FeatureSet, feature_set
     from workbench.define.loader import Definitions, load_tree
     from workbench.define.model import Feature, FeatureModel, LazyFrame
-    from workbench.define.observation import Observations, failed, readable_paths, refuse
-    from workbench.define.tracebacks import definition_failed, explained, user_frames
+    from workbench.define.observation import Observations, import_failure, readable_paths, refuse
+    from workbench.define.tracebacks import definition_failed, reraise_user_errors, user_frames
     from workbench.define.units import parse_unit, same_unit
     from workbench.define.view import FeatureView, contract_of, feature_view
     from workbench.define.windows import windowed
@@ -53,13 +53,13 @@ _HOMES = {
     ),
     "observation": (
         "Observations",
-        "failed",
+        "import_failure",
         "readable_paths",
         "refuse",
     ),
     "tracebacks": (
         "definition_failed",
-        "explained",
+        "reraise_user_errors",
         "user_frames",
     ),
     "units": (
@@ -90,15 +90,15 @@ __all__ = [
     "contract_of",
     "definition_failed",
     "example",
-    "explained",
-    "failed",
     "feature_set",
     "feature_view",
+    "import_failure",
     "load_tree",
     "parse_cell",
     "parse_unit",
     "readable_paths",
     "refuse",
+    "reraise_user_errors",
     "rule_identity",
     "same_unit",
     "user_frames",

@@ -48,7 +48,7 @@ def with_imports(text: str, tree: ast.Module) -> tuple[str, int]:
     lines = _LINES.findall(text)
     top = prefix[-1].end_lineno or 0 if prefix else 0
     blank = _blank_lines(lines, top)
-    added, place = _placed(header, rest, top=top, blank=blank)
+    added, place = _place_imports(header, rest, top=top, blank=blank)
     module = "".join(lines[:place]) + "".join(f"{line}\n" for line in added) + "".join(lines[place:]) + ending
     return module, len(added)
 
@@ -137,7 +137,7 @@ def _blank_lines(lines: list[str], start: int) -> int:
     return count
 
 
-def _placed(header: list[str], rest: list[ast.stmt], *, top: int, blank: int) -> tuple[list[str], int]:
+def _place_imports(header: list[str], rest: list[ast.stmt], *, top: int, blank: int) -> tuple[list[str], int]:
     """Return the lines to add and before which line, so that the blank lines around are as isort wants them."""
     following = rest[0] if rest else None
     if isinstance(following, ast.Import | ast.ImportFrom):
@@ -208,7 +208,7 @@ def parse_cell(text: str) -> Cell:
     _storable(text)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # doubtful escapes and the like are the linter's to tell
-        tree = _parsed(text)
+        tree = _parse(text)
         view = _one_view(tree, text)
         module, offset = with_imports(text, tree)
         return Cell(view=view, text=text, module=module, offset=offset, names=top_level_names(text))
@@ -236,7 +236,7 @@ def _storable(text: str) -> None:
             raise CellError(f"The cell declares the encoding {coding[1]}.", remedy="Definitions are UTF-8.")
 
 
-def _parsed(text: str) -> ast.Module:
+def _parse(text: str) -> ast.Module:
     """Parse and compile, since some mistakes (a `return` outside a function) only show when compiling."""
     try:
         tree = ast.parse(text, "cell")
@@ -265,12 +265,12 @@ def _not_python(text: str, error: SyntaxError) -> CellError:
         )
     return CellError(
         f"The cell is not valid Python: {error.msg}.",
-        lines=[f"cell, line {line}", *_pointed(shown, error.offset)],
+        lines=[f"cell, line {line}", *_point_at(shown, error.offset)],
         remedy="Correct that line and run the cell again; nothing was committed.",
     )
 
 
-def _pointed(line: str, offset: int | None) -> Iterator[str]:
+def _point_at(line: str, offset: int | None) -> Iterator[str]:
     """Yield the line and a caret below column `offset` (from 1), cut to what fits a screen."""
     column = max((offset or 1) - 1, 0)
     indent = len(line) - len(line.lstrip())

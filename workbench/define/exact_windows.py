@@ -30,7 +30,7 @@ _SAFE = float(2**126)
 _CENTRED = "__centred_"
 
 
-def widened(dtype: pl.DataType) -> pl.DataType:
+def widen(dtype: pl.DataType) -> pl.DataType:
     """Return the dtype in which values are aggregated: ``Int64`` for narrow integers, ``Float64`` for floats.
 
     Examples
@@ -40,11 +40,11 @@ def widened(dtype: pl.DataType) -> pl.DataType:
     """
     match dtype:
         case pl.List():
-            return pl.List(widened(instance(dtype.inner)))
+            return pl.List(widen(instance(dtype.inner)))
         case pl.Array():
-            return pl.Array(widened(instance(dtype.inner)), dtype.shape[0])
+            return pl.Array(widen(instance(dtype.inner)), dtype.shape[0])
         case pl.Struct():
-            return pl.Struct([pl.Field(field.name, widened(instance(field.dtype))) for field in dtype.fields])
+            return pl.Struct([pl.Field(field.name, widen(instance(field.dtype))) for field in dtype.fields])
     if isinstance(dtype, _NARROW):
         return pl.Int64()
     return pl.Float64() if dtype.is_float() else dtype
@@ -52,13 +52,13 @@ def widened(dtype: pl.DataType) -> pl.DataType:
 
 @dataclass(frozen=True, slots=True)
 class Exact:
-    """An aggregation that is exact, and the columns that it reads centred (`centred`)."""
+    """An aggregation that is exact, and the columns that it reads centred (`centre_integers`)."""
 
     value: pl.Expr
     centred: frozenset[str] = frozenset()
 
 
-def centred(column: str, group: str) -> pl.Expr:
+def centre_integers(column: str, group: str) -> pl.Expr:
     """Return how far the integers of `column` are from their group's first, as floats under a name of its own.
 
     Floats do not hold integers beyond 2**53, but hold how far they are apart: spread does not depend on the centre.

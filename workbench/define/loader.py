@@ -11,17 +11,17 @@ from pathlib import Path
 from types import ModuleType
 
 from workbench.define.feature_sets import FeatureSet
-from workbench.define.observation import Observations, failed
+from workbench.define.observation import Observations, import_failure
 from workbench.define.outline import Outline, outline_of
 from workbench.define.tracebacks import definition_failed, user_frames
 from workbench.define.view import FeatureView
 from workbench.errors import DefinitionCycle, DefinitionError, FeatureNotFound, InvalidName, UnknownInput
 from workbench.source_tree import (
     FOLDER,
-    Repository,
+    DefinitionRepository,
     TreeFiles,
     data_files,
-    decoded,
+    decode_source,
     files_of,
     install,
     installed_files,
@@ -77,7 +77,7 @@ def _visit(start: str, uses: Callable[[str], Iterable[str]], done: dict[str, Non
 
 
 def load_tree(
-    repository: Repository,
+    repository: DefinitionRepository,
     commit_or_tree: str,
     *,
     cache: Path,
@@ -280,13 +280,13 @@ class Definitions:
 
     def module_file(self, view: str) -> Path:
         """Return where the file of `view` stands in the cache."""
-        self._known(view)
+        self._require_view(view)
         return self.files.folder / f"{view}.py"
 
     def source_text(self, view: str) -> str:
         """Return the text of the file of `view`, as it is in git."""
-        self._known(view)
-        return decoded(self.files.sources[f"{view}.py"], f"{FOLDER}/{view}.py")
+        self._require_view(view)
+        return decode_source(self.files.sources[f"{view}.py"], f"{FOLDER}/{view}.py")
 
     def tree_of(self, module: str | ModuleType) -> ast.Module:
         """Return the syntax tree of a module of this package.
@@ -305,7 +305,9 @@ class Definitions:
         below = "" if name == self.package else name.removeprefix(f"{self.package}.").replace(".", "/")
         for path in (f"{below}.py", f"{below}/__init__.py".removeprefix("/")):
             if path in self.files.sources:
-                return ast.parse(decoded(self.files.sources[path], f"{FOLDER}/{path}"), str(self.files.folder / path))
+                return ast.parse(
+                    decode_source(self.files.sources[path], f"{FOLDER}/{path}"), str(self.files.folder / path)
+                )
         raise FeatureNotFound.named(name, (path.removesuffix(".py") for path in self.files.sources))
 
     def _inputs(self, name: str, sources: Collection[str]) -> Iterator[str]:
@@ -375,7 +377,7 @@ class Definitions:
         values = [value for value in vars(module).values() if isinstance(value, FeatureView)]
         own = {id(value): value for value in values if value.function.__module__ == module.__name__}
         for view in own.values():
-            if not set(view.files) <= set(data_files.declared(self.files.sources[f"{stem}.py"])):
+            if not set(view.files) <= set(data_files.declared_paths(self.files.sources[f"{stem}.py"])):
                 raise data_files.computed(view.name)
         names = [view.name for view in own.values()]
         if names and names != [stem]:
@@ -400,12 +402,12 @@ class Definitions:
             run_package(self.package)
             module = import_module(name)
         except (DefinitionError, InvalidName) as error:
-            raise self._explained(error, stem) from error.__cause__
+            raise self._explain(error, stem) from error.__cause__
         except (Exception, SystemExit) as error:
             raise definition_failed(f"{FOLDER}/{stem}.py does not load", error, self) from error
         if raised:
             del sys.modules[name]
-            raise failed(f"{FOLDER}/{stem}.py", raised)
+            raise import_failure(f"{FOLDER}/{stem}.py", raised)
         return module
 
     def _require_data(self, stem: str) -> None:
@@ -415,20 +417,20 @@ class Definitions:
         except DefinitionError:
             return  # it is no Python, which importing it says with the line
         try:
-            names = [name for path in paths for name in data_files.declared(self.files.sources[path])]
+            names = [name for path in paths for name in data_files.declared_paths(self.files.sources[path])]
         except DefinitionError as error:
-            raise self._explained(error, stem) from None
+            raise self._explain(error, stem) from None
         for name in names:
             if name not in self.files.data:
-                raise self._explained(self.files.problems.get(name) or data_files.missing(name), stem)
+                raise self._explain(self.files.problems.get(name) or data_files.missing(name), stem)
 
-    def _explained(self, error: DefinitionError | InvalidName, stem: str) -> DefinitionError:
+    def _explain(self, error: DefinitionError | InvalidName, stem: str) -> DefinitionError:
         lines = [*error.lines, *([] if error.lines else user_frames(error, self))]
         kind = type(error) if isinstance(error, DefinitionError) else DefinitionError
         explained = kind(error.message, remedy=error.remedy, lines=lines or [f"{FOLDER}/{stem}.py"])
         return explained.with_traceback(error.__traceback__)
 
-    def _known(self, view: str) -> None:
+    def _require_view(self, view: str) -> None:
         if view not in self._stems:
             raise self._not_found(view)
 

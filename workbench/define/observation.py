@@ -21,7 +21,7 @@ from workbench.define.tracebacks import HasFiles, lines_at
 from workbench.errors import DefinitionError, DefinitionFailed, SharedState, UndeclaredInput
 from workbench.files import replace_atomically
 from workbench.source_tree import FOLDER, TreeFiles, install, parts_of, run_package
-from workbench.worker import RANDOM, Change, Seen, Touch, Watch, pool
+from workbench.worker import RANDOM, Seen, StateChange, Touch, Watch, pool
 
 SCHEME = "observed/3"
 """Raised when more is observed than was, so that what passed is observed again."""
@@ -82,7 +82,7 @@ class Observations:
         if self.passed(stem, "import"):
             return ""
         with pool().worker() as worker:
-            seen = worker.call(_import, self.package, self.files, stem, self.imported(stem))
+            seen = worker.call(_import, self.package, self.files, stem, self.imported_modules(stem))
         refuse(f"{FOLDER}/{stem}.py", seen, self)
         if not seen.raised:
             self.note(stem, "import")
@@ -97,7 +97,7 @@ class Observations:
         with suppress(OSError):
             replace_atomically(self._verdict(stem, what), "")
 
-    def imported(self, stem: str) -> frozenset[str]:
+    def imported_modules(self, stem: str) -> frozenset[str]:
         """Return the modules of libraries that a file imports, itself or through others of the tree."""
         found: set[str] = set()
         for path in readable_parts(stem, self.files):
@@ -105,7 +105,7 @@ class Observations:
         return frozenset(found)
 
     def _verdict(self, stem: str, what: str) -> Path:
-        digest = hashlib.sha256(repr((SCHEME, what, stem, _versions(self.imported(stem)))).encode())
+        digest = hashlib.sha256(repr((SCHEME, what, stem, _versions(self.imported_modules(stem)))).encode())
         for path in sorted(readable_parts(stem, self.files)):
             content = self.files.sources.get(path) or self.files.data.get(path, "").encode()
             digest.update(b"\0%b\0" % path.encode() + hashlib.sha256(content).digest())
@@ -129,12 +129,12 @@ def readable_paths(stem: str, files: TreeFiles) -> list[str]:
 def refuse(what: str, seen: Seen, definitions: HasFiles) -> None:
     """Raise where `what`, a file or a view, read or changed something that it may not."""
     if seen.touches:
-        raise _undeclared(what, seen.touches[0], definitions)
+        raise _undeclared_input(what, seen.touches[0], definitions)
     if seen.changes:
-        raise _shared(what, seen.changes[0])
+        raise _shared_state_error(what, seen.changes[0])
 
 
-def failed(what: str, raised: str) -> DefinitionFailed:
+def import_failure(what: str, raised: str) -> DefinitionFailed:
     """Return the error for `what`, which works in this process and raises something in a new one."""
     return DefinitionFailed(
         f"{what} runs here, but not in a new process: {raised}",
@@ -143,7 +143,7 @@ def failed(what: str, raised: str) -> DefinitionFailed:
     )
 
 
-def _undeclared(what: str, touch: Touch, definitions: HasFiles) -> UndeclaredInput:
+def _undeclared_input(what: str, touch: Touch, definitions: HasFiles) -> UndeclaredInput:
     error = UndeclaredInput(
         f"{what} {_READS[touch.kind].format(name=touch.name)}.",
         remedy=_REMEDIES.get(touch.kind, _AS_SOURCE),
@@ -153,7 +153,7 @@ def _undeclared(what: str, touch: Touch, definitions: HasFiles) -> UndeclaredInp
     return error
 
 
-def _shared(what: str, change: Change) -> SharedState:
+def _shared_state_error(what: str, change: StateChange) -> SharedState:
     if change.kind == "namespace":
         said = f"{what} registers the Polars namespace {change.name!r} process-wide."
         remedy = "Write a function that takes the expression, and call it: gross(pl.col('x'))."

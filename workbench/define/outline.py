@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from workbench.define.cell import is_view, spellings
 from workbench.define.feature_sets import FeatureSet, feature_set
 from workbench.errors import WorkbenchError
-from workbench.source_tree import FOLDER, TreeFiles, decoded
+from workbench.source_tree import FOLDER, TreeFiles, decode_source
 
 _COLUMNS = ("entities", "event_time", "created")
 _NOT_COLUMNS = ("ClassVar", "typing.ClassVar")
@@ -106,10 +106,10 @@ def _makes_view(value: ast.expr, called: set[str]) -> bool:
     if not isinstance(value, ast.Call):
         return False
     names = [value.func, *value.args]
-    return any(_spelled(name) in {*called, "feature_view"} for name in names)
+    return any(_dotted_name(name) in {*called, "feature_view"} for name in names)
 
 
-def _spelled(node: ast.expr) -> str | None:
+def _dotted_name(node: ast.expr) -> str | None:
     if isinstance(node, ast.Name):
         return node.id
     return node.attr if isinstance(node, ast.Attribute) else None
@@ -137,7 +137,7 @@ def _sets_in(tree: ast.Module) -> Iterator[FeatureSet | None]:
         if isinstance(node, ast.ImportFrom):
             called |= {item.asname for item in node.names if item.name == "feature_set" and item.asname}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _spelled(node.func) in called:
+        if isinstance(node, ast.Call) and _dotted_name(node.func) in called:
             try:
                 words = [ast.literal_eval(argument) for argument in node.args]
                 options = {word.arg or "": ast.literal_eval(word.value) for word in node.keywords}
@@ -156,7 +156,7 @@ class _Modules:
     def tree(self, path: str) -> ast.Module | None:
         """Return the syntax tree of a file; None where it is not there or not Python."""
         if path not in self._trees:
-            self._trees[path] = self._parsed(path)
+            self._trees[path] = self._parse(path)
         return self._trees[path]
 
     def features(self, function: ast.FunctionDef, path: str) -> tuple[str, ...]:
@@ -169,7 +169,7 @@ class _Modules:
                 return ()
         if not isinstance(annotation, ast.Subscript):
             return ()
-        name = _spelled(annotation.slice)
+        name = _dotted_name(annotation.slice)
         own = set(_own_columns(function))
         return tuple(column for column in self._columns(name, path, _DEEPEST) if column not in own)
 
@@ -181,16 +181,16 @@ class _Modules:
         found: dict[str, None] = {}
         for statement in _statements(tree.body):
             if isinstance(statement, ast.ClassDef) and statement.name == name:
-                bases = [self._columns(_spelled(base), path, deepest - 1) for base in statement.bases]
-                found = dict.fromkeys([*(column for base in bases for column in base), *_annotated(statement)])
+                bases = [self._columns(_dotted_name(base), path, deepest - 1) for base in statement.bases]
+                found = dict.fromkeys([*(column for base in bases for column in base), *_annotated_names(statement)])
             elif isinstance(statement, ast.ImportFrom):
                 for item in statement.names:
                     if (item.asname or item.name) == name:
-                        other = self._imported(statement, path)
+                        other = self._imported_file(statement, path)
                         found = dict.fromkeys(self._columns(item.name, other, deepest - 1) if other else ())
         return tuple(found)
 
-    def _imported(self, statement: ast.ImportFrom, path: str) -> str | None:
+    def _imported_file(self, statement: ast.ImportFrom, path: str) -> str | None:
         """Return the file that a relative import reads; None for any other."""
         if not statement.level:
             return None
@@ -198,16 +198,16 @@ class _Modules:
         below = "/".join([*above, *(statement.module or "").split(".")]).strip("/")
         return next((each for each in (f"{below}.py", f"{below}/__init__.py") if each in self._files.sources), None)
 
-    def _parsed(self, path: str) -> ast.Module | None:
+    def _parse(self, path: str) -> ast.Module | None:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # doubtful escapes and the like are the linter's to tell
-                return ast.parse(decoded(self._files.sources[path], f"{FOLDER}/{path}"))
+                return ast.parse(decode_source(self._files.sources[path], f"{FOLDER}/{path}"))
         except (WorkbenchError, LookupError, SyntaxError, ValueError, MemoryError, RecursionError):
             return None
 
 
-def _annotated(model: ast.ClassDef) -> Iterator[str]:
+def _annotated_names(model: ast.ClassDef) -> Iterator[str]:
     for statement in model.body:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             name, kind = statement.target.id, ast.unparse(statement.annotation).partition("[")[0]

@@ -68,7 +68,7 @@ class RuleReader:
         settings |= {name: getattr(check, name) for name, usual in _USUAL.items() if getattr(check, name) != usual}
         said = ", ".join(f"{name}={value!r}" for name, value in settings.items())
         head = f"{check.name}({said})" if said else str(check.name)
-        function = _written(check._check_fn)
+        function = _user_function(check._check_fn)
         if not isinstance(function, FunctionType):
             if _is_panderas(type(function).__module__):
                 return head
@@ -146,7 +146,7 @@ def _source(function: Any) -> str:
         return ""
 
 
-def _written(function: Any) -> Any:
+def _user_function(function: Any) -> Any:
     """Return the function that the user wrote: pandera wraps a model's methods twice, and what was registered once."""
     while not isinstance(function, FunctionType) or _is_panderas(str(function.__globals__.get("__name__"))):
         inside = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]

@@ -79,7 +79,7 @@ def definition_failed(
 
 
 @contextmanager
-def explained(definitions: HasFiles, offsets: Mapping[str, int]) -> Iterator[None]:
+def reraise_user_errors(definitions: HasFiles, offsets: Mapping[str, int]) -> Iterator[None]:
     """Re-raise what user code raises as `DefinitionFailed`, showing its own lines.
 
     Parameters

@@ -274,7 +274,7 @@ def _plain(value: object) -> object:
     return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
 
 
-class Signature(TypedDict):
+class ViewSignature(TypedDict):
     """What `read_signature` finds."""
 
     name: str
@@ -283,7 +283,7 @@ class Signature(TypedDict):
     model: Any
 
 
-def read_signature(function: Any, *, seen: Mapping[str, Any]) -> Signature:
+def read_signature(function: Any, *, seen: Mapping[str, Any]) -> ViewSignature:
     """Return the name, inputs, parameters and model of `function`.
 
     Parameters
@@ -309,14 +309,14 @@ def read_signature(function: Any, *, seen: Mapping[str, Any]) -> Signature:
     inputs, parameters = [], {}
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
-            raise _starred(name, parameter)
+            raise _starred_error(name, parameter)
         if parameter.kind is Parameter.KEYWORD_ONLY:
             parameters[parameter.name] = _default(name, parameter)
         elif parameter.default is not Parameter.empty:
             raise _positional_default(name, parameter)
         else:
             inputs.append(parameter.name)
-    return Signature(name=name, inputs=tuple(inputs), parameters=parameters, model=_model(name, function, seen))
+    return ViewSignature(name=name, inputs=tuple(inputs), parameters=parameters, model=_model(name, function, seen))
 
 
 def _plain_function(function: Any) -> None:
@@ -346,7 +346,7 @@ def _what_else(function: Any) -> str:
     return f"the method {function.__qualname__}" if owner and not owner.endswith("<locals>") else ""
 
 
-def _starred(view: str, parameter: Parameter) -> DefinitionError:
+def _starred_error(view: str, parameter: Parameter) -> DefinitionError:
     stars = "*" if parameter.kind is Parameter.VAR_POSITIONAL else "**"
     return DefinitionError(
         f"View {view!r} takes {stars}{parameter.name}, which does not name a source or view.",
@@ -372,7 +372,7 @@ def _positional_default(view: str, parameter: Parameter) -> DefinitionError:
 
 def _model(view: str, function: FunctionType, seen: Mapping[str, Any]) -> Any:
     """Return the model in the return annotation."""
-    annotation = _evaluated(view, function, seen, function.__annotations__.get("return", Parameter.empty))
+    annotation = _evaluate(view, function, seen, function.__annotations__.get("return", Parameter.empty))
     if annotation is Parameter.empty or annotation is None or annotation is pl.LazyFrame:
         raise _missing_schema(view)
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -380,7 +380,7 @@ def _model(view: str, function: FunctionType, seen: Mapping[str, Any]) -> Any:
     if named == "LazyFrame" and not arguments:
         raise _missing_schema(view)
     if named == "LazyFrame" and len(arguments) == 1:
-        model = _evaluated(view, function, seen, arguments[0])
+        model = _evaluate(view, function, seen, arguments[0])
         if _is_model(model):
             return model
     raise _wrong(view, annotation)
@@ -401,7 +401,7 @@ def _wrong(view: str, annotation: Any) -> WrongReturn:
     )
 
 
-def _evaluated(view: str, function: FunctionType, seen: Mapping[str, Any], annotation: Any) -> Any:
+def _evaluate(view: str, function: FunctionType, seen: Mapping[str, Any], annotation: Any) -> Any:
     """Evaluate an annotation kept as text, by ``from __future__ import annotations`` or by quotes."""
     if isinstance(annotation, ForwardRef):
         annotation = annotation.__forward_arg__

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import polars as pl
 import polars.selectors as cs
 
-from workbench.define.exact_windows import Exact, centred, exact, widened
+from workbench.define.exact_windows import Exact, centre_integers, exact, widen
 from workbench.errors import WindowError, did_you_mean
 from workbench.times import format_duration, instant, parse_duration
 
@@ -50,14 +50,14 @@ def empty_is_null(value: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
     False
     """
     try:
-        tree = _undressed(json.loads(value.meta.serialize(format="json")))
+        tree = _strip_casts(json.loads(value.meta.serialize(format="json")))
     except (pl.exceptions.PolarsError, ValueError, TypeError):
         return True
     kind, _ = _operation(tree)
     return kind not in _AUTHORS_WORD | _NULL_ALREADY and not _is_count(tree, schema)
 
 
-def _undressed(tree: Any) -> Any:
+def _strip_casts(tree: Any) -> Any:
     """Return `tree` without the casts and names around it."""
     while isinstance(tree, dict) and ("Cast" in tree or "Alias" in tree):
         tree = tree["Cast"]["expr"] if "Cast" in tree else tree["Alias"][0]
@@ -78,11 +78,11 @@ def _operation(tree: Any) -> tuple[str, Any]:
 
 
 def _is_count(tree: Any, schema: Mapping[str, pl.DataType]) -> bool:
-    kind, inner = _operation(_undressed(tree))
+    kind, inner = _operation(_strip_casts(tree))
     if kind == "Sum":
         return _is_boolean(inner, schema)
     if kind == "BinaryExpr":
-        left, right = _is_count(inner["left"], schema), _operation(_undressed(inner["right"]))[0]
+        left, right = _is_count(inner["left"], schema), _operation(_strip_casts(inner["right"]))[0]
         scaled = inner["op"] in {"TrueDivide", "FloorDivide", "Divide"} and right == "Literal"
         combined = inner["op"] in {"Plus", "Minus", "Multiply"} and _is_count(inner["right"], schema)
         return left and (scaled or combined)
@@ -174,12 +174,16 @@ def windowed(
     """
     keys = (by,) if isinstance(by, str) else tuple(by)
     spans = _spans(windows, closed)
-    schema = _checked(frame, keys, time, spans, aggregations)
+    schema = _check_events(frame, keys, time, spans, aggregations)
     nulled = tuple(name for name, value in aggregations.items() if empty_is_null(value, schema))
     wide = _wide(schema, aggregations, apart=(*keys, time))
     values = {name: exact(name, value, {**schema, **wide}) for name, value in aggregations.items()}
     centre = sorted(frozenset[str]().union(*(value.centred for value in values.values())))
-    events = _events(frame, keys, time, schema[time], wide).with_columns(centred(name, _RUN) for name in centre).cache()
+    events = (
+        _events(frame, keys, time, schema[time], wide)
+        .with_columns(centre_integers(name, _RUN) for name in centre)
+        .cache()
+    )
     entities = events.filter(_starts()).select(keys)
     rows = _instants(events, time, spans, _ENTERS[closed]).cache()
     tables = [_contents(events, time, span, values, nulled).gather(rows.select(span.pointer)) for span in spans]
@@ -251,7 +255,7 @@ def _instants(events: pl.LazyFrame, time: str, spans: Sequence[_Span], enters: i
 def _wide(schema: pl.Schema, aggregations: Mapping[str, pl.Expr], *, apart: Sequence[str]) -> dict[str, pl.DataType]:
     """Return the dtypes of the columns that are widened before they are aggregated."""
     read = {root for value in aggregations.values() for root in value.meta.root_names()} - set(apart)
-    return {name: wide for name in sorted(read) if (wide := widened(schema[name])) != schema[name]}
+    return {name: wide for name in sorted(read) if (wide := widen(schema[name])) != schema[name]}
 
 
 def _events(
@@ -288,7 +292,7 @@ def _spans(windows: str | timedelta | Sequence[str | timedelta], closed: Closed)
     return tuple(spans)
 
 
-def _checked(
+def _check_events(
     frame: pl.LazyFrame,
     keys: Sequence[str],
     time: str,

@@ -90,7 +90,7 @@ class DemoResult:
         """Return what to type next: what for, and the command."""
         workbench, jupyter = _command("workbench"), _command("jupyter")
         return (
-            ("Go there", f"cd {_shown(self.root)}"),
+            ("Go there", f"cd {_short_path(self.root)}"),
             ("Where you are", f"{workbench} status"),
             ("The draft against the better one", f"{workbench} compare --view carrier_delay"),
             ("What is published", f"{workbench} catalog"),
@@ -186,8 +186,8 @@ def run_demo(folder: Path, *, run: bool = True, progress: Callable[[Progress], N
         if not run:
             return DemoResult(project.root, rows, ())
         results = _loop(project, progress)
-        promotion, ledger = _published(project, progress), _trained(project)
-        delivered = tuple(map(_delivered, results, repeat(time.monotonic() + DELIVERY_SECONDS)))
+        promotion, ledger = _publish(project, progress), _train(project)
+        delivered = tuple(map(_wait_for_run, results, repeat(time.monotonic() + DELIVERY_SECONDS)))
         return DemoResult(project.root, rows, delivered, promotion, ledger)
     finally:
         project.close()
@@ -202,7 +202,7 @@ def _loop(project: Project, progress: Callable[[Progress], None] | None) -> tupl
     return tuple(project.define(cell, progress=progress) for cell in CELLS)
 
 
-def _published(project: Project, progress: Callable[[Progress], None] | None) -> PromotionReport | None:
+def _publish(project: Project, progress: Callable[[Progress], None] | None) -> PromotionReport | None:
     """Promote what the experiment made; None where it is published already."""
     try:
         return project.promote(branch=BRANCH, progress=progress)
@@ -212,7 +212,7 @@ def _published(project: Project, progress: Callable[[Progress], None] | None) ->
         return None
 
 
-def _trained(project: Project) -> Ledger:
+def _train(project: Project) -> Ledger:
     """Make a training set of what is published: by what was known when a flight was due to leave, was it late."""
     late = (pl.col("arr_delay") > LATE).alias("late")
     spine = project.sources["flights"].frame().select("carrier", "origin", "scheduled_at", late)
@@ -223,7 +223,7 @@ def _trained(project: Project) -> Ledger:
         reader.close()
 
 
-def _delivered(result: ViewResult, until: float) -> ViewResult:
+def _wait_for_run(result: ViewResult, until: float) -> ViewResult:
     """Return the result with its run, waiting until then for MLflow to have it."""
     if result.ticket is None:
         return result
@@ -236,5 +236,5 @@ def _command(name: str) -> str:
     return name if shutil.which(name) or not beside.exists() else str(beside)
 
 
-def _shown(path: Path) -> str:
+def _short_path(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

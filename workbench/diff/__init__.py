@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.diff.align import Matched, Part, beside, columns_of, engine_errors, height, same_grain
+from workbench.diff.align import MatchedRows, RowBlock, columns_of, engine_errors, height, read_pair, same_grain
 from workbench.diff.code import CodeDiff, FileDiff, Hunk, code_diff
 from workbench.diff.contract_diff import ContractChange, contract_changes
 from workbench.diff.creep import creep
@@ -20,13 +20,12 @@ __all__ = [
     "Creep",
     "FileDiff",
     "Hunk",
-    "Matched",
+    "MatchedRows",
     "Pair",
-    "Part",
+    "RowBlock",
     "RowCounts",
     "Side",
     "ViewDiff",
-    "beside",
     "code_diff",
     "columns_of",
     "contract_changes",
@@ -35,6 +34,7 @@ __all__ = [
     "engine_errors",
     "height",
     "pair_of",
+    "read_pair",
     "same_grain",
     "value_of",
 ]

@@ -156,7 +156,7 @@ _PLACE = "place among the rows"
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class MatchedRows:
     """A part's rows by key.
 
     Attributes
@@ -176,7 +176,7 @@ class Matched:
     duplicates: tuple[int, int] = (0, 0)
 
 
-def match(part: Part, keys: Sequence[str]) -> Matched:
+def match(part: RowBlock, keys: Sequence[str]) -> MatchedRows:
     """Return the rows of `part` by key, null keys with null keys; without keys, by their places.
 
     Rows that are in order, no two with the same key, need no join: the rows that both sides have are in the same order
@@ -186,36 +186,36 @@ def match(part: Part, keys: Sequence[str]) -> Matched:
     left, right = part.left, part.right
     if not keys:
         count = min(left.height, right.height)
-        return Matched(left.head(count), right.head(count), left.slice(count), right.slice(count))
+        return MatchedRows(left.head(count), right.head(count), left.slice(count), right.slice(count))
     if not part.ordered:
-        return _scattered(left, right, keys)
+        return _match_scattered(left, right, keys)
     codes = part.codes or codes_of(left, right, keys)
     if codes is not None:
         if not all(are_ordered(side, strictly=True) for side in codes):
             return _without_duplicates(left, right, keys)
         if np.array_equal(*codes):
-            return Matched(left, right, left.clear(), right.clear())
-        return _chosen(left, right, [pl.Series(mask) for mask in on_both(*codes)])
+            return MatchedRows(left, right, left.clear(), right.clear())
+        return _choose_match(left, right, [pl.Series(mask) for mask in on_both(*codes)])
     same = _same_keys(left, right, keys)
     if not _are_single(left, keys) or not (same or _are_single(right, keys)):
         return _without_duplicates(left, right, keys)
-    return Matched(left, right, left.clear(), right.clear()) if same else _by_hash(left, right, keys)
+    return MatchedRows(left, right, left.clear(), right.clear()) if same else _by_hash(left, right, keys)
 
 
-def _chosen(left: pl.DataFrame, right: pl.DataFrame, common: Sequence[pl.Series]) -> Matched:
+def _choose_match(left: pl.DataFrame, right: pl.DataFrame, common: Sequence[pl.Series]) -> MatchedRows:
     one, other = common
-    return Matched(left.filter(one), right.filter(other), left.filter(~one), right.filter(~other))
+    return MatchedRows(left.filter(one), right.filter(other), left.filter(~one), right.filter(~other))
 
 
-def _scattered(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> Matched:
+def _match_scattered(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> MatchedRows:
     hashes = _hash(left, keys), _hash(right, keys)
     if any(each.n_unique() < len(each) for each in hashes):
         return _without_duplicates(left, right, keys)
     here, there = (each.to_frame("key").with_row_index(_PLACE) for each in hashes)
     both = here.join(there, on="key", maintain_order="left", suffix=" right")
     places = both[_PLACE], both[f"{_PLACE} right"]
-    found = Matched(left[places[0]], right[places[1]], _others(left, places[0]), _others(right, places[1]))
-    return found if _same_keys(found.left, found.right, keys) else _joined(left, right, keys)
+    found = MatchedRows(left[places[0]], right[places[1]], _others(left, places[0]), _others(right, places[1]))
+    return found if _same_keys(found.left, found.right, keys) else _match_by_join(left, right, keys)
 
 
 def _others(frame: pl.DataFrame, places: pl.Series) -> pl.DataFrame:
@@ -229,18 +229,18 @@ def _hash(frame: pl.DataFrame, keys: Sequence[str]) -> pl.Series:
     return frame.select(pl.struct(keys).hash()).to_series()
 
 
-def _by_hash(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> Matched:
+def _by_hash(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> MatchedRows:
     one, other = _hash(left, keys), _hash(right, keys)
-    found = _chosen(left, right, [one.is_in(other.implode()), other.is_in(one.implode())])
-    return found if _same_keys(found.left, found.right, keys) else _joined(left, right, keys)
+    found = _choose_match(left, right, [one.is_in(other.implode()), other.is_in(one.implode())])
+    return found if _same_keys(found.left, found.right, keys) else _match_by_join(left, right, keys)
 
 
-def _joined(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> Matched:
+def _match_by_join(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> MatchedRows:
     places = left.select(keys).with_row_index(_PLACE)
     both = places.join(
         right.select(keys).with_row_index(_PLACE), on=keys, nulls_equal=True, maintain_order="left", suffix=" right"
     )
-    return Matched(
+    return MatchedRows(
         left[both[_PLACE]],
         right[both[f"{_PLACE} right"]],
         left.join(right.select(keys), on=keys, how="anti", nulls_equal=True),
@@ -248,13 +248,13 @@ def _joined(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> Mat
     )
 
 
-def _without_duplicates(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> Matched:
+def _without_duplicates(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> MatchedRows:
     sides = left, right
     many = pl.concat([side.group_by(keys).len().filter(pl.col("len") > 1).select(keys) for side in sides]).unique()
     single = [side.join(many, on=keys, how="anti", nulls_equal=True, maintain_order="left") for side in sides]
-    found = _joined(single[0], single[1], keys)
+    found = _match_by_join(single[0], single[1], keys)
     counts = left.height - single[0].height, right.height - single[1].height
-    return Matched(found.left, found.right, found.removed, found.added, counts)
+    return MatchedRows(found.left, found.right, found.removed, found.added, counts)
 
 
 def _same_keys(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> bool:
@@ -295,7 +295,7 @@ class OutOfOrderError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RowBlock:
     """All rows of both sides with certain keys.
 
     Attributes
@@ -315,7 +315,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Both:
+class PairReader:
     """Two sides' rows.
 
     Attributes
@@ -339,13 +339,13 @@ class Both:
     heights: tuple[int, int]
     at_once: int = AT_ONCE
 
-    def visit(self, begin: Callable[[], Callable[[Part, Matched], bool]]) -> None:
+    def visit(self, begin: Callable[[], Callable[[RowBlock, MatchedRows], bool]]) -> None:
         """Show all parts, one after the other, to what `begin` returns, until it has seen enough and returns true.
 
         It is shown each part with its rows by key. Where a side turns out to be in no order, `begin` is called again,
         and all parts are shown to what it returns.
         """
-        ways = [self._whole] if sum(self.heights) <= self.at_once else [self._abreast, self._by_hash]
+        ways = [self._whole] if sum(self.heights) <= self.at_once else [self._by_order, self._by_hash]
         if not self.keys:
             ways = [self._by_place]
         for way in ways:
@@ -355,11 +355,11 @@ class Both:
                 continue
             return
 
-    def _whole(self) -> Iterator[Part]:
+    def _whole(self) -> Iterator[RowBlock]:
         left, right = pl.collect_all([self.left, self.right], engine="streaming")
-        yield Part(left.sort(self.keys), right.sort(self.keys))
+        yield RowBlock(left.sort(self.keys), right.sort(self.keys))
 
-    def _by_hash(self) -> Iterator[Part]:
+    def _by_hash(self) -> Iterator[RowBlock]:
         classes = ceil(max(self.heights) / (_SCATTERED * self.at_once))
         which = (
             sum((pl.col(key).hash(seed) for seed, key in enumerate(self.keys)), start=pl.lit(0, dtype=pl.UInt64))
@@ -369,10 +369,10 @@ class Both:
             left, right = (
                 frame.filter(which == number).collect(engine="streaming").rechunk() for frame in (self.left, self.right)
             )
-            yield Part(left, right, ordered=False)
+            yield RowBlock(left, right, ordered=False)
 
-    def _by_place(self) -> Iterator[Part]:
-        left, right = _Reader(self.left, self.at_once), _Reader(self.right, self.at_once)
+    def _by_place(self) -> Iterator[RowBlock]:
+        left, right = _BatchReader(self.left, self.at_once), _BatchReader(self.right, self.at_once)
         while True:
             left.fill()
             right.fill()
@@ -380,10 +380,10 @@ class Both:
             rows = min(heights) or max(heights)
             if rows == 0:
                 return
-            yield Part(left.take(rows), right.take(rows))
+            yield RowBlock(left.take(rows), right.take(rows))
 
-    def _abreast(self) -> Iterator[Part]:
-        left, right = _Reader(self.left, self.at_once), _Reader(self.right, self.at_once)
+    def _by_order(self) -> Iterator[RowBlock]:
+        left, right = _BatchReader(self.left, self.at_once), _BatchReader(self.right, self.at_once)
         left.fill()
         right.fill()
         order = longest_order([left.rows, right.rows], self.keys, self.time)
@@ -391,10 +391,10 @@ class Both:
             raise OutOfOrderError
         rest = [key for key in self.keys if key not in order]
         while part := _next(left, right, order, most=_LARGEST * self.at_once):
-            yield Part(part.left.sort(*order, *rest), part.right.sort(*order, *rest)) if rest else part
+            yield RowBlock(part.left.sort(*order, *rest), part.right.sort(*order, *rest)) if rest else part
 
 
-def _show(parts: Iterator[Part], keys: Sequence[str], show: Callable[[Part, Matched], bool]) -> None:
+def _show(parts: Iterator[RowBlock], keys: Sequence[str], show: Callable[[RowBlock, MatchedRows], bool]) -> None:
     """Show each part while the next one is matched, and the one after that is read."""
     named = partial(ThreadPoolExecutor, 1, thread_name_prefix="compare")
     with named() as matching, named() as showing:
@@ -409,7 +409,7 @@ def _show(parts: Iterator[Part], keys: Sequence[str], show: Callable[[Part, Matc
                 return
 
 
-def _next(left: _Reader, right: _Reader, order: Sequence[str], *, most: int) -> Part | None:
+def _next(left: _BatchReader, right: _BatchReader, order: Sequence[str], *, most: int) -> RowBlock | None:
     """Return the rows of both up to where one of them must be read on; None at the end.
 
     Whether rows are in order is looked at with the last row of those before them, which always stays behind.
@@ -427,7 +427,7 @@ def _next(left: _Reader, right: _Reader, order: Sequence[str], *, most: int) -> 
         rows = _until_cut(left, right, order, codes)
         if any(rows):
             known = None if codes is None else (codes[0][: rows[0]], codes[1][: rows[1]])
-            return Part(left.take(rows[0]), right.take(rows[1]), codes=known)
+            return RowBlock(left.take(rows[0]), right.take(rows[1]), codes=known)
         if left.ended and right.ended:
             return None
         for reader in (left, right):  # all that is there has one key: there may be more of it
@@ -437,7 +437,7 @@ def _next(left: _Reader, right: _Reader, order: Sequence[str], *, most: int) -> 
 
 
 def _until_cut(
-    left: _Reader, right: _Reader, order: Sequence[str], codes: tuple[Codes, Codes] | None
+    left: _BatchReader, right: _BatchReader, order: Sequence[str], codes: tuple[Codes, Codes] | None
 ) -> tuple[int, int]:
     """Return how many rows of each come before the first key that may have more rows than are read."""
     unread = [place for place, reader in enumerate((left, right)) if not reader.ended]
@@ -451,7 +451,7 @@ def _until_cut(
     return below(left.rows, cut, order), below(right.rows, cut, order)
 
 
-class _Reader:
+class _BatchReader:
     """A side's rows, batch by batch, in the order in which they are stored."""
 
     def __init__(self, frame: pl.LazyFrame, size: int) -> None:
@@ -520,14 +520,14 @@ def pairs_of(left: Side, right: Side, names: Sequence[tuple[str, str]]) -> list[
     return [pair for pair in found if pair is not None]
 
 
-def beside(
+def read_pair(
     left: Side,
     right: Side,
     columns: tuple[Sequence[str], Sequence[str]],
     *,
     entity: Mapping[str, object] | None = None,
     at_once: int = AT_ONCE,
-) -> Both:
+) -> PairReader:
     """Return two sides' rows, to be read together.
 
     Parameters
@@ -562,7 +562,7 @@ def beside(
             frames = [frame.filter(_is(entity, frame.collect_schema())) for frame in frames]
         heights = count(frames[0]), count(frames[1])
     time = next((column.name for column in left.contract.columns if column.role == "event_time"), None)
-    return Both(frames[0], frames[1], left.keys, time, heights, at_once)
+    return PairReader(frames[0], frames[1], left.keys, time, heights, at_once)
 
 
 @contextmanager

@@ -119,19 +119,23 @@ def _rules(column: str | None, old: Sequence[str], new: Sequence[str]) -> Iterat
     for rule in gone:
         successor = next((other for other in come if _name(other) == _name(rule)), None)
         if successor is None:
-            yield ContractChange(column, "rules", _said(rule), None, breaking=True)
+            yield ContractChange(column, "rules", _rule_text(rule), None, breaking=True)
             continue
         come.remove(successor)
-        said = _said(successor) if _said(successor) != _said(rule) else f"{_said(rule)} with other code"
-        yield ContractChange(column, "rules", _said(rule), said, breaking=not _is_stricter(rule, successor))
-    yield from (ContractChange(column, "rules", None, _said(rule), breaking=False) for rule in come)
+        said = (
+            _rule_text(successor)
+            if _rule_text(successor) != _rule_text(rule)
+            else f"{_rule_text(rule)} with other code"
+        )
+        yield ContractChange(column, "rules", _rule_text(rule), said, breaking=not _is_stricter(rule, successor))
+    yield from (ContractChange(column, "rules", None, _rule_text(rule), breaking=False) for rule in come)
 
 
 def _name(rule: str) -> str:
     return re.split(r"\(| \[", rule, maxsplit=1)[0]
 
 
-def _said(rule: str) -> str:
+def _rule_text(rule: str) -> str:
     """Return a rule without the hash of its code."""
     return re.sub(r" \[[0-9a-f]+\]$", "", rule)
 

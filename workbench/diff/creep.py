@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from workbench.diff.side import Side
 
 
-def stepped(columns: Sequence[ColumnDiff], left: Side, right: Side) -> tuple[str, ...]:
+def columns_to_compare(columns: Sequence[ColumnDiff], left: Side, right: Side) -> tuple[str, ...]:
     """Return the columns whose values are equal on both sides, but not known to be the same to the bit."""
 
     def may_differ(name: str) -> bool:
@@ -39,13 +39,13 @@ def creep(first: Side, right: Side, names: Sequence[str], *, number: str) -> tup
     number
         Of the first version.
     """
-    one, other = _narrowed(first, names), _narrowed(right, names)
+    one, other = _narrow(first, names), _narrow(right, names)
     _, columns = compare(one, other, called=lambda column: (f"{column} ({number})", column), worst=0)
     return tuple(
         Creep(column, number, right.contract[column.name].tolerance) for column in columns if column.status != "same"
     )
 
 
-def _narrowed(side: Side, names: Sequence[str]) -> Side:
+def _narrow(side: Side, names: Sequence[str]) -> Side:
     kept = tuple(column for column in side.contract.columns if column.name in {*side.keys, *names})
     return replace(side, contract=Contract(kept))

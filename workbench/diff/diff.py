@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from workbench.diff.align import AT_ONCE, beside, height, pairs_of, same_grain
+from workbench.diff.align import AT_ONCE, height, pairs_of, read_pair, same_grain
 from workbench.diff.code import CodeDiff, code_diff
 from workbench.diff.contract_diff import ContractChange, contract_changes
-from workbench.diff.creep import stepped
-from workbench.diff.engine import compare, equal_by_digest, unmatched
-from workbench.diff.page import Kind, Wanted, page
+from workbench.diff.creep import columns_to_compare
+from workbench.diff.engine import compare, equal_by_digest, unmatched_columns
+from workbench.diff.page import Kind, PageRequest, page
 from workbench.diff.result import Category, ColumnDiff, Creep
 from workbench.diff.side import RowCounts, Side
 from workbench.errors import FeatureNotFound, UsageError
 from workbench.records import to_plain
-from workbench.times import spoken_duration
+from workbench.times import duration_in_words
 
 if TYPE_CHECKING:
     from workbench.define import Contract
@@ -58,7 +58,7 @@ def category_of(diff: ViewDiff) -> Category:
     return "metadata" if said or bool(diff.code) else "none"
 
 
-def judged(
+def categorise_columns(
     columns: Iterable[ColumnDiff], changes: Iterable[ContractChange], contract: Contract
 ) -> tuple[ColumnDiff, ...]:
     """Return the columns with the category of each, and why.
@@ -113,10 +113,10 @@ def _reasons(diff: ViewDiff) -> Iterator[str]:
     if diff.category == "refactor":
         yield "the code differs, the values do not"
     if diff.category == "metadata" and not diff.contract:
-        yield "what is said about it differs" if _said(diff) else "comments or layout differ"
+        yield "what is said about it differs" if _has_metadata_change(diff) else "comments or layout differ"
 
 
-def _said(diff: ViewDiff) -> bool:
+def _has_metadata_change(diff: ViewDiff) -> bool:
     assert diff.left is not None  # noqa: S101 - asked of two sides alone
     assert diff.right is not None  # noqa: S101
     return diff.left.metadata_hash != diff.right.metadata_hash
@@ -193,7 +193,7 @@ def percent(share: float) -> str:
 def _size(column: ColumnDiff, value: float, unit: str | None) -> str:
     """Return the size of a difference with its unit."""
     if column.is_temporal:
-        return spoken_duration(value)
+        return duration_in_words(value)
     if unit is None or unit == "count":
         return f"{value:.4g}"
     return f"{value:.4g} {unit}s" if unit in _COUNTED else f"{value:.4g} {unit}"
@@ -270,7 +270,7 @@ class ViewDiff:
         """The columns that may have moved within their tolerance."""
         if self.left is None or self.right is None or not self.grain:
             return ()
-        return stepped(self.columns, self.left, self.right)
+        return columns_to_compare(self.columns, self.left, self.right)
 
     def column(self, name: str) -> ColumnDiff:
         """Return the difference of one column.
@@ -338,10 +338,10 @@ class ViewDiff:
             if name not in self.left.keys:
                 raise FeatureNotFound.absent(name, where="the view's key", known=self.left.keys)
         columns = [pair.left for pair in pairs], [pair.right for pair in pairs]
-        both = beside(self.left, self.right, columns, entity=entity)
-        called = _called(self.left, self.right)
+        both = read_pair(self.left, self.right, columns, entity=entity)
+        called = _value_names(self.left, self.right)
         shown = [(pair, called(pair.right)) for pair in pairs]
-        return page(both, Wanted(kind, differing, shown, offset, min(limit, PAGE)))
+        return page(both, PageRequest(kind, differing, shown, offset, min(limit, PAGE)))
 
     def worst(self, column: str, *, limit: int = _WORST) -> pl.DataFrame:
         """Return the rows in which `column` differs most, of those that were kept; none where it does not differ."""
@@ -408,19 +408,19 @@ def diff_views(left: Side | None, right: Side | None, *, worst: int = _WORST, at
     if not 0 <= worst <= PAGE or at_once < 1:
         raise UsageError(f"worst={worst} or at_once={at_once} is out of range.", remedy="Take worst from 0 to 100.")
     if left is None or right is None:
-        return _alone(left, right)
+        return _one_sided(left, right)
     promise, code = contract_changes(left.contract, right.contract), code_diff(left.text, right.text)
     grain = same_grain(left, right)
     if grain:
         counts, columns = equal_by_digest(left, right) or compare(
-            left, right, called=_called(left, right), worst=worst, at_once=at_once
+            left, right, called=_value_names(left, right), worst=worst, at_once=at_once
         )
     else:
-        counts, columns = RowCounts(height(left), height(right)), unmatched(left, right)
-    return ViewDiff(left, right, counts, judged(columns, promise, right.contract), promise, code, grain)
+        counts, columns = RowCounts(height(left), height(right)), unmatched_columns(left, right)
+    return ViewDiff(left, right, counts, categorise_columns(columns, promise, right.contract), promise, code, grain)
 
 
-def _alone(left: Side | None, right: Side | None) -> ViewDiff:
+def _one_sided(left: Side | None, right: Side | None) -> ViewDiff:
     if right is not None:
         columns = tuple(ColumnDiff(name, "added", right_dtype=str(right.contract[name].dtype)) for name in right.values)
         rows = height(right)
@@ -431,7 +431,7 @@ def _alone(left: Side | None, right: Side | None) -> ViewDiff:
     return ViewDiff(left, None, RowCounts(left=rows, removed=rows), columns, code=code_diff(left.text, {}))
 
 
-def _called(left: Side, right: Side) -> Callable[[str], tuple[str, str]]:
+def _value_names(left: Side, right: Side) -> Callable[[str], tuple[str, str]]:
     """Return what the left and the right value of a column are called."""
     labels = left.label, right.label
     if labels[0] == labels[1]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import polars as pl
 
-from workbench.diff.align import AT_ONCE, beside, engine_errors, pairs_of
-from workbench.diff.renamed import Guess, renamed
+from workbench.diff.align import AT_ONCE, engine_errors, pairs_of, read_pair
+from workbench.diff.renamed import Guess, find_renames
 from workbench.diff.result import ColumnDiff, Status
 from workbench.diff.side import RowCounts
 from workbench.profile import finite_or_none
@@ -21,7 +21,7 @@ from workbench.profile import finite_or_none
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from workbench.diff.align import Both, Matched, Part
+    from workbench.diff.align import MatchedRows, PairReader, RowBlock
     from workbench.diff.pair import Pair
     from workbench.diff.renamed import Guess
     from workbench.diff.side import Side
@@ -39,7 +39,7 @@ _SIZE = "size of the difference"
 
 
 @dataclass(slots=True)
-class Tally:
+class ValueTally:
     """How the values of a pair of columns differ, in the rows that both sides have.
 
     Attributes
@@ -67,9 +67,9 @@ class Tally:
     _kept: pl.DataFrame | None = None
     _sums: list[float] = field(default_factory=list)
     _measured: int = 0
-    _sample: Sample = field(default_factory=lambda: Sample(SAMPLE))
+    _sample: ReservoirSample = field(default_factory=lambda: ReservoirSample(SAMPLE))
 
-    def add(self, rows: Matched) -> pl.Series | None:
+    def add(self, rows: MatchedRows) -> pl.Series | None:
         """Count the rows of a part; return where the values differ, or None where they do nowhere."""
         old, new = rows.left[self.pair.left], rows.right[self.pair.right]
         where = self.pair.differs(old, new)
@@ -145,7 +145,7 @@ def _first_largest(values: pl.Series, count: int) -> pl.Series:
     return pl.concat([above, (values == least).arg_true().head(count - len(above))]).sort()
 
 
-class Sample:
+class ReservoirSample:
     """Numbers out of a stream: all of them, or where these are too many, each with the same chance."""
 
     def __init__(self, most: int) -> None:
@@ -157,11 +157,11 @@ class Sample:
 
     def add(self, values: npt.NDArray[np.float64]) -> None:
         """Take more numbers."""
-        taken = self._thinned(values, self._share) if self._share < 1 else values
+        taken = self._thin(values, self._share) if self._share < 1 else values
         self._parts.append(taken)
         self._size += len(taken)
         while self._size > self._most:
-            half = self._thinned(np.concatenate(self._parts), 0.5)
+            half = self._thin(np.concatenate(self._parts), 0.5)
             self._parts, self._size, self._share = [half], len(half), self._share / 2
 
     def quantiles(self, shares: Sequence[float]) -> tuple[tuple[float, float], ...]:
@@ -171,7 +171,7 @@ class Sample:
         found = np.quantile(np.concatenate(self._parts), shares)
         return tuple((share, float(value)) for share, value in zip(shares, found, strict=True))
 
-    def _thinned(self, values: npt.NDArray[np.float64], share: float) -> npt.NDArray[np.float64]:
+    def _thin(self, values: npt.NDArray[np.float64], share: float) -> npt.NDArray[np.float64]:
         return values[self._chance.random(len(values)) < share]
 
 
@@ -192,7 +192,7 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CountRequest:
     """What is to be counted.
 
     Attributes
@@ -214,7 +214,7 @@ class Asked:
 
 
 @dataclass(slots=True)
-class Counted:
+class CountResult:
     """What was counted.
 
     Attributes
@@ -236,11 +236,11 @@ class Counted:
     added: int = 0
     removed: int = 0
     duplicates: tuple[int, int] = (0, 0)
-    tallies: dict[str, Tally] = field(default_factory=dict)
+    tallies: dict[str, ValueTally] = field(default_factory=dict)
     guesses: list[Guess] = field(default_factory=list)
     missing: tuple[dict[str, Missing], dict[str, Missing]] = field(default_factory=lambda: ({}, {}))
 
-    def add(self, part: Part, rows: Matched, keys: Sequence[str]) -> None:
+    def add(self, part: RowBlock, rows: MatchedRows, keys: Sequence[str]) -> None:
         """Count the rows of a part."""
         for side, missing in zip((part.left, part.right), self.missing, strict=True):
             for column in side.get_columns():
@@ -257,18 +257,20 @@ class Counted:
             guess.add(rows)
 
 
-def counted(both: Both, asked: Asked) -> Counted:
+def count_differences(both: PairReader, asked: CountRequest) -> CountResult:
     """Return how the rows of two sides differ."""
-    found = Counted()
+    found = CountResult()
 
-    def begin() -> Callable[[Part, Matched], bool]:
+    def begin() -> Callable[[RowBlock, MatchedRows], bool]:
         nonlocal found
-        tallies = {pair.right: Tally(pair, both.keys, asked.called(pair.right), asked.worst) for pair in asked.pairs}
+        tallies = {
+            pair.right: ValueTally(pair, both.keys, asked.called(pair.right), asked.worst) for pair in asked.pairs
+        }
         guesses = [Guess.about(pair, both.heights) for pair in asked.guesses]
-        found = Counted(tallies=tallies, guesses=guesses)
+        found = CountResult(tallies=tallies, guesses=guesses)
         return show
 
-    def show(part: Part, rows: Matched) -> bool:
+    def show(part: RowBlock, rows: MatchedRows) -> bool:
         found.add(part, rows, both.keys)
         return False
 
@@ -290,7 +292,7 @@ def equal_by_digest(left: Side, right: Side) -> tuple[RowCounts, Columns] | None
     return RowCounts(rows, rows, rows), _columns(left, right, lambda name: "same" if name in left.values else "added")
 
 
-def unmatched(left: Side, right: Side) -> Columns:
+def unmatched_columns(left: Side, right: Side) -> Columns:
     """Return the columns of two sides whose rows cannot be matched, or of one side alone, by their contracts."""
 
     def status(name: str) -> Status:
@@ -323,21 +325,21 @@ def compare(
     read = [name for name in right.values if name in left.values and not same_by_digest(left, right, name)]
     pairs = pairs_of(left, right, [(name, name) for name in read])
     guesses = [replace(pair, tolerance=None) for pair in pairs_of(left, right, [(a, b) for a in gone for b in new])]
-    both = beside(left, right, ([*read, *gone], [*read, *new]), at_once=at_once)
+    both = read_pair(left, right, ([*read, *gone], [*read, *new]), at_once=at_once)
     with engine_errors():
-        found = counted(both, Asked(pairs, guesses, called, worst))
+        found = count_differences(both, CountRequest(pairs, guesses, called, worst))
     counts = RowCounts(
         *both.heights, found.common - found.changed, found.changed, found.added, found.removed, *found.duplicates
     )
-    names = {guess.pair.right: guess for guess in renamed(found.guesses)}
+    names = {guess.pair.right: guess for guess in find_renames(found.guesses)}
     taken = {guess.pair.left for guess in names.values()}
 
     def column(name: str) -> ColumnDiff:
         if name in names:
-            return _renamed(left, right, names[name], found)
+            return _renamed_column(left, right, names[name], found)
         facts = _facts(left, right, name, found)
         if name in found.tallies:
-            return _changed(left, right, found.tallies[name], found.common, facts)
+            return _changed_column(left, right, found.tallies[name], found.common, facts)
         if name in new:
             return ColumnDiff(name, "added", **facts)
         return ColumnDiff(name, "retyped" if name in read else "same", **facts)
@@ -361,7 +363,7 @@ def _columns(left: Side, right: Side, status: Callable[[str], Status]) -> Column
     return tuple(ColumnDiff(name, status(name), **_facts(left, right, name, None)) for name in right.values)
 
 
-def _changed(left: Side, right: Side, tally: Tally, common: int, facts: dict[str, Any]) -> ColumnDiff:
+def _changed_column(left: Side, right: Side, tally: ValueTally, common: int, facts: dict[str, Any]) -> ColumnDiff:
     name = tally.pair.right
     retyped = left.contract[name].dtype != right.contract[name].dtype
     return ColumnDiff(
@@ -378,7 +380,7 @@ def _changed(left: Side, right: Side, tally: Tally, common: int, facts: dict[str
     )
 
 
-def _renamed(left: Side, right: Side, guess: Guess, found: Counted) -> ColumnDiff:
+def _renamed_column(left: Side, right: Side, guess: Guess, found: CountResult) -> ColumnDiff:
     old, new = guess.pair.left, guess.pair.right
     facts = _facts(left, right, new, found) | {
         name: value for name, value in _facts(left, right, old, found).items() if name.startswith("left")
@@ -388,7 +390,7 @@ def _renamed(left: Side, right: Side, guess: Guess, found: Counted) -> ColumnDif
     return ColumnDiff(new, "renamed", old, **facts, compared_as=compared, changed=guess.differs, share=share)
 
 
-def _facts(left: Side, right: Side, name: str, found: Counted | None) -> dict[str, Any]:
+def _facts(left: Side, right: Side, name: str, found: CountResult | None) -> dict[str, Any]:
     """Return what each side says of a column by itself."""
     facts: dict[str, Any] = {}
     for place, (word, side) in enumerate((("left", left), ("right", right))):

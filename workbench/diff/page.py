@@ -13,14 +13,14 @@ import polars as pl
 from workbench.diff.align import engine_errors
 
 if TYPE_CHECKING:
-    from workbench.diff.align import Both, Matched, Part
+    from workbench.diff.align import MatchedRows, PairReader, RowBlock
     from workbench.diff.pair import Pair
 
 Kind = Literal["changed", "any", "added", "removed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PageRequest:
     """What a page is to show.
 
     Attributes
@@ -42,17 +42,17 @@ class Wanted:
     limit: int
 
 
-def page(both: Both, wanted: Wanted) -> pl.DataFrame:
+def page(both: PairReader, wanted: PageRequest) -> pl.DataFrame:
     """Return the keys and both sides' values of the rows that are wanted."""
     found = _Found(both.keys, wanted)
 
-    def begin() -> Callable[[Part, Matched], bool]:
+    def begin() -> Callable[[RowBlock, MatchedRows], bool]:
         nonlocal found
         found = _Found(both.keys, wanted)
         return found.add
 
     with engine_errors():
-        empty = found.beside(*(pl.DataFrame(schema=frame.collect_schema()) for frame in (both.left, both.right)))
+        empty = found.pair_rows(*(pl.DataFrame(schema=frame.collect_schema()) for frame in (both.left, both.right)))
         if wanted.limit:
             both.visit(begin)
     return pl.concat([empty, *found.rows])
@@ -61,12 +61,12 @@ def page(both: Both, wanted: Wanted) -> pl.DataFrame:
 @dataclass(slots=True)
 class _Found:
     keys: Sequence[str]
-    wanted: Wanted
+    wanted: PageRequest
     before: int = 0
     rows: list[pl.DataFrame] = field(default_factory=list)
     height: int = 0
 
-    def add(self, part: Part, rows: Matched) -> bool:
+    def add(self, part: RowBlock, rows: MatchedRows) -> bool:
         """Take what is wanted from a part; return whether the page is full."""
         if self.wanted.kind == "any":
             left, right = rows.left, rows.right
@@ -88,11 +88,11 @@ class _Found:
         start = max(self.wanted.offset - self.before, 0)
         self.before += max(left.height, right.height)
         left, right = (side.slice(start, self.wanted.limit - self.height) for side in (left, right))
-        self.rows.append(self.beside(left, right))
+        self.rows.append(self.pair_rows(left, right))
         self.height += self.rows[-1].height
         return self.height >= self.wanted.limit
 
-    def beside(self, left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+    def pair_rows(self, left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
         """Return the rows of two sides as the page shows them; where one has none, nulls in their place."""
         height = max(left.height, right.height)
         keys = (left if left.height == height else right).select(self.keys)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 if TYPE_CHECKING:
-    from workbench.diff.align import Matched
+    from workbench.diff.align import MatchedRows
     from workbench.diff.pair import Pair
 
 _ALIKE = 0.999
@@ -73,7 +73,7 @@ class Guess:
     def _nearly_all(self) -> bool:
         return self.rows - self.differs >= _ALIKE * self.rows
 
-    def add(self, rows: Matched) -> None:
+    def add(self, rows: MatchedRows) -> None:
         """Look at the rows of a part."""
         old, new = rows.left[self.pair.left], rows.right[self.pair.right]
         if self.is_dead or not len(old):
@@ -90,7 +90,7 @@ class Guess:
         self.telling += int(both.select(odd.sum()).item())
 
 
-def renamed(guesses: Sequence[Guess]) -> tuple[Guess, ...]:
+def find_renames(guesses: Sequence[Guess]) -> tuple[Guess, ...]:
     """Return the guesses that came true, at most one for each column: those with the fewest differences.
 
     Constant columns are taken for each other only where there is no choice.

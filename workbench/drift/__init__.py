@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.drift.drift import DriftReport, contract_of_frame, drift
-from workbench.drift.paired import PairedChange, paired
+from workbench.drift.paired import PairedChange, compare_pairs
 from workbench.drift.result import FeatureDrift, Verdict
 
 __all__ = [
@@ -11,7 +11,7 @@ __all__ = [
     "FeatureDrift",
     "PairedChange",
     "Verdict",
+    "compare_pairs",
     "contract_of_frame",
     "drift",
-    "paired",
 ]

@@ -90,7 +90,7 @@ class Blocks:
         count = min(known // max(1, rows[1]), _MOST)
         if count < FEWEST_BLOCKS:
             return cls._short(times, None)
-        return cls(_ranked(times, count), np.arange(1, count + 1))
+        return cls(_rank_rows(times, count), np.arange(1, count + 1))
 
     @classmethod
     def _short(cls, times: Numbers, later: Numbers | None) -> Self | None:
@@ -98,7 +98,7 @@ class Blocks:
         count = min(SHORT, len(known) // FEWEST_ROWS)
         if count < FEWEST_BLOCKS:
             return None
-        of_row = _ranked(times, count)
+        of_row = _rank_rows(times, count)
         if later is None:
             return cls(of_row, np.arange(1, count + 1), is_short=True)
         span = float(known.max() - known.min()) or 1.0
@@ -162,7 +162,7 @@ class Blocks:
         return np.split(kept[order], cuts)
 
 
-def _ranked(times: Numbers, count: int) -> Places:
+def _rank_rows(times: Numbers, count: int) -> Places:
     """Return the block of each row, of about equally many rows, the last ones first; rows of one time together."""
     known = ~np.isnan(times)
     looked_at = np.sort(times[known][:: max(1, int(known.sum()) // _LOOKED_AT)])

@@ -13,7 +13,7 @@ import polars as pl
 from workbench.drift.blocks import Blocks
 from workbench.drift.result import DriftKind, DriftSide, FeatureDrift
 from workbench.drift.shares import ShareMoved, by_chance
-from workbench.drift.verdict import Evidence, judged
+from workbench.drift.verdict import Evidence, judge
 from workbench.measures import MEASURES, between
 from workbench.profile import (
     TOP,
@@ -22,10 +22,10 @@ from workbench.profile import (
     Family,
     Numeric,
     NumericBins,
-    cut,
     exact_floats,
     family_of,
     histograms,
+    truncate,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ _KINDS: dict[Family, DriftKind] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ColumnRequest:
     """What is asked of one column.
 
     Attributes
@@ -71,7 +71,7 @@ class Asked:
 def compare_column(
     reference: pl.DataFrame,
     current: pl.DataFrame,
-    asked: Asked,
+    asked: ColumnRequest,
     *,
     segment: tuple[tuple[str, str | None], ...] = (),
 ) -> FeatureDrift:
@@ -128,7 +128,7 @@ def _numbers(known: FeatureDrift, reference: pl.Series, current: pl.Series, bloc
     counts = bins.counts(one), bins.counts(two)
     std = one.std()
     held = len(one.ordered) > 0 and len(two.ordered) > 0
-    shown = tuple(_moved_by(each, start) for each in bins.bins(*counts))
+    shown = tuple(_shift_bin(each, start) for each in bins.bins(*counts))
     whole = reference.dtype.is_integer() and current.dtype.is_integer()
     pair = None if truth or known.segment or start else histograms(one, two, whole=whole)
     means = [None if (mean := side.mean()) is None else mean + start for side in (one, two)]
@@ -162,7 +162,7 @@ def _numbers(known: FeatureDrift, reference: pl.Series, current: pl.Series, bloc
         outside=outside,
         most=_commonest(one, bins, counts[0]) if held else None,
     )
-    return judged(measured, evidence)
+    return judge(measured, evidence)
 
 
 def _fine(one: Numeric, two: Numeric, floats: pl.Series, std: float | None) -> tuple[Numbers, Numbers, Any, Numbers]:
@@ -191,7 +191,7 @@ def _commonest(one: Numeric, bins: NumericBins, counts: Any) -> float | None:
     return float(counts[: bins.width - 4].max()) / len(one.ordered)
 
 
-def _moved_by(one: Bin, start: float) -> Bin:
+def _shift_bin(one: Bin, start: float) -> Bin:
     if not start:
         return one
     low, high = (None if end is None else end + start for end in (one.low, one.high))
@@ -209,7 +209,7 @@ def _categories(known: FeatureDrift, reference: pl.Series, current: pl.Series, b
     )
     if measured.value is None:
         measured = replace(measured, measure="jensen_shannon")
-    found = judged(
+    found = judge(
         measured,
         Evidence(
             counts,
@@ -244,8 +244,8 @@ def _with_categories(known: FeatureDrift, reference: Categorical, current: Categ
     vanished = _only(reference, current)
     return replace(
         known,
-        new=tuple((cut(name), share) for name, share in new[:TOP]),
-        vanished=tuple((cut(name), share) for name, share in vanished[:TOP]),
+        new=tuple((truncate(name), share) for name, share in new[:TOP]),
+        vanished=tuple((truncate(name), share) for name, share in vanished[:TOP]),
         new_share=math.fsum(share for _, share in new),
         vanished_share=math.fsum(share for _, share in vanished),
     )

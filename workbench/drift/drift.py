@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from workbench.define import ColumnContract, Contract
-from workbench.drift.column import TIME, VALUE, Asked, compare_column
+from workbench.drift.column import TIME, VALUE, ColumnRequest, compare_column
 from workbench.drift.noise import check_time
 from workbench.drift.result import FeatureDrift
 from workbench.errors import FeatureNotFound, UsageError
@@ -183,7 +183,7 @@ def drift(
     UsageError
         A side without rows, an event time that is no time, a budget that is no number, an unknown measure.
     """
-    names = _asked_for(contract, columns)
+    names = _select_features(contract, columns)
     limits = _budgets(contract, budget, budgets or {})
     if measure not in MEASURES:
         raise UsageError.unknown("measure", measure, known=MEASURES)
@@ -199,7 +199,7 @@ def drift(
             raise UsageError.without_rows(label)
 
     def compare(name: str) -> tuple[FeatureDrift, list[FeatureDrift]]:
-        asked = Asked(name, contract[name].unit, measure, limits.get(name, budget))
+        asked = ColumnRequest(name, contract[name].unit, measure, limits.get(name, budget))
         whole, segments = _compare(sides, chosen, asked)
         change = (pairs or {}).get(name)
         return (whole if change is None else whole.of_same_rows(change)), segments
@@ -293,12 +293,14 @@ def _sizes(sides: _Sides) -> tuple[tuple[int, int], pl.DataFrame | None]:
     return (int(first["len"].sum()), int(second["len"].sum())), chosen
 
 
-def _compare(sides: _Sides, chosen: pl.DataFrame | None, asked: Asked) -> tuple[FeatureDrift, list[FeatureDrift]]:
+def _compare(
+    sides: _Sides, chosen: pl.DataFrame | None, asked: ColumnRequest
+) -> tuple[FeatureDrift, list[FeatureDrift]]:
     reference, current = sides.column(asked.name)
     whole = compare_column(reference, current, asked)
     if chosen is None:
         return whole, []
-    one, two = _divided(reference, chosen), _divided(current, chosen)
+    one, two = _divide(reference, chosen), _divide(current, chosen)
     segments = [
         compare_column(
             one.get(key, reference.clear()),
@@ -311,13 +313,13 @@ def _compare(sides: _Sides, chosen: pl.DataFrame | None, asked: Asked) -> tuple[
     return whole, segments
 
 
-def _divided(frame: pl.DataFrame, chosen: pl.DataFrame) -> dict[tuple[Any, ...], pl.DataFrame]:
+def _divide(frame: pl.DataFrame, chosen: pl.DataFrame) -> dict[tuple[Any, ...], pl.DataFrame]:
     keys = chosen.columns
     kept = frame.join(chosen, on=keys, how="semi", nulls_equal=True, maintain_order="left")
     return kept.partition_by(keys, maintain_order=True, include_key=False, as_dict=True)
 
 
-def _asked_for(contract: Contract, columns: Sequence[str] | None) -> tuple[str, ...]:
+def _select_features(contract: Contract, columns: Sequence[str] | None) -> tuple[str, ...]:
     if columns is None:
         return tuple(column.name for column in contract.features)
     for name in columns:

@@ -53,7 +53,7 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Counted:
+class BinnedRows:
     """Rows in bins: of each block, of the whole reference, and of the current rows.
 
     Attributes
@@ -71,19 +71,19 @@ class Counted:
     current: Numbers
     widths: Numbers
 
-    def apart(self, measure: str, one: Numbers, other: Numbers) -> Numbers:
+    def distance(self, measure: str, one: Numbers, other: Numbers) -> Numbers:
         """Return the measure between counts, over the last axis; NaN where either has no rows."""
         totals = one.sum(axis=-1, keepdims=True), other.sum(axis=-1, keepdims=True)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(MEASURES[measure].of_shares(one / totals[0], other / totals[1], self.widths))
 
 
-def by_all(measure: str, counted: Counted) -> Numbers:
+def by_all(measure: str, counted: BinnedRows) -> Numbers:
     """Return how far each block is from all other rows of the reference."""
-    return counted.apart(measure, counted.reference - counted.blocks, counted.blocks)
+    return counted.distance(measure, counted.reference - counted.blocks, counted.blocks)
 
 
-def by_seasons(measure: str, counted: Counted, blocks: Blocks) -> Iterator[Expected]:
+def by_seasons(measure: str, counted: BinnedRows, blocks: Blocks) -> Iterator[Expected]:
     """Yield for each season how far the current rows are from the blocks at the same place in it."""
     usual = by_all(measure, counted)
     for name, period in blocks.seasons:
@@ -93,10 +93,10 @@ def by_seasons(measure: str, counted: Counted, blocks: Blocks) -> Iterator[Expec
         many = np.bincount(places, minlength=period)
         if many[0] < (2 if name == "year" else FEWEST_BLOCKS):
             continue
-        measured = counted.apart(measure, sums[places] - counted.blocks, counted.blocks)
+        measured = counted.distance(measure, sums[places] - counted.blocks, counted.blocks)
         kept = (many[places] > 1) & np.isfinite(measured) & np.isfinite(usual)
         noise = Noise.of(measured[kept])
-        value = float(counted.apart(measure, sums[0], counted.current))
+        value = float(counted.distance(measure, sums[0], counted.current))
         if noise is not None and noise.mean < BETTER * float(usual[kept].mean()) and np.isfinite(value):
             yield Expected(f"its season (the {name})", value, noise)
 
@@ -132,7 +132,7 @@ def by_trend(measure: str, values: Sequence[Numbers], current: Numbers, blocks: 
         for window in (0, _RECENT):
             for period in {1, week}:
                 line = _Lines(where, quantiles, held, blocks.ahead, window, period)
-                yield from _tried(measure, line, sides)
+                yield from _try_lines(measure, line, sides)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,7 +161,7 @@ class _Lines:
         return np.maximum.accumulate(quantiles.mean(axis=0) - slopes * at.mean())
 
 
-def _tried(measure: str, lines: _Lines, sides: Sequence[Numbers]) -> Iterator[Expected]:
+def _try_lines(measure: str, lines: _Lines, sides: Sequence[Numbers]) -> Iterator[Expected]:
     now = len(sides) - 1
     found = lines.lead_to(now)
     if found is None or not lines.held[now]:

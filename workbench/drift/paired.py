@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from workbench.diff import Pair, beside, columns_of, engine_errors, height, pair_of, same_grain
+from workbench.diff import Pair, columns_of, engine_errors, height, pair_of, read_pair, same_grain
 from workbench.profile import Family, as_numbers, family_of
 from workbench.records import to_plain
 
 if TYPE_CHECKING:
-    from workbench.diff import Matched, Part, Side
+    from workbench.diff import MatchedRows, RowBlock, Side
 
 LARGEST_CHANGE = 0.1
 """Values of the same rows may change by a tenth of the reference's spread on average, or in a tenth of the rows.
@@ -109,7 +109,7 @@ class PairedChange:
         return sizes | {"share": self.share, "missing_share": self.missing_share}
 
 
-def paired(
+def compare_pairs(
     left: Side, right: Side, names: Sequence[str], *, least: float = 0.0, touched: pl.Expr | None = None
 ) -> dict[str, PairedChange]:
     """Return how features changed in the rows that both sides have, by name.
@@ -140,8 +140,8 @@ def paired(
         columns = [pair.left for pair in pairs], [pair.right for pair in pairs]
         counted = _Counted(changes)
         heights = height(left), height(right)
-        compared = (left, right) if touched is None else _touched(left, right, touched, heights)
-        both = beside(*compared, columns)
+        compared = (left, right) if touched is None else _rows_that_may_differ(left, right, touched, heights)
+        both = read_pair(*compared, columns)
         both.visit(counted.begin)
     rows = counted.rows + heights[0] - both.heights[0]
     if not rows or rows < least * min(heights):
@@ -150,7 +150,7 @@ def paired(
     return {change.pair.right: change.result(rows, others=others) for change in changes}
 
 
-def _touched(left: Side, right: Side, touched: pl.Expr, heights: tuple[int, int]) -> tuple[Side, Side]:
+def _rows_that_may_differ(left: Side, right: Side, touched: pl.Expr, heights: tuple[int, int]) -> tuple[Side, Side]:
     """Return the sides with the rows alone that may differ; as they are, where they have not as many others."""
     some = [replace(side, frame=side.frame.filter(touched), digest=None) for side in (left, right)]
     rest = {whole - height(side) for whole, side in zip(heights, some, strict=True)}
@@ -252,13 +252,13 @@ class _Counted:
     changes: list[_Change]
     rows: int = field(default=0)
 
-    def begin(self) -> Callable[[Part, Matched], bool]:
+    def begin(self) -> Callable[[RowBlock, MatchedRows], bool]:
         self.rows = 0
         for change in self.changes:
             change.changed, change.missing, change.total, change.capped = 0, 0, 0.0, 0.0
         return self.show
 
-    def show(self, _: Part, rows: Matched) -> bool:
+    def show(self, _: RowBlock, rows: MatchedRows) -> bool:
         self.rows += rows.left.height
         for change in self.changes:
             change.add(rows.left[change.pair.left], rows.right[change.pair.right])

@@ -50,7 +50,7 @@ class ShareMoved:
         return f"{self.what} {self.reference:.1%} to {self.current:.1%}"
 
 
-def share_moved(
+def judge_share(
     what: str,
     rows: tuple[float, float],
     held: tuple[float, float],

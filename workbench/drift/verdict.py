@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.drift.blocks import Blocks, Places
-from workbench.drift.expected import BETTER, TREND, Counted, Expected, by_all, by_seasons, by_trend, leads_to, trends
+from workbench.drift.expected import BETTER, TREND, BinnedRows, Expected, by_all, by_seasons, by_trend, leads_to, trends
 from workbench.drift.noise import Basis, Noise, by_chance
-from workbench.drift.shares import SMALLEST_SHARE_MOVED, ShareMoved, became_constant, share_moved
+from workbench.drift.shares import SMALLEST_SHARE_MOVED, ShareMoved, became_constant, judge_share
 from workbench.measures import MEASURES
 
 if TYPE_CHECKING:
@@ -66,19 +66,19 @@ class Evidence:
         return self.outside > SMALLEST_SHARE_MOVED * len(current) or bool(current[0] == current[-1])
 
 
-def judged(found: FeatureDrift, evidence: Evidence) -> FeatureDrift:
+def judge(found: FeatureDrift, evidence: Evidence) -> FeatureDrift:
     """Return `found` with its noise, threshold and verdict."""
     value = found.value or 0.0
     measure, blocks = found.measure, evidence.blocks
     chance = by_chance(measure, *evidence.counts)
     calm = max(MEASURES[measure].smallest, chance)
     bins = None if blocks is None else blocks.counts(evidence.places(), len(evidence.counts[0]))
-    counted = _counted(evidence, bins)
+    counted = _count_bins(evidence, bins)
     noise = None if counted is None else Noise.of(_finite(by_all(measure, counted)))
     best = None if noise is None else Expected("", value, noise)
     values: list[Numbers] = []
     trending = False
-    alone = _alone(evidence, bins)
+    alone = _judge_shares(evidence, bins)
     if found.budget is not None:
         drifted = value > found.budget or bool(alone)
         return replace(found, noise=noise, alone=tuple(alone), threshold=found.budget, basis="budget", drifted=drifted)
@@ -169,19 +169,19 @@ def _is_far(found: FeatureDrift, evidence: Evidence) -> bool:
     return (found.measures["ks"] or 0.0) > max(MEASURES["ks"].ceiling, by_chance("ks", *evidence.counts))
 
 
-def _counted(evidence: Evidence, bins: Numbers | None) -> Counted | None:
+def _count_bins(evidence: Evidence, bins: Numbers | None) -> BinnedRows | None:
     if bins is None or evidence.blocks is None:
         return None
     if evidence.fine is None:
         one, two = (each.astype(np.float64) for each in evidence.counts)
-        return Counted(bins, one, two, np.empty(0))
+        return BinnedRows(bins, one, two, np.empty(0))
     one, two, places, widths = evidence.fine()
     blocks = evidence.blocks.counts(places, len(one) + 1)[:, :-1]
-    return Counted(blocks, one, two, widths)
+    return BinnedRows(blocks, one, two, widths)
 
 
 def _best(
-    measure: str, evidence: Evidence, flat: Expected | None, counted: Counted | None, values: list[Numbers]
+    measure: str, evidence: Evidence, flat: Expected | None, counted: BinnedRows | None, values: list[Numbers]
 ) -> Expected | None:
     """Return what came nearest to the reference's blocks."""
     blocks = evidence.blocks
@@ -198,14 +198,14 @@ def _best(
     return best
 
 
-def _alone(evidence: Evidence, bins: Numbers | None) -> list[ShareMoved]:
+def _judge_shares(evidence: Evidence, bins: Numbers | None) -> list[ShareMoved]:
     rows = float(evidence.counts[0].sum()), float(evidence.counts[1].sum())
     none = np.zeros(0)
     found = []
     for what, place in evidence.odd:
         held = float(evidence.counts[0][place]), float(evidence.counts[1][place])
         blocks = (none, none) if bins is None else (bins.sum(axis=1), bins[:, place])
-        moved = share_moved(what, rows, held, blocks, evidence.blocks)
+        moved = judge_share(what, rows, held, blocks, evidence.blocks)
         found += [] if moved is None else [moved]
     return found
 
@@ -223,7 +223,7 @@ def _of_values(evidence: Evidence, values: list[Numbers], *, by_trend: bool) -> 
             out[at] = np.searchsorted(one, low) + len(one) - np.searchsorted(one, high, side="right")
         blocks = np.array([float(len(one)) for one in values]), out
         rows = float(evidence.counts[0].sum()), float(evidence.counts[1].sum())
-        moved = share_moved("out of range", rows, (0.0, float(evidence.outside)), blocks, evidence.blocks)
+        moved = judge_share("out of range", rows, (0.0, float(evidence.outside)), blocks, evidence.blocks)
         found += [] if moved is None else [moved]
     if evidence.most is not None and current is not None and became_constant(evidence.most, current, values):
         found.append(ShareMoved("constant", evidence.most, 1.0, 1.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.experiments.experiment import BranchList, list_branches, open_experiment
-from workbench.experiments.model_record import read_of_run
+from workbench.experiments.model_record import training_of_run
 from workbench.experiments.model_run import ModelRun
 from workbench.experiments.run_comparison import RunComparison
 from workbench.experiments.runs import compare_runs
@@ -15,5 +15,5 @@ __all__ = [
     "compare_runs",
     "list_branches",
     "open_experiment",
-    "read_of_run",
+    "training_of_run",
 ]

@@ -117,12 +117,12 @@ def metrics_event(measured: Sequence[Measured]) -> Event:
     return Event(artifacts={METRICS: table_text(columns, rows)}, tags={TABLES_TAG: tables_tag(FEATURES, METRICS)})
 
 
-def read_of_run(facts: Facts) -> tuple[TrainingFacts, ...]:
+def training_of_run(facts: Facts) -> tuple[TrainingFacts, ...]:
     """Return what the model of a run was trained on; nothing where it did not say, or cannot be read."""
-    return read_of_side([facts.artifacts[TRAINING]]) if TRAINING in facts.artifacts else ()
+    return training_of_side([facts.artifacts[TRAINING]]) if TRAINING in facts.artifacts else ()
 
 
-def read_of_side(texts: Sequence[str]) -> tuple[TrainingFacts, ...]:
+def training_of_side(texts: Sequence[str]) -> tuple[TrainingFacts, ...]:
     """Return what several models were trained on, from the artifacts of their runs; what cannot be read is left out."""
     found: list[TrainingFacts] = []
     for text in texts:

@@ -54,7 +54,7 @@ class ModelRun(Reported):
     """
 
     def __init__(self, workspace: Workspace, name: str, branch: Branch, *, resolve: Resolve) -> None:
-        self.name = _named(name)
+        self.name = _check_name(name)
         self.branch = branch.name
         self.commit = branch.tip
         self._workspace = workspace
@@ -85,13 +85,13 @@ class ModelRun(Reported):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        run = self._writing()
+        run = self._open_run()
         self._workspace.training_listener.hear = None
         status: RunStatus = "FINISHED"
         if error is not None:
             status = "FAILED" if isinstance(error, Exception) else "KILLED"
             text = "".join(traceback.format_exception(kind, error, where))
-            run.log(Event(tags={"workbench.error": _said(error)}, artifacts={"error.txt": text}))
+            run.log(Event(tags={"workbench.error": _error_text(error)}, artifacts={"error.txt": text}))
         run.log(metrics_event(self._measured))
         self._closed = run.closed(status)
         self._ticket = self._workspace.tracker.close(run, status)
@@ -120,7 +120,7 @@ class ModelRun(Reported):
                     f"Parameter {name!r} was logged as {self._params[name]}, and cannot become {text}.",
                     remedy="A run has one value of a parameter: open another run for the other.",
                 )
-        self._writing().log(Event(params=texts))
+        self._open_run().log(Event(params=texts))
         self._params |= texts
 
     def log_metric(
@@ -166,7 +166,7 @@ class ModelRun(Reported):
         new = [Measured(str(name), _number(name, value), step, seed, fold, now) for name, value in metrics.items()]
         for each in new:
             check_fits(each, self._measured)
-        self._writing().log(Event(measured=tuple(new)))
+        self._open_run().log(Event(measured=tuple(new)))
         self._measured += new
 
     def log_artifact(self, path: str | os.PathLike[str], *, to: str | None = None) -> None:
@@ -185,7 +185,7 @@ class ModelRun(Reported):
             Where there is none.
         """
         place = Path(path)
-        self._writing().keep(place, to=to or place.resolve().name)
+        self._open_run().keep(place, to=to or place.resolve().name)
 
     def log_model_file(self, path: str | os.PathLike[str]) -> None:
         """Keep a copy of the model's file or folder, as ``model/<name>``, and tag the run with its SHA-256.
@@ -196,7 +196,7 @@ class ModelRun(Reported):
             Where there is none.
         """
         place = Path(path)
-        run = self._writing()
+        run = self._open_run()
         kept = run.keep(place, to=f"model/{place.resolve().name}")
         run.log(Event(tags={f"workbench.model.{file.removeprefix('model/')}": sha for file, sha in kept.files.items()}))
 
@@ -211,7 +211,7 @@ class ModelRun(Reported):
         for name in tags:
             if name.startswith(("workbench.", "mlflow.")):
                 raise UsageError(f"Tag {name!r} is reserved.", remedy="Remove its prefix.")
-        self._writing().log(Event(tags={str(name): str(value) for name, value in tags.items()}))
+        self._open_run().log(Event(tags={str(name): str(value) for name, value in tags.items()}))
 
     def use(self, *what: object) -> None:
         """Say what the model is trained on, where it was not built in this block.
@@ -295,7 +295,7 @@ class ModelRun(Reported):
         return f"<ModelRun {self.name} on {self.branch}>"
 
     def _attach(self, facts: TrainingFacts) -> None:
-        run = self._writing()
+        run = self._open_run()
         identity = facts.data_digest or ", ".join(facts.references)
         known = self._used.get(identity)
         if known is None or (known.name is None and facts.name is not None):
@@ -309,7 +309,7 @@ class ModelRun(Reported):
             return self._open.closed("FINISHED")
         return opening_record(self._workspace, self.name, self._described)
 
-    def _writing(self) -> OpenRun:
+    def _open_run(self) -> OpenRun:
         if self._open is None:
             raise UsageError(
                 f"No run of experiment {self.name!r} is open.",
@@ -318,7 +318,7 @@ class ModelRun(Reported):
         return self._open
 
 
-def _named(name: object) -> str:
+def _check_name(name: object) -> str:
     if not isinstance(name, str) or not name.strip() or not name.isprintable() or len(name) > LONGEST:
         raise UsageError(
             f"{str(name)[:LONGEST]!r} is not a valid name for an experiment.",
@@ -340,6 +340,6 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
-def _said(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__

@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING
 
 from workbench.define import load_tree
 from workbench.errors import BranchNotFound, UsageError, WorkbenchError, did_you_mean
-from workbench.experiments.model_record import read_of_side
+from workbench.experiments.model_record import training_of_side
 from workbench.experiments.run_comparison import Described, RunComparison
 from workbench.registry import Registry
-from workbench.tracking import TRAINING, Facts, Side, joined, own_runs, repeats, run_label, side_of_repeats, side_of_run
+from workbench.tracking import (
+    TRAINING,
+    Facts,
+    RunSide,
+    join_sides,
+    own_runs,
+    repeats,
+    run_label,
+    side_of_repeats,
+    side_of_run,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -58,8 +68,8 @@ def compare_runs(
         baseline = max(len(sides) - 1, 0)
     else:
         names = [workspace.trunk, *what] if len(what) == 1 and chosen.is_other_branch(what[0]) else list(what)
-        sides, baseline = chosen.named(names), 0
-    comparison = workspace.tracker.beside([side for side, _ in sides], baseline=baseline)
+        sides, baseline = chosen.sides_of(names), 0
+    comparison = workspace.tracker.compare_sides([side for side, _ in sides], baseline=baseline)
     return RunComparison(branch, tuple(what), comparison, tuple(described for _, described in sides), all_rows)
 
 
@@ -71,7 +81,7 @@ class _Chosen:
     runs: tuple[RunSummary, ...]
     view: str | None
 
-    def newest(self, branch: str) -> list[tuple[Side, Described]]:
+    def newest(self, branch: str) -> list[tuple[RunSide, Described]]:
         """Return the newest runs of `branch` as sides."""
         runs = self._own(branch)
         if self.view is None:
@@ -80,11 +90,11 @@ class _Chosen:
             runs = [run for run in runs if run.view == self.view]
         return self._of_groups(repeats(self._logged(runs[: SIDES * 10]))[:SIDES])
 
-    def named(self, names: Sequence[str]) -> list[tuple[Side, Described]]:
+    def sides_of(self, names: Sequence[str]) -> list[tuple[RunSide, Described]]:
         """Return what each of `names` stands for, as sides."""
         kinds = [(name, self.workspace.repository.exists(name)) for name in dict.fromkeys(names)]
         experiments = {run.name for name, is_branch in kinds if is_branch for run in self._models(name)}
-        sides: list[tuple[Side, Described]] = []
+        sides: list[tuple[RunSide, Described]] = []
         for name, is_branch in kinds:
             sides += [self._of_branch(name, prefixed=len(experiments) > 1)] if is_branch else self._of_name(name)
         return sides
@@ -93,7 +103,7 @@ class _Chosen:
         """Tell whether `name` is a branch other than main."""
         return name != self.workspace.trunk and self.workspace.repository.exists(name)
 
-    def _of_branch(self, branch: str, *, prefixed: bool) -> tuple[Side, Described]:
+    def _of_branch(self, branch: str, *, prefixed: bool) -> tuple[RunSide, Described]:
         """Return all that `branch` came to: its newest runs of each experiment, and of each view."""
         groups: dict[str, list[Logged]] = {}
         if self.view is None:
@@ -103,15 +113,15 @@ class _Chosen:
         views = [
             (f"{run.view}.", side_of_run(run.view, (run, facts))) for run, facts in self._logged(self._views(branch))
         ]
-        side = joined(branch, [*models, *views])
+        side = join_sides(branch, [*models, *views])
         about = self.workspace.repository.branch(branch)
-        features = _trained(side.facts) or self._defined(branch)
+        features = _training_features(side.facts) or self._defined(branch)
         described = Described(
             branch, about.tip, about.objective, about.hypothesis, about.metrics, features, is_branch=True
         )
         return side, described
 
-    def _of_name(self, name: str) -> list[tuple[Side, Described]]:
+    def _of_name(self, name: str) -> list[tuple[RunSide, Described]]:
         if len(name) >= SHORTEST:
             found = [run for run in self.runs if name in {run.run_id, run.key}] or [
                 run for run in self.runs if (run.run_id or "").startswith(name) or run.key.startswith(name)
@@ -126,7 +136,7 @@ class _Chosen:
             raise UsageError(f"{name!r} is not a branch, experiment or run.", remedy=did_you_mean(name, known))
         return self._of_groups(repeats(self._logged(runs[: SIDES * 10]))[:SIDES])
 
-    def _of_groups(self, groups: Iterable[Sequence[Logged]]) -> list[tuple[Side, Described]]:
+    def _of_groups(self, groups: Iterable[Sequence[Logged]]) -> list[tuple[RunSide, Described]]:
         sides = []
         for group in groups:
             run, facts = group[0]
@@ -138,7 +148,7 @@ class _Chosen:
                 tags.get("workbench.objective"),
                 tags.get("workbench.hypothesis"),
                 tuple(name for name in tags.get("workbench.metrics", "").split(", ") if name),
-                _trained(facts) or {run.view: run.view_id[:10]},
+                _training_features(facts) or {run.view: run.view_id[:10]},
                 is_branch=False,
             )
             sides.append((side, described))
@@ -195,12 +205,12 @@ class _Chosen:
         return [(run, self.workspace.tracker.facts(run)) for run in runs]
 
 
-def _trained(facts: Facts) -> Mapping[str, str]:
+def _training_features(facts: Facts) -> Mapping[str, str]:
     """Return the features that models were trained on, with the version or the beginning of the view id of each."""
     texts = [text for path, text in facts.artifacts.items() if path.endswith(TRAINING)]
     return {
         f"{view.view}:{feature}": f"@{view.version}" if view.version else view.view_id[:10]
-        for training in read_of_side(texts)
+        for training in training_of_side(texts)
         for view in training.views
         for feature in view.features
     }

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from workbench.fingerprint.identity import (
-    Change,
     CodeRecord,
     Fingerprint,
+    IdentityChange,
     check_hash,
     code_hash,
     explain_change,
@@ -16,9 +16,9 @@ from workbench.fingerprint.identity import (
 from workbench.fingerprint.source_code import SourceCodes
 
 __all__ = [
-    "Change",
     "CodeRecord",
     "Fingerprint",
+    "IdentityChange",
     "SourceCodes",
     "check_hash",
     "code_hash",

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from workbench.fingerprint.canonical import Canonical, LocalImport, Reference
+from workbench.fingerprint.canonical import Canonical, LocalImport, NameReference
 from workbench.fingerprint.encoding import Form, digest, encode
 from workbench.fingerprint.first_party import OURS
-from workbench.fingerprint.node import Part, PartKind, Place
-from workbench.fingerprint.objects import MISSING, Objects, builtin
-from workbench.fingerprint.values import Opaque, shown
+from workbench.fingerprint.node import CodePart, PartKind, Place
+from workbench.fingerprint.objects import MISSING, ObjectForms, builtin
+from workbench.fingerprint.values import Opaque, display_value
 
 _PLACES = frozenset({"__file__", "__path__", "__spec__", "__loader__", "__cached__", "__package__", "__builtins__"})
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -39,8 +39,8 @@ class Bindings:
     """
 
     place: Place
-    objects: Objects
-    constants: dict[str, Part]
+    objects: ObjectForms
+    constants: dict[str, CodePart]
     _found: dict[tuple[Form, tuple[str, ...]], Form] = field(default_factory=dict)
     _modules: dict[Form, types.ModuleType | str] = field(default_factory=dict)
 
@@ -60,17 +60,17 @@ class Bindings:
             Naming what cannot be known, and where.
         """
         for imported in written.imports:
-            self._checked("imports", imported.name or imported.module, imported.node, self._take_import, imported)
+            self._check("imports", imported.name or imported.module, imported.node, self._take_import, imported)
         for reference in written.references:
             name = ".".join((reference.variable.name, *reference.chain))
-            self._checked("uses", name, reference.node, self._refer, reference)
+            self._check("uses", name, reference.node, self._refer, reference)
         if "__class__" in self.place.cells:  # what a bare ``super()`` means
-            self._checked("uses", "super", self.place.node, self._take_class, self.place.cells["__class__"])
+            self._check("uses", "super", self.place.node, self._take_class, self.place.cells["__class__"])
         for name in self._named_in_text() if by_text else ():
-            self._checked("may read by its name", name, self.place.node, self._take_named, name)
+            self._check("may read by its name", name, self.place.node, self._take_named, name)
         return tuple([(target, chain, form) for (target, chain), form in self._found.items()])
 
-    def _checked(self, verb: str, name: str, node: Any, take: Callable[[Any], None], item: object) -> None:
+    def _check(self, verb: str, name: str, node: Any, take: Callable[[Any], None], item: object) -> None:
         try:
             take(item)
         except Opaque as problem:
@@ -95,12 +95,12 @@ class Bindings:
         module = str(self.place.module.get("__name__"))
         self._found[("text", name), ()] = self._global_constant(self.place.module[name], module, name)
 
-    def _refer(self, reference: Reference) -> None:
+    def _refer(self, reference: NameReference) -> None:
         value = self._value(reference)
         if value is not None:
             self._follow(reference, value[0])
 
-    def _value(self, reference: Reference) -> tuple[Any] | None:
+    def _value(self, reference: NameReference) -> tuple[Any] | None:
         """Return what a reference names, None where its syntax says all or its meaning is noted already."""
         target, name = reference.target, reference.variable.name
         match target[0]:
@@ -118,7 +118,7 @@ class Bindings:
                 return (self._modules[target],)
         return None
 
-    def _global(self, reference: Reference) -> tuple[Any] | None:
+    def _global(self, reference: NameReference) -> tuple[Any] | None:
         name = reference.variable.name
         if reference.stored:
             raise Opaque("is changed while it runs", "Return values instead of changing what is shared.")
@@ -137,7 +137,7 @@ class Bindings:
             return None
         return (value,)
 
-    def _follow(self, reference: Reference, value: Any) -> None:
+    def _follow(self, reference: NameReference, value: Any) -> None:
         """Note what `value` is; of a module of the user's own: what the attribute taken of it is."""
         target, chain = reference.target, reference.chain
         if isinstance(value, str) and target in self._modules:
@@ -189,7 +189,7 @@ class Bindings:
         folder = self.objects.home.folder
         if folder and len(folder) > 1 and folder.encode() in encode(form):
             raise Opaque(*_WHERE)
-        self.constants[key] = Part(kind, name, digest(form), shown(value))
+        self.constants[key] = CodePart(kind, name, digest(form), display_value(value))
         return ("part", key)
 
     def _take_import(self, imported: LocalImport) -> None:
@@ -205,7 +205,7 @@ class Bindings:
             if name is None:
                 self._module(imported, module if imported.renamed else module.partition(".")[0])
             return
-        value = _imported(module, imported)
+        value = _import_module(module, imported)
         if isinstance(value, types.ModuleType):
             self._module(imported, value)
         else:
@@ -234,7 +234,7 @@ def _library(value: object) -> str:
     return type(value).__module__.partition(".")[0]
 
 
-def _imported(module: str, imported: LocalImport) -> Any:
+def _import_module(module: str, imported: LocalImport) -> Any:
     """Return what an ``import`` of first-party code gives; what cannot be imported is missing."""
     try:
         found = importlib.import_module(module)

@@ -29,7 +29,7 @@ FRAMES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class NameReference:
     """A name that is read or bound, with the attributes taken of it: ``helpers.WINDOW.days``."""
 
     target: Form
@@ -71,7 +71,7 @@ class Canonical:
     """
 
     form: Form
-    references: tuple[Reference, ...]
+    references: tuple[NameReference, ...]
     imports: tuple[LocalImport, ...]
     attributes: Mapping[str, ast.AST]
     origins: Mapping[int, ast.AST]
@@ -124,7 +124,7 @@ class _Writer:
     decorator: Callable[[ast.expr], Use]
     holes: Mapping[ast.AST, str]
     root: ast.AST
-    references: list[Reference] = field(default_factory=list)
+    references: list[NameReference] = field(default_factory=list)
     imports: list[LocalImport] = field(default_factory=list)
     attributes: dict[str, ast.AST] = field(default_factory=dict)
     origins: dict[int, ast.AST] = field(default_factory=dict)
@@ -194,11 +194,11 @@ class _Writer:
 
     def _refer(self, node: ast.AST, name: str, chain: tuple[str, ...] = (), *, stored: bool) -> Form:
         target, variable = self._target(node, name)
-        self.references.append(Reference(target, variable, chain, stored, node))
+        self.references.append(NameReference(target, variable, chain, stored, node))
         if variable.scope is not None and variable.scope.kind == "class" and not stored:
             # the body of a class looks among the globals for what it has not bound yet
             outer = Variable(None, variable.name)
-            self.references.append(Reference(("global", variable.name), outer, chain, stored, node))
+            self.references.append(NameReference(("global", variable.name), outer, chain, stored, node))
         return target
 
     def _name(self, node: ast.Name) -> Form:

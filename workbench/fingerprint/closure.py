@@ -20,10 +20,10 @@ from workbench.fingerprint.bindings import Bindings
 from workbench.fingerprint.canonical import FRAMES, Canonical, Use, canonical
 from workbench.fingerprint.encoding import Form, digest
 from workbench.fingerprint.first_party import ATTRIBUTES, OURS, Home
-from workbench.fingerprint.node import Part, Place, refusal, spoken
-from workbench.fingerprint.objects import Objects, closure
+from workbench.fingerprint.node import CodePart, Place, display_name, refusal
+from workbench.fingerprint.objects import ObjectForms, closure
 from workbench.fingerprint.source_code import SourceCodes, plain_functions
-from workbench.fingerprint.values import Opaque, shown
+from workbench.fingerprint.values import Opaque, display_value
 
 _GENERATED = frozenset(vars(namedtuple("Empty", ())))  # noqa: PYI024  # asked for what it generates, not for a type
 _MACHINERY = frozenset({"_abc_impl", "_is_protocol", "_is_runtime_protocol"})
@@ -69,7 +69,7 @@ def methods(kind: type, written: frozenset[str]) -> list[FunctionType]:
     return [function for value in members(kind, written).values() for function in plain_functions(value)]
 
 
-def names_bound(node: ast.ClassDef) -> frozenset[str]:
+def bound_names(node: ast.ClassDef) -> frozenset[str]:
     """Return the names that the body of a class binds, at any depth of its statements."""
     names: set[str] = set()
     for item in ast.walk(node):
@@ -112,7 +112,7 @@ def reach(
     sources: SourceCodes,
     parameters: Mapping[str, object],
     shift: int = 0,
-) -> tuple[str, dict[str, Part]]:
+) -> tuple[str, dict[str, CodePart]]:
     """Return the key of `function`, and everything it reaches by key.
 
     Parameters
@@ -134,7 +134,7 @@ def reach(
         Naming what cannot be known, where it is used, and the remedy.
     """
     for keep_names in (False, True):
-        walk = _Walk(Objects(home), sources, parameters, shift, keep_names)
+        walk = _Walk(ObjectForms(home), sources, parameters, shift, keep_names)
         try:
             return walk.from_function(function), walk.parts
         except _LooksAtFrames:
@@ -146,18 +146,18 @@ def reach(
 class _Walk:
     """Goes from part to part until nothing new is met."""
 
-    objects: Objects
+    objects: ObjectForms
     sources: SourceCodes
     parameters: Mapping[str, object]
     shift: int
     keep_names: bool
-    parts: dict[str, Part] = field(default_factory=dict)
+    parts: dict[str, CodePart] = field(default_factory=dict)
     _root: object = None
 
     def from_function(self, function: FunctionType) -> str:
         self._root = function
         root = self.objects.key(function, "")
-        label = spoken(root)
+        label = display_name(root)
         for name, value in self.parameters.items():
             try:
                 form = self.objects.identity(value, name)
@@ -165,7 +165,7 @@ class _Walk:
                 raise refusal(
                     label, f"has the parameter {name}, whose default {problem.what}", problem.remedy
                 ) from None
-            self.parts[f"parameter {name}"] = Part("parameter", name, digest(form), shown(value))
+            self.parts[f"parameter {name}"] = CodePart("parameter", name, digest(form), display_value(value))
         done = 0
         while done < len(self.objects.found):
             key, item = list(self.objects.found.items())[done]
@@ -176,12 +176,12 @@ class _Walk:
                 what = (
                     problem.what
                     if item is function
-                    else f"uses {spoken(key, is_class=isinstance(item, type))}, which {problem.what}"
+                    else f"uses {display_name(key, is_class=isinstance(item, type))}, which {problem.what}"
                 )
                 raise refusal(label, what, problem.remedy) from None
         return root
 
-    def _function(self, key: str, function: FunctionType) -> Part:
+    def _function(self, key: str, function: FunctionType) -> CodePart:
         source = self.sources.of(function.__code__, function.__globals__)
         node = source.function(function.__code__)
         place = Place(
@@ -192,7 +192,7 @@ class _Walk:
             closure(function),
             self._shift(str(function.__globals__.get("__name__"))),
         )
-        written = self._written(place)
+        written = self._canonical_form(place)
         keyword = dict(function.__kwdefaults__ or {})
         if function is self._root:
             keyword = {name: value for name, value in keyword.items() if name not in self.parameters}
@@ -205,7 +205,7 @@ class _Walk:
         )
         return place.part(form)
 
-    def _class(self, key: str, kind: type) -> Part:
+    def _class(self, key: str, kind: type) -> CodePart:
         module = vars(sys.modules[kind.__module__]) if kind.__module__ in sys.modules else {}
         try:
             source, node = self.sources.of_class(kind, module)
@@ -213,15 +213,17 @@ class _Walk:
             made = made_by_call(kind)
             if made is None:
                 raise
-            return Part("class", spoken(key, is_class=True), digest(self.objects.identity(made, key)), shown(made))
+            return CodePart(
+                "class", display_name(key, is_class=True), digest(self.objects.identity(made, key)), display_value(made)
+            )
         place = Place(key, source, node, module, {}, self._shift(kind.__module__))
-        written_names = names_bound(node)
+        written_names = bound_names(node)
         holes: dict[ast.AST, str] = {}
         for method in methods(kind, written_names):
             method_node = source.own(method.__code__, node)
             if method_node is not None:
                 holes[method_node] = method.__name__
-        written = self._written(place, holes=holes)
+        written = self._canonical_form(place, holes=holes)
         form = (
             written.form,
             self._bindings(place, written),
@@ -257,7 +259,7 @@ class _Walk:
         except Opaque as problem:
             raise place.refusal(place.node, f"has {what} that {problem.what}", problem.remedy) from None
 
-    def _written(self, place: Place, *, holes: Mapping[ast.AST, str] | None = None) -> Canonical:
+    def _canonical_form(self, place: Place, *, holes: Mapping[ast.AST, str] | None = None) -> Canonical:
         use = partial(_decorator, place)
         try:
             written = canonical(place.node, place.source.scopes, keep_names=self.keep_names, decorator=use, holes=holes)

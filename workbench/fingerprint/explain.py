@@ -13,7 +13,7 @@ import msgspec
 
 from workbench.fingerprint.canonical import Canonical, canonical
 from workbench.fingerprint.encoding import Form
-from workbench.fingerprint.node import Part
+from workbench.fingerprint.node import CodePart
 from workbench.fingerprint.scope import FUNCTIONS, Scopes
 
 _LINE_LENGTH = 60
@@ -69,7 +69,7 @@ class _Differences:
             return
         around = (_origin(self._old, one, around[0]), _origin(self._new, two, around[1]))
         if not isinstance(one, tuple) or not isinstance(two, tuple) or not one or not two:
-            yield self._replaced(*around)
+            yield self._explain_replacement(*around)
         elif isinstance(one[0], str) and one[0] == two[0] and len(one) == len(two) and _same_shape(one, two):
             fields = list(zip(one, two, strict=True))
             if _has_new_parameters(one, two):
@@ -77,14 +77,14 @@ class _Differences:
             changed = [(first, second) for first, second in fields if first != second]
             plain = [pair for pair in changed if not all(isinstance(item, tuple) for item in pair)]
             if plain:
-                yield self._replaced(*around)
+                yield self._explain_replacement(*around)
             else:
                 for pair in changed:
                     yield from self._pair(*pair, around)
         elif self._is_list(one) and self._is_list(two):
             yield from self._lists(one, two, around)
         else:
-            yield self._replaced(*around)
+            yield self._explain_replacement(*around)
 
     def _is_list(self, form: Form) -> bool:
         return all(isinstance(item, tuple) for item in form)
@@ -94,9 +94,9 @@ class _Differences:
             id(item) in self._new.origins for item in two
         )
         if not known and len(one) != len(two):
-            yield self._replaced(*around)
+            yield self._explain_replacement(*around)
             return
-        matcher = SequenceMatcher(None, _numbered(one, two, 0), _numbered(one, two, 1), autojunk=False)
+        matcher = SequenceMatcher(None, _number_forms(one, two, 0), _number_forms(one, two, 1), autojunk=False)
         for tag, start, end, begin, stop in matcher.get_opcodes():
             if tag == "equal":
                 continue
@@ -105,18 +105,18 @@ class _Differences:
                     yield from self._pair(first, second, around)
                 continue
             for item in one[start:end]:
-                yield f"{_shown_line(self._old.origins.get(id(item)))} was removed"
+                yield f"{_line_text(self._old.origins.get(id(item)))} was removed"
             for item in two[begin:stop]:
                 node = self._new.origins.get(id(item))
-                yield f"{_shown_line(node)} was added{self._at(node)}"
+                yield f"{_line_text(node)} was added{self._at(node)}"
 
-    def _replaced(self, one: ast.AST | None, two: ast.AST | None) -> str:
+    def _explain_replacement(self, one: ast.AST | None, two: ast.AST | None) -> str:
         if isinstance(one, FUNCTIONS) and isinstance(two, FUNCTIONS):
             before, after = _signature(one), _signature(two)
         elif isinstance(one, ast.Attribute) and isinstance(two, ast.Attribute) and one.attr != two.attr:
             before, after = f".{one.attr}", f".{two.attr}"
         else:
-            before, after = _shown_line(one), _shown_line(two)
+            before, after = _line_text(one), _line_text(two)
         return f"{before} -> {after}{self._at(two)}"
 
     def _at(self, node: ast.AST | None) -> str:
@@ -162,7 +162,7 @@ def _same_shape(one: Form, two: Form) -> bool:
     ) or not any(isinstance(item, str) for item in one[1::2])
 
 
-def _numbered(one: Sequence[Form], two: Sequence[Form], which: int) -> list[int]:
+def _number_forms(one: Sequence[Form], two: Sequence[Form], which: int) -> list[int]:
     """Return small numbers that are equal where the forms are: quicker to compare."""
     numbers: dict[Form, int] = {}
     for item in (*one, *two):
@@ -175,7 +175,7 @@ def _signature(node: ast.AST) -> str:
     return f"{getattr(node, 'name', 'lambda')}({arguments})"
 
 
-def _shown_line(node: ast.AST | None) -> str:
+def _line_text(node: ast.AST | None) -> str:
     """Return the text of `node` on one short line."""
     if node is None:
         return "something"
@@ -187,7 +187,7 @@ _SHORT = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class IdentityChange:
     """One thing that moved.
 
     Attributes
@@ -228,12 +228,12 @@ class CodeRecord(msgspec.Struct, frozen=True):
 
     view: str
     root: str
-    parts: Mapping[str, Part]
+    parts: Mapping[str, CodePart]
     settings: Mapping[str, Any] = {}
     inputs: Mapping[str, str] = {}
 
 
-def explain_change(old: CodeRecord, new: CodeRecord) -> list[Change]:
+def explain_change(old: CodeRecord, new: CodeRecord) -> list[IdentityChange]:
     """Name what moved between two records of a view.
 
     Parameters
@@ -251,61 +251,65 @@ def explain_change(old: CodeRecord, new: CodeRecord) -> list[Change]:
     return list(dict.fromkeys(changes))
 
 
-def _code(old: CodeRecord, new: CodeRecord) -> Iterator[Change]:
+def _code(old: CodeRecord, new: CodeRecord) -> Iterator[IdentityChange]:
     if old.root != new.root:
-        yield Change("code", f"{old.root}()", f"the function is now called {new.root}()")
-    before, after = _paired(old), _paired(new)
+        yield IdentityChange("code", f"{old.root}()", f"the function is now called {new.root}()")
+    before, after = _parts_by_key(old), _parts_by_key(new)
     for key in sorted({*before, *after}, key=lambda key: (key != "", key)):
         one, two = before.get(key), after.get(key)
         if one is None and two is not None:
-            yield Change(_kind(two, key), two.name, f"is new{_value(two)}")
+            yield IdentityChange(_kind(two, key), two.name, f"is new{_value(two)}")
         elif two is None and one is not None:
-            yield Change(_kind(one, key), one.name, f"is no longer used{_value(one)}")
+            yield IdentityChange(_kind(one, key), one.name, f"is no longer used{_value(one)}")
         elif one is not None and two is not None and one.hash != two.hash:
             yield from _part(one, two, key, before, after)
 
 
-def _paired(record: CodeRecord) -> dict[str, Part]:
+def _parts_by_key(record: CodeRecord) -> dict[str, CodePart]:
     """Return the parts by key; the view's own function under the empty key, whatever it is called."""
     return {"" if key == record.root else key: part for key, part in record.parts.items()}
 
 
-def _kind(part: Part, key: str) -> str:
+def _kind(part: CodePart, key: str) -> str:
     if part.kind == "function":
         return "helper" if key else "code"
     return part.kind
 
 
-def _value(part: Part) -> str:
+def _value(part: CodePart) -> str:
     return "" if part.kind in ("function", "class") else f": {part.text}"
 
 
-def _part(one: Part, two: Part, key: str, before: Mapping[str, Part], after: Mapping[str, Part]) -> Iterator[Change]:
+def _part(
+    one: CodePart, two: CodePart, key: str, before: Mapping[str, CodePart], after: Mapping[str, CodePart]
+) -> Iterator[IdentityChange]:
     kind = _kind(two, key)
     if two.kind not in ("function", "class") or one.kind != two.kind:
         same = one.text == two.text
-        yield Change(kind, two.name, f"{one.text}: its value changed" if same else f"{one.text} -> {two.text}")
+        yield IdentityChange(kind, two.name, f"{one.text}: its value changed" if same else f"{one.text} -> {two.text}")
         return
     found = differences(one.text, two.text, line=two.line)
     for difference in found:
-        yield Change(kind, two.name, f"changed: {difference}" if kind == "helper" else difference)
+        yield IdentityChange(kind, two.name, f"changed: {difference}" if kind == "helper" else difference)
     if not found:
         # the text says the same, so a default, a base or something that it names is another object now
         yield from _unseen(kind, two, before, after)
 
 
-def _unseen(kind: str, part: Part, before: Mapping[str, Part], after: Mapping[str, Part]) -> Iterator[Change]:
+def _unseen(
+    kind: str, part: CodePart, before: Mapping[str, CodePart], after: Mapping[str, CodePart]
+) -> Iterator[IdentityChange]:
     moved = [key for key in {*before, *after} if before.get(key) is None or after.get(key) is None]
     if not moved:
-        yield Change(kind, part.name, "a value behind one of its names or defaults changed")
+        yield IdentityChange(kind, part.name, "a value behind one of its names or defaults changed")
 
 
-def _settings(old: CodeRecord, new: CodeRecord) -> Iterator[Change]:
+def _settings(old: CodeRecord, new: CodeRecord) -> Iterator[IdentityChange]:
     for name in sorted({*old.settings, *new.settings} - {"parameters"}):
         one, two = old.settings.get(name), new.settings.get(name)
         if one != two or type(one) is not type(two):
-            before, after = (value if isinstance(value, str) else _shown(value) for value in (one, two))
-            yield Change("setting", name, f"{before} -> {after}")
+            before, after = (value if isinstance(value, str) else _short_text(value) for value in (one, two))
+            yield IdentityChange("setting", name, f"{before} -> {after}")
     defaults, others = old.settings.get("parameters", {}), new.settings.get("parameters", {})
     for name in sorted({*defaults, *others}):
         in_code = f"parameter {name}"
@@ -314,10 +318,12 @@ def _settings(old: CodeRecord, new: CodeRecord) -> Iterator[Change]:
             if (one_part and one_part.hash) != (two_part and two_part.hash):
                 continue  # named with the code
         if repr(defaults.get(name)) != repr(others.get(name)):
-            yield Change("parameter", name, f"{_shown(defaults.get(name))} -> {_shown(others.get(name))}")
+            yield IdentityChange(
+                "parameter", name, f"{_short_text(defaults.get(name))} -> {_short_text(others.get(name))}"
+            )
 
 
-def _shown(value: Any) -> str:
+def _short_text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, dict) and "value" in value:
@@ -325,17 +331,17 @@ def _shown(value: Any) -> str:
     return "none" if value is None else repr(value)
 
 
-def _inputs(old: CodeRecord, new: CodeRecord) -> Iterator[Change]:
+def _inputs(old: CodeRecord, new: CodeRecord) -> Iterator[IdentityChange]:
     if not old.inputs or not new.inputs:
         return
     for name in sorted({*old.inputs, *new.inputs}):
         one, two = old.inputs.get(name), new.inputs.get(name)
         if one is None:
-            yield Change("source", name, "is a new input")
+            yield IdentityChange("source", name, "is a new input")
         elif two is None:
-            yield Change("source", name, "is no longer an input")
+            yield IdentityChange("source", name, "is no longer an input")
         elif one != two:
-            yield Change("source", name, f"data changed (digest {_digest(one, two)})")
+            yield IdentityChange("source", name, f"data changed (digest {_digest(one, two)})")
 
 
 def _digest(one: str, two: str) -> str:

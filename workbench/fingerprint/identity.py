@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.fingerprint.closure import reach
 from workbench.fingerprint.encoding import digest
-from workbench.fingerprint.explain import Change, CodeRecord, explain_change
+from workbench.fingerprint.explain import CodeRecord, IdentityChange, explain_change
 from workbench.fingerprint.first_party import Home
-from workbench.fingerprint.node import Part, refusal
-from workbench.fingerprint.objects import Objects
+from workbench.fingerprint.node import CodePart, refusal
+from workbench.fingerprint.objects import ObjectForms
 from workbench.fingerprint.source_code import SourceCodes, plain_functions
-from workbench.fingerprint.values import Opaque, shown
+from workbench.fingerprint.values import Opaque, display_value
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
 __all__ = [
-    "Change",
     "CodeRecord",
     "Fingerprint",
+    "IdentityChange",
     "check_hash",
     "code_hash",
     "explain_change",
@@ -133,7 +133,7 @@ def code_hash(
         raise refusal(view.name, what, "Define it in a %%feature cell, or as a file of features/.")
     root, parts = reach(function, home=home, sources=sources or SourceCodes(), parameters=view.parameters, shift=offset)
     for name, blob in home.data.items():
-        parts[f"file {name}"] = Part("file", name, digest(("file", name, blob)), blob[:10])
+        parts[f"file {name}"] = CodePart("file", name, digest(("file", name, blob)), blob[:10])
     hashes = {key: part.hash for key, part in sorted(parts.items())}
     kinds = tuple([(key, parts[key].kind, value) for key, value in hashes.items()])
     return Fingerprint(
@@ -167,7 +167,7 @@ def check_hash(function: FunctionType, model: type, *, sources: SourceCodes | No
     """
     home = Home.of(function.__globals__, None)
     sources = sources or SourceCodes()
-    held = _held(model, home) if _uses_first(function, sources) else {}
+    held = _model_members(model, home) if _uses_first(function, sources) else {}
     root, parts = reach(function, home=home, sources=sources, parameters=held, shift=offset)
     return digest(("check", SCHEME, root, tuple([(key, part.kind, part.hash) for key, part in sorted(parts.items())])))
 
@@ -240,7 +240,7 @@ def _uses_first(function: FunctionType, sources: SourceCodes) -> bool:
     return not first or first[0].arg in names
 
 
-def _held(model: type, home: Home) -> dict[str, object]:
+def _model_members(model: type, home: Home) -> dict[str, object]:
     """Return the functions and the private values of a model's classes that are the user's own."""
     found: dict[str, object] = {}
     for kind in (kind for kind in model.__mro__ if home.owns(kind.__module__)):
@@ -258,8 +258,8 @@ def _json(view: Definition, name: str, value: Any) -> object:
         return value
     module = getattr(getattr(view, "function", None), "__globals__", {})
     try:
-        form = Objects(Home.of(module, None)).identity(value, name)
+        form = ObjectForms(Home.of(module, None)).identity(value, name)
     except Opaque as problem:
         what = f"has the parameter {name}, whose default {problem.what}"
         raise refusal(f"{view.name}()", what, problem.remedy) from None
-    return {"type": type(value).__name__, "value": shown(value), "digest": digest(form)}
+    return {"type": type(value).__name__, "value": display_value(value), "digest": digest(form)}

@@ -15,7 +15,7 @@ PartKind = Literal["function", "class", "constant", "parameter", "closure", "fil
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CodePart:
     """One thing that a view's code consists of.
 
     Attributes
@@ -67,7 +67,7 @@ class Place:
     @property
     def label(self) -> str:
         """What people call it."""
-        return spoken(self.key, is_class=isinstance(self.node, ast.ClassDef))
+        return display_name(self.key, is_class=isinstance(self.node, ast.ClassDef))
 
     def refusal(self, node: ast.AST, what: str, remedy: str) -> NotFingerprintable:
         """Return the error for `what` the code at `node` does."""
@@ -77,16 +77,16 @@ class Place:
             what, where=f"{self.label} ({self.source.name}, line {line})", remedy=remedy, lines=[f"  {line} | {text}"]
         )
 
-    def part(self, form: Form) -> Part:
+    def part(self, form: Form) -> CodePart:
         """Return it as a part whose form is `form`."""
         kind: PartKind = "class" if isinstance(self.node, ast.ClassDef) else "function"
         decorators = [] if isinstance(self.node, ast.Lambda) else self.node.decorator_list
         first = min(self.node.lineno, *(item.lineno for item in decorators), self.node.lineno)
         lines = self.source.text.splitlines()[first - 1 : self.node.end_lineno]
-        return Part(kind, self.label, digest(form), "\n".join(lines), first - self.shift)
+        return CodePart(kind, self.label, digest(form), "\n".join(lines), first - self.shift)
 
 
-def spoken(key: str, *, is_class: bool = False) -> str:
+def display_name(key: str, *, is_class: bool = False) -> str:
     """Return the key of a part as people say it: a function with parentheses."""
     name = key.rpartition("#")[0] or key
     return name if is_class else f"{name}()"

@@ -18,7 +18,7 @@ _WRAPPED = type(cache(len))
 
 
 @dataclass(slots=True)
-class Objects:
+class ObjectForms:
     """Gives objects their forms, and keys to the functions and classes that are still to be looked at.
 
     Attributes

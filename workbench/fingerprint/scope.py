@@ -38,7 +38,7 @@ class Scope:
     global_names: set[str] = field(default_factory=set)
     outer_names: set[str] = field(default_factory=set)
 
-    def mangled(self, name: str) -> str:
+    def mangle(self, name: str) -> str:
         """Return `name` as the compiler stores it: ``__x`` in class ``A`` is ``_A__x``."""
         if not self.private or not name.startswith("__") or name.endswith("__"):
             return name
@@ -46,7 +46,7 @@ class Scope:
 
     def variable(self, name: str) -> Variable:
         """Return the variable that `name` means in this block."""
-        name = self.mangled(name)
+        name = self.mangle(name)
         if name in self.global_names:
             return Variable(None, name)
         if self._owns(name):
@@ -104,11 +104,11 @@ class Scopes:
     def of(cls, tree: ast.Module) -> Scopes:
         """Return the blocks of `tree`."""
         scopes = cls({}, {}, {}, {})
-        _Reader(scopes, Scope("module", None)).read(tree.body)
+        _NameVisitor(scopes, Scope("module", None)).read(tree.body)
         return scopes
 
 
-class _Reader(ast.NodeVisitor):
+class _NameVisitor(ast.NodeVisitor):
     """Walk a tree once, and note for each name the block it belongs to."""
 
     def __init__(self, scopes: Scopes, scope: Scope) -> None:
@@ -123,7 +123,7 @@ class _Reader(ast.NodeVisitor):
     def _bind(self, node: ast.AST, name: str, *, scope: Scope | None = None, fixed: bool = False) -> None:
         scope = scope or self._scope
         self._scopes.where[node] = scope
-        mangled = scope.mangled(name)
+        mangled = scope.mangle(name)
         scope.bound[mangled] += 1
         if fixed:
             scope.fixed.add(mangled)
@@ -220,10 +220,10 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Global(self, node: ast.Global) -> None:
         self._scopes.where[node] = self._scope
-        self._scope.global_names.update(map(self._scope.mangled, node.names))
+        self._scope.global_names.update(map(self._scope.mangle, node.names))
 
     def visit_Nonlocal(self, node: ast.Nonlocal) -> None:
-        self._scope.outer_names.update(map(self._scope.mangled, node.names))
+        self._scope.outer_names.update(map(self._scope.mangle, node.names))
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         for alias in node.names:

@@ -240,7 +240,7 @@ def _column(value: Any, inner: Other) -> Form:
     return (inner(value.dtype), inner(value.to_list()))
 
 
-def shown(value: object) -> str:
+def display_value(value: object) -> str:
     """Return `value` for people, on one line of at most 60 characters."""
     text = " ".join(repr(value).split())
     return text if len(text) <= _SHORT else text[: _SHORT - 3] + "..."

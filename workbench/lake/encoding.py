@@ -81,7 +81,7 @@ def physical(dtype: pl.DataType) -> pl.DataType:
             return _NARROW.get(type(dtype), dtype)
 
 
-def stored(contract: Contract) -> pl.Schema:
+def stored_schema(contract: Contract) -> pl.Schema:
     """Return the schema of the files that hold the contract's columns."""
     return pl.Schema({name: physical(dtype) for name, dtype in contract.schema.items()})
 
@@ -98,7 +98,7 @@ def decode(frame: pl.LazyFrame, contract: Contract) -> pl.LazyFrame:
 
 def schema_hash(contract: Contract) -> str:
     """Return the SHA-256 (hex) of the contract's names and dtypes, in any order: what the stored values mean."""
-    columns = sorted((name, json.dumps(_named(dtype))) for name, dtype in contract.schema.items())
+    columns = sorted((name, json.dumps(_dtype_name(dtype))) for name, dtype in contract.schema.items())
     return hashlib.sha256(json.dumps(columns).encode()).hexdigest()
 
 
@@ -115,7 +115,7 @@ def delta_schema(contract: Contract) -> str:
         if folded.setdefault(name.casefold(), name) != name:
             what = f"the columns {folded[name.casefold()]!r} and {name!r} differ only in case, which Delta ignores"
             raise _not_storable(what)
-    return json.dumps(_delta(pl.Struct([pl.Field(name, dtype) for name, dtype in stored(contract).items()])))
+    return json.dumps(_delta(pl.Struct([pl.Field(name, dtype) for name, dtype in stored_schema(contract).items()])))
 
 
 def has_plain_datetime(dtype: pl.DataType) -> bool:
@@ -153,10 +153,10 @@ def _column(name: str, dtype: pl.DataType, *, encoded: bool) -> pl.Expr:
     found = physical(dtype)
     if found == dtype:
         return pl.col(name)
-    return pl.col(name).cast(found) if encoded else _restored(pl.col(name), dtype).alias(name)
+    return pl.col(name).cast(found) if encoded else _restore(pl.col(name), dtype).alias(name)
 
 
-def _restored(stored_as: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+def _restore(stored_as: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """Return stored values in their dtype; level by level where there are arrays.
 
     Polars 2.1 refuses to cast lists of lists to arrays of arrays where some of the outer ones are null.
@@ -165,12 +165,12 @@ def _restored(stored_as: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         return stored_as.cast(dtype)
     match dtype:
         case pl.Array():
-            return stored_as.list.eval(_restored(pl.element(), _instance(dtype.inner))).list.to_array(dtype.shape[0])
+            return stored_as.list.eval(_restore(pl.element(), _instance(dtype.inner))).list.to_array(dtype.shape[0])
         case pl.List():
-            return stored_as.list.eval(_restored(pl.element(), _instance(dtype.inner)))
+            return stored_as.list.eval(_restore(pl.element(), _instance(dtype.inner)))
         case pl.Struct():
             fields = [
-                _restored(stored_as.struct.field(field.name), _instance(field.dtype)).alias(field.name)
+                _restore(stored_as.struct.field(field.name), _instance(field.dtype)).alias(field.name)
                 for field in dtype.fields
             ]
             return pl.when(stored_as.is_not_null()).then(pl.struct(fields))
@@ -189,7 +189,7 @@ def _has_array(dtype: pl.DataType) -> bool:
             return False
 
 
-def _named(dtype: pl.DataType) -> object:
+def _dtype_name(dtype: pl.DataType) -> object:
     return "Null" if isinstance(dtype, pl.Null) else dtype_to_json(dtype)
 
 

@@ -14,11 +14,11 @@ import polars as pl
 from workbench.config import NAME, valid_name
 from workbench.define import Contract
 from workbench.errors import InvalidName, LakeDataMissing, LakeError
-from workbench.lake.encoding import decode, stored
+from workbench.lake.encoding import decode, stored_schema
 from workbench.lake.places import storage_at
 from workbench.lake.statistics import FileStatistics
 from workbench.lake.storage import Storage
-from workbench.lake.table import DIGEST, Commit, TableAt
+from workbench.lake.table import DIGEST, DeltaCommit, TableAt
 
 _REMEMBERED = 1_000
 _MAJOR = re.compile(r"v([1-9][0-9]{0,8})")
@@ -180,7 +180,7 @@ class Lake:
         """
         files = self.files(view, major, delta_version, digest=digest)
         if not files:
-            return decode(pl.LazyFrame(schema=stored(contract)), contract)
+            return decode(pl.LazyFrame(schema=stored_schema(contract)), contract)
         options = self.storage.options
         frame = pl.scan_parquet(files, glob=False, hive_partitioning=False, storage_options=options or None)
         return decode(frame, contract)
@@ -229,7 +229,7 @@ class Lake:
         return files
 
     def _statistics(
-        self, table: TableAt, delta_version: int, commit: Commit | None
+        self, table: TableAt, delta_version: int, commit: DeltaCommit | None
     ) -> tuple[tuple[FileStatistics, ...], bool]:
         """Return a version's files; what is known of a commit stays so, and opening a table takes milliseconds."""
         key = None if commit is None else (table.label, delta_version, commit.writer)  # a table made anew has others

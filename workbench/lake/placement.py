@@ -12,7 +12,7 @@ from workbench.compute import write_parquet
 from workbench.define import Contract
 from workbench.drivers import reason
 from workbench.errors import LakeError, ProjectError
-from workbench.lake.encoding import encode, stored
+from workbench.lake.encoding import encode, stored_schema
 from workbench.lake.statistics import footer_statistics
 from workbench.lake.table import TableAt, file_name
 from workbench.lake.transaction import NewFile
@@ -49,7 +49,7 @@ def place(table: TableAt, contract: Contract, data: pl.LazyFrame | Path, *, numb
 
 
 def _place(table: TableAt, contract: Contract, data: pl.LazyFrame | Path, name: str) -> NewFile:
-    if isinstance(data, Path) and contract.schema == stored(contract):
+    if isinstance(data, Path) and contract.schema == stored_schema(contract):
         size = table.storage.place(data, name)
         return NewFile(name, size, footer_statistics(data, contract))
     encoded = encode(_scan(data) if isinstance(data, Path) else data, contract)

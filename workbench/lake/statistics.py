@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.define import Contract
-from workbench.lake.encoding import stored
+from workbench.lake.encoding import stored_schema
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST = 60  # bytes of a text that is a bound: Polars cuts those of more than 64
@@ -49,7 +49,7 @@ class FileStatistics:
     bounds: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
 
-def bounded(contract: Contract) -> list[str]:
+def bounded_columns(contract: Contract) -> list[str]:
     """Return the columns whose bounds are kept: the keys and the times."""
     return [column.name for column in contract.columns if column.role in ("entity", "event_time", "created")]
 
@@ -59,8 +59,8 @@ def footer_statistics(path: Path, contract: Contract) -> str:
     import pyarrow.parquet as pq
 
     metadata = pq.read_metadata(path)
-    schema = stored(contract)
-    wanted = {name: str(type(schema[name]).__name__) for name in bounded(contract)}
+    schema = stored_schema(contract)
+    wanted = {name: str(type(schema[name]).__name__) for name in bounded_columns(contract)}
     found: dict[str, list[Any]] = {name: [] for name in wanted}
     for group in range(metadata.num_row_groups):
         row_group = metadata.row_group(group)

@@ -23,7 +23,7 @@ DIGEST = "data_digest"
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
+class DeltaCommit:
     """What a Delta commit of ours says of itself.
 
     Attributes
@@ -124,7 +124,7 @@ class TableAt:
             "main's versions were published to, or restore the lake from a backup.",
         )
 
-    def commit(self, version: int) -> Commit | None:
+    def commit(self, version: int) -> DeltaCommit | None:
         """Return what the commit of a Delta version says, or None where it is not ours or not there."""
         name = f"{LOG}/{version:020d}.json"
         try:
@@ -184,8 +184,8 @@ class TableAt:
             raise LakeError.not_read(self.uri, reason(error)) from error
 
 
-def _commit(version: int, said: Mapping[str, Any]) -> Commit:
-    return Commit(
+def _commit(version: int, said: Mapping[str, Any]) -> DeltaCommit:
+    return DeltaCommit(
         delta_version=version,
         view_id=said[VIEW_ID],
         schema=said[SCHEMA],

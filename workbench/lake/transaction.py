@@ -9,9 +9,9 @@ from typing import Any
 from workbench.define import Contract
 from workbench.drivers import reason
 from workbench.errors import LakeError
-from workbench.lake.encoding import delta_schema, has_plain_datetime, stored
+from workbench.lake.encoding import delta_schema, has_plain_datetime, stored_schema
 from workbench.lake.storage import LOG
-from workbench.lake.table import Commit, TableAt
+from workbench.lake.table import DeltaCommit, TableAt
 
 CONFIGURATION: dict[str, str | None] = {
     # the registry, not age, says which versions are kept: nobody's clean-up may take the log or the files from under it
@@ -42,7 +42,7 @@ class Refused(Exception):
         self.error = error
 
 
-def create(table: TableAt, contract: Contract, file: NewFile, commit: Commit) -> int:
+def create(table: TableAt, contract: Contract, file: NewFile, commit: DeltaCommit) -> int:
     """Make the table with `file` as its version 0.
 
     Raises
@@ -68,7 +68,7 @@ def create(table: TableAt, contract: Contract, file: NewFile, commit: Commit) ->
     return _settled(table, 0, commit, act)
 
 
-def replace_all(table: TableAt, base: Any, contract: Contract, file: NewFile, commit: Commit) -> int:
+def replace_all(table: TableAt, base: Any, contract: Contract, file: NewFile, commit: DeltaCommit) -> int:
     """Put on top of the version `base` one that has `file` alone, and the contract's columns.
 
     Raises
@@ -79,7 +79,7 @@ def replace_all(table: TableAt, base: Any, contract: Contract, file: NewFile, co
     return _write(table, _able(table, base, contract), contract, file, "overwrite", commit)
 
 
-def add_file(table: TableAt, base: Any, contract: Contract, file: NewFile, commit: Commit) -> int:
+def add_file(table: TableAt, base: Any, contract: Contract, file: NewFile, commit: DeltaCommit) -> int:
     """Put on top of the version `base` one that has `file` too; same columns.
 
     Raises
@@ -98,7 +98,7 @@ def same_columns(base: Any, contract: Contract) -> bool:
     return {field.name: field.type for field in found.fields} == {field.name: field.type for field in wanted.fields}
 
 
-def _write(table: TableAt, base: Any, contract: Contract, file: NewFile, mode: str, commit: Commit) -> int:
+def _write(table: TableAt, base: Any, contract: Contract, file: NewFile, mode: str, commit: DeltaCommit) -> int:
     from deltalake import Schema
     from deltalake.transaction import CommitProperties
 
@@ -114,7 +114,7 @@ def _write(table: TableAt, base: Any, contract: Contract, file: NewFile, mode: s
     return _settled(table, base.version() + 1, commit, act)
 
 
-def _settled(table: TableAt, version: int, commit: Commit, act: Any) -> int:
+def _settled(table: TableAt, version: int, commit: DeltaCommit, act: Any) -> int:
     """Commit, and believe what the log says then: an error can come after the commit is made, too."""
     from deltalake.exceptions import DeltaError
 
@@ -147,7 +147,7 @@ def _able(table: TableAt, base: Any, contract: Contract) -> Any:
     from deltalake import TableFeatures
     from deltalake.exceptions import CommitFailedError, DeltaError
 
-    plain = any(has_plain_datetime(dtype) for dtype in stored(contract).values())
+    plain = any(has_plain_datetime(dtype) for dtype in stored_schema(contract).values())
     if not plain or "timestampNtz" in (base.protocol().writer_features or ()):
         return base
     try:

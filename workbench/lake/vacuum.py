@@ -58,7 +58,7 @@ def sweep(
 ) -> Swept:
     """Remove what no kept version needs; see `LakeWriter.vacuum`."""
     # all is read before anything is removed: an unreadable table stops the whole
-    doomed = [(table, _doomed(table, keep, older_than, drop_tables=drop_tables)) for table in lake.places()]
+    doomed = [(table, _files_to_delete(table, keep, older_than, drop_tables=drop_tables)) for table in lake.places()]
     dropped = [
         table
         for table, files in doomed
@@ -78,7 +78,7 @@ def sweep(
     )
 
 
-def _doomed(
+def _files_to_delete(
     table: TableAt,
     keep: Mapping[tuple[str, int], AbstractSet[int]],
     older_than: timedelta,
@@ -108,11 +108,11 @@ def _orphans(table: TableAt, older_than: timedelta) -> list[StoredFile]:
     old = _old(table, older_than)  # listed before the log is read: what is committed meanwhile is named by then
     if not old:
         return []
-    named = _named(table)
+    named = _referenced_files(table)
     return [file for file in old if file.name not in named]
 
 
-def _named(table: TableAt) -> set[str]:
+def _referenced_files(table: TableAt) -> set[str]:
     """Return the names of all files that any version has."""
     newest = table.newest()
     if newest is None:

@@ -22,7 +22,7 @@ from workbench.errors import LakeDataMissing, LakeError
 from workbench.lake import placement, transaction, vacuum
 from workbench.lake.encoding import delta_schema, schema_hash
 from workbench.lake.lake import Lake
-from workbench.lake.table import DIGEST, Commit, TableAt, number_of
+from workbench.lake.table import DIGEST, DeltaCommit, TableAt, number_of
 from workbench.lake.transaction import Lost, NewFile, Refused
 from workbench.lake.vacuum import Swept
 
@@ -102,7 +102,7 @@ class LakeWriter:
             _complete(table, base)
             return transaction.add_file(table, base, contract, file, commit)
 
-        return self._written(table, contract, commit, data, attempt, number=number, anew=anew)
+        return self._write(table, contract, commit, data, attempt, number=number, anew=anew)
 
     def orphans(self, *, older_than: timedelta = SAFETY) -> list[str]:
         """Return the places of data files that no Delta version names: left by somebody who was killed.
@@ -151,11 +151,11 @@ class LakeWriter:
         """
         return vacuum.sweep(self.lake, keep, dry_run=dry_run, older_than=older_than, drop_tables=drop_tables)
 
-    def _written(
+    def _write(
         self,
         table: TableAt,
         contract: Contract,
-        commit: Commit,
+        commit: DeltaCommit,
         data: pl.LazyFrame | Path,
         attempt: Callable[[Any, NewFile], int],
         *,
@@ -170,7 +170,7 @@ class LakeWriter:
         for _ in range(_TRIES):
             base = table.newest()  # what is searched is what is committed upon: in between nothing gets lost
             newest = -1 if base is None else base.version()
-            found = None if anew else _published(table, commit, newest, above=searched)
+            found = None if anew else _find_published(table, commit, newest, above=searched)
             if found is not None:
                 placement.discard(table, file)
                 return found
@@ -191,9 +191,9 @@ class LakeWriter:
         )
 
 
-def _commit(contract: Contract, view_id: str, metadata: Mapping[str, str]) -> Commit:
+def _commit(contract: Contract, view_id: str, metadata: Mapping[str, str]) -> DeltaCommit:
     event_time = next((column.name for column in contract.columns if column.role == "event_time"), "")
-    return Commit(
+    return DeltaCommit(
         delta_version=-1,
         view_id=view_id,
         schema=schema_hash(contract),
@@ -204,12 +204,12 @@ def _commit(contract: Contract, view_id: str, metadata: Mapping[str, str]) -> Co
     )
 
 
-def _published(table: TableAt, wanted: Commit, newest: int, *, above: int) -> int | None:
+def _find_published(table: TableAt, wanted: DeltaCommit, newest: int, *, above: int) -> int | None:
     """Return the newest Delta version above the given one that holds the wanted data and still has its files."""
     versions = range(newest, max(above, newest - _SEARCHED), -1)
     with ThreadPoolExecutor(8, thread_name_prefix="lake") as pool:  # an object store answers many at once
         commits = pool.map(table.commit, versions)
-        same = [found for found in commits if found is not None and _same(found, wanted)]
+        same = [found for found in commits if found is not None and _holds_same_data(found, wanted)]
     for found in same:
         names = table.names(table.at(found.delta_version))
         if not table.missing(names):
@@ -228,7 +228,7 @@ def _complete(table: TableAt, version: Any) -> None:
         raise Refused(LakeDataMissing.files_gone(table.view, table.major, version.version(), gone))
 
 
-def _same(found: Commit, wanted: Commit) -> bool:
+def _holds_same_data(found: DeltaCommit, wanted: DeltaCommit) -> bool:
     """Whether two commits hold the same data: what was repaired has the old one's view id."""
     return (found.view_id, found.schema, found.metadata.get(DIGEST)) == (
         wanted.view_id,

@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.errors import BranchNotFound, NotTrusted
-from workbench.lineage.definitions import Known
+from workbench.lineage.definitions import KnownDefinitions
 from workbench.lineage.graph import COLUMN_KINDS, Edge, Graph, Node
 from workbench.lineage.outlined import Outlined
-from workbench.lineage.recorded import Recorded
+from workbench.lineage.recorded import RecordedHistory
 from workbench.lineage.result import Lineage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from workbench.compute import ColumnInputs
-    from workbench.lineage.definitions import Known, KnownView
+    from workbench.lineage.definitions import KnownDefinitions, KnownView
     from workbench.lineage.graph import Mark
     from workbench.tracking import TrainingFacts
     from workbench.workspace import Workspace
 
 
-def marks(here: Known, main: Known) -> dict[str, Mark]:
+def marks(here: KnownDefinitions, main: KnownDefinitions) -> dict[str, Mark]:
     """Return how views and columns of `here` differ from `main`, by node id; the removed views too.
 
     A view that was touched and yields the same data (both computed, equal digests) affects nothing downstream; one that
@@ -31,7 +31,7 @@ def marks(here: Known, main: Known) -> dict[str, Mark]:
     moved: dict[str, frozenset[str]] = {}
     for name, view in here.views.items():
         old = main.views.get(name)
-        moved[name] = _moved(view, old, moved)
+        moved[name] = _changed_columns(view, old, moved)
         mark = _view_mark(view, old, is_moved=bool(moved[name]))
         if mark is not None:
             found[f"view:{name}"] = mark
@@ -42,7 +42,7 @@ def marks(here: Known, main: Known) -> dict[str, Mark]:
     return found
 
 
-def _moved(view: KnownView, old: KnownView | None, upstream: Mapping[str, frozenset[str]]) -> frozenset[str]:
+def _changed_columns(view: KnownView, old: KnownView | None, upstream: Mapping[str, frozenset[str]]) -> frozenset[str]:
     """Return the columns whose values may differ from main's."""
     names = view.view.contract.names
     if old is None:
@@ -129,14 +129,14 @@ def trace_lineage(
     """
     commit = workspace.repository.resolve(branch)
     known, main, changed = _definitions(workspace, commit, branch, run=branch in {here, workspace.trunk})
-    recorded = Recorded(workspace, known, branch, training_sets)
-    removed = () if main is None else _removed(main, changed)
+    recorded = RecordedHistory(workspace, known, branch, training_sets)
+    removed = () if main is None else _removed_views(main, changed)
     things = Graph.of(
         [*known.nodes(), *(node for node, _ in removed), *recorded.nodes()],
         [*known.edges(), *(edge for _, edges in removed for edge in edges), *recorded.edges()],
-    ).marked(changed)
+    ).mark_nodes(changed)
     ends = [node for node in things.nodes if node.kind in {"feature set", "training set", "model run"}]
-    columns = Graph.of([*known.column_nodes(), *ends], [*known.column_edges(), *recorded.column_edges()]).marked(
+    columns = Graph.of([*known.column_nodes(), *ends], [*known.column_edges(), *recorded.column_edges()]).mark_nodes(
         changed
     )
     found = Lineage(branch, commit, None, things, columns, known.unknown, by_column, workspace.trunk)
@@ -145,16 +145,16 @@ def trace_lineage(
 
 def _definitions(
     workspace: Workspace, commit: str, branch: str, *, run: bool
-) -> tuple[Known | Outlined, Known | Outlined | None, dict[str, Mark]]:
+) -> tuple[KnownDefinitions | Outlined, KnownDefinitions | Outlined | None, dict[str, Mark]]:
     """Return the definitions of a commit, those of main unless they are the same, and how the first differ."""
     main = _main(workspace, commit)
     if run:
         try:
-            known = Known(workspace, commit)
+            known = KnownDefinitions(workspace, commit)
         except NotTrusted:
             pass
         else:
-            known_main = None if main is None else Known(workspace, main, known.snapshots)
+            known_main = None if main is None else KnownDefinitions(workspace, main, known.snapshots)
             return known, known_main, {} if known_main is None else marks(known, known_main)
     outlined = Outlined(workspace, commit, branch)
     outlined_main = None if main is None else Outlined(workspace, main, workspace.trunk)
@@ -170,7 +170,7 @@ def _main(workspace: Workspace, commit: str) -> str | None:
     return None if workspace.repository.subtree(main) == workspace.repository.subtree(commit) else main
 
 
-def _removed(main: Known | Outlined, changed: dict[str, Mark]) -> list[tuple[Node, list[Edge]]]:
+def _removed_views(main: KnownDefinitions | Outlined, changed: dict[str, Mark]) -> list[tuple[Node, list[Edge]]]:
     """Return main's views that the branch does not have, with what they were made from."""
     gone = [name for name in main.views if changed.get(f"view:{name}") == "removed"]
     return [
@@ -184,7 +184,7 @@ def _removed(main: Known | Outlined, changed: dict[str, Mark]) -> list[tuple[Nod
 
 def _around(found: Lineage, ref: str) -> Lineage:
     """Return the part of `found` that `ref` is made from or goes into."""
-    graph, node = found._found(ref)
+    graph, node = found._find(ref)
     by_column = found.by_column or node.kind in COLUMN_KINDS
     if node.kind in COLUMN_KINDS:
         columns = graph.around(node.id)

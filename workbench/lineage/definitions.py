@@ -88,7 +88,7 @@ class KnownView:
 
 
 @dataclass(slots=True)
-class Known:
+class KnownDefinitions:
     """The definitions of one commit, each view after those it is made from.
 
     Parameters

@@ -108,12 +108,12 @@ class Graph:
     @cached_property
     def sources_of(self) -> Mapping[str, tuple[str, ...]]:
         """What leads into each node directly."""
-        return _grouped(self.nodes, ((edge.end, edge.start) for edge in self.edges))
+        return _group(self.nodes, ((edge.end, edge.start) for edge in self.edges))
 
     @cached_property
     def targets_of(self) -> Mapping[str, tuple[str, ...]]:
         """What each node leads into directly."""
-        return _grouped(self.nodes, ((edge.start, edge.end) for edge in self.edges))
+        return _group(self.nodes, ((edge.start, edge.end) for edge in self.edges))
 
     def find(self, wanted: str) -> Node:
         """Return the node that `wanted` names: by id, by name, or by the beginning of a run's id (six characters).
@@ -140,11 +140,11 @@ class Graph:
 
     def upstream(self, of: str) -> Graph:
         """Return what `of` is made from, directly and not, with itself."""
-        return self._reached(self.find(of).id, self.sources_of)
+        return self._reach(self.find(of).id, self.sources_of)
 
     def downstream(self, of: str) -> Graph:
         """Return what is made from `of`, directly and not, with itself."""
-        return self._reached(self.find(of).id, self.targets_of)
+        return self._reach(self.find(of).id, self.targets_of)
 
     def around(self, of: str) -> Graph:
         """Return what `of` is made from and what is made from it."""
@@ -157,12 +157,12 @@ class Graph:
         nodes = tuple(node for node in self.nodes if node.id in kept)
         return Graph(nodes, tuple(edge for edge in self.edges if edge.start in kept and edge.end in kept))
 
-    def marked(self, marks: Mapping[str, Mark]) -> Graph:
+    def mark_nodes(self, marks: Mapping[str, Mark]) -> Graph:
         """Return the graph with `marks` by id on its nodes."""
         nodes = (replace(node, mark=marks[node.id]) if node.id in marks else node for node in self.nodes)
         return Graph(tuple(nodes), self.edges)
 
-    def _reached(self, start: str, steps: Mapping[str, tuple[str, ...]]) -> Graph:
+    def _reach(self, start: str, steps: Mapping[str, tuple[str, ...]]) -> Graph:
         return self.only(_reach(start, steps))
 
 
@@ -175,7 +175,7 @@ def _reach(start: str, steps: Mapping[str, tuple[str, ...]]) -> set[str]:
     return found
 
 
-def _grouped(nodes: Iterable[Node], pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+def _group(nodes: Iterable[Node], pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     grouped: dict[str, list[str]] = {node.id: [] for node in nodes}
     for one, other in pairs:
         grouped[one].append(other)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
-from workbench.experiments import read_of_run
+from workbench.experiments import training_of_run
 from workbench.lineage.graph import Edge, Node
 from workbench.registry import Registry
 from workbench.tracking import own_runs
@@ -13,7 +13,7 @@ from workbench.tracking import own_runs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from workbench.lineage.definitions import Known
+    from workbench.lineage.definitions import KnownDefinitions
     from workbench.lineage.outlined import Outlined
     from workbench.registry import Version
     from workbench.tracking import RunSummary, TrainingFacts
@@ -23,7 +23,7 @@ LOOKED_AT, MODEL_RUNS = 200, 50
 """Model runs of all branches that are looked at, and those that are shown; newest first."""
 
 
-class Recorded:
+class RecordedHistory:
     """Finds what was published, trained and run, for the views that `known` defines.
 
     Parameters
@@ -39,7 +39,11 @@ class Recorded:
     """
 
     def __init__(
-        self, workspace: Workspace, known: Known | Outlined, branch: str, training_sets: Sequence[TrainingFacts]
+        self,
+        workspace: Workspace,
+        known: KnownDefinitions | Outlined,
+        branch: str,
+        training_sets: Sequence[TrainingFacts],
     ) -> None:
         self._known = known
         self._saved = {saved.data_digest: saved for saved in training_sets}
@@ -49,7 +53,7 @@ class Recorded:
         self._own = {run.key for run in own}
         self._view_runs = _newest_by_view(run for run in own if run.kind == "view")
         models = [run for run in runs if run.kind == "model"][:LOOKED_AT]
-        self._read = {run.key: read_of_run(workspace.tracker.facts(run)) for run in models}
+        self._read = {run.key: training_of_run(workspace.tracker.facts(run)) for run in models}
         self._models = [run for run in models if self._concerns(run)][:MODEL_RUNS]
 
     def nodes(self) -> Iterator[Node]:

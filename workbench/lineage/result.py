@@ -75,7 +75,7 @@ class Lineage(Reported):
         FeatureNotFound
             Where nothing here is called that (did you mean).
         """
-        graph, node = self._found(of)
+        graph, node = self._find(of)
         return tuple(each for each in graph.upstream(node.id).nodes if each.id != node.id)
 
     def downstream(self, of: str) -> tuple[Node, ...]:
@@ -86,7 +86,7 @@ class Lineage(Reported):
         FeatureNotFound
             Where nothing here is called that (did you mean).
         """
-        graph, node = self._found(of)
+        graph, node = self._find(of)
         return tuple(each for each in graph.downstream(node.id).nodes if each.id != node.id)
 
     @property
@@ -203,10 +203,10 @@ class Lineage(Reported):
     def _focus(self, graph: Graph) -> str | None:
         if self.ref is None:
             return None
-        _, node = self._found(self.ref)
+        _, node = self._find(self.ref)
         return node.id if node.id in graph.by_id else None
 
-    def _found(self, of: str) -> tuple[Graph, Node]:
+    def _find(self, of: str) -> tuple[Graph, Node]:
         both = Graph.of([*self.things.nodes, *self.columns.nodes], ())
         node = both.find(of)
         return (self.columns if node.kind in COLUMN_KINDS else self.things), node

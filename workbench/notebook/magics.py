@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
-from workbench.drivers import library_failed, translated
+from workbench.drivers import library_error, translate_errors
 from workbench.errors import BranchError, ContractViolation, Interrupted, PromotionRefused, UsageError, WorkbenchError
 from workbench.redaction import redact_urls
 
@@ -119,7 +119,7 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         """
         try:
             self._quiet_since = math.inf
-            with translated(library_failed):
+            with translate_errors(library_error):
                 return self._line(line) if cell is None else self._cell(line, cell)
         except KeyboardInterrupt:
             raise _interrupted("the computation") from None
@@ -148,7 +148,7 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
             return None
         if isinstance(result, PromotionReport) and result.is_refused:
             display(result)
-            raise PromotionRefused.of(result, result.plan.refusals).shown_above()
+            raise PromotionRefused.of(result, result.plan.refusals).without_lines()
         return None if is_silent else result
 
     def _warm_charts(self) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from workbench.pipeline.check_cache import (
-    remembered_check,
-    remembered_profile,
-    remembered_rows,
+    cached_check,
+    cached_profile,
+    cached_row_count,
     write_facts,
 )
 from workbench.pipeline.define import compute, define
@@ -48,15 +48,15 @@ __all__ = [
     "ViewResult",
     "ViewStatus",
     "WhyChanged",
+    "cached_check",
+    "cached_profile",
+    "cached_row_count",
     "compute",
     "define",
     "on_steady_sources",
     "open_view",
     "origin",
     "probe",
-    "remembered_check",
-    "remembered_profile",
-    "remembered_rows",
     "replaced",
     "run_tests",
     "source_digest",

@@ -29,7 +29,7 @@ TESTS = "tests/3"
 """Raised when a check finds more than it did, so that what passed is asked again."""
 
 
-def remembered_profile(folder: Path, view_id: str, contract: Contract, data: Path | pl.LazyFrame) -> Profile:
+def cached_profile(folder: Path, view_id: str, contract: Contract, data: Path | pl.LazyFrame) -> Profile:
     """Return the profile of the rows `data` of a view, computed once a view id and set of columns."""
     path = folder / view_id / f"profile-3-{contract.hash[:16]}.json"  # 3: with tolerances
     known = read_record(path, Profile)
@@ -40,7 +40,7 @@ def remembered_profile(folder: Path, view_id: str, contract: Contract, data: Pat
     return found
 
 
-def remembered_check(folder: Path, prepared: Prepared, stored: StoredView) -> Check:
+def cached_check(folder: Path, prepared: Prepared, stored: StoredView) -> Check:
     """Return whether `stored` keeps the contract; asked once a view id and contract, unless it failed."""
     path = folder / stored.view_id / f"{CONTRACT.replace('/', '-')}-{prepared.contract.hash[:16]}.json"
     known = read_record(path, Check)
@@ -52,7 +52,7 @@ def remembered_check(folder: Path, prepared: Prepared, stored: StoredView) -> Ch
     return check
 
 
-def remembered_rows(folder: Path, data: InputData, *, confirm: Callable[[], None]) -> int:
+def cached_row_count(folder: Path, data: InputData, *, confirm: Callable[[], None]) -> int:
     """Return how many rows an input has; counted once for its data.
 
     `confirm` raises where what was read is not the input's data any more.
@@ -67,7 +67,7 @@ def remembered_rows(folder: Path, data: InputData, *, confirm: Callable[[], None
     return rows
 
 
-def remembered_probes(
+def cached_probes(
     folder: Path, prepared: Prepared, stored: StoredView, *, leaking: Sequence[str], full: bool, probe: Probe
 ) -> tuple[Check, ...]:
     """Return what `probe` finds of `stored`; asked once for what it depends on, unless something failed.

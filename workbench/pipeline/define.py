@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from workbench.define import Cell, Definitions, explained, load_tree, parse_cell
+from workbench.define import Cell, Definitions, load_tree, parse_cell, reraise_user_errors
 from workbench.errors import BranchError, BranchMoved, DefinitionError, ProtectedBranch, SourceMoved, WorkbenchError
 from workbench.pipeline.context import Context
 from workbench.pipeline.evaluate import Evaluation, on_steady_sources
-from workbench.pipeline.record import failed, finish
+from workbench.pipeline.record import finish, record_failure
 from workbench.pipeline.stored import replaced
-from workbench.source_tree import MOST_BYTES, declared, too_large
+from workbench.source_tree import MOST_BYTES, declared_paths, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ def new_files(workspace: Workspace, cell: Cell, *, branch: str, tip: str) -> dic
     DefinitionError
         A declared file is edited here and not committed, or is another branch's, or too large.
     """
-    names = declared(cell.module.encode())
+    names = declared_paths(cell.module.encode())
     if not names:
         return {}
     checked_out = workspace.repository.head()
@@ -52,9 +52,9 @@ def new_files(workspace: Workspace, cell: Cell, *, branch: str, tip: str) -> dic
         if checked_out != branch and path not in at_head:
             found[path] = content
         elif checked_out == branch or not _is(workspace, content, at_head[path]):
-            raise _edited(path, checked_out, branch)
+            raise _edited_error(path, checked_out, branch)
         elif path not in at_tip:
-            raise _elsewhere(path, checked_out, branch)
+            raise _other_branch_error(path, checked_out, branch)
     return found
 
 
@@ -85,7 +85,7 @@ def _content(root: Path, path: str) -> bytes | None:
         ) from None
 
 
-def _edited(path: str, checked_out: str | None, branch: str) -> DefinitionError:
+def _edited_error(path: str, checked_out: str | None, branch: str) -> DefinitionError:
     if checked_out == branch:
         return DefinitionError(
             f"{path} is not committed on {branch} with the content that it has in the working tree.",
@@ -97,7 +97,7 @@ def _edited(path: str, checked_out: str | None, branch: str) -> DefinitionError:
     )
 
 
-def _elsewhere(path: str, checked_out: str | None, branch: str) -> DefinitionError:
+def _other_branch_error(path: str, checked_out: str | None, branch: str) -> DefinitionError:
     return DefinitionError(
         f"{branch} has no {path}: the one in the working tree belongs to {checked_out or 'the commit checked out'}.",
         remedy=f"Commit one on {branch}, or save it under another name: a new file is committed with the cell.",
@@ -186,7 +186,7 @@ def define(
     cell = parse_cell(text)
     for _ in range(ATTEMPTS):
         staged = _stage(workspace, cell, target)
-        evaluation = on_steady_sources(lambda: _planned(workspace, staged, progress))  # noqa: B023  # called at once
+        evaluation = on_steady_sources(lambda: _plan(workspace, staged, progress))  # noqa: B023  # called at once
         try:
             commit = _commit(workspace, staged, target, message)
         except BranchMoved:
@@ -200,9 +200,7 @@ def define(
     context = Context(workspace, branch=target, commit=commit, log=log, definition=cell.module)
     planned = [evaluation]
     try:
-        result = on_steady_sources(
-            lambda: _computed(planned.pop() if planned else evaluation.renewed(), context, staged)
-        )
+        result = on_steady_sources(lambda: _compute(planned.pop() if planned else evaluation.renew(), context, staged))
     except WorkbenchError as error:
         error.lines = (
             *error.lines,
@@ -231,7 +229,7 @@ def _stage(workspace: Workspace, cell: Cell, branch: str) -> Staged:
     beside = new_files(workspace, cell, branch=branch, tip=tip)
     tree = workspace.repository.tree_with(tip, {**beside, f"features/{cell.view}.py": cell.module})
     definitions = load_tree(workspace.repository, tree, cache=workspace.hidden, written=tip)
-    with explained(definitions, {cell.view: cell.offset}):
+    with reraise_user_errors(definitions, {cell.view: cell.offset}):
         definitions.view(cell.view)
     return Staged(cell, tip, tree, definitions)
 
@@ -248,23 +246,23 @@ def _commit(workspace: Workspace, staged: Staged, branch: str, message: str | No
     )
 
 
-def _planned(workspace: Workspace, staged: Staged, progress: Callable[[Progress], None] | None) -> Evaluation:
+def _plan(workspace: Workspace, staged: Staged, progress: Callable[[Progress], None] | None) -> Evaluation:
     offsets = {staged.cell.view: staged.cell.offset}
     evaluation = Evaluation(staged.definitions, workspace.sources, workspace.cache, offsets=offsets, progress=progress)
-    with explained(staged.definitions, offsets):
+    with reraise_user_errors(staged.definitions, offsets):
         evaluation.prepare(staged.cell.view)
     return evaluation
 
 
-def _computed(evaluation: Evaluation, context: Context, staged: Staged) -> ViewResult:
+def _compute(evaluation: Evaluation, context: Context, staged: Staged) -> ViewResult:
     view = staged.cell.view
     try:
-        with explained(staged.definitions, {view: staged.cell.offset}):
+        with reraise_user_errors(staged.definitions, {view: staged.cell.offset}):
             evaluation.evaluate(view)
     except SourceMoved:
         raise
     except (WorkbenchError, KeyboardInterrupt) as error:
-        failed(evaluation, context, view, error)
+        record_failure(evaluation, context, view, error)
         raise
     module = vars(sys.modules[f"{staged.definitions.package}.{view}"])
     return finish(evaluation, context, wanted=view, namespace={name: module[name] for name in staged.cell.names})
@@ -329,11 +327,11 @@ def _one(
     definitions.view(view)
     context = where(definition=definitions.source_text(view))
     try:
-        with explained(definitions, {}):
+        with reraise_user_errors(definitions, {}):
             evaluation.evaluate(view)
     except SourceMoved:
         raise
     except (WorkbenchError, KeyboardInterrupt) as error:
-        failed(evaluation, context, view, error)
+        record_failure(evaluation, context, view, error)
         raise
     return finish(evaluation, context, wanted=view, full=full, deep=deep)

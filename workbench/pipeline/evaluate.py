@@ -175,7 +175,7 @@ class Evaluation:
         view = self.upstream(data.name).evaluation.definitions.view(data.name)
         return InputTimes(view.event_time, view.known_since)
 
-    def renewed(self) -> Evaluation:
+    def renew(self) -> Evaluation:
         """Return an evaluation of the same definitions over the sources as they are now."""
         return Evaluation(
             self.definitions,

@@ -55,7 +55,7 @@ def start_project(root: Path, *, name: str | None = None) -> None:
         root.mkdir(parents=True, exist_ok=True)
         repository = Repository.init(root)
         default = re.sub(r"[^A-Za-z0-9_.-]+", "-", root.name).strip("-") or "project"
-        files = _write(root, name or default, _protected(repository))
+        files = _write(root, name or default, _protected_branches(repository))
     except OSError as error:
         raise ProjectError.not_writable(str(root), error.strerror or str(error)) from None
     try:
@@ -65,19 +65,21 @@ def start_project(root: Path, *, name: str | None = None) -> None:
         repository.close()
 
 
-def _protected(repository: Repository) -> list[str]:
+def _protected_branches(repository: Repository) -> list[str]:
     """Return the branches to protect, first the one that is to hold what is published."""
     there = [name for name in repository.usual_trunks() if repository.exists(name)]
     return list(dict.fromkeys(there)) or [repository.head() or repository.trunk]
 
 
-def _quoted(name: str) -> str:
+def _toml_string(name: str) -> str:
     return name.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _write(root: Path, name: str, protected: list[str]) -> list[Path]:
     files = {
-        "workbench.toml": TOML.format(name=_quoted(name), protected=", ".join(f'"{branch}"' for branch in protected)),
+        "workbench.toml": TOML.format(
+            name=_toml_string(name), protected=", ".join(f'"{branch}"' for branch in protected)
+        ),
         ".gitignore": ".workbench/\n",
         "features/__init__.py": FEATURES,
         "registry/README": REGISTRY,

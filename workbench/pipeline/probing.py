@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.checks import ProbeInput, probe_view, remade_from, source_input, view_input
-from workbench.pipeline.check_cache import remembered_probes
+from workbench.pipeline.check_cache import cached_probes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ def probe(evaluation: Evaluation, evaluated: Evaluated, *, facts: Path, full: bo
         evaluation.confirm()  # another file in a source's place is neither a leak nor a proof that there is none
         return checks
 
-    return remembered_probes(
+    return cached_probes(
         facts,
         prepared,
         stored,

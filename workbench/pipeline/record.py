@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from workbench.checks import Check
-from workbench.pipeline.check_cache import remembered_check, remembered_profile
+from workbench.pipeline.check_cache import cached_check, cached_profile
 from workbench.pipeline.probing import probe
 from workbench.pipeline.result import ViewResult
 from workbench.pipeline.run_record import failed_record, run_record
@@ -49,8 +49,8 @@ def finish(
     prepared, stored = evaluated.prepared, evaluated.computed.stored
     facts = context.workspace.hidden / "facts"
     with ThreadPoolExecutor(max_workers=1) as beside:  # both read the view once, and neither needs the other
-        profiled = beside.submit(remembered_profile, facts, prepared.view_id, prepared.contract, stored.path)
-        check = remembered_check(facts, prepared, stored)
+        profiled = beside.submit(cached_profile, facts, prepared.view_id, prepared.contract, stored.path)
+        check = cached_check(facts, prepared, stored)
         profile = profiled.result()
     with started_tests(evaluation, evaluated, facts=facts) as tests:
         probes = probe(evaluation, evaluated, facts=facts, full=full)
@@ -79,7 +79,7 @@ def finish(
     )
 
 
-def failed(evaluation: Evaluation, context: Context, view: str, error: BaseException) -> None:
+def record_failure(evaluation: Evaluation, context: Context, view: str, error: BaseException) -> None:
     """Record that the computation of `view` failed, so far as it came to have an identity."""
     prepared = evaluation.prepared.get(view)
     if prepared is not None and context.log:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from workbench.render import Card, card_html, card_text, elapsed
+from workbench.render import Card, card_html, card_text, format_elapsed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +92,7 @@ class ViewResult:
         }
 
     def __repr__(self) -> str:
-        how = "reused" if self.reused else f"computed in {elapsed(self.seconds)}"
+        how = "reused" if self.reused else f"computed in {format_elapsed(self.seconds)}"
         return f"<ViewResult {self.view} on {self.branch}: {self.rows:,} rows, {how}, {self.card.verdict}>"
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:

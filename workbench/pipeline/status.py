@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from workbench.define import explained, load_tree
+from workbench.define import load_tree, reraise_user_errors
 from workbench.errors import BranchError, NotTrusted, WorkbenchError
 from workbench.pipeline.evaluate import Evaluation
 from workbench.pipeline.freshness import TONES, Freshness, freshness
@@ -183,7 +183,7 @@ def status(workspace: Workspace, *, branch: str | None) -> Status:
     """Return the status of a handle on `branch`."""
     tip = _tip(workspace, branch)
     described = workspace.repository.branch(branch) if branch and workspace.repository.exists(branch) else None
-    changed = _changed(workspace, tip)
+    changed = _changed_views(workspace, tip)
     views, snapshots = _views(workspace, tip, changed, branch) if tip else ((), {})
     return Status(
         project=workspace.config.project.name,
@@ -220,7 +220,7 @@ def _tip(workspace: Workspace, branch: str | None) -> str | None:
         return None  # no commit yet
 
 
-def _changed(workspace: Workspace, tip: str | None) -> dict[str, str]:
+def _changed_views(workspace: Workspace, tip: str | None) -> dict[str, str]:
     if tip is None or not workspace.repository.exists(workspace.trunk):
         return {}
     return dict(workspace.repository.changed(workspace.repository.resolve(workspace.trunk), tip))
@@ -243,7 +243,7 @@ def _views(
     for name in sorted({*definitions.views, *definitions.broken}):
         change = changed.get(f"features/{name}.py")
         try:
-            with explained(definitions, {}):
+            with reraise_user_errors(definitions, {}):
                 identity = evaluation.identity(name)
         except WorkbenchError as error:
             found.append(ViewStatus(name, "broken", None, change, error.message))

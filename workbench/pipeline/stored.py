@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.checks import Check, unequal
+from workbench.checks import Check, find_unequal
 from workbench.compute import build, digest_frame, digests, remove, write_parquet
 from workbench.errors import LakeError, WorkbenchError
 from workbench.pipeline.versions import VersionEvaluation
@@ -47,7 +47,7 @@ def replaced(facts: Path) -> Replaced:
 
 def wrong_rows(rows: pl.LazyFrame, digest: str, computed: StoredView) -> str:
     """Return how rows, recorded with an exact digest, differ from what was computed in full; empty if by noise only."""
-    check = _compared(NAME, rows, digest, computed.path, computed.record.keys)
+    check = _compare(NAME, rows, digest, computed.path, computed.record.keys)
     return check.detail if check.failed else ""
 
 
@@ -72,10 +72,10 @@ def check_stored(workspace: Workspace, evaluation: Evaluation, views: Sequence[s
         check = _check(workspace, prepared, stored.frame(), stored.record.digest.exact, label=label)
         evaluation.confirm(prepared.view)
         checks.append(_with_remedy(check, f"`compute {name} --full` replaces them"))
-    return [*checks, *(check for name in (view, *above) for check in _published(workspace, name))]
+    return [*checks, *(check for name in (view, *above) for check in _check_published(workspace, name))]
 
 
-def _published(workspace: Workspace, view: str) -> list[Check]:
+def _check_published(workspace: Workspace, view: str) -> list[Check]:
     """Return whether the lake holds of each live version what its definition gives of the data it was made from."""
     registry = Registry.at(workspace.repository, workspace.trunk)
     if view not in registry:
@@ -96,7 +96,7 @@ def _version(workspace: Workspace, versions: VersionEvaluation, view: str, versi
             is_code = prepared.fingerprint.code_hash != version.code_hash
             why = "its code does not have the recorded fingerprint" if is_code else "its sources changed since"
             return Check(label, passed=False, checked=False, detail=f"{why}: `materialize {view}` first")
-        rows = versions.published(view, version).frame
+        rows = versions.published_rows(view, version).frame
         check = _check(workspace, prepared, rows, version.data_digest, label=label)
         versions.evaluation(view, version).confirm(prepared.view)
     except LakeError as error:
@@ -110,7 +110,7 @@ def _as_published(versions: VersionEvaluation, view: str, version: Version) -> P
     """Return a version on today's sources, made from the published rows of what it reads where these are current."""
     for name, read in versions.inputs(version).items():
         if _as_published(versions, name, read).view_id == read.view_id:
-            versions.replace(name, read, versions.published(name, read))
+            versions.replace(name, read, versions.published_rows(name, read))
     return versions.prepare(view, version)
 
 
@@ -120,10 +120,10 @@ def _check(workspace: Workspace, prepared: Prepared, stored: pl.LazyFrame, diges
     with TemporaryDirectory(prefix="again-", dir=workspace.hidden) as folder:
         path = Path(folder) / "data.parquet"
         write_parquet(build(view, prepared.inputs).select(prepared.contract.names), path, view=view.name)
-        return _compared(label, stored, digest, path, (*view.entities, *view.known_since))
+        return _compare(label, stored, digest, path, (*view.entities, *view.known_since))
 
 
-def _compared(label: str, stored: pl.LazyFrame, recorded: str, computed: Path, keys: Sequence[str]) -> Check:
+def _compare(label: str, stored: pl.LazyFrame, recorded: str, computed: Path, keys: Sequence[str]) -> Check:
     """Return whether `stored`, with the digest that was recorded, holds the rows in the file `computed`."""
     started = time.perf_counter()
 
@@ -135,7 +135,7 @@ def _compared(label: str, stored: pl.LazyFrame, recorded: str, computed: Path, k
         right = digests(computed, keys=keys)
         if digest.exact == right.exact == recorded:
             return check(f"{right.rows:,} rows, identical", passed=True)
-        found = unequal(stored.collect(), pl.read_parquet(computed, glob=False), keys=keys)
+        found = find_unequal(stored.collect(), pl.read_parquet(computed, glob=False), keys=keys)
     except pl.exceptions.PolarsError as error:
         return check(f"the stored rows cannot be read: {str(error).splitlines()[0][:200]}", passed=False)
     if found:

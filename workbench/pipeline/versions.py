@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.compute import InputData
-from workbench.define import explained, load_tree
+from workbench.define import load_tree, reraise_user_errors
 from workbench.errors import FeatureNotFound
 from workbench.pipeline.evaluate import Evaluation, Upstream
 
@@ -56,7 +56,7 @@ class VersionEvaluation:
         replaced: Replaced | None = None,
     ) -> None:
         self.registry = registry
-        self.replaced: dict[VersionKey, InputData] = {}
+        self.with_version: dict[VersionKey, InputData] = {}
         self._workspace = workspace
         self._sources = sources
         self._progress = progress
@@ -94,20 +94,20 @@ class VersionEvaluation:
     def prepare(self, view: str, version: Version) -> Prepared:
         """Return a version with its identity on today's sources, as `Evaluation.prepare` does."""
         evaluation = self.evaluation(view, version)
-        with explained(evaluation.definitions, {}):
+        with reraise_user_errors(evaluation.definitions, {}):
             return evaluation.prepare(view)
 
     def evaluate(self, view: str, version: Version) -> Evaluated:
         """Return a version computed on today's sources, or reused, as `Evaluation.evaluate` does."""
         evaluation = self.evaluation(view, version)
-        with explained(evaluation.definitions, {}):
+        with reraise_user_errors(evaluation.definitions, {}):
             return evaluation.evaluate(view)
 
     def stored(self, view_id: str) -> StoredView | None:
         """Return a computed view, where it is kept."""
         return self._workspace.cache.get(view_id)
 
-    def published(self, view: str, version: Version) -> InputData:
+    def published_rows(self, view: str, version: Version) -> InputData:
         """Return a version's rows in the lake as the input of another version."""
         lake = self._workspace.lake
         rows = lake.scan(view, version.major, version.delta_version, version.contract, digest=version.data_digest)
@@ -115,7 +115,7 @@ class VersionEvaluation:
 
     def replace(self, view: str, version: Version, data: InputData) -> None:
         """Let what reads this version of `view` read `data`, and not what would be computed."""
-        self.replaced[view, version.number] = data
+        self.with_version[view, version.number] = data
 
     def _shorter(self, key: VersionKey, prepared: Prepared) -> Shortcut | None:
         assert self._shortcut is not None  # noqa: S101 - asked by who gave one
@@ -126,7 +126,7 @@ class VersionEvaluation:
         if read is None:
             known = [each.name for each in version.inputs]
             raise FeatureNotFound.absent(name, where=f"what {view} {version.number} was made from", known=known)
-        return Upstream(self.evaluation(name, read), self.replaced.get((name, read.number)))
+        return Upstream(self.evaluation(name, read), self.with_version.get((name, read.number)))
 
     def _tree(self, commit_or_tree: str) -> Definitions:
         written = self.registry.commit or ""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from workbench.define import explained, load_tree
+from workbench.define import load_tree, reraise_user_errors
 from workbench.errors import FeatureNotFound
-from workbench.pipeline.check_cache import remembered_profile
+from workbench.pipeline.check_cache import cached_profile
 from workbench.pipeline.evaluate import Evaluation, on_steady_sources
 from workbench.pipeline.run_record import lineage_of
 from workbench.render import Report, Reported, Table
@@ -51,7 +51,7 @@ class View(Reported):
 
     @cached_property
     def _prepared(self) -> Prepared:
-        with explained(self._evaluation.definitions, {}):
+        with reraise_user_errors(self._evaluation.definitions, {}):
             return self._evaluation.prepare(self.name)
 
     @cached_property
@@ -59,8 +59,8 @@ class View(Reported):
         planned = [self._evaluation]
 
         def act() -> Evaluated:
-            evaluation = planned.pop() if planned else self._evaluation.renewed()
-            with explained(evaluation.definitions, {}):
+            evaluation = planned.pop() if planned else self._evaluation.renew()
+            with reraise_user_errors(evaluation.definitions, {}):
                 return evaluation.evaluate(self.name)
 
         return on_steady_sources(act)
@@ -77,7 +77,7 @@ class View(Reported):
     def profile(self) -> Profile:
         """What its rows look like, keys and features: types, ranges, nulls, quantiles, histograms, period, entities."""
         facts = self._workspace.hidden / "facts"
-        return remembered_profile(facts, self.view_id, self.contract, self._evaluated.computed.stored.path)
+        return cached_profile(facts, self.view_id, self.contract, self._evaluated.computed.stored.path)
 
     def lineage(self) -> dict[str, Any]:
         """Return what the view is made from: code, contract, parameters, inputs with their digests, versions."""

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from workbench.define import explained, load_tree
+from workbench.define import load_tree, reraise_user_errors
 from workbench.errors import UsageError
 from workbench.fingerprint import CodeRecord, explain_change
 from workbench.pipeline.evaluate import Evaluation
 from workbench.render import Report, Reported, Table
 
 if TYPE_CHECKING:
-    from workbench.fingerprint import Change
+    from workbench.fingerprint import IdentityChange
     from workbench.tracking import Entry
     from workbench.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class ViewState:
     """One side of the comparison: what the view was made from."""
 
     label: str
@@ -35,7 +35,7 @@ class WhyChanged(Reported):
     view: str
     old: str
     new: str
-    changes: tuple[Change, ...]
+    changes: tuple[IdentityChange, ...]
     note: str = ""
 
     def report(self) -> Report:
@@ -59,7 +59,7 @@ def why_changed(workspace: Workspace, view: str, *, branch: str, against: str | 
         Where nothing is named to compare with and the view was computed with one identity only.
     """
     if against is not None:
-        return _explained(view, _at(workspace, view, against), _at(workspace, view, branch))
+        return _explain(view, _at(workspace, view, against), _at(workspace, view, branch))
     entries = workspace.journal.entries(view)
     here = workspace.journal.entries(view, branch=branch)
     if not here:
@@ -77,34 +77,34 @@ def why_changed(workspace: Workspace, view: str, *, branch: str, against: str | 
         )
     unmoved = len(here) > 1 and here[-2].view_id == new.view_id
     note = "The last definition did not change its values; this is the change before it." if unmoved else ""
-    return replace(_explained(view, *(_remembered(workspace, entry) for entry in (old, new))), note=note)
+    return replace(_explain(view, *(_remembered_state(workspace, entry) for entry in (old, new))), note=note)
 
 
-def _explained(view: str, old: Side, new: Side) -> WhyChanged:
+def _explain(view: str, old: ViewState, new: ViewState) -> WhyChanged:
     return WhyChanged(view, old.label, new.label, tuple(explain_change(old.record, new.record)))
 
 
-def _remembered(workspace: Workspace, entry: Entry) -> Side:
+def _remembered_state(workspace: Workspace, entry: Entry) -> ViewState:
     """Return what a computation was made from, as the journal remembers it."""
     code = workspace.journal.code(entry.code_hash)
     if code is None:
         return _at(workspace, entry.view, entry.commit)
-    return Side(
+    return ViewState(
         f"{entry.view_id[:10]}, computed {entry.at:%Y-%m-%d %H:%M} UTC on {entry.branch}",
         _with_inputs(code, entry.inputs, entry.parameters),
     )
 
 
-def _at(workspace: Workspace, view: str, ref: str) -> Side:
+def _at(workspace: Workspace, view: str, ref: str) -> ViewState:
     """Return what `view` is made from at a branch or commit, with today's data."""
     commit = workspace.repository.resolve(ref)
     evaluation = Evaluation(
         load_tree(workspace.repository, commit, cache=workspace.hidden), workspace.sources, workspace.cache
     )
-    with explained(evaluation.definitions, {}):
+    with reraise_user_errors(evaluation.definitions, {}):
         prepared = evaluation.prepare(view)
     code = prepared.fingerprint.record
-    return Side(
+    return ViewState(
         f"{prepared.view_id[:10]}, {ref} at {commit[:10]}", _with_inputs(code, prepared.digests, prepared.parameters)
     )
 

@@ -117,7 +117,9 @@ def _multiplied(number: pl.Expr, factor: int) -> pl.Expr:
     return number.clip(-LATEST // factor, LATEST // factor) * factor
 
 
-def narrowed(view: ViewRows, pairs: Sequence[KeyPair], names: Sequence[str], reachable: pl.Expr | None) -> pl.LazyFrame:
+def narrow_rows(
+    view: ViewRows, pairs: Sequence[KeyPair], names: Sequence[str], reachable: pl.Expr | None
+) -> pl.LazyFrame:
     """Return the rows in their order, reduced to `ROW`, keys under `names`, `EVENT` and, where there is one, `CREATED`.
 
     Only those that meet the condition `reachable` on the view's own columns; times are microseconds since the epoch.
@@ -142,11 +144,11 @@ def candidates(
     with a later event time (or an equal one, created later) was known by then: such a row wins at every later instant
     too. Without the rows that this rules out, the one known last wins.
     """
-    return ranked(view, narrowed(view, pairs, names, reachable), names, as_known=as_known)
+    return rank_rows(view, narrow_rows(view, pairs, names, reachable), names, as_known=as_known)
 
 
-def ranked(view: ViewRows, narrow: pl.LazyFrame, names: Sequence[str], *, as_known: bool) -> pl.LazyFrame:
-    """Return of the rows that `narrowed` returns those that can ever win, in order of `KNOWN`, as `candidates` does."""
+def rank_rows(view: ViewRows, narrow: pl.LazyFrame, names: Sequence[str], *, as_known: bool) -> pl.LazyFrame:
+    """Return of the rows that `narrow_rows` returns those that can ever win, in order of `KNOWN`, as `candidates` does."""
     usable = narrow.filter(pl.all_horizontal(pl.col(EVENT, *names).is_not_null()))
     if view.created is None:
         return usable.sort(EVENT, maintain_order=True).with_columns(pl.col(EVENT).alias(KNOWN))
@@ -156,11 +158,11 @@ def ranked(view: ViewRows, narrow: pl.LazyFrame, names: Sequence[str], *, as_kno
         if as_known
         else usable.with_columns(pl.col(CREATED).fill_null(NEVER))
     )
-    ranked = created.with_columns(known.alias(KNOWN)).sort(KNOWN, maintain_order=True)
+    possible = created.with_columns(known.alias(KNOWN)).sort(KNOWN, maintain_order=True)
     # (event, created) as one number: both fit 64 bits, and a running maximum takes no pairs
     rank = pl.col(EVENT).cast(pl.Int128) * 2**64 + pl.col(CREATED).cast(pl.Int128)
     best = rank.cum_max()
-    return ranked.filter(rank == (best.over(names) if names else best)).drop(CREATED)
+    return possible.filter(rank == (best.over(names) if names else best)).drop(CREATED)
 
 
 def _creation(view: ViewRows, schema: Mapping[str, pl.DataType]) -> list[pl.Expr]:

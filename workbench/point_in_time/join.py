@@ -29,8 +29,8 @@ from workbench.point_in_time.candidates import (
     candidates,
     epoch_microseconds,
     key_pairs,
-    narrowed,
-    ranked,
+    narrow_rows,
+    rank_rows,
     require,
 )
 from workbench.point_in_time.pruning import Reach, microseconds, reach_of, reachable_rows
@@ -56,7 +56,7 @@ def outcome(view: ViewRows, row: str, event: str) -> pl.Expr:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FeatureRequest:
     """What a spine asks of a view.
 
     Parameters
@@ -77,7 +77,7 @@ class Asked:
     as_known: bool
 
 
-def winners(view: ViewRows, pairs: Sequence[KeyPair], asked: Asked) -> pl.DataFrame:
+def winners(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest) -> pl.DataFrame:
     """Return the number of the view's row that wins for each row of the spine.
 
     Only keys and times are read, and where files follow each other in time, only those of the period asked for.
@@ -114,15 +114,15 @@ def join_winners(asked: pl.LazyFrame, known: pl.LazyFrame, names: Sequence[str])
     return joined.drop(KNOWN)
 
 
-def _latest(view: ViewRows, pairs: Sequence[KeyPair], asked: Asked) -> pl.DataFrame:
+def _latest(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest) -> pl.DataFrame:
     """Return `AT`, and `ROW` and `EVENT` of the winner, whatever its age; one row a row asked for."""
     if view.created is None:
         period = reachable_rows(view, pairs, asked.reach.of_any_key())
-        rows = narrowed(view, pairs, asked.names, period).collect(engine="streaming").drop_nulls()
+        rows = narrow_rows(view, pairs, asked.names, period).collect(engine="streaming").drop_nulls()
         runs = find_runs(rows, asked.names)
         if runs is not None:
             return search_runs(asked.rows, rows, runs, asked.names)
-        known = ranked(view, rows.lazy(), asked.names, as_known=asked.as_known)
+        known = rank_rows(view, rows.lazy(), asked.names, as_known=asked.as_known)
     else:
         reachable = reachable_rows(view, pairs, asked.reach)
         known = candidates(view, pairs, asked.names, reachable=reachable, as_known=asked.as_known)
@@ -235,8 +235,8 @@ def join_views(
     """
     _polars(spine, "the spine")
     if isinstance(spine, pl.LazyFrame):
-        return _joined(spine.cache(), None, views, time, as_known=as_known)
-    return _joined(spine.lazy(), spine, views, time, as_known=as_known).collect(engine="streaming")
+        return _join_views(spine.cache(), None, views, time, as_known=as_known)
+    return _join_views(spine.lazy(), spine, views, time, as_known=as_known).collect(engine="streaming")
 
 
 def latest_rows(view: ViewRows, *, at: datetime | None) -> pl.LazyFrame:
@@ -245,7 +245,7 @@ def latest_rows(view: ViewRows, *, at: datetime | None) -> pl.LazyFrame:
     Without `at` it is the last row of each entity, whatever its age and whenever it became known.
     """
     schema = view.rows.collect_schema()
-    pairs = _checked(view, schema)
+    pairs = _check_keys(view, schema)
     names = [f"__key{number}" for number in range(len(pairs))]
     reachable = None if at is None else reachable_rows(view, pairs, Reach.of_moment(at))
     read = _read_once(view, reachable)
@@ -258,13 +258,13 @@ def latest_rows(view: ViewRows, *, at: datetime | None) -> pl.LazyFrame:
     return read.rows.lazy().gather(won.sort(ROW).select(ROW))
 
 
-def _joined(
+def _join_views(
     spine: pl.LazyFrame, known: pl.DataFrame | None, views: Sequence[ViewRows], time: str, *, as_known: bool
 ) -> pl.LazyFrame:
     """Return the join; where the spine's values are `known` already, rows that it cannot reach are left out early."""
     schema = spine.collect_schema()
     at = epoch_microseconds(time, schema, "the spine").clip(-LATEST, LATEST).fill_null(NEVER).alias(AT)
-    matched = [_checked(view, schema) for view in views]
+    matched = [_check_keys(view, schema) for view in views]
     _distinct(schema, views)
     names = {key: f"__key{n}" for n, key in enumerate(dict.fromkeys(_spine_key(p) for pairs in matched for p in pairs))}
     keys = [pl.col(column).cast(dtype).alias(name) for (column, dtype), name in names.items()]
@@ -277,21 +277,21 @@ def _joined(
     for number, (view, pairs) in enumerate(zip(views, matched, strict=True)):
         by = [names[_spine_key(pair)] for pair in pairs]
         if view.stored and narrow is not None and reach is not None and isinstance(view.rows, pl.LazyFrame):
-            columns[number] = _stored(view, view.rows, pairs, Asked(narrow, by, reach, as_known))
+            columns[number] = _stored(view, view.rows, pairs, FeatureRequest(narrow, by, reach, as_known))
             continue
         condition = None if reach is None else reachable_rows(view, pairs, reach)
         read[number] = _read_once(view, condition)
         rows = candidates(read[number], pairs, by, reachable=condition, as_known=as_known)
         found = join_winners(found, rows.rename({ROW: f"{ROW}{number}", EVENT: f"{EVENT}{number}"}), by)
     # told before the sort: Polars 2.1 leaves out a sort where all that follows is a choice of literals
-    found = found.with_columns(told for number, view in read.items() for told in _told(view, number))
+    found = found.with_columns(told for number, view in read.items() for told in _winner_columns(view, number))
     found = found.sort(INDEX).cache()
     columns |= {number: _columns(view, found, number) for number, view in read.items()}
     parts = [part for number in range(len(views)) for part in columns[number]]
     return pl.concat([spine.with_columns(_in_utc(time, schema[time])), *parts], how="horizontal")
 
 
-def _stored(view: ViewRows, rows: pl.LazyFrame, pairs: Sequence[KeyPair], asked: Asked) -> list[pl.LazyFrame]:
+def _stored(view: ViewRows, rows: pl.LazyFrame, pairs: Sequence[KeyPair], asked: FeatureRequest) -> list[pl.LazyFrame]:
     """Return the view's features, and its outcome if asked for, read already."""
     found = winners(view, pairs, asked)
     parts = [fetch(rows, view.features, found[ROW]).lazy()] if view.features else []
@@ -319,7 +319,7 @@ def _spine_key(pair: KeyPair) -> tuple[str, pl.DataType]:
     return pair.spine, pair.dtype
 
 
-def _told(view: ViewRows, number: int) -> list[pl.Expr]:
+def _winner_columns(view: ViewRows, number: int) -> list[pl.Expr]:
     """Return the number of the winning row as ``__row<number>``, and the outcome if it is asked for."""
     row, event = f"{ROW}{number}", f"{EVENT}{number}"
     won = pl.when(holds(view, row, event)).then(row).alias(row)
@@ -337,7 +337,7 @@ def _columns(view: ViewRows, found: pl.LazyFrame, number: int) -> list[pl.LazyFr
     return parts
 
 
-def _checked(view: ViewRows, spine: pl.Schema) -> tuple[KeyPair, ...]:
+def _check_keys(view: ViewRows, spine: pl.Schema) -> tuple[KeyPair, ...]:
     """Return the view's key pairs, once all that it names is known to exist."""
     schema = view.rows.collect_schema()
     for column in (view.event_time, *([view.created] if view.created else []), *view.features.values()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.profile.bins import Bin, CategoryBins, NumericBins, histograms
-from workbench.profile.feature import TOP, FeatureProfile, as_numbers, cut, finite_or_none
+from workbench.profile.feature import TOP, FeatureProfile, as_numbers, finite_or_none, truncate
 from workbench.profile.histogram import Histogram
 from workbench.profile.profile import Profile, profile
 from workbench.profile.values import (
@@ -35,11 +35,11 @@ __all__ = [
     "Profile",
     "as_numbers",
     "common_dtype",
-    "cut",
     "exact_floats",
     "family_of",
     "finite_or_none",
     "histograms",
     "profile",
+    "truncate",
     "units",
 ]

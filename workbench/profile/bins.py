@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 import polars as pl
 
-from workbench.profile.feature import TOP, cut
+from workbench.profile.feature import TOP, truncate
 from workbench.profile.histogram import Histogram
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ class CategoryBins:
     def bins(self, reference: Categorical, current: Categorical) -> tuple[Bin, ...]:
         """Return at most 20 categories by name, then the others, those that the reference lacks, and null."""
         found = [
-            Bin("value", cut(name), None, None, reference.counts[name], current.counts.get(name, 0))
+            Bin("value", truncate(name), None, None, reference.counts[name], current.counts.get(name, 0))
             for name in self.names[:TOP]
         ]
         new = sum(count for name, count in current.counts.items() if name not in self.known)

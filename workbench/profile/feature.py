@@ -154,7 +154,7 @@ def _categories(present: pl.Series) -> dict[str, Any]:
     top = counts.sort("count", "value", descending=[True, False]).head(TOP)
     return {
         "distinct": counts.height if everything else present.approx_n_unique(),
-        "categories": tuple((cut(value), int(count)) for value, count in top.rows()),
+        "categories": tuple((truncate(value), int(count)) for value, count in top.rows()),
         "sampled": None if everything else looked_at.len(),
     }
 
@@ -182,6 +182,6 @@ def finite_or_none(value: Any) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
 
 
-def cut(text: str) -> str:
+def truncate(text: str) -> str:
     """Return `text`, shortened to what a card has room for."""
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."

@@ -67,7 +67,7 @@ def profile(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path, contrac
     contract
         Says which columns are keys, times and features, and what their units are.
     """
-    frame = _opened(data)
+    frame = _pin(data)
     entities = [column.name for column in contract.columns if column.role == "entity"]
     moments = [column.name for column in contract.columns if column.role == "event_time"]
     keys: dict[str, Any] = frame.select(_key_facts(entities, moments)).collect(engine="streaming").row(0, named=True)
@@ -90,7 +90,7 @@ def _column(frame: pl.LazyFrame, column: ColumnContract) -> FeatureProfile:
     return feature_profile(values, unit=column.unit, tolerance=column.tolerance)
 
 
-def _opened(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path) -> pl.LazyFrame:
+def _pin(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path) -> pl.LazyFrame:
     if isinstance(data, (str, Path)):
         return pl.scan_parquet(data, glob=False)
     if isinstance(data, pl.DataFrame):

@@ -14,13 +14,13 @@ from workbench.errors import UsageError
 from workbench.pipeline import on_steady_sources
 from workbench.sql import run_sql
 from workbench.store import (
-    BranchReading,
+    BranchReader,
     FailedCheckWarning,
     LowMatchWarning,
     NaiveTimeWarning,
-    PublishedReading,
     Question,
     Reference,
+    RegistryReader,
     SavedTrainingSet,
     TrainingSet,
     as_spine,
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from workbench.catalog import Catalog, CatalogPage
     from workbench.sql import Answer
-    from workbench.store import Explanation, IntoSpine, JoinedSpine, Reading, Reference
+    from workbench.store import Explanation, IntoSpine, JoinedSpine, Reference, ViewReader
     from workbench.workspace import Workspace
 
 
@@ -111,8 +111,8 @@ class FeatureStore:
     def __init__(self, opened: Callable[[], Workspace], branch: str) -> None:
         self.branch = branch
         self._opened = opened
-        self._pinned: PublishedReading | None = None
-        self._published: tuple[Workspace, PublishedReading] | None = None
+        self._pinned: RegistryReader | None = None
+        self._published: tuple[Workspace, RegistryReader] | None = None
 
     def __repr__(self) -> str:
         return f"<FeatureStore of {self._workspace.config.project.name!r}, reading {self._place()}>"
@@ -156,7 +156,7 @@ class FeatureStore:
             commit = release_commit(self._workspace, release)
         else:
             commit = commit_at(self._workspace, moment(time, what="time"))
-        store._pinned = PublishedReading.of(self._workspace, commit, release=release)
+        store._pinned = RegistryReader.of(self._workspace, commit, release=release)
         return store
 
     def training_set(
@@ -406,13 +406,13 @@ class FeatureStore:
         """Return what a query over views and sources returns, as the verb ``sql`` shows it; see `Project.sql`."""
         return on_steady_sources(lambda: run_sql(self._workspace, self._reading(), query))
 
-    def _reading(self) -> Reading:
+    def _reading(self) -> ViewReader:
         if self._pinned is not None:
             return self._pinned
         if self.branch not in self._workspace.protected:
-            return BranchReading.of(self._workspace, self.branch)
+            return BranchReader.of(self._workspace, self.branch)
         workspace = self._workspace
-        now = PublishedReading.of(workspace)
+        now = RegistryReader.of(workspace)
         if self._published is None or self._published[0] is not workspace or self._published[1].commit != now.commit:
             self._published = workspace, now
         return self._published[1]

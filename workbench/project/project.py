@@ -138,7 +138,7 @@ class Project:
         from workbench.compute import ViewCache
         from workbench.lake import Lake
         from workbench.sources import Sources
-        from workbench.tracking import Journal, Tracker, TrainingListener
+        from workbench.tracking import ComputationJournal, Tracker, TrainingListener
         from workbench.workspace import Workspace
 
         repository = self._repository
@@ -161,7 +161,7 @@ class Project:
             sources=Sources(config.sources, root=self.root, cache=hidden),
             cache=ViewCache(hidden / "views"),
             tracker=tracker,
-            journal=Journal(home / "journal", lifetime=repository.lifetime),
+            journal=ComputationJournal(home / "journal", lifetime=repository.lifetime),
             lake=Lake(config.lake.uri or str(home / "lake"), root=shared),
             training_listener=before.training_listener if before else TrainingListener(),
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import WorkbenchError
 from workbench.files import replace_atomically
 from workbench.pipeline import origin
-from workbench.promote.publish import PLAN, published_in
+from workbench.promote.publish import PLAN, published_versions
 from workbench.registry import Registry
 from workbench.tracking import RunRecord
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workbench.git import Commit
-    from workbench.promote.trunk import Mainline
+    from workbench.promote.trunk import TrunkWriter
     from workbench.workspace import Workspace
 
 LEFT, CAUGHT_UP = "Left-Behind", "Caught-Up"
@@ -31,7 +31,7 @@ MOST = 50
 """Commits that are told at once; a machine that was away longer tells the newest."""
 
 
-def announce(line: Mainline) -> None:
+def announce(line: TrunkWriter) -> None:
     """Tell MLflow of what happened on main that it was not told of from here.
 
     Nothing raises: what a caller did or is about to do does not hang on it, and the next command tells it.
@@ -40,7 +40,7 @@ def announce(line: Mainline) -> None:
         _announce(line)
 
 
-def _announce(line: Mainline) -> None:
+def _announce(line: TrunkWriter) -> None:
     workspace = line.workspace
     mark = workspace.home / "announced"
     tip = workspace.repository.resolve(workspace.trunk)
@@ -52,7 +52,7 @@ def _announce(line: Mainline) -> None:
     for commit in workspace.repository.first_parents(tip, limit=MOST):
         if commit.id == known:
             break
-        if any(key == PLAN for key, _ in commit.trailers) and published_in(commit.trailers):
+        if any(key == PLAN for key, _ in commit.trailers) and published_versions(commit.trailers):
             workspace.tracker.submit(_promotion(workspace, commit))
         elif any(key in {LEFT, CAUGHT_UP} for key, _ in commit.trailers):
             workspace.tracker.submit(_behind(workspace, commit))
@@ -60,7 +60,7 @@ def _announce(line: Mainline) -> None:
 
 
 def _promotion(workspace: Workspace, commit: Commit) -> RunRecord:
-    names = published_in(commit.trailers)
+    names = published_versions(commit.trailers)
     versions = dict(name.rsplit(" ", 1) for name in names)
     trailers = dict(commit.trailers)
     tags = {

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from workbench.git import Approval
-    from workbench.promote.identities import Evidence, Person
+    from workbench.promote.identities import CommitEvidence, Person
 
 COMMIT = "Approved-Commit"
 VIEW = "Approved-View"
@@ -42,7 +42,7 @@ class Voice:
 
 
 @dataclass(frozen=True, slots=True)
-class Voices:
+class ApprovalCount:
     """The approvals of one commit.
 
     Attributes
@@ -60,7 +60,7 @@ class Voices:
     involved: frozenset[str]
 
     @classmethod
-    def heard(cls, said: Evidence, promoter: Person | None, *, demanded: bool) -> Voices:
+    def count(cls, said: CommitEvidence, promoter: Person | None, *, demanded: bool) -> ApprovalCount:
         """Return the voices of those who approved what `said` is about; signed ones where that is `demanded`."""
         of_signers = {one.key for change in said.changes if (one := said.signatures.get(change.id)) and one.key}
         named = [*said.authors, *([promoter.identity] if promoter else [])]

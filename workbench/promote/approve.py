@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from workbench.define import load_tree
 from workbench.errors import FeatureNotFound, PromotionError
 from workbench.git import address, approval_ref
-from workbench.promote.approvals import COMMIT, NOTE, VIEW, Voices
+from workbench.promote.approvals import COMMIT, NOTE, VIEW, ApprovalCount
 from workbench.promote.identities import evidence
 from workbench.promote.merge import main_config
-from workbench.promote.trunk import Mainline
+from workbench.promote.trunk import TrunkWriter
 from workbench.records import to_plain
 from workbench.render import Report, Reported, Table
 
@@ -150,11 +150,11 @@ def approve(
         Where git knows no identity, cannot sign, or cannot reach the remote. An approval that the remote did not get
         stays here; approving again sends it.
     """
-    with Mainline.open(workspace) as line:  # main's newest rules, and what others approved
+    with TrunkWriter.open(workspace) as line:  # main's newest rules, and what others approved
         return _approve(line, branch, views, note=note, sign=sign)
 
 
-def _approve(line: Mainline, branch: str, views: Sequence[str], *, note: str, sign: bool | None) -> ApprovalReport:
+def _approve(line: TrunkWriter, branch: str, views: Sequence[str], *, note: str, sign: bool | None) -> ApprovalReport:
     workspace = line.workspace
     repository = workspace.repository
     who = repository.identity()
@@ -168,7 +168,7 @@ def _approve(line: Mainline, branch: str, views: Sequence[str], *, note: str, si
         raise PromotionError(f"{branch} has no views to approve.", remedy="Define one in a %%feature cell first.")
     policy = main_config(workspace, main).policy
     said = evidence(repository, policy, main=main, commit=commit)
-    if address(who) in Voices.heard(said, None, demanded=policy.require_signed).involved:
+    if address(who) in ApprovalCount.count(said, None, demanded=policy.require_signed).involved:
         raise PromotionError(
             f"{who} wrote commits of {branch}, and authors cannot approve their own work.",
             remedy="Ask another person to approve.",
@@ -206,7 +206,7 @@ def approvals_of(workspace: Workspace, branch: str) -> ApprovalReport:
     commit, main = repository.resolve(branch), repository.resolve(workspace.trunk)
     policy = main_config(workspace, main).policy
     said = evidence(repository, policy, main=main, commit=commit, now=datetime.now(UTC))
-    voices = Voices.heard(said, None, demanded=policy.require_signed)
+    voices = ApprovalCount.count(said, None, demanded=policy.require_signed)
     entries = tuple(
         ApprovalEntry(
             identity=approval.identity,

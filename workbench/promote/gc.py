@@ -25,7 +25,7 @@ from workbench.promote.merge import main_config
 from workbench.promote.publish import copy_of, owner_of
 from workbench.promote.releases import releases
 from workbench.promote.rules import permission
-from workbench.promote.trunk import Mainline
+from workbench.promote.trunk import TrunkWriter
 from workbench.registry import FOLDER, Registry
 from workbench.render import Report, Reported, Table
 from workbench.store import saved_sets
@@ -139,12 +139,12 @@ def collect_garbage(workspace: Workspace, *, delete: bool = False, safety: timed
     LakeError
         Where the lake cannot be read: nothing is removed then.
     """
-    with Mainline.open(workspace) as line, line.alone():
-        kept = _kept(workspace)
+    with TrunkWriter.open(workspace) as line, line.lock():
+        kept = _find_kept(workspace)
         found: list[Trash] = []
         lake = _lake(workspace, kept)
         if delete:
-            lake = _permitted(workspace, kept, lake)
+            lake = _permitted_tables(workspace, kept, lake)
         drop = list(lake) if any(lake.values()) else ()
         swept = LakeWriter(workspace.lake).vacuum(
             {table: versions for table, versions in lake.items() if versions},
@@ -167,7 +167,7 @@ def collect_garbage(workspace: Workspace, *, delete: bool = False, safety: timed
         )
 
 
-def _kept(workspace: Workspace) -> _Kept:
+def _find_kept(workspace: Workspace) -> _Kept:
     kept = _Kept(set(), {}, set(), [], {})
     _published(workspace, kept)
     _branches(workspace, kept)
@@ -256,7 +256,7 @@ def _lake(workspace: Workspace, kept: _Kept) -> dict[tuple[str, int], frozenset[
     return found
 
 
-def _permitted(
+def _permitted_tables(
     workspace: Workspace, kept: _Kept, lake: dict[tuple[str, int], frozenset[int]]
 ) -> dict[tuple[str, int], frozenset[int]]:
     """Return the tables of `lake` of views that main's policy lets this person change, and note the others."""

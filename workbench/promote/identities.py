@@ -43,7 +43,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class CommitEvidence:
     """What the repository says about a commit that is to be promoted.
 
     Attributes
@@ -92,7 +92,7 @@ def at_work(repository: Repository, policy: PolicySettings, *, main: str) -> Per
 
 def evidence(
     repository: Repository, policy: PolicySettings, *, main: str, commit: str, now: datetime | None = None
-) -> Evidence:
+) -> CommitEvidence:
     """Return who wrote, approved and signed `commit`; keys count as main lists them, and as they are valid `now`.
 
     Parameters
@@ -119,7 +119,7 @@ def evidence(
     changes = [each for each in own if each.id == commit or repository.touches(each, SIGNED)]
     approvals = tuple(repository.approvals(commit))
     signed = [each.id for each in changes] if policy.require_signed else [commit]
-    return Evidence(
+    return CommitEvidence(
         commit,
         tuple(dict.fromkeys(wrote)),
         approvals,

@@ -102,7 +102,7 @@ def impacts(
     """
     found = [*_feature_sets(changes, definitions)]
     seen: set[tuple[str, str]] = set()
-    waiting = [(name, _moved(each), each.change.is_breaking) for name, each in changes.items()]
+    waiting = [(name, _changed_columns(each), each.change.is_breaking) for name, each in changes.items()]
     while waiting:
         view, moved, is_left = waiting.pop(0)
         for reader in readers.of(view):
@@ -110,7 +110,7 @@ def impacts(
                 continue
             seen.add((reader, view))
             serving = readers.serving[reader]
-            used = _used(before, reader, serving, view)
+            used = _used_columns(before, reader, serving, view)
             hit = None if used is None or moved is None else tuple(sorted(used & moved))
             is_affected = hit is None or bool(hit)
             is_included = reader in asked
@@ -159,7 +159,7 @@ def _is_other(compared: Compared) -> bool:
     return compared.serving is not None and left is not None and left.digest is not None and left.digest.exact != exact
 
 
-def _moved(compared: Compared) -> frozenset[str] | None:
+def _changed_columns(compared: Compared) -> frozenset[str] | None:
     """Return the columns, as readers of the old version call them, whose values move; None for all of them.
 
     All move where rows come or go.
@@ -177,7 +177,7 @@ def _moved(compared: Compared) -> frozenset[str] | None:
     )
 
 
-def _used(before: VersionEvaluation, reader: str, version: Version, view: str) -> frozenset[str] | None:
+def _used_columns(before: VersionEvaluation, reader: str, version: Version, view: str) -> frozenset[str] | None:
     """Return the columns of `view` that a version of `reader` uses; None where that cannot be told."""
     try:
         prepared = before.prepare(reader, version)
@@ -212,7 +212,7 @@ def _feature_sets(changes: Mapping[str, Compared], definitions: Definitions) -> 
             view, version = split_version(asked)
             if view not in changes or version is not None or changes[view].change.category == "new":
                 continue
-            moved = _moved(changes[view])
+            moved = _changed_columns(changes[view])
             contract = changes[view].evaluated.prepared.contract
             used = {feature} if feature else {column.name for column in contract.features}
             hit = used if moved is None else used & moved

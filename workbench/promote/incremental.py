@@ -21,14 +21,14 @@ import polars as pl
 
 from workbench.compute import (
     GROUPS,
+    ChangedGroups,
     InputData,
     Sketch,
-    Touched,
     build,
+    compare_sketches,
     group_of,
     latest_time,
     sketch,
-    touched,
     write_parquet,
 )
 from workbench.errors import ProjectError
@@ -50,7 +50,7 @@ MOST = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Refreshing:
+class Refresh:
     """How a view is brought up to date: what is computed again, and what is kept.
 
     Attributes
@@ -133,9 +133,9 @@ class Refreshing:
     def _inputs(self, groups: frozenset[int] | None) -> list[InputData]:
         """Return the inputs with the rows alone that the changed rows of the view can depend on."""
         keys = self.narrowing.keys
-        return [self._narrowed(data, keys[data.name], groups) for data in self.narrowing.prepared.inputs]
+        return [self._narrow(data, keys[data.name], groups) for data in self.narrowing.prepared.inputs]
 
-    def _narrowed(self, data: InputData, keys: tuple[str, ...], groups: frozenset[int] | None) -> InputData:
+    def _narrow(self, data: InputData, keys: tuple[str, ...], groups: frozenset[int] | None) -> InputData:
         """Narrow an input to groups of entities, and to the lookback; one without their columns is left whole.
 
         Of each entity the last row before these stays too: a view may say something at an entity's first row that it
@@ -210,9 +210,9 @@ def sketches_of(workspace: Workspace) -> Sketches:
     return Sketches(workspace.hidden / "facts" / "sketches")
 
 
-def refreshing(
+def plan_refresh(
     prepared: Prepared, version: Version, *, old: pl.LazyFrame, evaluation: Evaluation, sketches: Sketches
-) -> Refreshing | str:
+) -> Refresh | str:
     """Return how to bring `version` up to date, or why it must be computed in full.
 
     Parameters
@@ -234,11 +234,11 @@ def refreshing(
     if not any(narrowing.keys.values()):
         return _untraceable(prepared.view)
     before = {read.name: read.digest for read in version.inputs}
-    changes: list[Touched] = []
+    changes: list[ChangedGroups] = []
     for data in prepared.inputs:
         if before.get(data.name) == data.digest:
             continue
-        found = _touched(prepared.view, data, before.get(data.name), evaluation, sketches)
+        found = _changed_groups(prepared.view, data, before.get(data.name), evaluation, sketches)
         if isinstance(found, str):
             return found
         changes.append(found)
@@ -247,7 +247,7 @@ def refreshing(
         return "rows without a time changed"
     if groups is None and _limit(prepared.view) is None:
         return "rows of all its entities changed, and no lookback is declared"
-    return Refreshing(narrowing, old, since, groups, evaluation)
+    return Refresh(narrowing, old, since, groups, evaluation)
 
 
 def remember(prepared: Prepared, evaluation: Evaluation, sketches: Sketches) -> None:
@@ -272,9 +272,9 @@ def _untraceable(view: FeatureView) -> str:
     return f"no input has its entities ({', '.join(view.entities)})"
 
 
-def _touched(
+def _changed_groups(
     view: FeatureView, data: InputData, digest: str | None, evaluation: Evaluation, sketches: Sketches
-) -> Touched | str:
+) -> ChangedGroups | str:
     keys, known_since = keys_in(view, data.frame.collect_schema()), evaluation.times_of(data).known_since
     old = None if digest is None else sketches.kept(digest, keys=keys, known_since=known_since)
     if old is None:
@@ -285,7 +285,7 @@ def _touched(
         return f"the rows of {data.name} cannot be compared"
     if new.facts != old.facts:
         return f"{data.name} has a different schema than before"
-    return touched(old, new)
+    return compare_sketches(old, new)
 
 
 def _limit(view: FeatureView) -> timedelta | None:
@@ -293,7 +293,7 @@ def _limit(view: FeatureView) -> timedelta | None:
     return view.lookback if view.lookback is not None and view.lookback < _LONG else None
 
 
-def _together(changes: Sequence[Touched]) -> tuple[datetime | None, frozenset[int] | None]:
+def _together(changes: Sequence[ChangedGroups]) -> tuple[datetime | None, frozenset[int] | None]:
     """Return since when, and for which groups of entities, something changed in any input."""
     if any(change.since is None for change in changes):
         return None, None

@@ -12,9 +12,9 @@ from workbench.errors import PromotionError, UsageError, did_you_mean
 from workbench.promote.after_publish import announce
 from workbench.promote.merge import main_config
 from workbench.promote.policy import require_permission
-from workbench.promote.trunk import Mainline, in_line
+from workbench.promote.trunk import TrunkWriter, in_line
 from workbench.registry import lifecycle, record_path, split_version
-from workbench.render import Report, Reported, Table, elapsed
+from workbench.render import Report, Reported, Table, format_elapsed
 from workbench.store import saved_sets
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Standing(Reported):
         columns = ("version", "status", "change", "rows", "data", "until", "instead", "published (UTC)", "by")
         return Report(
             self.what,
-            facts=(("commit", f"{self.commit[:10]} on main"), ("took", elapsed(self.seconds))),
+            facts=(("commit", f"{self.commit[:10]} on main"), ("took", format_elapsed(self.seconds))),
             tables=tuple(Table(record.view, columns, _lines(record)) for record in (self.record, *self.along)),
             notes=self.notes,
         )
@@ -146,9 +146,9 @@ def deprecate(
     """
     today = (now or datetime.now(UTC)).date()
 
-    def step(line: Mainline) -> Standing:
+    def step(line: TrunkWriter) -> Standing:
         registry = line.registry()
-        record, version = _asked(registry, ref)
+        record, version = _find_version(registry, ref)
         main = commit_of(registry)
         require_permission(workspace, main, [record.view])
         window = main_config(workspace, main).policy.deprecation_days
@@ -202,14 +202,14 @@ def retire(
     """
     today = (now or datetime.now(UTC)).date()
 
-    def step(line: Mainline) -> Standing:
+    def step(line: TrunkWriter) -> Standing:
         registry = line.registry()
-        record, version = _asked(registry, ref)
+        record, version = _find_version(registry, ref)
         main = commit_of(registry)
         require_permission(workspace, main, [record.view])
         _over(record, version, today)
         pinned = pins(workspace, registry, record.view, version)
-        lost = _accepted(pinned, accept or {})
+        lost = _accepted_pins(pinned, accept or {})
         refused = [pin for pin in pinned if pin not in lost]
         if refused:
             raise PromotionError(
@@ -287,17 +287,17 @@ def pins(workspace: Workspace, registry: Registry, view: str, version: Version) 
     return list(dict.fromkeys(found))
 
 
-def in_main(workspace: Workspace, step: Callable[[Mainline], Standing]) -> Standing:
+def in_main(workspace: Workspace, step: Callable[[TrunkWriter], Standing]) -> Standing:
     """Return what `step` did on main, as soon as nobody else was first."""
     started = time.monotonic()
-    with Mainline.open(workspace) as line:
+    with TrunkWriter.open(workspace) as line:
         announce(line)
         found = in_line(line, lambda: step(line))
         return replace(found, seconds=time.monotonic() - started)
 
 
 def write(
-    line: Mainline,
+    line: TrunkWriter,
     main: str,
     records: Mapping[str, Record],
     message: str,
@@ -317,7 +317,7 @@ def write(
     )
 
 
-def named(ref: object) -> tuple[str, str | None]:
+def parse_version_ref(ref: object) -> tuple[str, str | None]:
     """Return the view and the version that `ref` names.
 
     Raises
@@ -330,9 +330,9 @@ def named(ref: object) -> tuple[str, str | None]:
     return split_version(ref)
 
 
-def _asked(registry: Registry, ref: object) -> tuple[Record, Version]:
+def _find_version(registry: Registry, ref: object) -> tuple[Record, Version]:
     """Return the record and the live version of the major version that `ref` names."""
-    view, asked = named(ref)
+    view, asked = parse_version_ref(ref)
     record = registry.record(view)
     version = record.version(asked)
     if version.status == "superseded":
@@ -370,7 +370,7 @@ def _successor(registry: Registry, record: Record, version: Version, named: str 
     return found.number
 
 
-def _accepted(pinned: Sequence[Pin], accept: Mapping[str, str]) -> list[Pin]:
+def _accepted_pins(pinned: Sequence[Pin], accept: Mapping[str, str]) -> list[Pin]:
     """Return the pins that are accepted by name; what a published view is made from cannot be given up."""
     losable = [pin for pin in pinned if pin.kind != "view"]
     for name, reason in accept.items():

@@ -22,21 +22,21 @@ from workbench.errors import (
 from workbench.lake import LakeWriter
 from workbench.pipeline import (
     VersionEvaluation,
+    cached_check,
+    cached_row_count,
     on_steady_sources,
-    remembered_check,
-    remembered_rows,
     replaced,
     wrong_rows,
 )
 from workbench.promote.after_publish import CAUGHT_UP, LEFT, announce
-from workbench.promote.incremental import Refreshing, refreshing, remember, sketches_of
+from workbench.promote.incremental import Refresh, plan_refresh, remember, sketches_of
 from workbench.promote.merge import main_config
-from workbench.promote.new_data import Finding, lost_rows, moved_values
+from workbench.promote.new_data import DataFinding, lost_rows, moved_values
 from workbench.promote.policy import require_permission
 from workbench.promote.publish import write_rows
-from workbench.promote.trunk import Mainline, in_line
+from workbench.promote.trunk import TrunkWriter, in_line
 from workbench.registry import Behind, InputRecord, VersionNumber, record_path
-from workbench.render import Mark, Report, Reported, Table, elapsed
+from workbench.render import Mark, Report, Reported, Table, format_elapsed
 from workbench.sources import Sources
 
 if TYPE_CHECKING:
@@ -164,7 +164,8 @@ class Materialized(Reported):
     def report(self) -> Report:
         """Return one line a version."""
         rows = tuple(
-            (v.view, v.number, Mark(v.state, v.tone), v.how, v.before, v.after, elapsed(v.seconds)) for v in self.views
+            (v.view, v.number, Mark(v.state, v.tone), v.how, v.before, v.after, format_elapsed(v.seconds))
+            for v in self.views
         )
         columns = ("view", "version", "is", "how", "rows before", "rows now", "took")
         return Report(
@@ -246,7 +247,7 @@ def materialize(
         Where a source changes each time it is read; nothing changed for readers.
     """
     started = time.monotonic()
-    with Mainline.open(workspace) as line:
+    with TrunkWriter.open(workspace) as line:
         announce(line)
 
         def step() -> Materialized:
@@ -267,7 +268,7 @@ class _Work:
 
     def __init__(
         self,
-        line: Mainline,
+        line: TrunkWriter,
         registry: Registry,
         *,
         full: bool,
@@ -307,7 +308,7 @@ class _Work:
                 raise FeatureNotFound.unpublished(view, self.registry.views)
             if not reason.strip():
                 raise UsageError(f"{view!r} is accepted without a reason.", remedy=f"Write {view}=REASON.")
-        self._asked = {(view, version.number): version for view, version in self._served(views)}
+        self._asked = {(view, version.number): version for view, version in self._served_versions(views)}
         require_permission(self.workspace, self.main, sorted({view for view, _ in self._asked}))
         for (view, _), version in self._asked.items():
             self._refresh(view, version)
@@ -315,14 +316,14 @@ class _Work:
         for view, number in self._asked:
             new = self._done[view, number][1]
             if new is not None:
-                records[view] = records.get(view, self.registry.record(view)).replaced(new)
+                records[view] = records.get(view, self.registry.record(view)).with_version(new)
         commit = self._commit(records) if records else None
         ordered = sorted(self._asked, key=lambda key: (key[0], VersionNumber.parse(key[1])))
         besides = tuple(entry for key, (entry, _) in self._done.items() if key not in self._asked)
         done = (*(self._done[key][0] for key in ordered), *self._unread)
         return Materialized(done, commit, time.monotonic() - started, besides)
 
-    def _served(self, views: Sequence[str] | None) -> list[tuple[str, Version]]:
+    def _served_versions(self, views: Sequence[str] | None) -> list[tuple[str, Version]]:
         """Return every version of `views` that serves its major version, of all views if None."""
         for view in views or ():
             if "@" in view:
@@ -392,7 +393,7 @@ class _Work:
             evaluation = self.versions.evaluation(view, version)
             if prepared.fingerprint.code_hash != version.code_hash:
                 return _Outcome("left", "its code does not have the recorded fingerprint: promote the view again")
-            lost = self._lost(view, version)
+            lost = self._missing_reason(view, version)
             is_held = version.held is not None and prepared.view_id != version.view_id and view not in self.accept
             if lost and self._is_elsewhere() and view not in self.accept:
                 return _Outcome("left", f"{lost}, nor any other: {ELSEWHERE}", acceptable=True)
@@ -402,19 +403,19 @@ class _Work:
             if is_held or (is_current and not self.full):
                 self._keep(view, version)
             if is_held:
-                return _Outcome("held", self._held(prepared, version), acceptable=True)
+                return _Outcome("held", self._held_reason(prepared, version), acceptable=True)
             if is_current and not self.full:
                 remember(prepared, evaluation, self.sketches)
                 same = replace(version, inputs=self._inputs(prepared, version))
                 return _Outcome("current", "its sources did not change", same)
             evaluated = self.versions.evaluate(view, version)
             if is_current:
-                return self._verified(evaluated, version)
+                return self._verify(evaluated, version)
             findings = self._findings(evaluated, version, lost=lost)
             refused = [one.sentence for one in findings if one.action == "refuse" and view not in self.accept]
             if refused:
                 return _Outcome("left", "; ".join(refused), acceptable=True)
-            check = remembered_check(self.workspace.hidden / "facts", prepared, evaluated.computed.stored)
+            check = cached_check(self.workspace.hidden / "facts", prepared, evaluated.computed.stored)
         except (ProjectError, LakeError, SourceMoved):
             raise  # the disk or the source, not the view: what was computed is there when it is run again
         except WorkbenchError as error:
@@ -426,21 +427,21 @@ class _Work:
 
     def _keep(self, view: str, version: Version) -> None:
         """Let what reads a version go on from its published rows: computed again, floats may differ by noise."""
-        self.versions.replace(view, version, self.versions.published(view, version))
+        self.versions.replace(view, version, self.versions.published_rows(view, version))
 
-    def _verified(self, evaluated: Evaluated, version: Version) -> _Outcome:
+    def _verify(self, evaluated: Evaluated, version: Version) -> _Outcome:
         """Replace published rows that are not what was computed in full now, on the same data."""
         prepared, stored = evaluated.prepared, evaluated.computed.stored
         view = prepared.view.name
-        wrong = wrong_rows(self.versions.published(view, version).frame, version.data_digest, stored)
+        wrong = wrong_rows(self.versions.published_rows(view, version).frame, version.data_digest, stored)
         if not wrong:
             self._keep(view, version)
             same = replace(version, inputs=self._inputs(prepared, version))
             return _Outcome("current", f"{self._how(evaluated)}; the published data is the same", same)
-        check = remembered_check(self.workspace.hidden / "facts", prepared, stored)
+        check = cached_check(self.workspace.hidden / "facts", prepared, stored)
         if check.failed:
             return _Outcome("left", f"its rows break its contract: {check.detail}")
-        new = self._published(evaluated, version, lost=wrong)
+        new = self._publish(evaluated, version, lost=wrong)
         return _Outcome(
             "updated", f"{self._how(evaluated)}; the published data was wrong and was replaced: {wrong}", new
         )
@@ -452,9 +453,11 @@ class _Work:
         repaired = evaluated.computed.repaired
         return f"{how}; the stored data was wrong and was replaced: {repaired}" if repaired else how
 
-    def _outcome(self, evaluated: Evaluated, version: Version, *, lost: str, findings: Sequence[Finding]) -> _Outcome:
+    def _outcome(
+        self, evaluated: Evaluated, version: Version, *, lost: str, findings: Sequence[DataFinding]
+    ) -> _Outcome:
         """Publish what was computed, and return what is to be said of it."""
-        new = self._published(evaluated, version, lost=lost)
+        new = self._publish(evaluated, version, lost=lost)
         how = self._how(evaluated)
         warnings = [one.sentence for one in findings if one.action != "note"]
         if lost:
@@ -464,7 +467,7 @@ class _Work:
         state: State = "updated" if lost or new != version else "current"
         return _Outcome(state, how, new, tuple(warnings), not_judged=notes)
 
-    def _lost(self, view: str, version: Version) -> str:
+    def _missing_reason(self, view: str, version: Version) -> str:
         """Return why the published rows are not in the lake, empty where they are; files are listed and not read."""
         try:
             self.workspace.lake.files(view, version.major, version.delta_version, digest=version.data_digest)
@@ -476,7 +479,7 @@ class _Work:
         """Whether this lake holds nothing although others publish too: then theirs is more likely than a loss."""
         return self.line.remote is not None and not self.workspace.lake.places()
 
-    def _held(self, prepared: Prepared, version: Version) -> str:
+    def _held_reason(self, prepared: Prepared, version: Version) -> str:
         """Return since when, and by whom, a version's data is held, and whether its sources changed since."""
         held = version.held
         assert held is not None  # noqa: S101 - asked of held ones alone
@@ -486,7 +489,7 @@ class _Work:
             f"held at its data {version.delta_version}: rolled back {held.since:%Y-%m-%d %H:%M} by {held.by}; {since}"
         )
 
-    def _findings(self, evaluated: Evaluated, version: Version, *, lost: str) -> list[Finding]:
+    def _findings(self, evaluated: Evaluated, version: Version, *, lost: str) -> list[DataFinding]:
         """Return what is odd about new data; nothing can be compared with rows that are lost but their number."""
         prepared, stored = evaluated.prepared, evaluated.computed.stored
         policy = self.config.policy
@@ -496,7 +499,7 @@ class _Work:
         found = lost_rows(version, stored.record.rows, sources, policy.new_data)
         if found or lost:
             return found
-        old = self.versions.published(prepared.view.name, version).frame
+        old = self.versions.published_rows(prepared.view.name, version).frame
         touched = self._touched.get(prepared.view_id)
         return moved_values(
             prepared.view.name, version, old, stored.frame(), prepared.contract, policy, touched=touched
@@ -509,30 +512,30 @@ class _Work:
         if self.full:
             self._hows[prepared.view_id] = "computed in full"
             return None
-        if self._lost(view, version):
+        if self._missing_reason(view, version):
             self._hows[prepared.view_id] = "computed in full: the published data is not in the lake"
             return None
-        old = self.versions.published(view, version).frame
+        old = self.versions.published_rows(view, version).frame
         found = (
-            refreshing(
+            plan_refresh(
                 prepared, version, old=old, evaluation=self.versions.evaluation(view, version), sketches=self.sketches
             )
             if prepared.contract.schema == version.contract.schema and prepared.parameters == version.parameters
             else "its columns changed"
         )
-        if isinstance(found, Refreshing):
-            return lambda path: self._refreshed(prepared.view_id, found, path)
+        if isinstance(found, Refresh):
+            return lambda path: self._compute_refresh(prepared.view_id, found, path)
         self._hows[prepared.view_id] = f"computed in full: {found}"
         return None
 
-    def _refreshed(self, view_id: str, found: Refreshing, path: Path) -> bool:
+    def _compute_refresh(self, view_id: str, found: Refresh, path: Path) -> bool:
         wrong = found.write(path)
         self._hows[view_id] = f"computed in full: {wrong}" if wrong else found.how
         if not wrong:
             self._touched[view_id] = found.touched
         return not wrong
 
-    def _published(self, evaluated: Evaluated, version: Version, *, lost: str) -> Version:
+    def _publish(self, evaluated: Evaluated, version: Version, *, lost: str) -> Version:
         """Write the data to the lake, unless it is there, and return the version that says so."""
         prepared, stored = evaluated.prepared, evaluated.computed.stored
         digest = stored.record.digest.exact
@@ -563,7 +566,7 @@ class _Work:
                 data.kind,
                 data.digest,
                 read[data.name].number if data.name in read else None,
-                remembered_rows(facts, data, confirm=confirm) if data.kind == "source" else None,
+                cached_row_count(facts, data, confirm=confirm) if data.kind == "source" else None,
             )
             for data in prepared.inputs
         )

@@ -1,4 +1,4 @@
-"""`Candidate`: what main's definitions would be with some of a branch's views, before anything is written to main."""
+"""`MergedTree`: what main's definitions would be with some of a branch's views, before anything is written to main."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RECENT = 500
 
 
 @dataclass(frozen=True)
-class Candidate:
+class MergedTree:
     """Main's tree with the promoted definitions merged in.
 
     Attributes
@@ -125,7 +125,7 @@ def main_config(workspace: Workspace, commit: str) -> Config:
     return Config.parse(text, origin=f"{CONFIG} on {workspace.trunk}")
 
 
-def candidate(workspace: Workspace, names: Sequence[str], *, branch: str) -> Candidate:
+def candidate(workspace: Workspace, names: Sequence[str], *, branch: str) -> MergedTree:
     """Return the candidate for promoting `names`, views and feature sets of `branch`; all that it changed if empty.
 
     Raises
@@ -167,7 +167,7 @@ def candidate(workspace: Workspace, names: Sequence[str], *, branch: str) -> Can
         merged = repository.merge_files(tree, tip, base=base, paths=files)
         tree = merged.tree
         conflicts += [conflict for conflict in merged.conflicts if conflict not in conflicts]
-    return Candidate(
+    return MergedTree(
         workspace=workspace,
         main=main,
         branch=branch,

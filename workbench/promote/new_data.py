@@ -29,7 +29,7 @@ SCALE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DataFinding:
     """Something about new data: what, in a sentence without a full stop, and what the policy makes of it.
 
     What could not be judged is noted.
@@ -39,7 +39,7 @@ class Finding:
     action: Literal["refuse", "warn", "note"]
 
 
-def lost_rows(version: Version, rows: int, sources: Mapping[str, int], policy: NewDataSettings) -> list[Finding]:
+def lost_rows(version: Version, rows: int, sources: Mapping[str, int], policy: NewDataSettings) -> list[DataFinding]:
     """Return that the version, or one of its sources, lost more rows than the policy lets it.
 
     Parameters
@@ -62,7 +62,7 @@ def lost_rows(version: Version, rows: int, sources: Mapping[str, int], policy: N
         if read.rows is not None and read.name in sources
     ]
     return [
-        Finding(f"{what} fell from {old:,} to {new:,} (limit: {_spoken(policy.max_loss)})", policy.rows)
+        DataFinding(f"{what} fell from {old:,} to {new:,} (limit: {_percent_text(policy.max_loss)})", policy.rows)
         for what, old, new in sizes
         if is_loss(old, new, policy.max_loss)
     ]
@@ -82,7 +82,7 @@ def moved_values(
     policy: PolicySettings,
     *,
     touched: pl.Expr | None = None,
-) -> list[Finding]:
+) -> list[DataFinding]:
     """Return which features moved farther than they do by themselves, and which cannot be judged.
 
     What is newer than the published rows is compared with them; and where these changed too, as they are now. Features
@@ -107,20 +107,20 @@ def moved_values(
         return []
     limits = Limits.of(policy.drift, view, names)
     reference = Side(f"published {version.number}", old, contract)
-    found: list[Finding] = []
+    found: list[DataFinding] = []
     for label, part, known in _parts(version, old, new, touched):
         try:
-            report = limits.measured((reference, Side(label, part, contract)), names, touched=known)
+            report = limits.measure_drift((reference, Side(label, part, contract)), names, touched=known)
         except WorkbenchError as error:
-            found.append(Finding(f"{label} could not be compared with the published data: {error.message}", action))
+            found.append(DataFinding(f"{label} could not be compared with the published data: {error.message}", action))
             continue
-        found += [Finding(f"{label}: {one.sentence.rstrip('.')}", action) for one in report.drifted]
+        found += [DataFinding(f"{label}: {one.sentence.rstrip('.')}", action) for one in report.drifted]
         for one in report.features:
             fault = "" if one.drifted else gross_fault(one)
             if fault:
-                found.append(Finding(f"{label}: {one.name} {fault}", action))
+                found.append(DataFinding(f"{label}: {one.name} {fault}", action))
             elif one.verdict == "cannot judge":
-                found.append(Finding(f"{label}: {one.sentence.rstrip('.')}", "note"))
+                found.append(DataFinding(f"{label}: {one.sentence.rstrip('.')}", "note"))
     return found
 
 
@@ -172,5 +172,5 @@ def _fingerprint(frame: pl.LazyFrame) -> object:
         return object()
 
 
-def _spoken(share: float) -> str:
+def _percent_text(share: float) -> str:
     return "half" if share == 0.5 else f"{share:.0%}"

@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from workbench.records import to_plain
-from workbench.render import Mark, Report, Reported, Table, elapsed
+from workbench.render import Mark, Report, Reported, Table, format_elapsed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,7 +135,7 @@ class Plan(Reported):
                 c.category + (" (by what it reads)" if c.indirect else ""),
                 "\n".join(c.why),
                 c.rows,
-                f"{c.work} in {elapsed(c.seconds)}" if c.work == "computed" else "reused",
+                f"{c.work} in {format_elapsed(c.seconds)}" if c.work == "computed" else "reused",
             )
             for c in self.changes
         )
@@ -151,7 +151,9 @@ class Plan(Reported):
                 gate.name,
                 gate.view or "",
                 Mark(*MARKS[gate.state]),
-                _said(gate) if not gate.passed else gate.detail + (f" ({gate.accepted})" if gate.accepted else ""),
+                _describe_gate(gate)
+                if not gate.passed
+                else gate.detail + (f" ({gate.accepted})" if gate.accepted else ""),
             )
             for gate in self.gates
         )
@@ -189,16 +191,16 @@ def _sides(conflict: Mapping[str, str | None], branch: str) -> Table:
             rows.append(("...", "", "..."))
         for kind, first, last, from_, to in group:
             for left, right in zip_longest(ours[first:last], theirs[from_:to], fillvalue=""):
-                rows.append((_indented(left), " " if kind == "equal" else "|", _indented(right)))
+                rows.append((_indent(left), " " if kind == "equal" else "|", _indent(right)))
     return Table(f"{conflict['path']} was changed on both sides", ("main", "", branch), tuple(rows))
 
 
-def _said(gate: GateResult) -> str:
+def _describe_gate(gate: GateResult) -> str:
     """Return what a gate that failed found, what is in the way, and what to do."""
     return "\n".join([f"{gate.detail.rstrip('.')}.", *gate.failures[:SHOWN], *([gate.remedy] if gate.remedy else [])])
 
 
-def _indented(line: str) -> str:
+def _indent(line: str) -> str:
     """Return `line` with its indentation kept where spaces collapse."""
     bare = line.lstrip(" ")
     return "\u00a0" * (len(line) - len(bare)) + bare

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from workbench.define import explained
+from workbench.define import reraise_user_errors
 from workbench.errors import PromotionError, UnknownInput
 from workbench.pipeline import Evaluation, VersionEvaluation
 from workbench.promote.gates.result import GateResult
 from workbench.promote.gates.run import judge
 from workbench.promote.impact import Readers, impacts
-from workbench.promote.merge import Candidate, candidate
+from workbench.promote.merge import MergedTree, candidate
 from workbench.promote.plan import Plan
 from workbench.promote.proposal import Proposal
 from workbench.promote.version_change import Compared, compare
@@ -68,7 +68,7 @@ def propose(
     after = Evaluation(proposed.definitions, proposed.sources, workspace.cache, progress=progress)
     before = VersionEvaluation(workspace, proposed.registry, proposed.sources, progress=progress, beside=after)
     readers = Readers(proposed.registry)
-    views, unchanged = _compared(proposed, before, after, readers=readers, with_downstream=with_downstream)
+    views, unchanged = _compare_views(proposed, before, after, readers=readers, with_downstream=with_downstream)
     changes = {name: view.change for name, view in views.items()}
     unshared = [workspace.unshared] if workspace.unshared else []
     _refuse_nothing(proposed, changes, unchanged)
@@ -89,12 +89,12 @@ def propose(
         notes=tuple(dict.fromkeys([note for view in views.values() for note in view.notes] + unshared)),
     )
     proposal = Proposal(plan, proposed, after, views, before)
-    gates: tuple[GateResult, ...] = judge(workspace, proposal, shared=_shared(proposed, views, unchanged))
+    gates: tuple[GateResult, ...] = judge(workspace, proposal, shared=_shared_files(proposed, views, unchanged))
     after.confirm()
     return replace(proposal, plan=replace(plan, gates=gates))
 
 
-def _start(proposed: Candidate, names: Sequence[str], accepted: Mapping[str, str]) -> Plan:
+def _start(proposed: MergedTree, names: Sequence[str], accepted: Mapping[str, str]) -> Plan:
     return Plan(
         branch=proposed.branch,
         tip=proposed.tip,
@@ -109,14 +109,14 @@ def _start(proposed: Candidate, names: Sequence[str], accepted: Mapping[str, str
     )
 
 
-def _compared(
-    proposed: Candidate, before: VersionEvaluation, after: Evaluation, *, readers: Readers, with_downstream: bool
+def _compare_views(
+    proposed: MergedTree, before: VersionEvaluation, after: Evaluation, *, readers: Readers, with_downstream: bool
 ) -> tuple[dict[str, Compared], list[str]]:
     """Return the views that get a new version, each after what it reads, and those published as they are."""
     views: dict[str, Compared] = {}
     unchanged: list[str] = []
-    asked = _ordered(proposed, proposed.views)
-    with explained(proposed.definitions, {}):
+    asked = _sort_views(proposed, proposed.views)
+    with reraise_user_errors(proposed.definitions, {}):
         for name in asked:
             found = compare(proposed, before, after, name, along=views)
             if found is None:
@@ -131,7 +131,7 @@ def _compared(
     return views, unchanged
 
 
-def _ordered(proposed: Candidate, views: Sequence[str]) -> list[str]:
+def _sort_views(proposed: MergedTree, views: Sequence[str]) -> list[str]:
     """Return `views`, each after what it reads.
 
     Raises
@@ -140,14 +140,14 @@ def _ordered(proposed: Candidate, views: Sequence[str]) -> list[str]:
         Where a view reads what neither main nor this promotion has.
     """
     try:
-        with explained(proposed.definitions, {}):
+        with reraise_user_errors(proposed.definitions, {}):
             order = proposed.definitions.order(views, proposed.sources.names())
     except UnknownInput as error:
         raise _missing_input(proposed, views, error) from None
     return [name for name in order if name in views]
 
 
-def _missing_input(proposed: Candidate, views: Sequence[str], error: UnknownInput) -> PromotionError:
+def _missing_input(proposed: MergedTree, views: Sequence[str], error: UnknownInput) -> PromotionError:
     workspace, trunk = proposed.workspace, proposed.workspace.trunk
     read = {name for view in views for name in proposed.proposed.view(view).inputs}
     undeclared = sorted(name for name in read if name in workspace.sources and name not in proposed.sources)
@@ -167,7 +167,7 @@ def _missing_input(proposed: Candidate, views: Sequence[str], error: UnknownInpu
     return PromotionError(error.message, remedy=error.remedy)
 
 
-def _refuse_nothing(proposed: Candidate, changes: Mapping[str, ViewChange], unchanged: Sequence[str]) -> None:
+def _refuse_nothing(proposed: MergedTree, changes: Mapping[str, ViewChange], unchanged: Sequence[str]) -> None:
     repository = proposed.workspace.repository
     if changes or (proposed.sets and repository.changed(proposed.main, proposed.tree)):
         return
@@ -177,7 +177,9 @@ def _refuse_nothing(proposed: Candidate, changes: Mapping[str, ViewChange], unch
     )
 
 
-def _shared(proposed: Candidate, views: Mapping[str, Compared], unchanged: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def _shared_files(
+    proposed: MergedTree, views: Mapping[str, Compared], unchanged: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
     """Return, for each published view that is not promoted but whose files change, which files those are."""
     old, new = proposed.before.files.contents, proposed.definitions.files.contents
     touched = {path for path in new if new[path] != old.get(path)}

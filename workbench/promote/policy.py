@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.errors import BranchError, PromotionRefused
-from workbench.promote.approvals import Voices
+from workbench.promote.approvals import ApprovalCount
 from workbench.promote.gates.data import not_run
 from workbench.promote.identities import Person, at_work, evidence
 from workbench.promote.merge import main_config
@@ -55,7 +55,7 @@ def approvers(
     """Return who approved `commit` so that it counts, as ``Name <email>``, in the order in which they did."""
     repository = workspace.repository
     said = evidence(repository, policy, main=main, commit=commit, now=now)
-    voices = Voices.heard(said, Person(repository.identity()), demanded=policy.require_signed)
+    voices = ApprovalCount.count(said, Person(repository.identity()), demanded=policy.require_signed)
     return tuple(dict.fromkeys(one.identity for one in said.approvals if one.object_id in voices.counting))
 
 

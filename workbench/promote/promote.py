@@ -16,7 +16,7 @@ from workbench.promote.planner import propose
 from workbench.promote.policy import approvers
 from workbench.promote.publish import publish
 from workbench.promote.report import PromotionReport
-from workbench.promote.trunk import Mainline, in_line
+from workbench.promote.trunk import TrunkWriter, in_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -48,7 +48,7 @@ def promote(
         Where there is nothing to promote, or others came first again and again.
     """
     started = time.monotonic()
-    with Mainline.open(workspace) as line:
+    with TrunkWriter.open(workspace) as line:
         announce(line)
 
         def proposed() -> Proposal:
@@ -66,7 +66,7 @@ def promote(
             approved = approvers(
                 workspace, proposal.candidate.config.policy, main=proposal.plan.main, commit=proposal.plan.tip
             )
-            with line.alone():
+            with line.lock():
                 commit = publish(line, proposal, message=message, approved_by=approved)
             return PromotionReport(proposal.plan, commit, time.monotonic() - started, notes=_follow_up(line, proposal))
 
@@ -92,7 +92,7 @@ def execute(
         Where a gate fails now: approvals, freezes and the like are asked again.
     """
     saved, started = read_plan(path), time.monotonic()
-    with Mainline.open(workspace) as line:
+    with TrunkWriter.open(workspace) as line:
         announce(line)
         for what, ref, planned in (("main", workspace.trunk, saved["main"]), ("branch", saved["branch"], saved["tip"])):
             found = workspace.repository.resolve(ref)
@@ -116,12 +116,12 @@ def execute(
         approved = approvers(
             workspace, proposal.candidate.config.policy, main=proposal.plan.main, commit=proposal.plan.tip
         )
-        with line.alone():
+        with line.lock():
             commit = publish(line, proposal, message=message, approved_by=approved)
         return PromotionReport(proposal.plan, commit, time.monotonic() - started, notes=_follow_up(line, proposal))
 
 
-def _follow_up(line: Mainline, proposal: Proposal) -> tuple[str, ...]:
+def _follow_up(line: TrunkWriter, proposal: Proposal) -> tuple[str, ...]:
     """Do what follows a publish, and return what could not be done: it is published, whatever happens here."""
     steps: dict[str, Callable[[], object]] = {
         "its plan was not saved": lambda: save(line.workspace, proposal.plan),

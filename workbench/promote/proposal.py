@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workbench.pipeline import Evaluation, VersionEvaluation
-    from workbench.promote.merge import Candidate
+    from workbench.promote.merge import MergedTree
     from workbench.promote.plan import Plan
     from workbench.promote.version_change import Compared
 
@@ -31,7 +31,7 @@ class Proposal:
     """
 
     plan: Plan
-    candidate: Candidate
+    candidate: MergedTree
     evaluation: Evaluation | None = None
     views: Mapping[str, Compared] = field(default_factory=dict)
     published: VersionEvaluation | None = None

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from workbench.pipeline import Evaluated
     from workbench.promote.plan import Plan
     from workbench.promote.proposal import Proposal
-    from workbench.promote.trunk import Mainline
+    from workbench.promote.trunk import TrunkWriter
     from workbench.promote.version_change import Compared
     from workbench.workspace import Workspace
 
 VIEW, PLAN = "Promoted-View", "Promotion-Plan"
 
 
-def publish(line: Mainline, proposal: Proposal, *, message: str | None, approved_by: tuple[str, ...] = ()) -> str:
+def publish(line: TrunkWriter, proposal: Proposal, *, message: str | None, approved_by: tuple[str, ...] = ()) -> str:
     """Publish what `proposal` proposes, whose gates have passed, and return the commit on main.
 
     Raises
@@ -174,6 +174,6 @@ def trailers_of(plan: Plan, approved_by: tuple[str, ...]) -> tuple[tuple[str, st
     )
 
 
-def published_in(trailers: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+def published_versions(trailers: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     """Return ``view number`` of every version that a commit with these trailers published."""
     return tuple(value for key, value in trailers if key == VIEW)

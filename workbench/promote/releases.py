@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import BranchError, LakeError, PromotionError, did_you_mean
 from workbench.promote.merge import main_config
 from workbench.promote.policy import require_permission
-from workbench.promote.trunk import Mainline
+from workbench.promote.trunk import TrunkWriter
 from workbench.registry import RELEASE_PREFIX, Registry, valid_release
 from workbench.render import Report, Reported, Table
 
@@ -95,7 +95,7 @@ def cut(workspace: Workspace, name: str) -> Release:
         Where the name is taken, nothing is published, or a pinned version's data cannot be read.
     """
     valid_release(name)
-    with Mainline.open(workspace) as line:
+    with TrunkWriter.open(workspace) as line:
         registry = line.registry()
         if registry.commit is None or not registry.serving:
             raise PromotionError("Nothing is published, so there is nothing to pin.", remedy="Promote a view first.")
@@ -134,7 +134,7 @@ def drop(workspace: Workspace, name: str) -> ReleaseList:
         Where there is none of that name (did you mean).
     """
     pinned = one(workspace, name).versions
-    with Mainline.open(workspace) as line:
+    with TrunkWriter.open(workspace) as line:
         main = workspace.repository.resolve(workspace.trunk)
         require_permission(workspace, main, [version.rpartition(" ")[0] for version in pinned])
         line.publisher.drop_tag(RELEASE_PREFIX + name, remote=line.remote)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.render import Report, Reported, elapsed
+from workbench.render import Report, Reported, format_elapsed
 
 if TYPE_CHECKING:
     from workbench.promote.gates.result import GateResult
@@ -85,12 +85,12 @@ class PromotionReport(Reported):
         names = ", ".join([*(f"{c.view} {c.number}" for c in self.plan.changes), *self.plan.sets])
         if self.commit is not None:
             title = f"Published {names}"
-            facts = (*drawn.facts, ("commit", f"{self.commit[:10]} on main"), ("took", elapsed(self.seconds)))
+            facts = (*drawn.facts, ("commit", f"{self.commit[:10]} on main"), ("took", format_elapsed(self.seconds)))
             undo = tuple(
                 f"To undo: rollback {c.view} --to {c.previous}" for c in self.plan.changes if c.previous is not None
             )
             return Report(title, facts, drawn.tables, (*drawn.notes, *self.notes, *undo))
-        saved = (f"promote --plan {shown(self.saved)} executes it.",) if self.saved and self.passed else ()
+        saved = (f"promote --plan {display_path(self.saved)} executes it.",) if self.saved and self.passed else ()
         return Report(drawn.title, drawn.facts, drawn.tables, (*drawn.notes, *saved))
 
     def __repr__(self) -> str:
@@ -98,6 +98,6 @@ class PromotionReport(Reported):
         return f"<PromotionReport {', '.join(f'{v} {n}' for v, n in self.versions.items())}: {done}>"
 
 
-def shown(path: Path) -> Path:
+def display_path(path: Path) -> Path:
     """Return `path` from the working directory where it is below, else as it is."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

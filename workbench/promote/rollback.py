@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from workbench.compute import InputData, build
-from workbench.define import explained, load_tree
+from workbench.define import load_tree, reraise_user_errors
 from workbench.errors import (
     DefinitionError,
     FeatureNotFound,
@@ -23,7 +23,7 @@ from workbench.errors import (
 from workbench.fingerprint import SourceCodes, code_hash
 from workbench.pipeline import VersionEvaluation
 from workbench.promote.impact import Readers
-from workbench.promote.lifecycle import Standing, commit_of, in_main, named, write
+from workbench.promote.lifecycle import Standing, commit_of, in_main, parse_version_ref, write
 from workbench.promote.merge import main_config
 from workbench.promote.policy import require_permission
 from workbench.registry import Hold, VersionNumber, data_versions, lifecycle, split_version
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from workbench.define import Definitions
-    from workbench.promote.trunk import Mainline
+    from workbench.promote.trunk import TrunkWriter
     from workbench.registry import Record, Registry, Version
     from workbench.workspace import Workspace
 
@@ -99,9 +99,9 @@ def rollback(
     PromotionRefused
         Where policy does not let this person, or main could not compute what reads the view.
     """
-    bare, number = _asked(view, to, data)
+    bare, number = _parse_target(view, to, data)
 
-    def step(line: Mainline) -> Standing:
+    def step(line: TrunkWriter) -> Standing:
         registry = line.registry()
         main = commit_of(registry)
         first = _target(workspace, registry, bare, number, data)
@@ -122,7 +122,7 @@ def rollback(
             body=accepted,
         )
         notes += [note for each in steps for note in each.notes]
-        notes += _built_on(registry, steps)
+        notes += _dependent_notes(registry, steps)
         return Standing(
             "; ".join(each.sentence for each in steps),
             first.after,
@@ -134,9 +134,9 @@ def rollback(
     return in_main(workspace, step)
 
 
-def _asked(view: str, to: str | None, data: int | str | None) -> tuple[str, str | None]:
+def _parse_target(view: str, to: str | None, data: int | str | None) -> tuple[str, str | None]:
     """Return the view's name and the version asked for."""
-    name, version = named(view)
+    name, version = parse_version_ref(view)
     if version is not None:
         raise UsageError(f"{view!r} contains a version.", remedy=f"Write: rollback {name} --to {version}.")
     if to is None and data is None:
@@ -162,7 +162,9 @@ def _target(workspace: Workspace, registry: Registry, view: str, number: str | N
     after = record if target.number == record.current else lifecycle.roll_back(record, target)
     served = next(version for version in after.versions if version.number == target.number)
     if data is not None and served != target:
-        after = after.replaced(replace(target, status=served.status, until=served.until, successor=served.successor))
+        after = after.with_version(
+            replace(target, status=served.status, until=served.until, successor=served.successor)
+        )
         served = after.version(target.number)
     if served.status == "deprecated" and after.current != record.current:
         notes.append(
@@ -383,7 +385,7 @@ def _fault(
     if name not in definitions.files.stems():
         return ""
     try:
-        with explained(definitions, {}):
+        with reraise_user_errors(definitions, {}):
             view = definitions.view(name)
             reads = [each for each in view.inputs if each not in sources]
             if not reads or (name not in near and not set(near) & set(reads)):
@@ -400,7 +402,7 @@ def _fault(
     return ""
 
 
-def _built_on(registry: Registry, steps: Sequence[_Step]) -> list[str]:
+def _dependent_notes(registry: Registry, steps: Sequence[_Step]) -> list[str]:
     """Return a sentence for each served view that was made from a version which serves no more."""
     found = []
     rolled = {step.view: step for step in steps}

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from workbench.git import address, addresses, one_of
-from workbench.promote.approvals import Voices
+from workbench.promote.approvals import ApprovalCount
 from workbench.promote.gates.result import GateResult
 from workbench.promote.identities import unproven
 from workbench.times import in_utc
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from workbench.config import FreezeSettings, PolicyRule, PolicySettings, TrainSettings
     from workbench.promote.approvals import Voice
-    from workbench.promote.identities import Evidence, Person
+    from workbench.promote.identities import CommitEvidence, Person
 
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -81,7 +81,7 @@ def _at(day: date, clock: time) -> datetime:
 
 
 def policy_results(
-    policy: PolicySettings, *, views: Sequence[str], promoter: Person, said: Evidence, now: datetime
+    policy: PolicySettings, *, views: Sequence[str], promoter: Person, said: CommitEvidence, now: datetime
 ) -> list[GateResult]:
     """Return what the policy says of a promotion of `views` by `promoter`.
 
@@ -107,7 +107,7 @@ def policy_results(
     list of GateResult
         ``promoters``, ``approvals``, ``freeze``, ``train`` and ``signatures``.
     """
-    voices = Voices.heard(said, promoter, demanded=policy.require_signed)
+    voices = ApprovalCount.count(said, promoter, demanded=policy.require_signed)
     return [
         _promoters(policy, views, promoter, _bindings(policy, views)),
         _approvals(policy, views, promoter, voices),
@@ -177,7 +177,7 @@ def _promoters(
     return GateResult("promoters", passed=True, detail=f"{person.identity} may promote")
 
 
-def _approvals(policy: PolicySettings, views: Sequence[str], promoter: Person, voices: Voices) -> GateResult:
+def _approvals(policy: PolicySettings, views: Sequence[str], promoter: Person, voices: ApprovalCount) -> GateResult:
     refusals, counted = [], set[str]()
     for bound in _bindings(policy, views):
         heard = voices.of(bound.views, among=[*bound.rule.approvers, *bound.rule.owners])
@@ -196,7 +196,7 @@ def _approvals(policy: PolicySettings, views: Sequence[str], promoter: Person, v
     return GateResult("approvals", passed=True, detail=said, failures=notes)
 
 
-def _missing(rule: PolicyRule, heard: Sequence[Voice], promoter: str, voices: Voices) -> Iterator[str]:
+def _missing(rule: PolicyRule, heard: Sequence[Voice], promoter: str, voices: ApprovalCount) -> Iterator[str]:
     """Yield what `rule` still lacks."""
     wanted = rule.approvals - len(heard)
     if wanted > 0:
@@ -253,7 +253,7 @@ def _train(policy: PolicySettings, views: Sequence[str], now: datetime) -> GateR
     return GateResult("train", passed=True, detail=f"on the train {one_of(sorted(taken))}" if taken else "at any time")
 
 
-def _signatures(policy: PolicySettings, said: Evidence) -> GateResult:
+def _signatures(policy: PolicySettings, said: CommitEvidence) -> GateResult:
     if not policy.require_signed:
         return GateResult("signatures", passed=True, applies=False, detail="not required by [policy] on main")
     refusals = tuple(

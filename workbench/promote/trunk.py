@@ -1,4 +1,4 @@
-"""`Mainline`: the one way by which main moves, here and at the remote."""
+"""`TrunkWriter`: the one way by which main moves, here and at the remote."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATIENCE = 60.0
 Result = TypeVar("Result")
 
 
-class Mainline:
+class TrunkWriter:
     """Main, to be written by compare-and-swap. With a remote, what counts is the remote's main.
 
     Parameters
@@ -41,7 +41,7 @@ class Mainline:
 
     @classmethod
     @contextmanager
-    def open(cls, workspace: Workspace) -> Iterator[Mainline]:
+    def open(cls, workspace: Workspace) -> Iterator[TrunkWriter]:
         """Open main for writing, as far as the remote has it."""
         repository = workspace.repository
         publisher = Publisher.open(workspace.root, recover=False, signs=repository.signs, hooks=repository.hooks)
@@ -59,7 +59,7 @@ class Mainline:
             self.publisher.follow_remote(self.workspace.trunk)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Keep others of this repository from publishing, or collecting garbage, at the same time.
 
         A courtesy that saves work: what keeps publishes apart is the compare-and-swap.
@@ -129,7 +129,7 @@ class Mainline:
         )
 
 
-def in_line(line: Mainline, step: Callable[[], Result]) -> Result:
+def in_line(line: TrunkWriter, step: Callable[[], Result]) -> Result:
     """Return what `step` returns, made again on main's new tip where others come first.
 
     Raises

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.checks import Unequal, unequal
+from workbench.checks import Unequal, find_unequal
 from workbench.compute import InputData, build, group_of, latest_time
 from workbench.times import format_duration
 
@@ -50,9 +50,9 @@ class Narrowing:
 
     def to(self, entities: pl.DataFrame, inputs: Sequence[InputData] | None = None) -> list[InputData]:
         """Return the inputs, or those given, with the rows of these entities, in their order."""
-        return [self._narrowed(data, entities) for data in inputs or self.prepared.inputs]
+        return [self._narrow(data, entities) for data in inputs or self.prepared.inputs]
 
-    def _narrowed(self, data: InputData, entities: pl.DataFrame) -> InputData:
+    def _narrow(self, data: InputData, entities: pl.DataFrame) -> InputData:
         keys = self.keys[data.name]
         if not keys:
             return data
@@ -91,20 +91,20 @@ def disagreement(
     sample, rest = _sample(entities, view.entities)
     stored = pl.scan_parquet(path, glob=False).join(rest.lazy(), on=view.entities, how="anti", nulls_equal=True)
     right = build(view, narrowing.to(sample) if rest.height else prepared.inputs).select(order).collect()
-    found = unequal(stored.collect(), right, keys=keys)
+    found = find_unequal(stored.collect(), right, keys=keys)
     if not found:
         return ""
     known = latest_time(right.schema, view.known_since)
     young = build(view, narrowing.to(sample, trimmed())).select(order).collect()
     recent = (known >= since) | known.is_null()
-    if view.lookback is not None and unequal(young.filter(recent), right.filter(recent), keys=keys):
-        return _broken(f"lookback {format_duration(view.lookback)}", found)
-    if unequal(stored.filter(recent).collect(), right.filter(recent), keys=keys):
-        return _broken("entity-locality", found)
+    if view.lookback is not None and find_unequal(young.filter(recent), right.filter(recent), keys=keys):
+        return _failure_text(f"lookback {format_duration(view.lookback)}", found)
+    if find_unequal(stored.filter(recent).collect(), right.filter(recent), keys=keys):
+        return _failure_text("entity-locality", found)
     return f"rows before {since:%Y-%m-%d %H:%M} also changed: {found.example()}"
 
 
-def _broken(promise: str, found: Unequal) -> str:
+def _failure_text(promise: str, found: Unequal) -> str:
     return f"{promise} no longer holds: {found.example()}"
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.comparison import measured_from_first, side_of
+from workbench.comparison import compare_with_first, side_of
 from workbench.diff import Side, diff_views
 from workbench.errors import WorkbenchError
-from workbench.pipeline import remembered_rows
+from workbench.pipeline import cached_row_count
 from workbench.promote.view_change import BREAKING, ViewChange
 from workbench.registry import InputRecord, VersionNumber
 from workbench.source_tree import texts_of
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from workbench.diff import ViewDiff
     from workbench.pipeline import Evaluated, Evaluation, VersionEvaluation
-    from workbench.promote.merge import Candidate
+    from workbench.promote.merge import MergedTree
     from workbench.registry import Record, Version
 
 
@@ -52,7 +52,7 @@ class Compared:
 
 
 def compare(
-    proposed: Candidate,
+    proposed: MergedTree,
     before: VersionEvaluation,
     after: Evaluation,
     view: str,
@@ -78,12 +78,12 @@ def compare(
     record = proposed.registry.record(view) if view in proposed.registry else None
     serving = record.serving if record else None
     evaluated = after.evaluate(view)
-    left, notes = (None, ()) if serving is None else _left(proposed, before, view, serving)
+    left, notes = (None, ()) if serving is None else _serving_side(proposed, before, view, serving)
     right = side_of(evaluated, proposed.definitions, label=proposed.branch)
     diff = diff_views(left, right)
     if record is not None and serving is not None and diff.category not in BREAKING:
-        diff = measured_from_first(proposed.workspace, diff, before, record=record, serving=serving)
-    notes += () if serving is None or diff.category in BREAKING else _announced(view, serving)
+        diff = compare_with_first(proposed.workspace, diff, before, record=record, serving=serving)
+    notes += () if serving is None or diff.category in BREAKING else _announced_end(view, serving)
     inputs = _inputs(proposed, evaluated, along, confirm=lambda: after.confirm(evaluated.prepared.view))
     moved = () if serving is None else _moved_inputs(serving, inputs)
     category, why = diff.category, (*diff.why, *moved)
@@ -114,7 +114,7 @@ def compare(
     return Compared(evaluated, serving, record, diff, change, inputs, notes)
 
 
-def _announced(view: str, serving: Version) -> tuple[str, ...]:
+def _announced_end(view: str, serving: Version) -> tuple[str, ...]:
     """Return that a minor version ends with its major version, where that end was announced."""
     if serving.status != "deprecated":
         return ()
@@ -134,7 +134,9 @@ def _moved_inputs(serving: Version, inputs: tuple[InputRecord, ...]) -> tuple[st
     )
 
 
-def _left(proposed: Candidate, before: VersionEvaluation, view: str, serving: Version) -> tuple[Side, tuple[str, ...]]:
+def _serving_side(
+    proposed: MergedTree, before: VersionEvaluation, view: str, serving: Version
+) -> tuple[Side, tuple[str, ...]]:
     """Return what serves as a side: computed by its record on today's data, or the lake's rows where it cannot be."""
     try:
         evaluated = before.evaluate(view, serving)
@@ -143,10 +145,10 @@ def _left(proposed: Candidate, before: VersionEvaluation, view: str, serving: Ve
             f"{view}: version {serving.number} cannot be computed on today's data ({error.message}); compared with the "
             "lake's rows."
         )
-        return _published(proposed, view, serving), (note,)
+        return _published_side(proposed, view, serving), (note,)
     if evaluated.prepared.fingerprint.code_hash != serving.code_hash:
         note = f"{view}: the code of {serving.number} has another fingerprint now; compared with the lake's rows."
-        return _published(proposed, view, serving), (note,)
+        return _published_side(proposed, view, serving), (note,)
     definitions = before.evaluation(view, serving).definitions
     side = side_of(evaluated, definitions, label=f"{proposed.workspace.trunk} {serving.number}")
     if evaluated.computed.stored.record.digest.exact == serving.data_digest:
@@ -155,7 +157,7 @@ def _left(proposed: Candidate, before: VersionEvaluation, view: str, serving: Ve
     return side, (note,)
 
 
-def _published(proposed: Candidate, view: str, serving: Version) -> Side:
+def _published_side(proposed: MergedTree, view: str, serving: Version) -> Side:
     lake = proposed.workspace.lake
     path, sources = f"{view}.py", proposed.before.files.sources
     return Side(
@@ -181,7 +183,7 @@ def _number(record: Record | None, serving: Version | None, category: str) -> Ve
 
 
 def _inputs(
-    proposed: Candidate, evaluated: Evaluated, along: Mapping[str, Compared], *, confirm: Callable[[], None]
+    proposed: MergedTree, evaluated: Evaluated, along: Mapping[str, Compared], *, confirm: Callable[[], None]
 ) -> tuple[InputRecord, ...]:
     found, facts = [], proposed.workspace.hidden / "facts"
     for data in evaluated.prepared.inputs:
@@ -192,6 +194,6 @@ def _inputs(
             elif data.name in proposed.registry:
                 serving = proposed.registry.record(data.name).serving
                 version = serving.number if serving else None
-        rows = remembered_rows(facts, data, confirm=confirm) if data.kind == "source" else None
+        rows = cached_row_count(facts, data, confirm=confirm) if data.kind == "source" else None
         found.append(InputRecord(data.name, data.kind, data.digest, version, rows))
     return tuple(found)

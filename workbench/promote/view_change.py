@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from workbench.records import to_plain
-from workbench.render import elapsed
+from workbench.render import format_elapsed
 
 Work = Literal["reused", "computed"]
 BREAKING = frozenset({"value", "breaking"})
@@ -128,5 +128,5 @@ class Impact:
             return f"{uses}, which no longer exists"
         if self.kind == "feature set":
             return f"{uses}; it reads the new version from then on"
-        takes = "" if self.seconds is None else f" (computing it took {elapsed(self.seconds)})"
+        takes = "" if self.seconds is None else f" (computing it took {format_elapsed(self.seconds)})"
         return f"{uses}; " + ("published with it" if self.included else f"{stays or 'unchanged'}{takes}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LIMIT = 10_000
 
 
-class Commit(Protocol):
+class CommitInfo(Protocol):
     """A commit, as far as it matters here."""
 
     @property
@@ -33,7 +33,7 @@ class Commit(Protocol):
 class History(Tree, Protocol):
     """What is asked of the repository."""
 
-    def history(self, branch_or_commit: str, *, path: str | None = None, limit: int = ...) -> Sequence[Commit]:
+    def history(self, branch_or_commit: str, *, path: str | None = None, limit: int = ...) -> Sequence[CommitInfo]:
         """Return the commits that changed a file, newest first."""
 
 
@@ -52,13 +52,13 @@ def data_versions(repository: History, ref: str, view: str, version: Version) ->
     Newest first, each once.
     """
     found: dict[int, DataVersion] = {}
-    for one in _recorded(repository, ref, view, version):
+    for one in _recorded_versions(repository, ref, view, version):
         found.pop(one.number, None)  # an older commit says since when
         found[one.number] = one
     return sorted(found.values(), key=lambda one: one.number, reverse=True)
 
 
-def _recorded(repository: History, ref: str, view: str, version: Version) -> Iterator[DataVersion]:
+def _recorded_versions(repository: History, ref: str, view: str, version: Version) -> Iterator[DataVersion]:
     for commit in repository.history(ref, path=record_path(view), limit=LIMIT):
         try:
             record = Registry(repository, commit.id).record(view)

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 def publish(record: Record, version: Version) -> Record:
     """Return `record` with `version` published and serving; the one of its major version before it is superseded."""
     before = live_of(record, version.major)
-    new = version if before is None else _ending_like(before, version)
-    versions = [_superseded(old) if old.is_live and old.major == version.major else old for old in record.versions]
-    found = Record(record.view, version.number, tuple(versions)).replaced(new)
-    return _succeeded(found, gone=None, by=version)
+    new = version if before is None else _with_end_of(before, version)
+    versions = [_supersede(old) if old.is_live and old.major == version.major else old for old in record.versions]
+    found = Record(record.view, version.number, tuple(versions)).with_version(new)
+    return _set_successors(found, gone=None, by=version)
 
 
 def roll_back(record: Record, target: Version) -> Record:
@@ -34,23 +34,23 @@ def roll_back(record: Record, target: Version) -> Record:
     versions = []
     for version in record.versions:
         if version.number == target.number:
-            versions.append(version if before is None else _ending_like(before, replace(version, status="live")))
+            versions.append(version if before is None else _with_end_of(before, replace(version, status="live")))
         elif version.is_live and version.major == target.major:
-            versions.append(_superseded(version))
+            versions.append(_supersede(version))
         else:
             versions.append(version)
     gone = record.serving.major if record.serving is not None and record.serving.major != target.major else None
-    return _succeeded(Record(record.view, target.number, tuple(versions)), gone=gone, by=target)
+    return _set_successors(Record(record.view, target.number, tuple(versions)), gone=gone, by=target)
 
 
 def deprecate(record: Record, version: Version, until: date, successor: str | None) -> Record:
     """Return `record` with the end of a version's major version announced."""
-    return record.replaced(replace(version, status="deprecated", until=until, successor=successor))
+    return record.with_version(replace(version, status="deprecated", until=until, successor=successor))
 
 
 def reinstate(record: Record, version: Version) -> Record:
     """Return `record` with the announced end of a version's major version taken back."""
-    return record.replaced(replace(version, status="live", until=None, successor=None))
+    return record.with_version(replace(version, status="live", until=None, successor=None))
 
 
 def retire(record: Record, version: Version) -> Record:
@@ -62,7 +62,7 @@ def retire(record: Record, version: Version) -> Record:
     serving = record.serving
     if serving is None or serving.major == version.major:
         return Record(record.view, None, versions)
-    return _succeeded(replace(record, versions=versions), gone=version.major, by=serving)
+    return _set_successors(replace(record, versions=versions), gone=version.major, by=serving)
 
 
 def live_of(record: Record, major: int) -> Version | None:
@@ -70,18 +70,18 @@ def live_of(record: Record, major: int) -> Version | None:
     return next((version for version in record.versions if version.is_live and version.major == major), None)
 
 
-def _ending_like(before: Version, version: Version) -> Version:
+def _with_end_of(before: Version, version: Version) -> Version:
     """Return `version` with the end that was announced of its major version."""
     if before.status != "deprecated":
         return version
     return replace(version, status="deprecated", until=before.until, successor=before.successor)
 
 
-def _superseded(version: Version) -> Version:
+def _supersede(version: Version) -> Version:
     return replace(version, status="superseded", until=None, successor=None)
 
 
-def _succeeded(record: Record, *, gone: int | None, by: Version) -> Record:
+def _set_successors(record: Record, *, gone: int | None, by: Version) -> Record:
     """Return `record` whose deprecated versions name a successor that is served.
 
     Parameters

@@ -203,7 +203,7 @@ class Version:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Return the version that `to_dict` wrote; keys of later formats are ignored."""
-        columns = [{**column, "dtype": _meant(column["dtype"])} for column in values["contract"]["columns"]]
+        columns = [{**column, "dtype": _logical_dtype(column["dtype"])} for column in values["contract"]["columns"]]
         found = from_plain({**values, "contract_facts": {**values["contract"], "columns": columns}}, cls)
         found.check()
         return found
@@ -287,7 +287,7 @@ class Record:
         among = [version for version in self.versions if major is None or version.major == major]
         return max(among, key=lambda version: version.order, default=None)
 
-    def replaced(self, version: Version) -> Record:
+    def with_version(self, version: Version) -> Record:
         """Return the record with `version` in the place of the one with its number, or at the end."""
         others = [old for old in self.versions if old.number != version.number]
         return replace(self, versions=tuple(sorted([*others, version], key=lambda one: one.order)))
@@ -350,7 +350,7 @@ def _text(dtype: object) -> str:
     return dtype if isinstance(dtype, str) else json.dumps(dtype)
 
 
-def _meant(dtype: str) -> object:
+def _logical_dtype(dtype: str) -> object:
     return json.loads(dtype) if dtype.startswith(("{", "[")) else dtype
 
 

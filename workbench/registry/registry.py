@@ -114,7 +114,7 @@ class Registry:
         """
         return summary_of(self._text(view), path=f"{FOLDER}/{view}.toml")
 
-    def mentioning(self, name: str) -> list[str]:
+    def views_mentioning(self, name: str) -> list[str]:
         """Return the views whose records speak of something called `name`, such as an input; others surely do not."""
         return [view for view in self.views if f'name = "{name}"' in self._text(view)]
 

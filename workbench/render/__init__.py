@@ -8,11 +8,11 @@ from __future__ import annotations
 from workbench.render.card import Card
 from workbench.render.card_html import card_html
 from workbench.render.card_text import card_text, render_text
-from workbench.render.code_diff import Listing, listings
+from workbench.render.code_diff import DiffListing, listings
 from workbench.render.diagram import Box, Diagram, Link, Row
 from workbench.render.distribution import Overlay, Overlays, overlays
 from workbench.render.figure import Figure
-from workbench.render.format import elapsed
+from workbench.render.format import format_elapsed
 from workbench.render.profiles import profile_table, profiles_table
 from workbench.render.report import Report, Reported, report_kind
 from workbench.render.sparkline import blocks, sparkline
@@ -22,10 +22,10 @@ __all__ = [
     "Box",
     "Card",
     "Diagram",
+    "DiffListing",
     "Drawn",
     "Figure",
     "Link",
-    "Listing",
     "Mark",
     "Overlay",
     "Overlays",
@@ -38,7 +38,7 @@ __all__ = [
     "blocks",
     "card_html",
     "card_text",
-    "elapsed",
+    "format_elapsed",
     "listings",
     "overlays",
     "profile_table",

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from workbench.render.card import some
-from workbench.render.format import amount, dtype, elapsed, escaped, figure, share, span, within
+from workbench.render.format import amount, dtype, escape_html, figure, format_elapsed, share, span, within
 from workbench.render.sparkline import ends, sparkline
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def card_html(card: Card) -> str:
 
     Its size grows with the number of features, never with the rows.
     """
-    label = escaped(f"{card.view}: {card.status}, {card.verdict}")
+    label = escape_html(f"{card.view}: {card.status}, {card.verdict}")
     broken = {"pass": "", "fail": " wb-broken", "not checked": " wb-unseen"}[card.state]
     parts = [_head(card), _facts(card), _features(card), _checks(card), _messages(card), _foot(card)]
     style = "".join(STYLE.splitlines())
@@ -124,26 +124,26 @@ def card_html(card: Card) -> str:
 
 def _head(card: Card) -> str:
     where = [
-        f"<span>{escaped(card.branch)}</span>",
-        f'<span>commit <code title="{escaped(card.commit)}">{escaped(card.commit[:8])}</code></span>',
-        f'<span>view <code title="{escaped(card.view_id)}">{escaped(card.view_id[:12])}</code></span>',
+        f"<span>{escape_html(card.branch)}</span>",
+        f'<span>commit <code title="{escape_html(card.commit)}">{escape_html(card.commit[:8])}</code></span>',
+        f'<span>view <code title="{escape_html(card.view_id)}">{escape_html(card.view_id[:12])}</code></span>',
     ]
     if card.owner:
-        where.append(f"<span>{escaped(card.owner)}</span>")
-    about = f'<div class="wb-about">{escaped(card.description)}</div>' if card.description else ""
+        where.append(f"<span>{escape_html(card.owner)}</span>")
+    about = f'<div class="wb-about">{escape_html(card.description)}</div>' if card.description else ""
     return (
-        f'<div class="wb-head"><div class="wb-top"><span class="wb-name">{escaped(card.view)}</span>'
+        f'<div class="wb-head"><div class="wb-top"><span class="wb-name">{escape_html(card.view)}</span>'
         f'{_state(card)}</div>{about}<div class="wb-where">{"".join(where)}</div></div>'
     )
 
 
 def _state(card: Card) -> str:
-    took = {"computed": f" in {elapsed(card.seconds)}", "failed": f" after {elapsed(card.seconds)}"}
+    took = {"computed": f" in {format_elapsed(card.seconds)}", "failed": f" after {format_elapsed(card.seconds)}"}
     kind, mark, _ = MARKS[card.state]
     return (
-        f'<span class="wb-state"><span class="wb-none">{escaped(card.status)}{took.get(card.status, "")}</span>'
+        f'<span class="wb-state"><span class="wb-none">{escape_html(card.status)}{took.get(card.status, "")}</span>'
         f'<span class="wb-{kind}"><span class="wb-mark" aria-hidden="true">{mark}</span> '
-        f"<b>{escaped(card.verdict)}</b></span></span>"
+        f"<b>{escape_html(card.verdict)}</b></span></span>"
     )
 
 
@@ -156,7 +156,9 @@ def _facts(card: Card) -> str:
     if card.against_main:
         facts.append(("against main", card.against_main))
     label = '<span class="wb-label">'
-    listed = "".join(f"<div>{label}{escaped(name)}</span><b>{escaped(value)}</b></div>" for name, value in facts)
+    listed = "".join(
+        f"<div>{label}{escape_html(name)}</span><b>{escape_html(value)}</b></div>" for name, value in facts
+    )
     return f'<div class="wb-facts">{listed}</div>'
 
 
@@ -176,12 +178,12 @@ def _features(card: Card) -> str:
 
 
 def _feature(feature: FeatureProfile) -> str:
-    unit = f" · {escaped(feature.unit)}" if feature.unit else ""
+    unit = f" · {escape_html(feature.unit)}" if feature.unit else ""
     if feature.tolerance is not None:
         unit += f' · <span title="values this close are the same value">{within(feature.tolerance)}</span>'
     name = (
-        f'<span class="wb-feature">{escaped(feature.name).replace("_", "_<wbr>")}</span>'
-        f'<span class="wb-sub">{escaped(dtype(feature), limit=60)}{unit}</span>'
+        f'<span class="wb-feature">{escape_html(feature.name).replace("_", "_<wbr>")}</span>'
+        f'<span class="wb-sub">{escape_html(dtype(feature), limit=60)}{unit}</span>'
     )
     quantiles = feature.quantiles
     low, high = quantiles.get("p05"), quantiles.get("p95")
@@ -215,7 +217,7 @@ def _distribution(feature: FeatureProfile) -> str:
     if feature.histogram is None:
         shown = feature.categories[:2]
         total = feature.sampled or feature.rows - feature.nulls
-        left = " · ".join(f"{escaped(value, limit=20)} {share(count, total)}" for value, count in shown)
+        left = " · ".join(f"{escape_html(value, limit=20)} {share(count, total)}" for value, count in shown)
         rest = (feature.distinct or 0) - len(shown)
         right = f"+{figure(rest)}" if rest > 0 else ""
         return f'{drawing}<div class="wb-ends"><span>{left}</span><span>{right}</span></div>'
@@ -237,13 +239,13 @@ def _check(check: Check) -> str:
     rows = "" if check.failures is None or check.failures.is_empty() else _rows(check, check.failures)
     return (
         f'<li class="wb-{kind}"><span class="wb-mark" role="img" aria-label="{word}" title="{word}">{mark}</span>'
-        f'<span class="wb-said"><b>{escaped(check.name)}{"" if check.passed else f" {word}"}</b>{escaped(check.detail)}'
-        f'</span><span class="wb-time">{elapsed(check.seconds)}</span>{rows}</li>'
+        f'<span class="wb-said"><b>{escape_html(check.name)}{"" if check.passed else f" {word}"}</b>{escape_html(check.detail)}'
+        f'</span><span class="wb-time">{format_elapsed(check.seconds)}</span>{rows}</li>'
     )
 
 
 def _rows(check: Check, failures: pl.DataFrame) -> str:
-    head = "".join(f'<th scope="col">{escaped(name, limit=63)}</th>' for name in failures.columns)
+    head = "".join(f'<th scope="col">{escape_html(name, limit=63)}</th>' for name in failures.columns)
     body = "".join(
         "<tr>" + "".join(_cell(value, name) for name, value in row.items()) + "</tr>"
         for row in some(failures, ROWS).iter_rows(named=True)
@@ -262,7 +264,7 @@ def _cell(value: object, name: str) -> str:
     if isinstance(value, datetime):
         value = value.isoformat(sep=" ").removesuffix("+00:00")
     mono = "" if name == "reason" else ' class="wb-mono"'
-    return f"<td{mono}>{escaped(value, limit=160)}</td>"
+    return f"<td{mono}>{escape_html(value, limit=160)}</td>"
 
 
 def _messages(card: Card) -> str:
@@ -279,7 +281,7 @@ def _messages(card: Card) -> str:
 def _message(kind: str, mark: str, word: str, text: str) -> str:
     return (
         f'<li class="wb-{kind}"><span class="wb-mark" role="img" aria-label="{word}" title="{word}">{mark}</span>'
-        f'<span class="wb-said">{escaped(text)}</span></li>'
+        f'<span class="wb-said">{escape_html(text)}</span></li>'
     )
 
 
@@ -296,5 +298,5 @@ def _run(run: str) -> str:
     if run == "queued":
         return "<span>MLflow run: pending</span>"
     if run.startswith(("http://", "https://")):
-        return f'<a href="{escaped(run, limit=2000)}" target="_blank" rel="noopener noreferrer">Open the MLflow run</a>'
-    return f'<span>MLflow run <code title="{escaped(run)}">{escaped(run[:12])}</code></span>'
+        return f'<a href="{escape_html(run, limit=2000)}" target="_blank" rel="noopener noreferrer">Open the MLflow run</a>'
+    return f'<span>MLflow run <code title="{escape_html(run)}">{escape_html(run[:12])}</code></span>'

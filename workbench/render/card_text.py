@@ -8,7 +8,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from workbench.render.card import some
-from workbench.render.format import amount, dtype, elapsed, plain, share, span, within
+from workbench.render.format import amount, dtype, format_elapsed, plain, share, span, within
 from workbench.render.sparkline import blocks
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _card(card: Card, signs: _Signs) -> Iterator[Any]:
 def _state(card: Card) -> str:
     if card.status.endswith("reused"):
         return card.status
-    return f"{card.status} {'after' if card.status == 'failed' else 'in'} {elapsed(card.seconds)}"
+    return f"{card.status} {'after' if card.status == 'failed' else 'in'} {format_elapsed(card.seconds)}"
 
 
 def _tone(card: Card) -> str:

@@ -1,4 +1,4 @@
-"""`Listing`: how one file's code differs, line by line, its Python coloured; `listings` of all that differ."""
+"""`DiffListing`: how one file's code differs, line by line, its Python coloured; `listings` of all that differ."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from workbench.render.format import plain, visible
-from workbench.render.markdown import fenced
+from workbench.render.markdown import fence_code
 from workbench.render.table import Table
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ _LINE = {"+": " class='wb-a'", "-": " class='wb-d'", "@": " class='wb-h'"}
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class DiffListing:
     """The lines of one file that differ, each after ``+``, ``-`` or a space.
 
     Parameters
@@ -164,7 +164,7 @@ class Listing:
 
     def markdown(self) -> str:
         """Return the lines as a block that GitHub colours."""
-        return fenced("diff", "\n".join(self._plain())) + (f"\n\n{self._left}" if self._left else "")
+        return fence_code("diff", "\n".join(self._plain())) + (f"\n\n{self._left}" if self._left else "")
 
     def __rich__(self) -> Text:
         """Return the lines, long ones folded."""
@@ -189,9 +189,9 @@ class Listing:
             yield "@", [("", hunk.head[1:])]
             shown = hunk.lines[: left - 1]
             left -= len(shown) + 1
-            yield from self._coloured(shown)
+            yield from self._colour(shown)
 
-    def _coloured(self, lines: Sequence[str]) -> Iterator[tuple[str, list[Run]]]:
+    def _colour(self, lines: Sequence[str]) -> Iterator[tuple[str, list[Run]]]:
         """Yield lines with their runs; each side's text is read by itself, since together they are no Python."""
         if not self.file.path.endswith(".py"):
             for line in lines:
@@ -220,7 +220,7 @@ def listings(code: CodeDiff) -> tuple[Figure, ...]:
     rest = []
     for file in code.files:
         if len(drawn) < MOST_FILES and room >= min(_FEWEST, len(file.lines)):
-            drawn.append(Listing(file, min(MOST_LINES, room)))
+            drawn.append(DiffListing(file, min(MOST_LINES, room)))
             room -= min(len(file.lines), MOST_LINES, room)
         else:
             rest.append((plain(file.path), file.part, file.status, _counts(file)))

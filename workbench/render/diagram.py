@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from workbench.render.format import escaped, plain
+from workbench.render.format import escape_html, plain
 from workbench.render.graph_layout import Placed, place
-from workbench.render.markdown import fenced
+from workbench.render.markdown import fence_code
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -164,32 +164,32 @@ class Diagram:
     def _box(self, box: Box, corner: tuple[float, float], size: tuple[float, float]) -> str:
         (left, top), (width, height) = corner, size
         hue = _HUES.get(box.kind, "#999999")
-        classes = " ".join(["wb-box", *([f"wb-{box.mark}"] if box.mark else []), *self._focused(box.id)])
+        classes = " ".join(["wb-box", *([f"wb-{box.mark}"] if box.mark else []), *self._focus(box.id)])
         mark = f"<tspan class='wb-said'> {_SIGNS[box.mark]} {box.mark}</tspan>" if box.mark else ""
-        note = f" · {escaped(box.note)}" if box.note else ""
+        note = f" · {escape_html(box.note)}" if box.note else ""
         parts = [
             f"<g transform='translate({left:.1f} {top:.1f})'>",
-            f"<title>{escaped(box.kind)} {escaped(box.title)}</title>",
+            f"<title>{escape_html(box.kind)} {escape_html(box.title)}</title>",
             f"<rect class='{classes}' width='{width:.1f}' height='{height:.1f}' rx='5'/>",
             f"<rect width='4' height='{height:.1f}' rx='2' fill='{hue}'/>",
-            f"<text class='wb-dim' x='{_PAD}' y='16'>{escaped(box.kind)}{note}{mark}</text>",
-            f"<text class='wb-said' x='{_PAD}' y='33'>{escaped(box.title, limit=_LONGEST)}</text>",
+            f"<text class='wb-dim' x='{_PAD}' y='16'>{escape_html(box.kind)}{note}{mark}</text>",
+            f"<text class='wb-said' x='{_PAD}' y='33'>{escape_html(box.title, limit=_LONGEST)}</text>",
         ]
         for place_, row in enumerate(box.rows):
             said = f" <tspan class='wb-dim'>{_SIGNS[row.mark]} {row.mark}</tspan>" if row.mark else ""
             bold = " class='wb-said'" if row.id == self.focus else ""
             y = _HEAD + (place_ + 0.5) * _ROW + 4
-            parts.append(f"<text{bold} x='{_PAD}' y='{y:.1f}'>{escaped(row.label, limit=_LONGEST)}{said}</text>")
+            parts.append(f"<text{bold} x='{_PAD}' y='{y:.1f}'>{escape_html(row.label, limit=_LONGEST)}{said}</text>")
         return "".join([*parts, "</g>"])
 
-    def _focused(self, box: str) -> list[str]:
+    def _focus(self, box: str) -> list[str]:
         return ["wb-focus"] if self.focus == box else []
 
     def text(self) -> str:
         """Return the diagram as indented lines: what it is all about is made from, and what goes into what."""
         if any(box.rows for box in self.boxes):
             return "\n".join(self._by_row())
-        titles = {box.id: _titled(box) for box in self.boxes}
+        titles = {box.id: _title(box) for box in self.boxes}
         before, after = _neighbours(titles, self._drawn)
         if self.focus in titles:
             lines = [titles[self.focus]]
@@ -215,9 +215,9 @@ class Diagram:
                 found[rows[link.start]] = None
         lines = []
         for box in self.boxes:
-            targets = [(row.id, f"  {row.label}{_marked(row.mark)} ") for row in box.rows] or [(box.id, "  ")]
+            targets = [(row.id, f"  {row.label}{_mark_text(row.mark)} ") for row in box.rows] or [(box.id, "  ")]
             if any(part in into for part, _ in targets):
-                lines.append(_titled(box))
+                lines.append(_title(box))
             for part, said in targets:
                 read = [f"{title}: {', '.join(of)}" if of else title for title, of in into.get(part, {}).items()]
                 lines += [f"{said}< {'; '.join(read)}"] if read else []
@@ -232,14 +232,14 @@ class Diagram:
     def markdown(self) -> str:
         """Return the diagram as a Mermaid chart, which GitHub draws; as text where it is too large for that."""
         if len(self._drawn) > MERMAID_LINKS or not self.boxes:
-            return fenced("text", self.text())
+            return fence_code("text", self.text())
         names = {name: f"n{place_}" for place_, name in enumerate(self._owner)}
         lines = ["```mermaid", "flowchart LR"]
         for box in self.boxes:
             if not box.rows:
-                lines.append(f'  {names[box.id]}["{_mermaid(_titled(box))}"]{_class(box.mark)}')
+                lines.append(f'  {names[box.id]}["{_mermaid(_title(box))}"]{_class(box.mark)}')
                 continue
-            lines.append(f'  subgraph {names[box.id]}["{_mermaid(_titled(box))}"]')
+            lines.append(f'  subgraph {names[box.id]}["{_mermaid(_title(box))}"]')
             lines += [f'    {names[row.id]}["{_mermaid(row.label)}"]{_class(row.mark)}' for row in box.rows]
             lines.append("  end")
         lines += [
@@ -270,12 +270,12 @@ def _curve(x1: float, y1: float, x2: float, y2: float) -> str:
     return f"M{x1:.1f} {y1:.1f}C{half:.1f} {y1:.1f} {half:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
 
 
-def _titled(box: Box) -> str:
+def _title(box: Box) -> str:
     note = f" ({plain(box.note)})" if box.note else ""
-    return f"{box.kind} {plain(box.title)}{note}{_marked(box.mark)}"
+    return f"{box.kind} {plain(box.title)}{note}{_mark_text(box.mark)}"
 
 
-def _marked(mark: str | None) -> str:
+def _mark_text(mark: str | None) -> str:
     return f" [{mark}]" if mark else ""
 
 
@@ -312,4 +312,4 @@ def _class(mark: str | None) -> str:
 
 def _mermaid(text: str) -> str:
     """Return `text` so that it stands in a quoted Mermaid label; entities are written ``#...;`` there."""
-    return escaped(text).replace("#", "#35;").replace("&", "#").replace("`", "#96;")
+    return escape_html(text).replace("#", "#35;").replace("&", "#").replace("`", "#96;")

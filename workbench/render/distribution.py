@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.measures import MEASURES
-from workbench.render.format import amount, escaped, figure, plain, share
-from workbench.render.markdown import fenced, quoted
-from workbench.render.sparkline import fitted, ramp
-from workbench.times import spoken_duration
+from workbench.render.format import amount, escape_html, figure, plain, share
+from workbench.render.markdown import fence_code, quote_markdown
+from workbench.render.sparkline import fit_bars, ramp
+from workbench.times import duration_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,7 +93,7 @@ class Scale:
 
     def distance(self, value: float) -> str:
         """Return a distance between two values as it is written."""
-        return figure(value, digits=3) if self.kind == "number" else spoken_duration(value)
+        return figure(value, digits=3) if self.kind == "number" else duration_in_words(value)
 
 
 def has_histogram(drift: FeatureDrift) -> bool:
@@ -219,8 +219,8 @@ def _histograms(drift: FeatureDrift, pair: tuple[Histogram, Histogram]) -> str:
     return (
         f"<path d='{filled}' {_FILL}/><path d='M0 {_PLOT}.5H{WIDTH}' stroke='currentColor' stroke-opacity='.3'/>"
         f"<path d='{line}' {_LINE}/><g fill-opacity='.7'>"
-        f"<text x='0' y='{_PLOT + 13}'>{'‹ ' if left else ''}{escaped(ends[0])}</text>"  # noqa: RUF001
-        f"<text x='{WIDTH}' y='{_PLOT + 13}' text-anchor='end'>{escaped(ends[1])}{' ›' if right < WIDTH else ''}</text>"  # noqa: RUF001
+        f"<text x='0' y='{_PLOT + 13}'>{'‹ ' if left else ''}{escape_html(ends[0])}</text>"  # noqa: RUF001
+        f"<text x='{WIDTH}' y='{_PLOT + 13}' text-anchor='end'>{escape_html(ends[1])}{' ›' if right < WIDTH else ''}</text>"  # noqa: RUF001
         "</g>"
     )
 
@@ -261,9 +261,9 @@ def _bars(rows: Sequence[Bar], start: float) -> str:
         filled += [f"M{_FROM} {_short(y + 2)}h{_short(wide[0])}v10H{_FROM}z"] if wide[0] else []
         line += [f"M{_FROM} {_short(y + 2)}h{_short(wide[1])}v10H{_FROM}z"] if wide[1] else []
         words.append(
-            f"<text y='{_short(y + 11)}'>{escaped(bar.label, limit=_LETTERS)}"
-            f"{f'<title>{escaped(bar.label)}</title>' if len(bar.label) > _LETTERS else ''}</text>"
-            f"<text x='{WIDTH}' y='{_short(y + 11)}' text-anchor='end' fill-opacity='.7'>{escaped(bar.said)}</text>"
+            f"<text y='{_short(y + 11)}'>{escape_html(bar.label, limit=_LETTERS)}"
+            f"{f'<title>{escape_html(bar.label)}</title>' if len(bar.label) > _LETTERS else ''}</text>"
+            f"<text x='{WIDTH}' y='{_short(y + 11)}' text-anchor='end' fill-opacity='.7'>{escape_html(bar.said)}</text>"
         )
     return f"<path d='{''.join(filled)}' {_FILL}/><path d='{''.join(line)}' {_LINE}/>{''.join(words)}"
 
@@ -273,8 +273,8 @@ def _words(drift: FeatureDrift, labels: tuple[str, str], rows: Sequence[Bar]) ->
     said = f"{drift.name}: {labels[0]} filled, {labels[1]} outlined"
     if has_histogram(drift) and drift.histograms is not None:
         said += ", histograms from {} to {}".format(*Scale.of(drift).ends(drift.histograms[0]))
-    shares = "; ".join(f"{escaped(bar.label, limit=20)} {bar.said}" for bar in rows[:8])
-    return f"{escaped(said)}{'; ' if shares else ''}{shares}"
+    shares = "; ".join(f"{escape_html(bar.label, limit=20)} {bar.said}" for bar in rows[:8])
+    return f"{escape_html(said)}{'; ' if shares else ''}{shares}"
 
 
 def _short(value: float) -> str:
@@ -338,7 +338,7 @@ class Overlay:
         """Return the picture, measures and sentence alone, for a place that has style, key and title already."""
         measures = " · ".join(f"{name}{_HELD}{value}" for name, value in self._measures())
         return (
-            f"{overlay_svg(self.drift, self.labels)}<p>{escaped(self.sentence, limit=400)}</p>"
+            f"{overlay_svg(self.drift, self.labels)}<p>{escape_html(self.sentence, limit=400)}</p>"
             f"<p class='wb-dim wb-measures'>{measures}</p>"
         )
 
@@ -348,7 +348,7 @@ class Overlay:
 
     def markdown(self) -> str:
         """Return the sentence, and the picture in block characters."""
-        return f"{quoted(self.drift.sentence)}\n\n{fenced('text', self.text())}"
+        return f"{quote_markdown(self.drift.sentence)}\n\n{fence_code('text', self.text())}"
 
     def __rich__(self) -> Text:
         """Return the text form, the two sides in their colours."""
@@ -361,7 +361,7 @@ class Overlay:
         wholes = max(1, self.drift.reference.rows), max(1, self.drift.current.rows)
         below, above = (any(getattr(each, end) for each in pair) for end in ("below", "above"))
         inside = [
-            [n / rows for n in fitted(each.counts, COLUMNS - 19)] for each, rows in zip(pair, wholes, strict=True)
+            [n / rows for n in fit_bars(each.counts, COLUMNS - 19)] for each, rows in zip(pair, wholes, strict=True)
         ]
         most = HIGHEST_TAIL * max(max(side) for side in inside)
         sides = []
@@ -406,7 +406,7 @@ class Overlay:
 
 def key(labels: tuple[str, str]) -> str:
     """Return which mark is which side."""
-    said = "".join(f"<span>{swatch(side)} {escaped(label, limit=80)}</span> " for side, label in enumerate(labels))
+    said = "".join(f"<span>{swatch(side)} {escape_html(label, limit=80)}</span> " for side, label in enumerate(labels))
     return f"<p class='wb-key'>{said}</p>"
 
 
@@ -451,7 +451,7 @@ class Overlays:
     def html(self) -> str:
         """Return the grid under one key."""
         cells = "".join(
-            f"<div class='wb-overlay'><p class='wb-name'><b>{escaped(one.title)}</b></p>{one.inner_html()}</div>"
+            f"<div class='wb-overlay'><p class='wb-name'><b>{escape_html(one.title)}</b></p>{one.inner_html()}</div>"
             for one in self.drawn
         )
         return (
@@ -466,7 +466,7 @@ class Overlays:
 
     def markdown(self) -> str:
         """Return them as a block of text."""
-        return fenced("text", self.text())
+        return fence_code("text", self.text())
 
     def __rich__(self) -> Group:
         """Return as many beside each other as the terminal has room for."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from workbench.redaction import redact_urls
-from workbench.times import spoken_duration
+from workbench.times import duration_in_words
 
 if TYPE_CHECKING:
     from workbench.profile import FeatureProfile
@@ -62,12 +62,12 @@ def visible(line: str, *, limit: int = 300) -> str:
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 
-def escaped(text: object, *, limit: int = 300) -> str:
+def escape_html(text: object, *, limit: int = 300) -> str:
     """Return `text` as by `plain`, ready to stand in HTML, quotes included."""
     return html.escape(plain(text, limit=limit), quote=True)
 
 
-def printed(value: object) -> str:
+def print_value(value: object) -> str:
     r"""Return a value of a report as it stands in a cell, of as many lines as it has, without control characters.
 
     Examples
@@ -147,7 +147,7 @@ def amount(value: float | None, feature: Valued, *, near: float | None = None) -
     if value is None:
         return figure(None)
     if feature.kind == "duration":
-        return spoken_duration(value)
+        return duration_in_words(value)
     if feature.kind != "time":
         whole = feature.dtype.startswith(("Int", "UInt")) and abs(value) < 1e6 and value.is_integer()
         return f"{value:,.0f}" if whole else figure(value, digits=3)
@@ -160,7 +160,7 @@ def amount(value: float | None, feature: Valued, *, near: float | None = None) -
     return f"{moment:%Y-%m}" if near is not None and near > 200 * _DAY else f"{moment:%Y-%m-%d}"
 
 
-def elapsed(seconds: float) -> str:
+def format_elapsed(seconds: float) -> str:
     """Return how long a computation took.
 
     Examples

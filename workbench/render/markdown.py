@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from workbench.render.format import printed
+from workbench.render.format import print_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +14,7 @@ _SIGNS = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@])")
 _TICKS = re.compile(r"`+")
 
 
-def quoted(value: object) -> str:
+def quote_markdown(value: object) -> str:
     r"""Return a value on one line of Markdown, saying what it says.
 
     Examples
@@ -22,7 +22,7 @@ def quoted(value: object) -> str:
     >>> quoted("a_b @ann <b>")
     'a\\_b &#64;ann &#60;b\\>'
     """
-    said = " ".join(printed(value).split())
+    said = " ".join(print_value(value).split())
     return _SIGNS.sub(lambda found: f"\\{found[1]}" if found[1] not in "@#&<" else f"&#{ord(found[1])};", said)
 
 
@@ -31,7 +31,7 @@ def table_row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def fenced(language: str, text: str) -> str:
+def fence_code(language: str, text: str) -> str:
     """Return `text` as a block of code, fenced by more backticks than it has in a row anywhere.
 
     Examples

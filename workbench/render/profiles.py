@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Distribution(Drawn):
+class DistributionCell(Drawn):
     """A column's histogram, or its commonest categories, in a cell."""
 
     column: FeatureProfile
@@ -60,7 +60,7 @@ def profiles_table(left: Profile, right: Profile, names: Sequence[tuple[str, str
 
 
 def _drawn(column: FeatureProfile) -> tuple[Drawn | None]:
-    return (None if column.nulls == column.rows else Distribution(column),)
+    return (None if column.nulls == column.rows else DistributionCell(column),)
 
 
 def _type(column: FeatureProfile) -> str:

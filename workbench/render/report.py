@@ -13,8 +13,8 @@ from workbench.errors import ProjectError, UsageError
 from workbench.files import replace_atomically
 from workbench.records import to_plain
 from workbench.redaction import redact_urls
-from workbench.render.format import printed
-from workbench.render.markdown import address, quoted
+from workbench.render.format import print_value
+from workbench.render.markdown import address, quote_markdown
 from workbench.render.sparkline import ASCII, BLOCKS
 from workbench.render.table import COLOURS
 
@@ -117,7 +117,7 @@ class Report:
         if self.facts:
             grid = Grid.grid(padding=(0, 2))
             for label, value in self.facts:
-                grid.add_row(Text(label, style="dim"), escape(printed(value)))
+                grid.add_row(Text(label, style="dim"), escape(print_value(value)))
             parts.append(grid)
         for figure in self._drawn:
             parts += [Text(), *([Text(figure.title, style="bold")] if figure.title else []), figure]
@@ -127,14 +127,16 @@ class Report:
 
     def markdown(self) -> str:
         """Return the report in GitHub's Markdown, fit for a pull request; every value is escaped."""
-        parts = [f"### {quoted(self.title)}"]
+        parts = [f"### {quote_markdown(self.title)}"]
         if self.facts:
-            parts.append("\n".join(f"- **{quoted(label)}**: {quoted(value)}" for label, value in self.facts))
+            parts.append(
+                "\n".join(f"- **{quote_markdown(label)}**: {quote_markdown(value)}" for label, value in self.facts)
+            )
         for figure in self._drawn:
-            parts += [f"#### {quoted(figure.title)}"] if figure.title else []
+            parts += [f"#### {quote_markdown(figure.title)}"] if figure.title else []
             parts.append(figure.markdown())
-        parts += [quoted(note) for note in self.notes]
-        parts += [f"[{quoted(says)}](<{address(to)}>)" for says, to in self.links]
+        parts += [quote_markdown(note) for note in self.notes]
+        parts += [f"[{quote_markdown(says)}](<{address(to)}>)" for says, to in self.links]
         return "\n\n".join(parts) + "\n"
 
     @property
@@ -227,4 +229,4 @@ class Reported:
 
 
 def _text(value: object) -> str:
-    return html.escape(printed(value), quote=True)
+    return html.escape(print_value(value), quote=True)

@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from workbench.render.format import amount, escaped, share
+from workbench.render.format import amount, escape_html, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,17 +30,17 @@ def sparkline(feature: FeatureProfile) -> str:
     ``wb-tail``, and has at most one shape a bin whatever the rows. Tails outside a histogram's edges stand apart.
     """
     if feature.histogram is not None and len(feature.histogram.counts) > 1:
-        return _svg(described(feature), _bars(feature.histogram))
+        return _svg(describe_sparkline(feature), _bars(feature.histogram))
     if feature.categories:
-        return _svg(described(feature), _segments(feature))
+        return _svg(describe_sparkline(feature), _segments(feature))
     return ""
 
 
-def described(feature: FeatureProfile) -> str:
+def describe_sparkline(feature: FeatureProfile) -> str:
     """Return in words what the sparkline shows."""
     if feature.histogram is not None:
         return _histogram_in_words(feature, feature.histogram)
-    total = _counted(feature)
+    total = _total_count(feature)
     parts = [f"{value} {share(count, total)}" for value, count in feature.categories[:4]]
     rest = (feature.distinct or 0) - len(parts)
     return f"{feature.name}: {', '.join(parts)}" + (f", {rest:,} more values" if rest > 0 else "")
@@ -60,7 +60,7 @@ def blocks(feature: FeatureProfile, *, width: int = 16, ascii_only: bool = False
     """
     if feature.histogram is None or len(feature.histogram.counts) < 2:
         return ""
-    counts = _merged(feature.histogram.counts, width)
+    counts = _merge_bars(feature.histogram.counts, width)
     ramp, top = ASCII if ascii_only else BLOCKS, max(counts)
     return "".join(" " if not count else ramp[min(7, int(8 * count / top))] for count in counts)
 
@@ -71,14 +71,14 @@ def ramp(sides: Sequence[Sequence[float]]) -> list[str]:
     return ["".join(" " if not each else BLOCKS[min(7, int(8 * each / top))] for each in side) for side in sides]
 
 
-def fitted(counts: Sequence[float], width: int) -> list[float]:
+def fit_bars(counts: Sequence[float], width: int) -> list[float]:
     """Return counts made into at most `width`: few are drawn several times each, neighbours of many are one."""
     wide = [count for count in counts for _ in range(width // len(counts) or 1)]
-    return _merged(wide, width)
+    return _merge_bars(wide, width)
 
 
 def _svg(label: str, shapes: str) -> str:
-    said = escaped(label)
+    said = escape_html(label)
     return (
         f'<svg class="wb-spark" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
         f'aria-label="{said}"><title>{said}</title>{shapes}</svg>'
@@ -105,7 +105,7 @@ def _bar(x: float, width: float, count: int, top: int) -> str:
 
 
 def _segments(feature: FeatureProfile) -> str:
-    total, x, shapes = _counted(feature), 0.0, []
+    total, x, shapes = _total_count(feature), 0.0, []
     for (_, count), opacity in zip(feature.categories, _SHADES, strict=False):
         width = WIDTH * count / total
         wide = max(8, round(width - _GAP / 2))
@@ -116,7 +116,7 @@ def _segments(feature: FeatureProfile) -> str:
     return "".join(shapes)
 
 
-def _counted(feature: FeatureProfile) -> int:
+def _total_count(feature: FeatureProfile) -> int:
     return max(1, feature.sampled or feature.rows - feature.nulls)
 
 
@@ -141,7 +141,7 @@ def ends(feature: FeatureProfile, histogram: Histogram) -> tuple[float, float]:
     return float(max(low, lowest)), float(min(high, highest))
 
 
-def _merged(counts: Sequence[float], width: int) -> list[float]:
+def _merge_bars(counts: Sequence[float], width: int) -> list[float]:
     if len(counts) <= width:
         return list(counts)
     edges = [round(place * len(counts) / width) for place in range(width + 1)]

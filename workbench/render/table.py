@@ -6,8 +6,8 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from workbench.render.format import printed
-from workbench.render.markdown import quoted, table_row
+from workbench.render.format import print_value
+from workbench.render.markdown import quote_markdown, table_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,8 +118,8 @@ class Table:
     def markdown(self) -> str:
         """Return the table in GitHub's Markdown."""
         rules = ["---:" if place in self._numbers() else "---" for place in range(len(self.columns))]
-        lines = [table_row([quoted(name) for name in self.columns]), table_row(rules)]
-        lines += [table_row([quoted(value) for value in row]) for row in self._shown]
+        lines = [table_row([quote_markdown(name) for name in self.columns]), table_row(rules)]
+        lines += [table_row([quote_markdown(value) for value in row]) for row in self._shown]
         return "\n".join([*lines, *(["", self._left] if self._left else [])])
 
     def __rich__(self) -> Group:
@@ -135,7 +135,7 @@ class Table:
             justify = "right" if place in numbers else "left"
             grid.add_column(escape(column), header_style="dim", overflow="fold", justify=justify)  # type: ignore[arg-type]  # two of rich's words
         for row in self._shown:
-            grid.add_row(*(value if isinstance(value, Mark) else escape(printed(value)) for value in row))
+            grid.add_row(*(value if isinstance(value, Mark) else escape(print_value(value)) for value in row))
         return Group(grid, *([Text(self._left, style="dim")] if self._left else []))
 
     @property
@@ -166,4 +166,4 @@ def _cells(tag: str, values: Sequence[object], numbers: set[int]) -> str:
 
 
 def _cell(value: object) -> str:
-    return value.html() if isinstance(value, Drawn) else html.escape(printed(value), quote=True)
+    return value.html() if isinstance(value, Drawn) else html.escape(print_value(value), quote=True)

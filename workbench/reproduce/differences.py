@@ -23,7 +23,7 @@ class ColumnDifference:
 
 
 @dataclass(frozen=True, slots=True)
-class Differences:
+class RowDifferences:
     """How rows differ from rows: gained, lost, and values in the rows that both have."""
 
     added: int
@@ -38,7 +38,7 @@ class Differences:
 
 def differences(
     old: pl.DataFrame, new: pl.DataFrame, *, keys: Sequence[str], tolerances: Mapping[str, float | None]
-) -> Differences:
+) -> RowDifferences:
     """Return how `new` differs from `old`.
 
     Parameters
@@ -50,7 +50,7 @@ def differences(
     tolerances
         What each column's contract declares; see `workbench.equality`.
     """
-    sides = [_numbered(frame, keys, mark) for frame, mark in ((old, _OLD), (new, _NEW))]
+    sides = [_number_rows(frame, keys, mark) for frame, mark in ((old, _OLD), (new, _NEW))]
     on = [*(_key(place) for place in range(len(keys))), _NTH]
     both = sides[0].join(sides[1], on=on, how="full", nulls_equal=True, coalesce=True)
     shared = both.filter(pl.col(_OLD) & pl.col(_NEW))
@@ -59,14 +59,14 @@ def differences(
         if column in keys:
             continue
         if column in old.columns and column in new.columns:
-            difference = _compared(shared, column, tolerances.get(column))
+            difference = _compare_column(shared, column, tolerances.get(column))
         else:
             difference = ColumnDifference(column, shared.height, None, None)
         found += [difference] if difference.rows else []
-    return Differences(int(both[_OLD].is_null().sum()), int(both[_NEW].is_null().sum()), tuple(found))
+    return RowDifferences(int(both[_OLD].is_null().sum()), int(both[_NEW].is_null().sum()), tuple(found))
 
 
-def _numbered(frame: pl.DataFrame, keys: Sequence[str], mark: str) -> pl.DataFrame:
+def _number_rows(frame: pl.DataFrame, keys: Sequence[str], mark: str) -> pl.DataFrame:
     """Return the rows with a mark, numbered among those of equal keys, all under names that no column can have."""
     values = [name for name in frame.columns if name not in keys]
     names = {name: _key(place) for place, name in enumerate(keys)} | {name: _value(mark, name) for name in values}
@@ -87,7 +87,7 @@ def _value(mark: str, name: str) -> str:
     return f"{mark} value {name}"
 
 
-def _compared(shared: pl.DataFrame, column: str, tolerance: float | None) -> ColumnDifference:
+def _compare_column(shared: pl.DataFrame, column: str, tolerance: float | None) -> ColumnDifference:
     old, new = shared[_value(_OLD, column)], shared[_value(_NEW, column)]
     pair = pair_of(column, column, (old.dtype, new.dtype), tolerance=tolerance)
     if pair is None or old.dtype != new.dtype:

@@ -14,18 +14,18 @@ from workbench.define import load_tree
 from workbench.errors import BranchError, SourceError, UsageError
 from workbench.pipeline import Evaluation, on_steady_sources
 from workbench.records import to_plain
-from workbench.render import Report, Reported, Table, elapsed
-from workbench.reproduce.differences import Differences, differences
+from workbench.render import Report, Reported, Table, format_elapsed
+from workbench.reproduce.differences import RowDifferences, differences
 from workbench.store import (
-    BranchReading,
-    PublishedReading,
+    BranchReader,
+    RegistryReader,
     SavedTrainingSet,
     Spine,
+    find_record,
     in_order,
-    intact,
     join_features,
     joined_views,
-    recorded,
+    reading_lake,
 )
 from workbench.tracking import RecordedView
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from workbench.define import Definitions
     from workbench.sources import Snapshot, Sources
-    from workbench.store import Reading, ServedView, SourceView
+    from workbench.store import ReadableView, SourceView, ViewReader
     from workbench.workspace import Workspace
 
 Verdict = Literal["identical", "same", "within tolerance", "different", "not comparable"]
@@ -91,7 +91,7 @@ class Reproduction(Reported):
     verdict: Verdict
     rows_then: int | None
     rows_now: int
-    differences: Differences | None
+    differences: RowDifferences | None
     causes: tuple[Cause, ...]
     seconds: float
 
@@ -129,7 +129,7 @@ class Reproduction(Reported):
         return Report(
             f"{self.kind} {self.name}: {SAYS[self.verdict]}",
             facts=(
-                ("built from", f"{self.branch} at {self.commit[:10]}, in {elapsed(self.seconds)}"),
+                ("built from", f"{self.branch} at {self.commit[:10]}, in {format_elapsed(self.seconds)}"),
                 ("identity", self.identity[:16]),
                 ("rows then, now", f"{'unknown' if self.rows_then is None else self.rows_then}, {self.rows_now}"),
                 *((("rows", moved),) if found and (found.added or found.removed) else ()),
@@ -171,7 +171,7 @@ def reproduce(workspace: Workspace, what: str) -> Reproduction:
         As computing a view raises.
     """
     started = time.monotonic()
-    then = recorded(workspace, what)
+    then = find_record(workspace, what)
     with TemporaryDirectory(prefix="reproduce-", dir=workspace.hidden) as scratch:
         place = Path(scratch)
         if isinstance(then, SavedTrainingSet):
@@ -190,7 +190,7 @@ def _view(workspace: Workspace, then: RecordedView, scratch: Path, started: floa
     named = {cause.name for cause in causes}
     causes += [Cause("data", name, "its data changed since it was read") for name in moved if name not in named]
     causes += _libraries(then.versions or (old.record.versions if old else {}))
-    found: Differences | None = None
+    found: RowDifferences | None = None
     verdict: Verdict = "not comparable"
     if now.record.digest.exact == (old.record.digest.exact if old else then.data_digest):
         verdict = "identical"
@@ -198,7 +198,7 @@ def _view(workspace: Workspace, then: RecordedView, scratch: Path, started: floa
         tolerances = {column.name: column.tolerance for column in evaluated.prepared.contract.features}
         view = evaluated.prepared.view
         keys = [*view.entities, *view.known_since]
-        verdict, found = _compared(old.frame().collect(), now.frame().collect(), keys=keys, tolerances=tolerances)
+        verdict, found = _compare_rows(old.frame().collect(), now.frame().collect(), keys=keys, tolerances=tolerances)
     elif then.rounded_digest:
         verdict = "same" if now.record.digest.rounded == then.rounded_digest else "different"
     return Reproduction(
@@ -224,15 +224,15 @@ def _training_set(workspace: Workspace, then: SavedTrainingSet, scratch: Path, s
     spine = Spine(old.select(then.spine_columns), then.ledger.assumed)
     built = join_features(reading, spine, then.question, minimum=then.ledger.minimum_match)
     now = {joined.label: joined.view for joined in joined_views(built.wanted)}
-    causes += [cause for view in then.views for cause in _moved(view, now.get(view.label), then)]
+    causes += [cause for view in then.views for cause in _find_causes(view, now.get(view.label), then)]
     causes += _libraries(then.versions)
     tolerances = {item.column: item.joined.view.contract[item.feature].tolerance for item in built.wanted}
-    found: Differences | None = None
+    found: RowDifferences | None = None
     verdict: Verdict
     if in_order(built.frame).exact in {then.data_digest, in_order(old).exact}:
         verdict = "identical"
     else:
-        verdict, found = _compared(old, built.frame, keys=(), tolerances=tolerances)
+        verdict, found = _compare_rows(old, built.frame, keys=(), tolerances=tolerances)
     return Reproduction(
         name=then.name,
         kind="training set",
@@ -248,9 +248,9 @@ def _training_set(workspace: Workspace, then: SavedTrainingSet, scratch: Path, s
     )
 
 
-def _compared(
+def _compare_rows(
     old: pl.DataFrame, new: pl.DataFrame, *, keys: Sequence[str], tolerances: Mapping[str, float | None]
-) -> tuple[Verdict, Differences | None]:
+) -> tuple[Verdict, RowDifferences | None]:
     """Return what to say of rows whose digests differ, and how they do."""
     found = differences(old, new, keys=keys, tolerances=tolerances)
     if not found.none:
@@ -260,7 +260,7 @@ def _compared(
     return "within tolerance", found
 
 
-def _moved(then: SourceView, now: ServedView | None, saved: SavedTrainingSet) -> list[Cause]:
+def _find_causes(then: SourceView, now: ReadableView | None, saved: SavedTrainingSet) -> list[Cause]:
     """Return what is not as it was of one view that was joined."""
     if now is None:
         return [Cause("code", then.label, f"the reference resolves to another version at {saved.commit[:10]}")]
@@ -272,23 +272,23 @@ def _moved(then: SourceView, now: ServedView | None, saved: SavedTrainingSet) ->
     return found
 
 
-def _rewritten(then: SourceView, now: ServedView) -> list[Cause]:
+def _rewritten(then: SourceView, now: ReadableView) -> list[Cause]:
     """Return what is not as it was of a published version: its record, or, read to the last byte, its data."""
     if (now.data.view_id, now.data.delta_version) != (then.view_id, then.delta_version):
         return [Cause("data", then.label, "its record does not name the data that was joined")]
-    with intact([now]):
+    with reading_lake([now]):
         digest = digest_frame(now.data.frame, keys=now.keys)
     if digest.exact != then.data_digest:
         return [Cause("data", then.label, "its rows in the lake differ from those that were published")]
     return []
 
 
-def _reading_of(workspace: Workspace, then: SavedTrainingSet, scratch: Path) -> tuple[Reading, list[Cause]]:
+def _reading_of(workspace: Workspace, then: SavedTrainingSet, scratch: Path) -> tuple[ViewReader, list[Cause]]:
     """Return a reading as the training set was read: what was published then, or the branch over its recorded data."""
     ledger = then.ledger
     registry = None if ledger.registry is None else _commit(workspace, ledger.registry, workspace.trunk)
     if registry is not None and ledger.registry == then.commit and all(view.version for view in then.views):
-        return PublishedReading.of(workspace, registry, release=ledger.release), []
+        return RegistryReader.of(workspace, registry, release=ledger.release), []
     own = [view.view for view in then.views if view.version is None]
     return _reading(workspace, then, own, scratch, registry=registry)
 
@@ -310,7 +310,7 @@ def _reading(
     scratch: Path,
     *,
     registry: str | None = None,
-) -> tuple[BranchReading, list[Cause]]:
+) -> tuple[BranchReader, list[Cause]]:
     """Return a reading of the commit, over the recorded data as far as it can be had, and what is not as it was."""
     commit = _commit(workspace, then.commit, then.branch)
     definitions = load_tree(workspace.repository, commit, cache=workspace.hidden)
@@ -330,7 +330,7 @@ def _reading(
         else:
             taken[name] = old
     evaluation = _Pinned(definitions, workspace.sources, ViewCache(scratch), taken)
-    return BranchReading(workspace, then.branch, commit, evaluation, registry=registry), causes
+    return BranchReader(workspace, then.branch, commit, evaluation, registry=registry), causes
 
 
 class _Pinned(Evaluation):
@@ -343,7 +343,7 @@ class _Pinned(Evaluation):
         self._given = snapshots
         self._snapshots.update(snapshots)
 
-    def renewed(self) -> Evaluation:
+    def renew(self) -> Evaluation:
         return _Pinned(self.definitions, self.sources, self.cache, self._given)
 
 

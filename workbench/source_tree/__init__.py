@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from workbench.source_tree import data_files
-from workbench.source_tree.data_files import MOST_BYTES, declared, file_names, too_large
+from workbench.source_tree.data_files import MOST_BYTES, declared_paths, file_names, too_large
 from workbench.source_tree.definition_files import data_of, files_of, parts_of, texts_of
-from workbench.source_tree.importer import decoded, install, installed_files, run_package
-from workbench.source_tree.tree import FOLDER, Repository, TreeFiles, package_name, read_tree
+from workbench.source_tree.importer import decode_source, install, installed_files, run_package
+from workbench.source_tree.tree import FOLDER, DefinitionRepository, TreeFiles, package_name, read_tree
 
 __all__ = [
     "FOLDER",
     "MOST_BYTES",
-    "Repository",
+    "DefinitionRepository",
     "TreeFiles",
     "data_files",
     "data_of",
-    "declared",
-    "decoded",
+    "declared_paths",
+    "decode_source",
     "file_names",
     "files_of",
     "install",

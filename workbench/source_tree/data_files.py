@@ -36,7 +36,7 @@ def file_names(value: Any) -> tuple[str, ...]:
 
 
 @cache
-def declared(source: bytes) -> tuple[str, ...]:
+def declared_paths(source: bytes) -> tuple[str, ...]:
     """Return the paths that a file of definitions declares; none where it is no Python.
 
     Raises
@@ -63,9 +63,9 @@ def declared(source: bytes) -> tuple[str, ...]:
 
 
 def written_names(source: bytes) -> tuple[str, ...]:
-    """Return what `declared` does; nothing where that is wrong: whoever loads the file is told."""
+    """Return what `declared_paths` does; nothing where that is wrong: whoever loads the file is told."""
     try:
-        return declared(source)
+        return declared_paths(source)
     except DefinitionError:
         return ()
 

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from workbench.errors import DefinitionError
-from workbench.source_tree.data_files import declared
+from workbench.source_tree.data_files import declared_paths
 from workbench.source_tree.tree import FOLDER
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def data_of(path: str, sources: Mapping[str, bytes]) -> tuple[str, ...]:
     DefinitionError
         Where one of its files is no Python, or declares what cannot be declared.
     """
-    return tuple(dict.fromkeys(name for each in files_of(path, sources) for name in declared(sources[each])))
+    return tuple(dict.fromkeys(name for each in files_of(path, sources) for name in declared_paths(sources[each])))
 
 
 def parts_of(path: str, sources: Mapping[str, bytes]) -> tuple[str, ...]:

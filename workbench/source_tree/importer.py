@@ -102,13 +102,13 @@ class _Loader(SourceLoader):
     def get_code(self, fullname: str) -> CodeType:
         """Compile the file; refuse what would run something else than this tree, or read as another text."""
         filename, name = self.get_filename(fullname), f"{FOLDER}/{self._path}"
-        tree = ast.parse(decoded(self.get_data(filename), name), filename)
+        tree = ast.parse(decode_source(self.get_data(filename), name), filename)
         _refuse_absolute(tree, name)
         code: CodeType = compile(tree, filename, "exec", dont_inherit=True)
         return code
 
 
-def decoded(data: bytes, name: str) -> str:
+def decode_source(data: bytes, name: str) -> str:
     """Return the text of a definition's file.
 
     Raises

@@ -20,7 +20,7 @@ FOLDER = "features"
 _NO_TREE = "empty"
 
 
-class Repository(Protocol):
+class DefinitionRepository(Protocol):
     """What loading definitions needs of a repository."""
 
     def subtree(self, commit_or_tree: str, path: str = ..., /) -> str | None:
@@ -83,7 +83,7 @@ class TreeFiles:
         return path if filename.startswith(prefix) and path in self.sources else None
 
 
-def read_tree(repository: Repository, commit_or_tree: str, *, tree: str | None, cache: Path) -> TreeFiles:
+def read_tree(repository: DefinitionRepository, commit_or_tree: str, *, tree: str | None, cache: Path) -> TreeFiles:
     """Return the files of ``features/`` in a commit, and write them to the cache unless they are there.
 
     Parameters
@@ -142,14 +142,16 @@ def _importable(path: str) -> bool:
 
 
 def _contents(
-    repository: Repository, folder: Path, blobs: Mapping[str, str]
+    repository: DefinitionRepository, folder: Path, blobs: Mapping[str, str]
 ) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """Return the files' contents by path: those that the cache has, and those that git alone has."""
-    kept = {path: content for path, blob in blobs.items() if (content := _kept(folder / path, blob)) is not None}
+    kept = {
+        path: content for path, blob in blobs.items() if (content := _cached_content(folder / path, blob)) is not None
+    }
     return kept, {path: repository.read_blob(blob) for path, blob in blobs.items() if path not in kept}
 
 
-def _kept(path: Path, blob: str) -> bytes | None:
+def _cached_content(path: Path, blob: str) -> bytes | None:
     """Return the cached content if it is the blob's."""
     try:
         content = path.read_bytes()

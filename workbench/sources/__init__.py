@@ -6,7 +6,7 @@ Files are known by their bytes, Delta tables by their version, queries by the ro
 
 from __future__ import annotations
 
-from workbench.sources.arrow import carried
+from workbench.sources.arrow import convert_table
 from workbench.sources.base import Source, Sources
 from workbench.sources.dialect import Dialect
 from workbench.sources.duckdb import rows_of
@@ -25,8 +25,8 @@ __all__ = [
     "Source",
     "SourceWarning",
     "Sources",
-    "carried",
     "clock_changes",
+    "convert_table",
     "format_of",
     "in_zone",
     "is_naive",

@@ -18,12 +18,12 @@ Refuse = Callable[[str, str], Exception]
 """Makes the error for a column, by its name, that is or holds something which cannot be carried."""
 
 
-def repeated(names: list[str]) -> list[str]:
+def repeated_names(names: list[str]) -> list[str]:
     """Return the names that stand more than once."""
     return [name for name, count in Counter(names).items() if count > 1]
 
 
-def carried(table: Any, refuse: Refuse) -> pl.DataFrame:
+def convert_table(table: Any, refuse: Refuse) -> pl.DataFrame:
     """Return the rows of a ``pyarrow.Table``, with UTC for zones that Polars does not know.
 
     Raises

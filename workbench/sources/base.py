@@ -10,16 +10,16 @@ from pathlib import Path
 import polars as pl
 
 from workbench.config import SourceSettings
-from workbench.drivers import translated
+from workbench.drivers import translate_errors
 from workbench.errors import SourceError, SourceNotFound, did_you_mean
 from workbench.redaction import redact
 from workbench.sources import faults
-from workbench.sources.check import checked
+from workbench.sources.check import check_rows
 from workbench.sources.dialect import Dialect
 from workbench.sources.digest_cache import read_json, write_json
-from workbench.sources.reader import Declared, Reader, digest_of
+from workbench.sources.reader import Declared, SourceReader, digest_of
 from workbench.sources.snapshot import Snapshot, SourceWarning
-from workbench.sources.times import normalised
+from workbench.sources.times import normalise_times
 
 _CHECK_SCHEME = 2
 _READING_SCHEME = 2
@@ -133,7 +133,7 @@ class Source:
             if zone is not None:
                 snapshot = self.snapshot() if snapshot is None else snapshot
                 self.check(snapshot)  # refuses times that the zone's clock skips
-            return normalised(self.name, self._reader.scan(snapshot), self._declared.roles, zone)
+            return normalise_times(self.name, self._reader.scan(snapshot), self._declared.roles, zone)
 
     def check(self, snapshot: Snapshot | None = None) -> tuple[SourceWarning, ...]:
         """Return what is odd about the source's data: repeated keys, nulls in time or key, naive times, no rows.
@@ -151,13 +151,13 @@ class Source:
             Where a declared column is missing (did you mean) or no time, or the data cannot be read.
         """
         taken = self.snapshot() if snapshot is None else snapshot
-        memo = self._declared.checked(self._check_key(taken))
+        memo = self._declared.memo_path(self._check_key(taken))
         remembered = _warnings(self.name, read_json(memo))
         if remembered is not None:
             return remembered
         with self._reading(taken):
             frame = self._reader.scan(taken)  # first: a text file's notes are kept with the copy that this makes
-            found = (*self._reader.notes(taken), *checked(self._declared, frame))
+            found = (*self._reader.notes(taken), *check_rows(self._declared, frame))
             self._reader.verify(taken)
         write_json(memo, {"warnings": [[warning.message, warning.count] for warning in found]})
         return found
@@ -222,16 +222,16 @@ class Source:
                 return faults.damaged_copy(self.name)
             return faults.of_driver(self.name, self._reader.place, error)
 
-        with translated(convert):
+        with translate_errors(convert):
             yield
 
     def _check_key(self, snapshot: Snapshot) -> str:
         return digest_of([_CHECK_SCHEME, snapshot.digest, self._declared.roles, list(self.key), self.reading])
 
 
-def _reader(declared: Declared) -> Reader:
+def _reader(declared: Declared) -> SourceReader:
     """Return what reads a source: each kind is a module of this room, with its class as ``READER``."""
-    reader: Callable[[Declared], Reader] = import_module(f"workbench.sources.{declared.settings.kind}").READER
+    reader: Callable[[Declared], SourceReader] = import_module(f"workbench.sources.{declared.settings.kind}").READER
     return reader(declared)
 
 

@@ -15,7 +15,7 @@ from workbench.sources.snapshot import SourceWarning
 from workbench.sources.times import as_utc, clock_changes, is_naive
 
 
-def checked(declared: Declared, frame: pl.LazyFrame) -> tuple[SourceWarning, ...]:
+def check_rows(declared: Declared, frame: pl.LazyFrame) -> tuple[SourceWarning, ...]:
     """Return what is odd about the rows of `frame`, whose times are as they are stored.
 
     Raises

@@ -21,7 +21,7 @@ from workbench.errors import SourceError
 from workbench.sources import faults
 from workbench.sources.dialect import Dialect
 from workbench.sources.faults import Origin
-from workbench.sources.spool import Spool, unpacked
+from workbench.sources.spool import Spool, decompress
 
 _BLOCK = 4 << 20
 _OTHER_SEPARATORS = ";\t|,"
@@ -85,7 +85,7 @@ def _read_file(
             wide = _codec(dialect.encoding).startswith(("utf-16", "utf-32"))  # in which a mark is not one byte
             if marks.feeds and marks.returns > returns and not wide:
                 raise faults.two_line_ends(origin, file)
-        with unpacked(file) as stream:
+        with decompress(file) as stream:
             places = [header.index(column) for column in columns]
             for number, batch in enumerate(_batches(stream, len(header), dialect)):
                 if number == 0 and [column[0].as_py() or "" for column in batch.columns] != list(header):
@@ -161,7 +161,7 @@ class _Marks:
     def of(cls, file: Path) -> _Marks:
         quotes = feeds = False
         returns, last = 0, b""
-        with unpacked(file) as stream:
+        with decompress(file) as stream:
             while block := stream.read(_BLOCK):
                 quotes = quotes or b'"' in block
                 feeds = feeds or b"\n" in block
@@ -187,7 +187,7 @@ def _records(origin: Origin, file: Path, dialect: Dialect) -> Iterator[tuple[int
     """Yield each record with the number of its last line; lines without a character are none."""
     limit = csv.field_size_limit(_LONGEST_FIELD)
     try:
-        with unpacked(file) as stream:
+        with decompress(file) as stream:
             codec = _codec(dialect.encoding)
             text = io.TextIOWrapper(stream, encoding="utf-8-sig" if codec == "utf-8" else codec, newline="")
             reader = csv.reader(text, delimiter=dialect.separator, strict=True)

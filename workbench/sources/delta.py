@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import polars as pl
 
-from workbench.drivers import reason, translated
+from workbench.drivers import reason, translate_errors
 from workbench.errors import SourceError
 from workbench.redaction import redact
 from workbench.sources import faults
@@ -65,7 +65,7 @@ class DeltaReader:
         if snapshot is not None:
             self._same(table, snapshot)
         frame = pl.scan_delta(table)
-        with translated(self._unsupported):
+        with translate_errors(self._unsupported):
             frame.collect_schema()
         return frame
 
@@ -125,7 +125,7 @@ class DeltaReader:
         return faults.unsupported_table(self.declared.name, self._shown(), redact(reason(error), url=self._uri))
 
     def _take(self, table: Any) -> Snapshot:
-        with translated(self._unsupported):
+        with translate_errors(self._unsupported):
             actions = pl.DataFrame(table.get_add_actions(flatten=True))
         files = sorted(actions.select("path", "size_bytes").rows())
         identity = [table.metadata().id, table.version(), digest_of(files)]
@@ -136,7 +136,7 @@ class DeltaReader:
             "files": actions.height,
             "bytes": int(actions.get_column("size_bytes").sum() or 0),
         }
-        return self.declared.taken("delta", identity, detail)
+        return self.declared.take_snapshot("delta", identity, detail)
 
     def _same(self, table: Any, snapshot: Snapshot) -> None:
         if self._take(table).digest != snapshot.digest:

@@ -12,7 +12,7 @@ import polars as pl
 
 from workbench.redaction import redact
 from workbench.sources import faults
-from workbench.sources.arrow import carried, repeated
+from workbench.sources.arrow import convert_table, repeated_names
 from workbench.sources.glob import resolve
 from workbench.sources.reader import Declared
 
@@ -77,7 +77,7 @@ def _select(declared: Declared, connection: Any, duckdb: Any) -> pl.DataFrame:
         connection.execute(f"call enable_logging('{_LOG}')").fetchall()
     try:
         relation = connection.sql(statements[0].query)
-        if twice := repeated(relation.columns):
+        if twice := repeated_names(relation.columns):
             raise faults.twice_named(declared.name, twice)
         return rows_of(relation, lambda *found: faults.query_not_carried(declared.name, *found))
     finally:
@@ -108,7 +108,7 @@ def rows_of(relation: Any, refuse: Callable[[str, str, str], Exception]) -> pl.D
         cast = _FINITE if "years" in what and types[name].id not in _NESTED else "{0}::varchar as {0}"
         return refuse(name, what, cast.format(faults.sql_name(name)))
 
-    return carried(relation.to_arrow_table(), of_value)
+    return convert_table(relation.to_arrow_table(), of_value)
 
 
 def _within(dtype: Any) -> Iterator[Any]:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import polars as pl
 
-from workbench.drivers import translated
+from workbench.drivers import translate_errors
 from workbench.sources import faults, parquet
 from workbench.sources.dialect import Dialect
 from workbench.sources.faults import Origin
-from workbench.sources.glob import Listing, format_of
+from workbench.sources.glob import FileListing, format_of
 from workbench.sources.snapshot import SourceWarning
 from workbench.sources.text import read_text
 
@@ -46,7 +46,7 @@ def read_file(
         raise faults.unknown_file(origin, file)
     if not file.is_file():
         raise faults.vanished(origin, file)
-    with translated(lambda error: faults.of_driver(origin, file, error)):
+    with translate_errors(lambda error: faults.of_driver(origin, file, error)):
         if format_ == "parquet":
             return _parquet(origin, file), ()
         with read_text(origin, {str(file): file}, format_, roles=times, dialect=dialect or Dialect()) as table:
@@ -54,8 +54,8 @@ def read_file(
 
 
 def _parquet(origin: Origin, file: Path) -> pl.DataFrame:
-    listing = Listing(file.parent, (file,), "parquet", ())
+    listing = FileListing(file.parent, (file,), "parquet", ())
     if not parquet.footer(origin, file).foreign:
         return parquet.scan(listing, {}).collect(engine="streaming")
-    with parquet.converted(origin, listing, {}, None) as frame:
+    with parquet.convert_files(origin, listing, {}, None) as frame:
         return frame.collect(engine="streaming")

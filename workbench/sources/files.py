@@ -13,8 +13,8 @@ from workbench.sources.dialect import Dialect
 from workbench.sources.digest import digest_files, stamp_of
 from workbench.sources.digest_cache import DigestMemo, read_json, write_json
 from workbench.sources.faults import Origin
-from workbench.sources.glob import Format, Listing, list_files
-from workbench.sources.query import land, notes_of, removed
+from workbench.sources.glob import FileListing, Format, list_files
+from workbench.sources.query import land, notes_of, remove_rows
 from workbench.sources.reader import Declared, digest_of
 from workbench.sources.snapshot import Snapshot, SourceWarning
 from workbench.sources.text import read_text
@@ -81,44 +81,44 @@ class FilesReader:
 
     def forget(self, snapshot: Snapshot) -> bool:
         """Remove the copy of the rows of `snapshot`, and return whether there was one."""
-        return removed(self._copy(snapshot))
+        return remove_rows(self._copy(snapshot))
 
     def verify(self, snapshot: Snapshot) -> None:
         """Raise SourceError where the files are not those of `snapshot`, and no copy of it was made."""
         if not self._copy(snapshot).exists():
             self._same(self._list(), snapshot)
 
-    def _list(self) -> Listing:
+    def _list(self) -> FileListing:
         listing = list_files(self.declared.name, self.declared.settings, self.declared.root)
         for setting in sorted(self.declared.settings.model_fields_set & _IDLE[listing.format]):
             if setting != "dtypes" or not set(self.declared.settings.dtypes) <= set(listing.partitions):
                 raise faults.setting_without_use(self._origin, setting, listing.format)
         return listing
 
-    def _take(self, listing: Listing, *, recheck: bool = False) -> Snapshot:
+    def _take(self, listing: FileListing, *, recheck: bool = False) -> Snapshot:
         memo = DigestMemo(self.declared.digests)
         digests = digest_files(self.declared.name, listing.files, memo, recheck=recheck)
         single = len(digests) == 1 and not listing.partitions
         names = ["" if single else listing.name(file.path) for file in digests]
-        places = [self.declared.shown(file.path) for file in digests]
+        places = [self.declared.display_path(file.path) for file in digests]
         files = [
             {"path": place, "size": file.size, "sha256": file.sha256}
             for place, file in zip(places, digests, strict=True)
         ]
         where = {"path": places[0]} if len(places) == 1 else {"paths": places}
-        return self.declared.taken(
+        return self.declared.take_snapshot(
             "files",
             [listing.format, [[name, file.sha256] for name, file in zip(names, digests, strict=True)]],
             {**where, "format": listing.format, "bytes": sum(file.size for file in digests), "files": files},
         )
 
-    def _same(self, listing: Listing, snapshot: Snapshot) -> None:
+    def _same(self, listing: FileListing, snapshot: Snapshot) -> None:
         if self._take(listing).digest != snapshot.digest:
             raise faults.moved_on(self.declared.name, self.declared.settings.path)
 
-    def _footers(self, listing: Listing, snapshot: Snapshot | None) -> parquet.Footers:
+    def _footers(self, listing: FileListing, snapshot: Snapshot | None) -> parquet.Footers:
         """See that Parquet files agree, with each other and with their folders, once for each content."""
-        memo = None if snapshot is None else self.declared.checked(digest_of([_SCHEME, snapshot.digest, "parquet"]))
+        memo = None if snapshot is None else self.declared.memo_path(digest_of([_SCHEME, snapshot.digest, "parquet"]))
         known = {} if memo is None else read_json(memo)
         if known.get("agree") is True:
             return parquet.footer(self._origin, listing.files[0], foreign=bool(known.get("foreign")))
@@ -128,7 +128,7 @@ class FilesReader:
             write_json(memo, {"agree": True, "foreign": found.foreign})
         return found
 
-    def _scan_parquet(self, listing: Listing, snapshot: Snapshot | None) -> pl.LazyFrame:
+    def _scan_parquet(self, listing: FileListing, snapshot: Snapshot | None) -> pl.LazyFrame:
         """Return the rows where they lie, or of a copy where there are zones that Polars does not know."""
         found = self._footers(listing, snapshot)
         keys, notes = parquet.folder_keys(self._origin, listing, found.schema, self._dialect)
@@ -138,16 +138,16 @@ class FilesReader:
         copy = self._copy(wanted)
         if not copy.exists():
             begun = self.mark()
-            with parquet.converted(self._origin, listing, keys, copy.parent) as frame:
+            with parquet.convert_files(self._origin, listing, keys, copy.parent) as frame:
                 self._land(frame, copy, wanted, begun, notes)
         return pl.scan_parquet(copy, glob=False)
 
     def _copy(self, snapshot: Snapshot) -> Path:
         """Return where the copy of files is that are not read where they lie; how they are read is in its name."""
         roles = sorted(self.declared.roles.values())
-        return self.declared.landed(digest_of([_SCHEME, snapshot.digest, roles, self._dialect.to_json()]))
+        return self.declared.landed_path(digest_of([_SCHEME, snapshot.digest, roles, self._dialect.to_json()]))
 
-    def _scan_text(self, listing: Listing, snapshot: Snapshot | None) -> pl.LazyFrame:
+    def _scan_text(self, listing: FileListing, snapshot: Snapshot | None) -> pl.LazyFrame:
         """Return the Parquet copy of text files, made now if this content was never read."""
         if listing.partitions:
             raise faults.partitioned_text(self.declared.name, listing.base)

@@ -32,7 +32,7 @@ SUFFIXES = tuple(_FORMATS) + tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class FileListing:
     """The files of a source, sorted by name: the order in which their rows stand.
 
     Parameters
@@ -62,7 +62,7 @@ def resolve(root: Path, path: str) -> Path:
     return Path(os.path.normpath(root / Path(path).expanduser()))
 
 
-def list_files(source: str, settings: SourceSettings, root: Path) -> Listing:
+def list_files(source: str, settings: SourceSettings, root: Path) -> FileListing:
     """Return the files that ``path`` in `settings` means now, each once.
 
     A folder is searched to the bottom, as ``folder/**/*`` is. Names that begin with ``.`` or ``_`` are left out unless
@@ -87,7 +87,7 @@ def list_files(source: str, settings: SourceSettings, root: Path) -> Listing:
         raise faults.unreadable(source, error.filename or path, error.strerror or str(error)) from None
     files = sorted(files, key=lambda file: _below(base, file).split("/"))
     _refuse_tables(source, files)
-    return Listing(base, tuple(files), _format(source, settings, path, files), _partitions(source, base, files))
+    return FileListing(base, tuple(files), _format(source, settings, path, files), _partitions(source, base, files))
 
 
 def _find(source: str, path: Path) -> tuple[Path, list[Path]]:

@@ -17,7 +17,7 @@ from workbench.sources import faults
 from workbench.sources.dialect import Dialect
 from workbench.sources.faults import Origin
 from workbench.sources.snapshot import SourceWarning
-from workbench.sources.times import ISO, TimeFacts, as_time, parsed
+from workbench.sources.times import ISO, TimeFacts, as_time, parse_times
 
 _MISSING = ("NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "nil", "-", ".", "?", "missing", r"\N")
 _WORDS = r"^-?(?i:nan|inf|infinity)$"
@@ -32,7 +32,7 @@ _INTEGERS = {pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.Int128, pl.UInt8, pl.UInt
 _SPELLED_TRUE, _SPELLED_FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 
-def typed(
+def infer_types(
     origin: Origin, frame: pl.LazyFrame, dialect: Dialect, roles: Mapping[str, str]
 ) -> tuple[pl.LazyFrame, list[SourceWarning]]:
     """Return `frame` of texts with the types that its values have, and what was decided that is not obvious.
@@ -58,12 +58,12 @@ def typed(
     settled = {*dialect.dtypes, *roles.values(), *dialect.texts}
     others = [name for name in names if name not in settled]
     decisions = _decisions(origin, frame, others, dialect)
-    frame, notes = parsed(
+    frame, notes = parse_times(
         origin, frame, dialect, {r: column for r, column in roles.items() if column not in dialect.dtypes}
     )
     notes += [decision.note for decision in decisions.values() if decision.note is not None]
     cast = [decision.cast.alias(name) for name, decision in decisions.items() if decision.cast is not None]
-    return declared(origin, frame.with_columns(cast), dialect, roles), notes
+    return apply_dtypes(origin, frame.with_columns(cast), dialect, roles), notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +268,7 @@ def _first(frame: pl.LazyFrame, text: pl.Expr, pattern: str) -> str:
     return repr(frame.select(text).filter((text != "") & text.str.contains(pattern)).head(1).collect().item())
 
 
-def declared(origin: Origin, frame: pl.LazyFrame, dialect: Dialect, roles: Mapping[str, str]) -> pl.LazyFrame:
+def apply_dtypes(origin: Origin, frame: pl.LazyFrame, dialect: Dialect, roles: Mapping[str, str]) -> pl.LazyFrame:
     """Return `frame`, whose declared columns are texts, with each as its declared dtype.
 
     Parameters

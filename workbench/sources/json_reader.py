@@ -22,7 +22,7 @@ from workbench.sources import faults
 from workbench.sources.dialect import Dialect
 from workbench.sources.faults import Origin
 from workbench.sources.infer import is_exact
-from workbench.sources.spool import Spool, unpacked
+from workbench.sources.spool import Spool, decompress
 
 _PIECE = 64 << 20
 _LONG_NUMBER = r'(?:^|[^\w."])(?:[1-9]\d{15,}(?:[^\w."]|$)|(?:0\.0*)?[1-9][\d.]{18,})'
@@ -77,24 +77,24 @@ def read(origin: Origin, files: Mapping[str, Path], dialect: Dialect, spool: Spo
 def _pieces(origin: Origin, file: Path, dialect: Dialect) -> Iterator[bytes]:
     """Yield the file as pieces of whole objects, one after the other with nothing but white space between them."""
     try:
-        with unpacked(file) as stream:
+        with decompress(file) as stream:
             rest = stream.read(_PIECE).removeprefix(b"\xef\xbb\xbf")
             if rest.lstrip()[:1] == b"[":
-                yield _checked(origin, file, _listed(origin, file, rest + stream.read()), dialect)
+                yield _check_declared(origin, file, _list_to_lines(origin, file, rest + stream.read()), dialect)
                 return
             while block := stream.read(_PIECE):
                 rest += block
                 cut = rest.rfind(b"\n{")
                 if cut > 0:
-                    yield _checked(origin, file, rest[: cut + 1], dialect)
+                    yield _check_declared(origin, file, rest[: cut + 1], dialect)
                     rest = rest[cut + 1 :]
             if rest.strip():
-                yield _checked(origin, file, rest, dialect)
+                yield _check_declared(origin, file, rest, dialect)
     except OSError as error:
         raise faults.damaged_file(origin, file, error) from None
 
 
-def _listed(origin: Origin, file: Path, data: bytes) -> bytes:
+def _list_to_lines(origin: Origin, file: Path, data: bytes) -> bytes:
     """Return the objects of a JSON list, one a line."""
     try:
         items: list[bytes] = [bytes(item) for item in msgspec.json.decode(data, type=list[msgspec.Raw])]
@@ -126,7 +126,7 @@ def _past_space(text: str, place: int) -> int:
     return place if found is None else found.end()
 
 
-def _checked(origin: Origin, file: Path, piece: bytes, dialect: Dialect) -> bytes:
+def _check_declared(origin: Origin, file: Path, piece: bytes, dialect: Dialect) -> bytes:
     """Return `piece` with the values of declared columns as the texts that stand there."""
     try:
         piece.decode()

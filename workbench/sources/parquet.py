@@ -16,8 +16,8 @@ from workbench.sources import faults
 from workbench.sources.arrow import as_frame, cannot_carry, has_foreign_zone, in_utc
 from workbench.sources.dialect import Dialect
 from workbench.sources.faults import Origin
-from workbench.sources.glob import Listing
-from workbench.sources.infer import as_declared, typed
+from workbench.sources.glob import FileListing
+from workbench.sources.infer import as_declared, infer_types
 from workbench.sources.snapshot import SourceWarning
 from workbench.sources.spool import Spool
 
@@ -42,7 +42,7 @@ class Footers:
     foreign: bool
 
 
-def footers(origin: Origin, listing: Listing) -> Footers:
+def footers(origin: Origin, listing: FileListing) -> Footers:
     """Read the footer of every file, and see that they hold the same columns, all of which can be carried.
 
     Raises
@@ -138,13 +138,13 @@ def difference(expected: Schema, found: Schema) -> str:
     return "; ".join([*parts, *other[:3]]) or "has them in another order"
 
 
-def scan(listing: Listing, keys: Schema) -> pl.LazyFrame:
+def scan(listing: FileListing, keys: Schema) -> pl.LazyFrame:
     """Return the rows of all files, in the files' order, with the folders' `keys` as columns."""
     return pl.scan_parquet(list(listing.files), glob=False, hive_partitioning=bool(keys), hive_schema=keys or None)
 
 
 @contextmanager
-def converted(origin: Origin, listing: Listing, keys: Schema, scratch: Path | None) -> Iterator[pl.LazyFrame]:
+def convert_files(origin: Origin, listing: FileListing, keys: Schema, scratch: Path | None) -> Iterator[pl.LazyFrame]:
     """Yield the rows of all files as `scan` returns them, with UTC for zones that Polars does not know."""
     import pyarrow as pa
     import pyarrow.parquet
@@ -169,7 +169,7 @@ def converted(origin: Origin, listing: Listing, keys: Schema, scratch: Path | No
 
 
 def folder_keys(
-    origin: Origin, listing: Listing, schema: Schema, dialect: Dialect
+    origin: Origin, listing: FileListing, schema: Schema, dialect: Dialect
 ) -> tuple[Schema, list[SourceWarning]]:
     """Return the columns that the ``key=value`` folders add, with the types that their values have, and what to tell.
 
@@ -186,7 +186,7 @@ def folder_keys(
     values = [_folder_values(listing, file) for file in listing.files]
     columns = {key: pl.Series([said[key] for said in values], dtype=pl.String) for key in keys}
     read = replace(dialect, time_format=None, decimal=".")
-    frame, notes = typed(origin, pl.LazyFrame(columns), read, {})
+    frame, notes = infer_types(origin, pl.LazyFrame(columns), read, {})
     found = dict(frame.collect_schema())
     of_day = next((key for key, dtype in found.items() if dtype == pl.Time), None)
     if of_day is not None:
@@ -194,13 +194,13 @@ def folder_keys(
     return {key: found.get(key, schema.get(key, pl.String())) for key in listing.partitions}, notes
 
 
-def _folder_values(listing: Listing, file: Path) -> dict[str, str | None]:
+def _folder_values(listing: FileListing, file: Path) -> dict[str, str | None]:
     """Return what the ``key=value`` folders of `file` say."""
     parts = [part.partition("=") for part in listing.name(file).split("/")[:-1]]
     return {key: None if value == _NULL else unquote(value) for key, sign, value in parts if sign}
 
 
-def refuse_contradictions(origin: Origin, listing: Listing, schema: Schema) -> None:
+def refuse_contradictions(origin: Origin, listing: FileListing, schema: Schema) -> None:
     """Raise for a file that has a column called like a key of its folders, and says something else in it."""
     for key in listing.partitions:
         dtype = schema.get(key)

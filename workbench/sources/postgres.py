@@ -11,7 +11,7 @@ import polars as pl
 
 from workbench.redaction import redact
 from workbench.sources import faults
-from workbench.sources.arrow import DIGITS, carried, repeated
+from workbench.sources.arrow import DIGITS, convert_table, repeated_names
 from workbench.sources.duckdb import without_end
 from workbench.sources.reader import Declared
 
@@ -65,14 +65,14 @@ def run(declared: Declared) -> pl.DataFrame:
     if _URL.fullmatch(url) is None:
         raise faults.bad_connection_url(declared.name)
     try:
-        with dbapi.connect(reading(url), autocommit=True) as connection, connection.cursor() as cursor:
+        with dbapi.connect(read_only_url(url), autocommit=True) as connection, connection.cursor() as cursor:
             return _select(declared, cursor)
     except Error as error:
         failure = redact(str(error), url=url)
     raise faults.query_failed(declared.name, failure)
 
 
-def reading(url: str) -> str:
+def read_only_url(url: str) -> str:
     """Return `url` for sessions that cannot write, and that give up connecting after 10 seconds.
 
     Examples
@@ -94,7 +94,7 @@ def _select(declared: Declared, cursor: Any) -> pl.DataFrame:
     schema = cursor.adbc_execute_schema(sql)
     if not schema.names:
         raise faults.not_a_select(declared.name)
-    if twice := repeated(schema.names):
+    if twice := repeated_names(schema.names):
         raise faults.twice_named(declared.name, twice)
     for field in schema:
         _require_carried(declared.name, field)
@@ -106,7 +106,9 @@ def _select(declared: Declared, cursor: Any) -> pl.DataFrame:
     table = table.select(range(len(schema)))
     numbers = {field.name: _stored(table, field.name) for field in schema if _kind(field) == "numeric"}
     rest = table.select([field.name for field in schema if field.name not in numbers])
-    frame = carried(_plain(rest), lambda name, what: _refused(declared.name, name, what, _kind(schema.field(name))))
+    frame = convert_table(
+        _plain(rest), lambda name, what: _refused(declared.name, name, what, _kind(schema.field(name)))
+    )
     decimals = [_decimal(declared.name, schema.field(name), values) for name, values in numbers.items()]
     padded = [field.name for field in schema if _kind(field) == "bpchar"]
     return frame.with_columns(pl.col(padded).str.strip_chars_end(" "), *decimals).select(schema.names)

@@ -80,7 +80,7 @@ def notes_of(path: Path, source: str) -> tuple[SourceWarning, ...]:
     return tuple(SourceWarning(source, message, count) for message, count in told)
 
 
-def removed(path: Path) -> bool:
+def remove_rows(path: Path) -> bool:
     """Remove the rows at `path`, and return whether they were there."""
     try:
         path.unlink()
@@ -121,7 +121,7 @@ class QueryReader:
         """Return the identity of the rows that the query returns now, and land them."""
         settings = self.declared.settings
         rows = in_order(self._run(), [settings.event_time, *settings.key])
-        taken = self.declared.taken(
+        taken = self.declared.take_snapshot(
             "query",
             rows_digest(rows),
             {
@@ -131,14 +131,14 @@ class QueryReader:
                 "columns": {name: str(dtype) for name, dtype in rows.schema.items()},
             },
         )
-        land(rows, self._landed(taken))
+        land(rows, self._landed_path(taken))
         return taken
 
     def scan(self, snapshot: Snapshot | None) -> pl.LazyFrame:
         """Return the landed rows of `snapshot`, or of the query run now."""
         wanted = self.snapshot(recheck=False) if snapshot is None else snapshot
         self.verify(wanted)
-        return pl.scan_parquet(self._landed(wanted), glob=False)
+        return pl.scan_parquet(self._landed_path(wanted), glob=False)
 
     def mark(self) -> None:
         """Return None: rows are read from where they were landed."""
@@ -149,16 +149,16 @@ class QueryReader:
 
     def forget(self, snapshot: Snapshot) -> bool:
         """Remove the landed rows of `snapshot`, and return whether there were any."""
-        return removed(self._landed(snapshot))
+        return remove_rows(self._landed_path(snapshot))
 
     def verify(self, snapshot: Snapshot) -> None:
         """Raise SourceError where the landed rows are gone and the query does not return them any more."""
-        if not self._landed(snapshot).exists() and self.snapshot(recheck=False).digest != snapshot.digest:
+        if not self._landed_path(snapshot).exists() and self.snapshot(recheck=False).digest != snapshot.digest:
             raise faults.moved_on(self.declared.name, "its query now returns different rows")
 
-    def _landed(self, snapshot: Snapshot) -> Path:
+    def _landed_path(self, snapshot: Snapshot) -> Path:
         settings = self.declared.settings
-        return self.declared.landed(digest_of([snapshot.digest, settings.event_time, list(settings.key)]))
+        return self.declared.landed_path(digest_of([snapshot.digest, settings.event_time, list(settings.key)]))
 
     def _run(self) -> pl.DataFrame:
         database = self.declared.settings.database or ""

@@ -71,7 +71,7 @@ def _comparable(column: pl.Series) -> pl.Series:
     if dtype.is_nested():
         plain = column.to_physical() if isinstance(dtype, pl.Map) else column
         values = plain.cast(_plain(plain.dtype)).to_list()
-        return pl.Series(column.name, [None if value is None else _spelled(value) for value in values], pl.String)
+        return pl.Series(column.name, [None if value is None else _spell(value) for value in values], pl.String)
     plain = column.cast(_plain(dtype))
     return plain.cast(pl.String) if plain.dtype in _WIDE else plain
 
@@ -103,12 +103,12 @@ def _instance(dtype: Any) -> pl.DataType:
     return dtype if isinstance(dtype, pl.DataType) else dtype()
 
 
-def _spelled(value: object) -> str:
+def _spell(value: object) -> str:
     """Return an unambiguous text of a nested value."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"{key!r}:{_spelled(inner)}" for key, inner in value.items()) + "}"
+        return "{" + ",".join(f"{key!r}:{_spell(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, (list, tuple, pl.Series)):
-        return "[" + ",".join(_spelled(inner) for inner in value) + "]"
+        return "[" + ",".join(_spell(inner) for inner in value) + "]"
     if isinstance(value, float):
         return struct.pack("<d", value).hex()
     return repr(value)

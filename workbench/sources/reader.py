@@ -50,20 +50,20 @@ class Declared:
         """The memo of files' digests."""
         return self.cache / "digests.json"
 
-    def checked(self, key: str) -> Path:
+    def memo_path(self, key: str) -> Path:
         """Return the memo of what was checked under `key`."""
         return self.cache / "checks" / f"{key}.json"
 
-    def landed(self, key: str) -> Path:
+    def landed_path(self, key: str) -> Path:
         """Return where the rows with the digest `key` are landed."""
         return self.cache / "landed" / f"{key}.parquet"
 
-    def shown(self, path: Path) -> str:
+    def display_path(self, path: Path) -> str:
         """Return `path` from the project's root where it is below, else as it is."""
         within = str(self.root).rstrip(os.sep) + os.sep
         return str(path).removeprefix(within).replace(os.sep, "/") if str(path).startswith(within) else str(path)
 
-    def taken(self, kind: str, identity: object, detail: Mapping[str, object]) -> Snapshot:
+    def take_snapshot(self, kind: str, identity: object, detail: Mapping[str, object]) -> Snapshot:
         """Return the snapshot whose digest is that of `identity` (JSON-ready)."""
         return Snapshot(
             source=self.name,
@@ -80,7 +80,7 @@ def digest_of(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Reader(Protocol):
+class SourceReader(Protocol):
     """A kind of source: a module of this room has a class that does this, under the name ``READER``."""
 
     @property

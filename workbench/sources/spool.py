@@ -77,7 +77,7 @@ _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
 @contextmanager
-def unpacked(file: Path) -> Iterator[Any]:
+def decompress(file: Path) -> Iterator[Any]:
     """Yield the bytes of `file`, decompressed where it is gzip or zstd, as a ``pyarrow.NativeFile``.
 
     Raises

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import polars as pl
 
-from workbench.drivers import translated
+from workbench.drivers import translate_errors
 from workbench.sources import csv_reader, faults, json_reader
 from workbench.sources.dialect import Dialect
 from workbench.sources.faults import Origin
 from workbench.sources.glob import Format
-from workbench.sources.infer import declared, typed
+from workbench.sources.infer import apply_dtypes, infer_types
 from workbench.sources.snapshot import SourceWarning
 from workbench.sources.spool import Spool
-from workbench.sources.times import parsed
+from workbench.sources.times import parse_times
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,12 @@ def read_text(
         For files without a byte, a file that its format does not allow, files of different columns or types, values
         that are not of their declared dtype, and times that are not ISO 8601 or of their declared format.
     """
-    with Spool(scratch) as spool, translated(lambda error: faults.of_driver(origin, faults.some(files), error)):
+    with Spool(scratch) as spool, translate_errors(lambda error: faults.of_driver(origin, faults.some(files), error)):
         if format == "csv":
-            frame, notes = typed(origin, csv_reader.read(origin, files, dialect, spool), dialect, roles)
+            frame, notes = infer_types(origin, csv_reader.read(origin, files, dialect, spool), dialect, roles)
         else:
             found = json_reader.read(origin, files, dialect, spool)
             times = {role: column for role, column in roles.items() if column not in dialect.dtypes}
-            frame, notes = parsed(origin, found, dialect, times)
-            frame = declared(origin, frame, dialect, roles)
+            frame, notes = parse_times(origin, found, dialect, times)
+            frame = apply_dtypes(origin, frame, dialect, roles)
         yield TextTable(frame, tuple(notes))

@@ -95,7 +95,9 @@ def as_utc(source: str, role: str, column: str, dtype: pl.DataType, zone: str | 
     raise faults.not_a_time(source, role, column, dtype)
 
 
-def normalised(source: str, frame: pl.LazyFrame, roles: Mapping[str, str], zone: str | None = None) -> pl.LazyFrame:
+def normalise_times(
+    source: str, frame: pl.LazyFrame, roles: Mapping[str, str], zone: str | None = None
+) -> pl.LazyFrame:
     """Return `frame` with its time columns in UTC, all other columns as they are.
 
     Parameters
@@ -233,7 +235,7 @@ def as_time(text: pl.Expr, dtype: pl.Date | pl.Datetime, time_format: str | None
             .str.to_date(strict=False)
         )
     if time_format is not None:
-        found = _formatted(text, time_format).cast(pl.Datetime(dtype.time_unit))
+        found = _parse_format(text, time_format).cast(pl.Datetime(dtype.time_unit))
         return found if dtype.time_zone is None else _of_zone(found, dtype)
     kept = text.str.contains(ISO) & ~text.str.contains(_LOST[dtype.time_unit])
     if dtype.time_unit == "ns":
@@ -253,7 +255,7 @@ def _of_zone(naive: pl.Expr, dtype: pl.Datetime) -> pl.Expr:
     return naive.dt.replace_time_zone(dtype.time_zone, ambiguous=_SECOND_HOUR["data"], non_existent="null")
 
 
-def parsed(
+def parse_times(
     origin: Origin, frame: pl.LazyFrame, dialect: Dialect, roles: Mapping[str, str]
 ) -> tuple[pl.LazyFrame, list[SourceWarning]]:
     """Return `frame`, read from text, with its time columns as times or dates, and what was decided about them.
@@ -270,7 +272,7 @@ def parsed(
     dialect
         The declared format, and the zone of times that state none.
     roles
-        As for `normalised`; columns that are absent or no text are left alone.
+        As for `normalise_times`; columns that are absent or no text are left alone.
 
     Raises
     ------
@@ -282,8 +284,8 @@ def parsed(
     if not texts:
         return frame, []
     if dialect.time_format is not None:
-        times = {column: _formatted(pl.col(column), dialect.time_format) for column in texts}
-        return frame.with_columns(_existing(origin, frame, times, texts, dialect)), []
+        times = {column: _parse_format(pl.col(column), dialect.time_format) for column in texts}
+        return frame.with_columns(_require_parsed(origin, frame, times, texts, dialect)), []
     facts = _collect(frame, {column: TimeFacts.of(pl.col(column)) for column in texts})
     found = {column: TimeFacts(**facts[column]) for column in texts}
     for column, fact in found.items():
@@ -293,7 +295,7 @@ def parsed(
         _refuse_skipped(origin, frame, {column: fact for column, fact in found.items() if fact.zoned}, texts, dialect)
     times = {column: fact.parse(pl.col(column), dialect.time_zone, side=dialect.side) for column, fact in found.items()}
     notes = [note for column, fact in found.items() for note in _notes(origin, column, fact, dialect)]
-    return frame.with_columns(_existing(origin, frame, times, texts, dialect)), notes
+    return frame.with_columns(_require_parsed(origin, frame, times, texts, dialect)), notes
 
 
 def _notes(origin: Origin, column: str, fact: TimeFacts, dialect: Dialect) -> list[SourceWarning]:
@@ -309,13 +311,13 @@ def _notes(origin: Origin, column: str, fact: TimeFacts, dialect: Dialect) -> li
     return notes
 
 
-def _formatted(text: pl.Expr, time_format: str) -> pl.Expr:
+def _parse_format(text: pl.Expr, time_format: str) -> pl.Expr:
     if not _OF_DAY.search(time_format):
         return text.str.to_date(time_format, strict=False)
     return text.str.to_datetime(time_format, time_unit="us", strict=False)
 
 
-def _existing(
+def _require_parsed(
     origin: Origin, frame: pl.LazyFrame, times: Mapping[str, pl.Expr], texts: Mapping[str, str], dialect: Dialect
 ) -> list[pl.Expr]:
     """Return `times` under their columns' names, once every text is known to have become one."""

@@ -53,7 +53,7 @@ def tables_of(connection: Any, query: str) -> tuple[list[TableName], set[str]]:
         raise QueryError.not_a_select(f"has {len(query):,} characters")
     parsed = json.loads(connection.execute("select json_serialize_sql(?)", [query]).fetchall()[0][0])
     if parsed["error"]:
-        raise _refused(connection, query, str(parsed.get("error_message", "")))
+        raise _refusal(connection, query, str(parsed.get("error_message", "")))
     if len(parsed["statements"]) != 1:
         raise QueryError.not_a_select("is empty" if not parsed["statements"] else "holds several statements")
     found = _Found()
@@ -95,14 +95,14 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
             waiting += reversed(item)
 
 
-def _refused(connection: Any, query: str, message: str) -> QueryError:
+def _refusal(connection: Any, query: str, message: str) -> QueryError:
     """Return the error for what DuckDB's parser does not serialise: something else than a SELECT, or no SQL."""
     import duckdb
 
     try:
         statements = connection.extract_statements(query)
     except duckdb.Error as error:
-        return failed(error)
+        return query_failure(error)
     kinds = {statement.type.name.lower() for statement in statements} - {"select"}
     if kinds == {"multi"}:  # duckdb makes an enumeration of a column's values first
         return QueryError(
@@ -114,7 +114,7 @@ def _refused(connection: Any, query: str, message: str) -> QueryError:
     return QueryError.failed(message)
 
 
-def failed(error: BaseException) -> QueryError:
+def query_failure(error: BaseException) -> QueryError:
     """Return the error for a query that DuckDB refused: its first line as the message, those that point below it."""
     message, *rest = str(error).splitlines() or [type(error).__name__]
     if 'near "@"' in message:

@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from workbench.drivers import translated
+from workbench.drivers import translate_errors
 from workbench.errors import QueryError, WorkbenchError
 from workbench.sources import rows_of
 from workbench.sql.answer import Answer
-from workbench.sql.names import failed, tables_of
+from workbench.sql.names import query_failure, tables_of
 from workbench.sql.tables import Tables
-from workbench.store import damaged
+from workbench.store import find_damage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workbench.sql.names import TableName
-    from workbench.store import Reading
+    from workbench.store import ViewReader
     from workbench.workspace import Workspace
 
 HERE = "__here"
 """The schema of the names that are written without one."""
 
 
-def run_sql(workspace: Workspace, reading: Reading, query: str) -> Answer:
+def run_sql(workspace: Workspace, reading: ViewReader, query: str) -> Answer:
     """Return what `query` returns.
 
     Only the tables that the query names are looked up. DuckDB gets their rows, and no files, no settings, no network
@@ -57,10 +57,10 @@ def run_sql(workspace: Workspace, reading: Reading, query: str) -> Answer:
 
     def convert(error: BaseException) -> WorkbenchError:
         if isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException):
-            return failed(error)
-        return damaged(tables.views) or tables.unreadable() or failed(error)
+            return query_failure(error)
+        return find_damage(tables.views) or tables.unreadable() or query_failure(error)
 
-    with _connect(duckdb, workspace.hidden) as connection, translated(convert):
+    with _connect(duckdb, workspace.hidden) as connection, translate_errors(convert):
         named, local = tables_of(connection, query)
         _register(
             connection, tables, [table for table in named if table.name.lower() not in local or tables.has(table)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import QueryError, SourceError, UsageError, did_you_mean
 from workbench.registry import RELEASE_PREFIX, split_version
-from workbench.store import BranchReading, PublishedReading, release_commit
+from workbench.store import BranchReader, RegistryReader, release_commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from workbench.sources import Source
     from workbench.sql.names import TableName
-    from workbench.store import Reading, ServedView
+    from workbench.store import ReadableView, ViewReader
     from workbench.workspace import Workspace
 
 
@@ -33,10 +33,10 @@ class Tables:
         What names without a schema mean.
     """
 
-    def __init__(self, workspace: Workspace, reading: Reading) -> None:
+    def __init__(self, workspace: Workspace, reading: ViewReader) -> None:
         self._workspace = workspace
-        self._readings: dict[str, Reading] = {"": reading}
-        self.views: list[ServedView] = []
+        self._readings: dict[str, ViewReader] = {"": reading}
+        self.views: list[ReadableView] = []
         self._sources: list[Source] = []
 
     def has(self, table: TableName) -> bool:
@@ -83,25 +83,25 @@ class Tables:
                 return error
         return None
 
-    def _reading(self, schema: str) -> Reading:
+    def _reading(self, schema: str) -> ViewReader:
         if schema not in self._readings:
             self._readings[schema] = self._opened(schema)
         return self._readings[schema]
 
-    def _opened(self, schema: str) -> Reading:
+    def _opened(self, schema: str) -> ViewReader:
         repository = self._workspace.repository
         names = {name.lower(): name for name in repository.names()}
         branch = schema if repository.exists(schema) else names.get(schema.lower())
         if branch in self._workspace.protected:
-            return PublishedReading.of(self._workspace)
+            return RegistryReader.of(self._workspace)
         if branch is not None:
-            return BranchReading.of(self._workspace, branch)
+            return BranchReader.of(self._workspace, branch)
         if schema.startswith(RELEASE_PREFIX):
             release = schema.removeprefix(RELEASE_PREFIX)
-            return PublishedReading.of(self._workspace, release_commit(self._workspace, release), release=release)
+            return RegistryReader.of(self._workspace, release_commit(self._workspace, release), release=release)
         raise _unknown_schema(schema, names.values())
 
-    def _known(self, reading: Reading, table: TableName) -> Iterable[str]:
+    def _known(self, reading: ViewReader, table: TableName) -> Iterable[str]:
         found = reading.tables()
         if not table.schema:
             return [*found, *self._workspace.sources.names()]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from workbench.store.branch_reader import BranchReading
+from workbench.store.branch_reader import BranchReader
 from workbench.store.deprecation import DeprecatedVersionWarning, deprecation_of, warn_of
 from workbench.store.explain import Candidate, Explanation, explain
 from workbench.store.history import latest, period
 from workbench.store.join import JoinedSpine, Question, in_order, join_features
 from workbench.store.ledger import FailedCheckWarning, Ledger, LowMatchWarning, NaiveTimeWarning, ViewLedger
 from workbench.store.policy import policy_of
-from workbench.store.reader import Reading, ServedView
-from workbench.store.reading_lake import damaged, intact
-from workbench.store.recorded import SHORTEST, recorded
+from workbench.store.reader import ReadableView, ViewReader
+from workbench.store.reading_lake import find_damage, reading_lake
+from workbench.store.recorded import SHORTEST, find_record
 from workbench.store.references import Reference, parse_all, use
-from workbench.store.registry_reader import PublishedReading
+from workbench.store.registry_reader import RegistryReader
 from workbench.store.releases import commit_at, release_commit, release_names
-from workbench.store.resolve import Wanted, joined_views, named_view, resolve
+from workbench.store.resolve import ResolvedFeature, joined_views, named_view, resolve
 from workbench.store.saved import (
     SavedTrainingSet,
     SourceView,
@@ -31,7 +31,7 @@ from workbench.store.training_set import TrainingSet, facts_of_built
 __all__ = [
     "SHORTEST",
     "BehindRows",
-    "BranchReading",
+    "BranchReader",
     "Candidate",
     "DeprecatedVersionWarning",
     "Explanation",
@@ -41,27 +41,27 @@ __all__ = [
     "Ledger",
     "LowMatchWarning",
     "NaiveTimeWarning",
-    "PublishedReading",
     "Question",
-    "Reading",
+    "ReadableView",
     "Reference",
+    "RegistryReader",
+    "ResolvedFeature",
     "SavedTrainingSet",
-    "ServedView",
     "SourceView",
     "Spine",
     "TrainingSet",
     "ViewLedger",
-    "Wanted",
+    "ViewReader",
     "as_spine",
     "commit_at",
-    "damaged",
     "deprecation_of",
     "explain",
     "facts_of_built",
     "facts_of_saved",
     "failed_checks",
+    "find_damage",
+    "find_record",
     "in_order",
-    "intact",
     "join_features",
     "joined_views",
     "latest",
@@ -70,7 +70,7 @@ __all__ = [
     "parse_all",
     "period",
     "policy_of",
-    "recorded",
+    "reading_lake",
     "release_commit",
     "release_names",
     "resolve",

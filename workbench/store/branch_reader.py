@@ -1,15 +1,15 @@
-"""`BranchReading`: the views of one branch at one commit, computed or reused as they are asked for."""
+"""`BranchReader`: the views of one branch at one commit, computed or reused as they are asked for."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from workbench.define import explained, load_tree
+from workbench.define import load_tree, reraise_user_errors
 from workbench.errors import FeatureNotFound, SourceMoved
 from workbench.pipeline import Evaluation, on_steady_sources
-from workbench.store.reader import ServedData, ServedInput, ServedView, broken_files
-from workbench.store.registry_reader import PublishedReading
+from workbench.store.reader import ReadableData, ReadableInput, ReadableView, broken_files
+from workbench.store.registry_reader import RegistryReader
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from workbench.workspace import Workspace
 
 
-class BranchReading:
+class BranchReader:
     """A branch's definitions and their data, as they stand at `commit`; versions are the published ones.
 
     Parameters
@@ -43,11 +43,11 @@ class BranchReading:
         self.evaluation = evaluation
         self._workspace = workspace
         self._registry = registry
-        self._published: PublishedReading | None = None
-        self._views: dict[str, ServedView] = {}
+        self._published: RegistryReader | None = None
+        self._views: dict[str, ReadableView] = {}
 
     @classmethod
-    def of(cls, workspace: Workspace, branch: str) -> BranchReading:
+    def of(cls, workspace: Workspace, branch: str) -> BranchReader:
         """Return a reading of the tip of `branch`."""
         commit = workspace.repository.resolve(branch)
         definitions = load_tree(workspace.repository, commit, cache=workspace.hidden)
@@ -72,12 +72,12 @@ class BranchReading:
         """What the sources were that views were computed from."""
         return self.evaluation.snapshots
 
-    def view(self, name: str, version: str | None = None) -> ServedView:
+    def view(self, name: str, version: str | None = None) -> ReadableView:
         """Return the branch's view `name`, or the published version that is asked for."""
         if version is not None:
             return self._publications().view(name, version)
         if name not in self._views:
-            self._views[name] = self._served(self.definitions.view(name))
+            self._views[name] = self._readable_view(self.definitions.view(name))
         return self._views[name]
 
     def has(self, name: str, version: str | None = None) -> bool:
@@ -107,7 +107,7 @@ class BranchReading:
 
     def missing(self, name: str) -> FeatureNotFound:
         """Return the error for a `name` that is neither a view nor a feature set here; broken files are named in it."""
-        if name in PublishedReading.of(self._workspace, self._registry).registry:
+        if name in RegistryReader.of(self._workspace, self._registry).registry:
             return FeatureNotFound(
                 f"Branch {self.branch!r} does not define a view {name!r}.",
                 remedy=f"It is published: write the version, as in '{name}@1'; `catalog {name}` lists its versions.",
@@ -118,7 +118,7 @@ class BranchReading:
 
     def evaluate(self, name: str) -> Evaluated:
         """Return the branch's view `name` with its data, computed now where it is not computed yet."""
-        with explained(self.definitions, {}):
+        with reraise_user_errors(self.definitions, {}):
             if self.evaluation.evaluated:  # views of the sources as they were are read already
                 return self.evaluation.evaluate(name)
             return on_steady_sources(lambda: self._evaluate_first(name))
@@ -127,16 +127,16 @@ class BranchReading:
         try:
             return self.evaluation.evaluate(name)
         except SourceMoved:
-            self.evaluation = self.evaluation.renewed()
+            self.evaluation = self.evaluation.renew()
             raise
 
-    def _publications(self) -> PublishedReading:
+    def _publications(self) -> RegistryReader:
         if self._published is None:
-            self._published = PublishedReading.of(self._workspace, self._registry)
+            self._published = RegistryReader.of(self._workspace, self._registry)
         return self._published
 
-    def _served(self, view: FeatureView) -> ServedView:
-        return ServedView(
+    def _readable_view(self, view: FeatureView) -> ReadableView:
+        return ReadableView(
             name=view.name,
             version=None,
             contract=view.contract,
@@ -149,17 +149,17 @@ class BranchReading:
             load_inputs=partial(self._inputs, view.name),
         )
 
-    def _data(self, name: str) -> ServedData:
+    def _data(self, name: str) -> ReadableData:
         evaluated = self.evaluate(name)
         stored = evaluated.computed.stored
-        return ServedData(
+        return ReadableData(
             frame=stored.frame(),
             view_id=evaluated.prepared.view_id,
             code_hash=evaluated.prepared.fingerprint.code_hash,
             data_digest=stored.record.digest.exact,
         )
 
-    def _inputs(self, name: str) -> tuple[ServedInput, ...]:
+    def _inputs(self, name: str) -> tuple[ReadableInput, ...]:
         inputs = self.evaluate(name).prepared.inputs
         times = self.evaluation.times_of
-        return tuple(ServedInput(data.name, data.kind, data.frame, times(data)) for data in inputs)
+        return tuple(ReadableInput(data.name, data.kind, data.frame, times(data)) for data in inputs)

@@ -11,14 +11,14 @@ import polars as pl
 from workbench.errors import FeatureNotFound, UsageError, did_you_mean
 from workbench.point_in_time import join_views
 from workbench.render import Report, Reported, Table
-from workbench.store.reading_lake import intact
+from workbench.store.reading_lake import reading_lake
 from workbench.store.source_rows import BehindRows, rows_behind
 from workbench.times import moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from workbench.store.reader import Reading, ServedView
+    from workbench.store.reader import ReadableView, ViewReader
 
 SHOWN = 10
 """Losing rows that are shown of each kind, those nearest to the moment first."""
@@ -134,7 +134,7 @@ class Explanation(Reported):
                 *(behind.table() for behind in self.behind),
             ),
             notes=(
-                *((f"{hidden:,} more rows lost for the same reasons: {self._counted()}.",) if hidden else ()),
+                *((f"{hidden:,} more rows lost for the same reasons: {self._count_text()}.",) if hidden else ()),
                 *(behind.note for behind in self.behind if behind.note),
             ),
         )
@@ -146,13 +146,13 @@ class Explanation(Reported):
             return "no value: the newest one had expired"
         return "no value: none was known" if self.counts else "no value: the view has no row of this entity"
 
-    def _counted(self) -> str:
+    def _count_text(self) -> str:
         return ", ".join(f"{count:,} {reason}" for reason, count in self.counts.items() if reason != WON)
 
 
 def explain(
-    reading: Reading,
-    view: ServedView,
+    reading: ViewReader,
+    view: ReadableView,
     features: Sequence[str],
     entity: Mapping[str, object],
     at: object,
@@ -194,8 +194,8 @@ def explain(
         )
     until = moment(at)
     keys = {name: key_value(view, name, entity) for name in view.entities}
-    with intact([view]):
-        judged, outcome = _judged(view, keys, until, as_known=as_known)
+    with reading_lake([view]):
+        judged, outcome = _judge_rows(view, keys, until, as_known=as_known)
     counts = dict(judged.group_by(_REASON).len().sort(_REASON).iter_rows())
     candidates = _candidates(view, features[0], judged)
     winner = next((row for row in candidates if row.reason == WON), None)
@@ -216,7 +216,7 @@ def explain(
     )
 
 
-def key_value(view: ServedView, name: str, entity: Mapping[str, object]) -> pl.Series:
+def key_value(view: ReadableView, name: str, entity: Mapping[str, object]) -> pl.Series:
     """Return the value of key `name` in `entity`, as a series of one with the view's dtype."""
     if name not in entity:
         raise UsageError(
@@ -247,8 +247,8 @@ def _as_key(value: object, dtype: pl.DataType) -> pl.Series | None:
         return None
 
 
-def _judged(
-    view: ServedView, keys: Mapping[str, pl.Series], at: datetime, *, as_known: bool
+def _judge_rows(
+    view: ReadableView, keys: Mapping[str, pl.Series], at: datetime, *, as_known: bool
 ) -> tuple[pl.DataFrame, str]:
     """Return the entity's rows, best first, each with how it fared, and the outcome: the join says which row won."""
     mine = [pl.col(name) == pl.lit(value.item(), dtype=value.dtype) for name, value in keys.items()]
@@ -278,7 +278,7 @@ def _judged(
     return ranked.with_columns(reason.alias(_REASON), (pl.lit(at) - event).alias("__age")), outcome
 
 
-def _candidates(view: ServedView, feature: str, judged: pl.DataFrame) -> tuple[Candidate, ...]:
+def _candidates(view: ReadableView, feature: str, judged: pl.DataFrame) -> tuple[Candidate, ...]:
     """Return the winner and at most ten losers a kind: of those too late the first, of the others the last."""
     found = []
     for reason in (WON, TIE, EARLIER, EXPIRED, UNKNOWN, LATER):
@@ -291,7 +291,7 @@ def _candidates(view: ServedView, feature: str, judged: pl.DataFrame) -> tuple[C
     return tuple(found)
 
 
-def _detail(view: ServedView, reason: str, age: timedelta, created: datetime | None) -> str:
+def _detail(view: ReadableView, reason: str, age: timedelta, created: datetime | None) -> str:
     match reason:
         case "won":
             return f"the latest that was known, {age} old"

@@ -13,15 +13,15 @@ from workbench.compute import digest_frame
 from workbench.config import free_name
 from workbench.point_in_time import ViewRows, join_views
 from workbench.store.ledger import Ledger, ViewLedger
-from workbench.store.reading_lake import intact
+from workbench.store.reading_lake import reading_lake
 from workbench.store.references import Reference
-from workbench.store.resolve import Joined, Wanted, check_spine, joined_views, resolve
+from workbench.store.resolve import JoinedView, ResolvedFeature, check_spine, joined_views, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workbench.compute import OutputDigest
-    from workbench.store.reader import Reading
+    from workbench.store.reader import ViewReader
     from workbench.store.spine import Spine
 
 
@@ -72,9 +72,9 @@ class JoinedSpine:
     frame: pl.DataFrame
     spine_columns: tuple[str, ...]
     question: Question
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[ResolvedFeature, ...]
     ledger: Ledger
-    reading: Reading
+    reading: ViewReader
 
     @cached_property
     def data_digest(self) -> str:
@@ -93,7 +93,7 @@ def in_order(frame: pl.DataFrame) -> OutputDigest:
     return digest_frame(frame.lazy().with_row_index(place), keys=[place])
 
 
-def join_features(reading: Reading, spine: Spine, question: Question, *, minimum: float) -> JoinedSpine:
+def join_features(reading: ViewReader, spine: Spine, question: Question, *, minimum: float) -> JoinedSpine:
     """Return `spine` with the features that `question` names, by the rules of `point_in_time_join`.
 
     Parameters
@@ -121,7 +121,7 @@ def join_features(reading: Reading, spine: Spine, question: Question, *, minimum
     joined = joined_views(wanted)
     taken = [*spine.frame.columns, *(item.column for item in wanted)]
     outcomes = [free_name(f"outcome {number}", taken) for number in range(len(joined))]
-    with intact(part.view for part in joined):
+    with reading_lake(part.view for part in joined):
         rows = [_rows(part, outcome, wanted) for part, outcome in zip(joined, outcomes, strict=True)]
         found = join_views(spine.frame, rows, time=question.time, as_known=question.as_known)
     ledger = Ledger(
@@ -141,13 +141,17 @@ def join_features(reading: Reading, spine: Spine, question: Question, *, minimum
     return JoinedSpine(frame, tuple(columns), question, wanted, ledger, reading)
 
 
-def _rows(joined: Joined, outcome: str, wanted: Sequence[Wanted]) -> ViewRows:
+def _rows(joined: JoinedView, outcome: str, wanted: Sequence[ResolvedFeature]) -> ViewRows:
     features = {item.column: item.feature for item in wanted if item.joined == joined}
     return joined.view.rows(features, name=joined.title, keys=joined.columns, outcome=outcome)
 
 
 def _entries(
-    found: pl.DataFrame, views: Sequence[Joined], outcomes: Sequence[str], wanted: Sequence[Wanted], time: str
+    found: pl.DataFrame,
+    views: Sequence[JoinedView],
+    outcomes: Sequence[str],
+    wanted: Sequence[ResolvedFeature],
+    time: str,
 ) -> tuple[ViewLedger, ...]:
     counts = found.select(
         part
@@ -167,7 +171,9 @@ def _entries(
     )
 
 
-def _counts(number: int, joined: Joined, outcome: pl.Expr, wanted: Sequence[Wanted], time: str) -> list[pl.Expr]:
+def _counts(
+    number: int, joined: JoinedView, outcome: pl.Expr, wanted: Sequence[ResolvedFeature], time: str
+) -> list[pl.Expr]:
     """Return how many rows had each outcome, how many that matched have a null, and how many could match nothing."""
     columns = [pl.col(item.column).is_null() for item in wanted if item.joined == joined]
     keys = [pl.col(name).is_null() for name in (time, *joined.columns)]

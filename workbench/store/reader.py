@@ -1,4 +1,4 @@
-"""`ServedView` and `Reading`: what all that is served is read through, be it a branch's view or a published version."""
+"""`ReadableView` and `ViewReader`: what all that is served is read through, be it a branch's view or a published version."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ServedInput:
+class ReadableInput:
     """One input of a view: its rows as far as they can be had, and since when each is known.
 
     Attributes
@@ -43,7 +43,7 @@ class ServedInput:
 
 
 @dataclass(frozen=True, slots=True)
-class ServedData:
+class ReadableData:
     """A view's rows and their identity.
 
     Attributes
@@ -64,7 +64,7 @@ class ServedData:
 
 
 @dataclass(frozen=True, eq=False)
-class ServedView:
+class ReadableView:
     """One view as it is read: what was declared of it, and its rows when they are asked for.
 
     Attributes
@@ -87,8 +87,8 @@ class ServedView:
     created: str | None
     ttl: timedelta | None
     lookback: timedelta | None
-    load: Callable[[], ServedData] = field(repr=False)
-    load_inputs: Callable[[], tuple[ServedInput, ...]] = field(repr=False)
+    load: Callable[[], ReadableData] = field(repr=False)
+    load_inputs: Callable[[], tuple[ReadableInput, ...]] = field(repr=False)
     deprecation: str = ""
     run: str | None = None
 
@@ -108,7 +108,7 @@ class ServedView:
         return tuple(column.name for column in self.contract.features)
 
     @cached_property
-    def data(self) -> ServedData:
+    def data(self) -> ReadableData:
         """Its rows; a branch's view is computed now where it is not computed yet."""
         return self.load()
 
@@ -133,12 +133,12 @@ class ServedView:
             stored=True,
         )
 
-    def inputs(self) -> tuple[ServedInput, ...]:
+    def inputs(self) -> tuple[ReadableInput, ...]:
         """Return what it is made from; sources as they are now."""
         return self.load_inputs()
 
 
-class Reading(Protocol):
+class ViewReader(Protocol):
     """Views of one moment: those that a branch defines, or those that are published.
 
     Attributes
@@ -162,7 +162,7 @@ class Reading(Protocol):
     def snapshots(self) -> Mapping[str, Snapshot]:
         """What the sources were that views were computed from."""
 
-    def view(self, name: str, version: str | None = None) -> ServedView:
+    def view(self, name: str, version: str | None = None) -> ReadableView:
         """Return a view, or the published version of it that is asked for; the same object for the same version.
 
         Raises

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.drivers import is_drivers, reason, translated
+from workbench.drivers import is_drivers, reason, translate_errors
 from workbench.errors import LakeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from workbench.store.reader import ServedView
+    from workbench.store.reader import ReadableView
 
 
 @contextmanager
-def intact(views: Iterable[ServedView]) -> Iterator[None]:
+def reading_lake(views: Iterable[ReadableView]) -> Iterator[None]:
     """Re-raise what the engine says of a missing or damaged file as `LakeError` that names the published version.
 
     Parameters
@@ -31,11 +31,11 @@ def intact(views: Iterable[ServedView]) -> Iterator[None]:
         Where one of the published versions cannot be read; any other error passes as it is.
     """
     views = list(views)
-    with translated(lambda error: damaged(views)):  # noqa: ARG005  the views are read again by themselves
+    with translate_errors(lambda error: find_damage(views)):  # noqa: ARG005  the views are read again by themselves
         yield
 
 
-def damaged(views: Iterable[ServedView]) -> LakeError | None:
+def find_damage(views: Iterable[ReadableView]) -> LakeError | None:
     """Return the error that names the first of `views` whose rows in the lake cannot be read; None where all can."""
     for view in views:
         fault = _fault(view) if view.version is not None else None
@@ -44,7 +44,7 @@ def damaged(views: Iterable[ServedView]) -> LakeError | None:
     return None
 
 
-def _fault(view: ServedView) -> BaseException | None:
+def _fault(view: ReadableView) -> BaseException | None:
     """Return why `view` cannot be read from end to end, or None where it can."""
     try:
         view.data.frame.select(pl.all().null_count()).collect(engine="streaming")

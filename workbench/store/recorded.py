@@ -18,7 +18,7 @@ SHORTEST = 6
 """Characters of an id that are enough, where they name one thing."""
 
 
-def recorded(workspace: Workspace, what: str) -> RecordedView | SavedTrainingSet:
+def find_record(workspace: Workspace, what: str) -> RecordedView | SavedTrainingSet:
     """Return what was recorded under `what`.
 
     Parameters
@@ -39,7 +39,7 @@ def recorded(workspace: Workspace, what: str) -> RecordedView | SavedTrainingSet
     if wanted in saved:
         return saved_training_set(workspace.home, wanted)
     if "@" in wanted:
-        return published(workspace, wanted)
+        return published_record(workspace, wanted)
     if len(wanted) < SHORTEST:
         raise _unknown(workspace, what)
     entries = workspace.journal.everything()
@@ -62,7 +62,7 @@ def recorded(workspace: Workspace, what: str) -> RecordedView | SavedTrainingSet
     return next(iter(found.values()))
 
 
-def published(workspace: Workspace, ref: str) -> RecordedView:
+def published_record(workspace: Workspace, ref: str) -> RecordedView:
     """Return what the registry says of the published version ``view@2`` or ``view@2.1``, retired ones too.
 
     Raises

@@ -64,7 +64,7 @@ class Reference(msgspec.Struct, frozen=True, omit_defaults=True):
         if parts is None:
             raise UsageError(f"{ref[:120]!r} is not a reference to a feature.", remedy=_spelling())
         plain, alias, keys = parts["ref"], parts["alias"], parts["keys"]
-        return use(plain, as_=alias, keys=None if keys is None else _renamed(keys, ref))
+        return use(plain, as_=alias, keys=None if keys is None else _parse_keys(keys, ref))
 
     @property
     def target(self) -> str:
@@ -108,7 +108,7 @@ def use(ref: str, *, as_: str | None = None, keys: Mapping[str, str] | None = No
     >>> str(use("airport_weather@2:temp", as_="dest_weather", keys={"airport": "dest"}))
     'airport_weather@2:temp as dest_weather (airport=dest)'
     """
-    return _made(ref, as_, dict(keys or {}))
+    return _make_reference(ref, as_, dict(keys or {}))
 
 
 def parse_all(features: object) -> tuple[Reference, ...]:
@@ -145,7 +145,7 @@ def require_feature(label: str, feature: str, features: Sequence[str]) -> None:
         raise FeatureNotFound.named(f"{label}:{feature}", [f"{label}:{known}" for known in features])
 
 
-def _made(ref: object, alias: str | None, keys: Mapping[str, object]) -> Reference:
+def _make_reference(ref: object, alias: str | None, keys: Mapping[str, object]) -> Reference:
     if not isinstance(ref, str) or not ref.strip():
         raise UsageError(f"{ref!r} is not a reference to a feature.", remedy=_KINDS)
     name, colon, feature = ref.strip().partition(":")
@@ -170,7 +170,7 @@ def _made(ref: object, alias: str | None, keys: Mapping[str, object]) -> Referen
     return Reference(view, version, feature or None, alias, named)
 
 
-def _renamed(text: str, ref: str) -> dict[str, str]:
+def _parse_keys(text: str, ref: str) -> dict[str, str]:
     pairs = {}
     for part in text.split(","):
         entity, sign, column = part.partition("=")

@@ -1,4 +1,4 @@
-"""`PublishedReading`: the versions that are published at one commit of main, read from the lake as it was then."""
+"""`RegistryReader`: the versions that are published at one commit of main, read from the lake as it was then."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workbench.errors import FeatureNotFound, RegistryError, SourceError
 from workbench.pipeline import InputTimes, source_digest
 from workbench.registry import Registry
 from workbench.store.deprecation import deprecation_of
-from workbench.store.reader import ServedData, ServedInput, ServedView, broken_files
+from workbench.store.reader import ReadableData, ReadableInput, ReadableView, broken_files
 from workbench.times import parse_duration
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from workbench.workspace import Workspace
 
 
-class PublishedReading:
+class RegistryReader:
     """What is published at `commit`: each view's declaration from its record, its rows from the lake.
 
     No definition is run for it, save that a feature set is looked up in the definitions of the same commit.
@@ -46,10 +46,10 @@ class PublishedReading:
         self.release = release
         self.registry = registry
         self._workspace = workspace
-        self._views: dict[tuple[str, str], ServedView] = {}
+        self._views: dict[tuple[str, str], ReadableView] = {}
 
     @classmethod
-    def of(cls, workspace: Workspace, commit: str | None = None, *, release: str | None = None) -> PublishedReading:
+    def of(cls, workspace: Workspace, commit: str | None = None, *, release: str | None = None) -> RegistryReader:
         """Return what is published at `commit`; what is published now if absent.
 
         A main without a commit has nothing published.
@@ -72,14 +72,14 @@ class PublishedReading:
         """The definitions of the same commit, whose files run when they are looked into; None without a commit."""
         return load_tree(self._workspace.repository, self.commit, cache=self._workspace.hidden) if self.commit else None
 
-    def view(self, name: str, version: str | None = None) -> ServedView:
+    def view(self, name: str, version: str | None = None) -> ReadableView:
         """Return the version of view `name` that is asked for, or the current one."""
         if name not in self.registry:
             raise self.missing(name)
         found = self.registry.version(name, version)
         key = name, found.number
         if key not in self._views:
-            self._views[key] = self.served(name, found)
+            self._views[key] = self.readable_version(name, found)
         return self._views[key]
 
     def has(self, name: str, version: str | None = None) -> bool:
@@ -124,10 +124,10 @@ class PublishedReading:
         error.lines = broken_files(self.definitions, self.commit) if self.definitions else ()
         return error
 
-    def served(self, name: str, version: Version) -> ServedView:
+    def readable_version(self, name: str, version: Version) -> ReadableView:
         """Return a version of view `name` as it is read, whether it is still served or not."""
         lookback = version.declaration.get("lookback")
-        return ServedView(
+        return ReadableView(
             name=name,
             version=version.number,
             contract=version.contract,
@@ -142,8 +142,8 @@ class PublishedReading:
             run=version.run,
         )
 
-    def _data(self, name: str, version: Version) -> ServedData:
-        return ServedData(
+    def _data(self, name: str, version: Version) -> ReadableData:
+        return ReadableData(
             frame=self._workspace.lake.scan(
                 name, version.major, version.delta_version, version.contract, digest=version.data_digest
             ),
@@ -153,30 +153,30 @@ class PublishedReading:
             delta_version=version.delta_version,
         )
 
-    def _inputs(self, version: Version) -> tuple[ServedInput, ...]:
+    def _inputs(self, version: Version) -> tuple[ReadableInput, ...]:
         return tuple(self._input(record) for record in version.inputs)
 
-    def _input(self, record: InputRecord) -> ServedInput:
+    def _input(self, record: InputRecord) -> ReadableInput:
         if record.kind == "source":
             return self._source(record)
         try:
             view = self.view(record.name, record.version)
         except FeatureNotFound as error:
-            return ServedInput(record.name, "view", None, None, f"{record.name} cannot be read: {error.message}")
+            return ReadableInput(record.name, "view", None, None, f"{record.name} cannot be read: {error.message}")
         known = (view.event_time,) if view.created is None else (view.event_time, view.created)
-        return ServedInput(view.label, "view", view.data.frame, InputTimes(view.event_time, known))
+        return ReadableInput(view.label, "view", view.data.frame, InputTimes(view.event_time, known))
 
-    def _source(self, record: InputRecord) -> ServedInput:
+    def _source(self, record: InputRecord) -> ReadableInput:
         """Return a source's rows of today, with a note where they are not those that the version was computed from."""
         if record.name not in self._workspace.sources:
             note = f"{record.name} is no longer a source of this project."
-            return ServedInput(record.name, "source", None, None, note)
+            return ReadableInput(record.name, "source", None, None, note)
         source = self._workspace.sources[record.name]
         try:
             snapshot = source.snapshot()
         except SourceError as error:
-            return ServedInput(record.name, "source", None, None, f"{record.name} cannot be read: {error.message}")
+            return ReadableInput(record.name, "source", None, None, f"{record.name} cannot be read: {error.message}")
         moved = source_digest(source, snapshot) != record.digest
         note = f"{record.name} has changed since this version was computed; the current rows are shown."
         times = InputTimes(source.event_time, source.known_since)
-        return ServedInput(record.name, "source", source.frame(snapshot), times, note if moved else "")
+        return ReadableInput(record.name, "source", source.frame(snapshot), times, note if moved else "")

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from workbench.store.reader import Reading, ServedView
+    from workbench.store.reader import ReadableView, ViewReader
 
 
 @dataclass(frozen=True)
-class Joined:
+class JoinedView:
     """One view as it takes part in a training set: under its own name or an alias, with its own keys or others.
 
     Attributes
@@ -36,10 +36,10 @@ class Joined:
     label: str
     alias: str | None
     keys: tuple[tuple[str, str], ...]
-    view: ServedView = field(compare=False)
+    view: ReadableView = field(compare=False)
 
     @classmethod
-    def of(cls, view: ServedView, reference: Reference) -> Joined:
+    def of(cls, view: ReadableView, reference: Reference) -> JoinedView:
         """Return `view` as `reference` lets it take part.
 
         Raises
@@ -68,10 +68,10 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ResolvedFeature:
     """One feature that was asked for, and the column of the result that holds it."""
 
-    joined: Joined
+    joined: JoinedView
     feature: str
     column: str
 
@@ -81,7 +81,7 @@ class Wanted:
         return f"{self.joined.label}:{self.feature}"
 
 
-def resolve(references: Sequence[Reference], reading: Reading, *, full_names: bool) -> tuple[Wanted, ...]:
+def resolve(references: Sequence[Reference], reading: ViewReader, *, full_names: bool) -> tuple[ResolvedFeature, ...]:
     """Return the features that `references` name, in their order, each once.
 
     Parameters
@@ -103,8 +103,8 @@ def resolve(references: Sequence[Reference], reading: Reading, *, full_names: bo
         For a name that is both a view and a feature set, and a feature set under an alias.
     """
     found = dict.fromkeys(pair for reference in references for pair in _features(reference, reading))
-    wanted = tuple(Wanted(j, f, f"{j.name}__{f}" if full_names else f) for j, f in found)
-    owners: dict[str, Joined] = {}
+    wanted = tuple(ResolvedFeature(j, f, f"{j.name}__{f}" if full_names else f) for j, f in found)
+    owners: dict[str, JoinedView] = {}
     for item in wanted:
         other = owners.setdefault(item.column, item.joined)
         if other is not item.joined and other != item.joined:
@@ -112,7 +112,7 @@ def resolve(references: Sequence[Reference], reading: Reading, *, full_names: bo
     return wanted
 
 
-def named_view(ref: str | Reference, reading: Reading) -> tuple[ServedView, tuple[str, ...]]:
+def named_view(ref: str | Reference, reading: ViewReader) -> tuple[ReadableView, tuple[str, ...]]:
     """Return the view that `ref` names, and its features: the one named, or all.
 
     Raises
@@ -135,7 +135,7 @@ def named_view(ref: str | Reference, reading: Reading) -> tuple[ServedView, tupl
 
 
 def check_spine(
-    spine: pl.Schema, wanted: Sequence[Wanted], *, time: str, label: str | None, index: Sequence[str] = ()
+    spine: pl.Schema, wanted: Sequence[ResolvedFeature], *, time: str, label: str | None, index: Sequence[str] = ()
 ) -> None:
     """Raise `JoinError` unless the spine has the time, label and key columns, and none that a feature would take.
 
@@ -156,12 +156,12 @@ def check_spine(
             raise JoinError.collision(item.column, "the spine", f"view {item.joined.title!r}")
 
 
-def joined_views(wanted: Iterable[Wanted]) -> tuple[Joined, ...]:
+def joined_views(wanted: Iterable[ResolvedFeature]) -> tuple[JoinedView, ...]:
     """Return the views of the features asked for, each once, in their order."""
     return tuple(dict.fromkeys(item.joined for item in wanted))
 
 
-def _features(reference: Reference, reading: Reading) -> list[tuple[Joined, str]]:
+def _features(reference: Reference, reading: ViewReader) -> list[tuple[JoinedView, str]]:
     plain = reference.version is None and reference.feature is None
     if reading.has(reference.view, reference.version):
         if plain and reference.view in reading.ambiguous:
@@ -170,7 +170,7 @@ def _features(reference: Reference, reading: Reading) -> list[tuple[Joined, str]
                 remedy=f"Name the view's features, as in '{reference.view}:...', or rename the feature set.",
             )
         view = reading.view(reference.view, reference.version)
-        joined = Joined.of(view, reference)
+        joined = JoinedView.of(view, reference)
         return [(joined, feature) for feature in _of_view(view, reference)]
     named = reading.feature_set(reference.view) if plain else None
     if named is None:
@@ -184,21 +184,21 @@ def _features(reference: Reference, reading: Reading) -> list[tuple[Joined, str]
     return [pair for member in members for pair in _member(member, reading)]
 
 
-def _member(reference: Reference, reading: Reading) -> list[tuple[Joined, str]]:
+def _member(reference: Reference, reading: ViewReader) -> list[tuple[JoinedView, str]]:
     """Return the features of a member of a feature set, which names views, never other sets."""
     view, features = named_view(reference, reading)
-    joined = Joined.of(view, reference)
+    joined = JoinedView.of(view, reference)
     return [(joined, feature) for feature in features]
 
 
-def _of_view(view: ServedView, reference: Reference) -> tuple[str, ...]:
+def _of_view(view: ReadableView, reference: Reference) -> tuple[str, ...]:
     if reference.feature is None:
         return view.features
     require_feature(view.name, reference.feature, view.features)
     return (reference.feature,)
 
 
-def _unknown(reference: Reference, reading: Reading) -> Exception:
+def _unknown(reference: Reference, reading: ViewReader) -> Exception:
     """Return the error for a name that is nothing; where it is a feature's, it says of which view."""
     name = reference.view
     owners = sorted(reading.owners(name)) if reference.feature is None and reference.version is None else []
@@ -208,7 +208,7 @@ def _unknown(reference: Reference, reading: Reading) -> Exception:
     return reading.missing(name)
 
 
-def _collision(item: Wanted, other: Joined) -> JoinError:
+def _collision(item: ResolvedFeature, other: JoinedView) -> JoinError:
     if item.joined.name != other.name:
         return JoinError.collision(item.column, f"view {other.title!r}", f"view {item.joined.title!r}")
     return JoinError(

@@ -22,7 +22,7 @@ from uuid import uuid4
 
 import polars as pl
 
-from workbench.compute import refused_by_disk, versions
+from workbench.compute import disk_refusal, versions
 from workbench.config import valid_name
 from workbench.drivers import reason
 from workbench.errors import ProjectError, UsageError, WorkbenchError, did_you_mean
@@ -166,9 +166,9 @@ def save_training_set(home: Path, name: str, joined: JoinedSpine, *, run: str) -
         Where the project cannot be written.
     """
     folder = home / FOLDER / valid_name("training set", name)
-    saved = _described(name, folder / DATA, joined, run)
+    saved = _describe(name, folder / DATA, joined, run)
     if folder.exists():
-        return _same(saved, saved_training_set(home, name))
+        return _existing_record(saved, saved_training_set(home, name))
     work = folder.with_name(f".{name}.{uuid4().hex}")
     try:
         work.mkdir(parents=True)
@@ -178,7 +178,7 @@ def save_training_set(home: Path, name: str, joined: JoinedSpine, *, run: str) -
         except OSError:
             if not folder.exists():
                 raise
-            return _same(saved, saved_training_set(home, name))  # another process was first
+            return _existing_record(saved, saved_training_set(home, name))  # another process was first
     except OSError as error:
         raise ProjectError.not_writable(str(folder.parent), error.strerror or str(error)) from error
     finally:
@@ -227,7 +227,7 @@ def saved_sets(home: Path) -> list[SavedTrainingSet]:
     return found
 
 
-def _described(name: str, path: Path, joined: JoinedSpine, run: str) -> SavedTrainingSet:
+def _describe(name: str, path: Path, joined: JoinedSpine, run: str) -> SavedTrainingSet:
     served = {part.label: part.view for part in joined_views(joined.wanted)}
     views = (
         SourceView(
@@ -259,7 +259,7 @@ def _described(name: str, path: Path, joined: JoinedSpine, run: str) -> SavedTra
     )
 
 
-def _same(new: SavedTrainingSet, old: SavedTrainingSet) -> SavedTrainingSet:
+def _existing_record(new: SavedTrainingSet, old: SavedTrainingSet) -> SavedTrainingSet:
     """Return `old` where it holds what `new` would."""
     aspects = {
         "rows or values": new.data_digest == old.data_digest,
@@ -281,7 +281,7 @@ def _write(work: Path, frame: pl.DataFrame, saved: SavedTrainingSet) -> None:
     try:
         frame.write_parquet(work / DATA)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        reason = refused_by_disk(error, work / DATA)
+        reason = disk_refusal(error, work / DATA)
         if reason is not None:
             raise ProjectError.not_writable(str(work.parent), reason) from None
         raise UsageError(

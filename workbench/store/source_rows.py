@@ -14,7 +14,7 @@ from workbench.render import Table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workbench.store.reader import ServedInput, ServedView
+    from workbench.store.reader import ReadableInput, ReadableView
 
 ROWS = 20
 """Rows that are listed of one input, the last ones known."""
@@ -58,12 +58,14 @@ class BehindRows:
         return Table(f"Behind it: {self.kind} {self.name}", tuple(shown.columns), tuple(shown.iter_rows()))
 
 
-def rows_behind(view: ServedView, keys: Mapping[str, pl.Series], made: datetime) -> tuple[BehindRows, ...]:
+def rows_behind(view: ReadableView, keys: Mapping[str, pl.Series], made: datetime) -> tuple[BehindRows, ...]:
     """Return, for each input of a view, the rows of the entity known by the moment `made`, within the lookback."""
     return tuple(_behind(data, keys, made, view.lookback) for data in view.inputs())
 
 
-def _behind(data: ServedInput, keys: Mapping[str, pl.Series], made: datetime, lookback: timedelta | None) -> BehindRows:
+def _behind(
+    data: ReadableInput, keys: Mapping[str, pl.Series], made: datetime, lookback: timedelta | None
+) -> BehindRows:
     if data.frame is None or data.times is None:
         return BehindRows(data.name, data.kind, None, 0, data.note)
     schema = data.frame.collect_schema()

@@ -12,7 +12,7 @@ import polars as pl
 from workbench.config import time_zone_named
 from workbench.drivers import reason
 from workbench.errors import JoinError, UsageError
-from workbench.sources import carried, clock_changes, in_zone, is_naive
+from workbench.sources import clock_changes, convert_table, in_zone, is_naive
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,7 +149,7 @@ def _no_table(given: object, why: str = "") -> JoinError:
 
 
 def _of_arrow(table: Any) -> Spine:
-    frame: pl.DataFrame = carried(table, _cannot_hold)
+    frame: pl.DataFrame = convert_table(table, _cannot_hold)
     for name, dtype in frame.schema.items():
         if isinstance(dtype, pl.BaseExtension):
             raise _cannot_hold(name, str(dtype))

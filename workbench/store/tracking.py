@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
     from workbench.store.join import JoinedSpine
     from workbench.store.ledger import Ledger
-    from workbench.store.reader import Reading, ServedView
-    from workbench.store.resolve import Wanted
+    from workbench.store.reader import ReadableView, ViewReader
+    from workbench.store.resolve import ResolvedFeature
     from workbench.store.saved import SavedTrainingSet, SourceView
     from workbench.workspace import Workspace
 
 TAG = "workbench.training_set"
 
 
-def views_read(wanted: Iterable[Wanted]) -> tuple[ReadView, ...]:
+def views_read(wanted: Iterable[ResolvedFeature]) -> tuple[ReadView, ...]:
     """Return the views of the features asked for, each once, with its features."""
     features: dict[str, dict[str, None]] = {}
     served = {}
@@ -172,7 +172,7 @@ def _itself(workspace: Workspace, saved: SavedTrainingSet) -> DatasetRecord:
     )
 
 
-def run_of(workspace: Workspace, reading: Reading, view: ServedView) -> str | None:
+def run_of(workspace: Workspace, reading: ViewReader, view: ReadableView) -> str | None:
     """Return the MLflow run (or the key of the queued one) that last recorded the data of `view`."""
     key = view.run
     if view.version is None:
@@ -183,7 +183,7 @@ def run_of(workspace: Workspace, reading: Reading, view: ServedView) -> str | No
     return key and (workspace.tracker.delivery(key).run_id or key)
 
 
-def failed_checks(workspace: Workspace, reading: Reading, ledger: Ledger) -> list[str]:
+def failed_checks(workspace: Workspace, reading: ViewReader, ledger: Ledger) -> list[str]:
     """Return a sentence for each of the branch's views whose data failed a check when it was last defined."""
     found = []
     for entry in ledger.views:

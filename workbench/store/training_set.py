@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from workbench.store.explain import Explanation
     from workbench.store.join import JoinedSpine, Question
     from workbench.store.ledger import Ledger
-    from workbench.store.reader import ServedView
-    from workbench.store.resolve import Wanted
+    from workbench.store.reader import ReadableView
+    from workbench.store.resolve import ResolvedFeature
     from workbench.store.saved import SavedTrainingSet
     from workbench.tracking import TrainingFacts
     from workbench.workspace import Workspace
@@ -244,8 +244,8 @@ def _plain(value: object) -> object:
 
 
 def _asked_of_row(
-    frame: pl.DataFrame, row: int, feature: str, wanted: Sequence[Wanted], *, time: str
-) -> tuple[ServedView, str, dict[str, object], datetime | date]:
+    frame: pl.DataFrame, row: int, feature: str, wanted: Sequence[ResolvedFeature], *, time: str
+) -> tuple[ReadableView, str, dict[str, object], datetime | date]:
     """Return the view, the feature, the entity's keys and the moment that row number `row` of `frame` is about.
 
     Raises
@@ -253,7 +253,7 @@ def _asked_of_row(
     UsageError
         For a row that is not there, or lacks a key or its time, and for what is none of the features.
     """
-    item = _named(feature, wanted)
+    item = _find_feature(feature, wanted)
     if not 0 <= row < frame.height:
         raise UsageError(
             f"The training set has no row {row!r}.", remedy=f"Rows are numbered from 0 to {frame.height - 1}."
@@ -269,7 +269,7 @@ def _asked_of_row(
     return item.joined.view, item.feature, entity, values[time]
 
 
-def _named(feature: str, wanted: Sequence[Wanted]) -> Wanted:
+def _find_feature(feature: str, wanted: Sequence[ResolvedFeature]) -> ResolvedFeature:
     """Return the feature that a column, or a reference as it was asked for, names."""
     own = [item for item in wanted if item.column == feature]
     found = own or [item for item in wanted if feature in _spellings(item)]
@@ -286,6 +286,6 @@ def _named(feature: str, wanted: Sequence[Wanted]) -> Wanted:
     )
 
 
-def _spellings(item: Wanted) -> set[str]:
+def _spellings(item: ResolvedFeature) -> set[str]:
     joined = item.joined
     return {item.ref, f"{joined.view.name}:{item.feature}", f"{joined.name}:{item.feature}"}

@@ -7,13 +7,13 @@ there exactly once. `record_of` turns the facts of a computed view into a run th
 from __future__ import annotations
 
 from workbench.tracking.comparison import Comparison, differ, run_label
-from workbench.tracking.computations import Entry, Journal, RecordedView, own_runs
+from workbench.tracking.computations import ComputationJournal, Entry, RecordedView, own_runs
 from workbench.tracking.journal import MODEL_TAG, TRAINING, Facts, RunSummary
 from workbench.tracking.measures import Measured, check_fits, is_repeat, repeats_of
 from workbench.tracking.record import SourceFacts, ViewFacts, record_of
 from workbench.tracking.run_log import Event, OpenRun, UnsavedRunWarning
 from workbench.tracking.runs import DatasetRecord, RunRecord, RunStatus, new_key
-from workbench.tracking.sides import Side, Spread, joined, repeats, side_of_repeats, side_of_run
+from workbench.tracking.sides import RunSide, Spread, join_sides, repeats, side_of_repeats, side_of_run
 from workbench.tracking.tables import TABLES_TAG, table_text, tables_tag
 from workbench.tracking.tracker import Delivery, Ticket, Tracker, TrackingStatus
 from workbench.tracking.training import ReadView, TrainingFacts, TrainingListener, VersionedView
@@ -24,20 +24,20 @@ __all__ = [
     "TABLES_TAG",
     "TRAINING",
     "Comparison",
+    "ComputationJournal",
     "DatasetRecord",
     "Delivery",
     "Entry",
     "Event",
     "Facts",
-    "Journal",
     "Measured",
     "OpenRun",
     "ReadView",
     "RecordedView",
     "RunRecord",
+    "RunSide",
     "RunStatus",
     "RunSummary",
-    "Side",
     "SourceFacts",
     "Spread",
     "Ticket",
@@ -52,7 +52,7 @@ __all__ = [
     "check_fits",
     "differ",
     "is_repeat",
-    "joined",
+    "join_sides",
     "new_key",
     "own_runs",
     "record_of",

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from workbench.errors import TrackingError, did_you_mean
 from workbench.records import to_plain
 from workbench.tracking.journal import Facts, RunSummary
-from workbench.tracking.sides import Side, side_of_run
+from workbench.tracking.sides import RunSide, side_of_run
 from workbench.tracking.tables import TABLES_TAG
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _OWN = frozenset({"workbench.key", "mlflow.runName", TABLES_TAG})
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ComparePage:
     """A compare page of MLflow's, of runs that are of one kind: only these have parameters and tables in common.
 
     Parameters
@@ -55,8 +55,8 @@ class Comparison:
         The place of the side that differences are taken from.
     """
 
-    sides: tuple[Side, ...]
-    pages: tuple[Page, ...] = ()
+    sides: tuple[RunSide, ...]
+    pages: tuple[ComparePage, ...] = ()
     baseline: int = 0
 
     @property
@@ -97,7 +97,7 @@ class Comparison:
 
         names = ["kind", "key", *self.labels()]
         rows = [
-            (kind, key, *(_shown(value) for value in values))
+            (kind, key, *(_display_value(value) for value in values))
             for kind, key, values in self.rows()
             if not only_differing or differ(values)
         ]
@@ -175,12 +175,12 @@ def run_label(run: RunSummary) -> str:
     )
 
 
-def sides_of_runs(runs: Sequence[RunSummary], facts: Iterable[Facts]) -> tuple[Side, ...]:
+def sides_of_runs(runs: Sequence[RunSummary], facts: Iterable[Facts]) -> tuple[RunSide, ...]:
     """Return each run as a side."""
     return tuple(side_of_run(run_label(run), (run, said)) for run, said in zip(runs, facts, strict=True))
 
 
-def compare_pages(runs: Sequence[RunSummary], *, server: str | None) -> tuple[Page, ...]:
+def compare_pages(runs: Sequence[RunSummary], *, server: str | None) -> tuple[ComparePage, ...]:
     """Return MLflow's compare pages for those of `runs` that MLflow has, a page a kind of which there are two or more.
 
     The page reads ``runs`` and ``experiments`` as JSON lists after decoding the whole query, so both are
@@ -204,7 +204,7 @@ def compare_pages(runs: Sequence[RunSummary], *, server: str | None) -> tuple[Pa
     for about, alike in several.items():
         experiments = list(dict.fromkeys(run.experiment_id for run in alike))
         fragment = f"#/compare-runs?runs={_encoded([run.run_id for run in alike])}&experiments={_encoded(experiments)}"
-        found.append(Page(about, fragment, f"{server}/{fragment}" if server else None))
+        found.append(ComparePage(about, fragment, f"{server}/{fragment}" if server else None))
     return tuple(found)
 
 
@@ -248,5 +248,5 @@ def _keys(columns: Iterable[Mapping[str, Any]]) -> list[str]:
     return sorted({key for column in columns for key in column})
 
 
-def _shown(value: str | float | None) -> str | None:
+def _display_value(value: str | float | None) -> str | None:
     return value if value is None or isinstance(value, str) else f"{value:.12g}"

@@ -71,7 +71,7 @@ def own_runs(runs: Iterable[RunSummary], branch: str, lifetime: Lifetime | None)
     return [run for run in own if lifetime.has(run.commit, datetime.fromtimestamp(run.start / 1000, UTC))]
 
 
-class Journal:
+class ComputationJournal:
     """The project's journal, under `folder`.
 
     Parameters

@@ -119,7 +119,7 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Journal:
+class RunJournal:
     """Delivered runs, in order of delivery. One process appends; many read, each line once.
 
     Parameters

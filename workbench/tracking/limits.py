@@ -33,7 +33,7 @@ _REFUSED = re.compile(r"[^/\w.\- ]")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-def cut(text: str, limit: int) -> str:
+def truncate(text: str, limit: int) -> str:
     """Return `text`, or its beginning and the SHA-256 of the whole where it is longer than `limit` characters.
 
     Examples
@@ -74,12 +74,12 @@ def fit(record: RunRecord) -> RunRecord:
     tags = dict(record.tags) | ({LEFT_OUT: ", ".join(sorted(odd))} if odd else {})
     return replace(
         record,
-        experiment=cut(record.experiment, NAME_LENGTH),
-        name=cut(record.name, KEY_LENGTH),
-        user=cut(record.user, KEY_LENGTH),
-        note=cut(record.note, TAG_LENGTH),
-        tags={key: cut(str(value), TAG_LENGTH) for key, value in _unique(tags).items()},
-        params={key: cut(str(value), PARAM_LENGTH) for key, value in _unique(record.params).items()},
+        experiment=truncate(record.experiment, NAME_LENGTH),
+        name=truncate(record.name, KEY_LENGTH),
+        user=truncate(record.user, KEY_LENGTH),
+        note=truncate(record.note, TAG_LENGTH),
+        tags={key: truncate(str(value), TAG_LENGTH) for key, value in _unique(tags).items()},
+        params={key: truncate(str(value), PARAM_LENGTH) for key, value in _unique(record.params).items()},
         metrics=_unique({key: value for key, value in metrics.items() if math.isfinite(value)}),
         history=_unique({key: _finite(points) for key, points in record.history.items()}),
         datasets=tuple(_fit_dataset(dataset) for dataset in record.datasets),
@@ -111,7 +111,7 @@ def _fit_dataset(dataset: DatasetRecord) -> DatasetRecord:
     if len(encoded) > SOURCE_BYTES:
         small = {key: value for key, value in source.items() if len(json.dumps(value)) < 1000}
         source = dict(islice(small.items(), 50)) | {"cut_sha256": _sha256(encoded)}
-    return replace(dataset, name=cut(dataset.name, NAME_LENGTH), source=source)
+    return replace(dataset, name=truncate(dataset.name, NAME_LENGTH), source=source)
 
 
 def _unique(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Measured(msgspec.Struct, frozen=True):
         return f"{self.name}_by_{'_'.join(given)}/{'.'.join(given.values())}" if given else self.name
 
 
-def summarised(measured: Iterable[Measured]) -> tuple[dict[str, float], History]:
+def summarise(measured: Iterable[Measured]) -> tuple[dict[str, float], History]:
     """Return the metrics of a run and the points of those that have steps.
 
     Parameters

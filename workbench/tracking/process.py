@@ -59,7 +59,7 @@ def reap(pid: int) -> bool:
         return True
 
 
-def held(lock: Path) -> bool:
+def is_held(lock: Path) -> bool:
     """Return whether a living process holds `lock`, writing nothing. A killed holder's lock is free."""
     try:
         handle = os.open(lock, os.O_RDONLY)

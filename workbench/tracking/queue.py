@@ -88,7 +88,7 @@ class Outbox:
         place = self.places.rejected / path.name
         replace_atomically(place.with_suffix(".reason.txt"), reason + "\n")
         path.replace(place)
-        self.attempted(path).unlink(missing_ok=True)
+        self.attempt_mark(path).unlink(missing_ok=True)
         return place
 
     def requeue(self) -> int:
@@ -96,7 +96,7 @@ class Outbox:
         names = self.set_aside_names()
         for name in names:
             path = self.places.outbox / name
-            replace_atomically(self.attempted(path), "")
+            replace_atomically(self.attempt_mark(path), "")
             (self.places.rejected / name).replace(path)
             (self.places.rejected / name).with_suffix(".reason.txt").unlink(missing_ok=True)
         return len(names)
@@ -111,14 +111,14 @@ class Outbox:
             return path.read_text(encoding="utf-8").strip()
         return None
 
-    def attempted(self, path: Path) -> Path:
+    def attempt_mark(self, path: Path) -> Path:
         """Return the mark that says: a run for this record may exist in MLflow already."""
         return path.with_suffix(".attempted")
 
     def remove(self, path: Path) -> None:
         """Take a delivered record out of the queue, with the files it took along."""
         path.unlink(missing_ok=True)
-        self.attempted(path).unlink(missing_ok=True)
+        self.attempt_mark(path).unlink(missing_ok=True)
         shutil.rmtree(self.places.files(_key(path)), ignore_errors=True)
 
     def sweep(self) -> None:

@@ -28,7 +28,7 @@ from workbench.errors import ProjectError, UsageError
 from workbench.files import replace_atomically, replacing
 from workbench.records import from_json, to_json
 from workbench.tracking.limits import artifact_path
-from workbench.tracking.measures import Measured, summarised
+from workbench.tracking.measures import Measured, summarise
 from workbench.tracking.paths import Places
 from workbench.tracking.process import try_lock
 from workbench.tracking.queue import Outbox
@@ -60,7 +60,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     measured: tuple[Measured, ...] = ()
 
 
-def closed(record: RunRecord, events: Sequence[Event], *, status: RunStatus, end: int) -> RunRecord:
+def close_record(record: RunRecord, events: Sequence[Event], *, status: RunStatus, end: int) -> RunRecord:
     """Return `record` with everything that `events` logged."""
     tags, params = dict(record.tags), dict(record.params)
     artifacts, files = dict(record.artifacts), dict(record.files)
@@ -71,7 +71,7 @@ def closed(record: RunRecord, events: Sequence[Event], *, status: RunStatus, end
         artifacts |= event.artifacts
         files |= event.files
         datasets = datasets if event.datasets is None else event.datasets
-    metrics, history = summarised(each for event in events for each in event.measured)
+    metrics, history = summarise(each for event in events for each in event.measured)
     seconds = {"run/seconds": max(0, end - record.start) / 1000}
     return replace(
         record,
@@ -180,7 +180,7 @@ class OpenRun:
 
     def closed(self, status: RunStatus) -> RunRecord:
         """Return the whole run as it stands now."""
-        return closed(self.record, self.events, status=status, end=time.time_ns() // 1_000_000)
+        return close_record(self.record, self.events, status=status, end=time.time_ns() // 1_000_000)
 
     def forget(self) -> None:
         """Leave nothing open: the run's record is in the outbox, and a second one would be dropped for its key."""
@@ -221,7 +221,7 @@ def _queue(places: Places, path: Path) -> None:
     events = list(_readable(rest))
     end = path.stat().st_mtime_ns // 1_000_000
     tags = {**record.tags, "workbench.error": "its process ended before the experiment did"}
-    Outbox(places).put(closed(replace(record, tags=tags), events, status="KILLED", end=end))
+    Outbox(places).put(close_record(replace(record, tags=tags), events, status="KILLED", end=end))
 
 
 def _readable(lines: Sequence[str]) -> Iterator[Event]:

@@ -26,7 +26,7 @@ from workbench.files import replace_atomically
 from workbench.records import from_json
 from workbench.redaction import RedactedStream
 from workbench.tracking.database import make_store
-from workbench.tracking.journal import Journal
+from workbench.tracking.journal import RunJournal
 from workbench.tracking.limits import fit
 from workbench.tracking.paths import VARIABLE, Places, Target, read_json
 from workbench.tracking.process import try_lock
@@ -63,14 +63,14 @@ class Sender:
     places: Places
     linger: float
     outbox: Outbox = field(init=False)
-    journal: Journal = field(init=False)
+    journal: RunJournal = field(init=False)
     _deliverer: Deliverer | None = field(default=None, init=False)
     _failures: int = field(default=0, init=False)
     _refused: dict[str, int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.outbox = Outbox(self.places)
-        self.journal = Journal(self.places)
+        self.journal = RunJournal(self.places)
 
     def run(self) -> None:
         """Deliver until there was nothing to do for `linger` seconds, or MLflow was down for an hour."""
@@ -122,7 +122,7 @@ class Sender:
         except Corrupt as error:
             self.outbox.set_aside(queued.path, str(error))
             return
-        mark = self.outbox.attempted(queued.path)
+        mark = self.outbox.attempt_mark(queued.path)
         attempted = mark.exists()
         if not attempted:
             replace_atomically(mark, "", durable=True)

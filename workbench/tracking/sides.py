@@ -1,4 +1,4 @@
-"""`Side`: what one column of a comparison stands for: a run, several seeds of one, or all that a branch came to."""
+"""`RunSide`: what one column of a comparison stands for: a run, several seeds of one, or all that a branch came to."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class RunSide:
     """One column of a comparison.
 
     Parameters
@@ -45,13 +45,13 @@ class Side:
     spread: Mapping[str, Spread] = field(default_factory=dict)
 
 
-def side_of_run(label: str, logged: Logged) -> Side:
+def side_of_run(label: str, logged: Logged) -> RunSide:
     """Return one run as a side."""
     run, facts = logged
-    return Side(label, (run,), facts, _spread_within(facts.metrics))
+    return RunSide(label, (run,), facts, _spread_within(facts.metrics))
 
 
-def side_of_repeats(label: str, logged: Sequence[Logged]) -> Side:
+def side_of_repeats(label: str, logged: Sequence[Logged]) -> RunSide:
     """Return runs that differ in their seeds alone, the newest first, as one side: each metric is their mean."""
     if len(logged) == 1:
         return side_of_run(label, logged[0])
@@ -66,21 +66,21 @@ def side_of_repeats(label: str, logged: Sequence[Logged]) -> Side:
         if len(values) > 1:
             metrics[name] = statistics.fmean(values)
             spread[name] = Spread(statistics.stdev(values), len(values))
-    return Side(label, runs, Facts(newest.tags, params, metrics, newest.artifacts), spread)
+    return RunSide(label, runs, Facts(newest.tags, params, metrics, newest.artifacts), spread)
 
 
-def joined(label: str, parts: Sequence[tuple[str, Side]]) -> Side:
+def join_sides(label: str, parts: Sequence[tuple[str, RunSide]]) -> RunSide:
     """Return several sides as one, the keys of each behind its prefix unless they begin with it already."""
     facts: dict[str, dict[str, Any]] = {name: {} for name in Facts.__struct_fields__}
     spread: dict[str, Spread] = {}
     for prefix, side in parts:
         for name, values in facts.items():
-            values |= {_behind(prefix, key): value for key, value in getattr(side.facts, name).items()}
-        spread |= {_behind(prefix, key): value for key, value in side.spread.items()}
-    return Side(label, tuple(run for _, side in parts for run in side.runs), Facts(**facts), spread)
+            values |= {_prefix_key(prefix, key): value for key, value in getattr(side.facts, name).items()}
+        spread |= {_prefix_key(prefix, key): value for key, value in side.spread.items()}
+    return RunSide(label, tuple(run for _, side in parts for run in side.runs), Facts(**facts), spread)
 
 
-def _behind(prefix: str, key: str) -> str:
+def _prefix_key(prefix: str, key: str) -> str:
     return key if key.startswith(prefix) else f"{prefix}{key}"
 
 

@@ -17,16 +17,16 @@ from workbench.files import replace_atomically
 from workbench.records import to_json
 from workbench.tracking import ui as ui_process
 from workbench.tracking.comparison import Comparison, compare_pages, pick, sides_of_runs
-from workbench.tracking.journal import Facts, Journal, RunSummary, summary
+from workbench.tracking.journal import Facts, RunJournal, RunSummary, summary
 from workbench.tracking.limits import fit
 from workbench.tracking.paths import VARIABLE, Places, Target, read_json
-from workbench.tracking.process import held, reap, spawn
+from workbench.tracking.process import is_held, reap, spawn
 from workbench.tracking.queue import Corrupt, Outbox, Queued
 from workbench.tracking.run_log import OpenRun
 from workbench.tracking.runs import RunRecord, RunStatus
 
 if TYPE_CHECKING:
-    from workbench.tracking.sides import Side
+    from workbench.tracking.sides import RunSide
     from workbench.tracking.ui import Ui
 
 PIN_TAG = "workbench.pin"
@@ -166,7 +166,7 @@ class Tracker:
         self.target = Target.of(settings, self.places)
         self._linger = linger
         self._outbox = Outbox(self.places)
-        self._journal = Journal(self.places)
+        self._journal = RunJournal(self.places)
         self._unsaved: dict[str, RunRecord] = {}
         self._trouble: str | None = None
         self._spawned: dict[int, float] = {}
@@ -240,7 +240,7 @@ class Tracker:
             queued=self.pending(),
             last_error=self._trouble or sender.get("error"),
             set_aside=self._outbox.set_aside_names(),
-            sending=held(self.places.sender_lock),
+            sending=is_held(self.places.sender_lock),
             ui=found.url if found else None,
         )
 
@@ -292,9 +292,9 @@ class Tracker:
             runs = pick(self.runs(limit=1_000_000), run_ids)
         else:
             runs = self.runs(branch=branch, view=view, limit=limit)
-        return self.beside(sides_of_runs(runs, map(self.facts, runs)))
+        return self.compare_sides(sides_of_runs(runs, map(self.facts, runs)))
 
-    def beside(self, sides: Sequence[Side], *, baseline: int = 0) -> Comparison:
+    def compare_sides(self, sides: Sequence[RunSide], *, baseline: int = 0) -> Comparison:
         """Return `sides` side by side, with the link to MLflow's page that compares their runs.
 
         Parameters
@@ -371,7 +371,7 @@ class Tracker:
         self._spawned = {pid: when for pid, when in self._spawned.items() if not reap(pid)}
         if any(now - when < min(_STARTING, self._linger) for when in self._spawned.values()):
             return
-        if held(self.places.sender_lock):
+        if is_held(self.places.sender_lock):
             return
         places = [str(self.places.home), str(self.places.root)]
         arguments = ["-m", "workbench.tracking.sender", *places, "--linger", str(self._linger)]

@@ -18,7 +18,7 @@ from zlib import crc32
 from workbench.errors import TrackingError
 from workbench.files import replace_atomically
 from workbench.tracking.paths import Places, Target, read_json
-from workbench.tracking.process import held, reap, spawn, try_lock
+from workbench.tracking.process import is_held, reap, spawn, try_lock
 from workbench.tracking.server import STORE
 
 _FIRST_PORT, _PORTS = 5000, 200
@@ -135,7 +135,7 @@ def _alive(places: Places) -> bool:
     pid = read_json(places.ui_state).get("pid")
     if pid:
         reap(int(pid))
-    return held(places.ui_lock)
+    return is_held(places.ui_lock)
 
 
 @contextmanager

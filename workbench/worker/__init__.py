@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from workbench.worker.observer import Touch
 from workbench.worker.pool import Worker, WorkerPool, pool
-from workbench.worker.shared import RANDOM, Change
+from workbench.worker.shared import RANDOM, StateChange
 from workbench.worker.watch import Seen, Watch
 from workbench.worker.worlds import ELSEWHERE, HERE, World
 
@@ -16,8 +16,8 @@ __all__ = [
     "ELSEWHERE",
     "HERE",
     "RANDOM",
-    "Change",
     "Seen",
+    "StateChange",
     "Touch",
     "Watch",
     "Worker",

@@ -193,11 +193,11 @@ class Observer:
         if reader is not None and reader.file and not reader.by_library:
             self.touches.append(Touch(kind, name, reader.file, reader.line))
 
-    def _refuse(self, kind: Kind, name: str, reader: _Reader) -> None:
+    def _refuse(self, kind: Kind, name: str, reader: _Caller) -> None:
         self.touches.append(Touch(kind, name, reader.file, reader.line))
         raise Undeclared(f"{kind} {name}")
 
-    def _reader(self, for_callers: Callable[[str], bool] | None = None) -> _Reader | None:
+    def _reader(self, for_callers: Callable[[str], bool] | None = None) -> _Caller | None:
         """Return who reads in this moment; None where it is Python that imports a module.
 
         The standard library and Polars, which calls back, read for whoever calls them; or what `for_callers` says.
@@ -208,16 +208,16 @@ class Observer:
         while frame is not None:
             name = frame.f_code.co_filename
             if _inside(name, self.own):
-                return _Reader(name, frame.f_lineno, by_library=by_library)
+                return _Caller(name, frame.f_lineno, by_library=by_library)
             if name.startswith(_IMPORTING):
                 return None
             by_library = by_library or not (name == __file__ or transparent(name))
             frame = frame.f_back
-        return _Reader("", 0, by_library=by_library)
+        return _Caller("", 0, by_library=by_library)
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class _Caller:
     """Where the definition asks for what is read, and whether a library does the reading for it."""
 
     file: str

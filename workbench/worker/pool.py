@@ -67,7 +67,7 @@ class WorkerPool:
             try:
                 return zygote.fork(world)
             except (EOFError, OSError):  # somebody ended it: another one is started
-                said = zygote.said()
+                said = zygote.last_output()
                 self._drop(zygote)
         raise WorkerEnded(
             f"No process could be started to run the definition: {said}.",
@@ -144,7 +144,7 @@ class _Zygote:
         except (EOFError, OSError):
             return -int(signal.SIGKILL)
 
-    def said(self) -> str:
+    def last_output(self) -> str:
         """Return the last line that the interpreter wrote as it failed to start."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)

@@ -40,7 +40,7 @@ _held = type.__dict__["__dict__"].__get__
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class StateChange:
     """Something that all code shares, and that a definition changed.
 
     Attributes
@@ -56,7 +56,7 @@ class Change:
 
 
 @dataclass(slots=True)
-class SharedState:
+class ProcessState:
     """The state of this process at a moment, to be compared with a later one.
 
     Values are kept, not their ids alone, so that none is mistaken for another one that came later.
@@ -66,7 +66,7 @@ class SharedState:
     _classes: dict[int, tuple[type, tuple[str, ...], tuple[object, ...]]] = field(default_factory=dict)
     _settings: dict[str, object] = field(default_factory=dict)
 
-    def now(self, changed: Iterable[str] | None = None) -> SharedState:
+    def now(self, changed: Iterable[str] | None = None) -> ProcessState:
         """Return the state of this moment; what did not change since is shared with this one.
 
         Parameters
@@ -74,7 +74,7 @@ class SharedState:
         changed
             The modules that may have changed, if that is known: to look at all of them copies most of a fork's memory.
         """
-        later = SharedState(dict(self._modules), dict(self._classes), dict(_settings()))
+        later = ProcessState(dict(self._modules), dict(self._classes), dict(_settings()))
         later._add([*(sys.modules.keys() - self._modules.keys()), *(self._modules if changed is None else changed)])
         return later
 
@@ -90,7 +90,7 @@ class SharedState:
 
     def changes(
         self, *, is_own: Callable[[object], bool], imported: frozenset[str], random_too: bool
-    ) -> Iterator[Change]:
+    ) -> Iterator[StateChange]:
         """Yield what changed since then.
 
         Parameters
@@ -112,13 +112,13 @@ class SharedState:
         for name in sys.modules.keys() - self._modules.keys():
             module = sys.modules[name]
             if not is_own(module) and any(map(is_own, vars(module).values())):
-                yield Change("module", name)
+                yield StateChange("module", name)
         now = dict(_settings())
         for name, old in self._settings.items():
             if now.get(name) != old and (random_too or not name.startswith(RANDOM)):
-                yield Change("setting", _which(name, old, now.get(name)))
+                yield StateChange("setting", _which(name, old, now.get(name)))
 
-    def drawn(self) -> frozenset[tuple[str, str]]:
+    def changed_generators(self) -> frozenset[tuple[str, str]]:
         """Return which random generators are in another state than they were then, and in which."""
         now = [(name, state) for name, state in _settings() if name.startswith(RANDOM)]
         return frozenset((name, repr(state)) for name, state in now if self._settings.get(name) != state)
@@ -171,10 +171,10 @@ def _counts(name: str, before: object, value: object, *, in_class: bool, nameabl
     return callable(before) or in_class or nameable
 
 
-def _change(kind: type, owner: str, name: str, value: object) -> Change:
+def _change(kind: type, owner: str, name: str, value: object) -> StateChange:
     if kind is type and owner.startswith("polars.") and type(value).__name__ == "NameSpace":
-        return Change("namespace", f"{owner.rpartition('.')[2]}.{name}")
-    return Change("attribute", f"{owner}.{name}")
+        return StateChange("namespace", f"{owner.rpartition('.')[2]}.{name}")
+    return StateChange("attribute", f"{owner}.{name}")
 
 
 def _which(name: str, old: object, new: object) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from workbench.worker import sandbox
 from workbench.worker.observer import Observer, Touch, library_folders
-from workbench.worker.shared import Change, SharedState
+from workbench.worker.shared import ProcessState, StateChange
 
 _SYSTEM = ("/usr", "/lib", "/lib64", "/etc", "/proc", "/sys", "/dev")
 _CHANGED = ("os", "platform", "posixpath", "random", "socket", "sys", "tempfile", "time")
@@ -43,7 +43,7 @@ class Seen:
     """
 
     touches: tuple[Touch, ...] = ()
-    changes: tuple[Change, ...] = ()
+    changes: tuple[StateChange, ...] = ()
     raised: str = ""
     drawn: frozenset[tuple[str, str]] = frozenset()
 
@@ -55,7 +55,7 @@ class Watch:
     _package: str
     _imported: frozenset[str]
     _observer: Observer
-    _before: SharedState
+    _before: ProcessState
 
     @classmethod
     def start(
@@ -103,7 +103,7 @@ class Watch:
         touches = tuple(sorted(self._observer.touches[first:], key=_by_weight)) or denied
         own = partial(_is_own, self._package)
         changes = () if reads_only else self._before.changes(is_own=own, imported=self._imported, random_too=random_too)
-        return Seen(touches, tuple(changes), raised, self._before.drawn())
+        return Seen(touches, tuple(changes), raised, self._before.changed_generators())
 
 
 def _holds_data(path: str, folder: str) -> bool:

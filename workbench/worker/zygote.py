@@ -21,7 +21,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from workbench.worker import worlds
-from workbench.worker.shared import SharedState
+from workbench.worker.shared import ProcessState
 
 PRELOADED = (
     "pandera.polars",
@@ -58,7 +58,7 @@ def main(descriptor: int, folder: str) -> None:
     for name in PRELOADED:
         importlib.import_module(name)
     importlib.import_module("workbench.define.units").parse_unit("count")  # reads pint's definitions: once, not a fork
-    shared = SharedState().now()
+    shared = ProcessState().now()
     gc.collect()
     gc.freeze()  # else the first collection in each fork would copy all pages
     control.send("ready")
@@ -73,7 +73,7 @@ def main(descriptor: int, folder: str) -> None:
 class _Forks:
     """The forks of this interpreter, as far as the kernel has not asked for their end."""
 
-    def __init__(self, control: Connection, shared: SharedState) -> None:
+    def __init__(self, control: Connection, shared: ProcessState) -> None:
         self._control = control
         self._shared = shared
         self._codes: dict[int, int | None] = {}
@@ -133,7 +133,7 @@ class _Forks:
 class _Fork:
     """Calls the functions that it is sent, and sends back what they return or raise, and what they print."""
 
-    def __init__(self, connection: Connection, shared: SharedState) -> None:
+    def __init__(self, connection: Connection, shared: ProcessState) -> None:
         self._connection = connection
         self._shared = shared
         self._sending = threading.Lock()

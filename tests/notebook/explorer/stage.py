@@ -10,7 +10,7 @@ import polars as pl
 from workbench.diff import Side, ViewDiff, diff_views
 from workbench.drift import contract_of_frame, drift
 from workbench.notebook.explorer.kinds import kind_of
-from workbench.notebook.explorer.subject import Changed, Subject, feature_of
+from workbench.notebook.explorer.subject import Changed, ExploredView, feature_of
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -30,10 +30,10 @@ def side(frame: pl.DataFrame, label: str, *, entities: tuple[str, ...] = ("user"
     return Side(label, frame.lazy(), contract_of_frame(frame, event_time=time, entities=entities))
 
 
-def subject(left: pl.DataFrame, right: pl.DataFrame, **how: Any) -> Subject:
+def subject(left: pl.DataFrame, right: pl.DataFrame, **how: Any) -> ExploredView:
     """Return two sides whose rows are set beside each other."""
     found: ViewDiff = diff_views(side(left, "main", **how), side(right, "exp/new", **how))
-    return Subject(
+    return ExploredView(
         "visits",
         ("main", "exp/new"),
         (found.left, found.right),
@@ -44,7 +44,7 @@ def subject(left: pl.DataFrame, right: pl.DataFrame, **how: Any) -> Subject:
     )
 
 
-def periods(left: pl.DataFrame, right: pl.DataFrame) -> Subject:
+def periods(left: pl.DataFrame, right: pl.DataFrame) -> ExploredView:
     """Return two sides that hold other rows by nature."""
     sides = side(left, "2024-01"), side(right, "2024-02")
     report = drift(sides[0].frame, sides[1].frame, contract=sides[1].contract)
@@ -52,7 +52,7 @@ def periods(left: pl.DataFrame, right: pl.DataFrame) -> Subject:
         Changed(one.name, (one.name, one.name), kind_of(sides[1].contract[one.name].dtype), drift=one)
         for one in report.features
     )
-    return Subject(
+    return ExploredView(
         "visits", ("2024-01", "2024-02"), sides, features, None, lambda: ("main",), lambda *_: periods(left, right),
         free=True,
     )  # fmt: skip

@@ -10,16 +10,16 @@ from tests.notebook.explorer.stage import periods, side, subject, visits
 from workbench.diff import diff_views
 from workbench.errors import BranchNotFound
 from workbench.notebook.explorer.explorer import Panel
-from workbench.notebook.explorer.subject import Subject, feature_of
+from workbench.notebook.explorer.subject import ExploredView, feature_of
 
 
-def differing() -> Subject:
+def differing() -> ExploredView:
     left = visits(250, x=[float(row) for row in range(250)], y=[1.0] * 250, c=["a"] * 250)
     x = [float(row + row % 2) for row in range(250)]
     return subject(left, visits(250, x=x, y=[1.0] * 250, c=["a"] * 240 + ["b"] * 10))
 
 
-def opened(both: Subject | None = None) -> Panel:
+def opened(both: ExploredView | None = None) -> Panel:
     panel = Panel(both or differing())
     panel.draw()
     assert panel.controls.note.value == ""
@@ -180,7 +180,7 @@ def test_what_cannot_be_is_said_and_never_a_traceback(period: str, user: str, sa
 def test_other_sides_are_compared_and_one_that_is_not_there_is_said() -> None:
     asked = []
 
-    def other(left: str, right: str) -> Subject:
+    def other(left: str, right: str) -> ExploredView:
         asked.append((left, right))
         if right == "@1.0":
             raise BranchNotFound.named(right, ["main"])
@@ -214,7 +214,7 @@ def test_a_feature_that_is_gone_with_the_other_sides_gives_way_to_another() -> N
 
 
 def test_an_error_of_ours_is_a_line_in_the_view() -> None:
-    def other(*_: str) -> Subject:
+    def other(*_: str) -> ExploredView:
         raise ZeroDivisionError("oops <b>")
 
     panel = opened(replace(differing(), other=other))
@@ -241,7 +241,9 @@ def test_a_view_that_one_side_lacks_is_looked_at_on_the_other() -> None:
     here = side(visits(x=[float(row) for row in range(250)]), "exp/new")
     found = diff_views(None, here)
     features = tuple(feature_of(column, found, None) for column in found.columns)
-    panel = opened(Subject("visits", ("main", "exp/new"), (None, here), features, None, lambda: ("main",), no_other))
+    panel = opened(
+        ExploredView("visits", ("main", "exp/new"), (None, here), features, None, lambda: ("main",), no_other)
+    )
     assert counted(panel) == "rows 1 to 100 of 250"
     assert panel.controls.side.options == (("exp/new", 1),)
     panel.controls.interval.index = (0, 4)
@@ -253,7 +255,9 @@ def test_rows_that_cannot_be_matched_are_looked_at_by_side() -> None:
     found = diff_views(left, right)
     assert not found.grain
     features = tuple(feature_of(column, found, None) for column in found.columns)
-    panel = opened(Subject("visits", ("main", "exp/new"), (left, right), features, None, lambda: ("main",), no_other))
+    panel = opened(
+        ExploredView("visits", ("main", "exp/new"), (left, right), features, None, lambda: ("main",), no_other)
+    )
     assert panel.controls.entities == {}
     assert {label for label, _ in panel.controls.kind.options} == {"of main", "of exp/new"}
     panel.controls.features.value = "x"
@@ -265,5 +269,5 @@ def test_a_view_without_features_says_so() -> None:
     assert "no features" in panel.controls.about.value
 
 
-def no_other(*_: str) -> Subject:
+def no_other(*_: str) -> ExploredView:
     raise AssertionError("nobody asked for other sides")

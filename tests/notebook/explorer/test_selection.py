@@ -10,35 +10,35 @@ import pytest
 from tests.notebook.explorer.stage import START, side, visits
 from workbench.diff import value_of
 from workbench.errors import UsageError
-from workbench.notebook.explorer.selection import Part, Where
+from workbench.notebook.explorer.selection import ValueSelection, Where
 from workbench.times import Period
 
 
-def held(part: Part, values: Sequence[object]) -> list[object]:
+def held(part: ValueSelection, values: Sequence[object]) -> list[object]:
     frame = pl.DataFrame({"x": values}, strict=False)
     return frame.filter(part.test("x", frame.schema["x"]))["x"].to_list()
 
 
 def test_a_range_ends_before_its_end_unless_it_is_closed() -> None:
     values = [0.0, 1.0, 2.0, None, math.nan, math.inf]
-    assert held(Part("range", low=0, high=2), values) == [0.0, 1.0]
-    assert held(Part("range", low=0, high=2, closed=True), values) == [0.0, 1.0, 2.0]
+    assert held(ValueSelection("range", low=0, high=2), values) == [0.0, 1.0]
+    assert held(ValueSelection("range", low=0, high=2, closed=True), values) == [0.0, 1.0, 2.0]
 
 
 def test_what_lies_outside_is_told_apart() -> None:
     values = [-1.0, 5.0, None, math.nan, -math.inf]
-    assert held(Part("below", low=0.0), values) == [-1.0]
-    assert held(Part("above", high=0.0), values) == [5.0]
-    assert held(Part("null"), values) == [None]
-    assert held(Part("infinite"), values) == [-math.inf]
-    assert len(held(Part("nan"), values)) == 1
+    assert held(ValueSelection("below", low=0.0), values) == [-1.0]
+    assert held(ValueSelection("above", high=0.0), values) == [5.0]
+    assert held(ValueSelection("null"), values) == [None]
+    assert held(ValueSelection("infinite"), values) == [-math.inf]
+    assert len(held(ValueSelection("nan"), values)) == 1
 
 
 def test_a_category_is_one_value_and_the_others_are_those_not_known() -> None:
     values = ["a", "b", "c", None]
-    assert held(Part("value", value="b"), values) == ["b"]
-    assert held(Part("other", known=("a", "b")), values) == ["c"]
-    assert held(Part("value", value="true"), [True, False, None]) == [True]
+    assert held(ValueSelection("value", value="b"), values) == ["b"]
+    assert held(ValueSelection("other", known=("a", "b")), values) == ["c"]
+    assert held(ValueSelection("value", value="true"), [True, False, None]) == [True]
 
 
 def test_rows_are_those_of_the_entity_in_the_period() -> None:

@@ -6,7 +6,7 @@ import polars as pl
 
 from tests.notebook.explorer.stage import periods, subject, visits
 from workbench.notebook.explorer.explorer import Panel
-from workbench.notebook.explorer.rows import Asked, count, page
+from workbench.notebook.explorer.rows import RowFilter, count, page
 from workbench.notebook.explorer.selection import Where
 from workbench.notebook.explorer.subject import subject_of
 
@@ -18,8 +18,8 @@ def test_features_that_changed_most_come_first_or_by_name() -> None:
     left = visits(100, a=[1.0] * 100, b=[1.0] * 100, c=[1.0] * 100)
     right = visits(100, a=[1.0] * 99 + [2.0], b=[1.0] * 100, c=[2.0] * 100, d=[1] * 100)
     both = subject(left, right)
-    assert [feature.name for feature in both.ordered("change")] == ["c", "a", "d", "b"]
-    assert [feature.name for feature in both.ordered("name")] == ["a", "b", "c", "d"]
+    assert [feature.name for feature in both.sorted_features("change")] == ["c", "a", "d", "b"]
+    assert [feature.name for feature in both.sorted_features("name")] == ["a", "b", "c", "d"]
     assert {feature.name: feature.says for feature in both.features} == {
         "a": "1.0 %",
         "b": "same",
@@ -31,7 +31,7 @@ def test_features_that_changed_most_come_first_or_by_name() -> None:
 def test_a_drift_orders_by_how_far_features_moved() -> None:
     numbers = [float(row % 50) for row in range(500)]
     both = periods(visits(500, still=numbers, moved=numbers), visits(500, still=numbers, moved=[99.0] * 500))
-    assert [(feature.name, feature.says) for feature in both.ordered("change")] == [
+    assert [(feature.name, feature.says) for feature in both.sorted_features("change")] == [
         ("moved", "drifted"),
         ("still", "no drift"),
     ]
@@ -62,7 +62,7 @@ def test_a_project_s_difference_and_drift_are_subjects(project: Project, event_v
     assert shown.feature("total").kind == "number"
     assert shown.feature("total").unit == "count"
     assert "exp/first" in shown.choices()
-    of_one = Asked(shown.feature("total"), "any", Where({"user": "u1"}))
+    of_one = RowFilter(shown.feature("total"), "any", Where({"user": "u1"}))
     assert count(shown, of_one) == page(shown, of_one).rows.height == 29
     again = shown.other("exp/second", "exp/second")
     assert again.feature("total").says == "same"

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from workbench.notebook.explorer.rows import Page
+from workbench.notebook.explorer.rows import RowPage
 from workbench.notebook.explorer.table import FEATURES, table
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def shown(rows: pl.DataFrame, *names: str, beside: bool = True, **how: object) -> str:
-    found = Page(rows, names, 1, beside=beside)
+    found = RowPage(rows, names, 1, beside=beside)
     return table(found, ("main", "exp/<b>"), **({"order": names, "tolerances": {}} | how))  # type: ignore[arg-type]
 
 

@@ -23,7 +23,7 @@ from coverage import Coverage
 
 from workbench.checks.definition.cases import Case, Kind, Lines, Outcome, Task, tests_in
 from workbench.checks.definition.examples import by_line, examples_of, run_example
-from workbench.define import Definitions, Example, FeatureView, failed
+from workbench.define import Definitions, Example, FeatureView, import_failure
 from workbench.errors import WorkbenchError, did_you_mean
 from workbench.source_tree import FOLDER, install, run_package
 
@@ -101,7 +101,7 @@ def _load(definitions: Definitions, view: str) -> ModuleType:
         module = sys.modules[name] = module_from_spec(find_spec(name))  # type: ignore[arg-type]  # the tree has it
         exec(compile(tree, file, "exec", dont_inherit=True), vars(module))  # noqa: S102  # importing it is to run it
     except BaseException as error:  # whatever it is, it is the definition's
-        raise failed(f"{FOLDER}/{view}.py", f"{type(error).__name__}: {error}") from error
+        raise import_failure(f"{FOLDER}/{view}.py", f"{type(error).__name__}: {error}") from error
     return module
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.checks.failures import listed
+from workbench.checks.failures import list_names
 from workbench.checks.probes import causes
 from workbench.checks.probes.differences import shown
 from workbench.checks.result import Check
@@ -93,7 +93,7 @@ def _failed(name: str, finding: Finding, counts: Mapping[str, int]) -> str:
         columns = [column for column in counts if column != "raised"]
         total = sum(counts[column] for column in columns)
         what = f"{total:,} value{'s' if total != 1 else ''}"
-        parts.append(f"{what} {_SAID[name][total != 1]} ({listed(columns)})")
+        parts.append(f"{what} {_SAID[name][total != 1]} ({list_names(columns)})")
     parts += finding.errors[:1]
     cause = [f"likely cause: {finding.cause}"] if finding.cause else []
     return "; ".join([*parts, *cause])

@@ -13,7 +13,7 @@ from workbench.notebook.explorer.style import BLUE, ORANGE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workbench.notebook.explorer.distribution import Distribution
+    from workbench.notebook.explorer.distribution import FeatureDistribution
     from workbench.notebook.explorer.timeline import Timeline
 
 """Okabe and Ito's blue and vermilion, which are told apart with any colour vision and on light and dark."""
@@ -25,7 +25,7 @@ _MARKS = 30
 """Points of a line that are marked, more or less: with more, the marks would hide the line."""
 
 
-def histogram(distribution: Distribution) -> dict[str, Any]:
+def histogram(distribution: FeatureDistribution) -> dict[str, Any]:
     """Return the chart of a numeric feature's bins: the left side filled, the right one a line around its bins.
 
     It can be brushed along x.
@@ -74,10 +74,10 @@ def histogram(distribution: Distribution) -> dict[str, Any]:
         )
         return alt.layer(filled, outline)
 
-    return _drawn(chart, {"values": values}, _HEIGHT, brush=True)
+    return _specification(chart, {"values": values}, _HEIGHT, brush=True)
 
 
-def categories(distribution: Distribution) -> dict[str, Any]:
+def categories(distribution: FeatureDistribution) -> dict[str, Any]:
     """Return the chart of a feature's categories: two bars each, the left side filled, the right one an outline.
 
     A click chooses a category.
@@ -110,7 +110,7 @@ def categories(distribution: Distribution) -> dict[str, Any]:
             .add_params(pick)
         )
 
-    return _drawn(chart, {"values": values}, _ROW * len(bars) + _AXIS, pick=True)
+    return _specification(chart, {"values": values}, _ROW * len(bars) + _AXIS, pick=True)
 
 
 def line(timeline: Timeline) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def line(timeline: Timeline) -> dict[str, Any]:
         layers.append(points.transform_filter("isValid(datum.mark)") if numeric else points)
         return alt.layer(*layers)
 
-    return _drawn(chart, _as_text(timeline, numeric=numeric), _HEIGHT)
+    return _specification(chart, _as_text(timeline, numeric=numeric), _HEIGHT)
 
 
 def _as_text(timeline: Timeline, *, numeric: bool) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _as_text(timeline: Timeline, *, numeric: bool) -> dict[str, Any]:
     return {"values": text.getvalue(), "format": {"type": "csv", "parse": parse}}
 
 
-def _drawn(chart: Callable[[Any], Any], data: dict[str, Any], height: int, **usermeta: bool) -> dict[str, Any]:
+def _specification(chart: Callable[[Any], Any], data: dict[str, Any], height: int, **usermeta: bool) -> dict[str, Any]:
     """Return the specification, as wide as there is room; text and ground are coloured by the page."""
     import altair as alt
     from altair.utils.schemapi import debug_mode
@@ -177,7 +177,7 @@ def _drawn(chart: Callable[[Any], Any], data: dict[str, Any], height: int, **use
     return {**spec, "data": data, "usermeta": usermeta}
 
 
-def _title(of: Distribution | Timeline) -> str:
+def _title(of: FeatureDistribution | Timeline) -> str:
     return f"{of.feature} ({of.unit})" if of.unit else of.feature
 
 

@@ -11,14 +11,14 @@ import polars as pl
 
 from workbench.notebook.explorer.format import edge
 from workbench.notebook.explorer.kinds import as_number, is_numeric, kind_of
-from workbench.notebook.explorer.selection import Part, Where
+from workbench.notebook.explorer.selection import ValueSelection, Where
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workbench.notebook.explorer.kinds import Kind
     from workbench.notebook.explorer.selection import PartKind
-    from workbench.notebook.explorer.subject import Changed, Subject
+    from workbench.notebook.explorer.subject import Changed, ExploredView
 
 
 BINS = 40
@@ -48,7 +48,7 @@ class Bins:
         """Where each begins, and where the last one ends."""
         return (*(self.low + place * self.width for place in range(self.count)), self.high)
 
-    def counted(self, numbers: pl.LazyFrame) -> list[int]:
+    def count_values(self, numbers: pl.LazyFrame) -> list[int]:
         """Return how many of the only column's values are below, in each bin, and above; exact.
 
         Null, NaN and infinite values are in none.
@@ -108,7 +108,7 @@ def _bulk(frames: Sequence[pl.LazyFrame], lowest: float, highest: float) -> tupl
         if not _is_step(width, low, high):
             return low, high
         fine = Bins(low, high, width, _FINE)
-        counts = [sum(each) for each in zip(*(fine.counted(frame) for frame in frames), strict=True)]
+        counts = [sum(each) for each in zip(*(fine.count_values(frame) for frame in frames), strict=True)]
         first, last = _quantiles(counts)
         edges = (*fine.edges[:-1], high)
         bulk = edges[max(first - 1, 0)], edges[min(last, _FINE)]
@@ -142,16 +142,16 @@ _ODD: tuple[tuple[PartKind, str], ...] = (("null", "null"), ("nan", "NaN"), ("in
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class DistributionBar:
     """One bin or category: what is in it, what it is called, and its rows on both sides."""
 
-    part: Part
+    part: ValueSelection
     label: str
     rows: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Distribution:
+class FeatureDistribution:
     """How a feature's values are spread on both sides.
 
     Attributes
@@ -167,16 +167,16 @@ class Distribution:
     feature: str
     kind: Kind
     unit: str | None
-    bars: tuple[Bar, ...]
+    bars: tuple[DistributionBar, ...]
     rows: tuple[int, int]
 
     @property
-    def bins(self) -> tuple[Bar, ...]:
+    def bins(self) -> tuple[DistributionBar, ...]:
         """The bins, in order; empty for categories."""
         return tuple(bar for bar in self.bars if bar.part.kind == "range")
 
     @property
-    def rest(self) -> tuple[Bar, ...]:
+    def rest(self) -> tuple[DistributionBar, ...]:
         """All that is no bin: categories, or null, NaN, infinite and far values."""
         return tuple(bar for bar in self.bars if bar.part.kind != "range")
 
@@ -185,9 +185,9 @@ class Distribution:
         """Where bins begin and the last one ends."""
         return (*(bar.part.low for bar in self.bins), self.bins[-1].part.high) if self.bins else ()
 
-    def between(self, first: int, last: int) -> Part:
+    def between(self, first: int, last: int) -> ValueSelection:
         """Return what lies between two edges, by their places."""
-        return Part("range", low=self.edges[first], high=self.edges[last], closed=last == len(self.edges) - 1)
+        return ValueSelection("range", low=self.edges[first], high=self.edges[last], closed=last == len(self.edges) - 1)
 
     def nearest(self, low: float, high: float) -> tuple[int, int]:
         """Return the places of the edges around a stretch of the axis, at least one bin apart."""
@@ -201,7 +201,7 @@ class Distribution:
 _Column = tuple[pl.LazyFrame, str, pl.DataType]
 
 
-def distribution(subject: Subject, feature: Changed, where: Where | None = None) -> Distribution:
+def distribution(subject: ExploredView, feature: Changed, where: Where | None = None) -> FeatureDistribution:
     """Return how a feature's values are spread on both sides, of the rows that are looked at.
 
     Bins are equally wide, over the bulk of both sides' values; the few that would squeeze all others into one bin are
@@ -217,10 +217,10 @@ def distribution(subject: Subject, feature: Changed, where: Where | None = None)
         columns.append((frame, name, frame.collect_schema()[name]))
     make = _numeric if is_numeric(feature.kind) else _categories if feature.kind == "category" else _nothing
     bars, rows = make(columns)
-    return Distribution(feature.name, feature.kind, feature.unit, bars, rows)
+    return FeatureDistribution(feature.name, feature.kind, feature.unit, bars, rows)
 
 
-_Made = tuple[tuple[Bar, ...], tuple[int, int]]
+_Made = tuple[tuple[DistributionBar, ...], tuple[int, int]]
 
 
 def _nothing(columns: Sequence[_Column | None]) -> _Made:
@@ -239,14 +239,14 @@ def _numeric(columns: Sequence[_Column | None]) -> _Made:
     facts = [_facts(frame) for frame in frames]
     bars = _bins(columns, frames, facts)
     for kind, label in _ODD:
-        odd = Bar(Part(kind), label, (facts[0][kind], facts[1][kind]))
+        odd = DistributionBar(ValueSelection(kind), label, (facts[0][kind], facts[1][kind]))
         bars += [odd] if any(odd.rows) else []
     return tuple(bars), (facts[0]["rows"], facts[1]["rows"])
 
 
 def _bins(
     columns: Sequence[_Column | None], frames: Sequence[pl.LazyFrame | None], facts: Sequence[dict[str, Any]]
-) -> list[Bar]:
+) -> list[DistributionBar]:
     ends = [(each["low"], each["high"]) for each in facts if each["low"] is not None]
     if not ends:
         return []
@@ -254,20 +254,20 @@ def _bins(
     whole = all(column is None or column[2].is_integer() for column in columns)
     bins = bins_of(held, min(low for low, _ in ends), max(high for _, high in ends), whole=whole)
     none = [0] * (bins.count + 2)
-    rows = list(zip(*(none if frame is None else bins.counted(frame) for frame in frames), strict=True))
+    rows = list(zip(*(none if frame is None else bins.count_values(frame) for frame in frames), strict=True))
     edges = bins.edges
     kind = next(kind_of(column[2]) for column in columns if column is not None)
     said = [edge(at, kind, step=bins.width) for at in edges]
     bars = [
-        Bar(
-            Part("range", low=low, high=high, closed=place == bins.count),
+        DistributionBar(
+            ValueSelection("range", low=low, high=high, closed=place == bins.count),
             f"{said[place - 1]} to {said[place]}",
             rows[place],
         )
         for place, (low, high) in enumerate(pairwise(edges), start=1)
     ]
-    below = Bar(Part("below", low=edges[0]), f"below {said[0]}", rows[0])
-    above = Bar(Part("above", high=edges[-1]), f"above {said[-1]}", rows[-1])
+    below = DistributionBar(ValueSelection("below", low=edges[0]), f"below {said[0]}", rows[0])
+    above = DistributionBar(ValueSelection("above", high=edges[-1]), f"above {said[-1]}", rows[-1])
     return [*bars, *(bar for bar in (below, above) if any(bar.rows))]
 
 
@@ -288,7 +288,7 @@ def _facts(frame: pl.LazyFrame | None) -> dict[str, Any]:
 
 
 def _categories(columns: Sequence[_Column | None]) -> _Made:
-    counts = [{} if column is None else _counted(column) for column in columns]
+    counts = [{} if column is None else _count_values(column) for column in columns]
     left, right = counts
     nulls = left.pop(None, 0), right.pop(None, 0)
     rows = sum(left.values()) + nulls[0], sum(right.values()) + nulls[1]
@@ -296,18 +296,25 @@ def _categories(columns: Sequence[_Column | None]) -> _Made:
     # the lexical order decides between equals, so that the drawing is the same each time
     named = sorted((name for name in shares if name is not None), key=lambda name: (-shares[name], name))
     shown = tuple(named[:CATEGORIES])
-    bars = [Bar(Part("value", value=name), _cut(name), (left.get(name, 0), right.get(name, 0))) for name in shown]
+    bars = [
+        DistributionBar(ValueSelection("value", value=name), _truncate(name), (left.get(name, 0), right.get(name, 0)))
+        for name in shown
+    ]
     others = tuple(sum(side.values()) - sum(side.get(name, 0) for name in shown) for side in counts)
-    bars.append(Bar(Part("other", known=shown), f"{len(named) - len(shown):,} others", (others[0], others[1])))
-    bars.append(Bar(Part("null"), "null", nulls))
+    bars.append(
+        DistributionBar(
+            ValueSelection("other", known=shown), f"{len(named) - len(shown):,} others", (others[0], others[1])
+        )
+    )
+    bars.append(DistributionBar(ValueSelection("null"), "null", nulls))
     return tuple(bar for bar in bars if any(bar.rows)), rows
 
 
-def _counted(column: _Column) -> dict[str | None, int]:
+def _count_values(column: _Column) -> dict[str | None, int]:
     frame, name, _ = column
     counts = frame.group_by(pl.col(name).cast(pl.String).alias("value")).len().collect(engine="streaming")
     return dict(counts.rows())
 
 
-def _cut(text: str) -> str:
+def _truncate(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

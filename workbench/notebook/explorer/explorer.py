@@ -15,20 +15,20 @@ import polars as pl
 from workbench.diff import value_of
 from workbench.errors import WorkbenchError
 from workbench.notebook.explorer import charts
-from workbench.notebook.explorer.distribution import Distribution, distribution
+from workbench.notebook.explorer.distribution import FeatureDistribution, distribution
 from workbench.notebook.explorer.format import edge, key, line_key, place
 from workbench.notebook.explorer.kinds import is_numeric
 from workbench.notebook.explorer.picture import Picture
-from workbench.notebook.explorer.rows import PAGE, Asked, count, kinds, page
-from workbench.notebook.explorer.selection import Part, Where
+from workbench.notebook.explorer.rows import PAGE, RowFilter, count, kinds, page
+from workbench.notebook.explorer.selection import ValueSelection, Where
 from workbench.notebook.explorer.style import STYLE
-from workbench.notebook.explorer.subject import Changed, Subject
+from workbench.notebook.explorer.subject import Changed, ExploredView
 from workbench.notebook.explorer.table import table
 from workbench.notebook.explorer.timeline import timeline
 from workbench.times import Period
 
 if TYPE_CHECKING:
-    from workbench.notebook.explorer.subject import Subject
+    from workbench.notebook.explorer.subject import ExploredView
 
 
 _WIDE = {"width": "auto", "max_width": "100%"}
@@ -66,7 +66,7 @@ class Controls:
     note: Any = field(default_factory=widgets.HTML)
 
     @classmethod
-    def of(cls, subject: Subject) -> Controls:
+    def of(cls, subject: ExploredView) -> Controls:
         """Return the controls for a view, still empty."""
         place = widgets.Combobox if subject.free else widgets.Dropdown
         text = {"continuous_update": False}
@@ -132,7 +132,7 @@ def _box(name: str, *children: Any) -> Any:
 _LOG = logging.getLogger(__name__)
 
 
-class Note:
+class MessageLine:
     """A line of text, and what controls call through it.
 
     Parameters
@@ -151,12 +151,12 @@ class Note:
         self._shown.value = f"<p role='status'>{html.escape(text)}</p>" if text else ""
         self._is_progress = progress
 
-    def calling(self, act: Callable[[], None]) -> Callable[[object], None]:
+    def callback(self, act: Callable[[], None]) -> Callable[[object], None]:
         """Return what a control calls to have `act` done, unless it was set from here."""
 
         def called(_: object) -> None:
             if not self._is_silent:
-                with self.watching():
+                with self.catch_errors():
                     act()
 
         return called
@@ -171,7 +171,7 @@ class Note:
             self._is_silent = before
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
+    def catch_errors(self) -> Iterator[None]:
         """Say what goes wrong within, instead of raising it."""
         self.say("")
         try:
@@ -190,7 +190,7 @@ MOST = 200
 """Values that are offered; any other can be typed."""
 
 
-def entities(subject: Subject, column: str, *, limit: int = MOST) -> tuple[str, ...]:
+def entities(subject: ExploredView, column: str, *, limit: int = MOST) -> tuple[str, ...]:
     """Return values of the entity column `column`, as text: of the rows that differ most, then the most frequent.
 
     Parameters
@@ -216,13 +216,13 @@ def entities(subject: Subject, column: str, *, limit: int = MOST) -> tuple[str, 
     return tuple(dict.fromkeys([*_worst(subject, column), *frequent["value"]]))[:limit]
 
 
-def _worst(subject: Subject, column: str) -> list[str]:
+def _worst(subject: ExploredView, column: str) -> list[str]:
     """Return the entities of the rows that were kept since they differ most, feature by feature."""
     if subject.diff is None:
         return []
     kept = {each.name: each.worst for each in subject.diff.columns}
     found: list[str] = []
-    for feature in subject.ordered("change"):
+    for feature in subject.sorted_features("change"):
         rows = kept.get(feature.name)
         if rows is not None and column in rows.columns:
             found += rows[column].cast(pl.String).drop_nulls().to_list()
@@ -248,15 +248,15 @@ class Panel:
         All that can be operated.
     """
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: ExploredView) -> None:
         self.subject = subject
         self.controls = Controls.of(subject)
         self.widget = self.controls.laid_out()
-        self._note = Note(self.controls.note)
+        self._note = MessageLine(self.controls.note)
         self._where = Where()
         self._offset = 0
-        self._drawn: Distribution | None = None
-        with self._note.watching(), self._note.silent():
+        self._drawn: FeatureDistribution | None = None
+        with self._note.catch_errors(), self._note.silent():
             self._offer_sides()
             self._offer_entities()
             self._offer_features()
@@ -264,7 +264,7 @@ class Panel:
 
     def draw(self) -> None:
         """Fill in what is shown of the feature that is chosen; the first time, this loads the chart library."""
-        with self._note.watching():
+        with self._note.catch_errors():
             self._draw()
 
     # what can be chosen
@@ -282,7 +282,7 @@ class Panel:
     def _offer_features(self) -> None:
         shown = self.controls
         kept = shown.features.value
-        features = self.subject.ordered(shown.order.value)
+        features = self.subject.sorted_features(shown.order.value)
         names = [feature.name for feature in features]
         shown.features.options = [(f"{feature.name}   ({feature.says})", feature.name) for feature in features]
         if names:
@@ -318,7 +318,7 @@ class Panel:
         shown.timeline.label = f"{feature.name} over time, {sides}"
         shown.timeline.spec = charts.line(over_time)
 
-    def _offer_values(self, feature: Changed, drawn: Distribution) -> None:
+    def _offer_values(self, feature: Changed, drawn: FeatureDistribution) -> None:
         shown = self.controls
         with self._note.silent():
             edges = drawn.edges
@@ -345,7 +345,7 @@ class Panel:
             shown.kind.options = [(_KINDS[kind].format(*self.subject.labels), kind) for kind in offered]
             shown.kind.value = kept if kept in offered else offered[0]
 
-    def _say_what(self, feature: Changed, drawn: Distribution) -> None:
+    def _say_what(self, feature: Changed, drawn: FeatureDistribution) -> None:
         about = feature.drift.sentence if feature.drift is not None else f"{feature.name}: {feature.says}."
         if not self._where.is_everything:
             about = f"Of all rows: {about}"
@@ -367,7 +367,10 @@ class Panel:
         found = page(self.subject, asked, offset)
         total = count(self.subject, asked)
         self._offset = offset
-        order = [feature.name, *(each.name for each in self.subject.ordered("change") if each.name != feature.name)]
+        order = [
+            feature.name,
+            *(each.name for each in self.subject.sorted_features("change") if each.name != feature.name),
+        ]
         tolerances = {each.name: each.tolerance for each in self.subject.features}
         shown.rows.value = table(found, self.subject.labels, order=order, tolerances=tolerances)
         last = offset + found.rows.height
@@ -377,17 +380,17 @@ class Panel:
         shown.back.disabled = offset == 0
         shown.forth.disabled = last >= total
 
-    def _asked(self, feature: Changed) -> Asked:
+    def _asked(self, feature: Changed) -> RowFilter:
         shown = self.controls
-        return Asked(feature, shown.kind.value, self._where, self._part(), shown.side.value)
+        return RowFilter(feature, shown.kind.value, self._where, self._part(), shown.side.value)
 
-    def _part(self) -> Part | None:
+    def _part(self) -> ValueSelection | None:
         drawn, chosen = self._drawn, self.controls.values.value
         if drawn is None or chosen == _EVERYTHING:
             return None
         if chosen == _BETWEEN:
             return drawn.between(*self.controls.interval.index)
-        part: Part = drawn.rest[chosen].part
+        part: ValueSelection = drawn.rest[chosen].part
         return part
 
     # what happens when something is chosen
@@ -395,19 +398,19 @@ class Panel:
     def _listen(self) -> None:
         shown = self.controls
         for control in (shown.left, shown.right):
-            control.observe(self._note.calling(self._change_sides), "value")
+            control.observe(self._note.callback(self._change_sides), "value")
         for control in (*shown.entities.values(), shown.period):
-            control.observe(self._note.calling(self._change_where), "value")
-        shown.order.observe(self._note.calling(self._change_order), "value")
-        shown.features.observe(self._note.calling(self._draw), "value")
-        shown.interval.observe(self._note.calling(self._change_interval), "index")
-        shown.distribution.observe(self._note.calling(self._change_brush), "brush")
-        shown.distribution.observe(self._note.calling(self._change_pick), "picked")
-        shown.values.observe(self._note.calling(self._change_values), "value")
+            control.observe(self._note.callback(self._change_where), "value")
+        shown.order.observe(self._note.callback(self._change_order), "value")
+        shown.features.observe(self._note.callback(self._draw), "value")
+        shown.interval.observe(self._note.callback(self._change_interval), "index")
+        shown.distribution.observe(self._note.callback(self._change_brush), "brush")
+        shown.distribution.observe(self._note.callback(self._change_pick), "picked")
+        shown.values.observe(self._note.callback(self._change_values), "value")
         for control in (shown.side, shown.kind):
-            control.observe(self._note.calling(self._first_page), "value")
-        shown.back.on_click(self._note.calling(self._previous))
-        shown.forth.on_click(self._note.calling(self._next))
+            control.observe(self._note.callback(self._first_page), "value")
+        shown.back.on_click(self._note.callback(self._previous))
+        shown.forth.on_click(self._note.callback(self._next))
 
     def _change_sides(self) -> None:
         shown = self.controls
@@ -494,7 +497,7 @@ class Panel:
             self._unmark()
         self._turn_to(0)
 
-    def _mark(self, drawn: Distribution, first: int, last: int) -> None:
+    def _mark(self, drawn: FeatureDistribution, first: int, last: int) -> None:
         """Mark an interval in the chart; the page takes that for its brush, and does not tell it back."""
         scale = 1000 if drawn.kind == "time" else 1
         ends = [drawn.edges[first] * scale, drawn.edges[last] * scale]

@@ -9,11 +9,11 @@ import polars as pl
 
 from workbench.define import Contract
 from workbench.diff import diff_views
-from workbench.notebook.explorer.selection import Part, Where
+from workbench.notebook.explorer.selection import ValueSelection, Where
 
 if TYPE_CHECKING:
     from workbench.diff import Side, ViewDiff
-    from workbench.notebook.explorer.subject import Changed, Subject
+    from workbench.notebook.explorer.subject import Changed, ExploredView
 
 PAGE = 100
 Kind = Literal["changed", "any", "added", "removed", "left", "right"]
@@ -21,7 +21,7 @@ _SIDES: dict[str, int] = {"removed": 0, "left": 0, "added": 1, "right": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RowFilter:
     """Which rows.
 
     Attributes
@@ -42,7 +42,7 @@ class Asked:
     feature: Changed
     kind: Kind
     where: Where
-    part: Part | None = None
+    part: ValueSelection | None = None
     side: int = 1
 
     @property
@@ -52,7 +52,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RowPage:
     """Some rows.
 
     Attributes
@@ -76,7 +76,7 @@ class Page:
     offset: int = 0
 
 
-def kinds(subject: Subject, feature: Changed) -> tuple[Kind, ...]:
+def kinds(subject: ExploredView, feature: Changed) -> tuple[Kind, ...]:
     """Return which kinds of rows there are to see."""
     left, right = subject.sides
     if subject.diff is None:
@@ -87,33 +87,33 @@ def kinds(subject: Subject, feature: Changed) -> tuple[Kind, ...]:
     return ("changed", "any", *alone)
 
 
-def page(subject: Subject, asked: Asked, offset: int = 0) -> Page:
+def page(subject: ExploredView, asked: RowFilter, offset: int = 0) -> RowPage:
     """Return a page of rows, in the order of their keys; of one side's, in the order in which they are stored."""
     if asked.kind in {"left", "right"}:
         return _of_side(subject, asked, offset)
-    diff = _restricted(subject, asked)
+    diff = _restrict(subject, asked)
     column = asked.feature.name if asked.kind == "changed" else None
     rows = diff.changed_rows(offset, PAGE, column, kind=asked.kind)  # type: ignore[arg-type]  # not a side's
     paired = tuple(each.name for each in diff.columns if each.compared_as is not None)
     keys = len(rows.columns) - 2 * len(paired)
-    return Page(rows, paired, max(keys, 0), beside=True, offset=offset)
+    return RowPage(rows, paired, max(keys, 0), beside=True, offset=offset)
 
 
-def count(subject: Subject, asked: Asked) -> int:
+def count(subject: ExploredView, asked: RowFilter) -> int:
     """Return how many rows there are in all."""
     if asked.kind in {"left", "right"}:
         return int(_rows_of_side(subject, asked).select(pl.len()).collect(engine="streaming").item())
     diff = subject.diff
     assert diff is not None  # noqa: S101 - `kinds` offers these only where rows are set beside each other
     if asked.part is not None or not asked.where.is_everything:
-        diff = _counted(_restricted(subject, asked), asked.feature)
+        diff = _select_feature(_restrict(subject, asked), asked.feature)
     if asked.kind == "changed":
         return diff.column(asked.feature.name).changed
     counts = diff.rows
     return {"any": counts.same + counts.changed, "added": counts.added, "removed": counts.removed}[asked.kind]
 
 
-def _restricted(subject: Subject, asked: Asked) -> ViewDiff:
+def _restrict(subject: ExploredView, asked: RowFilter) -> ViewDiff:
     """Return the difference of the rows that are looked at.
 
     Entity and period are the same on rows of one key, so that both sides are cut by them. Values are not: they cut the
@@ -127,7 +127,7 @@ def _restricted(subject: Subject, asked: Asked) -> ViewDiff:
     return replace(diff, left=left, right=right)
 
 
-def _cut(side: Side, asked: Asked, place: int) -> Side:
+def _cut(side: Side, asked: RowFilter, place: int) -> Side:
     frame = asked.where.rows(side)
     if asked.part is not None and place == asked.of_side:
         name = asked.feature.names[place]
@@ -136,7 +136,7 @@ def _cut(side: Side, asked: Asked, place: int) -> Side:
     return replace(side, frame=frame, digest=None)
 
 
-def _counted(diff: ViewDiff, feature: Changed) -> ViewDiff:
+def _select_feature(diff: ViewDiff, feature: Changed) -> ViewDiff:
     """Return the difference of the keys and one feature alone, under one name."""
     sides = (
         _narrow(side, name, feature.name) for side, name in zip((diff.left, diff.right), feature.names, strict=True)
@@ -155,17 +155,17 @@ def _narrow(side: Side | None, name: str | None, called: str) -> Side | None:
     return replace(side, frame=frame, contract=Contract(columns), text={})
 
 
-def _rows_of_side(subject: Subject, asked: Asked) -> pl.LazyFrame:
+def _rows_of_side(subject: ExploredView, asked: RowFilter) -> pl.LazyFrame:
     side = subject.sides[asked.of_side]
     assert side is not None  # noqa: S101 - `kinds` offers none that is not there
     return _cut(side, asked, asked.of_side).frame
 
 
-def _of_side(subject: Subject, asked: Asked, offset: int) -> Page:
+def _of_side(subject: ExploredView, asked: RowFilter, offset: int) -> RowPage:
     side = subject.sides[asked.of_side]
     assert side is not None  # noqa: S101
     held = side.frame.collect_schema().names()
     keys = [name for name in side.keys if name in held]
     values = [name for name in side.values if name in held]
     rows = _rows_of_side(subject, asked).select(*keys, *values).slice(offset, PAGE).collect(engine="streaming")
-    return Page(rows, tuple(values), len(keys), beside=False, offset=offset)
+    return RowPage(rows, tuple(values), len(keys), beside=False, offset=offset)

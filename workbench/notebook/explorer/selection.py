@@ -1,4 +1,4 @@
-"""`Where` and `Part`: which rows are looked at, by entity, period and value."""
+"""`Where` and `ValueSelection`: which rows are looked at, by entity, period and value."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ValueSelection:
     """Some of a feature's values.
 
     Attributes

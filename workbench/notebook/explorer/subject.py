@@ -1,4 +1,4 @@
-"""`Subject`: what is explored, a difference or a drift alike: two sides of a view and what changed between them."""
+"""`ExploredView`: what is explored, a difference or a drift alike: two sides of a view and what changed between them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ExploredView:
     """Two sides of a view.
 
     Attributes
@@ -110,7 +110,7 @@ class Subject:
     features: tuple[Changed, ...]
     diff: ViewDiff | None
     choices: Callable[[], tuple[str, ...]]
-    other: Callable[[str, str], Subject]
+    other: Callable[[str, str], ExploredView]
     free: bool = False
 
     @property
@@ -142,7 +142,7 @@ class Subject:
         """Return a feature by name."""
         return next(feature for feature in self.features if feature.name == name)
 
-    def ordered(self, by: Order) -> tuple[Changed, ...]:
+    def sorted_features(self, by: Order) -> tuple[Changed, ...]:
         """Return the features by name, or those that changed most first."""
         named = sorted(self.features, key=lambda feature: feature.name)
         if by == "name":
@@ -150,24 +150,24 @@ class Subject:
         return tuple(sorted(named, key=lambda feature: feature.weight, reverse=True))
 
 
-def subject_of(shown: Difference | Drift) -> Subject:
+def subject_of(shown: Difference | Drift) -> ExploredView:
     """Return what there is to explore in a difference or a drift."""
     from workbench.comparison import Difference
 
     return _of_difference(shown) if isinstance(shown, Difference) else _of_drift(shown)
 
 
-def _of_difference(shown: Difference) -> Subject:
+def _of_difference(shown: Difference) -> ExploredView:
     moved = {} if shown.drift is None else {one.name: one for one in shown.drift.features}
     diff = shown.diff
     features = tuple(feature_of(column, diff, moved.get(column.name)) for column in diff.columns)
 
-    def other(left: str, right: str) -> Subject:
+    def other(left: str, right: str) -> ExploredView:
         return _of_difference(shown.against(left, right))
 
     # without a pair of columns that can be compared there are no rows to set beside each other
     matched = diff if diff.grain and any(feature.is_paired for feature in features) else None
-    return Subject(shown.view, shown.refs, (diff.left, diff.right), features, matched, shown.choices, other)
+    return ExploredView(shown.view, shown.refs, (diff.left, diff.right), features, matched, shown.choices, other)
 
 
 def feature_of(column: ColumnDiff, diff: ViewDiff, drift: FeatureDrift | None) -> Changed:
@@ -192,18 +192,18 @@ def feature_of(column: ColumnDiff, diff: ViewDiff, drift: FeatureDrift | None) -
     )
 
 
-def _of_drift(shown: Drift) -> Subject:
+def _of_drift(shown: Drift) -> ExploredView:
     contract = shown.sides[1].contract
     features = tuple(
         Changed(one.name, (one.name, one.name), kind_of(contract[one.name].dtype), one.unit, drift=one)
         for one in shown.drift.features
     )
 
-    def other(left: str, right: str) -> Subject:
+    def other(left: str, right: str) -> ExploredView:
         # a side of rows that were handed over has no name, and stays where none is given
         return _of_drift(shown.between(left or None, right or None))
 
-    return Subject(shown.view, shown.refs, shown.sides, features, None, shown.choices, other, free=True)
+    return ExploredView(shown.view, shown.refs, shown.sides, features, None, shown.choices, other, free=True)
 
 
 def _percent(share: float) -> str:

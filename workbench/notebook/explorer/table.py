@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.diff import pair_of
 
 if TYPE_CHECKING:
-    from workbench.notebook.explorer.rows import Page
+    from workbench.notebook.explorer.rows import RowPage
 
 FEATURES = 8
 """Features that have columns, the chosen one first; the others are told of."""
@@ -19,7 +19,7 @@ FEATURES = 8
 _LONGEST = 60
 
 
-def table(page: Page, labels: tuple[str, str], *, order: Sequence[str], tolerances: dict[str, float | None]) -> str:
+def table(page: RowPage, labels: tuple[str, str], *, order: Sequence[str], tolerances: dict[str, float | None]) -> str:
     """Return a page as an HTML table.
 
     Parameters
@@ -57,7 +57,7 @@ def table(page: Page, labels: tuple[str, str], *, order: Sequence[str], toleranc
     return f"{frame}<tbody>{''.join(body)}</tbody></table></div>{more}"
 
 
-def _columns(page: Page, name: str, tolerance: float | None) -> list[list[Any]]:
+def _columns(page: RowPage, name: str, tolerance: float | None) -> list[list[Any]]:
     """Return the values of a feature; of rows set beside each other both sides', and where they differ."""
     wide = 2 if page.beside else 1
     start = page.keys + wide * page.columns.index(name)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workbench.notebook.explorer.kinds import Kind
-    from workbench.notebook.explorer.subject import Changed, Subject
+    from workbench.notebook.explorer.subject import Changed, ExploredView
 
 POINTS = 500
 """As many as a chart is wide, at most."""
@@ -70,7 +70,7 @@ class Timeline:
         return "each point is a row"
 
 
-def timeline(subject: Subject, feature: Changed, where: Where | None = None, *, points: int = POINTS) -> Timeline:
+def timeline(subject: ExploredView, feature: Changed, where: Where | None = None, *, points: int = POINTS) -> Timeline:
     """Return a feature over time, of the rows that are looked at; empty without an event time.
 
     Where there are more moments than `points`, time is cut into equal steps, the same on both sides, and each is one
@@ -87,7 +87,7 @@ def timeline(subject: Subject, feature: Changed, where: Where | None = None, *, 
     """
     where = where or Where()
     frames = [
-        None if side is None or name is None else _timed(where.rows(side), subject.time, name)
+        None if side is None or name is None else _with_time(where.rows(side), subject.time, name)
         for side, name in zip(subject.sides, feature.names, strict=True)
     ]
     step = _step([frame for frame in frames if frame is not None], points)
@@ -95,7 +95,7 @@ def timeline(subject: Subject, feature: Changed, where: Where | None = None, *, 
     return Timeline(feature.name, feature.kind, feature.unit, (left, right), step)
 
 
-def _timed(frame: pl.LazyFrame, time: str | None, name: str) -> pl.LazyFrame | None:
+def _with_time(frame: pl.LazyFrame, time: str | None, name: str) -> pl.LazyFrame | None:
     schema = frame.collect_schema()
     if time is None or time not in schema:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.errors import WorkbenchError
-from workbench.pipeline import probe, remembered_check
+from workbench.pipeline import cached_check, probe
 from workbench.promote.gates.result import GateResult
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ def contract_gate(subject: GateSubject) -> GateResult:
 
     def ask() -> Sequence[Check]:
         prepared, stored = subject.evaluated.prepared, subject.evaluated.computed.stored
-        return [remembered_check(subject.workspace.hidden / "facts", prepared, stored)]
+        return [cached_check(subject.workspace.hidden / "facts", prepared, stored)]
 
-    return _asked(subject, "contract", ask, remedy="Correct the view, or its FeatureModel, on the branch.")
+    return _run_check(subject, "contract", ask, remedy="Correct the view, or its FeatureModel, on the branch.")
 
 
 def probes_gate(subject: GateSubject) -> GateResult:
@@ -35,10 +35,12 @@ def probes_gate(subject: GateSubject) -> GateResult:
     def ask() -> Sequence[Check]:
         return probe(subject.reopened(), subject.evaluated, facts=subject.workspace.hidden / "facts", full=True)
 
-    return _asked(subject, "probes", ask, remedy="Correct the view on the branch: the card of its cell shows the rows.")
+    return _run_check(
+        subject, "probes", ask, remedy="Correct the view on the branch: the card of its cell shows the rows."
+    )
 
 
-def _asked(subject: GateSubject, name: str, ask: Callable[[], Sequence[Check]], *, remedy: str) -> GateResult:
+def _run_check(subject: GateSubject, name: str, ask: Callable[[], Sequence[Check]], *, remedy: str) -> GateResult:
     wrong = another(subject)
     if wrong:
         return GateResult(name, passed=False, view=subject.view, detail=wrong, remedy="Make the plan again.")
@@ -49,16 +51,16 @@ def _asked(subject: GateSubject, name: str, ask: Callable[[], Sequence[Check]], 
     failed = [check for check in checks if check.failed]
     unseen = [check for check in checks if not check.checked]
     if failed:
-        said = _said(checks, failed)
+        said = _describe_checks(checks, failed)
         lines = tuple(line for check in failed for line in rows_of(check))
         return GateResult(name, passed=False, view=subject.view, detail=said, remedy=remedy, failures=lines)
     if unseen:
-        return GateResult(name, passed=False, checked=False, view=subject.view, detail=_said(checks, unseen))
+        return GateResult(name, passed=False, checked=False, view=subject.view, detail=_describe_checks(checks, unseen))
     said = checks[0].detail if len(checks) == 1 else f"{', '.join(check.name for check in checks)} hold"
     return GateResult(name, passed=True, view=subject.view, detail=said)
 
 
-def _said(checks: Sequence[Check], some: Sequence[Check]) -> str:
+def _describe_checks(checks: Sequence[Check], some: Sequence[Check]) -> str:
     """Return what `some` of `checks` say, each after its name where there are several."""
     return "; ".join(check.detail if len(checks) == 1 else f"{check.name}: {check.detail}" for check in some)
 

@@ -25,11 +25,11 @@ def drift_gate(subject: GateSubject) -> GateResult:
     if serving is None or diff is None or diff.left is None or diff.right is None:
         detail = "the view is new; there is nothing to compare"
         return GateResult("drift", passed=True, applies=False, view=subject.view, detail=detail)
-    changed = _changed(diff, diff.left, diff.right)
+    changed = _changed_features(diff, diff.left, diff.right)
     if not changed:
         return GateResult("drift", passed=True, view=subject.view, detail="no value of a published feature differs")
     try:
-        report = _measured(subject, diff.left, diff.right, changed)
+        report = _measure(subject, diff.left, diff.right, changed)
     except UsageError as error:  # a side without rows
         return _incomparable(subject, changed, error)
     moved = [one.name for one in report.drifted]
@@ -90,7 +90,7 @@ def _incomparable(subject: GateSubject, changed: list[str], error: UsageError) -
     )
 
 
-def _changed(diff: ViewDiff, left: Side, right: Side) -> list[str]:
+def _changed_features(diff: ViewDiff, left: Side, right: Side) -> list[str]:
     """Return the features that both versions have and whose values differ; with other rows that is any of them."""
     names = {column.name for column in left.contract.features} & {column.name for column in right.contract.features}
     if not diff.grain or diff.rows.added or diff.rows.removed:
@@ -98,5 +98,5 @@ def _changed(diff: ViewDiff, left: Side, right: Side) -> list[str]:
     return [column.name for column in diff.columns if column.status in {"changed", "retyped"} and column.name in names]
 
 
-def _measured(subject: GateSubject, left: Side, right: Side, changed: list[str]) -> DriftReport:
-    return Limits.of(subject.policy.drift, subject.view, changed).measured((left, right), changed)
+def _measure(subject: GateSubject, left: Side, right: Side, changed: list[str]) -> DriftReport:
+    return Limits.of(subject.policy.drift, subject.view, changed).measure_drift((left, right), changed)

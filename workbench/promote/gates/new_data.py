@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.pipeline import remembered_rows
+from workbench.pipeline import cached_row_count
 from workbench.promote.gates.result import GateResult
 from workbench.promote.gates.waivers import reason_for
 from workbench.promote.new_data import lost_rows
@@ -52,7 +52,7 @@ def _faults(subject: GateSubject) -> Iterator[str]:
     if policy.rows == "refuse":
         evaluation = subject.reopened()
         sources = {
-            data.name: remembered_rows(
+            data.name: cached_row_count(
                 subject.workspace.hidden / "facts", data, confirm=lambda: evaluation.confirm(prepared.view)
             )
             for data in prepared.inputs

@@ -58,17 +58,17 @@ def run_gates(subject: GateSubject) -> list[GateResult]:
         Something is accepted without a reason.
     """
     refuse_unknown(subject.accept, subject.definitions, gates=tuple(name for name, _ in GATES))
-    return [_asked(name, gate, subject) for name, gate in GATES]
+    return [_run_gate(name, gate, subject) for name, gate in GATES]
 
 
-def _asked(name: str, gate: Callable[[GateSubject], GateResult], subject: GateSubject) -> GateResult:
+def _run_gate(name: str, gate: Callable[[GateSubject], GateResult], subject: GateSubject) -> GateResult:
     try:
-        return _waived(gate(subject), subject)
+        return _apply_waiver(gate(subject), subject)
     except Exception as error:  # noqa: BLE001  # a fault of ours must stop the promotion too, and be told
         return not_run(name, subject.view, error)
 
 
-def _waived(result: GateResult, subject: GateSubject) -> GateResult:
+def _apply_waiver(result: GateResult, subject: GateSubject) -> GateResult:
     """Let a gate that could not look pass where that is accepted by name; a gate that failed is no such case."""
     if result.checked or result.passed:
         return result
@@ -98,7 +98,7 @@ def judge(workspace: Workspace, proposal: Proposal, *, shared: Mapping[str, tupl
         for name, view in proposal.views.items()
         for result in run_gates(_subject(workspace, proposal, name, view, tried))
     ]
-    results += [_shared(name, files) for name, files in shared.items()]
+    results += [_shared_files_gate(name, files) for name, files in shared.items()]
     results += policy_of(workspace, proposal)
     return tuple(results)
 
@@ -177,7 +177,7 @@ def _data_of(published: VersionEvaluation, view: str, version: Version) -> str |
         return None
 
 
-def _shared(name: str, files: tuple[str, ...]) -> GateResult:
+def _shared_files_gate(name: str, files: tuple[str, ...]) -> GateResult:
     return GateResult(
         "shared code",
         passed=False,

@@ -20,9 +20,9 @@ def upstream_gate(subject: GateSubject) -> GateResult:
             "upstream",
             passed=False,
             view=subject.view,
-            detail=f"it is made from {_listed(missing)} as {'it is' if len(missing) == 1 else 'they are'} on "
+            detail=f"it is made from {_list_names(missing)} as {'it is' if len(missing) == 1 else 'they are'} on "
             f"{subject.branch.name}, and no published version has that data",
-            remedy=f"Promote {_listed([*missing, subject.view])} together.",
+            remedy=f"Promote {_list_names([*missing, subject.view])} together.",
             failures=tuple(f"{name}: the data that it reads is not published" for name in missing),
         )
     made = ", ".join(f"{name}@{version}" for name, version in subject.upstream.items())
@@ -50,7 +50,7 @@ def metadata_gate(subject: GateSubject) -> GateResult:
             "metadata",
             passed=False,
             view=subject.view,
-            detail=f"missing: {_listed(list(missing))}",
+            detail=f"missing: {_list_names(list(missing))}",
             remedy=f"Write {'; '.join(missing.values())}.",
             failures=lines,
         )
@@ -83,13 +83,13 @@ def downstream_gate(subject: GateSubject) -> GateResult:
         said = "; ".join(f"{name}: {reason}" for name, reason in accepted.items())
         detail = "; ".join(f"{name} {impact.sentence}" for name, impact in left.items())
         return GateResult("downstream", passed=True, view=subject.view, detail=detail, accepted=said)
-    broken = _broken(subject, refused)
+    broken = _broken_views(subject, refused)
     read = "reads" if len(refused) == 1 else "read"
     return GateResult(
         "downstream",
         passed=False,
         view=subject.view,
-        detail=f"{_listed(refused)} {read} it, and what main defines of {'it' if len(refused) == 1 else 'them'} would "
+        detail=f"{_list_names(refused)} {read} it, and what main defines of {'it' if len(refused) == 1 else 'them'} would "
         "not be what is published",
         remedy=_downstream_remedy([left[name] for name in refused]),
         failures=tuple(f"{name}: {broken.get(name, left[name].sentence)}" for name in refused),
@@ -106,7 +106,7 @@ def _downstream_remedy(refused: list[Impact]) -> str:
     return f"{said[:1].upper()}{said[1:]}."
 
 
-def _broken(subject: GateSubject, names: list[str]) -> dict[str, str]:
+def _broken_views(subject: GateSubject, names: list[str]) -> dict[str, str]:
     """Return why a view that is left behind could not even be computed on main, by its name."""
     evaluation = subject.reopened()
     found = {}
@@ -126,5 +126,5 @@ def _reason(subject: GateSubject, name: str) -> str:
     return subject.accept.get(name, "").strip()
 
 
-def _listed(names: list[str]) -> str:
+def _list_names(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
