@@ -13,7 +13,7 @@ from workbench.checks.definition.type_check import check_types
 from workbench.checks.probes.inputs import ProbeInput, remade_from, source_input, view_input
 from workbench.checks.probes.probe import probe_view
 from workbench.checks.result import Check, State
-from workbench.checks.stored import Unequal, find_unequal
+from workbench.checks.stored_rows import Unequal, find_unequal
 
 __all__ = [
     "Check",

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from workbench.diff.align import AT_ONCE, engine_errors, pairs_of, read_pair
-from workbench.diff.renamed import Guess, find_renames
+from workbench.diff.renames import Guess, find_renames
 from workbench.diff.result import ColumnDiff, Status
 from workbench.diff.side import RowCounts
 from workbench.profile import finite_or_none
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from workbench.diff.align import MatchedRows, PairReader, RowBlock
     from workbench.diff.pair import Pair
-    from workbench.diff.renamed import Guess
+    from workbench.diff.renames import Guess
     from workbench.diff.side import Side
 
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.drift.drift import DriftReport, contract_of_frame, drift
-from workbench.drift.paired import PairedChange, compare_pairs
+from workbench.drift.pairs import PairedChange, compare_pairs
 from workbench.drift.result import FeatureDrift, Verdict
 
 __all__ = [

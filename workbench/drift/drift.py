@@ -20,7 +20,7 @@ from workbench.measures import MEASURES, RESULTS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from workbench.drift.paired import PairedChange
+    from workbench.drift.pairs import PairedChange
 
 MOST_SEGMENTS = 100
 """Of more segments, those with the most rows on both sides together are compared."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workbench.drift.noise import Basis, Noise
-    from workbench.drift.paired import PairedChange
+    from workbench.drift.pairs import PairedChange
     from workbench.drift.shares import ShareMoved
     from workbench.profile import Bin, Histogram
 

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.drift.blocks import Blocks, Places
-from workbench.drift.expected import BETTER, TREND, BinnedRows, Expected, by_all, by_seasons, by_trend, leads_to, trends
+from workbench.drift.expectation import (
+    BETTER,
+    TREND,
+    BinnedRows,
+    Expected,
+    by_all,
+    by_seasons,
+    by_trend,
+    leads_to,
+    trends,
+)
 from workbench.drift.noise import Basis, Noise, by_chance
 from workbench.drift.shares import SMALLEST_SHARE_MOVED, ShareMoved, became_constant, judge_share
 from workbench.measures import MEASURES

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from workbench.errors import BranchNotFound, NotTrusted
 from workbench.lineage.definitions import KnownDefinitions
 from workbench.lineage.graph import COLUMN_KINDS, Edge, Graph, Node
-from workbench.lineage.outlined import Outlined
-from workbench.lineage.recorded import RecordedHistory
+from workbench.lineage.history import RecordedHistory
+from workbench.lineage.outline import Outlined
 from workbench.lineage.result import Lineage
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.lineage.graph import COLUMN_KINDS, Edge, Graph, Mark, Node
-from workbench.lineage.outlined import NOT_RUN
+from workbench.lineage.outline import NOT_RUN
 from workbench.render import Box, Diagram, Link, Report, Reported, Row
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from workbench.pipeline.probing import probe
 from workbench.pipeline.result import ResultList, ViewResult
 from workbench.pipeline.run_record import origin
 from workbench.pipeline.status import Status, ViewStatus, status
-from workbench.pipeline.stored import replaced, wrong_rows
+from workbench.pipeline.stored_data import replaced, wrong_rows
 from workbench.pipeline.testing import NO_TESTS, run_tests
 from workbench.pipeline.trust import Trust, trust
 from workbench.pipeline.ui import UiLink, ui_link

@@ -13,7 +13,7 @@ from workbench.errors import BranchError, BranchMoved, DefinitionError, Protecte
 from workbench.pipeline.context import Context
 from workbench.pipeline.evaluate import Evaluation, on_steady_sources
 from workbench.pipeline.record import finish, record_failure
-from workbench.pipeline.stored import replaced
+from workbench.pipeline.stored_data import replaced
 from workbench.source_tree import MOST_BYTES, declared_paths, too_large
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from workbench.pipeline.check_cache import cached_check, cached_profile
 from workbench.pipeline.probing import probe
 from workbench.pipeline.result import ViewResult
 from workbench.pipeline.run_record import failed_record, run_record
-from workbench.pipeline.stored import check_stored
+from workbench.pipeline.stored_data import check_stored
 from workbench.pipeline.testing import NO_TESTS, started_tests
 from workbench.render import Card
 from workbench.tracking import Entry, Ticket

@@ -11,7 +11,7 @@ from workbench.store.ledger import FailedCheckWarning, Ledger, LowMatchWarning, 
 from workbench.store.policy import policy_of
 from workbench.store.reader import ReadableView, ViewReader
 from workbench.store.reading_lake import find_damage, reading_lake
-from workbench.store.recorded import SHORTEST, find_record
+from workbench.store.records import SHORTEST, find_record
 from workbench.store.references import Reference, parse_all, use
 from workbench.store.registry_reader import RegistryReader
 from workbench.store.releases import commit_at, release_commit, release_names

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import WorkbenchError
 from workbench.pipeline import Evaluation
+from workbench.promote.gates.branch import downstream_gate, merge_gate, metadata_gate, upstream_gate
 from workbench.promote.gates.context import GateSubject
 from workbench.promote.gates.data import contract_gate, not_run, probes_gate
 from workbench.promote.gates.definition import lint_gate, tests_gate, types_gate
 from workbench.promote.gates.drift import drift_gate
 from workbench.promote.gates.new_data import new_data_gate
 from workbench.promote.gates.result import GateResult
-from workbench.promote.gates.standing import downstream_gate, merge_gate, metadata_gate, upstream_gate
 from workbench.promote.gates.waivers import refuse_unknown
 from workbench.promote.policy import policy_gates
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from workbench.lineage.definitions import KnownDefinitions
-    from workbench.lineage.outlined import Outlined
+    from workbench.lineage.outline import Outlined
     from workbench.registry import Version
     from workbench.tracking import RunSummary, TrainingFacts
     from workbench.workspace import Workspace
