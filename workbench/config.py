@@ -389,7 +389,7 @@ class TrainSettings(_Section):
 
 
 class DriftSettings(_Section):
-    """``[policy.drift]``: how far values may move in a promotion before somebody must accept it by name."""
+    """``[policy.drift]``: how far values may move in a promotion before it must be accepted by name."""
 
     measure: MeasureName = "psi"
     """The measure that the budgets limit."""
@@ -428,7 +428,7 @@ class PolicySettings(_Section):
     minimum_match: float = Field(default=0.5, ge=0, le=1)
     """Warn where a view has a value for a smaller share of a training set's rows."""
     require_signed: bool = False
-    """Whether whoever writes, approves or promotes proves who they are by a signature."""
+    """Whether authors, approvers and promoters must sign."""
     allowed_signers: str = "allowed_signers"
     """git's allowed-signers file, read as it stands on `main`."""
     maintainers: tuple[str, ...] = ()

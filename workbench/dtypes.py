@@ -78,7 +78,7 @@ def resolve(annotation: object, *, column: str) -> tuple[pl.DataType, bool]:
     Raises
     ------
     DefinitionError
-        An annotation that is no column type; names the column.
+        An annotation that is not a column type; names the column.
 
     Examples
     --------

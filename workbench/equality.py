@@ -41,12 +41,12 @@ BITS: Mapping[pl.DataType, pl.DataType] = {
 
 
 def has_numbers(dtype: pl.DataType) -> bool:
-    """Tell whether values of `dtype` are numbers or hold some, so that they can have a tolerance."""
+    """Return whether values of `dtype` are numbers or hold some, so that they can have a tolerance."""
     return dtype.is_numeric() or any(map(has_numbers, _inside(dtype)))
 
 
 def has_floats(dtype: pl.DataType) -> bool:
-    """Tell whether values of `dtype` are floats or hold some, so that they can be equal without being the same."""
+    """Return whether values of `dtype` are floats or hold some, so that they can be equal without being the same."""
     return dtype.is_float() or any(map(has_floats, _inside(dtype)))
 
 
@@ -99,7 +99,7 @@ def differ(left: pl.Series, right: pl.Series, *, tolerance: float | None = None,
 
 
 def equal(left: Any, right: Any, dtype: pl.DataType, *, tolerance: float | None = None, slack: float = 0.0) -> bool:
-    """Tell whether two values of a column of `dtype` are equal.
+    """Return whether two values of a column of `dtype` are equal.
 
     Examples
     --------

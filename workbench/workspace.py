@@ -48,7 +48,7 @@ class Workspace:
 
     @property
     def unshared(self) -> str | None:
-        """Why others cannot read what is published here; None where they can, or there is nobody else."""
+        """Why other clones cannot read what is published here; None if they can, or there are none."""
         uri = self.config.lake.uri
         if uri is None:
             where = f"in this repository's git directory ({self.lake.uri})"

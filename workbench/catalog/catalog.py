@@ -150,7 +150,7 @@ class Catalog(Reported):
 
 
 def open_catalog(workspace: Workspace, reading: ViewReader, search: str | None = None) -> Catalog:
-    """Return the published views, and those that the reading's branch defines and nobody published.
+    """Return the published views, and those unpublished views of its branch.
 
     Parameters
     ----------

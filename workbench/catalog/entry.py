@@ -92,7 +92,7 @@ class CatalogEntry:
 
     @classmethod
     def of_view(cls, view: FeatureView, branch: str) -> CatalogEntry:
-        """Return the entry of a view that `branch` defines and nobody published."""
+        """Return the entry of an unpublished view of `branch`."""
         return cls(
             view=view.name,
             version=None,
@@ -115,7 +115,7 @@ class CatalogEntry:
         return None
 
     def match_words(self, words: Sequence[str], units: Mapping[str, str]) -> tuple[str, ...] | None:
-        """Return in which of its fields the lower-case `words` are, each in at least one; None where one is in none.
+        """Return the fields that contain the lower-case `words`; None if a word is in no field.
 
         A word of `units` is also found in a unit that is spelled as they say.
         """

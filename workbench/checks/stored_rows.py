@@ -93,7 +93,7 @@ def _bits(frame: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
 
 
 def _number_rows(frame: pl.DataFrame, keys: Sequence[str], mark: str) -> pl.DataFrame:
-    """Return the rows with a mark, those of equal keys told apart by their values."""
+    """Return the marked rows, with rows of equal keys numbered by their values."""
     plain = [name for name, dtype in frame.schema.items() if name not in keys and not dtype.is_nested()]
     values = [name for name in frame.columns if name not in keys]
     number = pl.lit(0, pl.UInt32)

@@ -220,7 +220,7 @@ def training_set(
 
 
 def sql(query: str, *, out: Path | None = None, project: ProjectArg) -> Any:
-    """Ask published views, any branch's views and sources in SQL; it only reads.
+    """Query published views, any branch's views and sources in SQL; it only reads.
 
     Parameters
     ----------

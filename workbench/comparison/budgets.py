@@ -74,5 +74,5 @@ class Limits:
 def measure_drift(
     workspace: Workspace, view: str, sides: tuple[Side, Side], features: Sequence[str], *, by: Sequence[str] = ()
 ) -> DriftReport:
-    """Return how far features moved between two sides, by the budgets that main's ``[policy.drift]`` sets."""
+    """Measure the drift of features between two sides, by the budgets that main's ``[policy.drift]`` sets."""
     return Limits.of(policy_of(workspace).drift, view, features).measure_drift(sides, features, by=by)

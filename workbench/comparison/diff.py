@@ -60,7 +60,7 @@ class Difference(Reported):
 
     @property
     def columns(self) -> tuple[ColumnDiff, ...]:
-        """One for each column that is no key."""
+        """One for each column that is not a key."""
         return self.diff.columns
 
     @property
@@ -99,7 +99,7 @@ class Difference(Reported):
         return of(self.diff.left), of(self.diff.right)
 
     def changed_rows(self, **wanted: Any) -> pl.DataFrame:
-        """Return a page of at most 100 rows that differ, both sides' values beside each other.
+        """Return a page of at most 100 rows that differ, both sides' values side by side.
 
         Takes what `compare.ViewDiff.changed_rows` takes: ``offset``, ``limit``, ``column``, ``entity``, ``kind``,
         ``period`` and more.

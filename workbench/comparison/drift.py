@@ -60,7 +60,7 @@ class Drift(Reported):
 
     @property
     def drifted(self) -> tuple[FeatureDrift, ...]:
-        """The features that moved farther than their budget, or than they do by themselves; the farthest first."""
+        """The features that moved further than their budget, or than they do by themselves; the farthest first."""
         return self.drift.drifted
 
     @property
@@ -169,7 +169,7 @@ def drift(
     FeatureNotFound
         For an unknown view, feature or column, and for a feature that the current rows lack (did you mean).
     UsageError
-        For a side that is no set of rows, or has none.
+        For a side that is not a set of rows, or has none.
     """
     name, _, feature = view.partition(":")
     sides = (

@@ -136,7 +136,7 @@ def _moment(ref: str) -> datetime | None:
 
 
 def _of_run(workspace: Workspace, view: str, ref: str) -> Side | None:
-    """Return what a run computed of `view`, or what its model was trained on; None for what is no run's id."""
+    """Return what a run computed of `view`, or what its model was trained on; None for what is not a run's id."""
     if len(ref) < SHORTEST:
         return None
     models = [run for run in workspace.tracker.runs(limit=1_000_000) if run.kind == "model" and _is(run, ref)]

@@ -154,7 +154,7 @@ class ViewCache:
 
     @contextmanager
     def lock(self, view_id: str) -> Iterator[None]:
-        """Hold the right to compute `view_id`; waits for whoever holds it, and is free again when that one dies."""
+        """Hold the lock to compute `view_id`; the lock is released when its holder ends or dies."""
         from filelock import FileLock
 
         path = self.root / ".locks" / f"{_valid(view_id)}.lock"
@@ -182,7 +182,7 @@ class ViewCache:
         return time.time() - _modified_at(self._folder(view_id))
 
     def drop(self, view_id: str) -> bool:
-        """Remove a stored view, at once for whoever looks; False where it is not there or being written."""
+        """Remove a stored view atomically; return False if it is missing or being written."""
         from filelock import FileLock, Timeout
 
         lock = FileLock(self.root / ".locks" / f"{_valid(view_id)}.lock", timeout=0, thread_local=False)

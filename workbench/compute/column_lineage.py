@@ -107,7 +107,7 @@ def column_lineage(view: FeatureView, inputs: Sequence[InputData]) -> ColumnLine
 
 
 def untold(view: FeatureView, reason: str) -> ColumnLineage:
-    """Return that each column of `view` may depend on all columns of all its inputs, because of `reason`."""
+    """Return a lineage in which each column of `view` depends on all input columns, with the `reason`."""
     return ColumnLineage({name: dict.fromkeys(view.inputs) for name in view.contract.names}, reason)
 
 

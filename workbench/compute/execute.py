@@ -271,7 +271,7 @@ def _keys(view: FeatureView) -> tuple[str, ...]:
 
 
 def _same_grain(record: ViewRecord, view: FeatureView) -> bool:
-    """Tell whether a digest taken for another definition fits this one: it depends on which columns are the key."""
+    """Return whether a digest taken for another definition fits this one: it depends on which columns are the key."""
     return record.keys == _keys(view) and record.order == tuple(view.contract.names)
 
 

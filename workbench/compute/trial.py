@@ -91,9 +91,9 @@ def try_view(definitions: Definitions, view: FeatureView, inputs: Sequence[Input
     Raises
     ------
     UndeclaredInput
-        It reads what is no input, or its values depend on where and when it runs.
+        It reads what is not an input, or its values depend on where and when it runs.
     SharedState
-        It changes what all code in its process shares.
+        It changes process-wide state.
     """
     observations = definitions.observations
     if observations is None or observations.passed(view.name, "run"):
@@ -192,7 +192,7 @@ def _undeclared_scans(frame: pl.LazyFrame, declared: Collection[str]) -> tuple[T
 
 
 def _same(one: _Run, other: _Run) -> bool:
-    """Tell whether two runs gave the same rows, in whatever order."""
+    """Return whether two runs gave the same rows, in whatever order."""
     if one.rows is None or other.rows is None:
         return one.rows is other.rows and one.seen.raised == other.seen.raised
     left, right = one.rows, other.rows

@@ -59,7 +59,7 @@ class Exact:
 
 
 def centre_integers(column: str, group: str) -> pl.Expr:
-    """Return how far the integers of `column` are from their group's first, as floats under a name of its own.
+    """Return the distances of the integers of `column` from their group's first, as floats, renamed.
 
     Floats do not hold integers beyond 2**53, but hold how far they are apart: spread does not depend on the centre.
     """

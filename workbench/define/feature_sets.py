@@ -51,7 +51,7 @@ def feature_set(
     Raises
     ------
     DefinitionError
-        No features, one named twice, or something that is no reference.
+        No features, one named twice, or something that is not a reference.
     InvalidName
         A name that could not reach a path or SQL.
 

@@ -235,7 +235,7 @@ class Definitions:
         return view
 
     def has_view(self, name: str) -> bool:
-        """Whether there is a view `name`, be it broken; its file alone runs, and only where its text does not say."""
+        """Return whether there is a view `name`, even a broken one; runs its file only if the text is unclear."""
         if name not in self._stems:
             return False
         return name in self.outline.views or name in self.outline.unread or self._is_view(name, broken=True)

@@ -109,7 +109,7 @@ def Feature(  # noqa: N802  # reads like a type where it is used, as pandera's a
     Raises
     ------
     DefinitionError
-        An unknown unit, a tolerance that is no positive number, bounds that leave nothing, an empty `isin`.
+        An unknown unit, a tolerance that is not a positive number, bounds that leave nothing, an empty `isin`.
     """
     from pandera.polars import Field
 
@@ -147,7 +147,7 @@ class FeatureModel(_PanderaModel):
     Raises
     ------
     DefinitionError
-        On subclassing, for an annotation that is no column type or options that do not suit it.
+        On subclassing, for an annotation that is not a column type or options that do not suit it.
     InvalidName
         On subclassing, for a column that is not a valid name.
 

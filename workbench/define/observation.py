@@ -1,6 +1,6 @@
 """A definition is observed before it is trusted: its files are imported in a worker process first.
 
-Only what read nothing undeclared there, and left alone what all code in a process shares, is imported in this one.
+This process imports only files that read no undeclared input and changed no process-wide state there.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ class Observations:
         Raises
         ------
         UndeclaredInput
-            It reads what is no input.
+            It reads something that is not an input.
         SharedState
-            It changes what all code in its process shares.
+            It changes process-wide state.
         """
         if self.passed(stem, "import"):
             return ""
@@ -89,7 +89,7 @@ class Observations:
         return seen.raised
 
     def passed(self, stem: str, what: str) -> bool:
-        """Tell whether `what` of a file was observed and had nothing against it."""
+        """Return whether `what` of a file was observed and had nothing against it."""
         return self._verdict(stem, what).exists()
 
     def note(self, stem: str, what: str) -> None:

@@ -80,7 +80,7 @@ def parse_unit(unit: str) -> str:
 
 
 def same_unit(one: str | None, other: str | None) -> bool:
-    """Tell whether two units as `parse_unit` returns them measure the same in the same size.
+    """Return whether two units as `parse_unit` returns them measure the same in the same size.
 
     What has no dimension, as a count and a probability, is the same only under the same name.
 
@@ -110,7 +110,7 @@ def _parts(unit: str) -> tuple[Any, dict[str, Any]]:
 
 
 def _refuse_numbers(unit: str) -> None:
-    """Raise for a number that is no small exponent; pint would compute a tower of them for ever."""
+    """Raise for a number that is not a small exponent; pint would compute a tower of them forever."""
     if len(unit) > _LONGEST:
         raise DefinitionError(f"unit={unit[:_LONGEST]!r}... is too long.", remedy="A unit is a word, e.g. 'minute'.")
     bare = re.sub(r"^\s*1\s*/", "", _EXPONENT.sub(" ", unit))

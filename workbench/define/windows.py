@@ -158,7 +158,7 @@ def windowed(
     Raises
     ------
     WindowError
-        For unknown columns, a window of no length, a time that is no datetime, or clashing names.
+        For unknown columns, a window of no length, a time that is not a datetime, or clashing names.
     DefinitionError
         For a length of time that cannot be read or is not fixed, such as a month.
 

@@ -1,4 +1,4 @@
-"""`CodeDiff`: how the texts of two definitions differ, file by file, the definition told apart from its helpers."""
+"""`CodeDiff`: how the texts of two definitions differ, file by file, with the definition separate from its helpers."""
 
 from __future__ import annotations
 

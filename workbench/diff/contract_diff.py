@@ -108,7 +108,7 @@ def _column(old: ColumnContract, new: ColumnContract) -> Iterator[ContractChange
 
 
 def _allowed(tolerance: float | None) -> float:
-    """Return up to which difference values are equal; without a tolerance floats have their noise."""
+    """Return the largest difference between equal values; floats without a tolerance may differ by noise."""
     return sys.float_info.min if tolerance is None else tolerance
 
 

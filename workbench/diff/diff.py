@@ -225,7 +225,7 @@ class ViewDiff:
     rows
         By key.
     columns
-        One for each column that is no key, the right side's first.
+        One for each column that is not a key, the right side's first.
     contract
         What differs in what is promised.
     code
@@ -323,7 +323,7 @@ class ViewDiff:
         UsageError
             For an offset or limit below zero, and a value that its key cannot have.
         FeatureNotFound
-            For a column that cannot be compared, or an entity that is no key.
+            For a column that cannot be compared, or an entity that is not a key.
         """
         if offset < 0 or limit < 0:
             raise UsageError("A page begins at row 0 or later.", remedy="Give offset and limit as counts of rows.")

@@ -349,7 +349,7 @@ def compare(
 
 
 def same_by_digest(left: Side, right: Side, name: str) -> bool:
-    """Tell whether a column is known to be the same on both sides, to the bit."""
+    """Return whether a column is known to be the same on both sides, to the bit."""
     one, other = left.digest, right.digest
     if one is None or other is None or one.scheme != other.scheme or one.rows != other.rows:
         return False

@@ -79,7 +79,7 @@ class Pair:
 
     @property
     def _has_two_units(self) -> bool:
-        """Whether these are times of different units, of which the coarser may reach farther than the finer."""
+        """Whether these are times of different units, of which the coarser may reach further than the finer."""
         return self.common.is_temporal() and len(units(*self.dtypes)) > 1
 
     @property

@@ -75,7 +75,7 @@ def compare_column(
     *,
     segment: tuple[tuple[str, str | None], ...] = (),
 ) -> FeatureDrift:
-    """Return how far a column moved.
+    """Measure the drift of a column.
 
     Parameters
     ----------

@@ -72,7 +72,7 @@ class DriftReport:
 
     @property
     def unjudged(self) -> tuple[FeatureDrift, ...]:
-        """Return the features of which it cannot be told whether they drifted."""
+        """Return the features whose drift cannot be judged."""
         return tuple(one for one in self.features if one.verdict == "cannot judge")
 
     @property
@@ -146,9 +146,9 @@ def drift(
     by: Sequence[str] = (),
     pairs: Mapping[str, PairedChange] | None = None,
 ) -> DriftReport:
-    """Return how far features moved from the reference to the current rows.
+    """Measure the drift of features from the reference to the current rows.
 
-    Bins are frozen quantiles of the reference; `FeatureDrift` says what is measured, `verdict.judged` when a feature
+    Bins are frozen quantiles of the reference; `FeatureDrift` says what is measured, `verdict.judge` when a feature
     has drifted, and when that cannot be judged. Frames are read column by column, two at a time, so that their plans
     should be cheap to run again: a scan, or a frame in memory.
 
@@ -181,7 +181,7 @@ def drift(
     FeatureNotFound
         A column, a key or a budget names none; did you mean.
     UsageError
-        A side without rows, an event time that is no time, a budget that is no number, an unknown measure.
+        A side without rows, an event time that is not a time, a budget that is not a number, an unknown measure.
     """
     names = _select_features(contract, columns)
     limits = _budgets(contract, budget, budgets or {})
@@ -234,7 +234,7 @@ def contract_of_frame(
     Raises
     ------
     FeatureNotFound
-        A name that is no column.
+        A name that is not a column.
     """
     schema = frame.collect_schema()
     named = ([event_time] if event_time else []) + list(entities)

@@ -79,7 +79,7 @@ class BinnedRows:
 
 
 def by_all(measure: str, counted: BinnedRows) -> Numbers:
-    """Return how far each block is from all other rows of the reference."""
+    """Return the distance of each block from all other rows of the reference."""
     return counted.distance(measure, counted.reference - counted.blocks, counted.blocks)
 
 

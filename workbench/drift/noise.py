@@ -84,7 +84,7 @@ def check_time(name: str, dtype: pl.DataType) -> None:
     Raises
     ------
     UsageError
-        For a column that is no time.
+        For a column that is not a time.
     """
     if not (isinstance(dtype, (pl.Datetime, pl.Date)) or dtype.is_integer()):
         raise UsageError(

@@ -113,7 +113,7 @@ class FeatureDrift:
     trending
         Whether values rise or fall throughout the reference, so that all of it is no measure for what comes after.
     alone
-        Shares that moved farther than they may, whatever the values do: null, NaN, infinite, out of range, constant.
+        Shares that moved further than they may, whatever the values do: null, NaN, infinite, out of range, constant.
     paired
         How the values of the rows that both sides have changed; `None` where these are no rows in common. It decides
         before the distributions do.
@@ -187,7 +187,7 @@ class FeatureDrift:
 
     @property
     def excess(self) -> float:
-        """Return how far it moved per limit, to order features by; infinite for sides that cannot be compared."""
+        """Return the drift divided by its limit, for sorting; infinite for sides that cannot be compared."""
         if self.paired is not None and (self.paired.drifted or not self.paired.others):
             return self.paired.excess
         value = self.value if self.beyond is None else self.beyond

@@ -27,7 +27,7 @@ _FEWEST_CONSTANT = 20
 
 @dataclass(frozen=True, slots=True)
 class ShareMoved:
-    """A share that moved farther than it may.
+    """A share that moved further than it may.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ def judge_share(
     blocks: tuple[Numbers, Numbers],
     cut: Blocks | None,
 ) -> ShareMoved | None:
-    """Return a share where it moved farther than chance and its own blocks explain, and than it may.
+    """Return a share where it moved further than chance and its own blocks explain, and than it may.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What MLflow is told of an experiment's run, and what we read back of it.
+"""The record of an experiment's run for MLflow, and what we read back from it.
 
 What a model was trained on are parameters (features, training set, data), so that the compare page with "show diff
 only" tells it beside the model's own parameters; identities are tags, and the tables ``features.json`` and

@@ -149,7 +149,7 @@ class ModelRun(Reported):
         Raises
         ------
         UsageError
-            For what is no number, and for a metric that is logged in two ways.
+            For what is not a number, and for a metric that is logged in two ways.
         """
         self.log_metrics({name: value}, step=step, seed=seed, fold=fold)
 

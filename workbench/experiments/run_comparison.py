@@ -203,11 +203,11 @@ class RunComparison(Reported):
         return [row[1:] for row in sorted(found, key=lambda row: (row[0], row[1]))]
 
     def _shows(self, values: Sequence[str | float | None]) -> bool:
-        """Tell whether a row is shown: it differs, or there is nothing to differ from, or all are."""
+        """Return whether a row is shown: it differs, or there is nothing to differ from, or all are."""
         return self.all_rows or len(self.described) == 1 or differ(values)
 
     def _tells(self, key: str, values: Sequence[str | float | None], spreads: Collection[str]) -> bool:
-        """Tell whether a metric is shown by default: it differs, and another row does not tell it already.
+        """Return whether a metric is shown by default: it differs, and another row does not tell it already.
 
         Beside models, a view's statistics are the four that say most, of features that all sides have.
         """

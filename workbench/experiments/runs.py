@@ -60,7 +60,7 @@ def compare_runs(
     Raises
     ------
     UsageError
-        For a name that is no branch, experiment or run (did you mean).
+        For a name that is not a branch, experiment or run (did you mean).
     """
     chosen = _Chosen(workspace, tuple(workspace.tracker.runs(limit=ALL)), view)
     if not what:
@@ -100,7 +100,7 @@ class _Chosen:
         return sides
 
     def is_other_branch(self, name: str) -> bool:
-        """Tell whether `name` is a branch other than main."""
+        """Return whether `name` is a branch other than main."""
         return name != self.workspace.trunk and self.workspace.repository.exists(name)
 
     def _of_branch(self, branch: str, *, prefixed: bool) -> tuple[RunSide, Described]:

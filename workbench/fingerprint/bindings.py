@@ -45,7 +45,7 @@ class Bindings:
     _modules: dict[Form, types.ModuleType | str] = field(default_factory=dict)
 
     def forms(self, written: Canonical, *, by_text: bool) -> Form:
-        """Return what each name from outside means, in order of appearance.
+        """Return the form of each external name, in order of appearance.
 
         Parameters
         ----------

@@ -1,7 +1,7 @@
-"""The canonical form of code: what of a syntax tree decides what it computes, and nothing else.
+"""The canonical form of code: the parts of a syntax tree that decide what it computes.
 
 Standard library only, and the same on every supported Python. Left out are positions, comments, docstrings, statements
-without effect, annotations that nobody reads and our own decorators. Local variables are numbered by their block and
+without effect, unused annotations and our own decorators. Local variables are numbered by their block and
 their first appearance; the spelling of parameters, nested functions and classes is kept, since callers can see it.
 """
 
@@ -338,7 +338,7 @@ _SPECIAL: dict[type[ast.AST], Callable[[_Writer, Any], Form]] = {
 
 
 def _idle(statement: ast.stmt) -> bool:
-    """Tell whether `statement` does nothing at run time: a docstring, ``pass``, ``...``, a declaration of scope."""
+    """Return whether `statement` does nothing at run time: a docstring, ``pass``, ``...``, a declaration of scope."""
     match statement:
         case ast.Expr(value=ast.Constant()) | ast.Pass() | ast.Global() | ast.Nonlocal():
             return True
@@ -347,6 +347,6 @@ def _idle(statement: ast.stmt) -> bool:
 
 
 def _acts(annotation: ast.expr) -> bool:
-    """Tell whether evaluating `annotation` binds a name or suspends the function around it."""
+    """Return whether evaluating `annotation` binds a name or suspends the function around it."""
     acting = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
     return any(isinstance(node, acting) for node in ast.walk(annotation))

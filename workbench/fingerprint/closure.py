@@ -92,7 +92,7 @@ def _is_named_tuple(kind: type) -> bool:
 
 
 def _is_of_file(function: FunctionType) -> bool:
-    """Tell whether `function` was written, not put there by ``dataclass`` and the like."""
+    """Return whether `function` was written, not put there by ``dataclass`` and the like."""
     module = str(function.__globals__.get("__name__")).partition(".")[0]
     generated = function.__code__.co_filename.startswith("<string>") or module in sys.stdlib_module_names
     return not generated or module == "__main__"
@@ -245,7 +245,7 @@ class _Walk:
         return tuple(found)
 
     def _of_library(self, kind: type, value: object) -> bool:
-        """Tell whether a library's base class (pandera's, say) put `value` on `kind`."""
+        """Return whether a library's base class (pandera's, say) put `value` on `kind`."""
         made = value.__module__ if isinstance(value, type) else type(value).__module__
         owns = self.objects.home.owns
         return not owns(made) and any(base is not object and not owns(base.__module__) for base in kind.__mro__)

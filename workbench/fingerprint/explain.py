@@ -136,7 +136,7 @@ def _canonical(text: str, *, keep_names: bool) -> Canonical | None:
 
 
 def _has_new_parameters(one: Form, two: Form) -> bool:
-    """Tell whether these are functions with other parameters, which then stand for their defaults too."""
+    """Return whether these are functions with other parameters, which then stand for their defaults too."""
     if "parameters" not in one or "defaults" not in one:
         return False
     place = one.index("parameters") + 1
@@ -156,7 +156,7 @@ def _ours(node: ast.expr) -> Any:
 
 
 def _same_shape(one: Form, two: Form) -> bool:
-    """Tell whether two forms of the same node have the same fields."""
+    """Return whether two forms of the same node have the same fields."""
     return all(
         first == second for first, second in zip(one[1::2], two[1::2], strict=True) if isinstance(first, str)
     ) or not any(isinstance(item, str) for item in one[1::2])

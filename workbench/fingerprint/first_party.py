@@ -113,7 +113,7 @@ class Home:
         return path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else None
 
     def may_read(self, reason: tuple[str, str]) -> bool:
-        """Tell whether `reason` to refuse code is only that it reads: who declares files does, and is observed."""
+        """Return whether `reason` to refuse code is only that it reads: who declares files does, and is observed."""
         return bool(self.data) and reason[0] == _READS
 
     def check_member(self, module: str, chain: tuple[str, ...]) -> None:

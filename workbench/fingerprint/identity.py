@@ -230,7 +230,7 @@ def view_id(*, code_hash: str, parameters: str, inputs: Mapping[str, str]) -> st
 
 
 def _uses_first(function: FunctionType, sources: SourceCodes) -> bool:
-    """Tell whether a function uses its first parameter, or may, where its text is not known."""
+    """Return whether a function uses its first parameter, or may, where its text is not known."""
     try:
         node = sources.of(function.__code__, function.__globals__).function(function.__code__)
     except Opaque:

@@ -53,7 +53,7 @@ class SourceCode:
         Raises
         ------
         Opaque
-            Where the text has changed since, or two lambdas on one line cannot be told apart.
+            Where the text has changed since, or two lambdas on one line cannot be distinguished.
         """
         key = (code.co_firstlineno, code.co_name)
         nodes = self.functions.get(key, [])
@@ -191,7 +191,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _covers(node: FunctionNode, code: CodeType) -> bool:
-    """Tell whether all instructions of `code` come from the body of `node`."""
+    """Return whether all instructions of `code` come from the body of `node`."""
     body = node.body if isinstance(node.body, ast.expr) else node
     first = (body.lineno, body.col_offset)
     last = (body.end_lineno or 0, body.end_col_offset or 0)

@@ -66,7 +66,7 @@ def value_form(value: object, other: Other, *, inside: tuple[int, ...] = ()) -> 
     Raises
     ------
     Opaque
-        A value that cannot be told from another one.
+        A value that cannot be identified.
     """
     if type(value) in _SCALARS:
         return scalar(value)

@@ -133,7 +133,7 @@ class Lake:
             Which version of which table.
         digest
             The exact digest of its rows, as the registry says, where it is to be that data and no other: a table that
-            was lost and made anew has other data under the same numbers.
+            was lost and created again has other data under the same numbers.
 
         Raises
         ------

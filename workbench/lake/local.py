@@ -97,7 +97,7 @@ class LocalFolder:
             return target.stat().st_size
 
     def settle(self, *names: str) -> None:
-        """Make the files, and that they are here, durable; then nobody may write them."""
+        """Flush the files and their folder to disk, then make the files read-only."""
         folders = set()
         with self._writing(self.path):
             for name in names:

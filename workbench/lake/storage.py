@@ -56,7 +56,7 @@ class Storage(Protocol):
         """Give a folder of this machine to write a file in that is to be placed; what is in it goes at the end."""
 
     def place(self, source: Path, name: str) -> int:
-        """Put a local file here under a name that nobody has, durably, and return its size in bytes."""
+        """Store a local file durably under a new name, and return its size in bytes."""
 
     def settle(self, *names: str) -> None:
         """Make files written here durable, and read-only where that can be said."""

@@ -1,4 +1,4 @@
-"""Cleaning the lake: files that no version names, and files that only versions name which nobody keeps.
+"""Vacuum the lake: remove files that no version names, or that only expired versions name.
 
 The log of a table stays as it is: a version that was cleaned away still says what it was, and reading it says that its
 files are gone.
@@ -97,7 +97,7 @@ def _unkept(table: TableAt, keep: Mapping[tuple[str, int], AbstractSet[int]]) ->
 
 
 def _all_old(table: TableAt, doomed: Sequence[StoredFile], older_than: timedelta) -> bool:
-    """Return whether nothing would be left, and nobody wrote the table lately."""
+    """Return whether all files are old, so that the whole table may go."""
     if {file.name for file in table.storage.files()} - {file.name for file in doomed}:
         return False
     log = table.storage.at(LOG).files()

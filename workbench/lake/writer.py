@@ -29,7 +29,7 @@ from workbench.lake.vacuum import Swept
 _SEARCHED = 100  # versions that are looked through for data which is there already
 _TRIES = 50
 SAFETY = timedelta(days=1)
-"""How old a file must be to be cleaned away: nobody takes so long from the data to the record that names it."""
+"""The minimum age of a file to be removed, longer than any publish takes from data to record."""
 
 
 class LakeWriter:
@@ -74,7 +74,7 @@ class LakeWriter:
             What `Lake.info` says of the version; ``data_digest`` is the exact digest of its rows.
         replace
             False keeps the rows that the newest version has, and adds these.
-        anew
+        again
             Write it though a version says that it has the data: its rows were seen to be others.
 
         Returns

@@ -61,7 +61,7 @@ def _changed_columns(view: KnownView, old: KnownView | None, upstream: Mapping[s
 
 
 def _depends(inputs: ColumnInputs, moved: Mapping[str, frozenset[str]]) -> bool:
-    """Tell whether a column that depends on `inputs` depends on a column that moved."""
+    """Return whether a column that depends on `inputs` depends on a column that moved."""
     return any(
         name in moved and bool(moved[name] if not columns else columns & moved[name])
         for name, columns in inputs.items()

@@ -1,4 +1,4 @@
-"""From a computed view to what MLflow is told of it, and to its lineage."""
+"""The MLflow run and the lineage of a computed view."""
 
 from __future__ import annotations
 

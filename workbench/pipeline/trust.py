@@ -24,9 +24,9 @@ class Trust(Reported):
     branch
         The branch whose authors were trusted just now; None where nothing was asked but the list.
     commits
-        What they wrote that nobody trusted before, newest first.
+        Their commits that were not trusted before, newest first.
     authors
-        All who were trusted by name: ``author``, ``branch``, ``commit`` and ``since`` by address.
+        All trusted authors: ``author``, ``branch``, ``commit`` and ``since`` by address.
     revoked
         Who was trusted by name until now; None where nobody's trust was taken back.
     """
@@ -74,7 +74,7 @@ class Trust(Reported):
 
 
 def trust(workspace: Workspace, branch: str | None, *, revoke: str | None = None) -> Trust:
-    """Trust whoever wrote definitions on `branch`, or no longer the author `revoke`; else say only who is trusted.
+    """Trust the authors of definitions on `branch`, or revoke the trust in `revoke`; else only list trusted authors.
 
     Raises
     ------

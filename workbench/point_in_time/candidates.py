@@ -39,7 +39,7 @@ class ViewRows:
     event_time
         Column of the rows: since when a row holds.
     ttl
-        For how long it holds, both ends included; None or zero is for ever.
+        For how long it holds, both ends included; None or zero means no limit.
     created
         Column of the rows: when a row became known; None if a row was known from its event time on.
     outcome
@@ -148,7 +148,7 @@ def candidates(
 
 
 def rank_rows(view: ViewRows, narrow: pl.LazyFrame, names: Sequence[str], *, as_known: bool) -> pl.LazyFrame:
-    """Return of the rows that `narrow_rows` returns those that can ever win, in order of `KNOWN`, as `candidates` does."""
+    """Return the rows of `narrow_rows` that can win at some time, ordered by `KNOWN`."""
     usable = narrow.filter(pl.all_horizontal(pl.col(EVENT, *names).is_not_null()))
     if view.created is None:
         return usable.sort(EVENT, maintain_order=True).with_columns(pl.col(EVENT).alias(KNOWN))

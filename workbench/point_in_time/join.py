@@ -167,7 +167,7 @@ def point_in_time_join(
         Column of `rows` that says when a row became known. Then rows created after t, or at an unknown time, are
         no candidates.
     ttl
-        How long a row holds: ``"2d"``, a timedelta; None or zero is for ever.
+        How long a row holds: ``"2d"``, a timedelta; None or zero means no limit.
     as_known
         False lets rows created after t win; `created` then only decides ties.
 

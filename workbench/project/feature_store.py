@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 
 def facts_of(workspace: Workspace, store: FeatureStore, what: object) -> TrainingFacts:
-    """Return what a model is said to be trained on.
+    """Return the record of a model's training data.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def facts_of(workspace: Workspace, store: FeatureStore, what: object) -> Trainin
     UsageError
         For a training set of another project, and for a table, which does not say what it was made of.
     FeatureNotFound
-        For a name that is no training set, view, feature or feature set (did you mean).
+        For a name that is not a training set, view, feature or feature set (did you mean).
     """
     if isinstance(what, TrainingSet):
         return facts_of_built(workspace, what)
@@ -127,7 +127,7 @@ class FeatureStore:
         return self._pinned.release if self._pinned else None
 
     def at(self, *, release: str | None = None, time: datetime | date | str | None = None) -> FeatureStore:
-        """Return a store of what was published then: in a release, or at a moment.
+        """Return a store that reads a release, or what was published at a time.
 
         Everything is read as it was, feature sets included; later versions, deprecations and rollbacks change nothing.
 
@@ -144,7 +144,7 @@ class FeatureStore:
             For a release that there is not (did you mean), that no `release` verb made, or whose signature the policy
             wants and git cannot verify.
         UsageError
-            For neither or both, for what is no time, and for a moment before anything was published.
+            For neither or both, for what is not a time, and for a moment before anything was published.
         """
         if (release is None) == (time is None):
             raise UsageError(
@@ -172,7 +172,7 @@ class FeatureStore:
         release: str | None = None,
         save: str | None = None,
     ) -> TrainingSet:
-        """Return `spine` with features set beside it, each as it stood, and was known, at the row's time.
+        """Return `spine` with feature columns, each value as it was known at the row's time.
 
         A branch's views that are not computed yet are computed; published versions are read from the lake. Within
         ``with project.experiment(...)`` the run records it as what the model was trained on.
@@ -201,7 +201,7 @@ class FeatureStore:
         release
             Read everything as this release has it; see `at`.
         save
-            Keep the training set under this name, for ever as it is, with its lineage; MLflow gets a run with it as a
+            Keep the training set under this name, immutable, with its lineage; MLflow gets a run with it as a
             dataset. `saved` returns it.
 
         Returns
@@ -216,7 +216,7 @@ class FeatureStore:
         FeatureNotFound
             For an unknown view, version or feature (did you mean), and a retired version (with its successor).
         JoinError
-            For what is no table, a spine without a key, time or label column, keys that cannot be compared (with the
+            For what is not a table, a spine without a key, time or label column, keys that cannot be compared (with the
             cast that helps), and a column that two views, or a view and the spine, would both give.
         UsageError
             For what is no reference, a `save` that other content has, what is no zone, and times that the zone's clock
@@ -294,7 +294,7 @@ class FeatureStore:
         return {column: part.view.contract[entity].dtype for part in joined for entity, column in part.keys}
 
     def why(self, ref: str, entity: Mapping[str, object], at: datetime | date | str) -> Explanation:
-        """Return which row gives `ref` its value for `entity` at a moment, and why no other row does.
+        """Return the row that gives `ref` its value for `entity` at a time, and why other rows do not.
 
         Parameters
         ----------
@@ -316,7 +316,7 @@ class FeatureStore:
         FeatureNotFound
             For an unknown view, version or feature.
         UsageError
-            For an entity that lacks a key or has a value of another kind, and for what is no time.
+            For an entity that lacks a key or has a value of another kind, and for what is not a time.
         """
         reading = self._reading()
         view, features = named_view(ref, reading)
@@ -346,7 +346,7 @@ class FeatureStore:
         FeatureNotFound
             For an unknown view, version or feature.
         UsageError
-            For an `at` that is no time.
+            For an `at` that is not a time.
         """
         found, features = named_view(view, self._reading())
         frame = latest(found, features, at=at)
@@ -375,7 +375,7 @@ class FeatureStore:
         FeatureNotFound
             For an unknown view, version or feature.
         UsageError
-            For what is no time, or an `end` before `start`.
+            For what is not a time, or an `end` before `start`.
         """
         found, features = named_view(view, self._reading())
         frame = period(found, features, start=start, end=end)
@@ -383,7 +383,7 @@ class FeatureStore:
         return frame
 
     def catalog(self, search: str | None = None) -> Catalog:
-        """Return the views that can be used: those that are published, and the branch's own that nobody published.
+        """Return the views that can be used: those that are published, and the branch's unpublished ones.
 
         Parameters
         ----------
@@ -403,7 +403,7 @@ class FeatureStore:
         return look_up(self._workspace, self._reading(), words)
 
     def answer(self, query: str) -> Answer:
-        """Return what a query over views and sources returns, as the verb ``sql`` shows it; see `Project.sql`."""
+        """Return the result of a query over views and sources, as ``sql`` shows it; see `Project.sql`."""
         return on_steady_sources(lambda: run_sql(self._workspace, self._reading(), query))
 
     def _reading(self) -> ViewReader:

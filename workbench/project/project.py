@@ -48,7 +48,7 @@ Holder = TypeVar("Holder", bound="Project")
 def at_one_moment(
     method: Callable[Concatenate[Holder, Given], Result],
 ) -> Callable[Concatenate[Holder, Given], Result]:
-    """Have a verb read main at one commit, whatever is published meanwhile."""
+    """Run a verb on one commit of main, even if another is published meanwhile."""
 
     @wraps(method)
     def call(self: Holder, /, *args: Given.args, **named: Given.kwargs) -> Result:
@@ -109,7 +109,7 @@ class Project:
 
     @contextmanager
     def unsigned(self) -> Iterator[None]:
-        """Within the block, sign only what the policy requires to be signed, however git is configured."""
+        """Within the block, sign only what the policy requires, whatever git's configuration says."""
         repository = self._repository
         before, repository.signs = repository.signs, False
         try:
@@ -230,7 +230,7 @@ class Project:
         BranchNotFound
             Where `start` does not exist.
         BranchError
-            Where git knows no identity, or an existing branch is described anew.
+            Where git knows no identity, or an existing branch is described again.
         """
         from workbench.experiments import open_experiment
 
@@ -247,7 +247,7 @@ class Project:
         return branch
 
     def use_branch_in_shell(self) -> None:
-        """Let the command line go on, in its next call, on the branch this handle is on."""
+        """Make this handle's branch the default of the next command on the command line."""
         path = self._workspace.hidden / "branch"
         try:
             path.write_text(f"{self._branch or ''}\n", encoding="utf-8")
@@ -326,7 +326,7 @@ class Project:
         full: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> list[ViewResult]:
-        """Compute a view, or all views of the branch, upstream first; what is computed already is reused.
+        """Compute a view, or all views of the branch, upstream first, and reuse what is already computed.
 
         A result whose stored rows were wrong, and are replaced, says so among its warnings.
 
@@ -531,7 +531,7 @@ class Project:
         by: str | Sequence[str] = (),
         branch: str | None = None,
     ) -> Drift:
-        """Return how far the features of a view moved between two sets of rows, and which moved unusually far.
+        """Return the drift of a view's features between two sets of rows, and which features drifted unusually far.
 
         Where both sides have the same rows, these are compared one by one: a feature has drifted where its values
         changed by more than a tenth of the reference's spread, or more than a hundredth of them became null, NaN or
@@ -591,7 +591,7 @@ class Project:
         FeatureNotFound
             For an unknown view or feature, or a version.
         UsageError
-            For an entity that lacks a key or has a value of another kind, and for what is no time.
+            For an entity that lacks a key or has a value of another kind, and for what is not a time.
         """
         from workbench.project.feature_store import FeatureStore
 
@@ -601,7 +601,7 @@ class Project:
     @verb()
     @at_one_moment
     def why_changed(self, view: str, *, branch: str | None = None, against: str | None = None) -> WhyChanged:
-        """Return what moved a view: a line, a helper, a constant, a parameter, a source's data.
+        """Return what changed a view's values: a line, a helper, a constant, a parameter, a source's data.
 
         Parameters
         ----------
@@ -638,7 +638,7 @@ class Project:
         Raises
         ------
         UsageError
-            For a name that is no branch, experiment or run (did you mean).
+            For a name that is not a branch, experiment or run (did you mean).
         """
         from workbench.experiments import compare_runs
 
@@ -713,11 +713,11 @@ class Project:
 
     @at_one_moment
     def sql(self, query: str) -> pl.DataFrame:
-        """Return what a query over published views, any branch's views and the sources returns.
+        """Return the result of a query over published views, any branch's views and the sources.
 
         DuckDB runs it in memory, over the tables that it names: ``spend`` and ``"spend@1"`` are what `store` reads
         under these names, ``"exp/carry-over".spend`` is a branch's view (computed where it is not computed yet),
-        ``main.spend`` the published one, ``"release/2026.11".spend`` a release's; a name that is no view's may be a
+        ``main.spend`` the published one, ``"release/2026.11".spend`` a release's; a name that is not a view's may be a
         source's. It reads nothing else and writes nothing. Times with a zone are UTC.
 
         Parameters
@@ -728,7 +728,7 @@ class Project:
         Raises
         ------
         QueryError
-            For a name that is no view or source (did you mean), for what is not one SELECT, and for what DuckDB
+            For a name that is not a view or source (did you mean), for what is not one SELECT, and for what DuckDB
             refuses.
         LakeError
             Where a published version's data is missing or damaged.
@@ -811,7 +811,7 @@ class Project:
         message: str | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> PromotionReport:
-        """Publish what a plan says that ``promote(dry_run=True)`` saved, if nothing moved since.
+        """Publish a plan that ``promote(dry_run=True)`` saved, if nothing changed since.
 
         Raises
         ------
@@ -828,7 +828,7 @@ class Project:
     def approve(
         self, views: str | Sequence[str] = (), *, branch: str | None = None, note: str | None = None
     ) -> ApprovalReport:
-        """Agree to the promotion of a branch as it stands; signed where git knows a key. A new commit asks anew.
+        """Approve a branch's current commit, signed if git knows a key. A new commit asks again.
 
         Parameters
         ----------
@@ -854,7 +854,7 @@ class Project:
         with_downstream: bool = False,
         accept: Mapping[str, str] | Sequence[str] = (),
     ) -> Standing:
-        """Let readers of a view have an earlier version again, at once: nothing is computed and no data is moved.
+        """Return readers of a view to an earlier version at once, without computing or moving data.
 
         Published views that read it go on with the versions that they were made from.
 
@@ -887,7 +887,7 @@ class Project:
 
     @verb()
     def deprecate(self, ref: str, until: date | str | None = None, *, successor: str | None = None) -> Standing:
-        """Announce the end of a major version; its readers are warned of the date and told what to read instead.
+        """Announce the end of a major version; its readers are warned of the date and directed to its successor.
 
         Parameters
         ----------
@@ -937,7 +937,7 @@ class Project:
         return cut(self._workspace, name)
 
     def drop_release(self, name: str) -> ReleaseList:
-        """Take a release away; the versions that it pinned stay published."""
+        """Remove a release; the versions that it pinned stay published."""
         from workbench.promote import drop
 
         return drop(self._workspace, name)
@@ -986,7 +986,7 @@ class Project:
 
     @verb()
     def gc(self, *, delete: bool = False) -> Garbage:
-        """Return what nobody can reach any more: computed views, files of the lake, old definitions.
+        """Return unreachable data: computed views, files of the lake, old definitions.
 
         Parameters
         ----------
@@ -1004,7 +1004,7 @@ class Project:
         warm(self._workspace)
 
     def close(self) -> None:
-        """Let go of git's child processes."""
+        """End git's child processes."""
         if "_repository" in self.__dict__:
             self._repository.close()
 
@@ -1031,7 +1031,7 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
 
 
 def cache_folder(root: Path) -> Path:
-    """Return the folder of caches of the project at `root`: a temporary one of this user where none can be made there.
+    """Return the folder of caches of the project at `root`: a temporary one of this user if it cannot be created there.
 
     So a project that others own, or on a read-only file system, can be looked at.
 

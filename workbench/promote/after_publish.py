@@ -1,4 +1,4 @@
-"""After a publish: MLflow is told of it. What is told is derived from main alone, so that any next command finishes it.
+"""After a publish, log it to MLflow. The runs are derived from main alone, so any next command can finish the work.
 
 So is it told of versions that were left behind their sources, and of those that caught up with them. The key of a run
 is made from its commit, and MLflow takes a key once: telling it twice, or from two machines, makes one run.
@@ -28,11 +28,11 @@ LEFT, CAUGHT_UP = "Left-Behind", "Caught-Up"
 """The trailers on main of versions that were left with older data than their sources have, and of those that have it
 again."""
 MOST = 50
-"""Commits that are told at once; a machine that was away longer tells the newest."""
+"""The most commits that are logged at once; older ones are skipped."""
 
 
 def announce(line: TrunkWriter) -> None:
-    """Tell MLflow of what happened on main that it was not told of from here.
+    """Log to MLflow what happened on main and was not logged from here.
 
     Nothing raises: what a caller did or is about to do does not hang on it, and the next command tells it.
     """

@@ -134,7 +134,7 @@ def approve(
     branch
         The experiment's branch.
     views
-        What is approved; all views that the branch has if empty. What was approved of the same commit before stays.
+        The views to approve; all views of the branch if empty. What was approved of the same commit before stays.
     note
         What to say about it.
     sign

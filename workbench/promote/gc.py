@@ -1,4 +1,4 @@
-"""`collect_garbage`: what nobody can reach any more, listed, and removed if it is asked for.
+"""`collect_garbage`: list unreachable data, and remove it on request.
 
 What is kept: what was last computed on each branch, and what that was made from; every version in the registry that is
 not retired, as main has it now, had it in the last 90 days, or a release pins it; what saved training sets, models and
@@ -46,7 +46,7 @@ _OF_PROCESS = re.compile(r"workbench-(?:worker-(?P<pid>\d+)-|(?:types|merge|inde
 
 @dataclass(frozen=True, slots=True)
 class Trash:
-    """One thing that nobody can reach: what it is, its name, and the bytes it takes."""
+    """One unreachable thing: its kind, name and size in bytes."""
 
     kind: str
     name: str
@@ -55,7 +55,7 @@ class Trash:
 
 @dataclass(frozen=True, slots=True)
 class Garbage(Reported):
-    """What nobody can reach any more.
+    """Unreachable data.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class _Kept:
 
 
 def collect_garbage(workspace: Workspace, *, delete: bool = False, safety: timedelta = SAFETY) -> Garbage:
-    """Return what nobody can reach any more, after removing it where `delete` is set.
+    """Return unreachable data, and remove it if `delete` is set.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def collect_garbage(workspace: Workspace, *, delete: bool = False, safety: timed
     delete
         Remove it; of the lake, what belongs to views that main's policy lets this person change.
     safety
-        What is younger is left: somebody may be about to use it.
+        The minimum age of what is removed, since a running command may be about to use it.
 
     Raises
     ------

@@ -135,7 +135,7 @@ def evidence(
 def unproven(signature: Signature | None, identity: str, *, demanded: bool = True) -> str:
     """Return why `signature` does not stand for `identity`; empty where it does, or where none is needed.
 
-    A signature that is wrong never counts. One by a key that nobody knows, or that has expired, counts as none.
+    A signature that is wrong never counts. One by an unknown or expired key counts as none.
     """
     if signature is None or signature.status in {"none", "stranger", "expired"}:
         if not demanded:

@@ -251,7 +251,7 @@ def plan_refresh(
 
 
 def remember(prepared: Prepared, evaluation: Evaluation, sketches: Sketches) -> None:
-    """Keep what the inputs of a view are now, so that a later change can be told from it."""
+    """Store sketches of a view's inputs, to find later changes."""
     for data in prepared.inputs:
         keys = keys_in(prepared.view, data.frame.collect_schema())
         known_since = evaluation.times_of(data).known_since
@@ -294,7 +294,7 @@ def _limit(view: FeatureView) -> timedelta | None:
 
 
 def _together(changes: Sequence[ChangedGroups]) -> tuple[datetime | None, frozenset[int] | None]:
-    """Return since when, and for which groups of entities, something changed in any input."""
+    """Return the time and the groups of entities since which any input changed."""
     if any(change.since is None for change in changes):
         return None, None
     since = min((change.since for change in changes if change.since is not None), default=_UNTOUCHED)

@@ -131,7 +131,7 @@ def deprecate(
         announcement back.
     successor
         What readers are told to read instead: a version of the view (``2``), another view (``other`` or ``other@1``),
-        or ``"none"``. The version that serves if absent, which is no answer where it is the one that ends.
+        or ``"none"``. The version that serves if absent, which is not an answer where it is the one that ends.
     now
         The present; the clock's if absent.
 
@@ -288,7 +288,7 @@ def pins(workspace: Workspace, registry: Registry, view: str, version: Version) 
 
 
 def in_main(workspace: Workspace, step: Callable[[TrunkWriter], Standing]) -> Standing:
-    """Return what `step` did on main, as soon as nobody else was first."""
+    """Run `step` on main, and again if another commit came first."""
     started = time.monotonic()
     with TrunkWriter.open(workspace) as line:
         announce(line)
@@ -345,7 +345,7 @@ def _find_version(registry: Registry, ref: object) -> tuple[Record, Version]:
 
 
 def _successor(registry: Registry, record: Record, version: Version, named: str | None) -> str | None:
-    """Return what readers of a version that ends are told to read instead."""
+    """Return the successor that readers of an ending version should read."""
     if named is None and record.current != version.number:
         return record.current
     if named is None:

@@ -60,7 +60,7 @@ _TONES: tuple[Tone, ...] = ("good", "warn", "bad")
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What became of one published version.
+    """The outcome for one published version.
 
     Attributes
     ----------
@@ -480,7 +480,7 @@ class _Work:
         return self.line.remote is not None and not self.workspace.lake.places()
 
     def _held_reason(self, prepared: Prepared, version: Version) -> str:
-        """Return since when, and by whom, a version's data is held, and whether its sources changed since."""
+        """Return when and by whom a version's data was rolled back, and whether its sources changed since."""
         held = version.held
         assert held is not None  # noqa: S101 - asked of held ones alone
         moved = [name for name, digest in prepared.digests.items() if held.inputs.get(name) != digest]

@@ -133,7 +133,7 @@ def candidate(workspace: Workspace, names: Sequence[str], *, branch: str) -> Mer
     PromotionError
         For main itself, a branch with nothing to promote, and a view that the branch only deletes.
     FeatureNotFound
-        For a name that is no view or feature set of the branch.
+        For a name that is not a view or feature set of the branch.
     """
     repository = workspace.repository
     if branch == workspace.trunk:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_MISSING = 0.1
 """By how much the share of nulls, NaNs or infinities may rise."""
 LEAST_CONSTANT = 20
-"""Rows from which on one value in all of them is told of."""
+"""The row count from which a constant column is reported."""
 SCALE = 5.0
 """How far outside of the published range, as a factor, values are taken to be in another unit."""
 
@@ -40,7 +40,7 @@ class DataFinding:
 
 
 def lost_rows(version: Version, rows: int, sources: Mapping[str, int], policy: NewDataSettings) -> list[DataFinding]:
-    """Return that the version, or one of its sources, lost more rows than the policy lets it.
+    """Return findings if the version, or one of its sources, lost more rows than the policy allows.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def lost_rows(version: Version, rows: int, sources: Mapping[str, int], policy: N
     sources
         How many each source has that it is made from.
     policy
-        Says how many may be lost.
+        The allowed loss.
     """
     if policy.rows == "ignore":
         return []
@@ -83,7 +83,7 @@ def moved_values(
     *,
     touched: pl.Expr | None = None,
 ) -> list[DataFinding]:
-    """Return which features moved farther than they do by themselves, and which cannot be judged.
+    """Return which features moved further than they do by themselves, and which cannot be judged.
 
     What is newer than the published rows is compared with them; and where these changed too, as they are now. Features
     with a trend have no distribution that new rows could keep: of those, gross faults alone are found.

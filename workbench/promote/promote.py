@@ -80,7 +80,7 @@ def execute(
     message: str | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> PromotionReport:
-    """Execute the plan saved at `path`, if nothing that it was made from moved.
+    """Execute the plan saved at `path`, if main, the branch and the data are unchanged.
 
     Raises
     ------

@@ -26,12 +26,12 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def fits(view: str, patterns: Iterable[str]) -> bool:
-    """Tell whether one of `patterns`, with ``*``, ``?`` and ``[...]``, names `view`."""
+    """Return whether one of `patterns`, with ``*``, ``?`` and ``[...]``, names `view`."""
     return any(fnmatchcase(view, pattern) for pattern in patterns)
 
 
 def is_frozen(freeze: FreezeSettings, now: datetime) -> bool:
-    """Tell whether `now` lies in `freeze`: its last day is frozen to its end, and so is its last instant."""
+    """Return whether `now` lies in `freeze`: its last day is frozen to its end, and so is its last instant."""
     moment = in_utc(now)
     return _first(freeze.start) <= moment and (
         moment <= in_utc(freeze.end)
@@ -54,7 +54,7 @@ def thaws(freeze: FreezeSettings) -> str:
 
 
 def is_open(train: TrainSettings, now: datetime) -> bool:
-    """Tell whether `train` takes passengers at `now`; one that closes before it opens runs over midnight."""
+    """Return whether `train` takes passengers at `now`; one that closes before it opens runs over midnight."""
     moment = in_utc(now).replace(microsecond=0)  # a train that closes at 23:59:59 closes at midnight
     clock, today = moment.time(), DAYS[moment.weekday()]
     if train.opens <= train.closes:
@@ -120,7 +120,7 @@ def policy_results(
 def permission(policy: PolicySettings, *, views: Sequence[str], person: Person) -> GateResult:
     """Return whether `person` may change what is published of `views`, other than by promoting them.
 
-    That needs no approval and may be done at any time, by a maintainer, or by whoever may promote all of them.
+    That needs no approval and may be done at any time, by a maintainer, or by a promoter of all of them.
     """
     is_maintainer = address(person.identity) in addresses(policy.maintainers)
     return _promoters(policy, views, person, () if is_maintainer else _bindings(policy, views))

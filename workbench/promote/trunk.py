@@ -94,7 +94,7 @@ class TrunkWriter:
     ) -> str:
         """Make `tree` main's next commit if main is still at `expected`, and return the commit.
 
-        Where policy demands signatures, the commit is signed with a key that main lists for whoever makes it.
+        Where policy demands signatures, the commit is signed with a key that main lists for its author.
 
         Raises
         ------

@@ -115,7 +115,7 @@ def compare(
 
 
 def _announced_end(view: str, serving: Version) -> tuple[str, ...]:
-    """Return that a minor version ends with its major version, where that end was announced."""
+    """Return a note that a minor version ends with its deprecated major version."""
     if serving.status != "deprecated":
         return ()
     ends = f"{view}: major version {serving.major} is deprecated and served until {serving.until}"

@@ -89,7 +89,7 @@ def _set_successors(record: Record, *, gone: int | None, by: Version) -> Record:
     record
         The record.
     gone
-        The major version that was rolled back from: whoever was sent there is sent to what serves now.
+        The major version that was rolled back; its readers are directed to the serving version.
     by
         What serves now.
     """

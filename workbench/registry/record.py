@@ -26,7 +26,7 @@ DAMAGE = (
     *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
     WorkbenchError,
 )
-"""What reading a record raises that somebody has changed by hand."""
+"""Errors that reading a manually edited record raises."""
 
 Status = Literal["live", "superseded", "deprecated", "retired"]
 """``live`` is what ``view@major`` gives; ``deprecated`` too, until its end date; ``retired`` is no longer served."""
@@ -81,7 +81,7 @@ class Version:
     number
         ``major.minor``.
     status
-        Whether, and how, it is served.
+        Its state of service.
     category
         What the change to it was: ``new``, ``metadata``, ``refactor``, ``additive``, ``value`` or ``breaking``.
     view_id, data_digest, rows, period

@@ -239,7 +239,8 @@ def _check(check: Check) -> str:
     rows = "" if check.failures is None or check.failures.is_empty() else _rows(check, check.failures)
     return (
         f'<li class="wb-{kind}"><span class="wb-mark" role="img" aria-label="{word}" title="{word}">{mark}</span>'
-        f'<span class="wb-said"><b>{escape_html(check.name)}{"" if check.passed else f" {word}"}</b>{escape_html(check.detail)}'
+        f'<span class="wb-said"><b>{escape_html(check.name)}{"" if check.passed else f" {word}"}</b>'
+        f"{escape_html(check.detail)}"
         f'</span><span class="wb-time">{format_elapsed(check.seconds)}</span>{rows}</li>'
     )
 
@@ -298,5 +299,6 @@ def _run(run: str) -> str:
     if run == "queued":
         return "<span>MLflow run: pending</span>"
     if run.startswith(("http://", "https://")):
-        return f'<a href="{escape_html(run, limit=2000)}" target="_blank" rel="noopener noreferrer">Open the MLflow run</a>'
+        href = escape_html(run, limit=2000)
+        return f'<a href="{href}" target="_blank" rel="noopener noreferrer">Open the MLflow run</a>'
     return f'<span>MLflow run <code title="{escape_html(run)}">{escape_html(run[:12])}</code></span>'

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 MOST_LINKS, MOST_BOXES = 2500, 800
-"""Beyond these nothing is drawn: nobody could follow the lines."""
+"""Larger graphs are not drawn, since they would be unreadable."""
 MERMAID_LINKS = 280
 """GitHub draws no Mermaid chart with more than 500 links, and none that is much slower than this."""
 _LETTER, _PAD, _HEAD, _ROW, _MARGIN = 7.3, 12.0, 44.0, 19.0, 10.0
@@ -29,7 +29,7 @@ _HUES = {
     "run": "#999999",
     "model run": "#d55e00",
 }
-"""Okabe and Ito's colours, told apart by the colour-blind; each kind is a word in its box as well."""
+"""Okabe and Ito's colours, distinct for the colour-blind; the box also names each kind."""
 _SIGNS = {"added": "+", "modified": "~", "affected": "›", "removed": "-"}  # noqa: RUF001 - an arrowhead
 
 STYLE = (

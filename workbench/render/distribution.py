@@ -166,7 +166,7 @@ _LINE = f"fill='none' stroke='{CURRENT}' stroke-width='1.6' stroke-linejoin='rou
 _PLOT, _TAIL, _GAP = 84, 9, 5
 _ROW, _FROM, _TO, _LETTERS = 15, 102, 214, 16
 LEAST_SCALE = 0.1
-"""A share of the rows that bars reach no farther than alone: a thousandth is to look like little."""
+"""A share of the rows that bars reach no further than alone: a thousandth is to look like little."""
 
 
 HIGHEST_TAIL = 2
@@ -220,7 +220,8 @@ def _histograms(drift: FeatureDrift, pair: tuple[Histogram, Histogram]) -> str:
         f"<path d='{filled}' {_FILL}/><path d='M0 {_PLOT}.5H{WIDTH}' stroke='currentColor' stroke-opacity='.3'/>"
         f"<path d='{line}' {_LINE}/><g fill-opacity='.7'>"
         f"<text x='0' y='{_PLOT + 13}'>{'‹ ' if left else ''}{escape_html(ends[0])}</text>"  # noqa: RUF001
-        f"<text x='{WIDTH}' y='{_PLOT + 13}' text-anchor='end'>{escape_html(ends[1])}{' ›' if right < WIDTH else ''}</text>"  # noqa: RUF001
+        f"<text x='{WIDTH}' y='{_PLOT + 13}' text-anchor='end'>"
+        f"{escape_html(ends[1])}{' ›' if right < WIDTH else ''}</text>"  # noqa: RUF001
         "</g>"
     )
 
@@ -469,7 +470,7 @@ class Overlays:
         return fence_code("text", self.text())
 
     def __rich__(self) -> Group:
-        """Return as many beside each other as the terminal has room for."""
+        """Return as many side by side as fit the terminal."""
         from rich.columns import Columns
         from rich.console import Group
         from rich.text import Text

@@ -63,7 +63,7 @@ def declared_paths(source: bytes) -> tuple[str, ...]:
 
 
 def written_names(source: bytes) -> tuple[str, ...]:
-    """Return what `declared_paths` does; nothing where that is wrong: whoever loads the file is told."""
+    """Return what `declared_paths` does; nothing if the declaration is wrong, which loading the file reports."""
     try:
         return declared_paths(source)
     except DefinitionError:

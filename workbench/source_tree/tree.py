@@ -33,7 +33,7 @@ class DefinitionRepository(Protocol):
         """Return a blob's content."""
 
     def refuse_untrusted(self, ref: str, /) -> None:
-        """Raise `NotTrusted` where somebody wrote definitions below a commit whom nobody trusted yet."""
+        """Raise `NotTrusted` if an author of definitions below a commit is not trusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def read_tree(repository: DefinitionRepository, commit_or_tree: str, *, tree: st
         The id of its ``features/``.
     cache
         The files go to ``definitions/<tree>/`` in it, read-only. A file there that is not what git holds is
-        written anew. Any number of processes may do so at once.
+        written again. Any number of processes may do so at once.
 
     Raises
     ------

@@ -176,7 +176,7 @@ class Source:
             return self._reader.mark()
 
     def verify(self, snapshot: Snapshot, *, mark: object = None) -> None:
-        """Raise SourceError where the data of `snapshot` cannot be read (any more).
+        """Raise SourceError if the data of `snapshot` cannot be read.
 
         Parameters
         ----------
@@ -200,9 +200,9 @@ class Source:
             raise faults.moved_on(self.name, self._reader.place)
 
     def require_readable(self, snapshot: Snapshot | None = None) -> None:
-        """Read all rows once more, by themselves, and raise where that fails.
+        """Read all rows once more, and raise if that fails.
 
-        A frame is lazy: whoever collects it and fails asks here whether the source is to blame.
+        A frame is lazy: after a failed collect this tells whether the source is the cause.
 
         Raises
         ------

@@ -54,7 +54,7 @@ class DeltaReader:
     def snapshot(self, *, recheck: bool) -> Snapshot:  # noqa: ARG002  nothing is remembered, so nothing is rechecked
         """Return the identity of the table's newest version.
 
-        It is over the table's id, the version and the files in it, so that neither a table made anew nor a copy
+        It is over the table's id, the version and the files in it, so that neither a table created again nor a copy
         that went its own way passes for the same.
         """
         return self._take(self._open(None))

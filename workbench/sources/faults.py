@@ -186,7 +186,7 @@ def of_driver(source: str | Origin, place: object, error: BaseException) -> Sour
 
 
 def no_credentials(source: str, place: str) -> SourceError:
-    """Return the error for an object store that nobody told us how to be let in to."""
+    """Return the error for an object store without credentials."""
     store = place.partition(":")[0]
     variables = {
         "gs": "GOOGLE_APPLICATION_CREDENTIALS",
@@ -217,7 +217,7 @@ def unsupported_table(source: str, place: str, reason: str) -> SourceError:
 
 
 def damaged_copy(source: str) -> SourceMoved:
-    """Return the error for rows that were kept to be read again, and cannot be; they are made anew."""
+    """Return the error for rows that were kept to be read again, and cannot be; they are created again."""
     return SourceMoved(
         f"The copy of source {source!r} in .workbench is damaged.",
         remedy="It was removed. Run the same command again to create it.",

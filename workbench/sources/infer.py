@@ -96,7 +96,7 @@ def _facts(name: str, dialect: Dialect) -> pl.Expr:
 
 
 def _number(text: pl.Expr, dialect: Dialect) -> pl.Expr:
-    """Return `text` with its decimal mark as a point; a point that is no decimal mark makes no number."""
+    """Return `text` with its decimal mark as a point; a point that is not a decimal mark makes no number."""
     if dialect.decimal == ".":
         return text
     return text.str.replace_all(".", "_", literal=True).str.replace(",", ".", literal=True)
@@ -238,7 +238,7 @@ def _near_number(text: pl.Series, dialect: Dialect) -> _Doubt | None:
 
 
 def _time(origin: Origin, frame: pl.LazyFrame, name: str) -> _Decision:
-    """Decide about a column of ISO 8601 texts that is no declared time: a time where no two of them become one."""
+    """Decide about a column of ISO 8601 texts that is not a declared time: a time where no two of them become one."""
     text = pl.col(name)
     facts = TimeFacts(**frame.select(TimeFacts.of(text)).collect(engine="streaming").item())
     time = facts.parse(text, None)

@@ -34,7 +34,7 @@ def land(
 ) -> Path:
     """Write `frame` to `path` unless it is there already, and return `path`.
 
-    The file appears complete or not at all, whoever else writes it at the same time.
+    The file appears complete or not at all, even with concurrent writers.
 
     Parameters
     ----------

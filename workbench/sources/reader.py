@@ -1,4 +1,4 @@
-"""What each kind of source can do, and what all kinds share."""
+"""The interface of source readers, and what they share."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Tables:
     """Finds tables by name.
 
     ``view`` and ``"view@2"`` are what the handle's store reads under these names; ``"branch".view`` is a branch's view
-    (on main the published one), ``"release/name".view`` a release's; a name that is no view's may be a source's.
+    (on main the published one), ``"release/name".view`` a release's; a name that is not a view's may be a source's.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ class BranchReader:
         return self._views[name]
 
     def has(self, name: str, version: str | None = None) -> bool:
-        """Whether the branch has a view `name`, be it broken; of a version `view` says."""
+        """Return whether the branch has a view `name`, even a broken one; of a version `view` says."""
         return version is not None or self.definitions.has_view(name)
 
     def names(self) -> Iterable[str]:

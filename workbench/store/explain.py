@@ -183,7 +183,7 @@ def explain(
     FeatureNotFound
         Where no feature, or several, are asked for.
     UsageError
-        For an entity without one of the view's keys or with a value of another kind, and what is no time.
+        For an entity without one of the view's keys or with a value of another kind, and what is not a time.
     LakeError
         Where a published version's data cannot be read.
     """

@@ -1,4 +1,4 @@
-"""`ReadableView` and `ViewReader`: what all that is served is read through, be it a branch's view or a published version."""
+"""`ReadableView` and `ViewReader`: read a view from a branch or from the registry through one interface."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ class ViewReader(Protocol):
         """The names that are both a view's and a feature set's."""
 
     def missing(self, name: str) -> Exception:
-        """Return the error for a `name` that is no view and no feature set."""
+        """Return the error for a `name` that is neither a view nor a feature set."""
 
 
 def broken_files(definitions: Definitions, commit: str) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ class Reference(msgspec.Struct, frozen=True, omit_defaults=True):
         Raises
         ------
         UsageError
-            For what is no reference.
+            For what is not a reference.
         InvalidName
             For an alias that could not be part of a column's name.
         """
@@ -99,7 +99,7 @@ def use(ref: str, *, as_: str | None = None, keys: Mapping[str, str] | None = No
     Raises
     ------
     UsageError
-        For what is no reference or no mapping of columns, and for two keys that would be one column of the spine.
+        For what is not a reference or no mapping of columns, and for two keys that would be one column of the spine.
     InvalidName
         For an `as_` that could not be part of a column's name.
 
@@ -130,7 +130,7 @@ def parse_all(features: object) -> tuple[Reference, ...]:
 
 
 def require_entity(view: str, entities: Sequence[str], keys: Sequence[tuple[str, str]]) -> None:
-    """Raise `JoinError` where `keys` names what is no entity column of `view`."""
+    """Raise `JoinError` where `keys` names what is not an entity column of `view`."""
     for entity, column in keys:
         if entity not in entities:
             raise JoinError(

@@ -45,7 +45,7 @@ class JoinedView:
         Raises
         ------
         JoinError
-            Where the reference renames what is no entity column of the view.
+            Where the reference renames what is not an entity column of the view.
         """
         require_entity(view.label, view.entities, reference.keys)
         renamed = dict(reference.keys)
@@ -96,7 +96,7 @@ def resolve(references: Sequence[Reference], reading: ViewReader, *, full_names:
     Raises
     ------
     FeatureNotFound
-        For a name that is no view, feature or feature set (did you mean), and a version that there is not.
+        For a name that is not a view, feature or feature set (did you mean), and a version that there is not.
     JoinError
         Where two features would give one column, and for a renamed key that is none.
     UsageError
@@ -120,7 +120,7 @@ def named_view(ref: str | Reference, reading: ViewReader) -> tuple[ReadableView,
     FeatureNotFound
         Where there is no such view, version or feature (did you mean).
     UsageError
-        For what is no reference, and for an alias, which means nothing where one view is read.
+        For what is not a reference, and for an alias, which means nothing where one view is read.
     """
     reference = Reference.parse(ref)
     if not reference.is_plain:

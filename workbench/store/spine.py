@@ -66,9 +66,9 @@ def as_spine(given: object, *, time: str, time_zone: str | None) -> Spine:
     Raises
     ------
     JoinError
-        For what is no table, and a column whose values no dtype holds exactly.
+        For what is not a table, and a column whose values no dtype holds exactly.
     UsageError
-        For what is no zone, a `time_zone` of times that state theirs, and times that its clock skips.
+        For what is not a zone, a `time_zone` of times that state theirs, and times that its clock skips.
     """
     spine = _rows(given)
     dtype = spine.frame.schema.get(time)

@@ -1,4 +1,4 @@
-"""What MLflow, lineage and experiments are told of a training set, and what was recorded of the views it read."""
+"""The record of a training set for MLflow, lineage and experiments, and of the views it read."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class TrainingRows:
 
     @property
     def label(self) -> pl.Series | None:
-        """The label column; None where `training_set` was told of none."""
+        """The label column; None without a label."""
         name = self.question.label
         return None if name is None else self._select([name])[name]
 

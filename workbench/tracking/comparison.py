@@ -235,7 +235,7 @@ def pick(runs: Sequence[RunSummary], ids: Sequence[str]) -> list[RunSummary]:
 
 
 def differ(values: Sequence[str | float | None]) -> bool:
-    """Tell whether values are not all the same; what is no number is like itself."""
+    """Return whether values are not all the same; what is not a number is like itself."""
     plain = {"nan" if isinstance(value, float) and math.isnan(value) else value for value in values}
     return len(plain) > 1
 

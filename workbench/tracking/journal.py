@@ -1,4 +1,4 @@
-"""The journal: one line for each run that MLflow has, so that nobody imports MLflow to list runs."""
+"""The journal: one line for each run that MLflow has, so that listing runs does not import MLflow."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def check_fits(new: Measured, before: Iterable[Measured]) -> None:
 
 
 def is_repeat(key: str) -> bool:
-    """Tell whether `key` is one seed's or fold's value of a metric.
+    """Return whether `key` is one seed's or fold's value of a metric.
 
     Examples
     --------

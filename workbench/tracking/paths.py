@@ -130,7 +130,7 @@ class Target:
 
     @property
     def key(self) -> str:
-        """What tells this store, with its password, from another, and tells nobody the password."""
+        """A hash that identifies this store, password included, without revealing the password."""
         facts = (self.uri, self.artifacts, self.user, self.password)
         return hashlib.sha256("\n".join(map(str, facts)).encode()).hexdigest()
 

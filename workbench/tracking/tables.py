@@ -13,7 +13,7 @@ TABLES_TAG = "mlflow.loggedArtifacts"
 
 
 def table_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table as text for an artifact; a float that is no finite number is null.
+    """Return a table as text for an artifact; a float that is not a finite number is null.
 
     Examples
     --------

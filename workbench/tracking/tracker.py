@@ -74,7 +74,7 @@ class Ticket:
     tracker: Tracker
 
     def poll(self) -> Delivery:
-        """Return how far the record got, at once."""
+        """Return the state of the record without waiting."""
         return self.tracker.delivery(self.key)
 
     def run_id(self, timeout: float = 30.0) -> str | None:
@@ -212,7 +212,7 @@ class Tracker:
             self._trouble = f"the sender cannot be started: {error}"
 
     def delivery(self, key: str) -> Delivery:
-        """Return how far the record `key` got; a sender that was killed is started again."""
+        """Return the state of the record `key`; restart a sender that was killed."""
         if key in self._unsaved:
             return Delivery("failing", error=self._trouble)
         sent = self._journal.runs().get(key)

@@ -83,11 +83,11 @@ class TrainingFacts(Serialisable, msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class TrainingListener:
-    """Who is told of each training set that is built or saved: the open run of an experiment; None for nobody."""
+    """Receives each training set that is built or saved: the open run of an experiment, or None."""
 
     hear: Callable[[TrainingFacts], None] | None = None
 
     def tell(self, facts: Callable[[], TrainingFacts]) -> None:
-        """Tell whoever listens; the digests among the facts cost a reading of the rows, so nobody else asks."""
+        """Notify the open run, if any; the digests among the facts cost a reading of the rows, so nobody else asks."""
         if self.hear is not None:
             self.hear(facts())

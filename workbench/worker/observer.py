@@ -198,7 +198,7 @@ class Observer:
         raise Undeclared(f"{kind} {name}")
 
     def _reader(self, for_callers: Callable[[str], bool] | None = None) -> _Caller | None:
-        """Return who reads in this moment; None where it is Python that imports a module.
+        """Return the current caller; None while Python imports a module.
 
         The standard library and Polars, which calls back, read for whoever calls them; or what `for_callers` says.
         """
@@ -275,13 +275,13 @@ def _inside(name: str, places: Iterable[str]) -> bool:
 
 @cache
 def _is_transparent(file: str) -> bool:
-    """Tell whether code in `file` reads for whoever calls it: the standard library, and Polars."""
+    """Return whether code in `file` reads for whoever calls it: the standard library, and Polars."""
     return _is_standard(file) or "/polars/" in file
 
 
 @cache
 def _is_standard(file: str) -> bool:
-    """Tell whether `file` is of the standard library, or made up by it."""
+    """Return whether `file` is of the standard library, or made up by it."""
     installed = "site-packages" in file or "dist-packages" in file
     return file.startswith("<") or (not installed and _inside(file, _standard_library()))
 

@@ -27,7 +27,7 @@ from workbench.worker.worlds import HERE, Interpreter, World, environment_of
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 _PATIENCE = 0.2
-"""Seconds between looks at whether somebody wants to stop."""
+"""Seconds between checks for an interrupt."""
 _START = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[2])

@@ -29,7 +29,7 @@ class _Beneath(ctypes.Structure):
 
 
 def available() -> bool:
-    """Tell whether this system offers Landlock."""
+    """Return whether this system offers Landlock."""
     if sys.platform != "linux":
         return False
     system = ctypes.CDLL(None, use_errno=True)

@@ -159,7 +159,7 @@ def _differences(
 
 
 def _counts(name: str, before: object, value: object, *, in_class: bool, nameable: bool) -> bool:
-    """Tell whether an attribute was changed by a definition, not by its library, which loads and remembers things."""
+    """Return whether an attribute was changed by a definition, not by its library, which loads and remembers things."""
     if isinstance(value, types.ModuleType) or (name.startswith("_") and not name.endswith("__")):
         return False
     if in_class and before is _ABSENT:

@@ -107,7 +107,7 @@ class Watch:
 
 
 def _holds_data(path: str, folder: str) -> bool:
-    """Tell whether a folder that Python imports from is of the project, or above it, so that data may be in it."""
+    """Return whether a folder that Python imports from is of the project, or above it, so that data may be in it."""
     project = Path(folder).parents[2]
     entry = Path(path or os.curdir).absolute()
     return entry.is_relative_to(project) or project.is_relative_to(entry)
@@ -131,7 +131,7 @@ def _denied(error: BaseException) -> tuple[Touch, ...]:
 
 
 def _is_own(package: str, value: Any) -> bool:
-    """Tell whether a value is a module, function or class of the package, or an object of such a class."""
+    """Return whether a value is a module, function or class of the package, or an object of such a class."""
     value = getattr(value, "func", value)
     name = value.__name__ if isinstance(value, ModuleType) else None
     for module in (name, getattr(value, "__module__", None), type(value).__module__):

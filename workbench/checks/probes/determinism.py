@@ -22,7 +22,7 @@ def find_order(subject: Subject, group: Group, cut: Cut, known: Outcome, mixed: 
 
 
 def is_random(subject: Subject, group: Group, cut: Cut, known: Outcome) -> bool:
-    """Tell whether the very same computation gives other values the next time."""
+    """Return whether the very same computation gives other values the next time."""
     (again,) = subject.compute(group, cut.of(subject.alone))
     if again.rows is None or known.rows is None:
         return again.rows is not known.rows

@@ -35,7 +35,7 @@ NO_ROW = "no row"
 
 @dataclass(frozen=True, slots=True)
 class Grain:
-    """How the rows of a view are told apart and compared.
+    """How the rows of a view are identified and compared.
 
     Attributes
     ----------
@@ -101,11 +101,11 @@ class Differences:
 
     @classmethod
     def none(cls, compared: int) -> Differences:
-        """Return that so many rows are the same."""
+        """Return the result for equal rows."""
         return cls(compared, 0, 0, 0, {}, pl.DataFrame())
 
     def only_floats(self, grain: Grain) -> bool:
-        """Tell whether there are differences, and all of them are values of float columns."""
+        """Return whether there are differences, and all of them are values of float columns."""
         floats = {name for name, dtype in grain.features.items() if dtype.is_float()}
         return bool(self.counts) and set(self.counts) <= floats
 
@@ -215,7 +215,7 @@ def agreeing(
 
 
 def _identical(view: pl.DataFrame, other: pl.DataFrame, columns: Sequence[str]) -> dict[int, int]:
-    """Return of each pair whose rows are the same in any order how many: by a hash, which is quicker than matching."""
+    """Return the row count of each pair whose rows are equal in any order, compared by hash for speed."""
     hashed = pl.struct(columns).hash()
     sums = [
         rows.lazy().select(_PAIR, hashed.alias("hash")).group_by(_PAIR).agg(pl.len(), pl.col("hash").sum())
@@ -229,7 +229,7 @@ def _identical(view: pl.DataFrame, other: pl.DataFrame, columns: Sequence[str]) 
 
 
 def _matching(grain: Grain, view: pl.DataFrame, other: pl.DataFrame, noise: Mapping[str, float]) -> dict[int, int]:
-    """Return of each pair whose rows match by key, and have equal values, how many."""
+    """Return the row count of each pair whose rows match by key and have equal values."""
     other = other.rename({name: f"{_OTHER}{name}" for name in grain.features})
     joined = view.lazy().with_columns(pl.lit(value=True).alias(_IN_VIEW))
     joined = joined.join(
@@ -314,7 +314,7 @@ def shown(differences: Sequence[Differences], grain: Grain, *, other: str, view:
 
 
 def numbered(frame: pl.DataFrame, grain: Grain) -> tuple[pl.DataFrame, list[str]]:
-    """Return `frame` with rows of one key told apart by their values, not their order; and the columns to join on."""
+    """Return `frame` with rows of one key numbered by their values, not their order; and the columns to join on."""
     on = [*grain.keys, _NUMBER]
     same = pl.struct(grain.keys).is_duplicated()
     if not frame.height or not frame.select(same.any()).item():

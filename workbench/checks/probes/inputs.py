@@ -55,7 +55,7 @@ class ProbeInput:
     units: bool = False
 
     def since_known(self, schema: Mapping[str, pl.DataType]) -> pl.Expr:
-        """Return since when a row is known; null where it never is."""
+        """Return when each row became known; null if never."""
         times = [instant(pl.col(name), schema[name]) for name in self.known]
         return pl.when(pl.all_horizontal(time.is_not_null() for time in times)).then(pl.max_horizontal(times))
 

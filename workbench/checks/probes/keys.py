@@ -84,7 +84,7 @@ class Keys:
     untraced: str = ""
 
     def holds(self, view: FeatureView, inputs: Sequence[ProbeInput], units: pl.Series) -> bool:
-        """Tell whether entities of `units` come from the rows linked to them alone, by computing keys from the rest."""
+        """Return whether entities of `units` depend only on the rows linked to them."""
         if self.proven:
             return True
         rest = [self.links[data.name].others(data, units) if data.name in self.links else data for data in inputs]

@@ -38,7 +38,7 @@ def noise_of_constants(frame: pl.LazyFrame) -> float:
 
 
 def has_floats(frame: pl.LazyFrame) -> bool:
-    """Tell whether there is anything to nudge."""
+    """Return whether there is anything to nudge."""
     return any(dtype.is_float() for dtype in frame.collect_schema().dtypes())
 
 

@@ -1,4 +1,4 @@
-"""Charts of a few hundred numbers: a distribution, a time line; two sides told apart by shape as well as by colour."""
+"""Charts of a few hundred numbers: a distribution, a time line; two sides that differ in shape as well as in colour."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from workbench.notebook.explorer.distribution import FeatureDistribution
     from workbench.notebook.explorer.timeline import Timeline
 
-"""Okabe and Ito's blue and vermilion, which are told apart with any colour vision and on light and dark."""
+"""Okabe and Ito's blue and vermilion, which are distinct for any colour vision, on light and dark."""
 
 _SIDES = ["left", "right"]
 _HEIGHT = 210

@@ -125,7 +125,7 @@ def _is_step(width: float, low: float, high: float) -> bool:
 
 
 def _quantiles(counts: Sequence[int]) -> tuple[int, int]:
-    """Return in which places the bulk begins and ends."""
+    """Return the quantiles at which the bulk of the values begins and ends."""
     total, running = sum(counts), 0
     places: list[int] = []
     for place, count in enumerate(counts):
@@ -177,7 +177,7 @@ class FeatureDistribution:
 
     @property
     def rest(self) -> tuple[DistributionBar, ...]:
-        """All that is no bin: categories, or null, NaN, infinite and far values."""
+        """All that is not a bin: categories, or null, NaN, infinite and far values."""
         return tuple(bar for bar in self.bars if bar.part.kind != "range")
 
     @property

@@ -29,7 +29,7 @@ class RowFilter:
     feature
         The feature that is looked at.
     kind
-        Rows of both sides in which it differs (``changed``) or not (``any``), set beside each other; rows that one side
+        Rows of both sides in which it differs (``changed``) or not (``any``), set side by side; rows that one side
         alone has (``added``, ``removed``); or rows of one side, whatever the other has (``left``, ``right``).
     where
         Of which entities and which period.
@@ -58,7 +58,7 @@ class RowPage:
     Attributes
     ----------
     rows
-        At most 100: keys, then values. Of rows set beside each other, pairs of columns: left, right.
+        At most 100: keys, then values. Of rows set side by side, pairs of columns: left, right.
     columns
         The features behind the columns that are no keys.
     keys
@@ -104,7 +104,7 @@ def count(subject: ExploredView, asked: RowFilter) -> int:
     if asked.kind in {"left", "right"}:
         return int(_rows_of_side(subject, asked).select(pl.len()).collect(engine="streaming").item())
     diff = subject.diff
-    assert diff is not None  # noqa: S101 - `kinds` offers these only where rows are set beside each other
+    assert diff is not None  # noqa: S101 - `kinds` offers these only where rows are set side by side
     if asked.part is not None or not asked.where.is_everything:
         diff = _select_feature(_restrict(subject, asked), asked.feature)
     if asked.kind == "changed":

@@ -1,4 +1,4 @@
-"""`ExploredView`: what is explored, a difference or a drift alike: two sides of a view and what changed between them."""
+"""`ExploredView`: the two sides of a view that are explored, and what changed between them."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def _of_difference(shown: Difference) -> ExploredView:
     def other(left: str, right: str) -> ExploredView:
         return _of_difference(shown.against(left, right))
 
-    # without a pair of columns that can be compared there are no rows to set beside each other
+    # without a pair of columns that can be compared there are no rows to set side by side
     matched = diff if diff.grain and any(feature.is_paired for feature in features) else None
     return ExploredView(shown.view, shown.refs, (diff.left, diff.right), features, matched, shown.choices, other)
 

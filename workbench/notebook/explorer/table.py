@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from workbench.notebook.explorer.rows import RowPage
 
 FEATURES = 8
-"""Features that have columns, the chosen one first; the others are told of."""
+"""The number of features that have columns, the chosen one first; a note counts the others."""
 
 _LONGEST = 60
 
@@ -58,7 +58,7 @@ def table(page: RowPage, labels: tuple[str, str], *, order: Sequence[str], toler
 
 
 def _columns(page: RowPage, name: str, tolerance: float | None) -> list[list[Any]]:
-    """Return the values of a feature; of rows set beside each other both sides', and where they differ."""
+    """Return the values of a feature; of rows set side by side both sides', and where they differ."""
     wide = 2 if page.beside else 1
     start = page.keys + wide * page.columns.index(name)
     found = page.rows.get_columns()[start : start + wide]

@@ -89,8 +89,8 @@ def downstream_gate(subject: GateSubject) -> GateResult:
         "downstream",
         passed=False,
         view=subject.view,
-        detail=f"{_list_names(refused)} {read} it, and what main defines of {'it' if len(refused) == 1 else 'them'} would "
-        "not be what is published",
+        detail=f"{_list_names(refused)} {read} it, and main's definition of "
+        f"{'it' if len(refused) == 1 else 'them'} would differ from what is published",
         remedy=_downstream_remedy([left[name] for name in refused]),
         failures=tuple(f"{name}: {broken.get(name, left[name].sentence)}" for name in refused),
     )

@@ -66,7 +66,7 @@ def _describe_checks(checks: Sequence[Check], some: Sequence[Check]) -> str:
 
 
 def not_run(name: str, view: str | None, error: Exception) -> GateResult:
-    """Return the result of a gate that could not be asked: nobody knows, so the promotion stops."""
+    """Return the result of a gate that could not be evaluated: it stops the promotion."""
     remedy = error.remedy if isinstance(error, WorkbenchError) else ""
     message = error.message if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}"
     lines = error.lines if isinstance(error, WorkbenchError) else ()

@@ -12,7 +12,7 @@ GateState = Literal["pass", "accepted", "fail", "not checked", "not applicable"]
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """What one gate says.
+    """The result of one gate.
 
     Attributes
     ----------
