@@ -51,7 +51,7 @@ def commit(project: Project, files: dict[str, str | None], message: str) -> str:
 def change(project: Project, view: str, number: str, *, current: str | None = None, **changes: Any) -> str:
     """Commit a change of one version's record to main."""
     record = Registry.at(project.repository).record(view)
-    changed = record.replaced(replace(record.version(number), **changes))
+    changed = record.with_version(replace(record.version(number), **changes))
     return write(project, Record(view, current or record.current, changed.versions))
 
 
