@@ -142,7 +142,7 @@ def test_the_same_promotion_many_times_happens_once(
     answers = race([(roots[number % len(roots)], "exp/same", "spend") for number in range(rivals)])
     won = [answer for answer in answers if "versions" in answer]
     assert len(won) == 1
-    assert all("published already" in answer["message"] for answer in answers if "error" in answer)
+    assert all("already published" in answer["message"] for answer in answers if "error" in answer)
     with current(roots[0]) as project:
         assert published(project) == ["spend 1.0"]
 

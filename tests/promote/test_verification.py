@@ -94,7 +94,7 @@ def test_one_of_many_entities_that_breaks_the_lookback_is_found(tmp_path: Path, 
         ),
         ('ev.select("k", "t", v=pl.when(pl.col("x").max().over("k") < 1e5).then("x"))', "also changed"),
     ],
-    ids=["other entities count", "keys that become another's", "later rows count"],
+    ids=["other entities are used", "keys that become another's", "later rows count"],
 )
 def test_a_promise_that_new_data_breaks_does_not_change_what_is_published(
     tmp_path: Path, identity: None, query: str, said: str

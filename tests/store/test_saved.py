@@ -56,10 +56,10 @@ def test_the_same_content_under_the_same_name_is_the_one_that_is_there(shop: Pro
 @pytest.mark.parametrize(
     ("spine", "features", "options", "says"),
     [
-        (SPINE.head(2), "spend", {}, "other rows or values"),
-        (SPINE.reverse(), "spend", {}, "other rows or values"),
+        (SPINE.head(2), "spend", {}, "different rows or values"),
+        (SPINE.reverse(), "spend", {}, "different rows or values"),
         (SPINE, "recent", {}, "columns"),
-        (SPINE, "spend", {"label": "label"}, "other label"),
+        (SPINE, "spend", {"label": "label"}, "different label"),
     ],
 )
 def test_other_content_under_the_same_name_is_refused(

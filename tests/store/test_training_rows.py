@@ -111,7 +111,7 @@ def test_it_leads_with_the_ledger_and_shows_the_first_rows(mart_to_read: Project
     spine = pl.concat([SPINE] * 1000).with_columns(note=pl.lit("<b>" + "long " * 50))
     train = built(mart_to_read, spine)
     shown = train._repr_mimebundle_()
-    parts = ("3,000 rows in", "recent@1.0", "the project wants", "The first 5 of 3,000")
+    parts = ("3,000 rows in", "recent@1.0", "the project requires", "The first 5 of 3,000")
     for text in (" ".join(text.split()) for text in shown.values()):
         places = [text.index(part) for part in parts]
         assert places == sorted(places)
@@ -165,7 +165,7 @@ def test_it_is_saved_later_as_at_once(shop: Project) -> None:
     assert shop.store.saved("later") == saved
     assert built(shop, save="later").name == "later", "the same content again changes nothing"
     assert shop.store.saved("later") == saved
-    with pytest.raises(UsageError, match="other rows or values"):
+    with pytest.raises(UsageError, match="different rows or values"):
         built(shop, SPINE.head(2)).save("later")
     with pytest.raises(InvalidName, match="training set"):
         train.save("../later")

@@ -66,7 +66,7 @@ def test_a_pass_is_for_its_contract_and_its_data_alone(shop: Project) -> None:
     mixed = replace(after, evaluated=before.evaluated)
     for name in ("contract", "probes", "tests"):
         assert not gate(mixed, name).passed
-        assert "another definition" in gate(mixed, name).detail
+        assert "a different definition" in gate(mixed, name).detail
 
 
 def test_what_is_remembered_of_another_view_id_is_not_asked(shop: Project) -> None:
@@ -155,7 +155,7 @@ def test_a_published_view_that_main_would_define_otherwise_stops_it_unless_accep
     reader = Impact("rate", "view", "spend", ("total",), affected=True, included=False, stays="1.0")
     left = subject_of(shop, left_out=(reader,), category="value")
     refused = gate(left, "downstream")
-    assert refused.detail == "rate reads it, and what main defines of it would not be what is published"
+    assert refused.detail == "rate reads it, and main's definition of it would differ from what is published"
     assert "--with-downstream" in refused.remedy
     assert refused.failures == ("rate: uses total; stays on spend 1.0 until it is published again",)
     accepted = gate(replace(left, accept={"rate": "retired next week"}), "downstream")
