@@ -35,6 +35,7 @@ ROOMS = [
     ["experiments"],
     ["lineage"],
     ["store"],
+    ["online"],
     ["comparison"],
     ["reproduce", "catalog", "sql"],
     ["promote"],

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from workbench.errors import ConfigError, InvalidName, did_you_mean
+from workbench.errors import ConfigError, DefinitionError, InvalidName, did_you_mean
 from workbench.measures import MeasureName
 from workbench.redaction import redact
-from workbench.times import in_utc
+from workbench.times import in_utc, parse_duration
 
 if TYPE_CHECKING:
     import polars as pl
@@ -307,13 +307,38 @@ class LakeSettings(_Section):
     """
 
 
+def _span(value: str) -> str:
+    if value != "all":
+        try:
+            parse_duration(value, what="history")
+        except DefinitionError as error:
+            raise ValueError(f"{error.message} {error.remedy}") from None
+    return value
+
+
 class OnlineSettings(_Section):
-    """``[online]``: reserved for the online store, which does not exist yet: nothing reads it."""
+    """``[online]``: the low-latency copy of what is published.
+
+    With this section, `promote`, `rollback` and `materialize` bring it up to date, and so does `online load`.
+    """
 
     kind: Literal["lmdb", "redis"] = "lmdb"
-    """The kind of store."""
+    """The kind of store: a folder that processes of one machine share, or a Redis or Valkey server."""
+    path: str | None = None
+    """The folder of `lmdb`, a relative one from the project's home; `online` there if absent."""
     url: str | None = None
-    """Where it is."""
+    """Where `redis` is."""
+    history: Annotated[str, AfterValidator(_span)] = "7d"
+    """For how long before its loading the store can say what was known at a time; `all` for the whole history."""
+    fallback: Literal["lake", "error"] = "lake"
+    """What happens with a version, or a time, that the store does not have: the lake is read, or that is an error."""
+    map_size: int = Field(default=64 * 2**30, ge=2**20)
+    """Bytes that the file of `lmdb` may grow to; it takes up only what it holds."""
+
+    @property
+    def depth(self) -> timedelta | None:
+        """The history as a length of time; None for all of it."""
+        return None if self.history == "all" else parse_duration(self.history, what="history")
 
 
 class PolicyRule(_Section):
@@ -468,7 +493,7 @@ class Config(_Section):
     sources: dict[Annotated[str, AfterValidator(_source_name)], SourceSettings] = Field(default_factory=dict)
     tracking: TrackingSettings = TrackingSettings()
     lake: LakeSettings = LakeSettings()
-    online: OnlineSettings = OnlineSettings()
+    online: OnlineSettings | None = None
     policy: PolicySettings = PolicySettings()
 
     @classmethod

@@ -466,6 +466,10 @@ class PlanOutdated(PromotionError):
     """Main, the branch or the data moved since the plan was made; nothing was published."""
 
 
+class OnlineError(WorkbenchError):
+    """The online store cannot be read or written, or does not have what was asked; what it had is as it was."""
+
+
 class JoinError(WorkbenchError):
     """A spine and a view's rows cannot be joined."""
 

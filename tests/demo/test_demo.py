@@ -13,6 +13,7 @@ import workbench as wb
 from tests.conftest import identify
 from workbench.demo import make_project, run_demo
 from workbench.demo.cells import BRANCH, CELLS
+from workbench.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,17 @@ def test_three_views_are_computed_and_hold_their_contracts(demo: DemoResult) -> 
     assert [result.view for result in demo.results] == ["carrier_delay", "origin_weather", "carrier_trouble"]
     assert demo.passed
     assert all(result.branch == BRANCH for result in demo.results)
+
+
+def test_a_model_reads_online_what_a_training_set_has(demo: DemoResult) -> None:
+    assert demo.answer is not None
+    assert {found.source for found in demo.answer.features.values()} == {"online"}
+    assert {found.status for found in demo.answer.features.values()} == {"present"}
+    spine = pl.DataFrame({"carrier": ["UA"], "event_timestamp": [demo.answer.at]})
+    reader = Project(demo.root, branch="main")
+    right = reader.store.training_set(spine, "carrier_delay").frame.row(0, named=True)
+    reader.close()
+    assert {name: found.value for name, found in demo.answer.features.items()}.items() <= right.items()
 
 
 def test_they_are_published_and_a_training_set_keeps_every_flight(demo: DemoResult) -> None:

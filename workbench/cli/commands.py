@@ -167,6 +167,26 @@ def release(action: Literal["list", "cut", "drop"] = "list", name: str | None = 
     return project.cut_release(name) if action == "cut" else project.drop_release(name)
 
 
+def online(action: Literal["status", "load", "verify"] = "status", *, full: bool = False, project: ProjectArg) -> Any:
+    """Show how the online store stands, bring it to what is published, or compare it with the lake.
+
+    Parameters
+    ----------
+    action
+        status shows what answers and what is behind; load brings it to what is published; verify compares it with the
+        lake.
+    full
+        With load, write every view anew; with verify, compare every entity.
+    """
+    if action == "load":
+        return project.load_online(full=full)
+    if action == "verify":
+        return project.verify_online(full=full)
+    if full:
+        raise UsageError("status takes no --full.", remedy="Write: online load --full, or online verify --full")
+    return project.online_status()
+
+
 def training_set(
     spine_file: Path,
     *feature: str,

@@ -19,6 +19,7 @@ WITH_PROJECT: dict[str, Callable[..., Any]] = {
     "define": commands.define,
     "promote": commands.promote,
     "release": commands.release,
+    "online": commands.online,
     "training-set": commands.training_set,
     "sql": commands.sql,
     "catalog": commands.catalog,

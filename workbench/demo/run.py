@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from workbench.compute import Progress
     from workbench.git import Repository
+    from workbench.online import FeatureReport
     from workbench.pipeline import ViewResult
     from workbench.promote import PromotionReport
     from workbench.store import Ledger
@@ -34,6 +35,7 @@ DELIVERY_SECONDS = 45.0
 
 LATE = 15.0
 """Minutes from which on a flight is late."""
+ASKED_AT = "2013-12-31T20:00"
 FEATURES = ("carrier_delay:delay_mean_7d", "carrier_trouble", "origin_weather")
 
 TOML = """\
@@ -58,6 +60,11 @@ key = ["origin", "observed_at"]
 path = "data/planes.parquet"
 event_time = "built_at"
 key = ["tailnum"]
+
+# What models read: the last days of what is published, by carrier or airport, in a folder beside the lake.
+[online]
+kind = "lmdb"
+history = "all"  # these flights are of 2013; a live store keeps the last days
 """
 
 
@@ -70,6 +77,7 @@ class DemoResult:
     results: tuple[ViewResult, ...]
     promotion: PromotionReport | None = None
     ledger: Ledger | None = None
+    answer: FeatureReport | None = None
 
     @property
     def passed(self) -> bool:
@@ -84,6 +92,7 @@ class DemoResult:
             "views": [result.to_dict() for result in self.results],
             "published": None if self.promotion is None else self.promotion.versions,
             "training_set": None if self.ledger is None else self.ledger.to_dict(),
+            "online": None if self.answer is None else self.answer.to_dict(),
         }
 
     def next_steps(self) -> tuple[tuple[str, str], ...]:
@@ -94,6 +103,7 @@ class DemoResult:
             ("Where you are", f"{workbench} status"),
             ("The draft against the better one", f"{workbench} compare --view carrier_delay"),
             ("What is published", f"{workbench} catalog"),
+            ("A feature, as a model reads it", f"{workbench} get carrier_delay@1 --entity carrier=UA"),
             ("The runs in MLflow", f"{workbench} ui"),
             ("Write your own: %load_ext workbench, then a %%feature cell", f"{jupyter} lab"),
         )
@@ -129,6 +139,9 @@ class DemoResult:
         if self.ledger is not None:
             drawn = self.ledger.report()
             found.append(Report(f"A training set of what is published: {drawn.title}", drawn.facts, drawn.tables))
+        if self.answer is not None:
+            drawn = self.answer.report()
+            found.append(Report(f"A model reads online: {drawn.title}", drawn.facts, drawn.tables))
         return found
 
 
@@ -168,8 +181,8 @@ def _settle(repository: Repository) -> None:
 def run_demo(folder: Path, *, run: bool = True, progress: Callable[[Progress], None] | None = None) -> DemoResult:
     """Make the demo's project and, unless `run` is false, run the loop in it.
 
-    Three views are defined on an experiment's branch and promoted; a training set is made of what is published. A
-    second run reuses what the first computed.
+    Three views are defined on an experiment's branch and promoted; a training set is made of what is published, and a
+    feature read online. A second run reuses what the first computed.
 
     Parameters
     ----------
@@ -186,9 +199,10 @@ def run_demo(folder: Path, *, run: bool = True, progress: Callable[[Progress], N
         if not run:
             return DemoResult(project.root, rows, ())
         results = _loop(project, progress)
-        promotion, ledger = _publish(project, progress), _train(project)
+        promotion = _publish(project, progress)
+        ledger, answer = _read(project)
         delivered = tuple(map(_wait_for_run, results, repeat(time.monotonic() + DELIVERY_SECONDS)))
-        return DemoResult(project.root, rows, delivered, promotion, ledger)
+        return DemoResult(project.root, rows, delivered, promotion, ledger, answer)
     finally:
         project.close()
 
@@ -212,13 +226,17 @@ def _publish(project: Project, progress: Callable[[Progress], None] | None) -> P
         return None
 
 
-def _train(project: Project) -> Ledger:
-    """Make a training set of what is published: by what was known when a flight was due to leave, was it late."""
+def _read(project: Project) -> tuple[Ledger, FeatureReport]:
+    """Make a training set of what is published, and read a carrier's delay as a model in production would.
+
+    By what was known when a flight was due to leave: was it late?
+    """
     late = (pl.col("arr_delay") > LATE).alias("late")
     spine = project.sources["flights"].frame().select("carrier", "origin", "scheduled_at", late)
     reader = Project(project.root, branch="main")
     try:
-        return reader.store.training_set(spine, FEATURES, time="scheduled_at", label="late").ledger
+        ledger = reader.store.training_set(spine, FEATURES, time="scheduled_at", label="late").ledger
+        return ledger, reader.get("carrier_delay", {"carrier": "UA"}, at=ASKED_AT)
     finally:
         reader.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from workbench.lake.encoding import physical, restore
 from workbench.lake.lake import Lake, VersionInfo
 from workbench.lake.statistics import FileStatistics
 from workbench.lake.table import TableAt
@@ -15,4 +16,6 @@ __all__ = [
     "Swept",
     "TableAt",
     "VersionInfo",
+    "physical",
+    "restore",
 ]

@@ -153,10 +153,10 @@ def _column(name: str, dtype: pl.DataType, *, encoded: bool) -> pl.Expr:
     found = physical(dtype)
     if found == dtype:
         return pl.col(name)
-    return pl.col(name).cast(found) if encoded else _restore(pl.col(name), dtype).alias(name)
+    return pl.col(name).cast(found) if encoded else restore(pl.col(name), dtype).alias(name)
 
 
-def _restore(stored_as: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+def restore(stored_as: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """Return stored values in their dtype; level by level where there are arrays.
 
     Polars 2.1 refuses to cast lists of lists to arrays of arrays where some of the outer ones are null.
@@ -165,12 +165,12 @@ def _restore(stored_as: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         return stored_as.cast(dtype)
     match dtype:
         case pl.Array():
-            return stored_as.list.eval(_restore(pl.element(), _instance(dtype.inner))).list.to_array(dtype.shape[0])
+            return stored_as.list.eval(restore(pl.element(), _instance(dtype.inner))).list.to_array(dtype.shape[0])
         case pl.List():
-            return stored_as.list.eval(_restore(pl.element(), _instance(dtype.inner)))
+            return stored_as.list.eval(restore(pl.element(), _instance(dtype.inner)))
         case pl.Struct():
             fields = [
-                _restore(stored_as.struct.field(field.name), _instance(field.dtype)).alias(field.name)
+                restore(stored_as.struct.field(field.name), _instance(field.dtype)).alias(field.name)
                 for field in dtype.fields
             ]
             return pl.when(stored_as.is_not_null()).then(pl.struct(fields))

@@ -30,6 +30,10 @@ protected = [{protected}]
 # [lake]
 # uri = "s3://bucket/lake"           # a folder in the shared git directory where absent
 
+# What models read: the last days of what is published. `promote` and `materialize` bring it up to date.
+[online]
+kind = "lmdb"
+
 # [tracking]
 # uri = "https://mlflow.example.org" # an SQLite database beside the lake where absent
 """

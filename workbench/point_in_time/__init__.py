@@ -6,7 +6,15 @@ and from when on, `join` sets the winners beside a spine or lists them.
 
 from __future__ import annotations
 
-from workbench.point_in_time.candidates import ViewRows
-from workbench.point_in_time.join import join_views, latest_rows, point_in_time_join
+from workbench.point_in_time.candidates import ViewRows, epoch_microseconds, known_rows
+from workbench.point_in_time.join import join_views, latest_rows, point_in_time_join, within_ttl
 
-__all__ = ["ViewRows", "join_views", "latest_rows", "point_in_time_join"]
+__all__ = [
+    "ViewRows",
+    "epoch_microseconds",
+    "join_views",
+    "known_rows",
+    "latest_rows",
+    "point_in_time_join",
+    "within_ttl",
+]

@@ -147,6 +147,31 @@ def candidates(
     return rank_rows(view, narrow_rows(view, pairs, names, reachable), names, as_known=as_known)
 
 
+def known_rows(view: ViewRows, *, known: str, event: str, created: str, row: str) -> pl.LazyFrame:
+    """Return the rows that can ever win, with all their columns, and when each does.
+
+    The winner at an instant is the row of its keys with the latest `known` that is not after it, and of several such
+    rows the one with the highest `row`: so stored in this order, one look finds it.
+
+    Parameters
+    ----------
+    view
+        The rows. Its `features` and `outcome` do not matter.
+    known, event, created, row
+        Names of further columns: since when a row wins, its event time, when it was created (null where the view does
+        not say), all in microseconds since the epoch (UTC), and its place in ingest order.
+    """
+    schema = view.rows.collect_schema()
+    pairs = key_pairs(view, pl.Schema({name: schema[column] for name, column in view.keys.items()}), schema)
+    names = [f"__key {number}" for number in range(len(pairs))]
+    winning = candidates(view, pairs, names, reachable=None, as_known=True)
+    creation = _creation(view, schema) or [pl.lit(None, pl.Int64).alias(CREATED)]
+    numbered = view.rows.lazy().with_columns(*(each.alias(created) for each in creation)).with_row_index(row)
+    return numbered.join(
+        winning.select(pl.col(ROW).alias(row), pl.col(KNOWN).alias(known), pl.col(EVENT).alias(event)), on=row
+    )
+
+
 def rank_rows(view: ViewRows, narrow: pl.LazyFrame, names: Sequence[str], *, as_known: bool) -> pl.LazyFrame:
     """Return the rows of `narrow_rows` that can win at some time, ordered by `KNOWN`."""
     usable = narrow.filter(pl.all_horizontal(pl.col(EVENT, *names).is_not_null()))

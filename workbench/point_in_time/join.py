@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -40,12 +40,18 @@ from workbench.times import parse_duration, utc_zone
 OUTCOMES = pl.Enum(["matched", "expired", "missing"])
 
 
+def within_ttl(at: Any, event: Any, ttl: timedelta | None) -> Any:
+    """Return whether a row of that event time may be used at that instant; numbers, or columns of them.
+
+    Both are microseconds since the epoch.
+    """
+    return at - event <= (min(ttl // timedelta(microseconds=1), 2 * LATEST) if ttl else 3 * LATEST)
+
+
 def holds(view: ViewRows, row: str, event: str) -> pl.Expr:
     """Return whether a row was found, whose number is in the column `row`, and is not older than the ttl at `AT`."""
     found = pl.col(row).is_not_null()
-    if not view.ttl:
-        return found
-    return found & (pl.col(AT) - pl.col(event) <= min(view.ttl // timedelta(microseconds=1), 2 * LATEST))
+    return found & within_ttl(pl.col(AT), pl.col(event), view.ttl) if view.ttl else found
 
 
 def outcome(view: ViewRows, row: str, event: str) -> pl.Expr:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import polars as pl
 
 from workbench.catalog import look_up, open_catalog
 from workbench.config import valid_name
 from workbench.drivers import speaks_plainly
-from workbench.errors import UsageError
+from workbench.errors import JoinError, UsageError
+from workbench.online import OnlineReader, as_entities, open_backend, read_offline
 from workbench.pipeline import on_steady_sources
 from workbench.sql import run_sql
 from workbench.store import (
@@ -50,10 +53,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import date, datetime
 
+    import pyarrow as pa
+
     from workbench.catalog import Catalog, CatalogPage
+    from workbench.online import Answers, FeatureValue
     from workbench.sql import Answer
     from workbench.store import Explanation, IntoSpine, JoinedSpine, Reference, ViewReader
     from workbench.workspace import Workspace
+
+    Entities: TypeAlias = Sequence[Mapping[str, object]] | Mapping[str, Sequence[object]] | pl.DataFrame
 
 
 def facts_of(workspace: Workspace, store: FeatureStore, what: object) -> TrainingFacts:
@@ -113,6 +121,7 @@ class FeatureStore:
         self._opened = opened
         self._pinned: RegistryReader | None = None
         self._published: tuple[Workspace, RegistryReader] | None = None
+        self._reader: tuple[Workspace, OnlineReader] | None = None
 
     def __repr__(self) -> str:
         return f"<FeatureStore of {self._workspace.config.project.name!r}, reading {self._place()}>"
@@ -293,6 +302,33 @@ class FeatureStore:
         joined = joined_views(wanted)
         return {column: part.view.contract[entity].dtype for part in joined for entity, column in part.keys}
 
+    def key_values(
+        self, features: str | Reference | Sequence[str | Reference], entity: Mapping[str, object]
+    ) -> dict[str, object]:
+        """Return `entity` with texts turned into values of the keys' dtypes, as a command line gives them.
+
+        Raises
+        ------
+        FeatureNotFound
+            For an unknown view, version or feature (did you mean).
+        JoinError
+            Where a text is not a value of its key.
+        """
+        dtypes = self.key_dtypes(features)
+        found = dict(entity)
+        for name, value in entity.items():
+            dtype = dtypes.get(name)
+            if dtype is None or not isinstance(value, str) or dtype == pl.String:
+                continue
+            try:
+                found[name] = pl.Series([value]).cast(dtype, strict=True).item()
+            except pl.exceptions.PolarsError:
+                raise JoinError(
+                    f"The key {name!r} is {dtype}; {value!r} is not a value of it.",
+                    remedy=f"Give a value that is {dtype}.",
+                ) from None
+        return found
+
     def why(self, ref: str, entity: Mapping[str, object], at: datetime | date | str) -> Explanation:
         """Return the row that gives `ref` its value for `entity` at a time, and why other rows do not.
 
@@ -323,6 +359,180 @@ class FeatureStore:
         found = explain(reading, view, features, entity, at, run=run_of(self._workspace, reading, view))
         warn_of([view.deprecation], stacklevel=3)
         return found
+
+    def get_feature(
+        self, ref: str | Reference, entity: Mapping[str, object], *, at: datetime | date | str | None = None
+    ) -> FeatureValue:
+        """Return one feature of one entity as it is known now, or was at a moment.
+
+        On main it is read from the online store, and from the lake where the store does not have the version, or does
+        not reach back so far; on an experiment's branch from the view as the branch defines it. It is the value that
+        `training_set` gives for that instant, of the version that is asked for and of no other.
+
+        Parameters
+        ----------
+        ref
+            ``view:feature``, ``view@2:feature``; ``view`` will do where it has one feature.
+        entity
+            The view's entity columns and their values, of the kinds that the view declares; other columns may be there.
+        at
+            The moment; without a zone it is UTC. Now if absent.
+
+        Returns
+        -------
+        FeatureValue
+            Value, status, event time, version, and where it was read. A feature's declared default stands where no row
+            holds; its status says so.
+
+        Raises
+        ------
+        FeatureNotFound
+            For an unknown view, version or feature (did you mean), and a retired version (with its successor).
+        UsageError
+            For a `ref` that names several features, and for what is no time.
+        JoinError
+            For an entity that lacks a key, or has a value of another kind.
+        OnlineError
+            Where the store cannot be read, or what it does not have may not be read from the lake.
+        """
+        (answers,) = self._answers(ref, [entity], at).values()
+        if len(answers) != 1:
+            raise UsageError(
+                f"{str(ref)!r} names {len(answers)} features.",
+                remedy=f"Name one, such as {ref!s}:{next(iter(answers), 'feature')}, or call batch_get_features.",
+            )
+        return next(iter(answers.values()))
+
+    @overload
+    def batch_get_features(
+        self,
+        refs: str | Reference | Sequence[str | Reference],
+        entities: Entities,
+        *,
+        at: datetime | date | str | None = None,
+        as_: Literal["dict"] = "dict",
+        full_names: bool = False,
+        details: bool = False,
+    ) -> list[dict[str, FeatureValue]]: ...
+
+    @overload
+    def batch_get_features(
+        self,
+        refs: str | Reference | Sequence[str | Reference],
+        entities: Entities,
+        *,
+        at: datetime | date | str | None = None,
+        as_: Literal["polars"],
+        full_names: bool = False,
+        details: bool = False,
+    ) -> pl.DataFrame: ...
+
+    @overload
+    def batch_get_features(
+        self,
+        refs: str | Reference | Sequence[str | Reference],
+        entities: Entities,
+        *,
+        at: datetime | date | str | None = None,
+        as_: Literal["arrow"],
+        full_names: bool = False,
+        details: bool = False,
+    ) -> pa.Table: ...
+
+    def batch_get_features(
+        self,
+        refs: str | Reference | Sequence[str | Reference],
+        entities: Entities,
+        *,
+        at: datetime | date | str | None = None,
+        as_: Literal["dict", "polars", "arrow"] = "dict",
+        full_names: bool = False,
+        details: bool = False,
+    ) -> list[dict[str, FeatureValue]] | pl.DataFrame | pa.Table:
+        """Return features of many entities as they are known now, or were at a moment; see `get_feature`.
+
+        Parameters
+        ----------
+        refs
+            References, mixed: ``view`` (all its features), ``view:feature``, ``view@2:feature``, names of feature sets,
+            and ``wb.use(...)`` for a view under another name or with other keys.
+        entities
+            One mapping an entity, ``[{"carrier": "UA"}, ...]``; or its columns, ``{"carrier": ["UA", ...]}``; or a
+            Polars frame. Each is answered, in the order given, repeated ones and unknown ones too.
+        at
+            The moment for all of them; without a zone it is UTC. Now if absent.
+        as_
+            ``"dict"``: one dictionary an entity, each feature's `FeatureValue` by its column. ``"polars"`` or
+            ``"arrow"``: one row an entity, the keys and then a column a feature with its dtype; null where none holds.
+        full_names
+            Call the columns ``view__feature`` (``alias__feature``) rather than ``feature``.
+        details
+            In a frame, add ``<column>__status`` (String) and each view's ``<view>__event_time`` (UTC).
+
+        Raises
+        ------
+        FeatureNotFound, JoinError, OnlineError
+            As `get_feature`; and where two features would give one column.
+        UsageError
+            For what is no reference, gives no entities, or is no time; and for an `as_` that there is not.
+        """
+        answers = self._answers(refs, as_entities(entities), at, full_names=full_names)
+        match as_:
+            case "dict":
+                return answers.values()
+            case "polars":
+                return answers.frame(details=details)
+            case "arrow":
+                return answers.arrow(details=details)
+        raise UsageError(f"as_={as_!r} is not a form.", remedy='Use "dict", "polars" or "arrow".')
+
+    async def get_feature_async(
+        self, ref: str | Reference, entity: Mapping[str, object], *, at: datetime | date | str | None = None
+    ) -> FeatureValue:
+        """Return what `get_feature` returns, without holding up the event loop: a thread reads."""
+        return await asyncio.to_thread(self.get_feature, ref, entity, at=at)
+
+    async def batch_get_features_async(
+        self,
+        refs: str | Reference | Sequence[str | Reference],
+        entities: Entities,
+        **options: Any,
+    ) -> list[dict[str, FeatureValue]] | pl.DataFrame | pa.Table:
+        """Return what `batch_get_features` returns, with its options, without holding up the event loop."""
+        return await asyncio.to_thread(partial(self.batch_get_features, refs, entities, **options))
+
+    def _answers(
+        self,
+        refs: str | Reference | Sequence[str | Reference],
+        entities: Sequence[Mapping[str, object]],
+        at: datetime | date | str | None,
+        *,
+        full_names: bool = False,
+    ) -> Answers:
+        references = parse_all(refs)
+        instant = None if at is None else moment(at)
+        reader = self._online()
+        if reader is not None:
+            release = self.release
+            return reader.read(references, entities, at=instant, full_names=full_names, release=release)
+        reading = self._reading()
+        return read_offline(resolve(references, reading, full_names=full_names), reading, entities, instant)
+
+    def _online(self) -> OnlineReader | None:
+        """Return the reader of the online store; None where it does not have what this store reads."""
+        if self._pinned is not None and self._pinned.release is None:
+            return None
+        workspace = self._workspace
+        if self._pinned is None and self.branch not in workspace.protected:
+            return None
+        if self._reader is None or self._reader[0] is not workspace:
+            settings = workspace.config.online
+            lake = None if settings is not None and settings.fallback == "error" else workspace.lake
+            self._reader = workspace, OnlineReader(open_backend(workspace), lake=lake)
+        reader = self._reader[1]
+        if not reader.is_loaded or (self._pinned is not None and self._pinned.release not in reader.catalog().releases):
+            return None
+        return reader
 
     def snapshot(self, view: str, *, at: datetime | date | str | None = None) -> pl.DataFrame:
         """Return the latest row of each entity.

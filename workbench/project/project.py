@@ -15,6 +15,7 @@ from workbench.config import Config
 from workbench.drivers import speaks_plainly
 from workbench.errors import BranchError, BranchNotFound, ConfigError, ProjectError, WorkbenchError
 from workbench.project.verb import verb
+from workbench.times import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from workbench.experiments import BranchList, ModelRun, RunComparison
     from workbench.git import Branch, Repository
     from workbench.lineage import Lineage
+    from workbench.online import FeatureReport, OnlineLoad, OnlineStatus, OnlineVerification
     from workbench.pipeline import Status, Trust, UiLink, View, ViewResult, WhyChanged
     from workbench.project.feature_store import FeatureStore
     from workbench.promote import ApprovalReport, Garbage, Materialized, PromotionReport, Release, ReleaseList, Standing
@@ -983,6 +985,83 @@ class Project:
 
         names = (views,) if isinstance(views, str) else None if views is None else tuple(views)
         return materialize(self._workspace, names, full=full, accept=_reasons(accept), progress=progress)
+
+    @verb()
+    @at_one_moment
+    def get(self, ref: str, entity: Mapping[str, object], *, at: datetime | date | str | None = None) -> FeatureReport:
+        """Read a feature of one entity, or all features of a view or feature set, as a model in production does.
+
+        Parameters
+        ----------
+        ref
+            ``view:feature``, ``view@2:feature``, ``view``, or the name of a feature set.
+        entity
+            The view's entity columns and their values, as in ``carrier=UA``.
+        at
+            As it was known at this moment, in ISO 8601 (UTC without a zone); now if absent.
+
+        Returns
+        -------
+        FeatureReport
+            Each feature's value, status, event time and version, and where it was read; see `store.get_feature`.
+
+        Raises
+        ------
+        FeatureNotFound, JoinError, OnlineError
+            As `store.get_feature`.
+        """
+        from workbench.online import FeatureReport
+
+        store = self.store
+        values = store.key_values(ref, entity)
+        (features,) = store.batch_get_features(ref, [values], at=at)
+        return FeatureReport(values, None if at is None else moment(at), features)
+
+    def load_online(self, *, full: bool = False) -> OnlineLoad:
+        """Bring the online store to what is published on main.
+
+        Each view that has other data now is written beside what readers have, read back, and then shown in one step;
+        whatever ends this, readers have what they had.
+
+        Parameters
+        ----------
+        full
+            Write every view anew.
+
+        Returns
+        -------
+        OnlineLoad
+            What became of each view.
+
+        Raises
+        ------
+        OnlineError
+            Where the store cannot be written, or does not hold what was written.
+        LakeError
+            Where the lake's data cannot be read.
+        """
+        from workbench.online import OnlineLoad, load_online
+
+        return OnlineLoad(load_online(self._workspace, full=full))
+
+    @at_one_moment
+    def online_status(self) -> OnlineStatus:
+        """Return how the online store stands beside what is published: what answers, since when, and what is behind."""
+        from workbench.online import online_status
+
+        return online_status(self._workspace)
+
+    def verify_online(self, *, full: bool = False) -> OnlineVerification:
+        """Compare the online store with the lake, row by row.
+
+        Parameters
+        ----------
+        full
+            Compare every entity; else up to a thousand of each view, drawn at random.
+        """
+        from workbench.online import verify_online
+
+        return verify_online(self._workspace, full=full)
 
     @verb()
     def gc(self, *, delete: bool = False) -> Garbage:

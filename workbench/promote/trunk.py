@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from workbench.errors import BranchMoved, PromotionError
 from workbench.git import Publisher, writer_lock
+from workbench.online import follow_main
 from workbench.promote.identities import allowed_signers, unproven
 from workbench.promote.merge import main_config
 from workbench.registry import Registry
@@ -42,13 +43,14 @@ class TrunkWriter:
     @classmethod
     @contextmanager
     def open(cls, workspace: Workspace) -> Iterator[TrunkWriter]:
-        """Open main for writing, as far as the remote has it."""
+        """Open main for writing, as far as the remote has it; then the online store follows it."""
         repository = workspace.repository
         publisher = Publisher.open(workspace.root, recover=False, signs=repository.signs, hooks=repository.hooks)
         try:
             line = cls(workspace, publisher)
             line.catch_up()
             yield line
+            follow_main(workspace)
         finally:
             publisher.close()
 

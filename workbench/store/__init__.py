@@ -9,13 +9,13 @@ from workbench.store.history import latest, period
 from workbench.store.join import JoinedSpine, Question, in_order, join_features
 from workbench.store.ledger import FailedCheckWarning, Ledger, LowMatchWarning, NaiveTimeWarning, ViewLedger
 from workbench.store.policy import policy_of
-from workbench.store.reader import ReadableView, ViewReader
+from workbench.store.reader import ReadableData, ReadableView, ViewReader
 from workbench.store.reading_lake import find_damage, reading_lake
 from workbench.store.records import SHORTEST, find_record
 from workbench.store.references import Reference, parse_all, use
-from workbench.store.registry_reader import RegistryReader
+from workbench.store.registry_reader import RegistryReader, published_data, published_view
 from workbench.store.releases import commit_at, release_commit, release_names
-from workbench.store.resolve import ResolvedFeature, joined_views, named_view, resolve
+from workbench.store.resolve import JoinedView, ResolvedFeature, joined_views, named_view, resolve
 from workbench.store.saved import (
     SavedTrainingSet,
     SourceView,
@@ -38,10 +38,12 @@ __all__ = [
     "FailedCheckWarning",
     "IntoSpine",
     "JoinedSpine",
+    "JoinedView",
     "Ledger",
     "LowMatchWarning",
     "NaiveTimeWarning",
     "Question",
+    "ReadableData",
     "ReadableView",
     "Reference",
     "RegistryReader",
@@ -70,6 +72,8 @@ __all__ = [
     "parse_all",
     "period",
     "policy_of",
+    "published_data",
+    "published_view",
     "reading_lake",
     "release_commit",
     "release_names",

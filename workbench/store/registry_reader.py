@@ -15,9 +15,10 @@ from workbench.store.reader import ReadableData, ReadableInput, ReadableView, br
 from workbench.times import parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from workbench.define import Definitions, FeatureSet
+    from workbench.lake import Lake
     from workbench.registry import InputRecord, Record, Version
     from workbench.sources import Snapshot
     from workbench.workspace import Workspace
@@ -126,32 +127,8 @@ class RegistryReader:
 
     def readable_version(self, name: str, version: Version) -> ReadableView:
         """Return a version of view `name` as it is read, whether it is still served or not."""
-        lookback = version.declaration.get("lookback")
-        return ReadableView(
-            name=name,
-            version=version.number,
-            contract=version.contract,
-            entities=version.entities,
-            event_time=version.event_time,
-            created=version.created,
-            ttl=version.ttl,
-            lookback=None if lookback is None else parse_duration(lookback, what="lookback"),
-            load=partial(self._data, name, version),
-            load_inputs=partial(self._inputs, version),
-            deprecation=deprecation_of(name, version),
-            run=version.run,
-        )
-
-    def _data(self, name: str, version: Version) -> ReadableData:
-        return ReadableData(
-            frame=self._workspace.lake.scan(
-                name, version.major, version.delta_version, version.contract, digest=version.data_digest
-            ),
-            view_id=version.view_id,
-            code_hash=version.code_hash,
-            data_digest=version.data_digest,
-            delta_version=version.delta_version,
-        )
+        load = partial(published_data, self._workspace.lake, name, version)
+        return published_view(name, version, load=load, load_inputs=partial(self._inputs, version))
 
     def _inputs(self, version: Version) -> tuple[ReadableInput, ...]:
         return tuple(self._input(record) for record in version.inputs)
@@ -180,3 +157,39 @@ class RegistryReader:
         note = f"{record.name} has changed since this version was computed; the current rows are shown."
         times = InputTimes(source.event_time, source.known_since)
         return ReadableInput(record.name, "source", source.frame(snapshot), times, note if moved else "")
+
+
+def published_view(
+    name: str,
+    version: Version,
+    *,
+    load: Callable[[], ReadableData],
+    load_inputs: Callable[[], tuple[ReadableInput, ...]] = tuple,
+) -> ReadableView:
+    """Return a version of view `name` as its record declares it; `load` returns its rows."""
+    lookback = version.declaration.get("lookback")
+    return ReadableView(
+        name=name,
+        version=version.number,
+        contract=version.contract,
+        entities=version.entities,
+        event_time=version.event_time,
+        created=version.created,
+        ttl=version.ttl,
+        lookback=None if lookback is None else parse_duration(lookback, what="lookback"),
+        load=load,
+        load_inputs=load_inputs,
+        deprecation=deprecation_of(name, version),
+        run=version.run,
+    )
+
+
+def published_data(lake: Lake, name: str, version: Version) -> ReadableData:
+    """Return the rows of a version of view `name`, from the lake."""
+    return ReadableData(
+        frame=lake.scan(name, version.major, version.delta_version, version.contract, digest=version.data_digest),
+        view_id=version.view_id,
+        code_hash=version.code_hash,
+        data_digest=version.data_digest,
+        delta_version=version.delta_version,
+    )

@@ -1,0 +1,214 @@
+"""A project's online store follows what is published, and answers as a training set does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import workbench as wb
+from tests.conftest import EVENT_VIEW, events
+from tests.promote.conftest import git
+from workbench.cli.main import main
+from workbench.online import OnlineBehindWarning, open_backend
+from workbench.online.backend import StoredEntity
+from workbench.project import Project
+
+OWNED = EVENT_VIEW.replace('event_time="at")', 'event_time="at", owner="team")')
+DOUBLED = OWNED.replace('pl.col("amount")', '(pl.col("amount") * 2)')
+NOW = datetime(2024, 1, 1, 3, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def online(project_root: Path) -> Iterator[Project]:
+    """A project with an online store, on the experiment ``exp/a``, which defines ``spend``."""
+    with (project_root / "workbench.toml").open("a") as file:
+        file.write('\n[tracking]\nsend = false\n\n[online]\nkind = "lmdb"\nhistory = "all"\n')
+    git(project_root, "commit", "-qam", "Declare the online store")
+    project = wb.open(project_root)
+    project.branch("exp/a", objective="See it work")
+    project.define(OWNED)
+    yield project
+    project.close()
+
+
+@pytest.fixture
+def published(online: Project) -> Project:
+    """The same, with ``spend`` published."""
+    online.promote("spend")
+    return online
+
+
+def reading(project: Project) -> Any:
+    """Return the store of what is published."""
+    return on_main(project).store
+
+
+def on_main(project: Project) -> Project:
+    found = wb.open(project.root)
+    found.branch("main")
+    return found
+
+
+def promote(project: Project, text: str, name: str) -> None:
+    project.branch(name, objective="Another try")
+    project.define(text)
+    project.promote("spend", accept={"spend": "it is meant"})
+
+
+def test_a_promotion_is_online_when_it_returns(published: Project) -> None:
+    assert published.online_status().is_current
+    found = reading(published).get_feature("spend:total", {"user": "u1"})
+    assert (found.status, found.version, found.source, found.generation) == ("present", "1.0", "online", 1)
+    spine = pl.DataFrame({"user": ["u1"], "event_timestamp": [datetime.now(UTC)]})
+    assert [found.value] == reading(published).training_set(spine, ["spend"]).frame["total"].to_list()
+
+
+def test_every_instant_is_what_a_training_set_has(published: Project) -> None:
+    store = reading(published)
+    users = [f"u{number}" for number in range(8)]
+    for at in events()["at"][6::40]:
+        spine = pl.DataFrame({"user": users, "event_timestamp": [at] * len(users)})
+        right = store.training_set(spine, ["spend"]).frame["total"].to_list()
+        assert store.batch_get_features("spend", {"user": users}, at=at, as_="polars")["total"].to_list() == right
+
+
+def test_a_rollback_is_online_when_it_returns(published: Project) -> None:
+    promote(published, DOUBLED, "exp/b")
+    doubled = reading(published).get_feature("spend:total", {"user": "u1"})
+    assert doubled.version == "2.0"
+    published.rollback("spend", "1.0")
+    found = reading(published).get_feature("spend:total", {"user": "u1"})
+    assert (found.version, found.value * 2, found.generation) == ("1.0", doubled.value, 1)
+
+
+def test_new_data_is_online_when_materialize_returns(published: Project) -> None:
+    before = reading(published).get_feature("spend:total", {"user": "u1"})
+    events(210).write_parquet(published.root / "data" / "events.parquet")
+    published.materialize()
+    after = reading(published).get_feature("spend:total", {"user": "u1"})
+    assert after.generation > before.generation
+    assert after.value > before.value
+    assert published.verify_online(full=True).passed
+
+
+def test_a_release_is_online_when_it_is_cut(published: Project) -> None:
+    on_main(published).cut_release("2026.11")
+    promote(published, DOUBLED, "exp/b")
+    store = on_main(published).store
+    assert store.get_feature("spend", {"user": "u1"}).version == "2.0"
+    pinned = store.at(release="2026.11").get_feature("spend", {"user": "u1"})
+    assert (pinned.version, pinned.source) == ("1.0", "online")
+
+
+def test_an_experiment_reads_its_own_view_and_writes_nothing_online(published: Project) -> None:
+    before = published.online_status().version
+    published.branch("exp/b", objective="Another try")
+    published.define(DOUBLED)
+    own = published.store.get_feature("spend:total", {"user": "u1"})
+    assert (own.source, own.version) == ("branch", None)
+    assert own.value == 2 * reading(published).get_feature("spend:total", {"user": "u1"}).value
+    assert published.online_status().version == before
+    assert not [name for name in dir(published.store) if "load" in name or "write" in name]
+
+
+def test_what_cannot_be_loaded_is_published_all_the_same_and_loaded_by_the_next_command(online: Project) -> None:
+    place = Path(online.online_status().place)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("in the way")
+    with pytest.warns(OnlineBehindWarning, match="does not follow main"):
+        report = online.promote("spend")
+    assert report.commit is not None
+    store = reading(online)
+    place.unlink()
+    assert store.get_feature("spend:total", {"user": "u1"}).source == "lake"
+    online.materialize()
+    assert store.get_feature("spend:total", {"user": "u1"}).source == "online"
+
+
+def test_without_a_section_nothing_is_loaded_until_somebody_asks(project: Project) -> None:
+    git(project.root, "commit", "-qam", "Declare the source")
+    project.define(OWNED)
+    project.promote("spend")
+    status = project.online_status()
+    assert [(view.name, view.state) for view in status.views] == [("spend@1.0", "not loaded")]
+    assert reading(project).get_feature("spend", {"user": "u1"}).source == "lake"
+    assert not project.verify_online().passed  # nothing was looked at
+    project.load_online()
+    assert reading(project).get_feature("spend", {"user": "u1"}).source == "online"
+
+
+def test_verification_sees_rows_that_are_not_the_lakes(published: Project) -> None:
+    assert published.verify_online().passed
+    backend = open_backend(published._workspace)
+    with backend.writing() as writer:
+        catalog = dict(backend.catalog()[1])
+        generation = json.loads(catalog["generation/spend@1"])
+        other = writer.new_generation()
+        entities = [StoredEntity(key[:-8], [(0, row)], 0) for key, row in list(backend.rows(generation["number"]))[:1]]
+        writer.append(other, entities)
+        writer.change({"generation/spend@1": json.dumps({**generation, "number": other}).encode()})
+    found = published.verify_online(full=True)
+    assert not found.passed
+    assert found.differing["spend@1.0"]
+
+
+def test_the_async_twins_answer_the_same(published: Project) -> None:
+    store = reading(published)
+
+    async def both() -> tuple[Any, Any]:
+        return await asyncio.gather(
+            store.get_feature_async("spend:total", {"user": "u1"}),
+            store.batch_get_features_async("spend", [{"user": "u1"}], as_="polars"),
+        )
+
+    one, many = asyncio.run(both())
+    assert one == store.get_feature("spend:total", {"user": "u1"})
+    assert many.equals(store.batch_get_features("spend", [{"user": "u1"}], as_="polars"))
+
+
+def test_forms_of_a_request(published: Project) -> None:
+    store = reading(published)
+    listed = store.batch_get_features("spend", [{"user": "u1"}, {"user": "nobody"}], at=NOW, as_="polars", details=True)
+    assert listed.columns == ["user", "total", "total__status", "spend__event_time"]
+    assert listed["total__status"].to_list() == ["present", "missing"]
+    for form in ({"user": ["u1", "nobody"]}, pl.DataFrame({"user": ["u1", "nobody"]})):
+        assert store.batch_get_features("spend", form, at=NOW, as_="polars", details=True).equals(listed)
+    assert store.batch_get_features("spend", {"user": ["u1"]}, at=NOW, as_="arrow").num_rows == 1
+    assert store.batch_get_features("spend", [], as_="dict") == []
+    for wrong in ("u1", 7, {"user": "u1"}, [["u1"]], {"user": ["a"], "x": ["a", "b"]}):
+        with pytest.raises(wb.errors.UsageError, match="does not give entities"):
+            store.batch_get_features("spend", wrong)
+    with pytest.raises(wb.errors.UsageError, match="is not a form"):
+        store.batch_get_features("spend", [], as_="pandas")
+
+
+def test_one_feature_is_asked_for_by_name(published: Project) -> None:
+    store = reading(published)
+    with pytest.raises(wb.errors.JoinError, match="'user' of view 'spend' is String; 1 is int"):
+        store.get_feature("spend:total", {"user": 1})
+    with pytest.raises(wb.errors.FeatureNotFound, match=r"did you mean .*total"):
+        store.get_feature("spend:totl", {"user": "u1"})
+
+
+def test_the_command_line_reads_and_loads(
+    published: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(published.root)
+    assert main(["get", "spend:total", "--entity", "user=u1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["features"]["total"]
+    assert (found["status"], found["source"]) == ("present", "online")
+    assert main(["online", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["is_current"]
+    assert main(["online", "verify", "--full", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["compared"] == {"spend@1.0": 7}
+    assert main(["online", "load", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["views"][0]["how"] == "kept"
+    assert main(["get", "spend:total", "--entity", "user=u1", "--at", "2024-01-01T00:10"]) == 0
+    assert "2024-01-01 00:08:00" in capsys.readouterr().out

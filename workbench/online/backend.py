@@ -1,0 +1,128 @@
+"""`OnlineBackend`: what a store of rows must do to be the online store; one file a store, and one entry in `BACKENDS`.
+
+A *generation* is the rows of one view and major version as they were loaded at one time. Its rows never change, and its
+number is never used again: readers find in the catalogue which generation answers, and what they read then cannot be
+half of one and half of another.
+
+A row answers from the instant at which it is known on (the later of event time and `created`) until the next one does;
+rows that another one beats at every instant are not stored. So one look finds the row that holds at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from workbench.online.keys import descending
+
+FOREVER = 2**63 - 1
+"""Microseconds since the epoch at which a row is replaced that no other replaces."""
+
+
+def prefix_of(generation: int) -> bytes:
+    """Return what the keys of a generation begin with."""
+    return generation.to_bytes(4, "big")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntity:
+    """All rows of one entity, to be written.
+
+    Attributes
+    ----------
+    key
+        Its key, without the generation.
+    rows
+        From when on each is known (microseconds since the epoch), and its bytes; the latest first.
+    latest
+        The place of the row that answers now, or of the earliest one.
+    """
+
+    key: bytes
+    rows: Sequence[tuple[int, bytes]]
+    latest: int
+
+    @property
+    def answer(self) -> tuple[int, int, bytes]:
+        """Since when and until when the latest row answers, and its bytes."""
+        known, row = self.rows[self.latest]
+        return known, self.rows[self.latest - 1][0] if self.latest else FOREVER, row
+
+    def keyed(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the rows with their keys, in the order of keys."""
+        for known, row in self.rows:
+            yield prefix + self.key + descending(known), row
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How many rows and entities a generation has, and a digest of their keys and bytes in the order of keys."""
+
+    entities: int
+    rows: int
+    digest: str
+
+
+class OnlineBackend(Protocol):
+    """Rows by generation, entity and time, and a small catalogue of named values; for many threads and processes."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people; without a password."""
+
+    def version(self) -> int:
+        """Return the number of the catalogue's latest change; 0 where nothing was ever loaded.
+
+        Raises
+        ------
+        OnlineError
+            Where the store cannot be reached or read; so do all others.
+        """
+
+    def catalog(self) -> tuple[int, Mapping[str, bytes]]:
+        """Return the catalogue, and its version."""
+
+    def latest(self, keys: Sequence[bytes]) -> tuple[int, list[tuple[int, int, bytes] | None]]:
+        """Return the catalogue's version, and for each key since when and until when its row answers, and the row.
+
+        `keys` begin with a generation. The version and the rows are of one moment.
+        """
+
+    def as_of(self, keys: Sequence[bytes], instant: int) -> tuple[int, list[bytes | None]]:
+        """Return the catalogue's version, and for each key the row that answers at an instant."""
+
+    def rows(self, generation: int) -> Iterator[tuple[bytes, bytes]]:
+        """Yield all rows of a generation by their keys (without the generation), in order."""
+
+    def writing(self) -> AbstractContextManager[OnlineWriter]:
+        """Give the one writer there may be, or wait for it.
+
+        Raises
+        ------
+        OnlineError
+            Where the store may only be read here, or another writer does not end.
+        """
+
+
+class OnlineWriter(Protocol):
+    """Writes new generations; only a change of the catalogue makes readers see one."""
+
+    def new_generation(self) -> int:
+        """Return a number that no generation ever had."""
+
+    def append(self, generation: int, entities: Iterable[StoredEntity]) -> Written:
+        """Write the rows of a generation: entities in the order of their keys, but for those whose keys are hashes."""
+
+    def read_back(self, generation: int) -> Written:
+        """Return what is stored of a generation, read anew."""
+
+    def change(self, values: Mapping[str, bytes | None]) -> int:
+        """Set and, where None, remove values of the catalogue in one step; return its new version."""
+
+    def generations(self) -> set[int]:
+        """Return the numbers of all generations that have rows, whether the catalogue names them or not."""
+
+    def remove(self, generation: int) -> None:
+        """Remove all rows of a generation."""

@@ -1,0 +1,282 @@
+"""Keys of the online store: an entity as bytes that sort as the entity does and never run together.
+
+A key is a tag, then each entity column in turn. Numbers have a fixed width, with their order kept; texts end in a mark
+that no text contains. An entity too long for a key of LMDB stands for itself by its BLAKE2b-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from functools import cached_property
+from numbers import Integral, Real
+from typing import Any
+
+import polars as pl
+
+from workbench.errors import JoinError, UsageError, did_you_mean
+
+LONGEST = 400
+"""Bytes of an entity that a key holds as they are; LMDB takes 511 for the whole key."""
+PLAIN, HASHED = b"\x00", b"\x01"
+_END, _ZERO = b"\x00\x01", b"\x00\xff"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_PER_MICROSECOND = {"us": 1, "ns": 1_000}
+
+Encode = Callable[[Any], "bytes | None"]
+"""Returns the bytes of a value of the right kind; None for one that no stored row can have."""
+
+
+class WrongKind(TypeError):
+    """A value is of another kind than the column."""
+
+
+def encoder(dtype: pl.DataType) -> Encode:
+    """Return what turns values of a key column into bytes.
+
+    It raises `WrongKind` for a value of another kind: ``"1"``, ``1.0`` and ``True`` are no whole number, though numpy's
+    integers are.
+
+    Raises
+    ------
+    UsageError
+        For a dtype whose values have no such bytes.
+    """
+    match dtype:
+        case pl.String() | pl.Enum() | pl.Categorical():
+            return _text
+        case pl.UInt64():
+            return lambda value: _fixed(">Q", _whole(value))
+        case _ if dtype.is_integer():
+            return lambda value: _signed(_whole(value))
+        case pl.Float32() | pl.Float64():
+            return _real
+        case pl.Boolean():
+            return _truth
+        case pl.Binary():
+            return _bytes
+        case pl.Date():
+            return _day
+        case pl.Datetime():
+            return lambda value: _moment(value, dtype)
+        case pl.Duration():
+            return lambda value: _duration(value, dtype)
+        case pl.Time():
+            return _time
+        case pl.Decimal():
+            return lambda value: _decimal(value, dtype.scale)
+    raise UsageError(
+        f"A key of dtype {dtype} cannot be looked up online.",
+        remedy="Use a key of text, whole numbers, dates or times.",
+    )
+
+
+@dataclass(frozen=True)
+class EntityKeys:
+    """How the entities of one view become keys.
+
+    Parameters
+    ----------
+    view
+        The view, for messages.
+    columns
+        The entity columns in the view's order, with their dtypes.
+    """
+
+    view: str
+    columns: tuple[tuple[str, pl.DataType], ...]
+
+    @cached_property
+    def encoders(self) -> tuple[tuple[str, Encode], ...]:
+        """The columns, with what turns their values into bytes."""
+        return tuple((name, encoder(dtype)) for name, dtype in self.columns)
+
+    def encode(self, entity: Mapping[str, object], names: Mapping[str, str] | None = None) -> bytes | None:
+        """Return the key of an entity; None where a key column is null or can equal no row's.
+
+        Parameters
+        ----------
+        entity
+            Values by column; other columns may be there.
+        names
+            What the entity calls a column, where it is not the view's name for it.
+
+        Raises
+        ------
+        JoinError
+            Where a key column is missing, or its value is of another kind than the column.
+        """
+        parts = []
+        for name, encode in self.encoders:
+            called = names.get(name, name) if names else name
+            try:
+                value = entity[called]
+                part = None if value is None else encode(value)
+            except KeyError:
+                raise self._missing(called, entity) from None
+            except WrongKind:
+                raise self._wrong(called, name, entity[called]) from None
+            if part is None:
+                return None
+            parts.append(part)
+        return whole_key(b"".join(parts))
+
+    def encode_all(
+        self, entities: Sequence[Mapping[str, object]], names: Mapping[str, str] | None = None
+    ) -> list[bytes | None]:
+        """Return the keys of entities, as `encode` does; quicker for views with one key column."""
+        if len(self.encoders) != 1:
+            return [self.encode(entity, names) for entity in entities]
+        ((name, encode),) = self.encoders
+        called = names.get(name, name) if names else name
+        found: list[bytes | None] = []
+        for entity in entities:
+            try:
+                part = encode(entity[called])
+            except (KeyError, WrongKind):
+                found.append(self.encode(entity, names))  # which says what is wrong, or that it is null
+                continue
+            found.append(None if part is None else PLAIN + part if len(part) <= LONGEST else whole_key(part))
+        return found
+
+    def _missing(self, column: str, entity: Mapping[str, object]) -> JoinError:
+        return JoinError(
+            f"The entity has no {column!r}, which is a key of view {self.view!r}.",
+            remedy=did_you_mean(column, [str(name) for name in entity]) or f"Give {column!r} a value.",
+        )
+
+    def _wrong(self, called: str, name: str, value: object) -> JoinError:
+        dtype = dict(self.columns)[name]
+        return JoinError(
+            f"The key {called!r} of view {self.view!r} is {dtype}; {value!r} is {type(value).__name__}.",
+            remedy=f"Pass a value of type {_kind(dtype)}.",
+        )
+
+
+def whole_key(entity: bytes) -> bytes:
+    """Return the key of an entity's bytes, which may be many."""
+    if len(entity) <= LONGEST:
+        return PLAIN + entity
+    return HASHED + hashlib.blake2b(entity, digest_size=32).digest()
+
+
+def descending(instant: int) -> bytes:
+    """Return microseconds since the epoch as bytes that sort the latest first."""
+    return struct.pack(">Q", 2**63 - 1 - instant)
+
+
+def instant_of(suffix: bytes) -> int:
+    """Return the microseconds that `descending` turned into bytes."""
+    return int(2**63 - 1 - struct.unpack(">Q", suffix)[0])
+
+
+def _text(value: object) -> bytes:
+    if not isinstance(value, str):
+        raise WrongKind
+    return value.encode("utf-8", "surrogatepass").replace(b"\x00", _ZERO) + _END
+
+
+def _bytes(value: object) -> bytes:
+    if not isinstance(value, bytes | bytearray | memoryview):
+        raise WrongKind
+    return bytes(value).replace(b"\x00", _ZERO) + _END
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise WrongKind
+    return int(value)
+
+
+def _fixed(form: str, value: int) -> bytes | None:
+    try:
+        return struct.pack(form, value)
+    except struct.error:  # beyond the column's range: no row has it
+        return None
+
+
+def _signed(value: int, size: int = 8) -> bytes | None:
+    try:
+        return (value + (1 << (8 * size - 1))).to_bytes(size, "big")
+    except OverflowError:
+        return None
+
+
+def _real(value: object) -> bytes:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise WrongKind
+    number = float(value) + 0.0  # -0.0 and 0.0 are one key, as in a join
+    if number != number:
+        return b"\xff" * 8  # so are all NaN
+    bits: int = struct.unpack(">Q", struct.pack(">d", number))[0]
+    return struct.pack(">Q", bits ^ (2**64 - 1 if bits >> 63 else 2**63))
+
+
+def _truth(value: object) -> bytes:
+    if not isinstance(value, bool):
+        raise WrongKind
+    return b"\x01" if value else b"\x00"
+
+
+def _day(value: object) -> bytes | None:
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise WrongKind
+    return _signed((value - _EPOCH.date()).days)
+
+
+def _moment(value: object, dtype: pl.Datetime) -> bytes | None:
+    if not isinstance(value, datetime):
+        raise WrongKind
+    micros = (value.replace(tzinfo=UTC) if value.tzinfo is None else value) - _EPOCH
+    return _in_unit(micros // _MICROSECOND, dtype.time_unit)
+
+
+def _duration(value: object, dtype: pl.Duration) -> bytes | None:
+    if not isinstance(value, timedelta):
+        raise WrongKind
+    return _in_unit(value // _MICROSECOND, dtype.time_unit)
+
+
+def _in_unit(micros: int, unit: str) -> bytes | None:
+    if unit == "ms":
+        whole, rest = divmod(micros, 1_000)
+        return None if rest else _signed(whole)
+    return _signed(micros * _PER_MICROSECOND[unit])
+
+
+def _time(value: object) -> bytes | None:
+    if not isinstance(value, time):
+        raise WrongKind
+    seconds = (value.hour * 60 + value.minute) * 60 + value.second
+    return _signed((seconds * 1_000_000 + value.microsecond) * 1_000)
+
+
+def _decimal(value: object, scale: int) -> bytes | None:
+    if isinstance(value, bool) or not isinstance(value, Decimal | Integral):
+        raise WrongKind
+    try:
+        scaled = (value if isinstance(value, Decimal) else Decimal(int(value))).scaleb(scale)
+        whole = int(scaled)
+    except (InvalidOperation, ValueError, OverflowError):  # NaN, infinity
+        return None
+    return _signed(whole, 17) if whole == scaled else None
+
+
+def _kind(dtype: pl.DataType) -> str:
+    kinds: dict[type[pl.DataType], str] = {
+        pl.Boolean: "bool",
+        pl.Binary: "bytes",
+        pl.Date: "datetime.date",
+        pl.Datetime: "datetime.datetime",
+        pl.Duration: "datetime.timedelta",
+        pl.Time: "datetime.time",
+        pl.Decimal: "decimal.Decimal",
+    }
+    if dtype.is_integer():
+        return "int"
+    return "float" if dtype.is_float() else kinds.get(type(dtype), "str")

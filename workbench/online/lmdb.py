@@ -1,0 +1,342 @@
+"""The online store in a folder: LMDB, which many processes read while one writes.
+
+Tables: ``catalog`` (names to values, and the version under `VERSION`), ``latest`` (generation and entity to the row
+that answers at loading, with the instants between which it does) and ``rows`` (generation, entity and descending
+instant to each row). A read costs microseconds; what a cache in front of it could save is less than it would cost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import OnlineError
+from workbench.online.backend import StoredEntity, Written, prefix_of
+from workbench.online.keys import descending
+
+if TYPE_CHECKING:
+    from workbench.config import OnlineSettings
+    from workbench.online.backend import OnlineWriter
+
+VERSION, NEXT = b"\x00version", b"\x00next"
+BATCH = 50_000
+"""Rows that are written in one transaction."""
+SWEPT = 5_000
+"""Rows that are removed in one transaction, so that readers are not held up."""
+READERS = 1_024
+_BOUNDS = struct.Struct(">qq")
+_NUMBER = struct.Struct(">Q")
+_SUFFIX = 8
+RECHECK = 1.0
+"""Seconds after which a reader looks whether its file is still there, or another in its place."""
+WAIT = 600.0
+"""Seconds that a writer waits for another."""
+
+_open: dict[tuple[int, int], Any] = {}  # LMDB forbids to open one file twice in a process: all handles share it
+_opening = threading.Lock()
+
+
+class LmdbStore:
+    """The online store in the folder `path`.
+
+    Parameters
+    ----------
+    path
+        The folder; made when something is first written.
+    map_size
+        Bytes that the file may grow to; it takes up only what it holds.
+    """
+
+    def __init__(self, path: Path, *, map_size: int) -> None:
+        self._path = path
+        self._map_size = map_size
+        self._file = str(path / "data.mdb")
+        self._identity: tuple[int, int] | None = None
+        self._seen = 0.0
+        self._environment: Any = None
+        self._tables: tuple[Any, Any, Any] | None = None
+
+    @classmethod
+    def of(cls, settings: OnlineSettings, home: Path) -> LmdbStore:
+        """Return the store that ``[online]`` describes; without a path, in the project's home."""
+        return cls(home / "online" if settings.path is None else home / settings.path, map_size=settings.map_size)
+
+    @property
+    def place(self) -> str:
+        """The folder."""
+        return str(self._path)
+
+    def version(self) -> int:
+        """See `OnlineBackend.version`."""
+        tables = self._opened()
+        if tables is None:
+            return 0
+        with self._reading() as transaction:
+            return _version(transaction, tables[0])
+
+    def catalog(self) -> tuple[int, Mapping[str, bytes]]:
+        """See `OnlineBackend.catalog`."""
+        tables = self._opened()
+        if tables is None:
+            return 0, {}
+        with self._reading() as transaction:
+            found = {bytes(name): bytes(value) for name, value in transaction.cursor(tables[0])}
+        return _number(found.get(VERSION)), {
+            name.decode(): value for name, value in found.items() if not name.startswith(b"\x00")
+        }
+
+    def latest(self, keys: Sequence[bytes]) -> tuple[int, list[tuple[int, int, bytes] | None]]:
+        """See `OnlineBackend.latest`."""
+        tables = self._opened()
+        if tables is None:
+            return 0, [None] * len(keys)
+        catalog, latest, _ = tables
+        with self._reading() as transaction:
+            get = transaction.get
+            found = [get(key, db=latest) for key in keys]
+            version = _version(transaction, catalog)
+        unpack = _BOUNDS.unpack_from
+        return version, [None if value is None else (*unpack(value), value[16:]) for value in found]
+
+    def as_of(self, keys: Sequence[bytes], instant: int) -> tuple[int, list[bytes | None]]:
+        """See `OnlineBackend.as_of`."""
+        tables = self._opened()
+        if tables is None:
+            return 0, [None] * len(keys)
+        suffix = descending(instant)
+        found: list[bytes | None] = []
+        with self._reading() as transaction:
+            version = _version(transaction, tables[0])
+            cursor = transaction.cursor(tables[2])
+            for key in keys:
+                there = cursor.set_range(key + suffix) and cursor.key()[:-_SUFFIX] == key
+                found.append(cursor.value() if there else None)
+        return version, found
+
+    def rows(self, generation: int) -> Iterator[tuple[bytes, bytes]]:
+        """See `OnlineBackend.rows`."""
+        tables = self._opened()
+        if tables is not None:
+            yield from self._range(tables[2], prefix_of(generation))
+
+    @contextmanager
+    def writing(self) -> Iterator[OnlineWriter]:
+        """See `OnlineBackend.writing`."""
+        from filelock import FileLock, Timeout
+
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._path / "load.lock", timeout=WAIT):
+                self._open(create=True)
+                yield _Writer(self)
+        except Timeout:
+            raise OnlineError(
+                f"Another process has been loading the online store {self.place} for {WAIT / 60:.0f} minutes.",
+                remedy="Wait for it, or end it: what it has not finished is removed by the next load.",
+            ) from None
+        except (OSError, _lmdb().Error) as error:
+            raise self._failure(error) from error
+
+    def _range(self, table: Any, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what begins with `prefix`, some at a time: a long transaction would keep removed pages from reuse."""
+        start = prefix
+        while True:
+            with self._reading() as transaction:
+                cursor = transaction.cursor(table)
+                found: list[tuple[bytes, bytes]] = []
+                if cursor.set_range(start):
+                    for key, value in cursor:
+                        if not key.startswith(prefix) or len(found) == BATCH:
+                            break
+                        found.append((key, value))
+            for key, value in found:
+                yield key[len(prefix) :], value
+            if len(found) < BATCH:
+                return
+            start = found[-1][0] + b"\x00"
+
+    @contextmanager
+    def _reading(self) -> Iterator[Any]:
+        try:
+            with self._environment.begin() as transaction:
+                yield transaction
+        except _lmdb().Error as error:
+            raise self._failure(error) from error
+
+    def _opened(self) -> tuple[Any, Any, Any] | None:
+        """Return the tables; None where nothing was ever written, or somebody deleted it."""
+        now = time.monotonic()
+        if self._tables is not None and now - self._seen < RECHECK:
+            return self._tables
+        try:
+            found = _identity(Path(self._file))
+        except FileNotFoundError:
+            self._tables = None
+            return None
+        if found != self._identity or self._tables is None:
+            self._open(create=False)
+        self._seen = now
+        return self._tables
+
+    def _open(self, *, create: bool) -> None:
+        lmdb = _lmdb()
+        file = Path(self._file)
+        with _opening:
+            try:
+                environment = _open.get(_identity(file)) if file.exists() else None
+                if environment is None:
+                    readonly = not create and not os.access(self._path, os.W_OK)
+                    environment = lmdb.open(
+                        str(self._path),
+                        map_size=self._map_size,
+                        max_dbs=3,
+                        max_readers=READERS,
+                        readonly=readonly,
+                        create=create,
+                        max_spare_txns=8,
+                    )
+                    _open[_identity(file)] = environment
+                    environment.reader_check()  # slots of readers that were killed
+                names = (b"catalog", b"latest", b"rows")
+                self._tables = tuple(environment.open_db(name, create=create) for name in names)
+            except lmdb.NotFoundError:  # killed before its first transaction
+                self._tables = None
+                return
+            except (OSError, lmdb.Error) as error:
+                raise self._failure(error) from error
+            self._environment, self._identity = environment, _identity(file)
+
+    def _failure(self, error: Exception) -> OnlineError:
+        full = isinstance(error, _lmdb().MapFullError)
+        return OnlineError(
+            f"The online store {self.place} cannot be used: {'its map is full' if full else error}.",
+            remedy="Raise [online] map_size in workbench.toml."
+            if full
+            else "What it holds is a copy of the lake: free space or correct permissions, or delete the folder, then "
+            "run `workbench online load`.",
+        )
+
+
+class _Writer:
+    def __init__(self, store: LmdbStore) -> None:
+        self._store = store
+        assert store._tables is not None  # opened by whoever made this  # noqa: S101
+        self._catalog, self._latest, self._rows = store._tables
+
+    def new_generation(self) -> int:
+        with self._store._environment.begin(write=True) as transaction:
+            number = _number(transaction.get(NEXT, db=self._catalog)) + 1
+            transaction.put(NEXT, _NUMBER.pack(number), db=self._catalog)
+        return number
+
+    def append(self, generation: int, entities: Iterable[StoredEntity]) -> Written:
+        prefix, digest, counts = prefix_of(generation), hashlib.blake2b(digest_size=16), [0, 0]
+        rows: list[tuple[bytes, bytes]] = []
+        latest: list[tuple[bytes, bytes]] = []
+        apart: list[StoredEntity] = []
+
+        def take(entity: StoredEntity) -> None:
+            counts[0] += 1
+            counts[1] += len(entity.rows)
+            for key, row in entity.keyed(prefix):
+                digest.update(key[4:])
+                digest.update(row)
+                rows.append((key, row))
+            since, until, row = entity.answer
+            latest.append((prefix + entity.key, _BOUNDS.pack(since, until) + row))
+            if len(rows) >= BATCH:
+                self._put(rows, latest)
+
+        for entity in entities:
+            if entity.key[:1] == b"\x00":
+                take(entity)
+            else:
+                apart.append(entity)
+        for entity in sorted(apart, key=lambda one: one.key):
+            take(entity)
+        self._put(rows, latest)
+        return Written(counts[0], counts[1], digest.hexdigest())
+
+    def _put(self, rows: list[tuple[bytes, bytes]], latest: list[tuple[bytes, bytes]]) -> None:
+        """Write what is there at the end of the tables, and forget it: generations only grow."""
+        with self._store._environment.begin(write=True) as transaction:
+            for table, pairs in ((self._rows, rows), (self._latest, latest)):
+                cursor = transaction.cursor(table)
+                _, added = cursor.putmulti(pairs, dupdata=False, overwrite=False, append=True)
+                if added != len(pairs):
+                    raise OnlineError(
+                        f"The online store {self._store.place} has rows where a new generation is written.",
+                        remedy="Delete the folder and run `workbench online load`.",
+                    )
+        rows.clear()
+        latest.clear()
+
+    def read_back(self, generation: int) -> Written:
+        digest, rows = hashlib.blake2b(digest_size=16), 0
+        for key, row in self._store.rows(generation):
+            digest.update(key)
+            digest.update(row)
+            rows += 1
+        entities = sum(1 for _ in self._store._range(self._latest, prefix_of(generation)))
+        return Written(entities, rows, digest.hexdigest())
+
+    def change(self, values: Mapping[str, bytes | None]) -> int:
+        with self._store._environment.begin(write=True) as transaction:
+            for name, value in values.items():
+                if value is None:
+                    transaction.delete(name.encode(), db=self._catalog)
+                else:
+                    transaction.put(name.encode(), value, db=self._catalog)
+            version = _version(transaction, self._catalog) + 1
+            transaction.put(VERSION, _NUMBER.pack(version), db=self._catalog)
+        return version
+
+    def generations(self) -> set[int]:
+        found: set[int] = set()
+        with self._store._environment.begin() as transaction:
+            for table in (self._rows, self._latest):
+                cursor = transaction.cursor(table)
+                there = cursor.first()
+                while there:
+                    found.add(number := int.from_bytes(cursor.key()[:4], "big"))
+                    there = cursor.set_range(prefix_of(number + 1))
+        return found
+
+    def remove(self, generation: int) -> None:
+        prefix = prefix_of(generation)
+        for table in (self._latest, self._rows):
+            more = True
+            while more:
+                with self._store._environment.begin(write=True) as transaction:
+                    cursor = transaction.cursor(table)
+                    more = cursor.set_range(prefix) and cursor.key().startswith(prefix)
+                    for _ in range(SWEPT):
+                        if not more:
+                            break
+                        more = cursor.delete() and cursor.key().startswith(prefix)
+
+
+def _lmdb() -> Any:
+    import lmdb
+
+    return lmdb
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_dev, found.st_ino
+
+
+def _version(transaction: Any, catalog: Any) -> int:
+    return _number(transaction.get(VERSION, db=catalog))
+
+
+def _number(value: bytes | None) -> int:
+    return 0 if value is None else int(_NUMBER.unpack(value)[0])

@@ -1,0 +1,330 @@
+"""Loading the online store from the lake: new generations beside the old ones, verified, then shown in one step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import polars as pl
+
+from workbench.errors import OnlineError
+from workbench.online.backend import StoredEntity
+from workbench.online.catalog import META, Generation, Meta, OnlineCatalog, label_of, records_of, served_versions
+from workbench.online.codec import RowCodec, encode_row, stored_rows
+from workbench.online.keys import EntityKeys
+from workbench.point_in_time import ViewRows, known_rows
+from workbench.registry import FOLDER, Registry
+
+if TYPE_CHECKING:
+    from workbench.lake import Lake
+    from workbench.online.backend import OnlineBackend, OnlineWriter
+    from workbench.registry import Version
+
+PART = 1_000_000
+"""About how many rows are sorted at once."""
+_KNOWN, _EVENT, _CREATED, _ROW = "__online_known", "__online_event", "__online_created", "__online_row"
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the store is to hold.
+
+    Attributes
+    ----------
+    project
+        The project's name.
+    repository
+        Where the records are read.
+    commit
+        The commit of main.
+    releases
+        The commit of each release.
+    feature_sets
+        The members of each feature set on main.
+    lake
+        Where the rows are.
+    history
+        For how long before now rows are kept beside the one that answers; None for ever.
+    """
+
+    project: str
+    repository: object
+    commit: str
+    releases: Mapping[str, str]
+    feature_sets: Mapping[str, Sequence[str]]
+    lake: Lake
+    history: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedView:
+    """What became of one view and major version.
+
+    Attributes
+    ----------
+    name
+        ``view@major.minor``.
+    how
+        ``loaded``, ``kept`` (it had this data already) or ``back`` (the generation before has it).
+    generation, entities, rows, seconds
+        The generation that answers now, its size, and how long that took.
+    """
+
+    name: str
+    how: str
+    generation: int
+    entities: int
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a load did.
+
+    Attributes
+    ----------
+    place
+        The store.
+    commit
+        The commit of main that it shows now.
+    views
+        What became of each view.
+    removed
+        How many generations were removed.
+    """
+
+    place: str
+    commit: str
+    views: tuple[LoadedView, ...]
+    removed: int = field(default=0)
+
+
+def load(backend: OnlineBackend, published: Published, *, full: bool = False) -> Loaded:
+    """Bring the store to what is published.
+
+    Each view whose data is not there yet is written as a new generation and read back; then one change of the catalogue
+    shows all of them. Until then readers have what they had, whatever ends this.
+
+    Parameters
+    ----------
+    backend
+        The store.
+    published
+        What it is to hold.
+    full
+        Write every view anew.
+
+    Raises
+    ------
+    OnlineError
+        Where the store cannot be written, or does not hold what was written.
+    LakeError
+        Where the lake's data cannot be read.
+    """
+    with backend.writing() as writer:
+        catalog = OnlineCatalog.read(backend)
+        registry = Registry(published.repository, published.commit)  # type: ignore[arg-type]  # what it asks for
+        _sweep(writer, catalog)  # what a killed load left
+        views: list[LoadedView] = []
+        current: dict[str, Generation] = {}
+        for view, version in served_versions(registry):
+            found, told = _bring(backend, writer, catalog, published, view, version, full=full)
+            current[label_of(view, version)] = found
+            views.append(told)
+        values = _values(published, catalog, current)
+        if values:
+            writer.change(values)
+        removed = _sweep(writer, OnlineCatalog.read(backend))
+    return Loaded(backend.place, published.commit, tuple(views), removed)
+
+
+def _bring(
+    backend: OnlineBackend,
+    writer: OnlineWriter,
+    catalog: OnlineCatalog,
+    published: Published,
+    view: str,
+    version: Version,
+    *,
+    full: bool,
+) -> tuple[Generation, LoadedView]:
+    """Return the generation that has the data of `version`, which is written where there is none."""
+    started, name = time.perf_counter(), f"{view}@{version.number}"
+    found = None if full else catalog.generation(view, version)
+    if found is not None:
+        current = catalog.generations.get(label_of(view, version))
+        how = "kept" if current is not None and current.number == found.number else "back"
+    else:
+        found, how = _write(backend, writer, published, view, version), "loaded"
+    told = LoadedView(name, how, found.number, found.entities, found.rows, time.perf_counter() - started)
+    return msgspec.structs.replace(found, version=version.number, delta_version=version.delta_version), told
+
+
+def _write(
+    backend: OnlineBackend, writer: OnlineWriter, published: Published, view: str, version: Version
+) -> Generation:
+    now = datetime.now(UTC)
+    instant = (now - datetime(1970, 1, 1, tzinfo=UTC)) // _MICROSECOND
+    since = None if published.history is None else instant - published.history // _MICROSECOND
+    number = writer.new_generation()
+    frame = published.lake.scan(
+        view, version.major, version.delta_version, version.contract, digest=version.data_digest
+    )
+    written = writer.append(number, stored_entities(view, version, frame, now=instant, since=since))
+    if (stored := writer.read_back(number)) != written:
+        writer.remove(number)
+        raise OnlineError(
+            f"{backend.place} does not hold what was written of {view}@{version.number}: {stored}, not {written}. "
+            "Readers still have what they had.",
+            remedy="Run `workbench online load` again; if this comes back, check the disk.",
+        )
+    return Generation(
+        number=number,
+        view=view,
+        version=version.number,
+        data_digest=version.data_digest,
+        delta_version=version.delta_version,
+        contract=version.contract.to_dict(),
+        entities=written.entities,
+        rows=written.rows,
+        digest=written.digest,
+        since=since,
+        loaded_at=now.isoformat(),
+    )
+
+
+def stored_entities(
+    view: str, version: Version, frame: pl.LazyFrame, *, now: int, since: int | None
+) -> Iterator[StoredEntity]:
+    """Yield the entities of a version's rows in the order of their keys, each with the rows that may answer.
+
+    Parameters
+    ----------
+    view, version
+        Whose rows they are.
+    frame
+        The rows, in ingest order.
+    now
+        The instant whose answer is the latest, in microseconds since the epoch.
+    since
+        The earliest instant that is to be answered for; the row that answers then is kept too.
+    """
+    codec = RowCodec(version.contract)
+    keys = EntityKeys(view, tuple((name, version.contract[name].dtype) for name in version.entities))
+    for part in _parts(frame, version):
+        rows = known_rows(_view_rows(view, version, part), known=_KNOWN, event=_EVENT, created=_CREATED, row=_ROW)
+        ordered = rows.sort(
+            *(_sortable(name, version) for name in version.entities),
+            _KNOWN,
+            _ROW,
+            descending=[*[False] * len(version.entities), True, True],
+        )
+        yield from _grouped(ordered.collect(engine="streaming"), version.entities, keys, codec, now=now, since=since)
+
+
+def _view_rows(view: str, version: Version, frame: pl.LazyFrame) -> ViewRows:
+    return ViewRows(
+        name=view,
+        rows=frame,
+        keys={name: name for name in version.entities},
+        features={name: name for name in version.contract.names},
+        event_time=version.event_time,
+        created=version.created,
+    )
+
+
+def _grouped(
+    frame: pl.DataFrame,
+    entities: Sequence[str],
+    keys: EntityKeys,
+    codec: RowCodec,
+    *,
+    now: int,
+    since: int | None,
+) -> Iterator[StoredEntity]:
+    values = frame.select(entities).iter_rows() if entities else iter([()] * frame.height)
+    rows = stored_rows(frame, codec, times=(_KNOWN, _EVENT, _CREATED))
+    last: tuple[object, ...] | None = None
+    key: bytes | None = None
+    found: list[tuple[int, bytes]] = []
+    for entity, (known, event, created, *features) in zip(values, rows, strict=True):
+        if last is None or entity != last:
+            before, key = key, keys.encode(dict(zip(entities, entity, strict=True)))
+            last = entity
+            if key != before:  # NaN is not itself
+                if before is not None:
+                    yield _entity(before, found, now)
+                found = []
+        if found and (found[-1][0] == known or (since is not None and found[-1][0] <= since)):
+            continue  # the row above answers at all instants that this one could
+        found.append((known, encode_row((event, created, *features))))
+    if key is not None:
+        yield _entity(key, found, now)
+
+
+def _entity(key: bytes, rows: list[tuple[int, bytes]], now: int) -> StoredEntity:
+    latest = next((place for place, (known, _) in enumerate(rows) if known <= now), len(rows) - 1)
+    return StoredEntity(key, rows, latest)
+
+
+def _sortable(name: str, version: Version) -> pl.Expr:
+    """Return a key column in the order of its bytes: an enum's order is not that of its texts."""
+    dtype = version.contract[name].dtype
+    column = pl.col(name)
+    return column.cast(pl.String) if isinstance(dtype, pl.Enum | pl.Categorical) else column
+
+
+def _parts(frame: pl.LazyFrame, version: Version) -> Iterable[pl.LazyFrame]:
+    """Return the rows in parts that memory holds, by ranges of the first key column."""
+    rows = version.rows
+    if not version.entities or rows <= PART:
+        return [frame]
+    first = _sortable(version.entities[0], version)
+    values = frame.select(first).drop_nulls().unique().sort(version.entities[0]).collect(engine="streaming").to_series()
+    count = min(values.len(), -(-rows // PART))
+    edges = [values[values.len() * place // count] for place in range(1, count)]
+    ranges = zip([None, *edges], [*edges, None], strict=True)
+    return [frame.filter(*_between(first, low, high)) for low, high in ranges]
+
+
+def _between(column: pl.Expr, low: Any, high: Any) -> list[pl.Expr]:
+    found = [column >= low] if low is not None else []
+    found += [column < high] if high is not None else []
+    return found or [pl.lit(value=True)]
+
+
+def _values(published: Published, catalog: OnlineCatalog, current: Mapping[str, Generation]) -> dict[str, bytes | None]:
+    """Return what changes in the catalogue; nothing where it shows all of this already."""
+    values: dict[str, bytes] = {}
+    for commit in {published.commit, *published.releases.values()}:
+        values |= records_of(published.repository, commit, FOLDER)
+    values |= {f"release/{name}": commit.encode() for name, commit in published.releases.items()}
+    values |= {f"set/{name}": msgspec.json.encode(list(refs)) for name, refs in published.feature_sets.items()}
+    for name, generation in current.items():
+        values[f"generation/{name}"] = msgspec.json.encode(generation)
+        before = catalog.generations.get(name)
+        if before is not None and before.number != generation.number:
+            values[f"previous/{name}"] = msgspec.json.encode(before)
+        elif (older := catalog.previous.get(name)) is not None:
+            values[f"previous/{name}"] = msgspec.json.encode(older)
+    gone = {name: None for name in catalog.values if name not in values and name != META}
+    changed = {name: value for name, value in values.items() if catalog.values.get(name) != value}
+    if not gone and not changed and catalog.meta is not None and catalog.meta.commit == published.commit:
+        return {}
+    meta = Meta(published.project, published.commit, datetime.now(UTC).isoformat())
+    return {**gone, **changed, META: msgspec.json.encode(meta)}
+
+
+def _sweep(writer: OnlineWriter, catalog: OnlineCatalog) -> int:
+    """Remove the generations that the catalogue does not name. Only the one writer does: none is being loaded."""
+    named = {each.number for table in (catalog.generations, catalog.previous) for each in table.values()}
+    unnamed = writer.generations() - named
+    for number in sorted(unnamed):
+        writer.remove(number)
+    return len(unnamed)

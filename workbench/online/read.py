@@ -1,0 +1,512 @@
+"""ViewReader features online: a request becomes a plan once, and is then a look or two for each view and entity.
+
+Where the store does not have a version, or not as far back, its rows are read as a training set reads them. Either way
+one function decides what a row is worth at an instant.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from workbench.config import free_name
+from workbench.errors import OnlineError, UsageError
+from workbench.online.backend import prefix_of
+from workbench.online.catalog import Generation, OnlineCatalog
+from workbench.online.codec import CREATED, EVENT, FIRST, RowCodec
+from workbench.online.keys import EntityKeys
+from workbench.online.registry_reader import OnlineRegistryReader
+from workbench.online.values import FeatureValue
+from workbench.point_in_time import ViewRows, epoch_microseconds, join_views, within_ttl
+from workbench.store import joined_views, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+    from workbench.lake import Lake
+    from workbench.online.backend import OnlineBackend
+    from workbench.online.values import Origin, Status
+    from workbench.store import JoinedView, Reference, ResolvedFeature, ViewReader
+
+PLANS = 256
+"""How many requests' plans are kept."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+Row = Sequence[Any]
+"""Event time, `created`, and the features."""
+
+
+@dataclass(frozen=True)
+class ViewPlan:
+    """How one view of a request is read.
+
+    Attributes
+    ----------
+    part
+        The view, under its alias and with its renamed keys.
+    origin
+        Where its rows are.
+    generation
+        What has its rows online; None where nothing does.
+    stale
+        Whether newer source data is known and not published.
+    """
+
+    part: JoinedView
+    origin: Origin
+    generation: Generation | None
+    stale: bool
+
+    @cached_property
+    def keys(self) -> EntityKeys:
+        """How its entities become keys."""
+        view = self.part.view
+        return EntityKeys(view.name, tuple((name, view.contract[name].dtype) for name in view.entities))
+
+    @cached_property
+    def names(self) -> Mapping[str, str]:
+        """What a request calls the view's entity columns, where that is another name."""
+        return {entity: column for entity, column in self.part.keys if entity != column}
+
+    @cached_property
+    def codec(self) -> RowCodec:
+        """What decodes its rows."""
+        return self.generation.codec if self.generation else RowCodec(self.part.view.contract)
+
+    @cached_property
+    def prefix(self) -> bytes:
+        """What the keys of its generation begin with."""
+        return prefix_of(self.generation.number) if self.generation else b""
+
+    def reaches(self, instant: int) -> bool:
+        """Whether its generation can answer for an instant."""
+        return self.generation is not None and (self.generation.since is None or instant >= self.generation.since)
+
+    def encode(self, entities: Sequence[Mapping[str, object]]) -> list[bytes | None]:
+        """Return the entities' keys; None for one that no row can have."""
+        return self.keys.encode_all(entities, self.names)
+
+    def full_keys(self, entities: Sequence[Mapping[str, object]]) -> list[bytes | None]:
+        """Return the keys that the store has the entities under."""
+        prefix = self.prefix
+        return [None if key is None else prefix + key for key in self.keys.encode_all(entities, self.names)]
+
+    def holds(self, row: Row, instant: int) -> bool:
+        """Whether a row may be used at an instant, or has expired by then."""
+        ttl = self.part.view.ttl
+        return ttl is None or bool(within_ttl(instant, row[EVENT], ttl))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The rows of one view for all entities of a request, each with its features as Python values or as stored."""
+
+    plan: ViewPlan
+    rows: Sequence[Row | None]
+    online: bool
+
+
+@dataclass(frozen=True)
+class Column:
+    """One feature of a request: its name, its view's place in the plan, and its own place in a row."""
+
+    name: str
+    view: int
+    feature: str
+    place: int
+    default: Any
+    convert: Callable[[Any], Any] | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A request, resolved: valid while the catalogue has this version."""
+
+    version: int
+    views: tuple[ViewPlan, ...]
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was found for each entity of a request, in the order asked."""
+
+    plan: Plan
+    entities: Sequence[Mapping[str, object]]
+    instant: int
+    found: Sequence[Answer]
+
+    def values(self) -> list[dict[str, FeatureValue]]:
+        """Return one dictionary an entity: each feature's answer by its column."""
+        names = [column.name for column in self.plan.columns]
+        parts = [
+            (answer, [(n, c) for n, c in enumerate(self.plan.columns) if c.view == view])
+            for view, answer in enumerate(self.found)
+        ]
+        found: list[list[Any]] = [[None] * len(names) for _ in self.entities]
+        for answer, columns in parts:
+            for row, values in zip(answer.rows, found, strict=True):
+                self._fill(values, row, answer, columns)
+        return [dict(zip(names, values, strict=True)) for values in found]
+
+    def _fill(self, values: list[Any], row: Row | None, answer: Answer, columns: Sequence[tuple[int, Column]]) -> None:
+        """Set in `values` what a view's row is worth, at the places of its columns."""
+        plan = answer.plan
+        version = plan.part.view.version
+        generation = plan.generation.number if answer.online and plan.generation else None
+        origin: Origin = "online" if answer.online else plan.origin
+        at = None if row is None else _moment(row[EVENT])
+        known = None if row is None or row[CREATED] is None else _moment(row[CREATED])
+        if row is None or not plan.holds(row, self.instant):
+            absent: Status = "missing" if row is None else "expired"
+            for place, column in columns:
+                status: Status = absent if column.default is None else "default"
+                values[place] = FeatureValue(column.default, status, at, known, version, generation, origin)
+            return
+        there: Status = "stale" if plan.stale else "present"
+        for place, column in columns:
+            value = row[column.place]
+            if value is None:
+                values[place] = FeatureValue(None, "null", at, known, version, generation, origin)
+                continue
+            if column.convert is not None and answer.online:
+                value = column.convert(value)
+            values[place] = FeatureValue(value, there, at, known, version, generation, origin)
+
+    def frame(self, *, details: bool = False) -> pl.DataFrame:
+        """Return one row an entity: the keys, then one column a feature with its dtype.
+
+        With `details`, also ``<column>__status``, and ``<view>__event_time`` for each view.
+        """
+        columns = [*self._keys()]
+        usable = [self._usable(answer) for answer in self.found]
+        turned = [_columns_of(rows) for rows in usable]
+        for column in self.plan.columns:
+            values = turned[column.view][column.place] if turned[column.view] else (None,) * len(self.entities)
+            columns.append(self._series(column, self.found[column.view], usable[column.view], values))
+        if details:
+            columns += self._details()
+        return pl.DataFrame(columns)
+
+    def arrow(self, *, details: bool = False) -> pa.Table:
+        """Return `frame` as an Arrow table."""
+        return self.frame(details=details).to_arrow()
+
+    def _usable(self, answer: Answer) -> Sequence[Row | None]:
+        if not answer.plan.part.view.ttl:
+            return answer.rows
+        holds, instant = answer.plan.holds, self.instant
+        return [row if row is not None and holds(row, instant) else None for row in answer.rows]
+
+    def _series(self, column: Column, answer: Answer, usable: Sequence[Row | None], values: Sequence[Any]) -> pl.Series:
+        dtype = answer.plan.part.view.contract[column.feature].dtype
+        if answer.online:
+            series = answer.plan.codec.frame(column.feature, values).alias(column.name)
+        else:
+            series = pl.Series(column.name, values, dtype=dtype, strict=True)
+        if column.default is None:
+            return series
+        holds = pl.Series([row is not None for row in usable], dtype=pl.Boolean)
+        filled = pl.Series(column.name, [column.default], dtype=dtype)
+        return series.zip_with(holds, filled.new_from_index(0, series.len()))
+
+    def _keys(self) -> list[pl.Series]:
+        dtypes: dict[str, pl.DataType] = {}
+        for plan in self.plan.views:
+            contract = plan.part.view.contract
+            dtypes |= {column: contract[entity].dtype for entity, column in plan.part.keys}
+        return [
+            pl.Series(name, [entity[name] for entity in self.entities], dtype=dtype, strict=False)
+            for name, dtype in dtypes.items()
+        ]
+
+    def _details(self) -> list[pl.Series]:
+        values = self.values()
+        found = [
+            pl.Series(f"{column.name}__status", [row[column.name].status for row in values], dtype=pl.String)
+            for column in self.plan.columns
+        ]
+        for answer in self.found:
+            events = [None if row is None else row[EVENT] for row in answer.rows]
+            name = f"{answer.plan.part.name}__event_time"
+            found.append(pl.Series(name, events, dtype=pl.Int64).cast(pl.Datetime("us", "UTC")))
+        return found
+
+
+def _columns_of(rows: Sequence[Row | None]) -> list[Sequence[Any]]:
+    """Return the columns of rows, null where there is no row; nothing where there is none at all."""
+    width = next((len(row) for row in rows if row is not None), 0)
+    if not width:
+        return []
+    absent = (None,) * width
+    return list(zip(*(absent if row is None else row for row in rows), strict=True))
+
+
+class OnlineReader:
+    """Reads features through the online store; it writes nothing.
+
+    Parameters
+    ----------
+    backend
+        The store.
+    lake
+        Where rows are read that the store does not have; None where such a request is an error.
+    """
+
+    def __init__(self, backend: OnlineBackend, *, lake: Lake | None = None) -> None:
+        self.backend = backend
+        self._lake = lake
+        self._plans: dict[object, Plan] = {}
+        self._catalog: OnlineCatalog | None = None
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether anything was ever loaded."""
+        return self.backend.version() > 0
+
+    def catalog(self) -> OnlineCatalog:
+        """Return the catalogue as it is now."""
+        if self._catalog is None or self._catalog.version != self.backend.version():
+            self._catalog = OnlineCatalog.read(self.backend)
+        return self._catalog
+
+    def reading(self, release: str | None = None) -> OnlineRegistryReader:
+        """Return what is published, or is in a release, as the store's catalogue knows it."""
+        return OnlineRegistryReader(self.catalog(), release=release, lake=self._lake)
+
+    def read(
+        self,
+        references: tuple[Reference, ...],
+        entities: Sequence[Mapping[str, object]],
+        *,
+        at: datetime | None = None,
+        full_names: bool = False,
+        release: str | None = None,
+    ) -> Answers:
+        """Return the features that `references` name of each entity, as they are known at an instant.
+
+        Parameters
+        ----------
+        references
+            Features, views and feature sets.
+        entities
+            Values of the key columns, one mapping a row.
+        at
+            The instant, with its zone; now if absent.
+        full_names
+            Call the columns ``view__feature``.
+        release
+            Read what is published in this release.
+
+        Raises
+        ------
+        FeatureNotFound
+            For an unknown view, version or feature (did you mean).
+        JoinError
+            Where an entity lacks a key, or a key's value is of another kind than the column.
+        OnlineError
+            Where the store cannot be read, or what it does not have cannot be read elsewhere.
+        """
+        instant = time.time_ns() // 1_000 if at is None else (at - _EPOCH) // _MICROSECOND
+        key = references, full_names, release
+        for _ in range(10):
+            plan = self._plans.get(key)
+            if plan is None:
+                plan = self._plan(references, full_names=full_names, release=release)
+                if len(self._plans) >= PLANS:
+                    self._plans.clear()
+                self._plans[key] = plan
+            found = self._look(plan, entities, instant, now=at is None)
+            if found is not None:
+                return Answers(plan, entities, instant, found)
+            self._plans.clear()  # another version is published now
+        raise OnlineError(
+            f"{self.backend.place} is loaded again and again while it is read.", remedy="Try again in a moment."
+        )
+
+    def _plan(self, references: tuple[Reference, ...], *, full_names: bool, release: str | None) -> Plan:
+        reading = self.reading(release)
+        wanted = resolve(references, reading, full_names=full_names)
+        return planned(wanted, reading, self.catalog())
+
+    def _look(
+        self, plan: Plan, entities: Sequence[Mapping[str, object]], instant: int, *, now: bool
+    ) -> list[Answer] | None:
+        """Return the rows of each view; None where the catalogue has moved on."""
+        online = [view for view in plan.views if view.reaches(instant)]
+        keys = [view.full_keys(entities) for view in online]
+        asked = [key for each in keys for key in each if key is not None]
+        version, rows = self._latest(asked, instant) if now else self.backend.as_of(asked, instant)
+        if version != plan.version:
+            return None
+        left = iter(rows)
+        found = {}
+        for view, each in zip(online, keys, strict=True):
+            decode = view.codec.decode
+            taken = [None if key is None else next(left) for key in each]
+            found[id(view)] = Answer(view, [None if row is None else decode(row) for row in taken], online=True)
+        return [
+            found.get(id(view)) or Answer(view, lake_rows(view, entities, instant), online=False) for view in plan.views
+        ]
+
+    def _latest(self, keys: Sequence[bytes], instant: int) -> tuple[int, list[bytes | None]]:
+        """Return the catalogue's version and the rows that answer now; -1 where it changed in between."""
+        version, entries = self.backend.latest(keys)
+        rows: list[bytes | None] = []
+        late = []
+        for place, entry in enumerate(entries):
+            if entry is None:
+                rows.append(None)
+                continue
+            since, until, row = entry
+            rows.append(row)
+            if not since <= instant < until:
+                late.append(place)
+        if late:
+            later, others = self.backend.as_of([keys[place] for place in late], instant)
+            for place, other in zip(late, others, strict=True):
+                rows[place] = other
+            version = version if version == later else -1
+        return version, rows
+
+
+def planned(wanted: Sequence[ResolvedFeature], reading: ViewReader, catalog: OnlineCatalog | None) -> Plan:
+    """Return how the features asked for are read; without a catalogue, none of them online."""
+    parts = joined_views(wanted)
+    views = tuple(_view_plan(part, reading, catalog) for part in parts)
+    columns = []
+    for item in wanted:
+        number = parts.index(item.joined)
+        codec = views[number].codec
+        place = codec.features.index(item.feature)
+        columns.append(
+            Column(
+                name=item.column,
+                view=number,
+                feature=item.feature,
+                place=FIRST + place,
+                default=item.joined.view.contract[item.feature].default,
+                convert=codec.to_python[place],
+            )
+        )
+    return Plan(catalog.version if catalog else 0, views, tuple(columns))
+
+
+def _view_plan(part: JoinedView, reading: ViewReader, catalog: OnlineCatalog | None) -> ViewPlan:
+    view = part.view
+    if view.version is None:
+        return ViewPlan(part, "branch", None, stale=False)
+    version = reading.registry.version(view.name, view.version) if isinstance(reading, OnlineRegistryReader) else None
+    found = catalog.generation(view.name, version) if catalog is not None and version is not None else None
+    return ViewPlan(part, "lake", found, stale=version is not None and version.behind is not None)
+
+
+def read_offline(
+    wanted: Sequence[ResolvedFeature],
+    reading: ViewReader,
+    entities: Sequence[Mapping[str, object]],
+    at: datetime | None,
+) -> Answers:
+    """Return features that no online store has, as a training set reads them."""
+    plan = planned(wanted, reading, None)
+    instant = time.time_ns() // 1_000 if at is None else (at - _EPOCH) // _MICROSECOND
+    found = [Answer(view, lake_rows(view, entities, instant), online=False) for view in plan.views]
+    return Answers(plan, entities, instant, found)
+
+
+def lake_rows(plan: ViewPlan, entities: Sequence[Mapping[str, object]], instant: int) -> list[Row | None]:
+    """Return the rows that a training set would find for the entities at an instant, whatever their age."""
+    part, view = plan.part, plan.part.view
+    asked = plan.encode(entities)
+    names = [column.name for column in view.contract.features]
+    at, outcome, event, created, *columns = _free_names(4 + len(names), part.columns)
+    keys = {
+        column: pl.Series(
+            [None if key is None else entity[column] for entity, key in zip(entities, asked, strict=True)],
+            dtype=view.contract[name].dtype,
+            strict=False,
+        )
+        for column, name in part.columns.items()
+    }
+    spine = pl.DataFrame({**keys, at: pl.Series([instant] * len(entities), dtype=pl.Int64)})
+    times = {event: view.event_time} | ({created: view.created} if view.created else {})
+    rows = ViewRows(
+        name=part.title,
+        rows=_lake_frame(plan, instant),
+        keys=part.columns,
+        features=times | dict(zip(columns, names, strict=True)),
+        event_time=view.event_time,
+        created=view.created,
+        outcome=outcome,
+        stored=True,
+    )
+    found = join_views(spine.with_columns(pl.col(at).cast(pl.Datetime("us", "UTC"))), [rows], time=at, as_known=True)
+    micros = [epoch_microseconds(name, found.schema, f"view {part.title!r}").alias(name) for name in times]
+    if view.created is None:
+        micros.append(pl.lit(None, pl.Int64).alias(created))
+    values = found.select(outcome, *micros, *columns)
+    return [row[1:] if row[0] == "matched" else None for row in values.iter_rows()]
+
+
+def _free_names(count: int, taken: Iterable[str]) -> list[str]:
+    found: list[str] = []
+    while len(found) < count:
+        found.append(free_name(f"online {len(found)}", [*taken, *found]))
+    return found
+
+
+def _lake_frame(plan: ViewPlan, instant: int) -> pl.LazyFrame:
+    """Return all rows of a view, from the lake or of its branch."""
+    try:
+        return plan.part.view.data.frame
+    except OnlineError:
+        if plan.generation is None or plan.generation.since is None:
+            raise
+        raise OnlineError(
+            f"{plan.part.label} is loaded back to {_moment(plan.generation.since):%Y-%m-%d %H:%M} UTC, not to "
+            f"{_moment(instant):%Y-%m-%d %H:%M}, and there is no lake to read it from.",
+            remedy="Ask for a later time, or raise [online] history and run `workbench online load --full`.",
+        ) from None
+
+
+def _moment(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def as_entities(given: object) -> list[Mapping[str, object]]:
+    """Return the entities of a request, one mapping a row.
+
+    Raises
+    ------
+    UsageError
+        For anything but a list of mappings, a mapping of columns to lists of one length, or a Polars frame.
+    """
+    if isinstance(given, pl.DataFrame):
+        return list(given.to_dicts())
+    if isinstance(given, Mapping):
+        columns = {str(name): list(values) for name, values in given.items() if _is_column(values)}
+        if len(columns) == len(given) and len({len(values) for values in columns.values()}) <= 1:
+            return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    elif (
+        isinstance(given, Sequence)
+        and not isinstance(given, str | bytes)
+        and all(isinstance(e, Mapping) for e in given)
+    ):
+        return list(given)
+    raise UsageError(
+        f"A {type(given).__name__} of this form does not give entities.",
+        remedy='Pass [{"carrier": "UA"}, {"carrier": "AA"}] or {"carrier": ["UA", "AA"]}.',
+    )
+
+
+def _is_column(values: object) -> bool:
+    return isinstance(values, Sequence | pl.Series) and not isinstance(values, str | bytes)
