@@ -22,8 +22,8 @@ def test_it_is_json_ready() -> None:
 @pytest.mark.parametrize(
     ("features", "message"),
     [
-        ([], "no features"),
-        ("delay", "no features"),
+        ([], "does not list features"),
+        ("delay", "does not list features"),
         (["Delay"], "'Delay'"),
         (["a:b:c"], "a:b:c"),
         (["a", "a"], "twice"),

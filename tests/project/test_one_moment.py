@@ -82,8 +82,8 @@ def test_main_is_read_at_one_commit(
         git.run("update-ref", "refs/heads/main", old)
         before = steady(call(project))
         assert before != after
-        publish_afterwards("_resolved")
-        publish_afterwards("_look_up")
+        publish_afterwards("_resolve")
+        publish_afterwards("_read_tip")
         assert steady(call(project)) == before
         assert looked_up
         assert project.repository.resolve("main") == new
