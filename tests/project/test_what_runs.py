@@ -92,6 +92,8 @@ CALLS: dict[str, Call] = {
     "compare": lambda project, branch: project.compare(*([branch] if branch else [])).report(),
     "lineage": lambda project, branch: project.lineage(branch=branch).report(),
     "training-set": lambda project, _: commands.training_set(project.root / "spine.csv", "spend", project=project),
+    "get": lambda project, _: project.get("spend", {"user": "u1"}),
+    "online": lambda project, _: project.online_status(),
     "reproduce": lambda project, _: project.reproduce("spend@1"),
     "sql": lambda project, branch: project.sql("select * from " + (f'"{branch}".spend' if branch else "spend, events")),
     "catalog": lambda project, _: project.store.look_up("").report(),
