@@ -10,15 +10,18 @@ rows that another one beats at every instant are not stored. So one look finds t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from workbench.online.keys import descending
+from workbench.online.keys import HASHED, descending
 
 FOREVER = 2**63 - 1
 """Microseconds since the epoch at which a row is replaced that no other replaces."""
+WAIT = 600.0
+"""Seconds that a writer waits for another."""
 
 
 def prefix_of(generation: int) -> bytes:
@@ -63,6 +66,36 @@ class Written:
     entities: int
     rows: int
     digest: str
+
+
+class Tally:
+    """Counts what is written or read back, entity by entity in the order of keys."""
+
+    def __init__(self) -> None:
+        self.entities = self.rows = 0
+        self._digest = hashlib.blake2b(digest_size=16)
+
+    def add(self, key: bytes, row: bytes) -> None:
+        """Count a row under its key, which is without the generation."""
+        self.rows += 1
+        self._digest.update(key)
+        self._digest.update(row)
+
+    @property
+    def written(self) -> Written:
+        """What was counted."""
+        return Written(self.entities, self.rows, self._digest.hexdigest())
+
+
+def in_order(entities: Iterable[StoredEntity]) -> Iterator[StoredEntity]:
+    """Yield entities in the order of keys: those whose keys are hashes at the end."""
+    hashed: list[StoredEntity] = []
+    for entity in entities:
+        if entity.key.startswith(HASHED):
+            hashed.append(entity)
+        else:
+            yield entity
+    yield from sorted(hashed, key=lambda entity: entity.key)
 
 
 class OnlineBackend(Protocol):

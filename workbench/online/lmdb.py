@@ -7,7 +7,6 @@ instant to each row). A read costs microseconds; what a cache in front of it cou
 
 from __future__ import annotations
 
-import hashlib
 import os
 import struct
 import threading
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import OnlineError
-from workbench.online.backend import StoredEntity, Written, prefix_of
+from workbench.online.backend import WAIT, StoredEntity, Tally, Written, in_order, prefix_of
 from workbench.online.keys import descending
 
 if TYPE_CHECKING:
@@ -36,8 +35,6 @@ _NUMBER = struct.Struct(">Q")
 _SUFFIX = 8
 RECHECK = 1.0
 """Seconds after which a reader looks whether its file is still there, or another in its place."""
-WAIT = 600.0
-"""Seconds that a writer waits for another."""
 
 _open: dict[tuple[int, int], Any] = {}  # LMDB forbids to open one file twice in a process: all handles share it
 _opening = threading.Lock()
@@ -64,7 +61,7 @@ class LmdbStore:
         self._tables: tuple[Any, Any, Any] | None = None
 
     @classmethod
-    def of(cls, settings: OnlineSettings, home: Path) -> LmdbStore:
+    def of(cls, settings: OnlineSettings, home: Path, project: str) -> LmdbStore:  # noqa: ARG003 - a folder is one's
         """Return the store that ``[online]`` describes; without a path, in the project's home."""
         return cls(home / "online" if settings.path is None else home / settings.path, map_size=settings.map_size)
 
@@ -237,32 +234,20 @@ class _Writer:
         return number
 
     def append(self, generation: int, entities: Iterable[StoredEntity]) -> Written:
-        prefix, digest, counts = prefix_of(generation), hashlib.blake2b(digest_size=16), [0, 0]
+        prefix, tally = prefix_of(generation), Tally()
         rows: list[tuple[bytes, bytes]] = []
         latest: list[tuple[bytes, bytes]] = []
-        apart: list[StoredEntity] = []
-
-        def take(entity: StoredEntity) -> None:
-            counts[0] += 1
-            counts[1] += len(entity.rows)
+        for entity in in_order(entities):
+            tally.entities += 1
             for key, row in entity.keyed(prefix):
-                digest.update(key[4:])
-                digest.update(row)
+                tally.add(key[4:], row)
                 rows.append((key, row))
             since, until, row = entity.answer
             latest.append((prefix + entity.key, _BOUNDS.pack(since, until) + row))
             if len(rows) >= BATCH:
                 self._put(rows, latest)
-
-        for entity in entities:
-            if entity.key[:1] == b"\x00":
-                take(entity)
-            else:
-                apart.append(entity)
-        for entity in sorted(apart, key=lambda one: one.key):
-            take(entity)
         self._put(rows, latest)
-        return Written(counts[0], counts[1], digest.hexdigest())
+        return tally.written
 
     def _put(self, rows: list[tuple[bytes, bytes]], latest: list[tuple[bytes, bytes]]) -> None:
         """Write what is there at the end of the tables, and forget it: generations only grow."""
@@ -279,13 +264,11 @@ class _Writer:
         latest.clear()
 
     def read_back(self, generation: int) -> Written:
-        digest, rows = hashlib.blake2b(digest_size=16), 0
+        tally = Tally()
         for key, row in self._store.rows(generation):
-            digest.update(key)
-            digest.update(row)
-            rows += 1
-        entities = sum(1 for _ in self._store._range(self._latest, prefix_of(generation)))
-        return Written(entities, rows, digest.hexdigest())
+            tally.add(key, row)
+        tally.entities = sum(1 for _ in self._store._range(self._latest, prefix_of(generation)))
+        return tally.written
 
     def change(self, values: Mapping[str, bytes | None]) -> int:
         with self._store._environment.begin(write=True) as transaction:
