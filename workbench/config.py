@@ -327,7 +327,9 @@ class OnlineSettings(_Section):
     path: str | None = None
     """The folder of `lmdb`, a relative one from the project's home; `online` there if absent."""
     url: str | None = None
-    """Where `redis` is."""
+    """Where `redis` is, as `redis://host:6379/0`, `rediss://...` with TLS or `unix://...`. User and password may also
+    come from `REDIS_USERNAME` and `REDIS_PASSWORD`.
+    """
     history: Annotated[str, AfterValidator(_span)] = "7d"
     """For how long before its loading the store can say what was known at a time; `all` for the whole history."""
     fallback: Literal["lake", "error"] = "lake"
@@ -339,6 +341,14 @@ class OnlineSettings(_Section):
     def depth(self) -> timedelta | None:
         """The history as a length of time; None for all of it."""
         return None if self.history == "all" else parse_duration(self.history, what="history")
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.kind == "redis" and not self.url:
+            raise ValueError('kind "redis" needs a url')
+        if self.kind != "redis" and self.url is not None:
+            raise ValueError('url goes with kind "redis"')
+        return self
 
 
 class PolicyRule(_Section):

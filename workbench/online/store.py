@@ -17,6 +17,7 @@ from workbench.errors import WorkbenchError
 from workbench.online.catalog import OnlineCatalog, label_of, served_versions
 from workbench.online.lmdb import LmdbStore
 from workbench.online.load import Loaded, Published, load, stored_entities
+from workbench.online.redis import RedisStore
 from workbench.registry import Registry
 from workbench.render import Report, Reported, Table
 from workbench.store import RegistryReader, release_commit, release_names
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
     from workbench.online.backend import OnlineBackend
     from workbench.workspace import Workspace
 
-BACKENDS: Mapping[str, Callable[[OnlineSettings, Path], OnlineBackend]] = {"lmdb": LmdbStore.of}
-"""How the store of each ``kind`` under ``[online]`` is opened, from its settings and the project's home."""
+BACKENDS: Mapping[str, Callable[[OnlineSettings, Path, str], OnlineBackend]] = {
+    "lmdb": LmdbStore.of,
+    "redis": RedisStore.of,
+}
+"""How the store of each ``kind`` under ``[online]`` is opened, from its settings, the project's home and its name."""
 
 SAMPLE = 1_000
 """Entities of each view that `verify` compares unless all are wanted."""
@@ -35,7 +39,7 @@ SAMPLE = 1_000
 def open_backend(workspace: Workspace) -> OnlineBackend:
     """Return the project's online store, which may not be there yet."""
     settings = workspace.config.online or OnlineSettings()
-    return BACKENDS[settings.kind](settings, workspace.home)
+    return BACKENDS[settings.kind](settings, workspace.home, workspace.config.project.name)
 
 
 @dataclass(frozen=True, slots=True)
