@@ -15,6 +15,7 @@ from workbench.redaction import redact
         "host=db user=ann password=s3cret dbname=test",
         "host=db password = 's3cret word' dbname=test",
         "postgresql://db/test?user=ann&password=s3cret&x=1",
+        "rediss://cache/0?ssl_password=s3cret",
         "s3://bucket/x?aws_secret_access_key=s3cret",
         "https://store/x?sig=s3cret",
     ],

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 _USERINFO = re.compile(r"(?<=://)([^/?#\s:@]*):([^/?#\s]*)@")
 _PARAMETER = re.compile(
-    r"(?i)\b((?:ssl)?password|passwd|pwd|secret|token|sig|signature|(?:secret_|aws_secret_)?access_key|account_key)"
+    r"(?i)\b((?:ssl_?)?password|passwd|pwd|secret|token|sig|signature|(?:secret_|aws_secret_)?access_key|account_key)"
     r"(\s*=\s*)('[^']*'|[^&\s'\";]+)"
 )
 _HIDDEN = "***"
