@@ -119,9 +119,36 @@ def test_projects_of_one_server_see_nothing_of_each_other(project: str) -> None:
         for place, store in enumerate(stores):
             load(store, row=b"%d" % place)
         assert [read(store) for store in stores] == [{b"%d" % place} for place in range(len(stores))]
+        number = int(stores[0].catalog()[1]["generation"])
+        rows = {
+            key for key in keys_of(project) if prefix_of(number) in key
+        }  # and one's keys can be told by their prefix
+        assert keys_of(project) == rows | {b"version", b"catalog", b"next", b"generations"}
     finally:
         with client() as found:
             found.unlink(*found.scan_iter(f"workbench:{project}*"))
+
+
+def test_what_a_read_gives_is_of_one_step_of_the_server(serve: Callable[..., Server]) -> None:
+    server = serve()
+    store = RedisStore(server.url, project="p")
+    number = load(store)
+    keys = [prefix_of(number) + each.key for each in MANY]
+    store.as_of(keys, 1)  # the script is there
+    expected: list[tuple[Callable[[], object], dict[str, int]]] = [
+        (lambda: store.latest(keys), {"mget": 1}),
+        (lambda: store.as_of(keys, 1), {"evalsha": 1, "zrangebylex": len(keys), "get": len(keys) // 2 + 1}),
+        (store.catalog, {"multi": 1, "get": 1, "hgetall": 1, "exec": 1}),
+        (store.version, {"get": 1}),
+    ]
+    with client(server.url) as found:
+        for read_some, commands in expected:
+            found.config_resetstat()
+            read_some()
+            counted = {
+                name.removeprefix("cmdstat_"): each["calls"] for name, each in found.info("commandstats").items()
+            }
+            assert {name: calls for name, calls in counted.items() if not name.startswith("config")} == commands
 
 
 def test_a_read_by_several_commands_is_of_one_version(
@@ -265,6 +292,16 @@ def test_passwords_are_never_shown(serve: Callable[..., Server]) -> None:
         told = f"{caught.value} {caught.value.remedy} {store.place} {store!r}"
         assert "wr0ng-pass" not in told
     assert RedisStore(f"redis://:s3cret@{HOST}:{server.port}/0", project="p").version() == 0
+
+
+def test_a_password_in_a_servers_message_is_not_shown() -> None:
+    import redis
+
+    store = RedisStore("redis://ann:s3cret@host/0?ssl_password=0ther", project="p")
+    for kind in (redis.ConnectionError, redis.ResponseError, redis.TimeoutError, redis.AuthenticationError):
+        told = store._failure(kind("AUTH ann s3cret by redis://ann:s3cret@host"))
+        assert "s3cret" not in f"{told} {told.remedy}"
+        assert "0ther" not in f"{told} {told.remedy}"
 
 
 def test_user_and_password_may_be_in_the_environment(
