@@ -29,18 +29,24 @@ class Place:
         return RedisStore(URL, project=self.name)
 
 
+@pytest.fixture
+def redis_project() -> Iterator[str]:
+    """Give the name of a project that the server on loopback knows nothing of; it forgets it afterwards."""
+    require_redis()
+    project = f"test-{uuid4().hex}"
+    try:
+        yield project
+    finally:
+        forget(project)
+
+
 @pytest.fixture(params=["lmdb", pytest.param("redis", marks=pytest.mark.service)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """Give an empty store of either kind."""
     if request.param == "lmdb":
         yield Place("lmdb", str(tmp_path / "online"))
         return
-    require_redis()
-    project = f"test-{uuid4().hex}"
-    try:
-        yield Place("redis", project)
-    finally:
-        forget(project)
+    yield Place("redis", request.getfixturevalue("redis_project"))
 
 
 @pytest.fixture

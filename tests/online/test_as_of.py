@@ -9,11 +9,13 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import workbench as wb
+from tests.online.servers import URL
 from tests.online.stage import START, UTC_TIME, Shelf, minutes, rows
+from workbench.online.redis import RedisStore
 from workbench.store import parse_all
 
 INSTANTS = st.integers(-3, 12)
@@ -44,28 +46,44 @@ def histories(draw: st.DrawFn) -> tuple[pl.DataFrame, bool, timedelta | None]:
     return frame, entities, ttl
 
 
+ASKED = st.lists(st.tuples(KEYS, st.sampled_from([0, 1, 5, None])), min_size=1, max_size=4)
+History = tuple[pl.DataFrame, bool, timedelta | None]
+Asked = list[tuple[str | None, int | None]]
+
+
 @settings(deadline=None)
-@given(histories(), st.lists(st.tuples(KEYS, st.sampled_from([0, 1, 5, None])), min_size=1, max_size=4), INSTANTS,
-       st.sampled_from([0, 1, -1]))  # fmt: skip
-def test_each_read_is_the_point_in_time_join(
-    history: tuple[pl.DataFrame, bool, timedelta | None], asked: list[tuple[str | None, int | None]], at: int, off: int
+@given(histories(), ASKED, INSTANTS, st.sampled_from([0, 1, -1]))
+def test_each_read_is_the_point_in_time_join(history: History, asked: Asked, at: int, off: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        equals_the_join(Shelf.at(Path(folder)), history, asked, START + timedelta(minutes=at, microseconds=off))
+
+
+@pytest.mark.service
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(histories(), ASKED, INSTANTS, st.sampled_from([0, 1, -1]))
+def test_each_read_from_redis_is_the_point_in_time_join(
+    redis_project: str, history: History, asked: Asked, at: int, off: int
 ) -> None:
+    store = RedisStore(URL, project=redis_project)  # the history before is replaced by this one
+    with tempfile.TemporaryDirectory() as folder:
+        equals_the_join(Shelf(Path(folder), store), history, asked, START + timedelta(minutes=at, microseconds=off))
+
+
+def equals_the_join(shelf: Shelf, history: History, asked: Asked, instant: datetime) -> None:
+    """Check that the store answers what the join finds in the same rows."""
     frame, has_entities, ttl = history
     created = "known" if "known" in frame.columns else None
     keys = ["user", "place"] if has_entities else []
-    instant = START + timedelta(minutes=at, microseconds=off)
     entities = [dict(zip(keys, pair, strict=False)) for pair in asked]
     spine = pl.DataFrame(
         {"now": [instant] * len(asked), "user": [user for user, _ in asked], "place": [place for _, place in asked]},
         schema={"now": UTC_TIME, "user": pl.String, "place": pl.Int32},
     )
-    with tempfile.TemporaryDirectory() as folder:
-        shelf = Shelf.at(Path(folder))
-        shelf.publish("spend", frame, entities=keys, created=created, ttl=ttl)
-        shelf.load()
-        answers = shelf.reader().read(parse_all("spend"), entities, at=instant)
-        found = answers.frame().select("value", "count")
-        values = answers.values()
+    shelf.publish("spend", frame, entities=keys, created=created, ttl=ttl)
+    shelf.load()
+    answers = shelf.reader().read(parse_all("spend"), entities, at=instant)
+    found = answers.frame().select("value", "count")
+    values = answers.values()
     right = wb.point_in_time_join(
         spine, frame, keys=keys, time="now", event_time="at", created=created, ttl=ttl
     ).select("value", "count")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 import workbench as wb
 from tests.conftest import EVENT_VIEW, events
+from tests.online.servers import URL
 from tests.promote.conftest import git
 from workbench.cli.main import main
 from workbench.online import OnlineBehindWarning, open_backend
@@ -105,6 +107,31 @@ def test_a_release_is_online_when_it_is_cut(published: Project) -> None:
     assert store.get_feature("spend", {"user": "u1"}).version == "2.0"
     pinned = store.at(release="2026.11").get_feature("spend", {"user": "u1"})
     assert (pinned.version, pinned.source) == ("1.0", "online")
+
+
+@pytest.mark.service
+def test_a_project_may_keep_its_store_on_redis(project_root: Path, redis_project: str) -> None:
+    settings = project_root / "workbench.toml"
+    text = settings.read_text().replace('name = "trial"', f'name = "{redis_project}"')
+    settings.write_text(
+        f'{text}\n[tracking]\nsend = false\n\n[online]\nkind = "redis"\nurl = "{URL}"\nhistory = "all"\n'
+    )
+    git(project_root, "commit", "-qam", "Declare the online store")
+    with closing(wb.open(project_root)) as project:
+        project.branch("exp/a", objective="See it work")
+        project.define(OWNED)
+        project.promote("spend")
+        assert project.online_status().is_current
+        assert project.verify_online(full=True).passed
+    with closing(wb.open(project_root)) as project:
+        project.branch("main")
+        users = [f"u{number}" for number in range(8)]
+        for at in (None, events()["at"][100]):
+            found = project.store.batch_get_features("spend", {"user": users}, at=at)
+            assert {each["total"].source for each in found} == {"online"}
+            spine = pl.DataFrame({"user": users, "event_timestamp": [at or datetime.now(UTC)] * len(users)})
+            right = project.store.training_set(spine, ["spend"]).frame["total"].to_list()
+            assert [each["total"].value for each in found] == right
 
 
 def test_an_experiment_reads_its_own_view_and_writes_nothing_online(published: Project) -> None:

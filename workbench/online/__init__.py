@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workbench.online.catalog import OnlineCatalog
 from workbench.online.read import Answers, OnlineReader, as_entities, read_offline
+from workbench.online.redis import EvictionWarning
 from workbench.online.store import (
     OnlineBehindWarning,
     OnlineLoad,
@@ -19,6 +20,7 @@ from workbench.online.values import FeatureReport, FeatureValue
 
 __all__ = [
     "Answers",
+    "EvictionWarning",
     "FeatureReport",
     "FeatureValue",
     "OnlineBehindWarning",
