@@ -346,8 +346,6 @@ class OnlineSettings(_Section):
     def _reachable(self) -> Self:
         if self.kind == "redis" and not self.url:
             raise ValueError('kind "redis" needs a url')
-        if self.kind != "redis" and self.url is not None:
-            raise ValueError('url goes with kind "redis"')
         return self
 
 

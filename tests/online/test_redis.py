@@ -79,13 +79,9 @@ def test_settings_open_it(project: str) -> None:
     assert store.version() == 0
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [({"kind": "redis"}, 'kind "redis" needs a url'), ({"url": URL}, 'url goes with kind "redis"')],
-)
-def test_settings_that_do_not_fit_are_refused(given: dict[str, str], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        OnlineSettings.model_validate(given)
+def test_settings_without_an_address_are_refused() -> None:
+    with pytest.raises(ValueError, match='kind "redis" needs a url'):
+        OnlineSettings.model_validate({"kind": "redis"})
 
 
 def test_generations_are_kept_replaced_and_brought_back(store: RedisStore, project: str, tmp_path: Path) -> None:
