@@ -31,7 +31,7 @@ NOW = datetime(2024, 1, 1, 3, 0, tzinfo=UTC)
 def online(project_root: Path) -> Iterator[Project]:
     """A project with an online store, on the experiment ``exp/a``, which defines ``spend``."""
     with (project_root / "workbench.toml").open("a") as file:
-        file.write('\n[tracking]\nsend = false\n\n[online]\nkind = "lmdb"\nhistory = "all"\n')
+        file.write('\n[online]\nkind = "lmdb"\nhistory = "all"\n')
     git(project_root, "commit", "-qam", "Declare the online store")
     project = wb.open(project_root)
     project.branch("exp/a", objective="See it work")
@@ -113,9 +113,7 @@ def test_a_release_is_online_when_it_is_cut(published: Project) -> None:
 def test_a_project_may_keep_its_store_on_redis(project_root: Path, redis_project: str) -> None:
     settings = project_root / "workbench.toml"
     text = settings.read_text().replace('name = "trial"', f'name = "{redis_project}"')
-    settings.write_text(
-        f'{text}\n[tracking]\nsend = false\n\n[online]\nkind = "redis"\nurl = "{URL}"\nhistory = "all"\n'
-    )
+    settings.write_text(f'{text}\n[online]\nkind = "redis"\nurl = "{URL}"\nhistory = "all"\n')
     git(project_root, "commit", "-qam", "Declare the online store")
     with closing(wb.open(project_root)) as project:
         project.branch("exp/a", objective="See it work")
