@@ -57,7 +57,7 @@ def test_a_training_set_is_compared_with_what_serving_returned(shop: Project) ->
 
 
 def test_the_policy_on_main_sets_measure_and_budgets(mart: Project) -> None:
-    budget = '\n[policy]\ndrift = { measure = "ks", budget = 0.01, budgets = { "spend:total" = 2.0 } }\n'
+    budget = 'drift = { measure = "ks", budget = 0.01, budgets = { "spend:total" = 2.0 } }\n'
     toml = mart.root / "workbench.toml"
     toml.write_text(toml.read_text() + budget)
     git(mart, "add", "workbench.toml")

@@ -6,11 +6,11 @@ import linecache
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from workbench.fingerprint.explain import CodeRecord, IdentityChange, differences, explain_change
 from workbench.fingerprint.identity import code_hash

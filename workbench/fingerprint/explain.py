@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from textwrap import dedent
 from typing import Any
-
-import msgspec
 
 from workbench.fingerprint.canonical import Canonical, canonical
 from workbench.fingerprint.encoding import Form
@@ -209,7 +207,8 @@ class IdentityChange:
         return f"{start}: {self.detail}"
 
 
-class CodeRecord(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class CodeRecord:
     """What a view was made from, to be stored and compared later.
 
     Attributes
@@ -229,8 +228,8 @@ class CodeRecord(msgspec.Struct, frozen=True):
     view: str
     root: str
     parts: Mapping[str, CodePart]
-    settings: Mapping[str, Any] = {}
-    inputs: Mapping[str, str] = {}
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 def explain_change(old: CodeRecord, new: CodeRecord) -> list[IdentityChange]:

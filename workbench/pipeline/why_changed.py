@@ -6,8 +6,6 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from msgspec import structs
-
 from workbench.define import load_tree, reraise_user_errors
 from workbench.errors import UsageError
 from workbench.fingerprint import CodeRecord, explain_change
@@ -111,4 +109,4 @@ def _at(workspace: Workspace, view: str, ref: str) -> ViewState:
 
 def _with_inputs(code: CodeRecord, inputs: dict[str, str], parameters: str) -> CodeRecord:
     """Return the record of a code hash with what is not part of it: the view's settings and its inputs' digests."""
-    return structs.replace(code, settings=json.loads(parameters), inputs=inputs)
+    return replace(code, settings=json.loads(parameters), inputs=inputs)
