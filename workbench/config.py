@@ -349,6 +349,44 @@ class OnlineSettings(_Section):
         return self
 
 
+class ServeSettings(_Section):
+    """``[serve]``: the HTTP service that `serve` starts, and its limits; each holds for one worker.
+
+    Without a token it serves this machine alone, unless `open` says otherwise.
+    """
+
+    host: str = "127.0.0.1"
+    """The address that it listens on."""
+    port: int = Field(default=8420, ge=0, le=65535)
+    """The port that it listens on; 0 for a free one."""
+    workers: int = Field(default=2, ge=1, le=64)
+    """How many processes answer."""
+    open: bool = False
+    """Whether it answers other machines too while there is no token."""
+    tokens: str | None = None
+    """The file of tokens, a relative one from the project's home; beside the online store's folder if absent."""
+    max_body: int = Field(default=4 * 2**20, ge=2**10)
+    """Bytes that the body of a request may have."""
+    max_entities: int = Field(default=5_000, ge=1)
+    """Entities that a request may ask for."""
+    max_features: int = Field(default=500, ge=1)
+    """Features that a request may ask for."""
+    concurrency: int = Field(default=128, ge=1)
+    """Requests that are answered at a time; others are told to come back."""
+    threads: int = Field(default=4, ge=1, le=64)
+    """Threads for what takes long: large requests, and rows that are read from the lake."""
+    deadline_ms: int = Field(default=5_000, ge=1)
+    """Milliseconds that a request may take."""
+    queue_ms: int = Field(default=1_000, ge=1)
+    """Milliseconds that requests may wait for their turn before others are told to come back."""
+    rate: float | None = Field(default=None, gt=0)
+    """Requests a second that may come with one token, or without tokens from one address; any number if absent."""
+    grace_seconds: int = Field(default=10, ge=0)
+    """Seconds that requests have to end when the service is stopped."""
+    log: Literal["none", "errors", "all"] = "errors"
+    """Which requests are logged, as lines of JSON: those that fail, all, or none."""
+
+
 class PolicyRule(_Section):
     """``[[policy.rules]]``: who may promote the views that a pattern names, and who must agree.
 
@@ -502,6 +540,7 @@ class Config(_Section):
     tracking: TrackingSettings = TrackingSettings()
     lake: LakeSettings = LakeSettings()
     online: OnlineSettings | None = None
+    serve: ServeSettings = ServeSettings()
     policy: PolicySettings = PolicySettings()
 
     @classmethod

@@ -37,6 +37,8 @@
     ├── PromotionError         a promotion, rollback or release that is not possible
     │   ├── PromotionRefused   a gate failed
     │   └── PlanOutdated       main, the branch or the data moved since the plan was made
+    ├── OnlineError            the online store, or the service over it
+    ├── AccessRefused          the HTTP service wants another token
     ├── JoinError              a spine and rows that cannot be joined
     ├── ComputeError           the engine failed while computing a view
     │   └── WorkerEnded        the process that ran a definition is gone
@@ -468,6 +470,10 @@ class PlanOutdated(PromotionError):
 
 class OnlineError(WorkbenchError):
     """The online store cannot be read or written, or does not have what was asked; what it had is as it was."""
+
+
+class AccessRefused(WorkbenchError):
+    """The HTTP service wants another token for what was asked."""
 
 
 class JoinError(WorkbenchError):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from workbench.online.catalog import OnlineCatalog
-from workbench.online.read import Answers, OnlineReader, as_entities, read_offline
+from workbench.online.read import Answer, Answers, Column, OnlineReader, Plan, as_entities, read_offline
 from workbench.online.redis import EvictionWarning
 from workbench.online.store import (
     OnlineBehindWarning,
     OnlineLoad,
     OnlineStatus,
     OnlineVerification,
+    backend_of,
     follow_main,
     load_online,
     online_status,
@@ -19,7 +20,9 @@ from workbench.online.store import (
 from workbench.online.values import FeatureReport, FeatureValue
 
 __all__ = [
+    "Answer",
     "Answers",
+    "Column",
     "EvictionWarning",
     "FeatureReport",
     "FeatureValue",
@@ -29,7 +32,9 @@ __all__ = [
     "OnlineReader",
     "OnlineStatus",
     "OnlineVerification",
+    "Plan",
     "as_entities",
+    "backend_of",
     "follow_main",
     "load_online",
     "online_status",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from workbench.config import free_name
-from workbench.errors import OnlineError, UsageError
+from workbench.errors import JoinError, OnlineError, UsageError
 from workbench.online.backend import prefix_of
 from workbench.online.catalog import Generation, OnlineCatalog
 from workbench.online.codec import CREATED, EVENT, FIRST, RowCodec
@@ -114,6 +114,16 @@ class Answer:
     rows: Sequence[Row | None]
     online: bool
 
+    @property
+    def generation(self) -> int | None:
+        """The load of the online store that the rows are of; None where they are read elsewhere."""
+        return self.plan.generation.number if self.online and self.plan.generation else None
+
+    @property
+    def origin(self) -> Origin:
+        """Where the rows were read."""
+        return "online" if self.online else self.plan.origin
+
 
 @dataclass(frozen=True)
 class Column:
@@ -162,8 +172,7 @@ class Answers:
         """Set in `values` what a view's row is worth, at the places of its columns."""
         plan = answer.plan
         version = plan.part.view.version
-        generation = plan.generation.number if answer.online and plan.generation else None
-        origin: Origin = "online" if answer.online else plan.origin
+        generation, origin = answer.generation, answer.origin
         at = None if row is None else _moment(row[EVENT])
         known = None if row is None or row[CREATED] is None else _moment(row[CREATED])
         if row is None or not plan.holds(row, self.instant):
@@ -181,6 +190,31 @@ class Answers:
             if column.convert is not None and answer.online:
                 value = column.convert(value)
             values[place] = FeatureValue(value, there, at, known, version, generation, origin)
+
+    def column(self, column: Column) -> tuple[list[Any], list[Status]]:
+        """Return a feature's value for each entity, as its Python type, and its status."""
+        answer = self.found[column.view]
+        plan, instant, place, default = answer.plan, self.instant, column.place, column.default
+        convert = column.convert if answer.online else None
+        there: Status = "stale" if plan.stale else "present"
+        values: list[Any] = []
+        statuses: list[Status] = []
+        for row in answer.rows:
+            if row is None or not plan.holds(row, instant):
+                values.append(default)
+                statuses.append(("missing" if row is None else "expired") if default is None else "default")
+                continue
+            value = row[place]
+            values.append(value if value is None or convert is None else convert(value))
+            statuses.append("null" if value is None else there)
+        return values, statuses
+
+    def times(self, view: int) -> tuple[list[datetime | None], list[datetime | None]]:
+        """Return event time and `created` of the row that each entity has in a view; of an expired one too."""
+        rows = self.found[view].rows
+        events = [None if row is None else _moment(row[EVENT]) for row in rows]
+        created = [None if row is None or row[CREATED] is None else _moment(row[CREATED]) for row in rows]
+        return events, created
 
     def frame(self, *, details: bool = False) -> pl.DataFrame:
         """Return one row an entity: the keys, then one column a feature with its dtype.
@@ -230,10 +264,8 @@ class Answers:
         ]
 
     def _details(self) -> list[pl.Series]:
-        values = self.values()
         found = [
-            pl.Series(f"{column.name}__status", [row[column.name].status for row in values], dtype=pl.String)
-            for column in self.plan.columns
+            pl.Series(f"{column.name}__status", self.column(column)[1], dtype=pl.String) for column in self.plan.columns
         ]
         for answer in self.found:
             events = [None if row is None else row[EVENT] for row in answer.rows]
@@ -272,6 +304,11 @@ class OnlineReader:
     def is_loaded(self) -> bool:
         """Whether anything was ever loaded."""
         return self.backend.version() > 0
+
+    @property
+    def has_lake(self) -> bool:
+        """Whether rows that the store does not have are read from a lake."""
+        return self._lake is not None
 
     def catalog(self) -> OnlineCatalog:
         """Return the catalogue as it is now."""
@@ -317,26 +354,36 @@ class OnlineReader:
             Where the store cannot be read, or what it does not have cannot be read elsewhere.
         """
         instant = time.time_ns() // 1_000 if at is None else (at - _EPOCH) // _MICROSECOND
-        key = references, full_names, release
         for _ in range(10):
-            plan = self._plans.get(key)
-            if plan is None:
-                plan = self._plan(references, full_names=full_names, release=release)
-                if len(self._plans) >= PLANS:
-                    self._plans.clear()
-                self._plans[key] = plan
-            found = self._look(plan, entities, instant, now=at is None)
+            plan = self.plan(references, full_names=full_names, release=release)
+            try:
+                found = self._look(plan, entities, instant, now=at is None)
+            except JoinError:
+                if plan.version == self.backend.version():
+                    raise
+                found = None  # the keys may have other types now
             if found is not None:
                 return Answers(plan, entities, instant, found)
-            self._plans.clear()  # another version is published now
+            self.forget_plans()  # another version is published now
         raise OnlineError(
             f"{self.backend.place} is loaded again and again while it is read.", remedy="Try again in a moment."
         )
 
-    def _plan(self, references: tuple[Reference, ...], *, full_names: bool, release: str | None) -> Plan:
-        reading = self.reading(release)
-        wanted = resolve(references, reading, full_names=full_names)
-        return planned(wanted, reading, self.catalog())
+    def plan(self, references: tuple[Reference, ...], *, full_names: bool = False, release: str | None = None) -> Plan:
+        """Return how a request is read: as it was found out for the catalogue that was there last."""
+        key = references, full_names, release
+        plan = self._plans.get(key)
+        if plan is None:
+            reading = self.reading(release)
+            plan = planned(resolve(references, reading, full_names=full_names), reading, self.catalog())
+            if len(self._plans) >= PLANS:
+                self._plans.clear()
+            self._plans[key] = plan
+        return plan
+
+    def forget_plans(self) -> None:
+        """Find out anew how requests are read."""
+        self._plans.clear()
 
     def _look(
         self, plan: Plan, entities: Sequence[Mapping[str, object]], instant: int, *, now: bool

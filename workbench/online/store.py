@@ -39,7 +39,12 @@ SAMPLE = 1_000
 def open_backend(workspace: Workspace) -> OnlineBackend:
     """Return the project's online store, which may not be there yet."""
     settings = workspace.config.online or OnlineSettings()
-    return BACKENDS[settings.kind](settings, workspace.home, workspace.config.project.name)
+    return backend_of(settings, workspace.home, workspace.config.project.name)
+
+
+def backend_of(settings: OnlineSettings, home: Path, project: str) -> OnlineBackend:
+    """Return the store that ``[online]`` describes, of the project of this name whose home is `home`."""
+    return BACKENDS[settings.kind](settings, home, project)
 
 
 @dataclass(frozen=True, slots=True)

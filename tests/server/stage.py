@@ -1,0 +1,109 @@
+"""A service over a small online store, in this process or with workers of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import polars as pl
+
+from tests.online.stage import START, UTC_TIME, Shelf, minutes, rows
+from workbench.config import ServeSettings
+from workbench.server import FeatureService, ServiceOptions
+
+LARGE = 2**53 + 1
+KINDS = {
+    "whole": ([LARGE, -(2**63), None], pl.Int64()),
+    "unsigned": ([2**64 - 1, 0, None], pl.UInt64()),
+    "small": ([1, -1, None], pl.Int8()),
+    "real": ([float("nan"), float("inf"), float("-inf")], pl.Float64()),
+    "narrow": ([0.1, -0.0, None], pl.Float32()),
+    "text": (["a\x00\u2028", "", None], pl.String()),
+    "truth": ([True, False, None], pl.Boolean()),
+    "day": ([date(1, 1, 1), date(9999, 12, 31), None], pl.Date()),
+    "moment": ([START + timedelta(microseconds=1), START - timedelta(days=9), None], UTC_TIME),
+    "local": ([START, START + timedelta(days=180), None], pl.Datetime("us", "Europe/Paris")),
+    "naive": ([datetime(2024, 2, 29, 12), datetime(1969, 12, 31), None], pl.Datetime("us")),  # noqa: DTZ001
+    "clock": ([time(23, 59, 59, 999_999), time(0), None], pl.Time()),
+    "span": ([timedelta(days=3, microseconds=1), timedelta(seconds=-90), None], pl.Duration("us")),
+    "price": ([Decimal("12.50"), Decimal("-0.01"), None], pl.Decimal(20, 2)),
+    "grade": (["low", "high", None], pl.Enum(["low", "high"])),
+    "reals": ([[1.0, float("nan"), None], [], None], pl.List(pl.Float64())),
+    "wholes": ([[LARGE], [None], None], pl.List(pl.Int64())),
+    "pair": ([{"x": float("inf"), "n": LARGE}, {"x": None, "n": 1}, None], pl.Struct({"x": pl.Float64, "n": pl.Int64})),
+}
+"""A feature of each kind, with values for three users."""
+
+
+def all_kinds() -> pl.DataFrame:
+    """Return a view of three users with a feature of each kind."""
+    features = {name: pl.Series(values, dtype=dtype) for name, (values, dtype) in KINDS.items()}
+    return pl.DataFrame({"user": ["a", "b", "c"], "at": pl.Series(minutes(1, 2, 3), dtype=UTC_TIME), **features})
+
+
+def fill(folder: Path) -> Shelf:
+    """Return a store of views: every kind of feature; a ttl, a default and `created`; no entities; two keys."""
+    shelf = Shelf.at(folder)
+    shelf.publish("kinds", all_kinds())
+    now = datetime.now(UTC)
+    recent = rows(["a", "b", "c"], [now - timedelta(minutes=1), now - timedelta(days=9), now], [1.0, 2.0, None])
+    recent = recent.with_columns(known=pl.col("at"), kept=pl.col("value"))
+    shelf.publish("recent", recent, created="known", ttl=timedelta(hours=1), defaults={"kept": 0.5})
+    shelf.publish("world", rows(["x"], minutes(5), [7.0]).drop("user"), entities=())
+    days = pl.DataFrame(
+        {"day": [date(2024, 1, 1)], "number": [LARGE], "at": minutes(1), "value": [3.0]},
+        schema_overrides={"at": UTC_TIME},
+    )
+    shelf.publish("days", days, entities=("day", "number"))
+    shelf.releases["2024.1"] = shelf.commit()
+    shelf.sets["all"] = ["recent:value", "world"]
+    shelf.load()
+    return shelf
+
+
+def options(shelf: Shelf, **settings: Any) -> ServiceOptions:
+    """Return what serves a store, as a machine does that has nothing but its folder."""
+    return ServiceOptions.of_folder(shelf.folder / "online", ServeSettings.model_validate(settings))
+
+
+class Asked:
+    """Sends requests to a service in this process.
+
+    Parameters
+    ----------
+    service
+        The service.
+    headers
+        Headers of all requests.
+    """
+
+    def __init__(self, service: FeatureService, **headers: str) -> None:
+        self._service = service
+        self._headers = {"host": "localhost:8420"} | headers
+
+    def __call__(self, method: str, path: str, **given: Any) -> httpx.Response:
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(self._service, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8420") as client:
+                headers = self._headers | given.pop("headers", {})
+                return await client.request(method, path, headers=headers, **given)
+
+        return asyncio.run(send())
+
+    def features(
+        self, features: Any, entities: Any, *, query: str = "", accept: str = "", **body: Any
+    ) -> httpx.Response:
+        """Ask for features."""
+        content = json.dumps({"features": features, "entities": entities, **body})
+        headers = {"content-type": "application/json"} | ({"accept": accept} if accept else {})
+        return self("POST", f"/v1/features{query}", content=content, headers=headers)
+
+
+def ask(shelf: Shelf, **settings: Any) -> Asked:
+    """Return what sends requests to a service over a store."""
+    return Asked(FeatureService(options(shelf, **settings)))

@@ -1,0 +1,422 @@
+"""``POST /v1/features``: from the bytes of a request to the bytes of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import msgspec
+
+from workbench.dtypes import dtype_to_json
+from workbench.errors import (
+    FeatureNotFound,
+    InvalidName,
+    JoinError,
+    PromotionError,
+    RegistryError,
+    UsageError,
+    WorkbenchError,
+    did_you_mean,
+)
+from workbench.protocol import (
+    ARROW,
+    ARROW_FACTS,
+    JSON,
+    ArrowFacts,
+    FeatureAnswer,
+    FeatureColumn,
+    FeatureRequest,
+    Key,
+    ViewAnswer,
+    ViewFacts,
+    form_of,
+    key_from_json,
+    to_json,
+)
+from workbench.server.problem import Problem, Response, busy
+from workbench.store import parse_all
+from workbench.times import moment
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from workbench.config import ServeSettings
+    from workbench.online import Answers, Column, OnlineReader, Plan
+    from workbench.server.metrics import ServiceMetrics
+    from workbench.server.tokens import Token
+    from workbench.store import Reference
+
+HEAVY = 400
+"""Entities times views from which on a request is answered in a thread."""
+KNOWN = 256
+"""How many requests' preparations are kept."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_decode = msgspec.json.Decoder(FeatureRequest).decode
+_encode = msgspec.json.Encoder(decimal_format="string").encode
+_JSON_HEADERS = [(b"content-type", JSON.encode())]
+_ARROW_HEADERS = [(b"content-type", ARROW.encode())]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request as it was read.
+
+    Attributes
+    ----------
+    request
+        Its body.
+    entities
+        One mapping an entity.
+    at
+        The instant; None for now.
+    arrow
+        Whether the answer is Arrow.
+    texts
+        Whether whole numbers of 64 bits and more are texts.
+    """
+
+    request: FeatureRequest
+    entities: Sequence[Mapping[str, Key]]
+    at: datetime | None
+    arrow: bool
+    texts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is the same for all requests of the same features.
+
+    Attributes
+    ----------
+    references
+        The features.
+    plan
+        How they are read.
+    keys
+        What turns keys that JSON has no kind for into their values, with key's dtype, by column.
+    columns
+        Of each feature its place in the plan, its dtype as JSON, and what makes its values ready for JSON.
+    """
+
+    references: tuple[Reference, ...]
+    plan: Plan
+    keys: Mapping[str, tuple[Callable[[Any], Any], pl.DataType]]
+    columns: Sequence[tuple[Column, Any, Callable[[Any], Any] | None]]
+
+
+class FeatureAnswers:
+    """Answers requests for features from an online store.
+
+    Parameters
+    ----------
+    reader
+        The store's reader.
+    settings
+        The limits.
+    metrics
+        Where rows are counted.
+    """
+
+    def __init__(self, reader: OnlineReader, settings: ServeSettings, metrics: ServiceMetrics) -> None:
+        self._reader = reader
+        self._settings = settings
+        self._metrics = metrics
+        self._prepared: dict[object, Prepared] = {}
+
+    def read(self, body: bytes, *, arrow: bool, texts: bool) -> Question:
+        """Return what a body asks for.
+
+        Raises
+        ------
+        Problem
+            Where it is no request, or asks for too much.
+        """
+        try:
+            request = _decode(body)
+        except msgspec.ValidationError as error:
+            raise _invalid(str(error)) from None
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise Problem(
+                400, f"The body is not JSON: {error}.", remedy='Send {"features": [...], "entities": [...]}.'
+            ) from None
+        features, given = request.features, request.entities
+        if not isinstance(features, str) and len(features) > self._settings.max_features:
+            raise _too_many("features", len(features), self._settings.max_features)
+        rows = len(given) if isinstance(given, list) else max(map(len, given.values()), default=0)
+        if rows > self._settings.max_entities:
+            raise _too_many("entities", rows, self._settings.max_entities)
+        try:
+            at = None if request.at is None else moment(request.at)
+        except (UsageError, OverflowError):
+            raise Problem(
+                422, f"{request.at!r:.60} is not a time.", remedy="Write ISO 8601, as in 2013-06-01T12:00:00Z.",
+                field="at",
+            ) from None  # fmt: skip
+        return Question(request, _by_row(given), at, arrow, texts)
+
+    def is_heavy(self, question: Question) -> bool:
+        """Return whether a request takes too long for the event loop: it is large, or rows are read from the lake."""
+        plan = self._prepare(question).plan
+        if len(question.entities) * len(plan.views) > HEAVY:
+            return True
+        if question.at is None:
+            return not all(view.generation for view in plan.views)
+        instant = _micros(question.at)
+        return not all(view.reaches(instant) for view in plan.views)
+
+    def answer(self, question: Question, token: Token | None) -> Response:
+        """Return the answer to a request.
+
+        Raises
+        ------
+        Problem
+            For features that there are not, or that the token may not read, wrong keys, and an instant that the store
+            does not reach.
+        """
+        try:
+            prepared, answers = self._look(question, token)
+        except WorkbenchError as error:
+            _explain(error, token)
+        self._count(answers)
+        if question.arrow:
+            return Response(200, _ARROW_HEADERS, self._arrow(question, answers))
+        return Response(200, _JSON_HEADERS, self._json(question, prepared, answers))
+
+    def check(self, question: Question, token: Token | None) -> None:
+        """Raise `Problem` where a token may not read the features, there are none, or the store does not reach."""
+        try:
+            prepared = self._prepare(question)
+        except WorkbenchError as error:
+            _explain(error, token)
+        _allow(prepared.plan, token)
+        self._require_reach(prepared.plan, question.at)
+
+    def _look(self, question: Question, token: Token | None) -> tuple[Prepared, Answers]:
+        request, reader = question.request, self._reader
+        for _ in range(5):
+            prepared = self._prepare(question)
+            try:
+                _allow(prepared.plan, token)
+                entities = _with_values(question.entities, prepared.keys)
+                self._require_reach(prepared.plan, question.at)
+            except Problem:
+                if prepared.plan.version == reader.backend.version():
+                    raise
+                reader.forget_plans()  # another version is published now
+                continue
+            try:
+                answers = reader.read(
+                    prepared.references,
+                    entities,
+                    at=question.at,
+                    full_names=request.full_names,
+                    release=request.release,
+                )
+            except JoinError:
+                if self._prepare(question).plan is prepared.plan:
+                    raise
+                continue  # the keys have other types now
+            if answers.plan is prepared.plan:
+                return prepared, answers
+        raise busy("The online store is loaded again and again.")
+
+    def _prepare(self, question: Question) -> Prepared:
+        request = question.request
+        features = request.features if isinstance(request.features, str) else tuple(request.features)
+        key = features, request.full_names, request.release, question.texts
+        found = self._prepared.get(key)
+        references = parse_all(request.features) if found is None else found.references
+        plan = self._reader.plan(references, full_names=request.full_names, release=request.release)
+        if found is None or found.plan is not plan:
+            found = _prepared(references, plan, texts=question.texts)
+            if len(self._prepared) >= KNOWN:
+                self._prepared.clear()
+            self._prepared[key] = found
+        return found
+
+    def _require_reach(self, plan: Plan, at: datetime | None) -> None:
+        if self._reader.has_lake:
+            return
+        for view in plan.views:
+            if view.generation is None:
+                raise Problem(
+                    503,
+                    f"{view.part.label} is not loaded here.",
+                    remedy="Run `workbench online load` where the project is.",
+                    error="OnlineError",
+                )
+            if at is not None and not view.reaches(_micros(at)):
+                since = _EPOCH + timedelta(microseconds=view.generation.since or 0)
+                raise Problem(
+                    422,
+                    f"{view.part.label} is loaded back to {since:%Y-%m-%d %H:%M:%S} UTC.",
+                    remedy="Ask for a later time, or for now.",
+                    field="at",
+                    error="OnlineError",
+                )
+
+    def _json(self, question: Question, prepared: Prepared, answers: Answers) -> bytes:
+        details, features, views = question.request.details, {}, {}
+        for column, dtype, convert in prepared.columns:
+            values, statuses = answers.column(column)
+            if convert is not None:
+                values = [convert(value) for value in values]
+            name = answers.found[column.view].plan.part.name
+            features[column.name] = FeatureColumn(name, dtype, values, statuses if details else None)  # type: ignore[arg-type]  # statuses are texts
+        for place, answer in enumerate(answers.found):
+            view = answer.plan.part.view
+            events, created = answers.times(place) if details else (None, None)
+            views[answer.plan.part.name] = ViewAnswer(
+                view.version, answer.origin, answer.generation, events, created if view.created else None
+            )
+        return _encode(FeatureAnswer(_instant(answers), len(question.entities), features, views))
+
+    def _arrow(self, question: Question, answers: Answers) -> bytes:
+        import pyarrow as pa
+
+        views = {
+            answer.plan.part.name: ViewFacts(answer.plan.part.view.version, answer.origin, answer.generation)
+            for answer in answers.found
+        }
+        facts = _encode(ArrowFacts(_instant(answers), views))
+        table = answers.arrow(details=question.request.details)
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), ARROW_FACTS: facts})
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table)
+        return bytes(sink.getvalue().to_pybytes())
+
+    def _count(self, answers: Answers) -> None:
+        metrics = self._metrics
+        metrics.count_entities(len(answers.entities))
+        for answer in answers.found:
+            plan, rows = answer.plan, answer.rows
+            view, missing = plan.part.view.name, rows.count(None)
+            found = [row for row in rows if row is not None] if missing else rows
+            expired = 0
+            if plan.part.view.ttl:
+                expired = sum(not plan.holds(row, answers.instant) for row in found)  # type: ignore[arg-type]  # no None
+            metrics.count_rows(view, answer.origin, len(found) - expired)
+            metrics.count_rows(view, "expired", expired)
+            metrics.count_rows(view, "missing", missing)
+            if found:
+                newest = max(row[0] for row in found)  # type: ignore[index]  # no None
+                metrics.count_age(view, max(0, answers.instant - newest) / 1_000_000)
+
+
+def _prepared(references: tuple[Reference, ...], plan: Plan, *, texts: bool) -> Prepared:
+    keys = {}
+    for view in plan.views:
+        for entity, column in view.part.keys:
+            dtype = view.part.view.contract[entity].dtype
+            convert = key_from_json(dtype, texts=texts)
+            if convert is not None:
+                keys[column] = convert, dtype
+    columns = []
+    for column in plan.columns:
+        dtype = plan.views[column.view].part.view.contract[column.feature].dtype
+        columns.append((column, dtype_to_json(dtype), to_json(dtype, texts=texts)))
+    return Prepared(references, plan, keys, columns)
+
+
+def _with_values(
+    entities: Sequence[Mapping[str, Key]], keys: Mapping[str, tuple[Callable[[Any], Any], pl.DataType]]
+) -> Sequence[Mapping[str, Any]]:
+    """Return entities whose keys have the values that their texts stand for."""
+    if not keys:
+        return entities
+    found = []
+    for row, entity in enumerate(entities):
+        read: dict[str, Any] = dict(entity)
+        for column, (convert, dtype) in keys.items():
+            value = read.get(column)
+            if value is None:
+                continue
+            try:
+                read[column] = convert(value)
+            except (ValueError, ArithmeticError, msgspec.ValidationError):
+                raise Problem(
+                    422,
+                    f"The key {column!r} is {dtype}; {value!r:.60} is no value of it.",
+                    remedy=f"Write {form_of(dtype)}.",
+                    field=f"entities[{row}].{column}",
+                    error="JoinError",
+                ) from None
+        found.append(read)
+    return found
+
+
+def _allow(plan: Plan, token: Token | None) -> None:
+    """Raise `Problem` where a token may not read all features of a plan."""
+    if token is None or "*" in token.scopes:
+        return
+    for column in plan.columns:
+        view = plan.views[column.view].part.view.name
+        if not token.may_read(view, column.feature):
+            raise Problem(
+                403,
+                f"The token {token.name!r} may not read {view}:{column.feature}.",
+                remedy="GET /v1/catalog lists what it may read; `workbench token create --scope` makes another.",
+                field="features",
+                error="AccessRefused",
+            )
+
+
+def _explain(error: WorkbenchError, token: Token | None) -> NoReturn:
+    """Raise the problem that an error of reading is; nothing of the machine is in it."""
+    fields = {JoinError: "entities", PromotionError: "release"}
+    if isinstance(error, FeatureNotFound | InvalidName | UsageError | JoinError | PromotionError):
+        names_others = isinstance(error, FeatureNotFound | PromotionError) and token and "*" not in token.scopes
+        raise Problem(
+            422,
+            error.message,
+            remedy="GET /v1/catalog lists what there is." if names_others else error.remedy,
+            field=next((field for kind, field in fields.items() if isinstance(error, kind)), "features"),
+            error=type(error).__name__,
+        ) from error
+    what = "A record of what is published" if isinstance(error, RegistryError) else "The store or the lake"
+    raise busy(f"{what} cannot be read.") from error
+
+
+def _by_row(given: list[dict[str, Key]] | dict[str, list[Key]]) -> Sequence[Mapping[str, Key]]:
+    if isinstance(given, list):
+        return given
+    lengths = sorted({len(values) for values in given.values()})
+    if len(lengths) > 1:
+        raise Problem(
+            422,
+            f"The columns of entities have different lengths: {', '.join(map(str, lengths[:12]))}.",
+            remedy="Give each column one value an entity.",
+            field="entities",
+        )
+    return [dict(zip(given, row, strict=True)) for row in zip(*given.values(), strict=True)]
+
+
+def _invalid(said: str) -> Problem:
+    """Return the problem of a body of another form: msgspec says which part, and what it is."""
+    what, _, place = said.partition(" - at `$")
+    name = place.strip("`").removeprefix(".") or None
+    if what.startswith("Object contains unknown field"):
+        unknown = what.split("`")[1]
+        hint = did_you_mean(unknown, FeatureRequest.__struct_fields__)
+        return Problem(422, f"There is no field {unknown!r}.", remedy=hint, field=unknown[:100])
+    return Problem(
+        422, f"{what}.", remedy='Send {"features": [...], "entities": [...]}; /openapi.json has the form.', field=name
+    )
+
+
+def _too_many(field: str, count: int, most: int) -> Problem:
+    return Problem(
+        413, f"{count:,} {field} are more than {most:,}.", remedy="Ask for them in several requests.", field=field
+    )
+
+
+def _instant(answers: Answers) -> datetime:
+    return _EPOCH + timedelta(microseconds=answers.instant)
+
+
+def _micros(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1)

@@ -1,0 +1,84 @@
+"""``GET /v1/catalog``: the views, versions, releases and feature sets that there are to ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from workbench.dtypes import dtype_to_json
+from workbench.errors import RegistryError
+from workbench.times import format_duration
+
+if TYPE_CHECKING:
+    from workbench.online import OnlineCatalog
+    from workbench.registry import Version
+    from workbench.server.tokens import Token
+
+
+def list_features(catalog: OnlineCatalog, token: Token | None, search: str | None) -> dict[str, Any]:
+    """Return what is published and within a token's scopes, as JSON-ready values.
+
+    Parameters
+    ----------
+    catalog
+        The online store's catalogue.
+    token
+        Whose scopes limit the list; None for all.
+    search
+        Words, each of which has to be found in a view's name, description, owner, tags, entities or features.
+    """
+    words = (search or "").casefold().split()
+    found = {}
+    for name in catalog.registry.views:
+        try:
+            record = catalog.registry.record(name)
+        except RegistryError:
+            continue
+        serving = record.serving
+        if serving is None:
+            continue
+        view = _view(catalog, name, serving, token)
+        if not view["features"]:
+            continue
+        view["versions"] = [version.number for version in record.versions if version.is_served]
+        text = " ".join([name, str(view)]).casefold()
+        if all(word in text for word in words):
+            found[name] = view
+    members = {
+        name: [ref for ref in each.features if ref.partition(":")[0].partition("@")[0] in found]
+        for name, each in catalog.feature_sets.items()
+    }
+    meta = catalog.meta
+    return {
+        "project": meta.project if meta else None,
+        "commit": meta.commit if meta else None,
+        "loaded_at": meta.loaded_at if meta else None,
+        "catalog_version": catalog.version,
+        "views": found,
+        "feature_sets": {name: refs for name, refs in members.items() if refs},
+        "releases": catalog.releases,
+    }
+
+
+def _view(catalog: OnlineCatalog, name: str, version: Version, token: Token | None) -> dict[str, Any]:
+    generation = catalog.generation(name, version)
+    declaration = version.declaration
+    return {
+        "version": version.number,
+        "description": declaration.get("description", ""),
+        "owner": declaration.get("owner"),
+        "tags": declaration.get("tags", {}),
+        "ttl": None if version.ttl is None else format_duration(version.ttl),
+        "entities": {entity: dtype_to_json(version.contract[entity].dtype) for entity in version.entities},
+        "features": {
+            column.name: {
+                "dtype": dtype_to_json(column.dtype),
+                "unit": column.unit,
+                "description": column.description,
+                "nullable": column.nullable,
+            }
+            for column in version.contract.features
+            if token is None or token.may_read(name, column.name)
+        },
+        "generation": None if generation is None else generation.number,
+        "loaded_at": None if generation is None else generation.loaded_at,
+    }

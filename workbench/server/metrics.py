@@ -1,0 +1,236 @@
+"""What the workers count, and how it is shown together.
+
+Each worker adds to a file of its own that it maps into memory; whoever is asked for the metrics sums all files. A file
+outlives its worker, and the worker that takes a dead one's place counts on in it: no count is lost or goes back.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import struct
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workbench.online import OnlineReader
+
+CAPACITY = 16_384
+"""Series that a worker counts; what is beyond them is left out."""
+_RECORD, _KEY = 256, 10
+_LENGTH = struct.Struct("<H")
+_BETWEEN = "\x1f"
+
+BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+"""Upper bounds of the histogram of request times, in seconds."""
+
+Series = tuple[str, ...]
+"""A metric's name and the values of its labels."""
+
+REQUESTS, SECONDS, BUCKET = "requests", "seconds", "bucket"
+ENTITIES, ROWS, AGE, AGED, REFUSED = "entities", "rows", "age", "aged", "refused"
+
+
+class Counters:
+    """The numbers of one worker.
+
+    Parameters
+    ----------
+    folder
+        Where the files are; None where no other process reads the numbers.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._descriptor, size = -1, (CAPACITY + 1) * _RECORD
+        if folder is None:
+            self._map = mmap.mmap(-1, size)
+        else:
+            self._descriptor = _claim(folder, size)
+            self._map = mmap.mmap(self._descriptor, size)
+        self._numbers = memoryview(self._map).cast("d")
+        self._place = {series: place for place, (series, _) in enumerate(_records(self._map), start=1)}
+
+    def add(self, series: Series, amount: float = 1.0) -> None:
+        """Add to a number."""
+        place = self._place.get(series) or self._begin(series)
+        if place:
+            self._numbers[place * (_RECORD // 8)] += amount
+
+    def totals(self) -> dict[Series, float]:
+        """Return the sums over all workers."""
+        found: dict[Series, float] = defaultdict(float)
+        if self._folder is None:
+            return dict(_records(self._map))
+        for path in sorted(self._folder.glob("*.counts")):
+            for series, number in _records(path.read_bytes()):
+                found[series] += number
+        return dict(found)
+
+    def close(self) -> None:
+        """Give the file up for the next worker."""
+        self._numbers.release()
+        self._map.close()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+
+    def _begin(self, series: Series) -> int:
+        key = _BETWEEN.join(series).encode()
+        place = len(self._place) + 1
+        if place > CAPACITY or len(key) > _RECORD - _KEY:
+            return 0
+        start = place * _RECORD
+        _LENGTH.pack_into(self._map, start + 8, len(key))
+        self._map[start + _KEY : start + _KEY + len(key)] = key
+        self._numbers[0] = place  # only now is it there for others
+        self._place[series] = place
+        return place
+
+
+def _claim(folder: Path, size: int) -> int:
+    """Return a locked file that no living worker has."""
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 0
+    while True:
+        descriptor = os.open(folder / f"{number}.counts", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            number += 1
+            continue
+        os.ftruncate(descriptor, size)
+        return descriptor
+
+
+def _records(data: Any) -> Iterator[tuple[Series, float]]:
+    if len(data) < _RECORD:  # made this moment
+        return
+    (count,) = struct.unpack_from("<d", data, 0)
+    for place in range(1, int(count) + 1):
+        start = place * _RECORD
+        (number,) = struct.unpack_from("<d", data, start)
+        (length,) = _LENGTH.unpack_from(data, start + 8)
+        key = bytes(data[start + _KEY : start + _KEY + length])
+        yield tuple(key.decode().split(_BETWEEN)), number
+
+
+class ServiceMetrics:
+    """Counts requests and rows, and shows them as Prometheus reads them."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+
+    def count_request(self, route: str, status: int, seconds: float) -> None:
+        """Count a request that was answered."""
+        add, code = self._counters.add, str(status)
+        add((REQUESTS, route, code))
+        add((SECONDS, route, code), seconds)
+        place = next((number for number, bound in enumerate(BOUNDS) if seconds <= bound), len(BOUNDS))
+        add((BUCKET, route, code, str(place)))
+
+    def count_refusal(self, reason: str) -> None:
+        """Count a request that was refused for a limit or for want of a token."""
+        self._counters.add((REFUSED, reason))
+
+    def count_entities(self, entities: int) -> None:
+        """Count the entities of a request."""
+        self._counters.add((ENTITIES,), entities)
+
+    def count_rows(self, view: str, outcome: str, rows: int) -> None:
+        """Count rows of a view by what became of them."""
+        if rows:
+            self._counters.add((ROWS, view, outcome), rows)
+
+    def count_age(self, view: str, seconds: float) -> None:
+        """Note the age of a view's newest row in an answer."""
+        self._counters.add((AGE, view), seconds)
+        self._counters.add((AGED, view))
+
+    def exposition(self, reader: OnlineReader) -> tuple[bytes, str]:
+        """Return the text that Prometheus reads, and its content type."""
+        from prometheus_client import CollectorRegistry, generate_latest
+        from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Collector(self._counters.totals(), reader))  # type: ignore[arg-type]  # it has collect()
+        return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
+
+
+class _Collector:
+    def __init__(self, totals: Mapping[Series, float], reader: OnlineReader) -> None:
+        self._totals, self._reader = totals, reader
+
+    def collect(self) -> Iterator[Any]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        for name, (metric, text, labels) in _COUNTERS.items():
+            family = CounterMetricFamily(metric, text, labels=labels)
+            for series, number in self._of(name):
+                family.add_metric(series, number)
+            yield family
+        yield self._times()
+        yield self._ages()
+        catalog = self._reader.catalog()
+        yield GaugeMetricFamily(
+            "workbench_catalog_version", "Number of the online store's latest change.", value=catalog.version
+        )
+        generation = GaugeMetricFamily(
+            "workbench_generation", "The load that answers for a view and major version.", labels=["view"]
+        )
+        age = GaugeMetricFamily(
+            "workbench_load_age_seconds", "Seconds since what answers for a view was loaded.", labels=["view"]
+        )
+        for name, each in catalog.generations.items():
+            generation.add_metric([name], each.number)
+            age.add_metric([name], time.time() - datetime.fromisoformat(each.loaded_at).timestamp())
+        yield from (generation, age)
+
+    def _times(self) -> Any:
+        from prometheus_client.core import HistogramMetricFamily
+
+        family = HistogramMetricFamily(
+            "workbench_request_seconds", "Seconds until a request was answered.", labels=["route", "status"]
+        )
+        buckets: dict[Series, dict[int, float]] = defaultdict(dict)
+        for (route, code, place), number in self._of(BUCKET):
+            buckets[route, code][int(place)] = number
+        sums = dict(self._of(SECONDS))
+        for labels, found in buckets.items():
+            total, rows = 0.0, []
+            for place, bound in enumerate((*map(str, BOUNDS), "+Inf")):
+                total += found.get(place, 0.0)
+                rows.append((bound, total))
+            family.add_metric(labels, rows, sums.get(labels, 0.0))
+        return family
+
+    def _ages(self) -> Any:
+        from prometheus_client.core import SummaryMetricFamily
+
+        family = SummaryMetricFamily(
+            "workbench_row_age_seconds", "Seconds since the event of each answer's newest row.", labels=["view"]
+        )
+        sums = dict(self._of(AGE))
+        for labels, count in self._of(AGED):
+            family.add_metric(labels, int(count), sums.get(labels, 0.0))
+        return family
+
+    def _of(self, name: str) -> Iterator[tuple[Series, float]]:
+        return ((series[1:], number) for series, number in self._totals.items() if series[0] == name)
+
+
+_COUNTERS: Mapping[str, tuple[str, str, list[str]]] = {
+    REQUESTS: ("workbench_requests", "Requests that were answered.", ["route", "status"]),
+    REFUSED: ("workbench_refused", "Requests that were refused, by the limit or check that refused them.", ["reason"]),
+    ENTITIES: ("workbench_entities", "Entities that features were asked for.", []),
+    ROWS: (
+        "workbench_rows",
+        "Rows that were looked up: online or lake (found there), expired, missing.",
+        ["view", "outcome"],
+    ),
+}

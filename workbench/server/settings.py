@@ -1,0 +1,85 @@
+"""`ServiceOptions`: all that a worker has to know to answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+from workbench.config import OnlineSettings, ServeSettings
+from workbench.online import OnlineReader, backend_of
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """What is served, and how.
+
+    Attributes
+    ----------
+    home
+        The folder that relative paths of `online` and `serve` start from: the project's home.
+    online, serve
+        ``[online]`` and ``[serve]``.
+    lake
+        Address and root of the lake, where what the store does not have is read there.
+    metrics
+        The folder in which the workers count; None where one process answers alone.
+    """
+
+    home: Path
+    online: OnlineSettings
+    serve: ServeSettings
+    lake: tuple[str, str] | None = None
+    metrics: Path | None = None
+
+    @classmethod
+    def of_folder(cls, folder: Path, serve: ServeSettings | None = None) -> Self:
+        """Return the options of a machine that has only the folder of an online store."""
+        online = OnlineSettings(path=str(folder.absolute()), fallback="error")
+        return cls(folder.absolute().parent, online, serve or ServeSettings())
+
+    @property
+    def tokens(self) -> Path:
+        """The file of tokens."""
+        if self.serve.tokens is not None:
+            return self.home / self.serve.tokens
+        folder = self.home / (self.online.path or "online")
+        return folder.with_name(f"{folder.name}.tokens.json")
+
+    def with_serve(self, **changes: Any) -> Self:
+        """Return these options with other settings under ``[serve]``; None changes nothing."""
+        given = {name: value for name, value in changes.items() if value is not None}
+        return replace(self, serve=ServeSettings.model_validate(self.serve.model_dump() | given))
+
+    def open_reader(self) -> OnlineReader:
+        """Return a reader of the store."""
+        lake = None
+        if self.lake is not None:
+            from workbench.lake import Lake
+
+            uri, root = self.lake
+            lake = Lake(uri, root=Path(root))
+        return OnlineReader(backend_of(self.online, self.home), lake=lake)
+
+    def to_json(self) -> str:
+        """Return the options as JSON, with passwords that they hold."""
+        return json.dumps(
+            {
+                "home": str(self.home),
+                "online": self.online.model_dump(),
+                "serve": self.serve.model_dump(),
+                "lake": self.lake,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the options that `to_json` wrote."""
+        found = json.loads(text)
+        return cls(
+            home=Path(found["home"]),
+            online=OnlineSettings.model_validate(found["online"]),
+            serve=ServeSettings.model_validate(found["serve"]),
+            lake=None if found["lake"] is None else tuple(found["lake"]),
+        )

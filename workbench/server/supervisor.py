@@ -1,0 +1,137 @@
+"""Running the service: workers that share one socket, replaced when they die, and given time to end."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import UsageError
+from workbench.server.app import FeatureService
+from workbench.server.logs import LOGGER, configure_logs
+from workbench.server.settings import ServiceOptions
+
+if TYPE_CHECKING:
+    from uvicorn import Config
+
+SERVICE = "WORKBENCH_SERVICE"
+"""The variable of the environment in which the service finds its options."""
+BACKLOG = 2_048
+HEALTH_SECONDS = 30
+"""Seconds that a worker may be silent before it is replaced."""
+
+
+def refuse_strangers(options: ServiceOptions) -> None:
+    """Raise where other machines could read features without a token.
+
+    Raises
+    ------
+    UsageError
+        Where the address is not this machine's alone, there is no file of tokens, and `open` is not set.
+    """
+    settings = options.serve
+    if settings.open or options.tokens.exists() or _is_loopback(settings.host):
+        return
+    raise UsageError(
+        f"There are no tokens, and {settings.host} can be reached by other machines.",
+        remedy="Make a token (`workbench token create NAME`), or say --open where everybody may read all features.",
+    )
+
+
+def start_service(options: ServiceOptions) -> None:
+    """Turn this process into the service; it does not return.
+
+    The command that was typed has loaded much that the service does without.
+    """
+    words = [sys.executable, "-m", "workbench.server"]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(sys.executable, words, os.environ | {SERVICE: options.to_json()})  # noqa: S606 - our own module
+
+
+def run_service(options: ServiceOptions) -> None:
+    """Serve until a signal ends it.
+
+    Raises
+    ------
+    UsageError
+        Where the address is taken or not this machine's, or without tokens open to others.
+    """
+    from uvicorn.supervisors import Multiprocess
+
+    configure_logs()
+    refuse_strangers(options)
+    metrics = Path(tempfile.mkdtemp(prefix="workbench-serve-"))
+    listening = _listen(options.serve.host, options.serve.port)
+    try:
+        host, port = listening.getsockname()[:2]
+        facts = {"url": f"http://{f'[{host}]' if ':' in host else host}:{port}", "workers": options.serve.workers}
+        facts |= {"tokens": "required" if options.tokens.exists() else "none"}
+        LOGGER.info("serving", extra={"facts": facts})
+        Multiprocess(_configured(replace(options, metrics=metrics)), [listening]).run()
+    finally:
+        listening.close()
+        shutil.rmtree(metrics, ignore_errors=True)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return the socket that all workers accept from; it outlives each of them, so what waits in it is answered."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        found = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise UsageError(
+            f"The service cannot listen on {host}:{port}: {error.strerror or error}.",
+            remedy="Give another --port or --host; 0 is a free port.",
+        ) from None
+    found.set_inheritable(True)
+    return found
+
+
+def _configured(options: ServiceOptions) -> Config:
+    from uvicorn import Config
+
+    settings = options.serve
+    return Config(
+        _Application(options),  # type: ignore[arg-type]  # what it returns is one
+        factory=True,
+        workers=settings.workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        interface="asgi3",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=settings.grace_seconds,
+        timeout_worker_healthcheck=HEALTH_SECONDS,
+    )
+
+
+class _Application:
+    """Makes the service in a worker, which starts with nothing of its parent's."""
+
+    def __init__(self, options: ServiceOptions) -> None:
+        self._options = options
+
+    def __call__(self) -> Any:
+        configure_logs()
+        return FeatureService(self._options)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
