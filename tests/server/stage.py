@@ -17,7 +17,7 @@ from workbench.config import ServeSettings
 from workbench.server import FeatureService, ServiceOptions
 
 LARGE = 2**53 + 1
-KINDS = {
+KINDS: dict[str, tuple[list[Any], pl.DataType]] = {
     "whole": ([LARGE, -(2**63), None], pl.Int64()),
     "unsigned": ([2**64 - 1, 0, None], pl.UInt64()),
     "small": ([1, -1, None], pl.Int8()),

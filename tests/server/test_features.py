@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,14 @@ from workbench.dtypes import dtype_from_json
 from workbench.protocol import ARROW, ARROW_FACTS, from_json
 from workbench.store import parse_all
 
-USERS = [{"user": "a"}, {"user": "nobody"}, {"user": "b"}, {"user": "a"}, {"user": None}, {"user": "c"}]
+USERS: list[Mapping[str, object]] = [
+    {"user": "a"},
+    {"user": "nobody"},
+    {"user": "b"},
+    {"user": "a"},
+    {"user": None},
+    {"user": "c"},
+]
 
 
 def same(left: Any, right: Any) -> bool:

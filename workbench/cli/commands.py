@@ -265,3 +265,72 @@ def catalog(*search: str, project: ProjectArg) -> Any:
         features, or in a unit. Everything if absent.
     """
     return project.store.look_up(" ".join(search))
+
+
+def serve(
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int | None = None,
+    open: bool = False,  # noqa: A002 - the option is called --open
+    store: Path | None = None,
+) -> Any:
+    """Answer for features over HTTP until it is stopped: of this project, or of the folder of an online store.
+
+    What it does not say here it takes from [serve] in workbench.toml. Without a token it answers this machine alone.
+
+    Parameters
+    ----------
+    host
+        The address to listen on.
+    port
+        The port to listen on; 0 for a free one.
+    workers
+        How many processes answer.
+    open
+        Answer other machines too while there is no token.
+    store
+        The folder of an online store, on a machine that has no project.
+    """
+    from workbench.project import service_options
+    from workbench.server import ServiceCommand
+
+    options = service_options(store).with_serve(host=host, port=port, workers=workers, open=open or None)
+    return ServiceCommand.of(options)
+
+
+def token(
+    action: Literal["list", "create", "revoke"] = "list",
+    name: str | None = None,
+    *,
+    scope: list[str] | None = None,
+    expires: str | None = None,
+    store: Path | None = None,
+) -> Any:
+    """Make, list or revoke the tokens that the HTTP service wants; once there is one, it answers nobody without.
+
+    Parameters
+    ----------
+    action
+        create makes a token and shows it once, revoke voids one within seconds, list shows all.
+    name
+        What the token is for; to revoke one, its id will do.
+    scope
+        What it may read: carrier_*, carrier_delay:delay_*, or /metrics; everything if absent. May be repeated.
+    expires
+        When it ends: after a length of time, as in 90d, or at a moment; never if absent.
+    store
+        The folder of the online store that is served, on a machine that has no project.
+    """
+    from workbench.project import service_options
+    from workbench.server import TokenFile, TokenList, end_of
+
+    file = TokenFile(service_options(store).tokens)
+    if action == "list":
+        return TokenList(str(file.path), file.read())
+    if name is None:
+        raise UsageError(f"Which token do you want to {action}?", remedy=f"Write: token {action} scoring")
+    if action == "create":
+        made, secret = file.create(name, scopes=scope or (), expires=None if expires is None else end_of(expires))
+        return TokenList(str(file.path), (made,), secret)
+    return TokenList(str(file.path), (file.revoke(name),))

@@ -56,13 +56,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     from workbench.cli.call import bind
-    from workbench.cli.parsers import parser
+    from workbench.cli.parsers import WITHOUT_PROJECT, parser
 
     call = bind(parser("workbench"), words or ["--help"])
     if call.is_help:
         call.run()
         return 0
     result = _call(call)
+    if call.function is WITHOUT_PROJECT["serve"]:
+        result.start()
     if call.as_json:
         _print_json(result.to_dict())
     else:

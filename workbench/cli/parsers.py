@@ -10,7 +10,12 @@ from cyclopts import App
 from workbench.cli import commands
 from workbench.cli.derive import derive_commands
 
-WITHOUT_PROJECT: dict[str, Callable[..., Any]] = {"init": commands.init, "demo": commands.demo}
+WITHOUT_PROJECT: dict[str, Callable[..., Any]] = {
+    "init": commands.init,
+    "demo": commands.demo,
+    "serve": commands.serve,
+    "token": commands.token,
+}
 """Verbs that need no project to be open."""
 
 WITH_PROJECT: dict[str, Callable[..., Any]] = {

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from workbench.project.files import TrainingSetReport, answer_into_file, training_set_of_file
     from workbench.project.opening import find_root, init_project, open_project, remembered_branch, source
     from workbench.project.project import CONFIG_FILE, Project
+    from workbench.project.serving import service_options
     from workbench.project.verb import Verb, verbs_of
 
 _HOMES = {
@@ -37,6 +38,7 @@ _HOMES = {
         "CONFIG_FILE",
         "Project",
     ),
+    "serving": ("service_options",),
     "verb": (
         "Verb",
         "verbs_of",
@@ -55,6 +57,7 @@ __all__ = [
     "init_project",
     "open_project",
     "remembered_branch",
+    "service_options",
     "source",
     "training_set_of_file",
     "verbs_of",

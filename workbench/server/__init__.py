@@ -12,25 +12,25 @@ from workbench.lazy import loading
 if TYPE_CHECKING:
     from workbench.server.app import FeatureService
     from workbench.server.settings import ServiceOptions
-    from workbench.server.supervisor import refuse_strangers, run_service, start_service
-    from workbench.server.tokens import Token, TokenFile, TokenList
+    from workbench.server.supervisor import ServiceCommand, run_service
+    from workbench.server.tokens import Token, TokenFile, TokenList, end_of
 
 _HOMES = {
     "app": ("FeatureService",),
     "settings": ("ServiceOptions",),
-    "supervisor": ("refuse_strangers", "run_service", "start_service"),
-    "tokens": ("Token", "TokenFile", "TokenList"),
+    "supervisor": ("ServiceCommand", "run_service"),
+    "tokens": ("Token", "TokenFile", "TokenList", "end_of"),
 }
 
 __all__ = [
     "FeatureService",
+    "ServiceCommand",
     "ServiceOptions",
     "Token",
     "TokenFile",
     "TokenList",
-    "refuse_strangers",
+    "end_of",
     "run_service",
-    "start_service",
 ]
 
 __getattr__, __dir__ = loading(__name__, _HOMES)

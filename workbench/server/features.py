@@ -316,9 +316,9 @@ def _prepared(references: tuple[Reference, ...], plan: Plan, *, texts: bool) -> 
             if convert is not None:
                 keys[column] = convert, dtype
     columns = []
-    for column in plan.columns:
-        dtype = plan.views[column.view].part.view.contract[column.feature].dtype
-        columns.append((column, dtype_to_json(dtype), to_json(dtype, texts=texts)))
+    for feature in plan.columns:
+        dtype = plan.views[feature.view].part.view.contract[feature.feature].dtype
+        columns.append((feature, dtype_to_json(dtype), to_json(dtype, texts=texts)))
     return Prepared(references, plan, keys, columns)
 
 

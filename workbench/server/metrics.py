@@ -158,7 +158,7 @@ class ServiceMetrics:
         from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collector(self._counters.totals(), reader))  # type: ignore[arg-type]  # it has collect()
+        registry.register(_Collector(self._counters.totals(), reader))
         return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
 
@@ -198,8 +198,8 @@ class _Collector:
             "workbench_request_seconds", "Seconds until a request was answered.", labels=["route", "status"]
         )
         buckets: dict[Series, dict[int, float]] = defaultdict(dict)
-        for (route, code, place), number in self._of(BUCKET):
-            buckets[route, code][int(place)] = number
+        for (route, code, bucket), number in self._of(BUCKET):
+            buckets[route, code][int(bucket)] = number
         sums = dict(self._of(SECONDS))
         for labels, found in buckets.items():
             total, rows = 0.0, []

@@ -8,11 +8,12 @@ import shutil
 import socket
 import sys
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from workbench.errors import UsageError
+from workbench.render import Report, Reported
 from workbench.server.app import FeatureService
 from workbench.server.logs import LOGGER, configure_logs
 from workbench.server.settings import ServiceOptions
@@ -44,15 +45,46 @@ def refuse_strangers(options: ServiceOptions) -> None:
     )
 
 
-def start_service(options: ServiceOptions) -> None:
-    """Turn this process into the service; it does not return.
+@dataclass(frozen=True, slots=True)
+class ServiceCommand(Reported):
+    """A service that a command line can become.
 
-    The command that was typed has loaded much that the service does without.
+    Attributes
+    ----------
+    options
+        What it is to serve.
     """
-    words = [sys.executable, "-m", "workbench.server"]
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execve(sys.executable, words, os.environ | {SERVICE: options.to_json()})  # noqa: S606 - our own module
+
+    options: ServiceOptions
+
+    @classmethod
+    def of(cls, options: ServiceOptions) -> Self:
+        """Return the service of some options.
+
+        Raises
+        ------
+        UsageError
+            Where it would be open to strangers.
+        """
+        refuse_strangers(options)
+        return cls(options)
+
+    def start(self) -> NoReturn:
+        """Turn this process into the service: what the command has loaded until now, the service does without."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        words = [sys.executable, "-m", "workbench.server"]
+        os.execve(sys.executable, words, os.environ | {SERVICE: self.options.to_json()})  # noqa: S606 - our own module
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON-ready values."""
+        return {"serve": self.options.serve.model_dump(), "tokens": str(self.options.tokens)}
+
+    def report(self) -> Report:
+        """Return how it is started: a notebook does not become a service."""
+        settings = self.options.serve
+        notes = (f"It would answer at http://{settings.host}:{settings.port} by {settings.workers} processes.",)
+        return Report("Start the service in a terminal: workbench serve", notes=notes)
 
 
 def run_service(options: ServiceOptions) -> None:
@@ -99,7 +131,7 @@ def _configured(options: ServiceOptions) -> Config:
 
     settings = options.serve
     return Config(
-        _Application(options),  # type: ignore[arg-type]  # what it returns is one
+        _Application(options),
         factory=True,
         workers=settings.workers,
         loop="uvloop",

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from workbench.errors import UsageError, did_you_mean
+from workbench.errors import DefinitionError, UsageError, did_you_mean
 from workbench.files import replace_atomically
 from workbench.render import Report, Reported, Table
+from workbench.times import moment, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,6 +137,20 @@ class TokenList(Reported):
         elif not rows:
             notes.append("There are no tokens: `workbench token create NAME`.")
         return Report("Tokens", tables=(table,) if rows else (), notes=tuple(notes))
+
+
+def end_of(text: str) -> datetime:
+    """Return when a token ends: after a length of time, as in ``90d``, or at a moment.
+
+    Raises
+    ------
+    UsageError
+        For what is neither.
+    """
+    try:
+        return datetime.now(UTC) + parse_duration(text, what="expires")
+    except (DefinitionError, OverflowError):
+        return moment(text, what="expires")
 
 
 @dataclass(frozen=True, slots=True)
