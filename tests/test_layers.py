@@ -36,7 +36,7 @@ ROOMS = [
     ["lineage"],
     ["store"],
     ["online", "protocol"],
-    ["server"],
+    ["server", "client"],
     ["comparison"],
     ["reproduce", "catalog", "sql"],
     ["promote"],

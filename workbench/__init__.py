@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from workbench.client import connect, connect_async
     from workbench.define import (
         Feature,
         FeatureModel,
@@ -52,6 +53,8 @@ _HOMES = {
     "feature_view": "define",
     "windowed": "define",
     "WorkbenchError": "errors",
+    "connect": "client",
+    "connect_async": "client",
     "point_in_time_join": "point_in_time",
     "ViewResult": "pipeline",
     "FeatureStore": "project",
@@ -83,6 +86,8 @@ __all__ = [
     "TrainingSet",
     "ViewResult",
     "WorkbenchError",
+    "connect",
+    "connect_async",
     "example",
     "feature_set",
     "feature_view",

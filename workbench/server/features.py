@@ -50,6 +50,10 @@ if TYPE_CHECKING:
 
 HEAVY = 400
 """Entities times views from which on a request is answered in a thread."""
+MOST_COLUMNS = 256
+"""Columns that entities may have."""
+LONGEST = 400
+"""Letters of a reference to a feature."""
 KNOWN = 256
 """How many requests' preparations are kept."""
 
@@ -145,6 +149,13 @@ class FeatureAnswers:
         features, given = request.features, request.entities
         if not isinstance(features, str) and len(features) > self._settings.max_features:
             raise _too_many("features", len(features), self._settings.max_features)
+        if any(len(ref) > LONGEST for ref in ([features] if isinstance(features, str) else features)):
+            raise Problem(
+                422, f"A reference has more than {LONGEST} letters.", remedy="Write view:feature.", field="features"
+            )
+        columns = len(given) if isinstance(given, dict) else max(map(len, given), default=0)
+        if columns > MOST_COLUMNS:
+            raise _too_many("columns of entities", columns, MOST_COLUMNS, field="entities")
         rows = len(given) if isinstance(given, list) else max(map(len, given.values()), default=0)
         if rows > self._settings.max_entities:
             raise _too_many("entities", rows, self._settings.max_entities)
@@ -408,10 +419,9 @@ def _invalid(said: str) -> Problem:
     )
 
 
-def _too_many(field: str, count: int, most: int) -> Problem:
-    return Problem(
-        413, f"{count:,} {field} are more than {most:,}.", remedy="Ask for them in several requests.", field=field
-    )
+def _too_many(what: str, count: int, most: int, *, field: str | None = None) -> Problem:
+    remedy = "Ask for them in several requests."
+    return Problem(413, f"{count:,} {what} are more than {most:,}.", remedy=remedy, field=field or what)
 
 
 def _instant(answers: Answers) -> datetime:

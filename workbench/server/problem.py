@@ -10,6 +10,9 @@ import msgspec
 
 from workbench.protocol import PROBLEM, ProblemDetails
 
+LONGEST = 600
+"""Letters of a message that are answered."""
+
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -64,14 +67,19 @@ class Problem(Exception):
         details = ProblemDetails(
             title=HTTPStatus(self.status).phrase,
             status=self.status,
-            detail=self.detail,
-            remedy=self.remedy,
+            detail=_cut(self.detail),
+            remedy=_cut(self.remedy),
             field=self.field,
             error=self.error,
             request_id=request_id,
         )
         kind = (b"content-type", PROBLEM.encode())
         return Response(self.status, [kind, *self.headers], msgspec.json.encode(details))
+
+
+def _cut(text: str) -> str:
+    """Return a message that repeats no more of a request than is of use."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def busy(detail: str, *, status: int = 503, seconds: int = 1) -> Problem:

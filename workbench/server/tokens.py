@@ -289,7 +289,7 @@ class TokenCheck:
                 self._tokens = {token.id: token for token in _decoded(self.path.read_bytes())}
                 self._stamp, self.fault = stamp, None
         except FileNotFoundError:
-            self._tokens, self._stamp = {}, None
+            self._tokens, self._stamp, self.fault = {}, None, None
         except (OSError, msgspec.MsgspecError) as error:  # nobody gets in
             self.is_required, self._tokens, self._stamp = True, {}, None
             self.fault = _UNREADABLE.format(self.path, error)
