@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import queue
+import signal
+import subprocess
+import sys
+import threading
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import polars as pl
@@ -107,3 +112,65 @@ class Asked:
 def ask(shelf: Shelf, **settings: Any) -> Asked:
     """Return what sends requests to a service over a store."""
     return Asked(FeatureService(options(shelf, **settings)))
+
+
+class Running:
+    """A service with processes of its own, as `workbench serve` starts it.
+
+    Parameters
+    ----------
+    folder
+        The online store's folder.
+    words
+        Further words of the command.
+    environment
+        The environment of the service; this process's own if absent.
+    """
+
+    def __init__(self, folder: Path, *words: str, workers: int = 1, environment: dict[str, str] | None = None) -> None:
+        program = "import sys; from workbench.cli.main import main; sys.exit(main())"
+        command = [sys.executable, "-c", program, "serve", "--store", str(folder), "--port", "0"]
+        self.process = subprocess.Popen(
+            [*command, "--workers", str(workers), *words],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=folder.parent,
+            env=environment,
+        )
+        self._lines: queue.Queue[str] = queue.Queue()
+        self.log: list[dict[str, Any]] = []
+        self.workers: list[int] = []
+        threading.Thread(target=self._read, daemon=True).start()
+        self.url = str(self.wait_for("serving")["url"])
+        for _ in range(workers):
+            self.wait_for("Application startup complete.")
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._lines.put(line)
+        self._lines.put("")
+
+    def wait_for(self, message: str) -> dict[str, Any]:
+        """Return the next line of the log that says `message`."""
+        while line := self._lines.get(timeout=120):
+            found = json.loads(line)
+            self.log.append(found)
+            if found["message"].startswith("Started server process"):
+                self.workers.append(found["pid"])
+            if found["message"] == message:
+                return dict(found)
+        raise AssertionError(f"The service ended: {self.log}")
+
+    def stop(self) -> int:
+        """Stop the service and return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=120)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.stop()
