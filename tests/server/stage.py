@@ -141,26 +141,33 @@ class Running:
         self._lines: queue.Queue[str] = queue.Queue()
         self.log: list[dict[str, Any]] = []
         self.workers: list[int] = []
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading.start()
         self.url = str(self.wait_for("serving")["url"])
         for _ in range(workers):
             self.wait_for("Application startup complete.")
 
     def _read(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self._lines.put(line)
+        with self.process.stderr as lines:
+            for line in lines:
+                self._lines.put(line)
         self._lines.put("")
 
     def wait_for(self, message: str) -> dict[str, Any]:
         """Return the next line of the log that says `message`."""
         while line := self._lines.get(timeout=120):
+            if not line.startswith("{"):  # what is said before the service begins, or of a fault
+                self.log.append({"message": line})
+                continue
             found = json.loads(line)
             self.log.append(found)
             if found["message"].startswith("Started server process"):
                 self.workers.append(found["pid"])
             if found["message"] == message:
                 return dict(found)
+        self.process.wait(timeout=120)
+        self._reading.join()
         raise AssertionError(f"The service ended: {self.log}")
 
     def stop(self) -> int:
@@ -174,3 +181,4 @@ class Running:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.stop()
+        self._reading.join()
