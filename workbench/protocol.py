@@ -235,6 +235,13 @@ def from_json(dtype: pl.DataType) -> Convert | None:
     return None if kind is None else _unless_null(lambda text: msgspec.convert(text, kind))
 
 
+def column_to_json(values: list[Any], convert: Convert) -> list[Any]:
+    """Return the values of a column ready for JSON, by what `to_json` returned for its dtype."""
+    if convert is _real_to_json and math.isfinite(sum(filter(None, values))):
+        return values  # no sum of numbers with a NaN or an infinity among them is finite
+    return [convert(value) for value in values]
+
+
 def key_from_json(dtype: pl.DataType, *, texts: bool = False) -> Convert | None:
     """Return what turns a key as JSON has it into a value of the key's `dtype`; None where it is that already.
 

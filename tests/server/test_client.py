@@ -55,7 +55,7 @@ def remote(running: Running) -> Iterator[RemoteStore]:
 def test_values_are_those_of_the_store_in_this_process(served: Shelf, remote: RemoteStore, at: Any) -> None:
     from workbench.times import moment
 
-    refs = ["kinds", wb.use("recent:value", as_="late"), "recent", "world", "all"]
+    refs: list[Any] = ["kinds", wb.use("recent:value", as_="late"), "recent", "world", "all"]
     found = remote.batch_get_features(refs, USERS, at=at, full_names=True)
     instant = None if at is None else moment(at)
     right = served.reader().read(parse_all(refs), USERS, at=instant, full_names=True).values()

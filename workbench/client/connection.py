@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
@@ -181,7 +182,7 @@ class RemoteStore(_Store):
 
     async def batch_get_features_async(self, refs: Refs, entities: Entities, **options: Any) -> Any:
         """Return what `batch_get_features` returns, with its options, without holding up the event loop."""
-        return await asyncio.to_thread(self.batch_get_features, refs, entities, **options)
+        return await asyncio.to_thread(partial(self.batch_get_features, refs, entities, **options))
 
     def catalog(self, search: str | None = None) -> RemoteCatalog:
         """Return the views that the token may read; with `search`, those in which its words are found."""

@@ -193,21 +193,30 @@ class Answers:
 
     def column(self, column: Column) -> tuple[list[Any], list[Status]]:
         """Return a feature's value for each entity, as its Python type, and its status."""
-        answer = self.found[column.view]
-        plan, instant, place, default = answer.plan, self.instant, column.place, column.default
+        answer, rows = self.found[column.view], self._usable_rows[column.view]
+        place, default = column.place, column.default
         convert = column.convert if answer.online else None
-        there: Status = "stale" if plan.stale else "present"
-        values: list[Any] = []
-        statuses: list[Status] = []
-        for row in answer.rows:
-            if row is None or not plan.holds(row, instant):
+        there: Status = "stale" if answer.plan.stale else "present"
+        if None not in rows:
+            values = [row[place] for row in rows]  # type: ignore[index]  # none is None
+            statuses: list[Status] = [there] * len(values)
+            if None in values:
+                statuses = ["null" if value is None else there for value in values]
+            return values if convert is None else [v if v is None else convert(v) for v in values], statuses
+        values, statuses = [], []
+        for found, row in zip(answer.rows, rows, strict=True):
+            if row is None:
                 values.append(default)
-                statuses.append(("missing" if row is None else "expired") if default is None else "default")
+                statuses.append(("missing" if found is None else "expired") if default is None else "default")
                 continue
             value = row[place]
             values.append(value if value is None or convert is None else convert(value))
             statuses.append("null" if value is None else there)
         return values, statuses
+
+    @cached_property
+    def _usable_rows(self) -> list[Sequence[Row | None]]:
+        return [self._usable(answer) for answer in self.found]
 
     def times(self, view: int) -> tuple[list[datetime | None], list[datetime | None]]:
         """Return event time and `created` of the row that each entity has in a view; of an expired one too."""
@@ -353,18 +362,12 @@ class OnlineReader:
         OnlineError
             Where the store cannot be read, or what it does not have cannot be read elsewhere.
         """
-        instant = time.time_ns() // 1_000 if at is None else (at - _EPOCH) // _MICROSECOND
         for _ in range(10):
             plan = self.plan(references, full_names=full_names, release=release)
-            try:
-                found = self._look(plan, entities, instant, now=at is None)
-            except JoinError:
-                if plan.version == self.backend.version():
-                    raise
-                found = None  # the keys may have other types now
-            if found is not None:
-                return Answers(plan, entities, instant, found)
-            self.forget_plans()  # another version is published now
+            answers = self.look(plan, entities, at=at)
+            if answers is not None:
+                return answers
+            self.forget_plans()
         raise OnlineError(
             f"{self.backend.place} is loaded again and again while it is read.", remedy="Try again in a moment."
         )
@@ -380,6 +383,25 @@ class OnlineReader:
                 self._plans.clear()
             self._plans[key] = plan
         return plan
+
+    def look(
+        self, plan: Plan, entities: Sequence[Mapping[str, object]], *, at: datetime | None = None
+    ) -> Answers | None:
+        """Return what a plan finds; None where another version is published since it was made.
+
+        Raises
+        ------
+        JoinError, OnlineError
+            As `read`.
+        """
+        instant = time.time_ns() // 1_000 if at is None else (at - _EPOCH) // _MICROSECOND
+        try:
+            found = self._look(plan, entities, instant, now=at is None)
+        except JoinError:
+            if plan.version == self.backend.version():
+                raise
+            return None  # the keys may have other types now
+        return None if found is None else Answers(plan, entities, instant, found)
 
     def forget_plans(self) -> None:
         """Find out anew how requests are read."""

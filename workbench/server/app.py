@@ -187,7 +187,6 @@ class FeatureService:
         arrow = ARROW.encode() in headers.get(b"accept", b"")
         answers = self._features
         question = answers.read(body, arrow=arrow, texts=texts)
-        answers.check(question, token)
         if self._needs_threads or answers.is_heavy(question):
             return await self._pool.run(answers.answer, question, token)
         return answers.answer(question, token)

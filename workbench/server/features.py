@@ -31,6 +31,7 @@ from workbench.protocol import (
     Key,
     ViewAnswer,
     ViewFacts,
+    column_to_json,
     form_of,
     key_from_json,
     to_json,
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from workbench.online import Answers, Column, OnlineReader, Plan
     from workbench.server.metrics import ServiceMetrics
     from workbench.server.tokens import Token
-    from workbench.store import Reference
 
 HEAVY = 400
 """Entities times views from which on a request is answered in a thread."""
@@ -95,17 +95,14 @@ class Prepared:
 
     Attributes
     ----------
-    references
-        The features.
     plan
-        How they are read.
+        How the features are read; as long as the catalogue is the one it was made for.
     keys
         What turns keys that JSON has no kind for into their values, with key's dtype, by column.
     columns
         Of each feature its place in the plan, its dtype as JSON, and what makes its values ready for JSON.
     """
 
-    references: tuple[Reference, ...]
     plan: Plan
     keys: Mapping[str, tuple[Callable[[Any], Any], pl.DataType]]
     columns: Sequence[tuple[Column, Any, Callable[[Any], Any] | None]]
@@ -170,7 +167,10 @@ class FeatureAnswers:
 
     def is_heavy(self, question: Question) -> bool:
         """Return whether a request takes too long for the event loop: it is large, or rows are read from the lake."""
-        plan = self._prepare(question).plan
+        try:
+            plan = self._prepare(question).plan
+        except WorkbenchError:  # `answer` says it
+            return False
         if len(question.entities) * len(plan.views) > HEAVY:
             return True
         if question.at is None:
@@ -196,42 +196,24 @@ class FeatureAnswers:
             return Response(200, _ARROW_HEADERS, self._arrow(question, answers))
         return Response(200, _JSON_HEADERS, self._json(question, prepared, answers))
 
-    def check(self, question: Question, token: Token | None) -> None:
-        """Raise `Problem` where a token may not read the features, there are none, or the store does not reach."""
-        try:
-            prepared = self._prepare(question)
-        except WorkbenchError as error:
-            _explain(error, token)
-        _allow(prepared.plan, token)
-        self._require_reach(prepared.plan, question.at)
-
     def _look(self, question: Question, token: Token | None) -> tuple[Prepared, Answers]:
-        request, reader = question.request, self._reader
+        reader = self._reader
         for _ in range(5):
             prepared = self._prepare(question)
+            plan = prepared.plan
             try:
-                _allow(prepared.plan, token)
+                _allow(plan, token)
                 entities = _with_values(question.entities, prepared.keys)
-                self._require_reach(prepared.plan, question.at)
+                self._require_reach(plan, question.at)
+                answers = reader.look(plan, entities, at=question.at)
             except Problem:
-                if prepared.plan.version == reader.backend.version():
+                if plan.version == reader.backend.version():
                     raise
-                reader.forget_plans()  # another version is published now
-                continue
-            try:
-                answers = reader.read(
-                    prepared.references,
-                    entities,
-                    at=question.at,
-                    full_names=request.full_names,
-                    release=request.release,
-                )
-            except JoinError:
-                if self._prepare(question).plan is prepared.plan:
-                    raise
-                continue  # the keys have other types now
-            if answers.plan is prepared.plan:
+                answers = None
+            if answers is not None:
                 return prepared, answers
+            self._prepared.clear()  # another version is published now
+            reader.forget_plans()
         raise busy("The online store is loaded again and again.")
 
     def _prepare(self, question: Question) -> Prepared:
@@ -239,10 +221,10 @@ class FeatureAnswers:
         features = request.features if isinstance(request.features, str) else tuple(request.features)
         key = features, request.full_names, request.release, question.texts
         found = self._prepared.get(key)
-        references = parse_all(request.features) if found is None else found.references
-        plan = self._reader.plan(references, full_names=request.full_names, release=request.release)
-        if found is None or found.plan is not plan:
-            found = _prepared(references, plan, texts=question.texts)
+        if found is None:
+            references = parse_all(request.features)
+            plan = self._reader.plan(references, full_names=request.full_names, release=request.release)
+            found = _prepared(plan, texts=question.texts)
             if len(self._prepared) >= KNOWN:
                 self._prepared.clear()
             self._prepared[key] = found
@@ -274,7 +256,7 @@ class FeatureAnswers:
         for column, dtype, convert in prepared.columns:
             values, statuses = answers.column(column)
             if convert is not None:
-                values = [convert(value) for value in values]
+                values = column_to_json(values, convert)
             name = answers.found[column.view].plan.part.name
             features[column.name] = FeatureColumn(name, dtype, values, statuses if details else None)  # type: ignore[arg-type]  # statuses are texts
         for place, answer in enumerate(answers.found):
@@ -314,11 +296,11 @@ class FeatureAnswers:
             metrics.count_rows(view, "expired", expired)
             metrics.count_rows(view, "missing", missing)
             if found:
-                newest = max(row[0] for row in found)  # type: ignore[index]  # no None
+                newest = max(row[0] for row in found)
                 metrics.count_age(view, max(0, answers.instant - newest) / 1_000_000)
 
 
-def _prepared(references: tuple[Reference, ...], plan: Plan, *, texts: bool) -> Prepared:
+def _prepared(plan: Plan, *, texts: bool) -> Prepared:
     keys = {}
     for view in plan.views:
         for entity, column in view.part.keys:
@@ -330,7 +312,7 @@ def _prepared(references: tuple[Reference, ...], plan: Plan, *, texts: bool) -> 
     for feature in plan.columns:
         dtype = plan.views[feature.view].part.view.contract[feature.feature].dtype
         columns.append((feature, dtype_to_json(dtype), to_json(dtype, texts=texts)))
-    return Prepared(references, plan, keys, columns)
+    return Prepared(plan, keys, columns)
 
 
 def _with_values(
@@ -378,7 +360,7 @@ def _allow(plan: Plan, token: Token | None) -> None:
 
 def _explain(error: WorkbenchError, token: Token | None) -> NoReturn:
     """Raise the problem that an error of reading is; nothing of the machine is in it."""
-    fields = {JoinError: "entities", PromotionError: "release"}
+    fields: dict[type[WorkbenchError], str] = {JoinError: "entities", PromotionError: "release"}
     if isinstance(error, FeatureNotFound | InvalidName | UsageError | JoinError | PromotionError):
         names_others = isinstance(error, FeatureNotFound | PromotionError) and token and "*" not in token.scopes
         raise Problem(
