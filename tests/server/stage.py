@@ -92,11 +92,17 @@ class Asked:
         self._headers = {"host": "localhost:8420"} | headers
 
     def __call__(self, method: str, path: str, **given: Any) -> httpx.Response:
-        async def send() -> httpx.Response:
+        return self.together(1, method, path, **given)[0]
+
+    def together(self, count: int, method: str, path: str, **given: Any) -> list[httpx.Response]:
+        """Send the same request several times at once."""
+        headers = self._headers | given.pop("headers", {})
+
+        async def send() -> list[httpx.Response]:
             transport = httpx.ASGITransport(self._service, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8420") as client:
-                headers = self._headers | given.pop("headers", {})
-                return await client.request(method, path, headers=headers, **given)
+                requests = [client.request(method, path, headers=headers, **given) for _ in range(count)]
+                return await asyncio.gather(*requests)
 
         return asyncio.run(send())
 

@@ -156,6 +156,12 @@ def test_another_key_type_that_is_published_is_asked_for_at_once(tmp_path: Path)
     shelf.publish("spend", numbers, number="3.0")
     shelf.load()
     assert asked.features("spend", [{"user": 1}]).json()["features"]["value"]["values"] == [2.0]
+    shelf.publish("spend", days, number="4.0")
+    shelf.load()
+    assert asked.features("spend", [{"user": "2024-01-01"}]).json()["features"]["value"]["values"] == [2.0]
+    shelf.publish("spend", rows(["today"], minutes(1), [3.0]), number="5.0")
+    shelf.load()
+    assert asked.features("spend", [{"user": "today"}]).json()["features"]["value"]["values"] == [3.0]
 
 
 MISTAKES: dict[str, tuple[dict[str, Any], int, str | None, str]] = {

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.server.stage import Asked, ask, options
 from workbench.server import FeatureService
-from workbench.server.limits import Lateness, RateLimit
-from workbench.server.problem import Problem
+from workbench.server.features import FeatureAnswers
+from workbench.server.limits import TICK, WAITING, Lateness, RateLimit
+from workbench.server.problem import Problem, Response
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -43,6 +45,9 @@ BODIES: dict[str, tuple[bytes, int]] = {
     "many lists": (json.dumps({"features": ["recent"], "entities": {name: [] for name in NAMES}}).encode(), 413),
     "a body beyond the limit": (b'{"features":["recent"],"entities":[]' + b" " * (4 * 2**20) + b"}", 413),
     "a release that is a path": (b'{"features":["recent"],"entities":[],"release":"../main"}', 422),
+    "a long release": (b'{"features":["recent"],"entities":[],"release":"' + b"x" * 1_000_000 + b'"}', 422),
+    "a long key of another type": (b'{"features":["days"],"entities":[{"number":"' + b"x" * 1_000_000 + b'"}]}', 422),
+    "a long field": (b'{"' + b"x" * 1_000_000 + b'":1}', 422),
     "a time far off": (b'{"features":["world"],"entities":[{}],"at":"0001-01-01T00:00:00+23:59"}', 422),
     "the first instant": (b'{"features":["world:value"],"entities":[{}],"at":"0001-01-01T00:00:00Z"}', 200),
     "the last instant": (b'{"features":["world:value"],"entities":[{}],"at":"9999-12-31T23:59:59.999999Z"}', 200),
@@ -221,19 +226,67 @@ def test_a_rate_is_a_caller_s_own_and_says_when_to_come_back(shelf: Shelf) -> No
     assert asked("GET", "/health/live").status_code == 200
 
 
-def test_a_loop_that_runs_late_is_noticed_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loop_that_runs_late_twice_is_noticed_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> list[bool]:
         lateness, loop = Lateness(0.5), asyncio.get_running_loop()
-        now, seen = loop.time(), []
+        now, seen = [loop.time()], []
         with monkeypatch.context() as patch:
-            patch.setattr(loop, "time", lambda: now)
+            patch.setattr(loop, "time", lambda: now[0])
             lateness.start()
-            for seconds in (1.0, 2.0, 2.05):
+            for seconds in (1.0, 1.0, TICK, 1.0):
                 lateness.stop()
-                now_then, now = now, now + seconds  # noqa: F841
+                now[0] += seconds
                 lateness._look()
                 seen.append(lateness.is_high)
             lateness.stop()
         return seen
 
-    assert asyncio.run(run()) == [False, True, True]
+    assert asyncio.run(run()) == [False, True, False, False]
+
+
+def test_a_service_that_is_late_sends_requests_back_but_not_health_checks(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Lateness, "is_high", True)
+    asked = ask(shelf)
+    answer = asked("POST", "/v1/features", content=GOOD)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert asked("GET", "/health/ready").status_code == 200
+    assert asked("GET", "/metrics").status_code == 200
+
+
+MANY = json.dumps({"features": ["recent:value"], "entities": [{"user": "a"}] * 500}).encode()
+
+
+def test_large_requests_run_in_threads_and_small_ones_do_not(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+    answer = FeatureAnswers.answer
+
+    def noted(self: FeatureAnswers, *args: Any) -> Response:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return answer(self, *args)
+
+    monkeypatch.setattr(FeatureAnswers, "answer", noted)
+    asked = ask(shelf)
+    for body in (GOOD, MANY):
+        assert asked("POST", "/v1/features", content=body).status_code == 200
+    assert threads == [True, False]
+
+
+def test_what_does_not_end_is_answered_at_the_deadline_and_holds_nothing_up(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going, answer = threading.Event(), FeatureAnswers.answer
+
+    def stuck(self: FeatureAnswers, question: Any, token: Any) -> Response:
+        if len(question.entities) > 1:
+            going.wait()
+        return answer(self, question, token)
+
+    monkeypatch.setattr(FeatureAnswers, "answer", stuck)
+    asked = ask(shelf, deadline_ms=50, threads=1)
+    found = asked.together(WAITING + 1, "POST", "/v1/features", content=MANY)
+    assert {(each.status_code, each.headers["retry-after"]) for each in found} == {(503, "1")}
+    assert sum("within" in each.text for each in found) == WAITING  # the last one finds too many before it
+    assert asked("POST", "/v1/features", content=GOOD).status_code == 200
+    going.set()

@@ -114,6 +114,14 @@ def test_once_there_was_a_token_there_is_no_way_without_one(guarded: tuple[Token
         assert (check.fault is not None) == (damage is not None)
 
 
+def test_a_file_that_cannot_be_looked_at_lets_nobody_in(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    check = TokenCheck(tmp_path / "file" / "online.tokens.json")
+    check.refresh()
+    assert check.is_required
+    assert check.fault is not None
+
+
 def test_two_valid_tokens_have_no_name_in_common(tmp_path: Path) -> None:
     file = TokenFile(tmp_path / "t.json")
     file.create("a")

@@ -296,7 +296,7 @@ class FeatureAnswers:
             metrics.count_rows(view, "expired", expired)
             metrics.count_rows(view, "missing", missing)
             if found:
-                newest = max(row[0] for row in found)
+                newest = max(row[0] for row in found)  # type: ignore[index]  # no None
                 metrics.count_age(view, max(0, answers.instant - newest) / 1_000_000)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,8 @@ Found = TypeVar("Found")
 
 CALLERS = 10_000
 """How many tokens or addresses are remembered for the rate."""
+WAITING = 8
+"""Requests a thread that run or wait for one; others are told to come back."""
 TICK = 0.05
 """Seconds between two looks at how late the event loop runs."""
 
@@ -101,6 +104,7 @@ class WorkPool:
         self._deadline = settings.deadline_ms / 1_000
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="features")
         self._pending = 0
+        self._lock = threading.Lock()
 
     async def run(self, work: Callable[..., Found], *args: Any) -> Found:
         """Return what `work` returns.
@@ -110,12 +114,12 @@ class WorkPool:
         Problem
             Where the threads have enough to do, or the deadline passes.
         """
-        if self._pending >= self._threads * 8:
-            raise busy("The service has more large requests than it can answer.")
-        self._pending += 1
+        with self._lock:
+            if self._pending >= self._threads * WAITING:
+                raise busy("The service has more large requests than it can answer.")
+            self._pending += 1
         future: Future[Found] = self._pool.submit(work, *args)
-        loop = asyncio.get_running_loop()
-        future.add_done_callback(lambda _: _tell(loop, self._done))
+        future.add_done_callback(self._done)  # also where the deadline took it out of the queue
         try:
             async with asyncio.timeout(self._deadline):
                 return await asyncio.wrap_future(future)
@@ -126,13 +130,9 @@ class WorkPool:
         """End the threads; what they have begun they finish."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _done(self) -> None:
-        self._pending -= 1
-
-
-def _tell(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(call)
+    def _done(self, _: object) -> None:
+        with self._lock:
+            self._pending -= 1
 
 
 def late(deadline: float) -> Problem:
