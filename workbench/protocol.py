@@ -136,12 +136,15 @@ class FeatureAnswer(msgspec.Struct, frozen=True):
         Each feature by its column's name, in the order asked.
     views
         What answered for each view.
+    keys
+        The type of each key column, as ``dtype`` of a feature.
     """
 
     instant: datetime
     rows: int
     features: dict[str, FeatureColumn]
     views: dict[str, ViewAnswer]
+    keys: dict[str, Any]
 
 
 class ArrowFacts(msgspec.Struct, frozen=True):
@@ -279,22 +282,10 @@ def form_of(dtype: pl.DataType) -> str:
 
 
 def key_to_json(value: Any) -> Any:
-    """Return a key of an entity as JSON has it."""
+    """Return a key of an entity as JSON, or the encoder, has a form for it; another library's number is Python's."""
+    if not isinstance(value, float | str | int | None) and hasattr(value, "item"):
+        value = value.item()
     return _real_to_json(value) if isinstance(value, float) else value
-
-
-def plain_key(value: Any) -> Any:
-    """Return the Python value of another library's number or time, as numpy's; for an encoder that does not know it.
-
-    Raises
-    ------
-    NotImplementedError
-        Where there is none.
-    """
-    item = getattr(value, "item", None)
-    if item is None or isinstance(found := item(), type(value)):
-        raise NotImplementedError
-    return key_to_json(found)
 
 
 def _real_to_json(value: Any) -> Any:

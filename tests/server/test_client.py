@@ -7,6 +7,7 @@ import socket
 import tempfile
 import threading
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +144,10 @@ def test_entities_come_in_every_form(remote: RemoteStore, entities: Any) -> None
         ("recent", [{"user": 1}], {}, JoinError, "is String"),
         ("days", [{"day": date(2024, 1, 1), "number": True}], {}, JoinError, "is Int64"),
         ("recent", [{"user": object()}], {}, UsageError, "JSON has no form"),
+        ("recent", [{"user": "a"}, {"user": date(2024, 1, 1)}], {}, JoinError, "is String; .* is date"),
+        ("recent", [{"user": Decimal(1)}], {"as_": "polars"}, JoinError, "is String; .* is Decimal"),
+        ("recent", [{"user": np.datetime64("2024-01-01")}], {"as_": "arrow"}, JoinError, "is String; .* is date"),
+        ("days", [{"day": datetime(2024, 1, 1, tzinfo=UTC), "number": 1}], {}, JoinError, "is Date"),
         ("recent", "a", {}, UsageError, "does not give entities"),
         ("", [{}], {}, UsageError, "not a reference"),
         ("recent", [{"user": "a"}], {"at": "soon"}, UsageError, "not a time"),

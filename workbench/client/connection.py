@@ -168,11 +168,11 @@ class RemoteStore(_Store):
         AccessRefused
             Where the token is not valid, or may not read a feature.
         """
-        content, headers = request_of(
+        content, headers, others = request_of(
             refs, entities, at=at, release=self.release, as_=as_, full_names=full_names, details=details
         )
         response = self._send("POST", FEATURES, content=content, headers=headers)
-        return result_of(response.content, as_)
+        return result_of(response.content, as_, others)
 
     async def get_feature_async(
         self, ref: str | Reference, entity: Mapping[str, object], *, at: Moment = None
@@ -246,11 +246,11 @@ class AsyncRemoteStore(_Store):
         details: bool = False,
     ) -> Any:
         """Return features of many entities; see `RemoteStore.batch_get_features`."""
-        content, headers = request_of(
+        content, headers, others = request_of(
             refs, entities, at=at, release=self.release, as_=as_, full_names=full_names, details=details
         )
         response = await self._send("POST", FEATURES, content=content, headers=headers)
-        return result_of(response.content, as_)
+        return result_of(response.content, as_, others)
 
     async def catalog(self, search: str | None = None) -> RemoteCatalog:
         """Return the views that the token may read; with `search`, those in which its words are found."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,9 +11,9 @@ import polars as pl
 
 from workbench import errors
 from workbench.dtypes import dtype_from_json
-from workbench.errors import OnlineError, UsageError, WorkbenchError
+from workbench.errors import JoinError, OnlineError, UsageError, WorkbenchError
 from workbench.online import FeatureValue, as_entities
-from workbench.protocol import ARROW, JSON, FeatureAnswer, ProblemDetails, from_json, key_to_json, plain_key
+from workbench.protocol import ARROW, JSON, FeatureAnswer, ProblemDetails, from_json, key_to_json
 from workbench.store import parse_all
 from workbench.times import moment
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 Form = Literal["dict", "polars", "arrow"]
 
-_encode = msgspec.json.Encoder(enc_hook=plain_key, decimal_format="string").encode
+_PLAIN = (str, int, float, type(None))
+_encode = msgspec.json.Encoder(decimal_format="string").encode
 _answer = msgspec.json.Decoder(FeatureAnswer).decode
 _problem = msgspec.json.Decoder(ProblemDetails).decode
 
@@ -38,8 +39,8 @@ def request_of(
     as_: Form = "dict",
     full_names: bool = False,
     details: bool = True,
-) -> tuple[bytes, dict[str, str]]:
-    """Return the body of a request and its headers.
+) -> tuple[bytes, dict[str, str], dict[str, object]]:
+    """Return the body of a request, its headers, and of each key column a value that JSON has as a text and is none.
 
     Raises
     ------
@@ -48,7 +49,8 @@ def request_of(
     """
     if as_ not in {"dict", "polars", "arrow"}:
         raise UsageError(f"as_={as_!r} is not a form.", remedy='Use "dict", "polars" or "arrow".')
-    rows = [{name: key_to_json(value) for name, value in entity.items()} for entity in as_entities(entities)]
+    rows = [{str(name): key_to_json(value) for name, value in entity.items()} for entity in as_entities(entities)]
+    others = {name: value for row in rows for name, value in row.items() if not isinstance(value, _PLAIN)}
     body = {
         "features": [str(reference) for reference in parse_all(refs)],
         "entities": rows,
@@ -64,12 +66,13 @@ def request_of(
             f"An entity has a value that JSON has no form for: {error}.",
             remedy="Give texts, numbers, dates, times or None.",
         ) from None
-    return content, {"content-type": JSON, "accept": JSON if as_ == "dict" else ARROW}
+    return content, {"content-type": JSON, "accept": JSON if as_ == "dict" else ARROW}, others
 
 
-def values_of(content: bytes) -> list[dict[str, FeatureValue]]:
+def values_of(content: bytes, others: Mapping[str, object]) -> list[dict[str, FeatureValue]]:
     """Return one dictionary an entity from an answer in JSON: each feature's value by its column."""
     answer = _answer(content)
+    _require_texts(others, {name: dtype_from_json(dtype) for name, dtype in answer.keys.items()})
     columns = []
     for feature in answer.features.values():
         view = answer.views[feature.view]
@@ -87,15 +90,33 @@ def values_of(content: bytes) -> list[dict[str, FeatureValue]]:
     return [dict(zip(answer.features, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def result_of(content: bytes, as_: Form) -> Any:
-    """Return an answer in the form that was asked for."""
+def result_of(content: bytes, as_: Form, others: Mapping[str, object]) -> Any:
+    """Return an answer in the form that was asked for.
+
+    Raises
+    ------
+    JoinError
+        Where a key is a text, and what was given is one in JSON alone.
+    """
     if as_ == "dict":
-        return values_of(content)
+        return values_of(content, others)
+    frame = pl.read_ipc_stream(content)
+    _require_texts(others, frame.schema)
     if as_ == "polars":
-        return pl.read_ipc_stream(content)
+        return frame
     import pyarrow as pa
 
     return pa.ipc.open_stream(content).read_all()
+
+
+def _require_texts(others: Mapping[str, object], dtypes: Mapping[str, pl.DataType]) -> None:
+    for name, value in others.items():
+        dtype = dtypes.get(name)
+        if isinstance(dtype, pl.String | pl.Enum | pl.Categorical):
+            raise JoinError(
+                f"The key {name!r} is {dtype}; {value!r:.60} is {type(value).__name__}.",
+                remedy="Pass a value of type str.",
+            )
 
 
 def only_one(ref: object, found: list[dict[str, FeatureValue]]) -> FeatureValue:

@@ -98,13 +98,16 @@ class Prepared:
     plan
         How the features are read; as long as the catalogue is the one it was made for.
     keys
-        What turns keys that JSON has no kind for into their values, with key's dtype, by column.
+        What turns keys that JSON has no kind for into their values, with the key's dtype, by column.
+    key_types
+        The dtype of each key column as JSON.
     columns
         Of each feature its place in the plan, its dtype as JSON, and what makes its values ready for JSON.
     """
 
     plan: Plan
     keys: Mapping[str, tuple[Callable[[Any], Any], pl.DataType]]
+    key_types: dict[str, Any]
     columns: Sequence[tuple[Column, Any, Callable[[Any], Any] | None]]
 
 
@@ -265,7 +268,7 @@ class FeatureAnswers:
             views[answer.plan.part.name] = ViewAnswer(
                 view.version, answer.origin, answer.generation, events, created if view.created else None
             )
-        return _encode(FeatureAnswer(_instant(answers), len(question.entities), features, views))
+        return _encode(FeatureAnswer(_instant(answers), len(question.entities), features, views, prepared.key_types))
 
     def _arrow(self, question: Question, answers: Answers) -> bytes:
         import pyarrow as pa
@@ -301,10 +304,11 @@ class FeatureAnswers:
 
 
 def _prepared(plan: Plan, *, texts: bool) -> Prepared:
-    keys = {}
+    keys, key_types = {}, {}
     for view in plan.views:
         for entity, column in view.part.keys:
             dtype = view.part.view.contract[entity].dtype
+            key_types[column] = dtype_to_json(dtype)
             convert = key_from_json(dtype, texts=texts)
             if convert is not None:
                 keys[column] = convert, dtype
@@ -312,7 +316,7 @@ def _prepared(plan: Plan, *, texts: bool) -> Prepared:
     for feature in plan.columns:
         dtype = plan.views[feature.view].part.view.contract[feature.feature].dtype
         columns.append((feature, dtype_to_json(dtype), to_json(dtype, texts=texts)))
-    return Prepared(plan, keys, columns)
+    return Prepared(plan, keys, key_types, columns)
 
 
 def _with_values(
