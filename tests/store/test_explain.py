@@ -164,7 +164,7 @@ def test_bad_input_says_what_is_wrong(
     [("7", pl.Int64(), True), (7, pl.Int32(), True), (7.5, pl.Int64(), False), ("x", pl.Int64(), False)],
 )
 def test_a_key_is_taken_where_it_stays_the_same_value(value: object, dtype: pl.DataType, fits: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    from workbench.store.explain import _as_key
+    from workbench.store.explanation import _as_key
 
     found = _as_key(value, dtype)
     assert (found is not None and found.item() == 7 and found.dtype == dtype) is fits

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from workbench.lake.encoding import physical, restore
-from workbench.lake.lake import Lake, VersionInfo
-from workbench.lake.statistics import FileStatistics
-from workbench.lake.table import TableAt
-from workbench.lake.vacuum import Swept
-from workbench.lake.writer import LakeWriter
+from typing import TYPE_CHECKING
+
+from workbench.lazy import loading
+
+if TYPE_CHECKING:
+    from workbench.lake.encoding import physical, restore
+    from workbench.lake.lake import Lake, VersionInfo
+    from workbench.lake.statistics import FileStatistics
+    from workbench.lake.table import TableAt
+    from workbench.lake.vacuum import Swept
+    from workbench.lake.writer import LakeWriter
+
+_HOMES = {
+    "encoding": (
+        "physical",
+        "restore",
+    ),
+    "lake": (
+        "Lake",
+        "VersionInfo",
+    ),
+    "statistics": ("FileStatistics",),
+    "table": ("TableAt",),
+    "vacuum": ("Swept",),
+    "writer": ("LakeWriter",),
+}
 
 __all__ = [
     "FileStatistics",
@@ -19,3 +39,5 @@ __all__ = [
     "physical",
     "restore",
 ]
+
+__getattr__, __dir__ = loading(__name__, _HOMES)

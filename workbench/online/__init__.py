@@ -2,22 +2,57 @@
 
 from __future__ import annotations
 
-from workbench.online.catalog import OnlineCatalog
-from workbench.online.read import Answer, Answers, Column, OnlineReader, Plan, as_entities, read_offline
-from workbench.online.redis import EvictionWarning
-from workbench.online.store import (
-    OnlineBehindWarning,
-    OnlineLoad,
-    OnlineStatus,
-    OnlineVerification,
-    backend_of,
-    follow_main,
-    load_online,
-    online_status,
-    open_backend,
-    verify_online,
-)
-from workbench.online.values import FeatureReport, FeatureValue
+from typing import TYPE_CHECKING
+
+from workbench.lazy import loading
+
+if TYPE_CHECKING:
+    from workbench.online.catalog import OnlineCatalog
+    from workbench.online.read import Answer, Answers, Column, OnlineReader, Plan, as_entities, read_offline
+    from workbench.online.redis import EvictionWarning
+    from workbench.online.store import (
+        OnlineBehindWarning,
+        OnlineLoad,
+        OnlineStatus,
+        OnlineVerification,
+        backend_of,
+        follow_main,
+        load_online,
+        online_status,
+        open_backend,
+        verify_online,
+    )
+    from workbench.online.values import FeatureReport, FeatureValue
+
+_HOMES = {
+    "catalog": ("OnlineCatalog",),
+    "read": (
+        "Answer",
+        "Answers",
+        "Column",
+        "OnlineReader",
+        "Plan",
+        "as_entities",
+        "read_offline",
+    ),
+    "redis": ("EvictionWarning",),
+    "store": (
+        "OnlineBehindWarning",
+        "OnlineLoad",
+        "OnlineStatus",
+        "OnlineVerification",
+        "backend_of",
+        "follow_main",
+        "load_online",
+        "online_status",
+        "open_backend",
+        "verify_online",
+    ),
+    "values": (
+        "FeatureReport",
+        "FeatureValue",
+    ),
+}
 
 __all__ = [
     "Answer",
@@ -42,3 +77,5 @@ __all__ = [
     "read_offline",
     "verify_online",
 ]
+
+__getattr__, __dir__ = loading(__name__, _HOMES)

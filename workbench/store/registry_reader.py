@@ -6,9 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from workbench.define import load_tree
 from workbench.errors import FeatureNotFound, RegistryError, SourceError
-from workbench.pipeline import InputTimes, source_digest
 from workbench.registry import Registry
 from workbench.store.deprecation import deprecation_of
 from workbench.store.reader import ReadableData, ReadableInput, ReadableView, broken_files
@@ -71,6 +69,8 @@ class RegistryReader:
     @property
     def definitions(self) -> Definitions | None:
         """The definitions of the same commit, whose files run when they are looked into; None without a commit."""
+        from workbench.define import load_tree
+
         return load_tree(self._workspace.repository, self.commit, cache=self._workspace.hidden) if self.commit else None
 
     def view(self, name: str, version: str | None = None) -> ReadableView:
@@ -134,6 +134,8 @@ class RegistryReader:
         return tuple(self._input(record) for record in version.inputs)
 
     def _input(self, record: InputRecord) -> ReadableInput:
+        from workbench.pipeline import InputTimes
+
         if record.kind == "source":
             return self._source(record)
         try:
@@ -145,6 +147,8 @@ class RegistryReader:
 
     def _source(self, record: InputRecord) -> ReadableInput:
         """Return a source's rows of today, with a note where they are not those that the version was computed from."""
+        from workbench.pipeline import InputTimes, source_digest
+
         if record.name not in self._workspace.sources:
             note = f"{record.name} is no longer a source of this project."
             return ReadableInput(record.name, "source", None, None, note)

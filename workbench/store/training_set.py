@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.drivers import speaks_plainly
 from workbench.errors import UsageError, did_you_mean
 from workbench.render import Report, Table
-from workbench.store.explain import explain
+from workbench.store.explanation import explain
 from workbench.store.saved import save_training_set
 from workbench.store.tracking import facts_of_joined, run_of, training_run
 from workbench.store.training_rows import TrainingRows
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
     from rich.console import Group
 
-    from workbench.store.explain import Explanation
+    from workbench.store.explanation import Explanation
     from workbench.store.join import JoinedSpine, Question
     from workbench.store.ledger import Ledger
     from workbench.store.reader import ReadableView
