@@ -168,7 +168,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], int, str | None, str]] = {
     "an unknown view": ({"features": ["recnt"]}, 422, "features", "did you mean 'recent'?"),
     "an unknown feature": ({"features": ["recent:valu"]}, 422, "features", "did you mean 'recent:value'?"),
     "an unknown version": ({"features": ["recent@7"]}, 422, "features", ""),
-    "no features": ({"features": []}, 422, "features", "Name some"),
+    "no features": ({"features": []}, 422, "features", "No features"),
     "what is no reference": ({"features": ["a b c("]}, 422, "features", ""),
     "features that are a number": ({"features": 3}, 422, "features", ""),
     "a name twice": ({"features": ["recent:value", "world:value"]}, 422, "entities", "full_names"),
