@@ -245,6 +245,7 @@ def test_a_project_says_where_its_store_its_lake_and_its_tokens_are(
     found = service_options()
     home = project.repository.home
     assert (found.home, found.tokens, found.serve.port) == (home, home / "t.json", 9000)
+    assert found.project == project.config.project.name
     assert found.lake is not None
     assert found.lake[0] == str(project._workspace.lake.uri)
     assert ServiceOptions.from_json(found.to_json()) == found

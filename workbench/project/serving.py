@@ -48,5 +48,6 @@ def _options_of(project: Project) -> ServiceOptions:
         home=workspace.home,
         online=online,
         serve=workspace.config.serve,
+        project=workspace.config.project.name,
         lake=(workspace.lake.uri, str(workspace.repository.main_root)) if reads_lake else None,
     )

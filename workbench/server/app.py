@@ -302,7 +302,7 @@ class FeatureService:
         except WorkbenchError as error:  # `ready` says so, and the store may come
             LOGGER.warning("not ready", extra={"facts": {"reason": str(error)}})
 
-    async def _catalog(self, request: Request) -> StarletteResponse:
+    def _catalog(self, request: Request) -> StarletteResponse:  # no coroutine: Starlette runs it in a thread
         token = request.state.token
         search = request.query_params.get("search", "")[:200]
         try:
@@ -314,7 +314,7 @@ class FeatureService:
     async def _live(self, request: Request) -> StarletteResponse:  # noqa: ARG002 - what Starlette calls
         return _json({"status": "live"})
 
-    async def _ready(self, request: Request) -> StarletteResponse:  # noqa: ARG002
+    def _ready(self, request: Request) -> StarletteResponse:  # noqa: ARG002
         try:
             version = self._reader.backend.version()
         except WorkbenchError as error:
@@ -325,7 +325,7 @@ class FeatureService:
             raise busy("The service is being stopped.")
         return _json({"status": "ready", "catalog_version": version})
 
-    async def _expose(self, request: Request) -> StarletteResponse:
+    def _expose(self, request: Request) -> StarletteResponse:
         token = request.state.token
         if token is not None and not token.reads_metrics:
             raise Problem(

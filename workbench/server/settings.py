@@ -21,6 +21,8 @@ class ServiceOptions:
         The folder that relative paths of `online` and `serve` start from: the project's home.
     online, serve
         ``[online]`` and ``[serve]``.
+    project
+        The project's name, under which a shared store has its features.
     lake
         Address and root of the lake, where what the store does not have is read there.
     metrics
@@ -30,6 +32,7 @@ class ServiceOptions:
     home: Path
     online: OnlineSettings
     serve: ServeSettings
+    project: str = ""
     lake: tuple[str, str] | None = None
     metrics: Path | None = None
 
@@ -60,7 +63,7 @@ class ServiceOptions:
 
             uri, root = self.lake
             lake = Lake(uri, root=Path(root))
-        return OnlineReader(backend_of(self.online, self.home), lake=lake)
+        return OnlineReader(backend_of(self.online, self.home, self.project), lake=lake)
 
     def to_json(self) -> str:
         """Return the options as JSON, with passwords that they hold."""
@@ -69,6 +72,7 @@ class ServiceOptions:
                 "home": str(self.home),
                 "online": self.online.model_dump(),
                 "serve": self.serve.model_dump(),
+                "project": self.project,
                 "lake": self.lake,
             }
         )
@@ -81,5 +85,6 @@ class ServiceOptions:
             home=Path(found["home"]),
             online=OnlineSettings.model_validate(found["online"]),
             serve=ServeSettings.model_validate(found["serve"]),
+            project=found["project"],
             lake=None if found["lake"] is None else tuple(found["lake"]),
         )
