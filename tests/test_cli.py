@@ -133,7 +133,7 @@ def test_an_interrupt_ends_with_130_and_leaves_nothing(inside: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
-    assert "Nothing is half done" in err
+    assert "No partial results were kept" in err
     assert not list(inside.glob(".workbench/views/*/data.parquet"))
 
 
