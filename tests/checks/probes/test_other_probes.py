@@ -100,7 +100,7 @@ def test_locality_that_cannot_be_looked_at_is_not_checked_and_says_why() -> None
     by_hour = defined(lambda f: f.select(pl.col("at").dt.hour().cast(pl.String).alias("carrier"), "at", value=delay))
     check = probed(by_hour)["entity-locality"]
     assert (check.passed, check.checked) == (False, False)
-    assert "cannot be told" in check.detail
+    assert "cannot be determined" in check.detail
 
 
 USER, TIME = pl.col("user_id"), pl.col("at")
