@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -530,7 +531,7 @@ while true; do sleep 0.01; done
 '''], folder=Path("."), environment=os.environ, timeout=3.0)
 """
     done = subprocess.run(
-        ["python3", "-c", script],
+        [sys.executable, "-c", script],
         cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(TOP)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "TimeoutExpired" in done.stderr
