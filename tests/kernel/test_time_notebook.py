@@ -78,7 +78,7 @@ def test_windows_are_right_at_any_instant_and_the_set_is_built_again(cells: Cell
     asked, wrong, off = re.findall(r"│ (\d+) +┆ (\d+) +┆ ([\d.e-]+) +│", shown(cells, "wrong_counts=")).pop()
     assert (int(asked), int(wrong)) == (2_000, 0)
     assert float(off) < 1e-9
-    assert "the same" in shown(cells, "%feature reproduce")
+    assert "identical" in shown(cells, "%feature reproduce")
 
 
 def test_the_notebook_is_kept_without_outputs_and_without_places_of_a_machine() -> None:

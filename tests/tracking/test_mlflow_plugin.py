@@ -83,7 +83,7 @@ def test_a_project_that_moved_is_found_around_the_working_directory(
 
 
 def test_data_that_is_gone_is_an_error_with_a_remedy(tmp_path: Path) -> None:
-    with pytest.raises(TrackingError, match="is not at view") as caught:
+    with pytest.raises(TrackingError, match="is no longer at view") as caught:
         source(kind="view", root=str(tmp_path), path="view.parquet").load()
     assert "Compute the view again" in caught.value.remedy
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from workbench.records import Serialisable
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -62,7 +64,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class RowCounts:
+class RowCounts(Serialisable):
     """Rows by key: of both sides, in common (`same` and `changed`), and of one side alone.
 
     Rows whose key one of the sides has more than once are counted in `duplicates_left` and `duplicates_right`, and are
