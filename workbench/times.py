@@ -93,7 +93,7 @@ def duration_in_words(seconds: float) -> str:
 
     Examples
     --------
-    >>> [spoken_duration(s) for s in (4e-7, 0.0004, 0.42, -5.0, 90.0, 5400.0, 172800.0, 1e9)]
+    >>> [duration_in_words(s) for s in (4e-7, 0.0004, 0.42, -5.0, 90.0, 5400.0, 172800.0, 1e9)]
     ['400 ns', '400 µs', '420 ms', '-5 s', '90 s', '90 min', '48 h', '11,600 d']
     """
     limits = ((1e-6, "ns", 1e-9), (1e-3, "µs", 1e-6), (1, "ms", 1e-3), (120, "s", 1), (7200, "min", 60))

@@ -153,7 +153,7 @@ def list_names(names: Sequence[str]) -> str:
 
     Examples
     --------
-    >>> listed(["a", "b"])
+    >>> list_names(["a", "b"])
     'a, b'
     """
     return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")

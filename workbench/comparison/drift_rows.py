@@ -48,8 +48,8 @@ class RowSelection:
 
         Examples
         --------
-        >>> asked = Asked.parse("main, 2013-01..2013-03, carrier=UA")
-        >>> asked.place, str(asked.period), asked.segment
+        >>> chosen = RowSelection.parse("main, 2013-01..2013-03, carrier=UA")
+        >>> chosen.place, str(chosen.period), chosen.segment
         ('main', '2013-01..2013-03', (('carrier', 'UA'),))
         """
         places, periods, segment = [], [], []

@@ -35,7 +35,7 @@ def widen(dtype: pl.DataType) -> pl.DataType:
 
     Examples
     --------
-    >>> widened(pl.List(pl.UInt8()))
+    >>> widen(pl.List(pl.UInt8()))
     List(Int64)
     """
     match dtype:

@@ -72,9 +72,9 @@ def print_value(value: object) -> str:
 
     Examples
     --------
-    >>> printed(datetime(2013, 1, 13, 1, 19, tzinfo=UTC))
+    >>> print_value(datetime(2013, 1, 13, 1, 19, tzinfo=UTC))
     '2013-01-13 01:19:00'
-    >>> [printed(v) for v in (None, True, 1234567, 1 / 3, "as it is\x1b[31m")]
+    >>> [print_value(v) for v in (None, True, 1234567, 1 / 3, "as it is\x1b[31m")]
     ['-', 'yes', '1,234,567', '0.333333', 'as it is�[31m']
     """
     if value is None:
@@ -165,7 +165,7 @@ def format_elapsed(seconds: float) -> str:
 
     Examples
     --------
-    >>> [elapsed(s) for s in (0.0042, 0.417, 12.34, 300.0)]
+    >>> [format_elapsed(s) for s in (0.0042, 0.417, 12.34, 300.0)]
     ['4 ms', '0.42 s', '12.3 s', '5.0 min']
     """
     if seconds < 0.1:

@@ -19,7 +19,7 @@ def quote_markdown(value: object) -> str:
 
     Examples
     --------
-    >>> quoted("a_b @ann <b>")
+    >>> quote_markdown("a_b @ann <b>")
     'a\\_b &#64;ann &#60;b\\>'
     """
     said = " ".join(print_value(value).split())
@@ -36,7 +36,7 @@ def fence_code(language: str, text: str) -> str:
 
     Examples
     --------
-    >>> print(fenced("text", "```"))
+    >>> print(fence_code("text", "```"))
     ````text
     ```
     ````

@@ -77,7 +77,7 @@ def read_only_url(url: str) -> str:
 
     Examples
     --------
-    >>> reading("postgres://ann@db/test")
+    >>> read_only_url("postgres://ann@db/test")
     'postgresql://ann@db/test?connect_timeout=10&options=-c%20default_transaction_read_only%3Don%20-c%20timezone%3DUTC'
     """
     match = _URL.fullmatch(url)

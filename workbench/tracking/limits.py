@@ -38,9 +38,9 @@ def truncate(text: str, limit: int) -> str:
 
     Examples
     --------
-    >>> cut("short", 100)
+    >>> truncate("short", 100)
     'short'
-    >>> len(cut("x" * 9000, 8000))
+    >>> len(truncate("x" * 9000, 8000))
     8000
     """
     clean = _UNSTORABLE.sub("\ufffd", text)
