@@ -134,6 +134,13 @@ def test_an_interpreter_that_somebody_ended_is_started_anew(own_pool: WorkerPool
         assert second.call(jobs.process)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+@pytest.mark.parametrize(("parent", "code"), [("os.getppid()", 7), ("os.getppid() + 1", 1)])
+def test_a_fork_whose_parent_is_gone_already_ends_by_itself(parent: str, code: int) -> None:
+    script = f"import os; from workbench.worker.zygote import _die_with_parent as follow; follow({parent}); os._exit(7)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == code
+
+
 def test_nothing_is_left_when_the_pool_closes(own_pool: WorkerPool) -> None:
     worker = own_pool.worker()
     worker.start(jobs.wait)

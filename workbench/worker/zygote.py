@@ -96,10 +96,11 @@ class _Forks:
             self._kill(process)
 
     def _fork(self, descriptor: int) -> int:
+        parent = os.getpid()
         process = os.fork()
         if process == 0:
             self._control.close()
-            _Fork(Connection(descriptor), self._shared).run()
+            _Fork(Connection(descriptor), self._shared, parent).run()
         _lead_group(process)
         os.close(descriptor)
         self._codes[process] = None
@@ -133,15 +134,16 @@ class _Forks:
 class _Fork:
     """Calls the functions that it is sent, and sends back what they return or raise, and what they print."""
 
-    def __init__(self, connection: Connection, shared: ProcessState) -> None:
+    def __init__(self, connection: Connection, shared: ProcessState, parent: int) -> None:
         self._connection = connection
         self._shared = shared
         self._sending = threading.Lock()
         self._folder = ""
+        self._parent = parent
 
     def run(self) -> None:
         try:
-            _die_with_parent()
+            _die_with_parent(self._parent)
             _lead_group(0)
             world, variables, path, self._folder = self._connection.recv()
             threading.Thread(target=self._leave_with_kernel, daemon=True).start()
@@ -214,7 +216,9 @@ def _kill_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
-def _die_with_parent() -> None:
+def _die_with_parent(parent: int) -> None:
     """Have the system end this process with the interpreter that it was forked from, where it can."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it was gone before it could be followed
+            os._exit(1)
