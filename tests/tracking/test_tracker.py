@@ -169,7 +169,7 @@ def test_a_record_whose_file_somebody_removed_is_not_said_to_be_queued(idle: Tra
         queued.path.unlink()
     delivery = ticket.poll()
     assert (delivery.state, delivery.run_id) == ("failing", None)
-    assert "gone" in (delivery.error or "")
+    assert "missing" in (delivery.error or "")
 
 
 def test_the_kernel_never_imports_mlflow(warm: Tracker) -> None:
