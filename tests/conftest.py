@@ -1,4 +1,4 @@
-"""Fixtures that several workspace' tests share: a small project on real git, real Parquet and real MLflow."""
+"""Fixtures that several rooms' tests share: a small project on real git, real Parquet and real MLflow."""
 
 from __future__ import annotations
 
@@ -42,14 +42,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Remove what was noted for this run, where this is the process that began it."""
     if not hasattr(session.config, "workerinput"):
         shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Write the ids of the tests that failed to the file that FAILED_TESTS names, from which pytest runs them again."""
-    if path := os.environ.get("FAILED_TESTS"):
-        reports = [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]
-        names = dict.fromkeys(report.nodeid for report in reports)
-        Path(path).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -12,6 +12,8 @@ import polars as pl
 
 from workbench.errors import DefinitionError, FeatureNotFound, UsageError
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 _UNITS = {
     "w": timedelta(weeks=1),
     "d": timedelta(days=1),
@@ -304,6 +306,16 @@ def in_utc(moment: datetime) -> datetime:
     '2013-06-01T10:00:00+00:00'
     """
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a time, which has a zone, as microseconds since the epoch."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def from_microseconds(count: int) -> datetime:
+    """Return microseconds since the epoch as a time in UTC."""
+    return EPOCH + timedelta(microseconds=count)
 
 
 def instant(column: pl.Expr, dtype: pl.DataType | type[pl.DataType]) -> pl.Expr:

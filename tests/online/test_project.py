@@ -19,7 +19,8 @@ from tests.online.servers import URL
 from tests.promote.conftest import git
 from workbench.cli.main import main
 from workbench.online import OnlineBehindWarning, open_backend
-from workbench.online.backend import StoredEntity
+from workbench.online.backend import OnlineBackend, StoredEntity
+from workbench.online.keys import SUFFIX, instant_of
 from workbench.project import Project
 
 OWNED = EVENT_VIEW.replace('event_time="at")', 'event_time="at", owner="team")')
@@ -169,19 +170,55 @@ def test_without_a_section_nothing_is_loaded_until_somebody_asks(project: Projec
     assert reading(project).get_feature("spend", {"user": "u1"}).source == "online"
 
 
-def test_verification_sees_rows_that_are_not_the_lakes(published: Project) -> None:
+def test_verification_passes_only_where_every_row_and_answer_is_the_lakes(published: Project) -> None:
     assert published.verify_online().passed
+    assert published.verify_online(full=True).passed
     backend = open_backend(published._workspace)
+    number = json.loads(backend.catalog()[1]["generation/spend@1"])["number"]
+    honest = by_entity(backend, number)
+    key, other = list(honest)[:2]
+    rows = honest[key]
+    kinds = {
+        "an entity is missing": {each: found for each, found in honest.items() if each != key},
+        "a row is another": honest | {key: [(rows[0][0], honest[other][0][1]), *rows[1:]]},
+        "a row is missing": honest | {key: [rows[0], *rows[2:]]},
+        "a row is too many": honest | {key: [*rows, (rows[-1][0] - 1, rows[-1][1])]},
+    }
+    for kind, entities in kinds.items():
+        rewrite(backend, [StoredEntity(each, found, 0) for each, found in entities.items()])
+        assert published.verify_online(full=True).differing == {"spend@1.0": (key.hex(),)}, kind
+    rewrite(backend, [StoredEntity(each, found, 1 if each == key else 0) for each, found in honest.items()])
+    for full in (False, True):  # of one entity, an older row answers
+        assert published.verify_online(full=full).differing == {"spend@1.0": (key.hex(),)}
     with backend.writing() as writer:
-        catalog = dict(backend.catalog()[1])
-        generation = json.loads(catalog["generation/spend@1"])
-        other = writer.new_generation()
-        entities = [StoredEntity(key[:-8], [(0, row)], 0) for key, row in list(backend.rows(generation["number"]))[:1]]
-        writer.append(other, entities)
-        writer.change({"generation/spend@1": json.dumps({**generation, "number": other}).encode()})
-    found = published.verify_online(full=True)
-    assert not found.passed
-    assert found.differing["spend@1.0"]
+        writer.change({"generation/spend@1": None, "previous/spend@1": None})
+    assert published.verify_online().differing == {"spend@1.0": ("not loaded",)}
+    published.load_online(full=True)
+    assert published.verify_online(full=True).passed
+
+
+def by_entity(backend: OnlineBackend, generation: int) -> dict[bytes, list[tuple[int, bytes]]]:
+    """Return the rows of a generation by their entities."""
+    found: dict[bytes, list[tuple[int, bytes]]] = {}
+    for key, row in backend.rows(generation):
+        found.setdefault(key[:-SUFFIX], []).append((instant_of(key[-SUFFIX:]), row))
+    return found
+
+
+def rewrite(backend: OnlineBackend, entities: list[StoredEntity]) -> None:
+    """Have other rows answer for ``spend@1``."""
+    with backend.writing() as writer:
+        generation = json.loads(backend.catalog()[1]["generation/spend@1"])
+        number = writer.new_generation()
+        writer.append(number, entities)
+        writer.change({"generation/spend@1": json.dumps({**generation, "number": number}).encode()})
+
+
+def test_a_tag_that_is_not_a_release_stops_no_load(published: Project) -> None:
+    git(published.root, "tag", "release/by-hand", "main")
+    promote(published, DOUBLED, "exp/b")
+    assert reading(published).get_feature("spend", {"user": "u1"}).version == "2.0"
+    assert published.online_status().releases == ()
 
 
 def test_the_async_twins_answer_the_same(published: Project) -> None:

@@ -19,12 +19,14 @@ from typing import Any
 import polars as pl
 
 from workbench.errors import JoinError, UsageError, did_you_mean
+from workbench.times import EPOCH, microseconds
 
 LONGEST = 400
 """Bytes of an entity that a key holds as they are; LMDB takes 511 for the whole key."""
+SUFFIX = 8
+"""Bytes of an instant at the end of a row's key."""
 PLAIN, HASHED = b"\x00", b"\x01"
 _END, _ZERO = b"\x00\x01", b"\x00\xff"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _PER_MICROSECOND = {"us": 1, "ns": 1_000}
 
@@ -226,14 +228,13 @@ def _truth(value: object) -> bytes:
 def _day(value: object) -> bytes | None:
     if not isinstance(value, date) or isinstance(value, datetime):
         raise WrongKind
-    return _signed((value - _EPOCH.date()).days)
+    return _signed((value - EPOCH.date()).days)
 
 
 def _moment(value: object, dtype: pl.Datetime) -> bytes | None:
     if not isinstance(value, datetime):
         raise WrongKind
-    micros = (value.replace(tzinfo=UTC) if value.tzinfo is None else value) - _EPOCH
-    return _in_unit(micros // _MICROSECOND, dtype.time_unit)
+    return _in_unit(microseconds(value.replace(tzinfo=UTC) if value.tzinfo is None else value), dtype.time_unit)
 
 
 def _duration(value: object, dtype: pl.Duration) -> bytes | None:

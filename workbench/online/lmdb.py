@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import OnlineError
 from workbench.online.backend import WAIT, StoredEntity, Tally, Written, in_order, prefix_of
-from workbench.online.keys import descending
+from workbench.online.keys import SUFFIX, descending
 
 if TYPE_CHECKING:
     from workbench.config import OnlineSettings
@@ -32,7 +32,6 @@ SWEPT = 5_000
 READERS = 1_024
 _BOUNDS = struct.Struct(">qq")
 _NUMBER = struct.Struct(">Q")
-_SUFFIX = 8
 RECHECK = 1.0
 """Seconds after which a reader looks whether its file is still there, or another in its place."""
 
@@ -113,7 +112,7 @@ class LmdbStore:
             version = _version(transaction, tables[0])
             cursor = transaction.cursor(tables[2])
             for key in keys:
-                there = cursor.set_range(key + suffix) and cursor.key()[:-_SUFFIX] == key
+                there = cursor.set_range(key + suffix) and cursor.key()[:-SUFFIX] == key
                 found.append(cursor.value() if there else None)
         return version, found
 

@@ -18,6 +18,7 @@ from workbench.online.codec import RowCodec, encode_row, stored_rows
 from workbench.online.keys import EntityKeys
 from workbench.point_in_time import ViewRows, known_rows
 from workbench.registry import FOLDER, Registry
+from workbench.times import microseconds
 
 if TYPE_CHECKING:
     from workbench.lake import Lake
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 PART = 1_000_000
 """About how many rows are sorted at once."""
 _KNOWN, _EVENT, _CREATED, _ROW = "__online_known", "__online_event", "__online_created", "__online_row"
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +170,8 @@ def _write(
     backend: OnlineBackend, writer: OnlineWriter, published: Published, view: str, version: Version
 ) -> Generation:
     now = datetime.now(UTC)
-    instant = (now - datetime(1970, 1, 1, tzinfo=UTC)) // _MICROSECOND
-    since = None if published.history is None else instant - published.history // _MICROSECOND
+    instant = microseconds(now)
+    since = None if published.history is None else instant - published.history // timedelta(microseconds=1)
     number = writer.new_generation()
     frame = published.lake.scan(
         view, version.major, version.delta_version, version.contract, digest=version.data_digest

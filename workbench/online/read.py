@@ -1,4 +1,4 @@
-"""ViewReader features online: a request becomes a plan once, and is then a look or two for each view and entity.
+"""Reading features online: a request becomes a plan once, and is then a look or two for each view and entity.
 
 Where the store does not have a version, or not as far back, its rows are read as a training set reads them. Either way
 one function decides what a row is worth at an instant.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from workbench.online.registry_reader import OnlineRegistryReader
 from workbench.online.values import FeatureValue
 from workbench.point_in_time import ViewRows, epoch_microseconds, join_views, within_ttl
 from workbench.store import joined_views, resolve
+from workbench.times import from_microseconds, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 PLANS = 256
 """How many requests' plans are kept."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 Row = Sequence[Any]
 """Event time, `created`, and the features."""
@@ -98,7 +97,7 @@ class ViewPlan:
     def full_keys(self, entities: Sequence[Mapping[str, object]]) -> list[bytes | None]:
         """Return the keys that the store has the entities under."""
         prefix = self.prefix
-        return [None if key is None else prefix + key for key in self.keys.encode_all(entities, self.names)]
+        return [None if key is None else prefix + key for key in self.encode(entities)]
 
     def holds(self, row: Row, instant: int) -> bool:
         """Whether a row may be used at an instant, or has expired by then."""
@@ -157,39 +156,15 @@ class Answers:
 
     def values(self) -> list[dict[str, FeatureValue]]:
         """Return one dictionary an entity: each feature's answer by its column."""
+        times = [self.times(view) for view in range(len(self.found))]
+        answers = []
+        for column in self.plan.columns:
+            answer = self.found[column.view]
+            version, generation, origin = answer.plan.part.view.version, answer.generation, answer.origin
+            found = zip(*self.column(column), *times[column.view], strict=True)
+            answers.append([FeatureValue(*each, version, generation, origin) for each in found])
         names = [column.name for column in self.plan.columns]
-        parts = [
-            (answer, [(n, c) for n, c in enumerate(self.plan.columns) if c.view == view])
-            for view, answer in enumerate(self.found)
-        ]
-        found: list[list[Any]] = [[None] * len(names) for _ in self.entities]
-        for answer, columns in parts:
-            for row, values in zip(answer.rows, found, strict=True):
-                self._fill(values, row, answer, columns)
-        return [dict(zip(names, values, strict=True)) for values in found]
-
-    def _fill(self, values: list[Any], row: Row | None, answer: Answer, columns: Sequence[tuple[int, Column]]) -> None:
-        """Set in `values` what a view's row is worth, at the places of its columns."""
-        plan = answer.plan
-        version = plan.part.view.version
-        generation, origin = answer.generation, answer.origin
-        at = None if row is None else _moment(row[EVENT])
-        known = None if row is None or row[CREATED] is None else _moment(row[CREATED])
-        if row is None or not plan.holds(row, self.instant):
-            absent: Status = "missing" if row is None else "expired"
-            for place, column in columns:
-                status: Status = absent if column.default is None else "default"
-                values[place] = FeatureValue(column.default, status, at, known, version, generation, origin)
-            return
-        there: Status = "stale" if plan.stale else "present"
-        for place, column in columns:
-            value = row[column.place]
-            if value is None:
-                values[place] = FeatureValue(None, "null", at, known, version, generation, origin)
-                continue
-            if column.convert is not None and answer.online:
-                value = column.convert(value)
-            values[place] = FeatureValue(value, there, at, known, version, generation, origin)
+        return [dict(zip(names, row, strict=True)) for row in zip(*answers, strict=True)]
 
     def column(self, column: Column) -> tuple[list[Any], list[Status]]:
         """Return a feature's value for each entity, as its Python type, and its status."""
@@ -221,8 +196,8 @@ class Answers:
     def times(self, view: int) -> tuple[list[datetime | None], list[datetime | None]]:
         """Return event time and `created` of the row that each entity has in a view; of an expired one too."""
         rows = self.found[view].rows
-        events = [None if row is None else _moment(row[EVENT]) for row in rows]
-        created = [None if row is None or row[CREATED] is None else _moment(row[CREATED]) for row in rows]
+        events = [None if row is None else from_microseconds(row[EVENT]) for row in rows]
+        created = [None if row is None or row[CREATED] is None else from_microseconds(row[CREATED]) for row in rows]
         return events, created
 
     def frame(self, *, details: bool = False) -> pl.DataFrame:
@@ -231,7 +206,7 @@ class Answers:
         With `details`, also ``<column>__status``, and ``<view>__event_time`` for each view.
         """
         columns = [*self._keys()]
-        usable = [self._usable(answer) for answer in self.found]
+        usable = self._usable_rows
         turned = [_columns_of(rows) for rows in usable]
         for column in self.plan.columns:
             values = turned[column.view][column.place] if turned[column.view] else (None,) * len(self.entities)
@@ -394,7 +369,7 @@ class OnlineReader:
         JoinError, OnlineError
             As `read`.
         """
-        instant = time.time_ns() // 1_000 if at is None else (at - _EPOCH) // _MICROSECOND
+        instant = time.time_ns() // 1_000 if at is None else microseconds(at)
         try:
             found = self._look(plan, entities, instant, now=at is None)
         except JoinError:
@@ -487,7 +462,7 @@ def read_offline(
 ) -> Answers:
     """Return features that no online store has, as a training set reads them."""
     plan = planned(wanted, reading, None)
-    instant = time.time_ns() // 1_000 if at is None else (at - _EPOCH) // _MICROSECOND
+    instant = time.time_ns() // 1_000 if at is None else microseconds(at)
     found = [Answer(view, lake_rows(view, entities, instant), online=False) for view in plan.views]
     return Answers(plan, entities, instant, found)
 
@@ -540,15 +515,12 @@ def _lake_frame(plan: ViewPlan, instant: int) -> pl.LazyFrame:
     except OnlineError:
         if plan.generation is None or plan.generation.since is None:
             raise
+        since, asked = from_microseconds(plan.generation.since), from_microseconds(instant)
         raise OnlineError(
-            f"{plan.part.label} is loaded back to {_moment(plan.generation.since):%Y-%m-%d %H:%M} UTC, not to "
-            f"{_moment(instant):%Y-%m-%d %H:%M}, and there is no lake to read it from.",
+            f"{plan.part.label} is loaded back to {since:%Y-%m-%d %H:%M} UTC, not to {asked:%Y-%m-%d %H:%M}, and there "
+            "is no lake to read it from.",
             remedy="Ask for a later time, or raise [online] history and run `workbench online load --full`.",
         ) from None
-
-
-def _moment(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)
 
 
 def as_entities(given: object) -> list[Mapping[str, object]]:

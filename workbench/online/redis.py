@@ -36,7 +36,7 @@ import msgspec
 
 from workbench.errors import OnlineError
 from workbench.online.backend import WAIT, StoredEntity, Tally, Written, in_order, prefix_of
-from workbench.online.keys import descending, instant_of
+from workbench.online.keys import SUFFIX, descending, instant_of
 from workbench.redaction import redact
 
 if TYPE_CHECKING:
@@ -58,7 +58,6 @@ LEASE = 30.0
 CONNECT, ANSWER = 2.0, 5.0
 """Seconds in which the server must accept a connection, and answer. ``?socket_timeout=`` in the URL has precedence."""
 _BOUNDS = struct.Struct(">qq")
-_SUFFIX = 8
 _AS_OF = """
 local found, single = {}, {}
 local first = '[' .. ARGV[3]
@@ -202,7 +201,7 @@ class RedisStore:
         version, found, single = self._script(
             keys=[self._version], args=[self._latest, self._history, descending(instant), *keys]
         )
-        rows = [None if value is None else value[_SUFFIX:] for value in found]
+        rows = [None if value is None else value[SUFFIX:] for value in found]
         for place in single:
             known, _, row = _answer(found[place])
             rows[place] = row if known <= instant else None
@@ -240,7 +239,7 @@ class RedisStore:
                 answer = None if value is None else _answer(value)
                 if count > 1:
                     members = self._rest(self._history + prefix + key, next(left))
-                    yield key, answer, [(instant_of(each[:_SUFFIX]), each[_SUFFIX:]) for each in members]
+                    yield key, answer, [(instant_of(each[:SUFFIX]), each[SUFFIX:]) for each in members]
                 else:
                     yield key, answer, [] if answer is None else [(answer[0], answer[2])]
 
@@ -497,7 +496,7 @@ def _batched(entities: Iterable[StoredEntity], tally: Tally) -> Iterator[_Batch]
                 batch = _Batch()
                 members = batch.go_on(entity)
             tally.add(suffix, row)
-            members.append(suffix[-_SUFFIX:] + row)
+            members.append(suffix[-SUFFIX:] + row)
             batch.rows += 1
             batch.size += len(row)
         if batch.is_full:

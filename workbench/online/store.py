@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from workbench.config import OnlineSettings
-from workbench.errors import WorkbenchError
+from workbench.errors import InvalidName, PromotionError, WorkbenchError
+from workbench.online.backend import StoredEntity, in_order, prefix_of
 from workbench.online.catalog import OnlineCatalog, label_of, served_versions
+from workbench.online.keys import SUFFIX
 from workbench.online.lmdb import LmdbStore
 from workbench.online.load import Loaded, Published, load, stored_entities
 from workbench.online.redis import RedisStore
 from workbench.registry import Registry
 from workbench.render import Report, Reported, Table
 from workbench.store import RegistryReader, release_commit, release_names
+from workbench.times import from_microseconds, microseconds
 
 if TYPE_CHECKING:
     from workbench.online.backend import OnlineBackend
@@ -163,7 +170,8 @@ class OnlineVerification(Reported):
     compared
         How many entities were compared, of each ``view@major.minor``.
     differing
-        The keys of entities (hexadecimal) whose rows are others, or missing, of each view where there are any.
+        The keys of entities (hexadecimal) whose rows are others, missing or too many, of each view where there are any;
+        ``not loaded`` for a view of which the store has nothing.
     """
 
     compared: Mapping[str, int]
@@ -210,8 +218,8 @@ def follow_main(workspace: Workspace) -> None:
     try:
         catalog = OnlineCatalog.read(open_backend(workspace))
         tip = workspace.repository.resolve(workspace.trunk)
-        cut = set(release_names(workspace))
-        if catalog.meta is None or catalog.meta.commit != tip or set(catalog.releases) != cut:
+        shows_main = catalog.meta is not None and catalog.meta.commit == tip
+        if not shows_main or catalog.releases != sorted(_releases(workspace)):
             load_online(workspace)
     except Exception as error:  # noqa: BLE001 - nothing may say that the publish failed
         reason = f"{error.message} {error.remedy}" if isinstance(error, WorkbenchError) else str(error)
@@ -228,11 +236,20 @@ def published(workspace: Workspace) -> Published:
         project=workspace.config.project.name,
         repository=workspace.repository,
         commit=reading.commit,
-        releases={name: release_commit(workspace, name) for name in release_names(workspace)},
+        releases=_releases(workspace),
         feature_sets={found.name: found.features for found in sets if found is not None},
         lake=workspace.lake,
         history=settings.depth,
     )
+
+
+def _releases(workspace: Workspace) -> dict[str, str]:
+    """Return the commit of each release that can be read: a tag that nobody signed, or made by hand, is left out."""
+    found = {}
+    for name in release_names(workspace):
+        with suppress(PromotionError, InvalidName):
+            found[name] = release_commit(workspace, name)
+    return found
 
 
 def online_status(workspace: Workspace) -> OnlineStatus:
@@ -252,7 +269,7 @@ def online_status(workspace: Workspace) -> OnlineStatus:
                 generation=None if current is None else current.number,
                 entities=None if current is None else current.entities,
                 rows=None if current is None else current.rows,
-                since=None if current is None or current.since is None else _moment(current.since),
+                since=None if current is None or current.since is None else from_microseconds(current.since),
                 loaded_at=None if current is None else current.loaded_at,
             )
         )
@@ -261,7 +278,7 @@ def online_status(workspace: Workspace) -> OnlineStatus:
 
 
 def verify_online(workspace: Workspace, *, full: bool = False, seed: int | None = None) -> OnlineVerification:
-    """Compare what the store has with the lake, row by row: of some entities of each view, or of all.
+    """Compare what the store has with the lake, row by row: of some entities of each view, or all that it has.
 
     The instant at which rows are cut off for their age is that of the loading.
     """
@@ -271,31 +288,61 @@ def verify_online(workspace: Workspace, *, full: bool = False, seed: int | None 
     compared: dict[str, int] = {}
     differing: dict[str, tuple[str, ...]] = {}
     for view, version in served_versions(catalog.registry):
+        name = f"{view}@{version.number}"
         generation = catalog.generation(view, version)
         if generation is None:
+            compared[name], differing[name] = 0, ("not loaded",)
             continue
         frame = workspace.lake.scan(
             view, version.major, version.delta_version, version.contract, digest=version.data_digest
         )
         if not full and version.entities:
             frame = _sampled(frame, version.entities, chance)
-        now = int(datetime.fromisoformat(generation.loaded_at).timestamp() * 1_000_000)
-        prefix = generation.number.to_bytes(4, "big")
-        count, wrong = 0, []
-        for entity in stored_entities(view, version, frame, now=now, since=generation.since):
-            count += 1
-            keys = [prefix + entity.key]
-            same = all(backend.as_of(keys, known)[1] == [row] for known, row in entity.rows)
-            (answer,) = backend.latest(keys)[1]
-            if not same or answer is None or answer[2] not in {row for _, row in entity.rows}:
-                wrong.append(entity.key.hex())
-        if full and count != generation.entities:
-            wrong.append(f"{generation.entities - count:+,} entities")
-        name = f"{view}@{version.number}"
-        compared[name] = count
-        if wrong:
-            differing[name] = tuple(wrong)
+        loaded = microseconds(datetime.fromisoformat(generation.loaded_at))
+        entities = stored_entities(view, version, frame, now=loaded, since=generation.since)
+        comparison = _Comparison(backend, generation.number)
+        if full:
+            comparison.compare_all(entities)
+        else:
+            comparison.compare_some(entities)
+        compared[name] = comparison.entities
+        if comparison.wrong:
+            differing[name] = tuple(sorted(key.hex() for key in comparison.wrong))
     return OnlineVerification(compared, differing)
+
+
+class _Comparison:
+    """Entities as the lake has them beside what a generation has."""
+
+    def __init__(self, backend: OnlineBackend, generation: int) -> None:
+        self._backend = backend
+        self._generation = generation
+        self.entities = 0
+        self.wrong: set[bytes] = set()
+
+    def compare_some(self, entities: Iterable[StoredEntity]) -> None:
+        """Look each row of some entities up."""
+        prefix = prefix_of(self._generation)
+        for entity in self._with_right_answers(entities):
+            if any(self._backend.as_of([prefix + entity.key], known)[1] != [row] for known, row in entity.rows):
+                self.wrong.add(entity.key)
+
+    def compare_all(self, entities: Iterable[StoredEntity]) -> None:
+        """Go through the rows of all entities and all that is stored, side by side."""
+        right = (pair for entity in self._with_right_answers(in_order(entities)) for pair in entity.keyed(b""))
+        for key, pairs in groupby(merge(right, self._backend.rows(self._generation)), key=itemgetter(0)):
+            rows = [row for _, row in pairs]
+            if len(rows) != 2 or rows[0] != rows[1]:
+                self.wrong.add(key[:-SUFFIX])
+
+    def _with_right_answers(self, entities: Iterable[StoredEntity]) -> Iterator[StoredEntity]:
+        """Yield entities, and note those whose latest answer is another."""
+        prefix = prefix_of(self._generation)
+        for entity in entities:
+            self.entities += 1
+            if self._backend.latest([prefix + entity.key])[1] != [entity.answer]:
+                self.wrong.add(entity.key)
+            yield entity
 
 
 def _sampled(frame: pl.LazyFrame, entities: tuple[str, ...], chance: random.Random) -> pl.LazyFrame:
@@ -304,7 +351,3 @@ def _sampled(frame: pl.LazyFrame, entities: tuple[str, ...], chance: random.Rand
         return frame
     taken = keys.sample(SAMPLE, seed=chance.randrange(2**31))
     return frame.join(taken.lazy(), on=list(entities), how="semi", nulls_equal=True)
-
-
-def _moment(micros: int) -> datetime:
-    return datetime.fromtimestamp(micros / 1_000_000, UTC)

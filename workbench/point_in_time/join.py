@@ -33,9 +33,9 @@ from workbench.point_in_time.candidates import (
     rank_rows,
     require,
 )
-from workbench.point_in_time.pruning import Reach, microseconds, reach_of, reachable_rows
+from workbench.point_in_time.pruning import Reach, reach_of, reachable_rows
 from workbench.point_in_time.row_lookup import fetch, find_runs, search_runs
-from workbench.times import parse_duration, utc_zone
+from workbench.times import microseconds, parse_duration, utc_zone
 
 OUTCOMES = pl.Enum(["matched", "expired", "missing"])
 

@@ -12,13 +12,13 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from workbench.point_in_time.candidates import KeyPair, ViewRows, epoch_microseconds
+from workbench.times import from_microseconds, microseconds
 
 FEW = 200_000  # from here on, looking up each row's key costs more than sorting the rows that it would leave out
 _WORTH = 10  # with fewer rows than this for each spine row, most keys are asked for
 _SLACK = timedelta(milliseconds=1)  # stored times may be coarser than microseconds
 _LONG = timedelta(days=365 * 1000)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST, _LAST = ((datetime(year, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) for year in (1600, 2600))
+_FIRST, _LAST = (microseconds(datetime(year, 1, 1, tzinfo=UTC)) for year in (1600, 2600))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +82,6 @@ def reachable_rows(view: ViewRows, pairs: Sequence[KeyPair], reach: Reach) -> pl
     return pl.all_horizontal(conditions) if conditions else None
 
 
-def microseconds(moment: datetime) -> int:
-    """Return a time, which has a zone, as microseconds since the epoch."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
 def _literal(moment: datetime, dtype: pl.Datetime) -> pl.Expr:
     return pl.lit(moment.replace(tzinfo=None) if dtype.time_zone is None else moment)
 
@@ -95,4 +90,4 @@ def _moment(physical: object) -> datetime | None:
     """Return microseconds since the epoch as a time of the years 1600 to 2600, or None."""
     if not isinstance(physical, int) or not _FIRST <= physical <= _LAST:
         return None
-    return _EPOCH + timedelta(microseconds=physical)
+    return from_microseconds(physical)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
@@ -38,7 +38,7 @@ from workbench.protocol import (
 )
 from workbench.server.problem import Problem, Response, busy
 from workbench.store import parse_all
-from workbench.times import moment
+from workbench.times import from_microseconds, microseconds, moment
 
 if TYPE_CHECKING:
     import polars as pl
@@ -57,7 +57,6 @@ LONGEST = 400
 KNOWN = 256
 """How many requests' preparations are kept."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _decode = msgspec.json.Decoder(FeatureRequest).decode
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 _JSON_HEADERS = [(b"content-type", JSON.encode())]
@@ -178,7 +177,7 @@ class FeatureAnswers:
             return True
         if question.at is None:
             return not all(view.generation for view in plan.views)
-        instant = _micros(question.at)
+        instant = microseconds(question.at)
         return not all(view.reaches(instant) for view in plan.views)
 
     def answer(self, question: Question, token: Token | None) -> Response:
@@ -244,8 +243,8 @@ class FeatureAnswers:
                     remedy="Run `workbench online load` where the project is.",
                     error="OnlineError",
                 )
-            if at is not None and not view.reaches(_micros(at)):
-                since = _EPOCH + timedelta(microseconds=view.generation.since or 0)
+            if at is not None and not view.reaches(microseconds(at)):
+                since = from_microseconds(view.generation.since or 0)
                 raise Problem(
                     422,
                     f"{view.part.label} is loaded back to {since:%Y-%m-%d %H:%M:%S} UTC.",
@@ -268,7 +267,11 @@ class FeatureAnswers:
             views[answer.plan.part.name] = ViewAnswer(
                 view.version, answer.origin, answer.generation, events, created if view.created else None
             )
-        return _encode(FeatureAnswer(_instant(answers), len(question.entities), features, views, prepared.key_types))
+        return _encode(
+            FeatureAnswer(
+                from_microseconds(answers.instant), len(question.entities), features, views, prepared.key_types
+            )
+        )
 
     def _arrow(self, question: Question, answers: Answers) -> bytes:
         import pyarrow as pa
@@ -277,7 +280,7 @@ class FeatureAnswers:
             answer.plan.part.name: ViewFacts(answer.plan.part.view.version, answer.origin, answer.generation)
             for answer in answers.found
         }
-        facts = _encode(ArrowFacts(_instant(answers), views))
+        facts = _encode(ArrowFacts(from_microseconds(answers.instant), views))
         table = answers.arrow(details=question.request.details)
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), ARROW_FACTS: facts})
         sink = pa.BufferOutputStream()
@@ -408,11 +411,3 @@ def _invalid(said: str) -> Problem:
 def _too_many(what: str, count: int, most: int, *, field: str | None = None) -> Problem:
     remedy = "Ask for them in several requests."
     return Problem(413, f"{count:,} {what} are more than {most:,}.", remedy=remedy, field=field or what)
-
-
-def _instant(answers: Answers) -> datetime:
-    return _EPOCH + timedelta(microseconds=answers.instant)
-
-
-def _micros(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workbench.store.reader import ReadableData, ReadableView, ViewReader
     from workbench.store.records import SHORTEST, find_record
     from workbench.store.references import Reference, parse_all, use
-    from workbench.store.registry_reader import RegistryReader, published_data, published_view
+    from workbench.store.registry_reader import RecordReader, RegistryReader, published_data, published_view
     from workbench.store.releases import commit_at, release_commit, release_names
     from workbench.store.saved import SavedTrainingSet, SourceView, names, saved_sets, saved_training_set
     from workbench.store.source_rows import BehindRows
@@ -75,6 +75,7 @@ _HOMES = {
         "use",
     ),
     "registry_reader": (
+        "RecordReader",
         "RegistryReader",
         "published_data",
         "published_view",
@@ -126,6 +127,7 @@ __all__ = [
     "Question",
     "ReadableData",
     "ReadableView",
+    "RecordReader",
     "Reference",
     "RegistryReader",
     "ResolvedFeature",

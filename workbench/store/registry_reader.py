@@ -22,39 +22,25 @@ if TYPE_CHECKING:
     from workbench.workspace import Workspace
 
 
-class RegistryReader:
-    """What is published at `commit`: each view's declaration from its record, its rows from the lake.
-
-    No definition is run for it, save that a feature set is looked up in the definitions of the same commit.
+class RecordReader:
+    """The versions that a registry's records declare. A subclass says where their rows are, and which sets there are.
 
     Parameters
     ----------
-    workspace
-        The project's workspace.
     registry
         The records, at their commit.
-    commit
-        That commit.
+    branch
+        The branch that holds what is published.
     release
         The release's name where the commit is one's.
     """
 
-    def __init__(self, workspace: Workspace, registry: Registry, commit: str, *, release: str | None = None) -> None:
-        self.branch = workspace.trunk
-        self.commit = commit
+    def __init__(self, registry: Registry, *, branch: str, release: str | None = None) -> None:
+        self.branch = branch
+        self.commit = registry.commit or ""
         self.release = release
         self.registry = registry
-        self._workspace = workspace
         self._views: dict[tuple[str, str], ReadableView] = {}
-
-    @classmethod
-    def of(cls, workspace: Workspace, commit: str | None = None, *, release: str | None = None) -> RegistryReader:
-        """Return what is published at `commit`; what is published now if absent.
-
-        A main without a commit has nothing published.
-        """
-        registry = Registry.at(workspace.repository, commit or workspace.trunk)
-        return cls(workspace, registry, registry.commit or "", release=release)
 
     @property
     def registry_commit(self) -> str:
@@ -65,13 +51,6 @@ class RegistryReader:
     def snapshots(self) -> Mapping[str, Snapshot]:
         """Nothing: no source is read."""
         return {}
-
-    @property
-    def definitions(self) -> Definitions | None:
-        """The definitions of the same commit, whose files run when they are looked into; None without a commit."""
-        from workbench.define import load_tree
-
-        return load_tree(self._workspace.repository, self.commit, cache=self._workspace.hidden) if self.commit else None
 
     def view(self, name: str, version: str | None = None) -> ReadableView:
         """Return the version of view `name` that is asked for, or the current one."""
@@ -86,10 +65,6 @@ class RegistryReader:
     def has(self, name: str, version: str | None = None) -> bool:
         """Whether a version of view `name` was ever published."""
         return name in self.registry or version is not None
-
-    def names(self) -> Iterable[str]:
-        """Return the names of what is published: views that are served, and feature sets."""
-        return [*self.registry.views, *(self.definitions.set_files if self.definitions else ())]
 
     def tables(self) -> Iterable[str]:
         """Return the names of the views, with their versions, for "did you mean"."""
@@ -109,15 +84,70 @@ class RegistryReader:
             with suppress(RegistryError):
                 yield name, self.registry.record(name)
 
-    def feature_set(self, name: str) -> FeatureSet | None:
-        """Return the feature set `name` of the definitions at this commit; None where there is none."""
-        definitions = self.definitions
-        return definitions.feature_set(name) if definitions and name in definitions.set_files else None
-
     @property
     def ambiguous(self) -> Collection[str]:
         """Nothing: a published view comes before a feature set of its name, without a look at any definition."""
         return ()
+
+    def names(self) -> Iterable[str]:
+        """Return the names of views and feature sets, for "did you mean"."""
+        raise NotImplementedError
+
+    def feature_set(self, name: str) -> FeatureSet | None:
+        """Return the feature set `name`; None where there is none."""
+        raise NotImplementedError
+
+    def missing(self, name: str) -> FeatureNotFound:
+        """Return the error for a `name` that is neither a view nor a feature set."""
+        return FeatureNotFound.unpublished(name, self.names())
+
+    def readable_version(self, name: str, version: Version) -> ReadableView:
+        """Return a version of view `name` as it is read, whether it is still served or not."""
+        raise NotImplementedError
+
+
+class RegistryReader(RecordReader):
+    """What is published at one commit: each view's declaration from its record, its rows from the lake.
+
+    No definition is run for it, save that a feature set is looked up in the definitions of the same commit.
+
+    Parameters
+    ----------
+    workspace
+        The project's workspace.
+    registry
+        The records, at their commit.
+    release
+        The release's name where the commit is one's.
+    """
+
+    def __init__(self, workspace: Workspace, registry: Registry, *, release: str | None = None) -> None:
+        super().__init__(registry, branch=workspace.trunk, release=release)
+        self._workspace = workspace
+
+    @classmethod
+    def of(cls, workspace: Workspace, commit: str | None = None, *, release: str | None = None) -> RegistryReader:
+        """Return what is published at `commit`; what is published now if absent.
+
+        A main without a commit has nothing published.
+        """
+        return cls(workspace, Registry.at(workspace.repository, commit or workspace.trunk), release=release)
+
+    @property
+    def definitions(self) -> Definitions | None:
+        """The definitions of the same commit, whose files run when they are looked into; None without a commit."""
+        from workbench.define import load_tree
+
+        return load_tree(self._workspace.repository, self.commit, cache=self._workspace.hidden) if self.commit else None
+
+    def names(self) -> Iterable[str]:
+        """Return the names of what is published: views that are served, and feature sets."""
+        return [*self.registry.views, *(self.definitions.set_files if self.definitions else ())]
+
+    def feature_set(self, name: str) -> FeatureSet | None:
+        """Return the feature set `name` of the definitions at this commit; None where there is none."""
+        definitions = self.definitions
+        return definitions.feature_set(name) if definitions and name in definitions.set_files else None
 
     def missing(self, name: str) -> FeatureNotFound:
         """Return the error for a `name` that is neither published nor a feature set; broken files are named in it."""
