@@ -541,7 +541,7 @@ while true; do sleep 0.01; done
 
 KILLED_INIT = """#!/bin/sh
 PATH=$(echo "$PATH" | sed "s|^$(dirname "$0"):||"); export PATH
-case " $* " in *" init "*) git "$@"; touch .git/config.lock; kill -9 {who};; esac
+case " $* " in *" init "*) git "$@"; touch .git/config.lock; kill -9 {who}; exit 1;; esac
 exec git "$@"
 """
 
