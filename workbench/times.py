@@ -6,11 +6,12 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Self
-
-import polars as pl
+from typing import TYPE_CHECKING, Self
 
 from workbench.errors import DefinitionError, FeatureNotFound, UsageError
+
+if TYPE_CHECKING:
+    import polars as pl  # where it is used, since the command line reads settings and no data
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -216,6 +217,8 @@ class Period:
         UsageError
             It is not a time.
         """
+        import polars as pl
+
         moment = _as_utc(frame, time)
         kept = [moment.is_not_null()]
         if self.start is not None:
@@ -237,6 +240,8 @@ class Period:
         UsageError
             There are none; says from when until when there are some.
         """
+        import polars as pl
+
         kept = self.filter(frame, time)
         if not kept.select(pl.len()).head(1).collect(engine="streaming").item():
             moment = _as_utc(frame, time)
@@ -277,6 +282,8 @@ def _text(moment: datetime) -> str:
 
 
 def _as_utc(frame: pl.LazyFrame, time: str) -> pl.Expr:
+    import polars as pl
+
     schema = frame.collect_schema()
     if time not in schema:
         raise FeatureNotFound.absent(time, where="these rows", known=schema)
@@ -325,9 +332,12 @@ def instant(column: pl.Expr, dtype: pl.DataType | type[pl.DataType]) -> pl.Expr:
 
     Examples
     --------
+    >>> import polars as pl
     >>> pl.select(instant(pl.lit(date(2013, 6, 1)), pl.Date())).item().isoformat()
     '2013-06-01T00:00:00+00:00'
     """
+    import polars as pl
+
     zone = dtype.time_zone if isinstance(dtype, pl.Datetime) else None
     if not isinstance(dtype, pl.Datetime) or dtype.time_unit != "us":
         column = column.cast(pl.Datetime("us")) if zone is None else column.dt.cast_time_unit("us")
