@@ -36,6 +36,7 @@ ROOMS = [
     ["lineage"],
     ["store"],
     ["online", "protocol"],
+    ["skew"],
     ["server", "client"],
     ["comparison"],
     ["reproduce", "catalog", "sql"],

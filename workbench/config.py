@@ -385,6 +385,14 @@ class ServeSettings(_Section):
     """Seconds that requests have to end when the service is stopped."""
     log: Literal["none", "errors", "all"] = "errors"
     """Which requests are logged, as lines of JSON: those that fail, all, or none."""
+    log_reads: float = Field(default=0.0, ge=0, le=1)
+    """The share of answers that are kept, with entities and values, for `skew` to compare; none if 0."""
+    reads: str | None = None
+    """The folder of the kept answers, a relative one from the project's home; `reads` there if absent."""
+    reads_days: int = Field(default=14, ge=1)
+    """For how many days they are kept."""
+    reads_bytes: int = Field(default=2**30, ge=2**20)
+    """Bytes that they may take up together; the oldest ones make room."""
 
 
 class PolicyRule(_Section):

@@ -94,6 +94,7 @@ CALLS: dict[str, Call] = {
     "training-set": lambda project, _: commands.training_set(project.root / "spine.csv", "spend", project=project),
     "get": lambda project, _: project.get("spend", {"user": "u1"}),
     "online": lambda project, _: project.online_status(),
+    "skew": lambda project, _: project.skew(),
     "reproduce": lambda project, _: project.reproduce("spend@1"),
     "sql": lambda project, branch: project.sql("select * from " + (f'"{branch}".spend' if branch else "spend, events")),
     "catalog": lambda project, _: project.store.look_up("").report(),

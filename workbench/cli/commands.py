@@ -272,6 +272,7 @@ def serve(
     host: str | None = None,
     port: int | None = None,
     workers: int | None = None,
+    log_reads: float | None = None,
     open: bool = False,  # noqa: A002 - the option is called --open
     store: Path | None = None,
 ) -> Any:
@@ -287,6 +288,8 @@ def serve(
         The port to listen on; 0 for a free one.
     workers
         How many processes answer.
+    log_reads
+        The share of answers that are kept for skew, from 0 to 1.
     open
         Answer other machines too while there is no token.
     store
@@ -295,7 +298,8 @@ def serve(
     from workbench.project import service_options
     from workbench.server import ServiceCommand
 
-    options = service_options(store).with_serve(host=host, port=port, workers=workers, open=open or None)
+    settings = {"host": host, "port": port, "workers": workers, "log_reads": log_reads, "open": open or None}
+    options = service_options(store).with_serve(**settings)
     return ServiceCommand.of(options)
 
 

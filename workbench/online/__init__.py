@@ -8,7 +8,16 @@ from workbench.lazy import loading
 
 if TYPE_CHECKING:
     from workbench.online.catalog import OnlineCatalog
-    from workbench.online.read import Answer, Answers, Column, OnlineReader, Plan, as_entities, read_offline
+    from workbench.online.read import (
+        Answer,
+        Answers,
+        Column,
+        OnlineReader,
+        Plan,
+        as_entities,
+        read_offline,
+        replay_offline,
+    )
     from workbench.online.redis import EvictionWarning
     from workbench.online.store import (
         OnlineBehindWarning,
@@ -34,6 +43,7 @@ _HOMES = {
         "Plan",
         "as_entities",
         "read_offline",
+        "replay_offline",
     ),
     "redis": ("EvictionWarning",),
     "store": (
@@ -75,6 +85,7 @@ __all__ = [
     "online_status",
     "open_backend",
     "read_offline",
+    "replay_offline",
     "verify_online",
 ]
 

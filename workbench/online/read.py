@@ -399,7 +399,8 @@ class OnlineReader:
             taken = [None if key is None else next(left) for key in each]
             found[id(view)] = Answer(view, [None if row is None else decode(row) for row in taken], online=True)
         return [
-            found.get(id(view)) or Answer(view, lake_rows(view, entities, instant), online=False) for view in plan.views
+            found.get(id(view)) or Answer(view, lake_rows(view, entities, [instant] * len(entities)), online=False)
+            for view in plan.views
         ]
 
     def _latest(self, keys: Sequence[bytes], instant: int) -> tuple[int, list[bytes | None]]:
@@ -461,14 +462,30 @@ def read_offline(
     at: datetime | None,
 ) -> Answers:
     """Return features that no online store has, as a training set reads them."""
-    plan = planned(wanted, reading, None)
     instant = time.time_ns() // 1_000 if at is None else microseconds(at)
-    found = [Answer(view, lake_rows(view, entities, instant), online=False) for view in plan.views]
-    return Answers(plan, entities, instant, found)
+    (answers,) = replay_offline(wanted, reading, [(entities, instant)])
+    return answers
 
 
-def lake_rows(plan: ViewPlan, entities: Sequence[Mapping[str, object]], instant: int) -> list[Row | None]:
-    """Return the rows that a training set would find for the entities at an instant, whatever their age."""
+def replay_offline(
+    wanted: Sequence[ResolvedFeature], reading: ViewReader, asked: Sequence[tuple[Sequence[Mapping[str, object]], int]]
+) -> list[Answers]:
+    """Return the answers to several requests for the same features, each some entities at an instant, by one join."""
+    plan = planned(wanted, reading, None)
+    entities = [entity for each, _ in asked for entity in each]
+    instants = [instant for each, instant in asked for _ in each]
+    found = [lake_rows(view, entities, instants) for view in plan.views]
+    answers, begins = [], 0
+    for each, instant in asked:
+        ends = begins + len(each)
+        rows = [Answer(view, own[begins:ends], online=False) for view, own in zip(plan.views, found, strict=True)]
+        answers.append(Answers(plan, each, instant, rows))
+        begins = ends
+    return answers
+
+
+def lake_rows(plan: ViewPlan, entities: Sequence[Mapping[str, object]], instants: Sequence[int]) -> list[Row | None]:
+    """Return the row that a training set would find for each entity at its instant, whatever its age."""
     part, view = plan.part, plan.part.view
     asked = plan.encode(entities)
     names = [column.name for column in view.contract.features]
@@ -481,11 +498,11 @@ def lake_rows(plan: ViewPlan, entities: Sequence[Mapping[str, object]], instant:
         )
         for column, name in part.columns.items()
     }
-    spine = pl.DataFrame({**keys, at: pl.Series([instant] * len(entities), dtype=pl.Int64)})
+    spine = pl.DataFrame({**keys, at: pl.Series(instants, dtype=pl.Int64)})
     times = {event: view.event_time} | ({created: view.created} if view.created else {})
     rows = ViewRows(
         name=part.title,
-        rows=_lake_frame(plan, instant),
+        rows=_lake_frame(plan, min(instants, default=0)),
         keys=part.columns,
         features=times | dict(zip(columns, names, strict=True)),
         event_time=view.event_time,

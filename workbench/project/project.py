@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from workbench.project.feature_store import FeatureStore
     from workbench.promote import ApprovalReport, Garbage, Materialized, PromotionReport, Release, ReleaseList, Standing
     from workbench.reproduce import Reproduction
+    from workbench.skew import SkewReport
     from workbench.sources import Sources
     from workbench.store import Explanation, SavedTrainingSet, TrainingSet
     from workbench.times import Period
@@ -1062,6 +1063,57 @@ class Project:
         from workbench.online import verify_online
 
         return verify_online(self._workspace, full=full)
+
+    @verb()
+    @at_one_moment
+    def skew(
+        self,
+        view: str | None = None,
+        *,
+        since: datetime | date | str | None = None,
+        until: datetime | date | str | None = None,
+        limit: int = 100_000,
+        log: Path | None = None,
+    ) -> SkewReport:
+        """Compare what the HTTP service answered with what a training set has for the same entities and instants.
+
+        `log_reads` under ``[serve]`` is the share of answers that the service keeps. Each is compared with the version
+        that answered, as it was known at the instant; rows that became known later are no skew. Without a single
+        comparison nothing has passed.
+
+        Parameters
+        ----------
+        view
+            ``view``, ``view@2``, ``view@2.1`` or ``view:feature``; all that was read if absent.
+        since, until
+            Only requests from this moment on, and before that one, in ISO 8601 (UTC without a zone).
+        limit
+            How many reads, of one view and one entity each, are compared: the newest ones.
+        log
+            The folder of kept answers, such as a copy of another machine's; as ``[serve]`` says if absent.
+
+        Returns
+        -------
+        SkewReport
+            Of each feature how many values differ, by how much and why, with examples; and what was not compared.
+
+        Raises
+        ------
+        FeatureNotFound
+            For a view or feature that was never published (did you mean).
+        UsageError
+            For what is no reference, and for what is no time.
+        """
+        from workbench.skew import measure_skew
+
+        return measure_skew(
+            self._workspace,
+            view,
+            since=None if since is None else moment(since, what="since"),
+            until=None if until is None else moment(until, what="until"),
+            limit=limit,
+            folder=log,
+        )
 
     @verb()
     def gc(self, *, delete: bool = False) -> Garbage:

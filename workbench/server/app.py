@@ -30,6 +30,7 @@ from workbench.server.metrics import Counters, ServiceMetrics
 from workbench.server.openapi import openapi, page
 from workbench.server.problem import Problem, Response, busy, failed
 from workbench.server.tokens import TokenCheck
+from workbench.skew import ReadLog
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -66,7 +67,15 @@ class FeatureService:
         self._counters = Counters(options.metrics)
         self._metrics = ServiceMetrics(self._counters)
         self._reader = options.open_reader()
-        self._features = FeatureAnswers(self._reader, settings, self._metrics)
+        self._log = ReadLog(
+            options.reads,
+            share=settings.log_reads,
+            days=settings.reads_days,
+            most_bytes=settings.reads_bytes,
+            count=self._metrics.count_reads,
+            warn=lambda reason: LOGGER.warning("reads are not kept", extra={"facts": {"reason": reason}}),
+        )
+        self._features = FeatureAnswers(self._reader, settings, self._metrics, self._log)
         self._tokens = TokenCheck(options.tokens)
         self._rate = RateLimit(settings.rate)
         self._lateness = Lateness(settings.queue_ms / 1_000)
@@ -286,6 +295,7 @@ class FeatureService:
                 self._is_stopping = True
                 self._lateness.stop()
                 self._pool.close()
+                await asyncio.to_thread(self._log.close)
                 self._counters.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
@@ -36,7 +36,9 @@ from workbench.protocol import (
     key_from_json,
     to_json,
 )
+from workbench.server.logs import LOGGER
 from workbench.server.problem import Problem, Response, busy
+from workbench.skew import logged_line
 from workbench.store import parse_all
 from workbench.times import from_microseconds, microseconds, moment
 
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from workbench.online import Answers, Column, OnlineReader, Plan
     from workbench.server.metrics import ServiceMetrics
     from workbench.server.tokens import Token
+    from workbench.skew import ReadLog
 
 HEAVY = 400
 """Entities times views from which on a request is answered in a thread."""
@@ -121,12 +124,15 @@ class FeatureAnswers:
         The limits.
     metrics
         Where rows are counted.
+    log
+        What keeps a share of the answers.
     """
 
-    def __init__(self, reader: OnlineReader, settings: ServeSettings, metrics: ServiceMetrics) -> None:
+    def __init__(self, reader: OnlineReader, settings: ServeSettings, metrics: ServiceMetrics, log: ReadLog) -> None:
         self._reader = reader
         self._settings = settings
         self._metrics = metrics
+        self._log = log
         self._prepared: dict[object, Prepared] = {}
 
     def read(self, body: bytes, *, arrow: bool, texts: bool) -> Question:
@@ -194,9 +200,23 @@ class FeatureAnswers:
         except WorkbenchError as error:
             _explain(error, token)
         self._count(answers)
+        details = question.request.details
         if question.arrow:
-            return Response(200, _ARROW_HEADERS, self._arrow(question, answers))
-        return Response(200, _JSON_HEADERS, self._json(question, prepared, answers))
+            response = Response(200, _ARROW_HEADERS, self._arrow(question, answers))
+        else:
+            response = Response(200, _JSON_HEADERS, self._json(question, prepared, answers, details=details))
+        if self._log.is_sampled():
+            self._keep(question, prepared, answers, response.body if details and not question.arrow else None)
+        return response
+
+    def _keep(self, question: Question, prepared: Prepared, answers: Answers, body: bytes | None) -> None:
+        """Have an answer logged, as `body` if it was sent so; whatever comes of that, the request has its answer."""
+        now = from_microseconds(answers.instant) if question.at is None else datetime.now(UTC)
+        try:
+            body = body or self._json(question, prepared, answers, details=True)
+            self._log.put(logged_line(answers, body, requested=now, at=question.at, entities=question.entities))
+        except Exception:  # noqa: BLE001 - the log has it
+            LOGGER.exception("not kept")
 
     def _look(self, question: Question, token: Token | None) -> tuple[Prepared, Answers]:
         reader = self._reader
@@ -253,8 +273,8 @@ class FeatureAnswers:
                     error="OnlineError",
                 )
 
-    def _json(self, question: Question, prepared: Prepared, answers: Answers) -> bytes:
-        details, features, views = question.request.details, {}, {}
+    def _json(self, question: Question, prepared: Prepared, answers: Answers, *, details: bool) -> bytes:
+        features, views = {}, {}
         for column, dtype, convert in prepared.columns:
             values, statuses = answers.column(column)
             if convert is not None:

@@ -10,6 +10,7 @@ import fcntl
 import mmap
 import os
 import struct
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -34,6 +35,7 @@ Series = tuple[str, ...]
 
 REQUESTS, SECONDS, BUCKET = "requests", "seconds", "bucket"
 ENTITIES, ROWS, AGE, AGED, REFUSED = "entities", "rows", "age", "aged", "refused"
+LOGGED, DROPPED = "logged", "dropped"
 
 
 class Counters:
@@ -53,6 +55,7 @@ class Counters:
         else:
             self._descriptor = _claim(folder, size)
             self._map = mmap.mmap(self._descriptor, size)
+        self._beginning = threading.Lock()
         self._numbers = memoryview(self._map).cast("d")
         self._place = {series: place for place, (series, _) in enumerate(_records(self._map), start=1)}
 
@@ -81,14 +84,15 @@ class Counters:
 
     def _begin(self, series: Series) -> int:
         key = _BETWEEN.join(series).encode()
-        place = len(self._place) + 1
-        if place > CAPACITY or len(key) > _RECORD - _KEY:
-            return 0
-        start = place * _RECORD
-        _LENGTH.pack_into(self._map, start + 8, len(key))
-        self._map[start + _KEY : start + _KEY + len(key)] = key
-        self._numbers[0] = place  # only now is it there for others
-        self._place[series] = place
+        with self._beginning:  # two threads do not begin in one place
+            place = self._place.get(series) or len(self._place) + 1
+            if place > CAPACITY or len(key) > _RECORD - _KEY:
+                return 0
+            start = place * _RECORD
+            _LENGTH.pack_into(self._map, start + 8, len(key))
+            self._map[start + _KEY : start + _KEY + len(key)] = key
+            self._numbers[0] = max(place, self._numbers[0])  # only now is it there for others
+            self._place[series] = place
         return place
 
 
@@ -151,6 +155,10 @@ class ServiceMetrics:
         """Note the age of a view's newest row in an answer."""
         self._counters.add((AGE, view), seconds)
         self._counters.add((AGED, view))
+
+    def count_reads(self, outcome: str, lines: int) -> None:
+        """Count reads that were ``logged``, or why they were dropped."""
+        self._counters.add((LOGGED,) if outcome == "logged" else (DROPPED, outcome), lines)
 
     def exposition(self, reader: OnlineReader) -> tuple[bytes, str]:
         """Return the text that Prometheus reads, and its content type."""
@@ -232,5 +240,11 @@ _COUNTERS: Mapping[str, tuple[str, str, list[str]]] = {
         "workbench_rows",
         "Rows that were looked up: online or lake (found there), expired, missing.",
         ["view", "outcome"],
+    ),
+    LOGGED: ("workbench_reads_logged", "Answers that were kept for `workbench skew`.", []),
+    DROPPED: (
+        "workbench_reads_dropped",
+        "Answers that were to be kept, and for which the queue or the disk had no room.",
+        ["reason"],
     ),
 }

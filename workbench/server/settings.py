@@ -50,6 +50,11 @@ class ServiceOptions:
         folder = self.home / (self.online.path or "online")
         return folder.with_name(f"{folder.name}.tokens.json")
 
+    @property
+    def reads(self) -> Path:
+        """The folder of logged reads."""
+        return self.home / (self.serve.reads or "reads")
+
     def with_serve(self, **changes: Any) -> Self:
         """Return these options with other settings under ``[serve]``; None changes nothing."""
         given = {name: value for name, value in changes.items() if value is not None}

@@ -1,0 +1,110 @@
+"""A logged read: one line of JSON with what was asked, when, and the answer as it was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from workbench.protocol import FeatureAnswer
+
+if TYPE_CHECKING:
+    from workbench.online import Answer, Answers
+
+
+class LoggedView(msgspec.Struct, frozen=True):
+    """What answered for one view, beside what the answer says.
+
+    Attributes
+    ----------
+    view
+        The view's own name.
+    keys
+        Each entity column and what the request calls it.
+    delta_version, data_digest
+        Where the lake has the data that answered, and its identity; null for what is not published.
+    """
+
+    view: str
+    keys: tuple[tuple[str, str], ...]
+    delta_version: int | None
+    data_digest: str | None
+
+
+class LoggedRead(msgspec.Struct, frozen=True):
+    """One request and its answer.
+
+    Attributes
+    ----------
+    requested
+        When it was answered.
+    at
+        The instant that was asked for; null for now.
+    entities
+        The entities as the request had them.
+    views
+        Of each view in the answer, by its name there.
+    columns
+        The feature that each column of the answer is.
+    answer
+        The answer, with statuses and times.
+    """
+
+    requested: datetime
+    at: datetime | None
+    entities: Sequence[Mapping[str, Any]]
+    views: dict[str, LoggedView]
+    columns: dict[str, str]
+    answer: FeatureAnswer
+
+
+class _Line(msgspec.Struct, frozen=True, gc=False):
+    """`LoggedRead` with the bytes of its answer."""
+
+    requested: datetime
+    at: datetime | None
+    entities: Sequence[Mapping[str, Any]]
+    views: dict[str, LoggedView]
+    columns: dict[str, str]
+    answer: msgspec.Raw
+
+
+_encode = msgspec.json.Encoder().encode
+decode_read = msgspec.json.Decoder(LoggedRead).decode
+"""Return the read that a line of the log has."""
+
+
+def logged_line(
+    answers: Answers,
+    body: bytes,
+    *,
+    requested: datetime,
+    at: datetime | None,
+    entities: Sequence[Mapping[str, Any]],
+) -> bytes:
+    """Return the line of the log for a request.
+
+    Parameters
+    ----------
+    answers
+        What was found.
+    body
+        The answer as JSON, with its details.
+    requested, at
+        As in `LoggedRead`.
+    entities
+        The entities with values that JSON has.
+    """
+    views = {answer.plan.part.name: _logged_view(answer) for answer in answers.found}
+    columns = {column.name: column.feature for column in answers.plan.columns}
+    return _encode(_Line(requested, at, entities, views, columns, msgspec.Raw(body))) + b"\n"
+
+
+def _logged_view(answer: Answer) -> LoggedView:
+    part, generation = answer.plan.part, answer.plan.generation
+    if answer.online and generation is not None:
+        return LoggedView(part.view.name, part.keys, generation.delta_version, generation.data_digest)
+    data = part.view.data
+    return LoggedView(part.view.name, part.keys, data.delta_version, data.data_digest)
