@@ -12,7 +12,7 @@ import pytest
 import workbench
 
 ROOMS = [
-    ["lazy", "redaction"],
+    ["lazy", "redaction", "shares"],
     ["errors"],
     ["times"],
     ["dtypes", "measures"],

@@ -164,7 +164,7 @@ def test_a_view_is_explored_outlives_a_reload_and_says_that_its_kernel_is_gone(o
     expect(view.locator(".wb-key").first).to_contain_text("exp/one", timeout=30_000)
     expect(view.locator(".wb-list select")).to_contain_text("tier (same)")
     view.get_by_role("combobox", name="right", exact=True).select_option("exp/two")
-    expect(view.locator(".wb-list select")).to_contain_text("tier (10.0 %", timeout=30_000)
+    expect(view.locator(".wb-list select")).to_contain_text("tier (10%", timeout=30_000)
 
     other = page.locator(".wb-explore").last
     other.scroll_into_view_if_needed()

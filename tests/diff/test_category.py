@@ -36,7 +36,7 @@ BEFORE = side(PLAIN)
         (replace(side({**PLAIN, "x": [1.0, 2.0 + 1e-13]}), code_hash="other"), "refactor", None),
         (side({**PLAIN, "y": [1, 2]}), "additive", ("y is new",)),
         (side(PLAIN, ge=0), "additive", ("x: ge 0 is new",)),
-        (side({**PLAIN, "x": [1.0, 4.0]}), "value", ("x: 50 % of values differ, by 2 on average and 2 at most",)),
+        (side({**PLAIN, "x": [1.0, 4.0]}), "value", ("x: 50% of values differ, by 2 on average and 2 at most",)),
         (side({**PLAIN, "x": [1.0, 4.0], "y": [1, 2]}), "value", None),
         (side({"k": [1, 2, 3], "x": [1.0, 2.0, 3.0]}), "value", ("1 row is new",)),
         (side({"k": [1], "x": [1.0]}), "value", ("1 row is gone",)),

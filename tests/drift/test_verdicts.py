@@ -154,7 +154,7 @@ def test_new_categories_are_told_however_many_there_are() -> None:
     new = [f"n{row}" if row % 10 == 0 else f"c{row % 100}" for row in range(400)]
     found = report(reference, frame(new, 80, 10, pl.String))["x"]
     assert found.drifted
-    assert "new 0.0% to 10.0%" in found.sentence
+    assert "new 0% to 10%" in found.sentence
 
 
 def test_texts_of_which_none_is_there_twice_cannot_be_judged() -> None:

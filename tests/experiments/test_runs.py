@@ -60,7 +60,7 @@ def test_branches_differ_in_hypothesis_features_metrics_and_parameters(shop: Pro
     first, second = table(comparison, "Features")["spend:total"]
     assert first == shop.view("spend", branch="exp/first").view_id[:10]
     assert second == shop.view("spend", branch="exp/second").view_id[:10]
-    assert table(comparison, "Metrics")["rmse"] == ("5 ± 1 (n=3)", "4 ± 1 (n=3) (-1, -20 %)")
+    assert table(comparison, "Metrics")["rmse"] == ("5 ± 1 (n=3)", "4 ± 1 (n=3) (-1, -20%)")
     assert next(iter(table(comparison, "Metrics"))) == "rmse", "what the experiment is judged by comes first"
     assert table(comparison, "Parameters")["depth"] == ("3", "6")
     assert {"data", "spend.code", "view.spend"} <= set(table(comparison, "Data and code"))
@@ -113,7 +113,7 @@ def test_without_a_name_the_branchs_models_are_compared_the_oldest_is_the_base(s
     comparison = shop.compare()
     assert len(comparison.described) == 2
     assert table(comparison, "Parameters")["depth"] == ("9", "6")
-    assert table(comparison, "Metrics")["rmse"] == ("2 ± 1 (n=3) (-2, -50 %)", "4 ± 1 (n=3)")
+    assert table(comparison, "Metrics")["rmse"] == ("2 ± 1 (n=3) (-2, -50%)", "4 ± 1 (n=3)")
     assert "Differences are from" in comparison.report().notes[0]
 
 

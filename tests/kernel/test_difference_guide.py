@@ -41,7 +41,7 @@ def test_the_difference_has_all_five_layers(run: Run) -> None:
     assert "very_late_1d is new" in text
     assert "162 837,699 0 0 0" in text
     assert "very_late_7d column - Int64" in text
-    assert "delay_mean_7d changed 837,677 99.98%" in text
+    assert "delay_mean_7d changed 837,677 >99.9%" in text
     assert "Distributions main → exp/median" in text
     assert '- delay_mean=pl.col("arr_delay").mean(),' in text
     assert '+ delay_mean=pl.col("arr_delay").median(),' in text

@@ -155,6 +155,6 @@ def test_the_difference_from_main_says_what_a_promotion_would(project: Project) 
     found = project.diff("amount")
     assert (found.category, found.why[0]) == ("value", change.why[0])
     assert found.why[0] == (
-        "value: 100 % of values differ from version 1.0, the first of its major version, by 0.8 on average and 0.8 at "
+        "value: 100% of values differ from version 1.0, the first of its major version, by 0.8 on average and 0.8 at "
         "most; its tolerance is 0.5"
     )

@@ -44,7 +44,7 @@ def test_rows_that_fall_by_more_than_half_are_not_published(published: Project) 
         original.head(rows).write_parquet(events(published))
         done = published.materialize()
         assert not done.passed
-        assert f"left: rows fell from 200 to {rows} (limit: half)" in done.report().title
+        assert f"left: rows fell from 200 to {rows} (limit: 50%)" in done.report().title
         assert lake_rows(published, "spend").equals(before)
         assert record_of(published).version().behind is not None
     original.head(100).write_parquet(events(published))
@@ -75,7 +75,7 @@ def test_a_source_that_is_empty_is_told_though_the_view_keeps_its_rows(tmp_path:
     project.define(NAMED, log=False)
     project.promote("ranked", accept={"ranked:probes": "a trial"})
     write(tmp_path, "users", users.clear())
-    assert "left: rows of users fell from 3 to 0 (limit: half)" in project.materialize().report().title
+    assert "left: rows of users fell from 3 to 0 (limit: 50%)" in project.materialize().report().title
     project.close()
 
 
@@ -208,7 +208,7 @@ def test_a_promotion_asks_too_before_rows_are_lost_or_held_data_is_replaced(publ
     with pytest.raises(PromotionRefused, match=r"replace the data of 1\.0, which was rolled back"):
         published.promote("spend")
     replaced(published, rows=20)
-    with pytest.raises(PromotionRefused, match=r"rows fell from 200 to 20 \(limit: half\)"):
+    with pytest.raises(PromotionRefused, match=r"rows fell from 200 to 20 \(limit: 50%\)"):
         published.promote("spend")
     published.promote("spend", accept={"spend:new data": "we sold the shop"})
     assert record_of(published).version().held is None

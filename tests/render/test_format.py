@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.render.samples import number
-from workbench.render.format import amount, dtype, escape_html, figure, format_elapsed, plain, share, span
+from workbench.render.format import amount, dtype, escape_html, figure, format_elapsed, plain, span
 
 
 @given(st.text(max_size=400))
@@ -33,13 +33,6 @@ def test_a_figure_is_short_and_near_the_number(value: float) -> None:
 
 def test_what_is_no_number_is_a_dash() -> None:
     assert {figure(None), figure(math.nan), figure(math.inf)} == {"–"}  # noqa: RUF001
-
-
-@given(st.integers(0, 10**9), st.integers(1, 10**9))
-def test_a_share_never_hides_a_row(part: int, whole: int) -> None:
-    shown = share(min(part, whole), whole)
-    assert (shown == "0") == (min(part, whole) == 0)
-    assert (shown == "100 %") == (part >= whole)
 
 
 @pytest.mark.parametrize(

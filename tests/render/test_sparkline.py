@@ -49,7 +49,7 @@ def test_fifty_bins_stay_small() -> None:
 
 def test_it_is_described_for_those_who_do_not_see_it() -> None:
     page = Page(sparkline(number()))
-    said = "delay_mean_7d: histogram from -20.1 to 86.5, 0.5 % below, 0.5 % above, from a sample of 1,000 values"
+    said = "delay_mean_7d: histogram from -20.1 to 86.5, 0.5% below, 0.5% above, from a sample of 1,000 values"
     assert page.values("aria-label") == [said]
     assert page.text.strip() == said
     assert page.values("role") == ["img"]
@@ -65,7 +65,7 @@ def test_whole_numbers_are_described_by_whole_ends() -> None:
 def test_categories_are_segments_that_fill_the_width() -> None:
     drawn = sparkline(text())
     assert drawn.count("<path") == 5
-    assert describe_sparkline(text()) == "airport: JFK 35.0 %, LGA 25.0 %, EWR 20.0 %, ORD 10.0 %, 2 more values"
+    assert describe_sparkline(text()) == "airport: JFK 35%, LGA 25%, EWR 20%, ORD 10%, 2 more values"
     alone = sparkline(replace(text(), categories=(("a", 100),), distinct=1))
     assert alone.count("<path") == 1
 

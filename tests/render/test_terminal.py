@@ -20,7 +20,7 @@ def test_it_says_what_the_html_card_says() -> None:
     said = render_text(card_text(FAILED))
     for part in ("carrier_delay", "computed in 0.42 s", "exp/carry-over", "5f3a1c9e", "336,776 rows", "16 entities"):
         assert part in said
-    for part in ("delay_mean_7d", "f64 minute", "-16.8 – 22.8", "JFK 35.0 %", "12 rows share a key"):  # noqa: RUF001
+    for part in ("delay_mean_7d", "f64 minute", "-16.8 – 22.8", "JFK 35%", "12 rows share a key"):  # noqa: RUF001
         assert part in said
     assert said.index("✗ FAIL contract") < said.index("✓ pass leakage")
     assert "5 of 5,000" in said
@@ -42,7 +42,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 def test_at_eighty_columns_no_figure_is_cut() -> None:
     lines = render_text(card_text(CARD), width=80).split("\n")
     (row,) = [line for line in lines if "f64 minute" in line]
-    assert row.endswith("-4.9 -16.8 – 22.8 1.2 %")  # noqa: RUF001
+    assert row.endswith("-4.9 -16.8 – 22.8 1.2%")  # noqa: RUF001
     assert any(block in row for block in "▂▃▄▅▆▇█")
 
 

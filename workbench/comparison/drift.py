@@ -11,6 +11,7 @@ from workbench.comparison.refs import places
 from workbench.errors import FeatureNotFound
 from workbench.measures import MEASURES
 from workbench.render import Report, Reported, Table, overlays
+from workbench.shares import percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +115,7 @@ class Drift(Reported):
                     one.name,
                     _MARKED[one.verdict],
                     *(_short(one.measures.get(name)) for name in MEASURES),
-                    f"{one.reference.null_share:.2%} → {one.current.null_share:.2%}",
+                    f"{percent(one.reference.null_share)} → {percent(one.current.null_share)}",
                     f"{_short(one.reference.mean)} → {_short(one.current.mean)}",
                     f"{_short(one.reference.std)} → {_short(one.current.std)}",
                 )

@@ -25,6 +25,7 @@ from workbench.diff.result import Category, ColumnDiff, Creep
 from workbench.diff.side import RowCounts, Side
 from workbench.errors import FeatureNotFound, UsageError
 from workbench.records import to_plain
+from workbench.shares import percent
 from workbench.times import duration_in_words
 
 if TYPE_CHECKING:
@@ -175,19 +176,6 @@ def _by(column: ColumnDiff, unit: str | None) -> str:
         return ""
     mean, largest = (_size(column, value, unit) for value in (column.mean, column.largest))
     return f", by {mean} on average and {largest} at most"
-
-
-def percent(share: float) -> str:
-    """Return a share as people say it: two digits, and 100 % only where it is all.
-
-    Examples
-    --------
-    >>> percent(0.0312), percent(0.9999), percent(0.000012), percent(1.0)
-    ('3.1 %', 'over 99 %', '0.0012 %', '100 %')
-    """
-    if 0.99 < share < 1:
-        return "over 99 %"
-    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def _size(column: ColumnDiff, value: float, unit: str | None) -> str:

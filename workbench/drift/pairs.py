@@ -13,6 +13,7 @@ import polars as pl
 from workbench.diff import Pair, columns_of, engine_errors, height, pair_of, read_pair, same_grain
 from workbench.profile import Family, as_numbers, family_of
 from workbench.records import to_plain
+from workbench.shares import percent
 
 if TYPE_CHECKING:
     from workbench.diff import MatchedRows, RowBlock, Side
@@ -94,11 +95,11 @@ class PairedChange:
         """Return what changed, as a clause."""
         if not self.changed:
             return f"equal in all {self.rows:,} rows that both sides have"
-        said = f"{_percent(self.share)} of the same rows changed"
+        said = f"{percent(self.share)} of the same rows changed"
         if self.size is not None:
             said += f", by {_times(self.size)} its spread on average"
         if self.missing:
-            said += f"; {_percent(self.missing_share)} became or stopped being null, NaN or infinite"
+            said += f"; {percent(self.missing_share)} became or stopped being null, NaN or infinite"
         return said
 
     def to_dict(self) -> dict[str, Any]:
@@ -272,10 +273,6 @@ def _state(values: pl.Series) -> pl.Series:
     nan, high, low = (held.is_nan(), held == math.inf, held == -math.inf) if numbers else [pl.lit(value=False)] * 3
     state = pl.when(held.is_null()).then(1).when(nan).then(2).when(high).then(3).when(low).then(4).otherwise(0)
     return values.to_frame().select(state.alias("state")).to_series()
-
-
-def _percent(share: float) -> str:
-    return f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
 
 
 def _times(size: float) -> str:

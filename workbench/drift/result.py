@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.measures import MEASURES, RESULTS
 from workbench.records import to_plain
+from workbench.shares import percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -253,7 +254,7 @@ class FeatureDrift:
         one, two = self.reference, self.current
         found = []
         if self.kind == "boolean" and one.mean is not None and two.mean is not None:
-            found.append(f"true {one.mean:.1%} to {two.mean:.1%}")
+            found.append(f"true {percent(one.mean)} to {percent(two.mean)}")
         if self.kind == "numeric" and one.mean is not None and two.mean is not None:
             unit = f" {self.unit}" if self.unit else ""
             found.append(f"mean {one.mean:.4g} to {two.mean:.4g}{unit}")
@@ -264,12 +265,12 @@ class FeatureDrift:
             ("infinite", one.infinity_share, two.infinity_share),
         ):
             if what not in told and abs(after - before) >= _NOTABLE:
-                found.append(f"{what} {before:.1%} to {after:.1%}")
+                found.append(f"{what} {percent(before)} to {percent(after)}")
         if self.new_share >= _NOTABLE:
-            found.append(f"new: {', '.join(name for name, _ in self.new[:3])} ({self.new_share:.1%} of rows)")
+            found.append(f"new: {', '.join(name for name, _ in self.new[:3])} ({percent(self.new_share)} of rows)")
         if self.vanished_share >= _NOTABLE:
             gone = ", ".join(name for name, _ in self.vanished[:3])
-            found.append(f"vanished: {gone} ({self.vanished_share:.1%} of the reference)")
+            found.append(f"vanished: {gone} ({percent(self.vanished_share)} of the reference)")
         return found
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from workbench.drift.blocks import FEWEST_BLOCKS, Blocks
 from workbench.drift.noise import Noise
+from workbench.shares import percent
 
 if TYPE_CHECKING:
     from workbench.profile import Numbers
@@ -47,7 +48,7 @@ class ShareMoved:
     def __str__(self) -> str:
         if self.what == "constant":
             return "all its values are the same"
-        return f"{self.what} {self.reference:.1%} to {self.current:.1%}"
+        return f"{self.what} {percent(self.reference)} to {percent(self.current)}"
 
 
 def judge_share(

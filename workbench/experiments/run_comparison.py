@@ -261,7 +261,7 @@ def _difference(value: object, base: object) -> str:
     """Return how far a number is from another, in brackets; nothing where one of them is none."""
     if not isinstance(value, float | int) or not isinstance(base, float | int) or value == base:
         return ""
-    share = f", {100 * (value - base) / abs(base):+.2g} %" if base else ""
+    share = f", {100 * (value - base) / abs(base):+.2g}%" if base else ""
     return f" ({value - base:+.3g}{share})"
 
 

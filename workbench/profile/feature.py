@@ -36,7 +36,7 @@ class FeatureProfile:
     rows, nulls, nans, infinities
         Exact counts. All that follows is over the remaining, finite values.
     distinct
-        How many different values; exact up to a million rows, above that by HyperLogLog, within about 2 %.
+        How many different values; exact up to a million rows, above that by HyperLogLog, within about 2%.
     mean, std, min, max
         Over all values, never a sample. `std` is the sample standard deviation.
     quantiles

@@ -10,6 +10,7 @@ import polars as pl
 from workbench.comparison import Limits
 from workbench.diff import Side
 from workbench.errors import WorkbenchError
+from workbench.shares import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,7 +63,7 @@ def lost_rows(version: Version, rows: int, sources: Mapping[str, int], policy: N
         if read.rows is not None and read.name in sources
     ]
     return [
-        DataFinding(f"{what} fell from {old:,} to {new:,} (limit: {_percent_text(policy.max_loss)})", policy.rows)
+        DataFinding(f"{what} fell from {old:,} to {new:,} (limit: {percent(policy.max_loss)})", policy.rows)
         for what, old, new in sizes
         if is_loss(old, new, policy.max_loss)
     ]
@@ -133,7 +134,7 @@ def gross_fault(one: FeatureDrift) -> str:
     for share, what in (("null_share", "null"), ("nan_share", "NaN"), ("infinity_share", "infinite")):
         before, after = getattr(old, share), getattr(new, share)
         if after - before > MOST_MISSING:
-            return f"is {what} in {after:.0%} of them, and was in {before:.0%}"
+            return f"is {what} in {percent(after)} of them, and was in {percent(before)}"
     if one.kind != "numeric" or old.mean is None or new.mean is None or old.std is None:
         return ""
     if new.std == 0 and old.std > 0 and new.rows >= LEAST_CONSTANT:
@@ -170,7 +171,3 @@ def _fingerprint(frame: pl.LazyFrame) -> object:
         return hashed.collect(engine="streaming").row(0)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return object()
-
-
-def _percent_text(share: float) -> str:
-    return "half" if share == 0.5 else f"{share:.0%}"

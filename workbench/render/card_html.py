@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from workbench.render.card import some
-from workbench.render.format import amount, dtype, escape_html, figure, format_elapsed, share, span, within
+from workbench.render.format import amount, dtype, escape_html, figure, format_elapsed, span, within
 from workbench.render.sparkline import ends, sparkline
+from workbench.shares import percent
 
 if TYPE_CHECKING:
     import polars as pl
@@ -171,7 +172,7 @@ def _features(card: Card) -> str:
     return (
         '<div class="wb-part"><div class="wb-wide"><table><thead><tr><th scope="col">feature</th>'
         '<th scope="col">distribution</th><th scope="col" class="wb-num wb-middle">median</th>'
-        '<th scope="col" class="wb-num wb-extra" title="5th to 95th percentile">5 – 95 %</th>'  # noqa: RUF001
+        '<th scope="col" class="wb-num wb-extra" title="5th to 95th percentile">5 – 95%</th>'  # noqa: RUF001
         '<th scope="col" class="wb-num wb-extra">distinct</th><th scope="col" class="wb-num">null</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>{more}</div>"
     )
@@ -201,10 +202,12 @@ def _feature(feature: FeatureProfile) -> str:
 
 def _absent(feature: FeatureProfile) -> str:
     """Return the share of nulls, and whatever else is no usable value."""
-    nulls = share(feature.nulls, feature.rows)
+    nulls = percent(feature.nulls, feature.rows)
     said = [nulls if feature.nulls else f'<span class="wb-none">{nulls}</span>']
-    said += [f'<span class="wb-sub">NaN {share(feature.nans, feature.rows)}</span>'] if feature.nans else []
-    said += [f'<span class="wb-sub">inf {share(feature.infinities, feature.rows)}</span>'] if feature.infinities else []
+    said += [f'<span class="wb-sub">NaN {percent(feature.nans, feature.rows)}</span>'] if feature.nans else []
+    said += (
+        [f'<span class="wb-sub">inf {percent(feature.infinities, feature.rows)}</span>'] if feature.infinities else []
+    )
     return "".join(said)
 
 
@@ -217,7 +220,7 @@ def _distribution(feature: FeatureProfile) -> str:
     if feature.histogram is None:
         shown = feature.categories[:2]
         total = feature.sampled or feature.rows - feature.nulls
-        left = " · ".join(f"{escape_html(value, limit=20)} {share(count, total)}" for value, count in shown)
+        left = " · ".join(f"{escape_html(value, limit=20)} {percent(count, total)}" for value, count in shown)
         rest = (feature.distinct or 0) - len(shown)
         right = f"+{figure(rest)}" if rest > 0 else ""
         return f'{drawing}<div class="wb-ends"><span>{left}</span><span>{right}</span></div>'

@@ -8,8 +8,9 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from workbench.render.card import some
-from workbench.render.format import amount, dtype, format_elapsed, plain, share, span, within
+from workbench.render.format import amount, dtype, format_elapsed, plain, span, within
 from workbench.render.sparkline import blocks
+from workbench.shares import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,7 +138,7 @@ def _features(card: Card, signs: _Signs) -> Any:
     table.add_column("feature", overflow="fold", ratio=1, min_width=14)
     table.add_column("type", overflow="fold", max_width=12)
     table.add_column("distribution", no_wrap=True, min_width=14)
-    for title in ("median", signs.text("5 – 95 %"), "null"):  # noqa: RUF001
+    for title in ("median", signs.text("5 – 95%"), "null"):  # noqa: RUF001
         table.add_column(title, justify="right", no_wrap=True)
     for feature in card.features[:FEATURES]:
         cells = [feature.name, _dtype(feature), _distribution(feature, signs), *_measures(feature)]
@@ -159,7 +160,7 @@ def _distribution(feature: FeatureProfile, signs: _Signs) -> str:
     if feature.categories:
         total = feature.sampled or feature.rows - feature.nulls
         value, count = feature.categories[0]
-        return f"{plain(value, limit=9)} {share(count, total)}"
+        return f"{plain(value, limit=9)} {percent(count, total)}"
     if feature.histogram is None:
         return "no values" if feature.nulls == feature.rows else ""
     drawn = blocks(feature, width=14, ascii_only=signs.ascii_only)
@@ -167,7 +168,7 @@ def _distribution(feature: FeatureProfile, signs: _Signs) -> str:
 
 
 def _measures(feature: FeatureProfile) -> tuple[str, str, str]:
-    nulls = share(feature.nulls, feature.rows)
+    nulls = percent(feature.nulls, feature.rows)
     if not feature.quantiles:
         return "", "", nulls
     low, high = feature.quantiles["p05"], feature.quantiles["p95"]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.measures import MEASURES
-from workbench.render.format import amount, escape_html, figure, plain, share
+from workbench.render.format import amount, escape_html, figure, plain
 from workbench.render.markdown import fence_code, quote_markdown
 from workbench.render.sparkline import fit_bars, ramp
+from workbench.shares import percent
 from workbench.times import duration_in_words
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ class Bar:
     @property
     def said(self) -> str:
         """Both shares in percent, the unit once."""
-        one, two = share(self.reference, self.wholes[0]), share(self.current, self.wholes[1])
-        return f"{one.removesuffix(' %') if two.endswith('%') else one} → {two}"
+        one, two = percent(self.reference, self.wholes[0]), percent(self.current, self.wholes[1])
+        return f"{one.removesuffix('%') if two.endswith('%') else one} → {two}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,24 +114,6 @@ def figure(value: float | None, *, digits: int = 4) -> str:
     return short.rstrip("0").rstrip(".") if "." in short else short
 
 
-def share(part: int, whole: int) -> str:
-    """Return `part` of `whole` in percent; what is not nothing never reads as nothing, nor all but one as all.
-
-    Examples
-    --------
-    >>> [share(p, 10_000_000) for p in (0, 1, 123_456, 9_999_999, 10_000_000)]
-    ['0', '<0.1 %', '1.2 %', '>99.9 %', '100 %']
-    """
-    if not part or not whole:
-        return "0"
-    if part == whole:
-        return "100 %"
-    percent = 100 * part / whole
-    if percent < 0.1:
-        return "<0.1 %"
-    return ">99.9 %" if percent >= 99.95 else f"{percent:.1f} %"
-
-
 def amount(value: float | None, feature: Valued, *, near: float | None = None) -> str:
     """Return a value of `feature`: a number, a date, a time or a duration.
 

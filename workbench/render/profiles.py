@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.render.format import amount, dtype, figure, plain, share, within
+from workbench.render.format import amount, dtype, figure, plain, within
 from workbench.render.sparkline import blocks, sparkline
 from workbench.render.table import Drawn, Table
+from workbench.shares import percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,14 +31,14 @@ class DistributionCell(Drawn):
         if not self.column.categories:
             return blocks(self.column, width=14) or "constant"
         value, count = self.column.categories[0]
-        return f"{plain(value, limit=9)} {share(count, self.column.sampled or self.column.rows - self.column.nulls)}"
+        return f"{plain(value, limit=9)} {percent(count, self.column.sampled or self.column.rows - self.column.nulls)}"
 
 
 def profile_table(profile: Profile) -> Table:
     """Return a table of the columns of a view, keys first: distribution, middle, bulk, different values, nulls."""
     return Table(
         "Profile",
-        ("column", "type", "distribution", "median", "5 to 95 %", "distinct", "null"),
+        ("column", "type", "distribution", "median", "5 to 95%", "distinct", "null"),
         tuple((one.name, _type(one), *_drawn(one), *_measures(one)) for one in (*profile.keys, *profile.features)),
     )
 
@@ -56,7 +57,7 @@ def profiles_table(left: Profile, right: Profile, names: Sequence[tuple[str, str
     for before, name in names:
         pairs = zip(_measures(left[before]), _measures(right[name]), strict=True)
         rows.append((name, *(one if one == other else f"{one} → {other}" for one, other in pairs)))
-    return Table("Profiles", ("feature", "median", "5 to 95 %", "distinct", "null"), tuple(rows))
+    return Table("Profiles", ("feature", "median", "5 to 95%", "distinct", "null"), tuple(rows))
 
 
 def _drawn(column: FeatureProfile) -> tuple[Drawn | None]:
@@ -69,7 +70,7 @@ def _type(column: FeatureProfile) -> str:
 
 def _measures(column: FeatureProfile) -> tuple[str, str, str, str]:
     distinct = "-" if column.distinct is None else figure(float(column.distinct))
-    nulls = share(column.nulls, column.rows)
+    nulls = percent(column.nulls, column.rows)
     if not column.quantiles:
         return "-", "-", distinct, nulls
     low, high = column.quantiles["p05"], column.quantiles["p95"]

@@ -6,7 +6,8 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from workbench.render.format import amount, escape_html, share
+from workbench.render.format import amount, escape_html
+from workbench.shares import percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,7 @@ def describe_sparkline(feature: FeatureProfile) -> str:
     if feature.histogram is not None:
         return _histogram_in_words(feature, feature.histogram)
     total = _total_count(feature)
-    parts = [f"{value} {share(count, total)}" for value, count in feature.categories[:4]]
+    parts = [f"{value} {percent(count, total)}" for value, count in feature.categories[:4]]
     rest = (feature.distinct or 0) - len(parts)
     return f"{feature.name}: {', '.join(parts)}" + (f", {rest:,} more values" if rest > 0 else "")
 
@@ -126,8 +127,8 @@ def _histogram_in_words(feature: FeatureProfile, histogram: Histogram) -> str:
         return f"{feature.name} is always {amount(low, feature)}"
     total = histogram.below + sum(histogram.counts) + histogram.above
     words = [f"{feature.name}: histogram from {amount(low, feature)} to {amount(high, feature)}"]
-    words += [f"{share(histogram.below, total)} below"] if histogram.below else []
-    words += [f"{share(histogram.above, total)} above"] if histogram.above else []
+    words += [f"{percent(histogram.below, total)} below"] if histogram.below else []
+    words += [f"{percent(histogram.above, total)} above"] if histogram.above else []
     words += [f"from a sample of {feature.sampled:,} values"] if feature.sampled else []
     return ", ".join(words)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from workbench.render.format import print_value
 from workbench.render.markdown import quote_markdown, table_row
+from workbench.shares import percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,7 @@ class ShareBar(Drawn):
         )
 
     def __str__(self) -> str:
-        return f"{self.share:.2%}"
+        return percent(self.share)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from workbench.records import to_plain
 from workbench.render import Report, Reported, Table
+from workbench.shares import percent
 from workbench.tracking import VersionedView
 
 
@@ -102,8 +103,8 @@ class Ledger(Reported):
     def warnings(self) -> tuple[str, ...]:
         """One sentence for each view that matched fewer rows than the project wants."""
         return tuple(
-            f"{entry.title} has a value for {entry.matched:,} of {entry.rows:,} rows ({entry.share:.1%}; expired "
-            f"{entry.expired:,}, missing {entry.missing:,}); the project requires {self.minimum_match:.0%} "
+            f"{entry.title} has a value for {entry.matched:,} of {entry.rows:,} rows ({percent(entry.share)}; expired "
+            f"{entry.expired:,}, missing {entry.missing:,}); the project requires {percent(self.minimum_match)} "
             "(minimum_match under [policy])."
             for entry in self.views
             if entry.share < self.minimum_match
@@ -117,7 +118,7 @@ class Ledger(Reported):
     def table(self) -> Table:
         """Return one line a view."""
         rows = tuple(
-            (e.title, ", ".join(e.features), e.matched, f"{e.share:.1%}", e.expired, e.missing, e.null)
+            (e.title, ", ".join(e.features), e.matched, percent(e.share), e.expired, e.missing, e.null)
             for e in self.views
         )
         return Table(

@@ -285,7 +285,7 @@ def test_lines_that_did_not_run_are_named_and_fail_nothing(write: Write) -> None
     written = write("def test_it(view, events):\n    view(events)\n", cell=view, shapes=helper)
     check = written.run(cell=True)
     assert check.passed
-    assert check.detail == "1 test holds; 57% of the definition's lines ran, not lines 13-14; features/shapes.py 3"
+    assert check.detail == "1 test holds; 57.1% of the definition's lines ran, not lines 13-14; features/shapes.py 3"
     unused = written.definitions.source_text("spend").splitlines().index("        events = events.head(1)") + 1
     assert f"not lines {unused}-{unused + 1}" in written.run().detail
 

@@ -21,9 +21,9 @@ def test_features_that_changed_most_come_first_or_by_name() -> None:
     assert [feature.name for feature in both.sorted_features("change")] == ["c", "a", "d", "b"]
     assert [feature.name for feature in both.sorted_features("name")] == ["a", "b", "c", "d"]
     assert {feature.name: feature.says for feature in both.features} == {
-        "a": "1.0 %",
+        "a": "1%",
         "b": "same",
-        "c": "100.0 %",
+        "c": "100%",
         "d": "added",
     }
 

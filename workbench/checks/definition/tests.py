@@ -20,6 +20,7 @@ from workbench.checks.definition.coverage import Covered, spans
 from workbench.checks.definition.examples import examples_of
 from workbench.checks.result import SHOWN, Check
 from workbench.errors import WorkerEnded
+from workbench.shares import percent
 from workbench.worker import pool
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ def _detail(cases: Sequence[Case], failures: Sequence[_Failure], covered: Covere
     counts = {kind: sum(case.kind == kind for case in cases) for kind in ("example", "test")}
     counted = [f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items() if count]
     missed = places.missed(covered)
-    lines = f"{covered.share:.0%} of the definition's lines ran" + (f", not {missed}" if missed else "")
+    lines = f"{percent(covered.share)} of the definition's lines ran" + (f", not {missed}" if missed else "")
     if failures:
         first = failures[0]
         said = f": {first.said[0]}" if first.said else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from workbench.notebook.explorer.kinds import Kind, kind_of
+from workbench.shares import percent
 
 if TYPE_CHECKING:
     from workbench.comparison import Difference, Drift
@@ -62,7 +63,7 @@ class Changed:
             return self.status
         parts = []
         if self.share is not None:
-            parts.append(_percent(self.share) if self.share else "same")
+            parts.append(percent(self.share) if self.share else "same")
         elif self.drift is None:
             parts.append(self.status)
         if self.drift is not None and (self.share is None or self.drift.verdict != "no drift"):
@@ -204,7 +205,3 @@ def _of_drift(shown: Drift) -> ExploredView:
         return _of_drift(shown.between(left or None, right or None))
 
     return ExploredView(shown.view, shown.refs, shown.sides, features, None, shown.choices, other, free=True)
-
-
-def _percent(share: float) -> str:
-    return "under 0.1 %" if share < 0.001 else f"{share:.1%}".replace("%", " %")
