@@ -159,8 +159,7 @@ def test_it_says_in_words_what_it_shows(report: DriftReport) -> None:
     page = Page(Overlay(report["delay"], LABELS).html())
     (label,) = [label for label in page.values("aria-label") if label]
     assert label == (
-        "delay: main filled, exp/carry-over outlined, histograms from -4.09 to 20.1; above 20.1 0 → 3.8%; "
-        "null 0 → 10%"
+        "delay: main filled, exp/carry-over outlined, histograms from -4.09 to 20.1; above 20.1 0 → 3.8%; null 0 → 10%"
     )
     for said in ("Moved: PSI 4.5", "PSI\u00a04.5", "KS\u00a00.55", "Wasserstein\u00a05.78\u00a0(1.4\u00a0sd)"):
         assert said in page.text

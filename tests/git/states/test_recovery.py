@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.git.plain import TOP, Plain, at_once
+from tests.worker.test_pool import wait_until_gone
 from workbench.git import Repository
 from workbench.git.worktrees import UnfinishedWarning
 
@@ -397,7 +398,7 @@ here=$(dirname "$0")
 PATH=$(echo "$PATH" | sed "s|^$here:||"); export PATH
 case " $* " in *" {without} "*) exec git "$@";; *" {verb} "*) ;; *) exec git "$@";; esac
 test -e "$here/done" && exec git "$@"
-touch "$here/done"
+echo $$ > "$here/done"
 cd "$(git rev-parse --absolute-git-dir)"
 {body}
 {python}
@@ -448,7 +449,7 @@ def test_git_killed_at_any_of_its_steps_leaves_what_the_next_command_finishes(
     with monkeypatch.context() as patched:
         patched.setenv("PATH", str(tool.parent), prepend=os.pathsep)
         (ended,) = at_once(plain.root, DOOMED.format(changes=CHANGES), 1)
-    assert (tool.parent / "done").exists()
+    wait_until_gone(int((tool.parent / "done").read_text()))  # it may outlive Python
     assert ended.returncode == (-9 if python else ended.returncode)
     opened(plain)
     assert plain("status", "--porcelain") == ""
