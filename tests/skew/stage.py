@@ -52,11 +52,11 @@ class Served:
     def skew(self, view: str | None = None, **how: Any) -> SkewReport:
         """Compare what was logged."""
         repository = SimpleNamespace(
-            resolve=lambda ref: self.commits[0].id,  # noqa: ARG005 - there is one branch
-            is_unborn=lambda name: False,  # noqa: ARG005
+            resolve=lambda ref: self.commits[0].id,
+            is_unborn=lambda name: False,
             files=self.shelf.files,
             read_blob=self.shelf.read_blob,
-            history=lambda ref, *, path, limit: self.commits,  # noqa: ARG005
+            history=lambda ref, *, path, limit: self.commits,
         )
         workspace = SimpleNamespace(
             repository=repository,
