@@ -6,12 +6,14 @@ Every check of this room returns a `Check`; none of them changes, casts or drops
 from __future__ import annotations
 
 from workbench.checks.contract import check_contract
+from workbench.checks.definition.examples import check_on_demand_examples, frame_of, named
 from workbench.checks.definition.lint import lint
 from workbench.checks.definition.tests import TestRun, start_tests
 from workbench.checks.definition.tools import Finding
 from workbench.checks.definition.type_check import check_types
 from workbench.checks.probes.inputs import ProbeInput, remade_from, source_input, view_input
 from workbench.checks.probes.probe import probe_view
+from workbench.checks.probes.row_wise import Trial, check_row_wise, try_on_demand
 from workbench.checks.result import Check, State
 from workbench.checks.stored_rows import Unequal, find_unequal
 
@@ -21,14 +23,20 @@ __all__ = [
     "ProbeInput",
     "State",
     "TestRun",
+    "Trial",
     "Unequal",
     "check_contract",
+    "check_on_demand_examples",
+    "check_row_wise",
     "check_types",
     "find_unequal",
+    "frame_of",
     "lint",
+    "named",
     "probe_view",
     "remade_from",
     "source_input",
     "start_tests",
+    "try_on_demand",
     "view_input",
 ]

@@ -227,7 +227,7 @@ def _unique_groups(contract: Contract, model: type[FeatureModel]) -> list[list[s
     key = [column.name for column in contract.columns if column.role != "feature"]
     declared = model.to_schema().unique or []
     singles = [[column.name] for column in contract.columns if column.unique and [column.name] != key]
-    return [key, *singles, *([list(declared)] if declared and set(declared) != set(key) else [])]
+    return [*([key] if key else []), *singles, *([list(declared)] if declared and set(declared) != set(key) else [])]
 
 
 def _check_unique(frame: pl.LazyFrame, by: list[str], failures: Failures, *, unless_null: bool) -> None:

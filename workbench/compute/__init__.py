@@ -12,6 +12,7 @@ from workbench.compute.column_lineage import ColumnInputs, ColumnLineage, column
 from workbench.compute.digest import OutputDigest, digest_frame, digests
 from workbench.compute.execute import Computed, Replaced, Shortcut, disk_refusal, materialize_view, write_parquet
 from workbench.compute.metadata import StoredView, ViewRecord, versions
+from workbench.compute.on_demand import compute_on_demand, input_frame, request_column
 from workbench.compute.partition_digests import (
     GROUPS,
     ChangedGroups,
@@ -45,16 +46,19 @@ __all__ = [
     "column_inputs",
     "column_lineage",
     "compare_sketches",
+    "compute_on_demand",
     "digest_frame",
     "digests",
     "disk_refusal",
     "engine_error",
     "group_of",
+    "input_frame",
     "latest_time",
     "materialize_view",
     "plan_hash",
     "refuse_doubtful",
     "remove",
+    "request_column",
     "sketch",
     "try_view",
     "versions",

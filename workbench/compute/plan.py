@@ -18,7 +18,7 @@ import polars as pl
 from workbench.errors import ComputeError, UnknownInput, WrongReturn, did_you_mean
 
 if TYPE_CHECKING:
-    from workbench.define import FeatureView
+    from workbench.define import FeatureView, OnDemandView
 
 _SCHEME = "plan/1"
 # What makes a plan more than its text: Python functions (as PLPYFN blocks or bare pickles), readers, plugins and
@@ -108,7 +108,7 @@ class InputData:
     kind: Literal["source", "view"]
 
 
-def build(view: FeatureView, inputs: Sequence[InputData]) -> pl.LazyFrame:
+def build(view: FeatureView | OnDemandView, inputs: Sequence[InputData]) -> pl.LazyFrame:
     """Run a view's function on its inputs; nothing is computed unless the function itself collects.
 
     Parameters
@@ -197,7 +197,7 @@ def _no_lazyframe(view: str, value: object) -> WrongReturn:
     return _wrong_return(view, f"a {kind}, not a LazyFrame", remedy=remedy)
 
 
-def _in_contract_order(view: FeatureView, frame: pl.LazyFrame) -> pl.LazyFrame:
+def _in_contract_order(view: FeatureView | OnDemandView, frame: pl.LazyFrame) -> pl.LazyFrame:
     try:
         found = frame.collect_schema().names()
     except pl.exceptions.PolarsError as error:

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from workbench.define.loader import Definitions, load_tree
     from workbench.define.model import Feature, FeatureModel, LazyFrame
     from workbench.define.observation import Observations, import_failure, readable_paths, refuse
+    from workbench.define.on_demand_view import (
+        InputColumn,
+        OnDemandInput,
+        OnDemandView,
+        RequestField,
+        input_columns,
+        on_demand,
+    )
     from workbench.define.tracebacks import definition_failed, reraise_user_errors, user_frames
     from workbench.define.units import parse_unit, same_unit
     from workbench.define.view import FeatureView, contract_of, feature_view
@@ -57,6 +65,14 @@ _HOMES = {
         "readable_paths",
         "refuse",
     ),
+    "on_demand_view": (
+        "InputColumn",
+        "OnDemandInput",
+        "OnDemandView",
+        "RequestField",
+        "input_columns",
+        "on_demand",
+    ),
     "tracebacks": (
         "definition_failed",
         "reraise_user_errors",
@@ -84,8 +100,12 @@ __all__ = [
     "FeatureModel",
     "FeatureSet",
     "FeatureView",
+    "InputColumn",
     "LazyFrame",
     "Observations",
+    "OnDemandInput",
+    "OnDemandView",
+    "RequestField",
     "Rows",
     "contract_of",
     "definition_failed",
@@ -93,7 +113,9 @@ __all__ = [
     "feature_set",
     "feature_view",
     "import_failure",
+    "input_columns",
     "load_tree",
+    "on_demand",
     "parse_cell",
     "parse_unit",
     "readable_paths",

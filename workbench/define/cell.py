@@ -8,12 +8,23 @@ import symtable
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from workbench.config import valid_name
 from workbench.errors import CellError, InvalidName
 
 _STDLIB = ("date", "datetime", "timedelta", "timezone")
-_OURS = ("UTC", "Feature", "FeatureModel", "LazyFrame", "example", "feature_set", "feature_view", "windowed")
+_OURS = (
+    "UTC",
+    "Feature",
+    "FeatureModel",
+    "LazyFrame",
+    "example",
+    "feature_set",
+    "feature_view",
+    "on_demand",
+    "windowed",
+)
 _LINE_LENGTH = 88
 _LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
@@ -150,6 +161,8 @@ def _place_imports(header: list[str], rest: list[ast.stmt], *, top: int, blank: 
     return [*above, *header, *below, *[""] * (wanted - kept)], top + blank - kept
 
 
+Decorator = Literal["feature_view", "on_demand"]
+DECORATORS: tuple[Decorator, ...] = get_args(Decorator)
 MAX_BYTES = 512 * 1024
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _CODING = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
@@ -159,12 +172,14 @@ _SHOWN = 160
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell that holds one feature view.
+    """A cell that holds one feature view, or one on-demand view.
 
     Attributes
     ----------
     view
         The view's name.
+    decorator
+        ``feature_view`` or ``on_demand``.
     text
         The cell as it was written.
     module
@@ -176,6 +191,7 @@ class Cell:
     """
 
     view: str
+    decorator: Decorator
     text: str
     module: str
     offset: int
@@ -209,9 +225,11 @@ def parse_cell(text: str) -> Cell:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # doubtful escapes and the like are the linter's to tell
         tree = _parse(text)
-        view = _one_view(tree, text)
+        view, decorator = _one_view(tree, text)
         module, offset = with_imports(text, tree)
-        return Cell(view=view, text=text, module=module, offset=offset, names=top_level_names(text))
+        return Cell(
+            view=view, decorator=decorator, text=text, module=module, offset=offset, names=top_level_names(text)
+        )
 
 
 def _storable(text: str) -> None:
@@ -279,12 +297,18 @@ def _point_at(line: str, offset: int | None) -> Iterator[str]:
     yield "    " + " " * max(column - start, 0) + "^"
 
 
-def _one_view(tree: ast.Module, text: str) -> str:
-    """Return the name of the one view in `tree`."""
-    called = set(spellings(tree))
-    found = [node for node in tree.body if isinstance(node, _Definition) and is_view(node, called)]
+def _one_view(tree: ast.Module, text: str) -> tuple[str, Decorator]:
+    """Return the name of the one view in `tree`, and its decorator."""
+    called = {decorator: set(spellings(tree, decorator)) for decorator in DECORATORS}
+    kinds = {
+        id(node): decorator
+        for decorator in DECORATORS
+        for node in tree.body
+        if isinstance(node, _Definition) and is_view(node, called[decorator], decorator)
+    }
+    found = [node for node in tree.body if isinstance(node, _Definition) and id(node) in kinds]
     if not found:
-        raise _no_view(tree, called)
+        raise _no_view(tree, called["feature_view"])
     if len(found) > 1:
         names = ", ".join(repr(node.name) for node in found)
         raise CellError(
@@ -296,11 +320,11 @@ def _one_view(tree: ast.Module, text: str) -> str:
         what = "class" if isinstance(node, ast.ClassDef) else "async function"
         source = text.splitlines()[node.lineno - 1].strip()[:_SHOWN]
         raise CellError(
-            f"feature_view decorates a plain function, not the {what} {node.name}.",
+            f"{kinds[id(node)]} decorates a plain function, not the {what} {node.name}.",
             lines=[f"cell, line {node.lineno}", f"    {source}"],
             remedy=f"Write `def {node.name.lower()}(...) -> LazyFrame[YourModel]:`.",
         )
-    return _file_name(node.name)
+    return _file_name(node.name), kinds[id(node)]
 
 
 def _file_name(name: str) -> str:
@@ -331,20 +355,20 @@ def _no_view(tree: ast.Module, called: set[str]) -> CellError:
     )
 
 
-def spellings(tree: ast.Module) -> Iterator[str]:
-    """Yield how this text may write ``feature_view``."""
-    yield "feature_view"
+def spellings(tree: ast.Module, decorator: Decorator = "feature_view") -> Iterator[str]:
+    """Yield how this text may write a decorator of ours."""
+    yield decorator
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
-            yield from (item.asname for item in node.names if item.name == "feature_view" and item.asname)
+            yield from (item.asname for item in node.names if item.name == decorator and item.asname)
 
 
-def is_view(node: _Definition, called: set[str]) -> bool:
-    """Whether a function or class is decorated by one of the names in `called`, or by ``<module>.feature_view``."""
-    for decorator in node.decorator_list:
-        target = decorator.func if isinstance(decorator, ast.Call) else decorator
+def is_view(node: _Definition, called: set[str], decorator: Decorator = "feature_view") -> bool:
+    """Whether a function or class is decorated by one of the names in `called`, or by ``<module>.<decorator>``."""
+    for each in node.decorator_list:
+        target = each.func if isinstance(each, ast.Call) else each
         if isinstance(target, ast.Name) and target.id in called:
             return True
-        if isinstance(target, ast.Attribute) and target.attr == "feature_view":
+        if isinstance(target, ast.Attribute) and target.attr == decorator:
             return True
     return False

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from workbench.define.feature_sets import FeatureSet
 from workbench.define.observation import Observations, import_failure
+from workbench.define.on_demand_view import OnDemandView
 from workbench.define.outline import Outline, outline_of
 from workbench.define.tracebacks import definition_failed, user_frames
 from workbench.define.view import FeatureView
@@ -234,9 +235,33 @@ class Definitions:
             raise self._not_found(name)
         return view
 
+    def on_demand(self, name: str) -> OnDemandView:
+        """Return the on-demand view `name`; imports its file alone.
+
+        Raises
+        ------
+        FeatureNotFound
+            There is no such on-demand view.
+        DefinitionError
+            Its file does not load.
+        """
+        view = self._defined_in(name) if name in self._stems else None
+        if not isinstance(view, OnDemandView):
+            raise FeatureNotFound.named(name, self.outline.on_demand)
+        return view
+
+    def has_on_demand(self, name: str) -> bool:
+        """Return whether the text of a file says that it defines an on-demand view `name`; runs nothing."""
+        return name in self._stems and name in self.outline.on_demand
+
+    @property
+    def on_demand_views(self) -> tuple[str, ...]:
+        """The names of the on-demand views, as the files' texts say; runs nothing."""
+        return tuple(name for name in self._stems if name in self.outline.on_demand)
+
     def has_view(self, name: str) -> bool:
         """Return whether there is a view `name`, even a broken one; runs its file only if the text is unclear."""
-        if name not in self._stems:
+        if name not in self._stems or name in self.outline.on_demand:
             return False
         return name in self.outline.views or name in self.outline.unread or self._is_view(name, broken=True)
 
@@ -318,6 +343,11 @@ class Definitions:
                 self._refuse_shadow(used, sources)
             elif self._is_view(used):
                 yield used
+            elif self.has_on_demand(used):
+                raise DefinitionError(
+                    f"View {name!r} reads {used!r}, which is computed on demand and has no rows.",
+                    remedy="A stored view reads sources and stored views: compute it from these.",
+                )
             else:
                 raise UnknownInput.of(name, used, [*sources, *(known for known in self.outline.views if known != name)])
 
@@ -372,9 +402,14 @@ class Definitions:
         return found
 
     def _view_in(self, stem: str) -> FeatureView | None:
-        """Return the view that a file defines; None for a file without one."""
+        """Return the stored view that a file defines; None for a file without one."""
+        view = self._defined_in(stem)
+        return view if isinstance(view, FeatureView) else None
+
+    def _defined_in(self, stem: str) -> FeatureView | OnDemandView | None:
+        """Return the view, stored or on demand, that a file defines; None for a file without one."""
         module = self._module(stem)
-        values = [value for value in vars(module).values() if isinstance(value, FeatureView)]
+        values = [value for value in vars(module).values() if isinstance(value, FeatureView | OnDemandView)]
         own = {id(value): value for value in values if value.function.__module__ == module.__name__}
         for view in own.values():
             if not set(view.files) <= set(data_files.declared_paths(self.files.sources[f"{stem}.py"])):
@@ -435,6 +470,11 @@ class Definitions:
             raise self._not_found(view)
 
     def _not_found(self, name: str) -> FeatureNotFound:
+        if self.has_on_demand(name):
+            return FeatureNotFound(
+                f"{name!r} is an on-demand view: it has no stored rows.",
+                remedy="Read it by training_set or get_feature, which pass it the values of the request.",
+            )
         below = [path for path in self.files.sources if path.endswith(f"/{name}.py")]
         if below:
             return FeatureNotFound(

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from workbench.define.cell import is_view, spellings
+from workbench.define.cell import Decorator, is_view, spellings
 from workbench.define.feature_sets import FeatureSet, feature_set
 from workbench.errors import WorkbenchError
 from workbench.source_tree import FOLDER, TreeFiles, decode_source
@@ -38,6 +38,28 @@ class ViewOutline:
 
 
 @dataclass(frozen=True, slots=True)
+class OnDemandOutline:
+    """An on-demand view, as far as its file's text says.
+
+    Attributes
+    ----------
+    name
+        The view.
+    inputs
+        The stored features that it reads, as they are written: ``view[@version][:feature]``.
+    request
+        The names of the request's values.
+    features
+        Its features; empty where its model is made otherwise than by a class of these files.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    request: tuple[str, ...]
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Outline:
     """What the files of a tree define.
 
@@ -45,6 +67,8 @@ class Outline:
     ----------
     views
         The views by name.
+    on_demand
+        The on-demand views by name.
     sets
         The feature sets that are written down as constants, by name.
     set_files
@@ -56,6 +80,7 @@ class Outline:
     """
 
     views: Mapping[str, ViewOutline] = field(default_factory=dict)
+    on_demand: Mapping[str, OnDemandOutline] = field(default_factory=dict)
     sets: Mapping[str, FeatureSet] = field(default_factory=dict)
     set_files: Mapping[str, str] = field(default_factory=dict)
     doubtful: frozenset[str] = frozenset()
@@ -72,6 +97,7 @@ def outline_of(files: TreeFiles) -> Outline:
     """
     modules = _Modules(files)
     views: dict[str, ViewOutline] = {}
+    on_demand: dict[str, OnDemandOutline] = {}
     sets: dict[str, FeatureSet] = {}
     set_files: dict[str, str] = {}
     doubtful, unread = set(), set()
@@ -83,21 +109,27 @@ def outline_of(files: TreeFiles) -> Outline:
         view = _view_in(tree, stem)
         if view is not None:
             views[stem] = ViewOutline(stem, _inputs(view), modules.features(view, f"{stem}.py"))
+        requested = _view_in(tree, stem, "on_demand")
+        if requested is not None:
+            features = modules.features(requested, f"{stem}.py")
+            inputs, request = _written(requested, "inputs"), _written(requested, "request")
+            on_demand[stem] = OnDemandOutline(stem, inputs, request, features)
         for made in _sets_in(tree):
             if made is None:
                 doubtful.add(stem)
             else:
                 sets.setdefault(made.name, made)
                 set_files.setdefault(made.name, stem)
-    return Outline(views, sets, set_files, frozenset(doubtful), frozenset(unread))
+    return Outline(views, on_demand, sets, set_files, frozenset(doubtful), frozenset(unread))
 
 
-def _view_in(tree: ast.Module, stem: str) -> ast.FunctionDef | None:
-    called = set(spellings(tree))
+def _view_in(tree: ast.Module, stem: str, decorator: Decorator = "feature_view") -> ast.FunctionDef | None:
+    called = set(spellings(tree, decorator))
     for statement in _statements(tree.body):
-        if isinstance(statement, ast.Assign) and _makes_view(statement.value, called):
+        if isinstance(statement, ast.Assign) and _makes_view(statement.value, {*called, decorator}):
             called |= {target.id for target in statement.targets if isinstance(target, ast.Name)}
-    found = [each for each in _statements(tree.body) if isinstance(each, ast.FunctionDef) and is_view(each, called)]
+    functions = [each for each in _statements(tree.body) if isinstance(each, ast.FunctionDef)]
+    found = [each for each in functions if is_view(each, called, decorator)]
     return next((each for each in found if each.name == stem), None)
 
 
@@ -105,8 +137,7 @@ def _makes_view(value: ast.expr, called: set[str]) -> bool:
     """Whether `value` is a decorator to be used by name: ``feature_view(...)``, or a partial of it."""
     if not isinstance(value, ast.Call):
         return False
-    names = [value.func, *value.args]
-    return any(_dotted_name(name) in {*called, "feature_view"} for name in names)
+    return any(_dotted_name(name) in called for name in (value.func, *value.args))
 
 
 def _dotted_name(node: ast.expr) -> str | None:
@@ -128,6 +159,23 @@ def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 def _inputs(function: ast.FunctionDef) -> tuple[str, ...]:
     return tuple(argument.arg for argument in [*function.args.posonlyargs, *function.args.args])
+
+
+def _written(function: ast.FunctionDef, option: str) -> tuple[str, ...]:
+    """Return the texts that the decorator's `option` is written with: of a mapping to texts these, else its keys."""
+    for decorator in function.decorator_list:
+        for word in decorator.keywords if isinstance(decorator, ast.Call) else ():
+            if word.arg != option:
+                continue
+            written: list[ast.expr | None] = []
+            if isinstance(word.value, ast.Dict):
+                written = [*(word.value.values if option == "inputs" else word.value.keys)]
+            elif isinstance(word.value, ast.List | ast.Tuple):
+                written = [*word.value.elts]
+            return tuple(
+                each.value for each in written if isinstance(each, ast.Constant) and isinstance(each.value, str)
+            )
+    return ()
 
 
 def _sets_in(tree: ast.Module) -> Iterator[FeatureSet | None]:

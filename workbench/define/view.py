@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import cached_property
 from inspect import Parameter, cleandoc
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ForwardRef, Literal, TypedDict, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ForwardRef, Literal, Protocol, TypedDict, get_args, get_origin
 
 import polars as pl
 
@@ -110,7 +110,7 @@ class FeatureView:
         return {
             "name": self.name,
             "inputs": list(self.inputs),
-            "parameters": {key: _plain(value) for key, value in self.parameters.items()},
+            "parameters": {key: plain_value(value) for key, value in self.parameters.items()},
             "entities": list(self.entities),
             "event_time": self.event_time,
             "created": self.created,
@@ -209,12 +209,12 @@ def feature_view(
         "scope": _scope(scope),
         "ttl": limit or None,
         "lookback": None if lookback is None else parse_duration(lookback, what="lookback"),
-        "owner": _text("owner", owner),
-        "tags": _tags(tags),
-        "examples": _examples(examples),
+        "owner": read_text("owner", owner),
+        "tags": read_tags(tags),
+        "examples": read_examples(examples),
         "files": file_names(files),
     }
-    _text("description", description)
+    read_text("description", description)
 
     def decorate(function: Callable[..., pl.LazyFrame]) -> FeatureView:
 
@@ -244,13 +244,15 @@ def _scope(scope: Any) -> Scope:
     return "entity" if scope == "entity" else "global"
 
 
-def _text(option: str, value: Any) -> str | None:
+def read_text(option: str, value: Any) -> str | None:
+    """Return `value` of `option` if it is text, or absent."""
     if value is not None and not isinstance(value, str):
         raise DefinitionError(f"{option}={value!r} is not text.", remedy=f'Write {option}="...".')
     return value
 
 
-def _tags(tags: Any) -> dict[str, str]:
+def read_tags(tags: Any) -> dict[str, str]:
+    """Return tags as a dictionary of text to text."""
     if tags is None:
         return {}
     if not isinstance(tags, Mapping) or not all(isinstance(word, str) for pair in tags.items() for word in pair):
@@ -258,7 +260,8 @@ def _tags(tags: Any) -> dict[str, str]:
     return dict(tags)
 
 
-def _examples(examples: Any) -> tuple[Example, ...]:
+def read_examples(examples: Any) -> tuple[Example, ...]:
+    """Return examples, each made by `example`."""
     from workbench.define.examples import Example
 
     if not isinstance(examples, list | tuple) or not all(isinstance(one, Example) for one in examples):
@@ -269,7 +272,7 @@ def _examples(examples: Any) -> tuple[Example, ...]:
     return tuple(examples)
 
 
-def _plain(value: object) -> object:
+def plain_value(value: object) -> object:
     """Return `value` as it is where JSON has it, else as it prints."""
     return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
 
@@ -283,7 +286,7 @@ class ViewSignature(TypedDict):
     model: Any
 
 
-def read_signature(function: Any, *, seen: Mapping[str, Any]) -> ViewSignature:
+def read_signature(function: Any, *, seen: Mapping[str, Any], decorator: str = "feature_view") -> ViewSignature:
     """Return the name, inputs, parameters and model of `function`.
 
     Parameters
@@ -292,6 +295,8 @@ def read_signature(function: Any, *, seen: Mapping[str, Any]) -> ViewSignature:
         What stands below the decorator.
     seen
         Local names where it stands, for annotations kept as text.
+    decorator
+        The decorator's name, for messages.
 
     Raises
     ------
@@ -304,7 +309,7 @@ def read_signature(function: Any, *, seen: Mapping[str, Any]) -> ViewSignature:
     InvalidName
         A name that could not be a path or reach SQL.
     """
-    _plain_function(function)
+    _plain_function(function, decorator)
     name = valid_name("view", function.__name__)
     inputs, parameters = [], {}
     for parameter in inspect.signature(function).parameters.values():
@@ -319,13 +324,13 @@ def read_signature(function: Any, *, seen: Mapping[str, Any]) -> ViewSignature:
     return ViewSignature(name=name, inputs=tuple(inputs), parameters=parameters, model=_model(name, function, seen))
 
 
-def _plain_function(function: Any) -> None:
+def _plain_function(function: Any, decorator: str) -> None:
     what = _what_else(function)
     if what:
         name = getattr(function, "__name__", "it")
         shown = name if isinstance(name, str) and name.isidentifier() else "my_view"
         raise DefinitionError(
-            f"feature_view decorates a plain function, not {what}.",
+            f"{decorator} decorates a plain function, not {what}.",
             remedy=f"Write `def {shown}(...) -> LazyFrame[YourModel]:` at the top level, with a `return`.",
         )
 
@@ -419,8 +424,28 @@ def _evaluate(view: str, function: FunctionType, seen: Mapping[str, Any], annota
 _MOMENT = pl.Datetime("us", "UTC")
 
 
+class Keyed(Protocol):
+    """What tells keys and times from features: a view, stored or not."""
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """Key columns."""
+
+    @property
+    def event_time(self) -> str:
+        """The column that says when a row's values hold from."""
+
+    @property
+    def created(self) -> str | None:
+        """The column that says since when a row is known."""
+
+    @property
+    def ttl(self) -> timedelta | None:
+        """How long a value may be used."""
+
+
 def contract_of(
-    model: type[FeatureModel], view: FeatureView, *, sources: SourceCodes | None = None, offset: int = 0
+    model: type[FeatureModel], view: Keyed, *, sources: SourceCodes | None = None, offset: int = 0
 ) -> Contract:
     """Return the contract of `view` under `model`.
 
@@ -453,7 +478,7 @@ def contract_of(
     return Contract(tuple(columns), rules=reader.of_frame(schema), ttl=view.ttl)
 
 
-def _columns_without_rules(model: type[FeatureModel], view: FeatureView) -> tuple[ColumnContract, ...]:
+def _columns_without_rules(model: type[FeatureModel], view: Keyed) -> tuple[ColumnContract, ...]:
     """Return the columns of `view` without rules, which may reach code that is not there yet."""
     from workbench.define.rules import column_contract
 
@@ -461,7 +486,7 @@ def _columns_without_rules(model: type[FeatureModel], view: FeatureView) -> tupl
     return tuple(column_contract(column, role=_role(name, view)) for name, column in schema.columns.items())
 
 
-def _role(name: str, view: FeatureView) -> Role:
+def _role(name: str, view: Keyed) -> Role:
     if name in view.entities:
         return "entity"
     if name == view.event_time:

@@ -298,6 +298,6 @@ def _decorator(place: Place, node: ast.expr) -> Use:
     value = place.module.get(inner.id, getattr(builtins, inner.id, None))
     for attribute in chain:
         value = getattr(value, attribute, None)
-    if getattr(value, "__module__", "") == f"{OURS}.define.view":
+    if getattr(value, "__module__", "") in {f"{OURS}.define.view", f"{OURS}.define.on_demand_view"}:
         return "ours"
     return "plain" if any(value is quiet for quiet in _QUIET) else "reads"

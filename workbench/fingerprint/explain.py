@@ -150,7 +150,7 @@ def _origin(side: Canonical, form: object, around: ast.AST | None) -> ast.AST | 
 def _ours(node: ast.expr) -> Any:
     inner = node.func if isinstance(node, ast.Call) else node
     name = inner.attr if isinstance(inner, ast.Attribute) else getattr(inner, "id", "")
-    return "ours" if name == "feature_view" else "plain"
+    return "ours" if name in {"feature_view", "on_demand"} else "plain"
 
 
 def _same_shape(one: Form, two: Form) -> bool:

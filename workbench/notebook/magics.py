@@ -115,7 +115,8 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         (``%feature --help`` lists them)
 
         ``%feature VERB --help`` explains a verb. Names the cell may use without importing them: pl, datetime,
-        timedelta, LazyFrame, UTC, Feature, FeatureModel, feature_view, feature_set, windowed.
+        timedelta, LazyFrame, UTC, Feature, FeatureModel, feature_view, on_demand, feature_set,
+        windowed.
         """
         try:
             self._quiet_since = math.inf

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
+import time
 import warnings
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from workbench.define import Cell, Definitions, load_tree, parse_cell, reraise_user_errors
 from workbench.errors import BranchError, BranchMoved, DefinitionError, ProtectedBranch, SourceMoved, WorkbenchError
 from workbench.pipeline.context import Context
 from workbench.pipeline.evaluate import Evaluation, on_steady_sources
+from workbench.pipeline.on_demand import PreparedOnDemand, StoredInputs, prepare_on_demand
+from workbench.pipeline.on_demand_result import finish_on_demand
 from workbench.pipeline.record import finish, record_failure
 from workbench.pipeline.stored_data import replaced
+from workbench.registry import Registry
 from workbench.source_tree import MOST_BYTES, declared_paths, too_large
 
 if TYPE_CHECKING:
@@ -184,19 +188,13 @@ def define(
     """
     target = writable(workspace, branch)
     cell = parse_cell(text)
-    for _ in range(ATTEMPTS):
-        staged = _stage(workspace, cell, target)
-        evaluation = on_steady_sources(lambda: _plan(workspace, staged, progress))  # noqa: B023  # called at once
-        try:
-            commit = _commit(workspace, staged, target, message)
-        except BranchMoved:
-            continue
-        break
-    else:
-        raise BranchError(
-            f"Branch {target!r} moved repeatedly while {cell.view!r} was written.",
-            remedy="Nothing was committed. Run the cell again when no other kernel writes the branch.",
-        )
+    if cell.decorator == "on_demand":
+        return _define_on_demand(workspace, cell, target, log=log, message=message)
+
+    def plan(staged: Staged) -> Evaluation:
+        return _plan(workspace, staged, progress)
+
+    staged, evaluation, commit = _written(workspace, cell, target, plan, message)
     context = Context(workspace, branch=target, commit=commit, log=log, definition=cell.module)
     planned = [evaluation]
     try:
@@ -209,6 +207,52 @@ def define(
         raise
     _warn_if_lost(workspace, target, commit)
     return result
+
+
+Planned = TypeVar("Planned")
+
+
+def _written(
+    workspace: Workspace, cell: Cell, branch: str, plan: Callable[[Staged], Planned], message: str | None
+) -> tuple[Staged, Planned, str]:
+    """Commit a cell that `plan` lets through, and return what was staged, what `plan` returned, and the commit."""
+    for _ in range(ATTEMPTS):
+        staged = _stage(workspace, cell, branch)
+        planned = on_steady_sources(lambda: plan(staged))  # noqa: B023  # called at once
+        try:
+            return staged, planned, _commit(workspace, staged, branch, message)
+        except BranchMoved:
+            continue
+    raise BranchError(
+        f"Branch {branch!r} moved repeatedly while {cell.view!r} was written.",
+        remedy="Nothing was committed. Run the cell again when no other kernel writes the branch.",
+    )
+
+
+def _define_on_demand(workspace: Workspace, cell: Cell, branch: str, *, log: bool, message: str | None) -> ViewResult:
+    """Define the on-demand view in a cell: it is tried on a sample, committed, checked and recorded."""
+    started = time.perf_counter()
+
+    def plan(staged: Staged) -> PreparedOnDemand:
+        offsets = {cell.view: cell.offset}
+        with reraise_user_errors(staged.definitions, offsets):
+            inputs = stored_inputs(workspace, staged.definitions)
+            return prepare_on_demand(staged.definitions, cell.view, inputs, offset=cell.offset)
+
+    staged, prepared, commit = _written(workspace, cell, branch, plan, message)
+    context = Context(workspace, branch=branch, commit=commit, log=log, definition=cell.module)
+    module = vars(sys.modules[f"{staged.definitions.package}.{cell.view}"])
+    namespace = {name: module[name] for name in cell.names}
+    with reraise_user_errors(staged.definitions, {cell.view: cell.offset}):
+        result = finish_on_demand(prepared, context, seconds=time.perf_counter() - started, namespace=namespace)
+    _warn_if_lost(workspace, branch, commit)
+    return result
+
+
+def stored_inputs(workspace: Workspace, definitions: Definitions) -> StoredInputs:
+    """Return where the on-demand views of a tree read stored features."""
+    evaluation = Evaluation(definitions, workspace.sources, workspace.cache)
+    return StoredInputs(evaluation, Registry.at(workspace.repository, workspace.trunk), workspace.lake)
 
 
 def _warn_if_lost(workspace: Workspace, branch: str, commit: str) -> None:
@@ -230,7 +274,10 @@ def _stage(workspace: Workspace, cell: Cell, branch: str) -> Staged:
     tree = workspace.repository.tree_with(tip, {**beside, f"features/{cell.view}.py": cell.module})
     definitions = load_tree(workspace.repository, tree, cache=workspace.hidden, written=tip)
     with reraise_user_errors(definitions, {cell.view: cell.offset}):
-        definitions.view(cell.view)
+        if cell.decorator == "on_demand":
+            definitions.on_demand(cell.view)
+        else:
+            definitions.view(cell.view)
     return Staged(cell, tip, tree, definitions)
 
 
@@ -307,17 +354,31 @@ def compute(
     """
     commit = workspace.repository.resolve(branch)
     definitions = load_tree(workspace.repository, commit, cache=workspace.hidden)
+    context = partial(Context, workspace, branch=branch, commit=commit, log=log)
+    if view is not None and definitions.has_on_demand(view):
+        return on_steady_sources(lambda: [_try_again(workspace, definitions, view, context)])
     names = workspace.sources.names()
-    wanted = [view] if view else definitions.order([*definitions.views, *definitions.broken], names)
+    broken = [name for name in definitions.broken if not definitions.has_on_demand(name)]
+    wanted = [view] if view else definitions.order([*definitions.views, *broken], names)
     deeply = {name: definitions.order([name], names) if view else [name] for name in wanted} if deep else {}
     renewed = replaced(workspace.hidden / "facts") if again else None
 
     def act() -> list[ViewResult]:
         evaluation = Evaluation(definitions, workspace.sources, workspace.cache, progress=progress, replaced=renewed)
-        context = partial(Context, workspace, branch=branch, commit=commit, log=log)
-        return [_one(evaluation, name, context, full=full, deep=deeply.get(name, ())) for name in wanted]
+        stored = [_one(evaluation, name, context, full=full, deep=deeply.get(name, ())) for name in wanted]
+        requested = () if view else definitions.on_demand_views
+        return [*stored, *(_try_again(workspace, definitions, name, context) for name in requested)]
 
     return on_steady_sources(act)
+
+
+def _try_again(workspace: Workspace, definitions: Definitions, view: str, where: Callable[..., Context]) -> ViewResult:
+    """Return the result of an on-demand view, tried on a sample again."""
+    started = time.perf_counter()
+    with reraise_user_errors(definitions, {}):
+        prepared = prepare_on_demand(definitions, view, stored_inputs(workspace, definitions))
+        context = where(definition=definitions.source_text(view))
+        return finish_on_demand(prepared, context, seconds=time.perf_counter() - started)
 
 
 def _one(

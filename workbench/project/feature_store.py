@@ -41,6 +41,7 @@ from workbench.store import (
     period,
     release_commit,
     resolve,
+    resolve_all,
     run_of,
     saved_training_set,
     views_read,
@@ -96,7 +97,7 @@ def facts_of(workspace: Workspace, store: FeatureStore, what: object) -> Trainin
         return facts_of_saved(workspace, saved_training_set(workspace.home, what))
     references: tuple[Reference, ...] = parse_all(what)
     reading = store._reading()
-    views = views_read(resolve(references, reading, full_names=True))
+    views = views_read(resolve_all(references, reading, full_names=True).stored)
     return TrainingFacts(views=views, branch=reading.branch, commit=reading.commit)
 
 
@@ -293,14 +294,17 @@ class FeatureStore:
     def key_dtypes(self, features: str | Reference | Sequence[str | Reference]) -> dict[str, pl.DataType]:
         """Return the columns that a spine for `features` must have beside its time, with the dtypes they have there.
 
+        They are keys of the views, and values that on-demand views take from the request.
+
         Raises
         ------
         FeatureNotFound
             For an unknown view, version or feature (did you mean).
         """
-        wanted = resolve(parse_all(features), self._reading(), full_names=True)
-        joined = joined_views(wanted)
-        return {column: part.view.contract[entity].dtype for part in joined for entity, column in part.keys}
+        asked = resolve_all(parse_all(features), self._reading(), full_names=True)
+        joined = joined_views(asked.stored)
+        keys = {column: part.view.contract[entity].dtype for part in joined for entity, column in part.keys}
+        return keys | {each.name: each.dtype for part in asked.parts for each in part.view.request}
 
     def key_values(
         self, features: str | Reference | Sequence[str | Reference], entity: Mapping[str, object]

@@ -158,6 +158,12 @@ def candidate(workspace: Workspace, names: Sequence[str], *, branch: str) -> Mer
             remedy="Define a view in a %%feature cell first.",
         )
     sources = proposed.files.sources
+    on_demand = [stem for stem in stems if proposed.has_on_demand(stem)]
+    if on_demand:
+        raise PromotionError(
+            f"{on_demand[0]} is an on-demand view, which cannot be published yet.",
+            remedy="Name the other views to promote these.",
+        )
     paths = tuple(dict.fromkeys(f"{FOLDER}/{path}" for stem in stems for path in parts_of(f"{stem}.py", sources)))
     views = tuple(stem for stem in stems if _is_view(proposed, stem))
     tree, conflicts = main, []
@@ -209,7 +215,8 @@ def _changed_stems(changed: Mapping[str, str], proposed: Definitions) -> tuple[s
     touched = {path.removeprefix(f"{FOLDER}/") for path, kind in changed.items() if kind != "deleted"}
     sources = proposed.files.sources
     stems = [stem for stem in proposed.files.stems() if touched & set(parts_of(f"{stem}.py", sources))]
-    return tuple(stem for stem in stems if _is_view(proposed, stem) or stem in proposed.set_files.values())
+    sets = proposed.set_files.values()
+    return tuple(stem for stem in stems if proposed.has_on_demand(stem) or _is_view(proposed, stem) or stem in sets)
 
 
 def _is_view(definitions: Definitions, stem: str) -> bool:

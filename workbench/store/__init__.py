@@ -8,8 +8,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.lazy import loading
+from workbench.store.on_demand import ReadableOnDemand
 from workbench.store.reading_lake import find_damage, reading_lake
-from workbench.store.resolve import JoinedView, ResolvedFeature, joined_views, named_view, resolve
+from workbench.store.resolve import (
+    ComputedFeature,
+    JoinedView,
+    OnDemandPart,
+    Resolution,
+    ResolvedFeature,
+    joined_views,
+    named_view,
+    resolve,
+    resolve_all,
+)
 
 if TYPE_CHECKING:
     from workbench.store.branch_reader import BranchReader
@@ -39,6 +50,7 @@ _HOMES = {
     ),
     "explanation": (
         "Candidate",
+        "ComputedFeature",
         "Explanation",
         "explain",
     ),
@@ -115,6 +127,7 @@ __all__ = [
     "BehindRows",
     "BranchReader",
     "Candidate",
+    "ComputedFeature",
     "DeprecatedVersionWarning",
     "Explanation",
     "FailedCheckWarning",
@@ -124,12 +137,15 @@ __all__ = [
     "Ledger",
     "LowMatchWarning",
     "NaiveTimeWarning",
+    "OnDemandPart",
     "Question",
     "ReadableData",
+    "ReadableOnDemand",
     "ReadableView",
     "RecordReader",
     "Reference",
     "RegistryReader",
+    "Resolution",
     "ResolvedFeature",
     "SavedTrainingSet",
     "SourceView",
@@ -161,6 +177,7 @@ __all__ = [
     "release_commit",
     "release_names",
     "resolve",
+    "resolve_all",
     "run_of",
     "saved_sets",
     "saved_training_set",

@@ -5,14 +5,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from workbench.compute import compute_on_demand
 from workbench.define import load_tree, reraise_user_errors
 from workbench.errors import FeatureNotFound, SourceMoved
+from workbench.fingerprint import code_hash
 from workbench.pipeline import Evaluation, on_steady_sources
+from workbench.store.on_demand import ReadableOnDemand
 from workbench.store.reader import ReadableData, ReadableInput, ReadableView, broken_files
 from workbench.store.registry_reader import RegistryReader
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+
+    import polars as pl
 
     from workbench.define import Definitions, FeatureSet, FeatureView
     from workbench.pipeline import Evaluated
@@ -45,6 +50,7 @@ class BranchReader:
         self._registry = registry
         self._published: RegistryReader | None = None
         self._views: dict[str, ReadableView] = {}
+        self._on_demand: dict[str, ReadableOnDemand | None] = {}
 
     @classmethod
     def of(cls, workspace: Workspace, branch: str) -> BranchReader:
@@ -82,11 +88,23 @@ class BranchReader:
 
     def has(self, name: str, version: str | None = None) -> bool:
         """Return whether the branch has a view `name`, even a broken one; of a version `view` says."""
-        return version is not None or self.definitions.has_view(name)
+        if version is not None:
+            return self._publications().on_demand(name) is None
+        return self.definitions.has_view(name)
+
+    def on_demand(self, name: str, version: str | None = None) -> ReadableOnDemand | None:
+        """Return the branch's on-demand view `name`, or the published version of it; None where there is none."""
+        if version is not None:
+            return self._publications().on_demand(name, version)
+        if name not in self._on_demand:
+            definitions = self.definitions
+            found = readable_on_demand(definitions, name) if definitions.has_on_demand(name) else None
+            self._on_demand[name] = found
+        return self._on_demand[name]
 
     def names(self) -> Iterable[str]:
         """Return the names of the branch's views and feature sets."""
-        return [*self.definitions.outline.views, *self.definitions.set_files]
+        return [*self.definitions.outline.views, *self.definitions.on_demand_views, *self.definitions.set_files]
 
     def tables(self) -> Iterable[str]:
         """Return the names of the branch's views, for "did you mean"."""
@@ -94,7 +112,11 @@ class BranchReader:
 
     def owners(self, feature: str) -> Iterable[str]:
         """Return the branch's views that have a feature of this name."""
-        return [view.name for view in self.definitions.outline.views.values() if feature in view.features]
+        outline = self.definitions.outline
+        return [
+            *(view.name for view in outline.views.values() if feature in view.features),
+            *(view.name for view in outline.on_demand.values() if feature in view.features),
+        ]
 
     def feature_set(self, name: str) -> FeatureSet | None:
         """Return the branch's feature set `name`; None where there is none."""
@@ -163,3 +185,32 @@ class BranchReader:
         inputs = self.evaluate(name).prepared.inputs
         times = self.evaluation.times_of
         return tuple(ReadableInput(data.name, data.kind, data.frame, times(data)) for data in inputs)
+
+
+def readable_on_demand(definitions: Definitions, name: str, *, version: str | None = None) -> ReadableOnDemand:
+    """Return an on-demand view as it is read, by its definition, which is imported.
+
+    Parameters
+    ----------
+    definitions
+        The tree that it is of.
+    name
+        The view.
+    version
+        The number of the published version that these definitions are of.
+    """
+    view = definitions.on_demand(name)
+
+    def compute(rows: pl.DataFrame) -> pl.DataFrame:
+        with reraise_user_errors(definitions, {}):
+            return compute_on_demand(view, rows)
+
+    return ReadableOnDemand(
+        name=name,
+        version=version,
+        contract=view.contract,
+        reads=view.reads,
+        request=view.request,
+        identity=code_hash(view).code_hash,
+        compute=compute,
+    )

@@ -12,10 +12,11 @@ import polars as pl
 from workbench.compute import digest_frame
 from workbench.config import free_name
 from workbench.point_in_time import ViewRows, join_views
-from workbench.store.ledger import Ledger, ViewLedger
+from workbench.store.ledger import Ledger, OnDemandLedger, ViewLedger
+from workbench.store.on_demand import request_columns
 from workbench.store.reading_lake import reading_lake
 from workbench.store.references import Reference
-from workbench.store.resolve import JoinedView, ResolvedFeature, check_spine, joined_views, resolve
+from workbench.store.resolve import JoinedView, Resolution, ResolvedFeature, check_spine, joined_views, resolve_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +62,7 @@ class JoinedSpine:
         The columns that were the spine's.
     question
         What was asked for.
-    wanted
+    asked
         Each feature and the column that holds it.
     ledger
         What became of every row.
@@ -72,9 +73,14 @@ class JoinedSpine:
     frame: pl.DataFrame
     spine_columns: tuple[str, ...]
     question: Question
-    wanted: tuple[ResolvedFeature, ...]
+    asked: Resolution
     ledger: Ledger
     reading: ViewReader
+
+    @property
+    def wanted(self) -> tuple[ResolvedFeature, ...]:
+        """The stored features that were read, those of which features are computed on demand included."""
+        return self.asked.stored
 
     @cached_property
     def data_digest(self) -> str:
@@ -116,14 +122,19 @@ def join_features(reading: ViewReader, spine: Spine, question: Question, *, mini
     LakeError
         Where a published version's data cannot be read.
     """
-    wanted = resolve(question.features, reading, full_names=question.full_names)
-    check_spine(spine.frame.schema, wanted, time=question.time, label=question.label, index=spine.index)
+    asked = resolve_all(question.features, reading, full_names=question.full_names)
+    check_spine(spine.frame.schema, asked, time=question.time, label=question.label, index=spine.index)
+    requests = [
+        request_columns(part.view, spine.frame, label=question.label, index=spine.index) for part in asked.parts
+    ]
+    wanted = asked.stored
     joined = joined_views(wanted)
-    taken = [*spine.frame.columns, *(item.column for item in wanted)]
+    taken = [*spine.frame.columns, *(item.column for item in (*asked.wanted, *wanted))]
     outcomes = [free_name(f"outcome {number}", taken) for number in range(len(joined))]
     with reading_lake(part.view for part in joined):
         rows = [_rows(part, outcome, wanted) for part, outcome in zip(joined, outcomes, strict=True)]
         found = join_views(spine.frame, rows, time=question.time, as_known=question.as_known)
+    found, computed = _compute(found, asked, requests)
     ledger = Ledger(
         branch=reading.branch,
         commit=reading.commit,
@@ -135,10 +146,37 @@ def join_features(reading: ViewReader, spine: Spine, question: Question, *, mini
         minimum_match=minimum,
         deprecations=tuple(dict.fromkeys(part.view.deprecation for part in joined if part.view.deprecation)),
         assumed=spine.assumed,
+        on_demand=computed,
     )
     columns = spine.frame.columns
-    frame = found.select(*columns, *(item.column for item in wanted))
-    return JoinedSpine(frame, tuple(columns), question, wanted, ledger, reading)
+    frame = found.select(*columns, *(item.column for item in asked.wanted))
+    return JoinedSpine(frame, tuple(columns), question, asked, ledger, reading)
+
+
+def _compute(
+    found: pl.DataFrame, asked: Resolution, requests: Sequence[Sequence[pl.Series]]
+) -> tuple[pl.DataFrame, tuple[OnDemandLedger, ...]]:
+    """Return the rows with the features of on-demand views, and what became of these."""
+    entries = []
+    for part, request in zip(asked.parts, requests, strict=True):
+        inputs = [found[item.column].alias(name) for item, name in zip(part.inputs, part.names, strict=True)]
+        made = part.view.compute(pl.DataFrame([*inputs, *request]))
+        own = {item.column: made[item.feature] for item in asked.computed if item.view is part.view}
+        found = found.with_columns(values.alias(column) for column, values in own.items())
+        nulls = pl.DataFrame([values.is_null().alias(column) for column, values in own.items()])
+        entries.append(
+            OnDemandLedger(
+                view=part.view.name,
+                version=part.view.version,
+                view_id=part.view.identity,
+                features=tuple(item.feature for item in asked.computed if item.view is part.view),
+                inputs=tuple(item.ref for item in part.inputs),
+                request=tuple(each.name for each in part.view.request),
+                rows=made.height,
+                null=int(nulls.select(pl.any_horizontal(pl.all()).sum()).item()),
+            )
+        )
+    return found, tuple(entries)
 
 
 def _rows(joined: JoinedView, outcome: str, wanted: Sequence[ResolvedFeature]) -> ViewRows:
@@ -164,7 +202,7 @@ def _entries(
             version=joined.view.version,
             alias=joined.alias,
             view_id=joined.view.data.view_id,
-            features=tuple(item.feature for item in wanted if item.joined == joined),
+            features=tuple(dict.fromkeys(item.feature for item in wanted if item.joined == joined)),
             **{word: counts[f"{number} {word}"] for word in ("matched", "expired", "missing", "null", "unasked")},
         )
         for number, joined in enumerate(views)

@@ -64,6 +64,30 @@ class ViewLedger(VersionedView, frozen=True, kw_only=True):
         return self.matched / self.rows if self.rows else 1.0
 
 
+class OnDemandLedger(VersionedView, frozen=True, kw_only=True):
+    """What one on-demand view gave to the rows of a training set.
+
+    Parameters
+    ----------
+    features
+        Its features that were asked for.
+    inputs
+        The stored features that it was computed from, as known at each row's time.
+    request
+        The columns of the spine that it was computed from.
+    rows
+        Rows that it was computed for: all of them.
+    null
+        Rows where one of the features is null.
+    """
+
+    features: tuple[str, ...]
+    inputs: tuple[str, ...]
+    request: tuple[str, ...]
+    rows: int
+    null: int
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger(Reported):
     """The row ledger of one training set.
@@ -86,6 +110,8 @@ class Ledger(Reported):
         One sentence for each deprecated version that was read.
     assumed
         What was assumed of the spine, as of times that state no zone, a sentence each.
+    on_demand
+        What each on-demand view gave.
     """
 
     branch: str
@@ -98,6 +124,7 @@ class Ledger(Reported):
     registry: str | None = None
     deprecations: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+    on_demand: tuple[OnDemandLedger, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -127,6 +154,21 @@ class Ledger(Reported):
             rows,
         )
 
+    def on_demand_table(self) -> Table:
+        """Return one line an on-demand view."""
+        rows = tuple(
+            (e.label, ", ".join(e.features), ", ".join(e.inputs), ", ".join(e.request), e.rows, e.null)
+            for e in self.on_demand
+        )
+        return Table(
+            "Computed on demand", ("view", "features", "from stored features", "from the spine", "rows", "null"), rows
+        )
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables that have lines."""
+        return tuple(table for table in (self.table(), self.on_demand_table()) if table.rows)
+
     def facts(self) -> tuple[tuple[str, object], ...]:
         """Return whose views were read, and at which commits."""
         own = ("branch", f"{self.branch} at {self.commit[:10]}")
@@ -150,6 +192,6 @@ class Ledger(Reported):
         return Report(
             f"{self.rows_in:,} rows in, {self.rows_out:,} rows out",
             facts=self.facts(),
-            tables=(self.table(),),
+            tables=self.tables,
             notes=self.notes(),
         )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from workbench.define import Contract, Definitions, FeatureSet
     from workbench.pipeline import InputTimes
     from workbench.sources import Snapshot
+    from workbench.store.on_demand import ReadableOnDemand
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,17 @@ class ViewReader(Protocol):
 
     def has(self, name: str, version: str | None = None) -> bool:
         """Whether `view` is the one to ask for `name`; else it may be a feature set's name."""
+
+    def on_demand(self, name: str, version: str | None = None) -> ReadableOnDemand | None:
+        """Return an on-demand view, or the published version of it that is asked for; None where there is none.
+
+        Raises
+        ------
+        FeatureNotFound
+            Where it does not have that version.
+        DefinitionError, RegistryError
+            Where its file, or its record, cannot be understood.
+        """
 
     def names(self) -> Iterable[str]:
         """Return the names of all views and feature sets, for "did you mean"."""

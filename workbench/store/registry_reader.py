@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from workbench.lake import Lake
     from workbench.registry import InputRecord, Record, Version
     from workbench.sources import Snapshot
+    from workbench.store.on_demand import ReadableOnDemand
     from workbench.workspace import Workspace
 
 
@@ -65,6 +66,10 @@ class RecordReader:
     def has(self, name: str, version: str | None = None) -> bool:
         """Whether a version of view `name` was ever published."""
         return name in self.registry or version is not None
+
+    def on_demand(self, name: str, version: str | None = None) -> ReadableOnDemand | None:  # noqa: ARG002
+        """Return an on-demand view, or the version of it that is asked for; None where there is none."""
+        return None
 
     def tables(self) -> Iterable[str]:
         """Return the names of the views, with their versions, for "did you mean"."""

@@ -137,7 +137,7 @@ class SavedTrainingSet(TrainingRows, Reported):
                 ("data", self.data_digest[:16]),
                 ("file", self.path),
             ),
-            tables=(self.ledger.table(),),
+            tables=self.ledger.tables,
             notes=self.ledger.notes(),
         )
 

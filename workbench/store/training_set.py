@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workbench.store.join import JoinedSpine, Question
     from workbench.store.ledger import Ledger
     from workbench.store.reader import ReadableView
-    from workbench.store.resolve import ResolvedFeature
+    from workbench.store.resolve import ComputedFeature, Resolution, ResolvedFeature
     from workbench.store.saved import SavedTrainingSet
     from workbench.tracking import TrainingFacts
     from workbench.workspace import Workspace
@@ -125,6 +125,9 @@ class TrainingSet(TrainingRows):
         ``train.why_row(3, "total")``
         """
         joined = self._joined
+        for item in joined.asked.computed:
+            if feature in {item.column, item.ref, f"{item.view.name}:{item.feature}"}:
+                raise _on_demand_error(item, joined.asked)
         view, name, entity, at = _asked_of_row(joined.frame, row, feature, joined.wanted, time=joined.question.time)
         run = run_of(self._workspace, joined.reading, view)
         return explain(joined.reading, view, [name], entity, at, run=run, as_known=joined.question.as_known)
@@ -275,7 +278,9 @@ def _find_feature(feature: str, wanted: Sequence[ResolvedFeature]) -> ResolvedFe
     found = own or [item for item in wanted if feature in _spellings(item)]
     if len(found) == 1:
         return found[0]
-    columns = [item.column for item in wanted]
+    columns = [item.column for item in wanted if " " not in item.column]
+    if len({item.ref for item in found}) == 1:
+        return found[0]  # asked for, and read by an on-demand view too
     if found:
         raise UsageError(
             f"{feature!r} is more than one column of this training set.",
@@ -283,6 +288,16 @@ def _find_feature(feature: str, wanted: Sequence[ResolvedFeature]) -> ResolvedFe
         )
     raise UsageError(
         f"This training set has no feature column {feature!r}.", remedy=did_you_mean(str(feature), columns)
+    )
+
+
+def _on_demand_error(item: ComputedFeature, asked: Resolution) -> UsageError:
+    part = next(part for part in asked.parts if part.view is item.view)
+    inputs = [each.ref for each in part.inputs]
+    request = [each.name for each in item.view.request]
+    return UsageError(
+        f"{item.ref!r} is computed on demand from {', '.join([*inputs, *request])} of the row.",
+        remedy=f"Ask why one of these has its value: {' or '.join(map(repr, inputs))}." if inputs else "",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from workbench.compute import InputData, build
+from workbench.checks.result import Check
+from workbench.compute import InputData, build, compute_on_demand
 from workbench.define import Example
-from workbench.equality import equal
+from workbench.equality import differ, equal
 from workbench.errors import DefinitionError, did_you_mean
 from workbench.point_in_time import ViewRows, join_views
 from workbench.times import in_utc
 
 if TYPE_CHECKING:
-    from workbench.define import Contract, FeatureView
+    from workbench.define import Contract, FeatureView, OnDemandView
 
 Written = pl.DataFrame | Sequence[Mapping[str, Any]]
 
@@ -294,7 +296,56 @@ def run_example(view: FeatureView, one: Example, inputs: Mapping[str, pl.LazyFra
     return comparison.differences(made, expected)
 
 
-def _refuse_unknown(view: FeatureView, one: Example) -> None:
+def check_on_demand_examples(view: OnDemandView, examples: Sequence[Example], schema: pl.Schema) -> Check | None:
+    """Return whether an on-demand view gives what its examples expect, row by row; None where there are none.
+
+    Parameters
+    ----------
+    view
+        The view.
+    examples
+        Its examples.
+    schema
+        The columns of its rows.
+
+    Raises
+    ------
+    DefinitionError
+        For rows that name an unknown column, or hold values of another dtype.
+    Exception
+        Whatever the view's code raises.
+    """
+    if not examples:
+        return None
+    started = time.perf_counter()
+    said = [f"{one.name or f'line {one.line}'}: {each}" for one in examples for each in _unlike(view, one, schema)]
+    return Check(
+        "examples",
+        passed=not said,
+        detail="; ".join(said[:SHOWN]) if said else f"{len(examples)} as expected",
+        seconds=time.perf_counter() - started,
+        counts={"examples": len(said)} if said else {},
+    )
+
+
+def _unlike(view: OnDemandView, one: Example, schema: pl.Schema) -> Iterator[str]:
+    _refuse_unknown(view, one)
+    if one.as_of:
+        raise DefinitionError("as_of=True is for stored views.", remedy="Expect a row for each row that is given.")
+    given = frame_of(one.given.get(view.inputs[0], ()), dict(schema), where=f"given[{view.inputs[0]!r}]")
+    columns = named(one.expect)
+    expected = frame_of(one.expect, dict(view.contract.schema), where="expect")
+    made = compute_on_demand(view, given)
+    if made.height != expected.height:
+        yield f"expected {_rows(expected.height)}, the view makes {_rows(made.height)}"
+        return
+    for name in columns:
+        promised = view.contract[name]
+        for row in differ(made[name], expected[name], tolerance=promised.tolerance).arg_true():
+            yield f"row {row}: {name} is {shown(made[name][row])}, expected {shown(expected[name][row])}"
+
+
+def _refuse_unknown(view: FeatureView | OnDemandView, one: Example) -> None:
     for name in one.given:
         if name not in view.inputs:
             raise DefinitionError(

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from workbench.checks.probes.inputs import ProbeInput, remade_from, source_input, view_input
 from workbench.checks.probes.probe import probe_view
+from workbench.checks.probes.row_wise import Trial, check_row_wise, try_on_demand
 
 __all__ = [
     "ProbeInput",
+    "Trial",
+    "check_row_wise",
     "probe_view",
     "remade_from",
     "source_input",
+    "try_on_demand",
     "view_input",
 ]
