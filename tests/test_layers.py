@@ -135,3 +135,16 @@ def test_no_room_lists_a_public_name_it_does_not_have() -> None:
         module = __import__(name, fromlist=["__all__"])
         missing = [public for public in module.__all__ if not hasattr(module, public)]
         assert not missing, f"{name}: {missing}"
+
+
+def test_the_lake_and_the_online_store_are_written_by_promotions_and_loads_alone() -> None:
+    calls = defaultdict(set)
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                calls[called].add(str(path.relative_to(PACKAGE)))
+    assert calls["writing"] == {"online/load.py"}
+    assert calls["load_online"] == {"online/store.py", "project/project.py", "cli/commands.py"}
+    for name in ("follow_main", "LakeWriter"):
+        assert {file.partition("/")[0] for file in calls[name]} == {"promote"}

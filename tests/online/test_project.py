@@ -17,11 +17,13 @@ import workbench as wb
 from tests.conftest import EVENT_VIEW, events
 from tests.online.servers import URL
 from tests.promote.conftest import git
+from tests.server.stage import Asked
 from workbench.cli.main import main
 from workbench.online import OnlineBehindWarning, open_backend
 from workbench.online.backend import OnlineBackend, StoredEntity
 from workbench.online.keys import SUFFIX, instant_of
-from workbench.project import Project
+from workbench.project import Project, service_options
+from workbench.server import FeatureService, ServiceOptions
 
 OWNED = EVENT_VIEW.replace('event_time="at")', 'event_time="at", owner="team")')
 DOUBLED = OWNED.replace('pl.col("amount")', '(pl.col("amount") * 2)')
@@ -142,6 +144,45 @@ def test_an_experiment_reads_its_own_view_and_writes_nothing_online(published: P
     assert own.value == 2 * reading(published).get_feature("spend:total", {"user": "u1"}).value
     assert published.online_status().version == before
     assert not [name for name in dir(published.store) if "load" in name or "write" in name]
+
+
+def test_neither_an_experiment_nor_a_notebook_nor_the_service_writes_what_is_online(
+    published: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = Path(published.online_status().place) / "data.mdb"
+    before = file.read_bytes()
+    published.branch("exp/b", objective="Another try")
+    published.define(DOUBLED)
+    published.compute()
+    notebook = wb.open(published.root, branch="exp/b")
+    monkeypatch.chdir(published.root)
+    spine = pl.DataFrame({"user": ["u1"], "event_timestamp": [NOW]})
+    for store in (published.store, notebook.store, reading(published)):
+        store.get_feature("spend:total", {"user": "u1"})
+        store.batch_get_features("spend@1", {"user": ["u1"]}, at=NOW)
+        store.training_set(spine, ["spend"])
+        store.catalog()
+    notebook.promote("spend", dry_run=True)
+    notebook.verify_online(full=True)
+    service = FeatureService(service_options())
+    assert Asked(service).features("spend", [{"user": "u1"}]).status_code == 200
+    assert file.read_bytes() == before
+    right = reading(published).get_feature("spend:total", {"user": "u1"}).value
+    notebook.load_online(full=True)  # loads main, whatever the handle's branch is
+    assert reading(published).get_feature("spend:total", {"user": "u1"}).value == right
+    notebook.close()
+
+
+def test_no_name_of_what_reads_leads_to_a_writer(published: Project) -> None:
+    store = reading(published)
+    reader = store._online()
+    for each in (store, reader, reader.backend, FeatureService(service_options_of(published))):
+        values = [getattr(each, name) for name in dir(each) if not name.startswith("__")]
+        assert not any(hasattr(value, "writing") for value in [each, *values])
+
+
+def service_options_of(project: Project) -> ServiceOptions:
+    return ServiceOptions.of_folder(Path(project.online_status().place))
 
 
 def test_what_cannot_be_loaded_is_published_all_the_same_and_loaded_by_the_next_command(online: Project) -> None:

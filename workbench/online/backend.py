@@ -11,10 +11,10 @@ rows that another one beats at every instant are not stored. So one look finds t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from workbench.online.keys import HASHED, descending
 
@@ -137,6 +137,22 @@ class OnlineBackend(Protocol):
         OnlineError
             Where the store may only be read here, or another writer does not end.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOnlyBackend:
+    """What may be read of a backend; nothing that has it can write."""
+
+    place: str
+    version: Callable[[], int]
+    catalog: Callable[[], tuple[int, Mapping[str, bytes]]]
+    latest: Callable[[Sequence[bytes]], tuple[int, list[tuple[int, int, bytes] | None]]]
+    as_of: Callable[[Sequence[bytes], int], tuple[int, list[bytes | None]]]
+
+    @classmethod
+    def of(cls, backend: OnlineBackend) -> Self:
+        """Return what may be read of `backend`."""
+        return cls(backend.place, backend.version, backend.catalog, backend.latest, backend.as_of)
 
 
 class OnlineWriter(Protocol):

@@ -22,7 +22,7 @@ from workbench.registry import Registry, Version
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workbench.online.backend import OnlineBackend
+    from workbench.online.backend import OnlineBackend, ReadOnlyBackend
 
 FORMAT = 1
 META = "meta"
@@ -113,7 +113,7 @@ class OnlineCatalog:
     place: str
 
     @classmethod
-    def read(cls, backend: OnlineBackend) -> OnlineCatalog:
+    def read(cls, backend: OnlineBackend | ReadOnlyBackend) -> OnlineCatalog:
         """Return the catalogue as it is now.
 
         Raises

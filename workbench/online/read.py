@@ -17,7 +17,7 @@ import polars as pl
 
 from workbench.config import free_name
 from workbench.errors import JoinError, OnlineError, UsageError
-from workbench.online.backend import prefix_of
+from workbench.online.backend import ReadOnlyBackend, prefix_of
 from workbench.online.catalog import Generation, OnlineCatalog
 from workbench.online.codec import CREATED, EVENT, FIRST, RowCodec
 from workbench.online.keys import EntityKeys
@@ -279,7 +279,7 @@ class OnlineReader:
     """
 
     def __init__(self, backend: OnlineBackend, *, lake: Lake | None = None) -> None:
-        self.backend = backend
+        self.backend = ReadOnlyBackend.of(backend)
         self._lake = lake
         self._plans: dict[object, Plan] = {}
         self._catalog: OnlineCatalog | None = None
