@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.server.stage import ask, fill, options
+from tests.server.stage import Asked, ask, fill, options
 from workbench.server import FeatureService
 from workbench.server.logs import JsonLines
 from workbench.server.metrics import CAPACITY, Counters
+from workbench.skew import log
 
 if TYPE_CHECKING:
     from tests.online.stage import Shelf
@@ -105,6 +106,33 @@ def test_what_was_asked_is_counted(
     assert samples[name, tuple(sorted(labels.items()))] == value
 
 
+def test_kept_and_dropped_answers_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = fill(tmp_path)
+    service = FeatureService(options(shelf, log_reads=1))
+    asked = Asked(service)
+    for _ in range(2):
+        assert asked.features("recent", [{"user": "a"}]).status_code == 200
+    monkeypatch.setattr(log, "QUEUE_BYTES", 10)
+    for _ in range(3):
+        assert asked.features("recent", [{"user": "a"}]).status_code == 200
+    service._log.close(60)
+    text = asked("GET", "/metrics").text
+    assert "workbench_reads_logged_total 2.0" in text
+    assert 'workbench_reads_dropped_total{reason="queue"} 3.0' in text
+
+
+def test_a_log_that_fails_fails_no_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> bytes:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr("workbench.server.features.logged_line", fail)
+    answer = ask(fill(tmp_path), log_reads=1).features("recent", [{"user": "a"}])
+    assert answer.status_code == 200
+    assert "out of order" in caplog.text
+
+
 def test_times_are_cumulative_and_ages_are_those_of_the_rows(
     samples: dict[tuple[str, tuple[tuple[str, str], ...]], float],
 ) -> None:
@@ -130,8 +158,6 @@ def test_requests_are_logged_with_their_ids_and_without_what_they_hold(
     shelf: Shelf, caplog: pytest.LogCaptureFixture, log: str, statuses: list[int]
 ) -> None:
     import json
-
-    from tests.server.stage import Asked
 
     asked = Asked(FeatureService(options(shelf, log=log)), authorization="Bearer wb_0_hidden")
     with caplog.at_level(logging.INFO, logger="workbench.server"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,7 +31,7 @@ def served(tmp_path: Path) -> Served:
     return served
 
 
-@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(histories(), ASKED, st.lists(INSTANTS, min_size=1, max_size=3), st.sampled_from([0, 1, -1]))
 def test_what_a_sound_store_answers_is_what_a_training_set_has(
     history: History, asked: Asked, instants: list[int], off: int
@@ -73,6 +74,13 @@ def test_values_of_every_kind_and_every_status_are_compared_as_they_were_answere
     assert compared["kinds@1.0", "whole"] == 12
     assert compared["recent@1.0", "kept"] == 13
     assert {feature for view, feature in compared if view == "kinds@1.0"} == {*KINDS}
+
+
+def test_of_an_entity_only_its_keys_are_logged(served: Served) -> None:
+    served.ask("spend", [{"user": "a", "name": "secret"}, {"user": "b"}])
+    (path,) = (served.shelf.folder / "reads").rglob("*.jsonl")
+    assert json.loads(path.read_bytes())["entities"] == [{"user": "a"}, {"user": "b"}]
+    assert served.skew().compared == 2
 
 
 @pytest.mark.parametrize("form", ["arrow", "texts"])
@@ -197,6 +205,14 @@ def test_what_cannot_be_compared_is_no_pass_and_says_why(served: Served) -> None
     served.shelf.publish("other", rows(["a"], minutes(0), [9.0]))
     served.publish()
     assert {each.reason for each in served.skew().uncompared} == {"The registry has no such version."}
+
+
+def test_a_file_that_was_begun_the_day_before_is_read(served: Served) -> None:
+    served.ask("spend", [{"user": "a"}])
+    (path,) = (served.shelf.folder / "reads").rglob("*.jsonl")
+    since = datetime.fromisoformat(json.loads(path.read_bytes())["requested"])
+    path.parent.rename(path.parents[1] / f"{since.date() - timedelta(days=1)}")
+    assert served.skew(since=since).compared == 1
 
 
 def test_damaged_lines_are_counted_and_left_out(served: Served) -> None:

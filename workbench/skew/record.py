@@ -43,11 +43,11 @@ class LoggedRead(msgspec.Struct, frozen=True):
     at
         The instant that was asked for; null for now.
     entities
-        The entities as the request had them.
+        The entities' keys as the request had them.
     views
-        Of each view in the answer, by its name there.
+        Of each stored view in the answer, by its name there.
     columns
-        The feature that each column of the answer is.
+        The feature that each of their columns in the answer is.
     answer
         The answer, with statuses and times.
     """
@@ -95,8 +95,11 @@ def logged_line(
     requested, at
         As in `LoggedRead`.
     entities
-        The entities with values that JSON has.
+        The entities with values that JSON has; what is no key is not logged.
     """
+    keys = {column for answer in answers.found for _, column in answer.plan.part.keys}
+    if any(len(entity) != len(keys) for entity in entities):
+        entities = [{name: value for name, value in entity.items() if name in keys} for entity in entities]
     views = {answer.plan.part.name: _logged_view(answer) for answer in answers.found}
     columns = {column.name: column.feature for column in answers.plan.columns}
     return _encode(_Line(requested, at, entities, views, columns, msgspec.Raw(body))) + b"\n"

@@ -305,7 +305,7 @@ def _collect(
 def _lines(folder: Path, since: datetime | None) -> Iterator[bytes]:
     """Yield the lines of the log, newest first."""
     for path in log_files(folder):
-        if since is not None and path.parent.name < f"{since:%Y-%m-%d}":
+        if since is not None and path.parent.name < f"{since - timedelta(days=1):%Y-%m-%d}":  # begun before midnight
             return
         try:
             lines = path.read_bytes().splitlines()
@@ -317,8 +317,8 @@ def _lines(folder: Path, since: datetime | None) -> Iterator[bytes]:
 def _reads_of(read: LoggedRead, wanted: Reference | None) -> Iterator[tuple[tuple[str, str], _Read]]:
     """Yield each view and version of a read, with what was served of each entity."""
     keys = {name: dtype_from_json(dtype) for name, dtype in read.answer.keys.items()}
-    for name, answered in read.answer.views.items():
-        logged = read.views[name]
+    for name, logged in read.views.items():
+        answered = read.answer.views[name]
         version = answered.version
         if version is None or not _is_wanted(wanted, logged.view, version):
             continue
@@ -345,8 +345,8 @@ def _columns_of(read: LoggedRead, view: str, feature: str | None) -> list[tuple[
     """Return the features of a view in a read, with their values as they were served, and their statuses."""
     found = []
     for column, answer in read.answer.features.items():
-        name = read.columns[column]
-        if answer.view != view or feature not in (None, name):
+        name = read.columns.get(column)
+        if name is None or answer.view != view or feature not in (None, name):
             continue
         convert = from_json(dtype_from_json(answer.dtype))
         values = answer.values if convert is None else [convert(value) for value in answer.values]
