@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.render.page import Page
-from workbench.render import Report, ShareBar, Table
+from workbench.render import Report, ShareBar, Table, render_text
 
 TABLE = Table(
     "Values",
@@ -75,3 +75,11 @@ def test_an_empty_table_has_its_head() -> None:
     table = Table("t", ("a", "b"), ())
     assert Page(table.html()).tags.count("th") == 2
     assert table.text().split() == ["a", "b"]
+
+
+def test_what_a_line_is_about_is_not_folded_in_a_narrow_terminal() -> None:
+    name = "carrier_trouble_by_airport@12.3"
+    shown = render_text(Table("", ("view", "says"), ((name, "word " * 40),)), width=60)
+    assert name in shown
+    long = "x" * 200
+    assert max(map(len, render_text(Table("", ("view", "says"), ((long, "a"),)), width=60).splitlines())) <= 60

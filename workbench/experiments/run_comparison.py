@@ -261,8 +261,9 @@ def _difference(value: object, base: object) -> str:
     """Return how far a number is from another, in brackets; nothing where one of them is none."""
     if not isinstance(value, float | int) or not isinstance(base, float | int) or value == base:
         return ""
-    share = f", {100 * (value - base) / abs(base):+.2g}%" if base else ""
-    return f" ({value - base:+.3g}{share})"
+    share = 100 * (value - base) / abs(base) if base else None
+    said = "" if share is None else f", {share:+,.0f}%" if abs(share) >= 100 else f", {share:+.2g}%"
+    return f" ({value - base:+.3g}{said})"
 
 
 def _short(text: str | float | None) -> str | None:

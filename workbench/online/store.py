@@ -154,7 +154,7 @@ class OnlineStatus(Reported):
             )
             for view in self.views
         )
-        columns = ("view", "", "entities", "rows", "answers from (UTC)", "loaded (UTC)")
+        columns = ("view", "", "entities", "rows", "answers from", "loaded (UTC)")
         notes = [f"{self.place}"]
         if not self.is_current:
             notes.append("`workbench online load` brings it to what is published.")

@@ -82,6 +82,10 @@ class Mark(Drawn):
         return Text(self.words, style=COLOURS[self.tone][1], no_wrap=True)
 
 
+LONGEST_NAME = 32
+"""Characters of the first column that a narrow terminal does not fold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """One table of a report.
@@ -134,7 +138,14 @@ class Table:
         grid = Grid(box=None, padding=(0, 2, 0, 0), pad_edge=False)
         for place, column in enumerate(self.columns):
             justify = "right" if place in numbers else "left"
-            grid.add_column(escape(column), header_style="dim", overflow="fold", justify=justify)  # type: ignore[arg-type]  # two of rich's words
+            held = max((len(print_value(row[0])) for row in self._shown), default=0) if not place else 0
+            grid.add_column(
+                escape(column),
+                header_style="dim",
+                overflow="fold",
+                justify=justify,  # type: ignore[arg-type]  # two of rich's words
+                no_wrap=0 < held <= LONGEST_NAME,  # what a line is about is read in one piece
+            )
         for row in self._shown:
             grid.add_row(*(value if isinstance(value, Mark) else escape(print_value(value)) for value in row))
         return Group(grid, *([Text(self._left, style="dim")] if self._left else []))
