@@ -12,8 +12,8 @@ import workbench as wb
 from tests.conftest import identify, make_trial
 from tests.promote.conftest import SPEND, VALUED, declared, git
 from tests.promote.team import Team
-from workbench.promote.merge import main_config
 from workbench.promote.policy import policy_gates
+from workbench.store import main_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,8 +12,8 @@ import workbench as wb
 from tests.promote.conftest import SPEND, VALUED, git
 from workbench.errors import FeatureNotFound, PromotionError
 from workbench.promote.approve import approvals_of, approve
-from workbench.promote.merge import main_config
 from workbench.promote.policy import approvers, policy_gates
+from workbench.store import main_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

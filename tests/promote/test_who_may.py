@@ -17,9 +17,9 @@ from tests.promote.conftest import SPEND, VALUED, declared, git, more_events, re
 from tests.promote.team import Team
 from workbench.errors import PromotionError, PromotionRefused
 from workbench.promote import collect_garbage
-from workbench.promote.merge import main_config
 from workbench.promote.policy import policy_gates
 from workbench.promote.promote import execute
+from workbench.store import main_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,10 +11,10 @@ from workbench.errors import FeatureNotFound, PromotionError
 from workbench.git import address, approval_ref
 from workbench.promote.approvals import COMMIT, NOTE, VIEW, ApprovalCount
 from workbench.promote.identities import evidence
-from workbench.promote.merge import main_config
 from workbench.promote.trunk import TrunkWriter
 from workbench.records import to_plain
 from workbench.render import Report, Reported, Table
+from workbench.store import main_config
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

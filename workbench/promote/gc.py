@@ -21,14 +21,13 @@ from typing import TYPE_CHECKING, Any
 from workbench.files import UNFINISHED
 from workbench.lake import LakeWriter
 from workbench.promote.identities import at_work
-from workbench.promote.merge import main_config
 from workbench.promote.publish import copy_of, owner_of
 from workbench.promote.releases import releases
 from workbench.promote.rules import permission
 from workbench.promote.trunk import TrunkWriter
 from workbench.registry import FOLDER, Registry
 from workbench.render import Report, Reported, Table
-from workbench.store import saved_sets
+from workbench.store import main_config, saved_sets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from workbench.define import load_tree
 from workbench.errors import PromotionError, UsageError, did_you_mean
 from workbench.promote.after_publish import announce
-from workbench.promote.merge import main_config
 from workbench.promote.policy import require_permission
 from workbench.promote.trunk import TrunkWriter, in_line
 from workbench.registry import lifecycle, record_path, split_version
 from workbench.render import Report, Reported, Table, format_elapsed
-from workbench.store import saved_sets
+from workbench.store import main_config, saved_sets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -30,7 +30,6 @@ from workbench.pipeline import (
 )
 from workbench.promote.after_publish import CAUGHT_UP, LEFT, announce
 from workbench.promote.incremental import Refresh, plan_refresh, remember, sketches_of
-from workbench.promote.merge import main_config
 from workbench.promote.new_data import DataFinding, lost_rows, moved_values
 from workbench.promote.policy import require_permission
 from workbench.promote.publish import write_rows
@@ -38,6 +37,7 @@ from workbench.promote.trunk import TrunkWriter, in_line
 from workbench.registry import Behind, InputRecord, VersionNumber, record_path
 from workbench.render import Mark, Report, Reported, Table, format_elapsed
 from workbench.sources import Sources
+from workbench.store import main_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from workbench.config import Config
 from workbench.define import load_tree
-from workbench.errors import BranchError, FeatureNotFound, PromotionError, WorkbenchError
+from workbench.errors import FeatureNotFound, PromotionError, WorkbenchError
 from workbench.fingerprint import SourceCodes, code_hash
 from workbench.registry import Registry
 from workbench.source_tree import parts_of
 from workbench.sources import Sources
+from workbench.store import main_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from workbench.workspace import Workspace
 
 FOLDER = "features"
-CONFIG = "workbench.toml"
 FROM = "Promoted-From"
 """The trailer on main that says which branch, and which commit of it, was promoted."""
 SET = "Promoted-Feature-Set"
@@ -103,26 +103,6 @@ class MergedTree:
 
 def _code(definitions: Definitions, view: str) -> str:
     return code_hash(definitions.view(view), sources=SourceCodes()).code_hash
-
-
-def main_config(workspace: Workspace, commit: str) -> Config:
-    """Return ``workbench.toml`` as `commit` of main has it.
-
-    Raises
-    ------
-    PromotionError
-        Where main has none.
-    ConfigError
-        Where it is wrong.
-    """
-    try:
-        text = workspace.repository.read(commit, CONFIG)
-    except BranchError:
-        raise PromotionError(
-            f"{CONFIG} is not on {workspace.trunk}, so its policy is not known.",
-            remedy=f"Commit it there: git add {CONFIG} && git commit -m 'Declare the project'.",
-        ) from None
-    return Config.parse(text, origin=f"{CONFIG} on {workspace.trunk}")
 
 
 def candidate(workspace: Workspace, names: Sequence[str], *, branch: str) -> MergedTree:

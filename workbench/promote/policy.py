@@ -8,8 +8,8 @@ from workbench.errors import BranchError, PromotionRefused
 from workbench.promote.approvals import ApprovalCount
 from workbench.promote.gates.data import not_run
 from workbench.promote.identities import Person, at_work, evidence
-from workbench.promote.merge import main_config
 from workbench.promote.rules import permission, policy_results
+from workbench.store import main_config
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import BranchError, LakeError, PromotionError, did_you_mean
-from workbench.promote.merge import main_config
 from workbench.promote.policy import require_permission
 from workbench.promote.trunk import TrunkWriter
 from workbench.registry import RELEASE_PREFIX, Registry, valid_release
 from workbench.render import Report, Reported, Table
+from workbench.store import main_config
 
 if TYPE_CHECKING:
     from workbench.git import Tag

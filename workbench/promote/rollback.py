@@ -24,11 +24,11 @@ from workbench.fingerprint import SourceCodes, code_hash
 from workbench.pipeline import VersionEvaluation
 from workbench.promote.impact import Readers
 from workbench.promote.lifecycle import Standing, commit_of, in_main, parse_version_ref, write
-from workbench.promote.merge import main_config
 from workbench.promote.policy import require_permission
 from workbench.registry import Hold, VersionNumber, data_versions, lifecycle, split_version
 from workbench.source_tree import data_of, parts_of
 from workbench.sources import Sources
+from workbench.store import main_config
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -9,8 +9,8 @@ from workbench.errors import BranchMoved, PromotionError
 from workbench.git import Publisher, writer_lock
 from workbench.online import follow_main
 from workbench.promote.identities import allowed_signers, unproven
-from workbench.promote.merge import main_config
 from workbench.registry import Registry
+from workbench.store import main_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from workbench.store.history import latest, period
     from workbench.store.join import JoinedSpine, Question, in_order, join_features
     from workbench.store.ledger import FailedCheckWarning, Ledger, LowMatchWarning, NaiveTimeWarning, ViewLedger
-    from workbench.store.policy import policy_of
+    from workbench.store.policy import main_config, policy_of
     from workbench.store.reader import ReadableData, ReadableView, ViewReader
     from workbench.store.records import SHORTEST, find_record
     from workbench.store.references import Reference, parse_all, use
@@ -71,7 +71,7 @@ _HOMES = {
         "NaiveTimeWarning",
         "ViewLedger",
     ),
-    "policy": ("policy_of",),
+    "policy": ("main_config", "policy_of"),
     "reader": (
         "ReadableData",
         "ReadableView",
@@ -166,6 +166,7 @@ __all__ = [
     "join_features",
     "joined_views",
     "latest",
+    "main_config",
     "named_view",
     "names",
     "parse_all",

@@ -1,20 +1,41 @@
-"""The project's policy, as main has it: a branch cannot change its own rules."""
+"""The project's settings as main has them: a branch cannot change its own rules."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from workbench.config import Config, PolicySettings
-from workbench.errors import BranchError
+from workbench.errors import BranchError, PromotionError
 
 if TYPE_CHECKING:
     from workbench.workspace import Workspace
+
+CONFIG = "workbench.toml"
 
 
 def policy_of(workspace: Workspace) -> PolicySettings:
     """Return the policy as main has it; the default one where main declares none."""
     try:
-        text = workspace.repository.read(workspace.trunk, "workbench.toml")
-    except BranchError:
+        return main_config(workspace, workspace.trunk).policy
+    except PromotionError:
         return PolicySettings()
-    return Config.parse(text, origin=f"workbench.toml on {workspace.trunk}").policy
+
+
+def main_config(workspace: Workspace, commit: str) -> Config:
+    """Return ``workbench.toml`` as `commit` of main has it.
+
+    Raises
+    ------
+    PromotionError
+        Where main has none.
+    ConfigError
+        Where it is wrong.
+    """
+    try:
+        text = workspace.repository.read(commit, CONFIG)
+    except BranchError:
+        raise PromotionError(
+            f"{CONFIG} is not on {workspace.trunk}, so its policy is not known.",
+            remedy=f"Commit it there: git add {CONFIG} && git commit -m 'Declare the project'.",
+        ) from None
+    return Config.parse(text, origin=f"{CONFIG} on {workspace.trunk}")
