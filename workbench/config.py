@@ -21,6 +21,8 @@ from workbench.times import in_utc, parse_duration
 if TYPE_CHECKING:
     import polars as pl
 
+CONFIG_FILE = "workbench.toml"
+"""Where a project's settings are, in its folder."""
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """What a view, a feature, a source and a project's branch-free names look like."""
 
@@ -552,7 +554,7 @@ class Config(_Section):
     policy: PolicySettings = PolicySettings()
 
     @classmethod
-    def parse(cls, text: str, *, origin: str = "workbench.toml") -> Config:
+    def parse(cls, text: str, *, origin: str = CONFIG_FILE) -> Config:
         """Return the configuration that `text` (TOML) holds.
 
         Parameters

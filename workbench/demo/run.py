@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from workbench.config import CONFIG_FILE
 from workbench.demo.cells import BRANCH, CELLS, DRAFT, HYPOTHESIS, OBJECTIVE
 from workbench.demo.data import write_sources
 from workbench.errors import BranchError, PromotionError, PromotionRefused
@@ -157,8 +158,8 @@ def make_project(folder: Path) -> Project:
     if not (root / ".git").exists():  # never a branch in a repository around it
         with Repository.init(root, nested=True) as repository:
             _settle(repository)
-    if not (root / "workbench.toml").exists():
-        (root / "workbench.toml").write_text(TOML, encoding="utf-8")
+    if not (root / CONFIG_FILE).exists():
+        (root / CONFIG_FILE).write_text(TOML, encoding="utf-8")
         (root / ".gitignore").write_text(".workbench/\ndata/\n", encoding="utf-8")
     write_sources(root / "data")
     return init_project(root)

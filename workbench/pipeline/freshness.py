@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from workbench.config import Config
+from workbench.config import CONFIG_FILE, Config
 from workbench.errors import LakeDataMissing, LakeError, SourceError, WorkbenchError
 from workbench.pipeline.evaluate import source_digest
 from workbench.registry import Registry
@@ -74,7 +74,7 @@ def freshness(workspace: Workspace, snapshots: Mapping[str, Snapshot]) -> tuple[
         return ()
     try:
         registry = Registry.at(workspace.repository, workspace.trunk)
-        settings = Config.parse(workspace.repository.read(workspace.trunk, "workbench.toml")).sources
+        settings = Config.parse(workspace.repository.read(workspace.trunk, CONFIG_FILE)).sources
     except WorkbenchError as error:
         return (Freshness("", "", "not looked at", None, error.message),)
     known = {

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from workbench.project.feature_store import FeatureStore, facts_of
     from workbench.project.files import TrainingSetReport, answer_into_file, training_set_of_file
     from workbench.project.opening import find_root, init_project, open_project, remembered_branch, source
-    from workbench.project.project import CONFIG_FILE, Project
+    from workbench.project.project import Project
     from workbench.project.serving import service_options
     from workbench.project.verb import Verb, verbs_of
 
@@ -34,10 +34,7 @@ _HOMES = {
         "remembered_branch",
         "source",
     ),
-    "project": (
-        "CONFIG_FILE",
-        "Project",
-    ),
+    "project": ("Project",),
     "serving": ("service_options",),
     "verb": (
         "Verb",
@@ -46,7 +43,6 @@ _HOMES = {
 }
 
 __all__ = [
-    "CONFIG_FILE",
     "FeatureStore",
     "Project",
     "TrainingSetReport",

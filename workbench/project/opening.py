@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.config import CONFIG_FILE
 from workbench.errors import ProjectError
-from workbench.project.project import CONFIG_FILE, Project
+from workbench.project.project import Project
 
 if TYPE_CHECKING:
     import polars as pl

@@ -11,7 +11,7 @@ from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from workbench.config import Config
+from workbench.config import CONFIG_FILE, Config
 from workbench.drivers import speaks_plainly
 from workbench.errors import BranchError, BranchNotFound, ConfigError, ProjectError, WorkbenchError
 from workbench.project.verb import verb
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from workbench.store import Explanation, SavedTrainingSet, TrainingSet
     from workbench.times import Period
     from workbench.workspace import Workspace
-
-CONFIG_FILE = "workbench.toml"
 
 
 Given = ParamSpec("Given")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from workbench.config import CONFIG_FILE
 from workbench.errors import BranchError, SigningFailed
 from workbench.git import Signers, address
-from workbench.promote.merge import CONFIG, FOLDER
+from workbench.promote.merge import FOLDER
 from workbench.registry import FOLDER as RECORDS
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from workbench.config import PolicySettings
     from workbench.git import Approval, Commit, Repository, Signature
 
-SIGNED = (FOLDER, RECORDS, CONFIG)
+SIGNED = (FOLDER, RECORDS, CONFIG_FILE)
 """Whoever changes these on a branch signs the commit, where signatures are demanded."""
 
 CO_AUTHOR = "co-authored-by"

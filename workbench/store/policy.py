@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.config import Config, PolicySettings
+from workbench.config import CONFIG_FILE, Config, PolicySettings
 from workbench.errors import BranchError, PromotionError
 
 if TYPE_CHECKING:
     from workbench.workspace import Workspace
-
-CONFIG = "workbench.toml"
 
 
 def policy_of(workspace: Workspace) -> PolicySettings:
@@ -32,10 +30,10 @@ def main_config(workspace: Workspace, commit: str) -> Config:
         Where it is wrong.
     """
     try:
-        text = workspace.repository.read(commit, CONFIG)
+        text = workspace.repository.read(commit, CONFIG_FILE)
     except BranchError:
         raise PromotionError(
-            f"{CONFIG} is not on {workspace.trunk}, so its policy is not known.",
-            remedy=f"Commit it there: git add {CONFIG} && git commit -m 'Declare the project'.",
+            f"{CONFIG_FILE} is not on {workspace.trunk}, so its policy is not known.",
+            remedy=f"Commit it there: git add {CONFIG_FILE} && git commit -m 'Declare the project'.",
         ) from None
-    return Config.parse(text, origin=f"{CONFIG} on {workspace.trunk}")
+    return Config.parse(text, origin=f"{CONFIG_FILE} on {workspace.trunk}")
