@@ -266,8 +266,3 @@ def test_without_examples_values_are_made_up_and_bounds_are_not_judged_by_them(o
     assert found.not_checked[0].startswith("contract: columns and dtypes match; bounds and nulls are not checked")
     with pytest.raises(errors.ContractViolation, match="contract does not allow"):
         joined(other, with_amounts(), "ratio")
-
-
-def test_it_cannot_be_promoted_yet(till: Project) -> None:
-    with pytest.raises(errors.PromotionError, match="on-demand view"):
-        till.promote("ratio", dry_run=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workbench.catalog.catalog import Catalog, look_up, open_catalog
 from workbench.catalog.entry import CatalogEntry, CatalogFeature
+from workbench.catalog.on_demand_page import OnDemandPage
 from workbench.catalog.page import CatalogPage, open_page
 from workbench.catalog.users import Users
 
@@ -12,6 +13,7 @@ __all__ = [
     "CatalogEntry",
     "CatalogFeature",
     "CatalogPage",
+    "OnDemandPage",
     "Users",
     "look_up",
     "open_catalog",

@@ -9,15 +9,24 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from workbench.catalog.entry import UNPUBLISHED, CatalogEntry
-from workbench.catalog.page import open_page
+from workbench.catalog.page import on_demand_entry, on_demand_page, open_page
 from workbench.define import parse_unit
-from workbench.errors import DefinitionError, InvalidName, NotTrusted, RegistryError, UsageError, did_you_mean
+from workbench.errors import (
+    DefinitionError,
+    FeatureNotFound,
+    InvalidName,
+    NotTrusted,
+    RegistryError,
+    UsageError,
+    did_you_mean,
+)
 from workbench.render import Report, Reported, Table
 from workbench.store import BranchReader, Reference, RegistryReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from workbench.catalog.on_demand_page import OnDemandPage
     from workbench.catalog.page import CatalogPage
     from workbench.store import ViewReader
     from workbench.workspace import Workspace
@@ -88,6 +97,21 @@ class Catalog(Reported):
         """
         return open_page(self._workspace, self._reading, view)
 
+    def on_demand(self, view: str) -> OnDemandPage:
+        """Return all that is known of the on-demand view `view`, or of the version in ``view@2``.
+
+        Raises
+        ------
+        FeatureNotFound
+            Where there is no such on-demand view or version.
+        """
+        reading = self._reading
+        published = reading if isinstance(reading, RegistryReader) else RegistryReader.of(self._workspace)
+        found = on_demand_page(reading, published, Reference.parse(view))
+        if found is None:
+            raise FeatureNotFound.named(view, [entry.view for entry in self.entries if entry.request is not None])
+        return found
+
     @property
     def views(self) -> tuple[str, ...]:
         """The names of the views."""
@@ -142,7 +166,7 @@ class Catalog(Reported):
             entry.view,
             version if entry.status in {"live", UNPUBLISHED} else f"{version} ({entry.status})",
             entry.owner,
-            ", ".join(entry.entities) or "none",
+            ", ".join([*entry.entities, *(f"{name} (request)" for name in entry.request or ())]) or "none",
             ", ".join(feature.name for feature in entry.features),
             says if len(says) <= CHARACTERS else f"{says[: CHARACTERS - 3]}...",
         )
@@ -198,7 +222,7 @@ def _units(words: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def look_up(workspace: Workspace, reading: ViewReader, words: str) -> Catalog | CatalogPage:
+def look_up(workspace: Workspace, reading: ViewReader, words: str) -> Catalog | CatalogPage | OnDemandPage:
     """Return all that is known of the view, or version, that `words` name; else the views they are found in."""
     try:
         named = Reference.parse(words)
@@ -206,7 +230,11 @@ def look_up(workspace: Workspace, reading: ViewReader, words: str) -> Catalog | 
         return open_catalog(workspace, reading, words or None)
     published = reading if isinstance(reading, RegistryReader) else RegistryReader.of(workspace)
     own = reading.definitions.files.stems() if isinstance(reading, BranchReader) else ()
-    is_view = named.view in published.registry or named.view in own
+    registry = published.registry
+    is_view = named.view in registry or named.view in registry.on_demand_views or named.view in own
+    on_demand = on_demand_page(reading, published, named) if is_view and named.is_plain else None
+    if on_demand is not None and named.feature is None:
+        return on_demand
     if is_view and named.is_plain and named.feature is None:
         return open_page(workspace, reading, words)
     return open_catalog(workspace, reading, words)
@@ -218,12 +246,18 @@ def _published_entries(reading: RegistryReader, problems: list[str]) -> Iterator
             yield CatalogEntry.of_summary(reading.registry.summary(view))
         except RegistryError as error:
             problems.append(error.message)
+    for view in reading.registry.on_demand_views:
+        try:
+            yield on_demand_entry(reading, view)
+        except RegistryError as error:
+            problems.append(error.message)
 
 
 def _branch_entries(reading: BranchReader, published: RegistryReader, problems: list[str]) -> Iterator[CatalogEntry]:
     """Yield the branch's views that have no record; only their files run."""
     all_of_it = reading.definitions
-    names = [name for name in all_of_it.files.stems() if name not in published.registry]
+    known = {*published.registry.views, *published.registry.on_demand_views}
+    names = [name for name in all_of_it.files.stems() if name not in known]
     own = all_of_it.only(names)
     try:
         broken = own.broken
@@ -234,3 +268,6 @@ def _branch_entries(reading: BranchReader, published: RegistryReader, problems: 
         problems.append(f"features/{name}.py on {reading.branch} does not load: {error.message}")
     for view in own.views.values():
         yield CatalogEntry.of_view(view, reading.branch)
+    for name in own.on_demand_views:
+        if name not in broken:
+            yield CatalogEntry.of_own_on_demand(own.on_demand(name), reading.branch)

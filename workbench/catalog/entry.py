@@ -12,8 +12,8 @@ from workbench.records import to_plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workbench.define import Contract, FeatureView
-    from workbench.registry import Behind, Hold, Summary
+    from workbench.define import Contract, FeatureView, OnDemandView
+    from workbench.registry import Behind, Hold, OnDemandRecord, Summary
 
 UNPUBLISHED = "unpublished"
 
@@ -46,6 +46,8 @@ class CatalogEntry:
         Of the current version; None for what is not published.
     branch
         The experiment it came from, or the branch that defines it.
+    request
+        The values of a request that an on-demand view takes; None for a view whose rows are stored.
     behind, held
         Why the current version's data is older than its sources, as `materialize` found it; the data it was rolled
         back to.
@@ -66,6 +68,44 @@ class CatalogEntry:
     published_by: str | None = None
     behind: Behind | None = None
     held: Hold | None = None
+    request: tuple[str, ...] | None = None
+
+    @classmethod
+    def of_on_demand(cls, record: OnDemandRecord, entities: tuple[str, ...]) -> CatalogEntry:
+        """Return the entry of a published on-demand view, whose inputs have these entities."""
+        version = record.version()
+        declared = version.declaration
+        return cls(
+            view=record.view,
+            version=version.number,
+            status=version.status,
+            owner=declared.get("owner"),
+            description=str(declared.get("description", "")),
+            tags=dict(declared.get("tags", {})),
+            entities=entities,
+            features=features_of(version.contract),
+            branch=version.branch,
+            versions=tuple((each.number, each.status) for each in record.versions),
+            published_at=version.published_at,
+            published_by=version.published_by,
+            request=tuple(each.name for each in version.request),
+        )
+
+    @classmethod
+    def of_own_on_demand(cls, view: OnDemandView, branch: str) -> CatalogEntry:
+        """Return the entry of an unpublished on-demand view of `branch`."""
+        return cls(
+            view=view.name,
+            version=None,
+            status=UNPUBLISHED,
+            owner=view.owner,
+            description=view.description,
+            tags=dict(view.tags),
+            entities=(),
+            features=features_of(view.contract),
+            branch=branch,
+            request=tuple(each.name for each in view.request),
+        )
 
     @classmethod
     def of_summary(cls, summary: Summary) -> CatalogEntry:
@@ -141,11 +181,15 @@ class CatalogEntry:
             yield "tag", f"{key}={value}"
         for entity in self.entities:
             yield "entity", entity
+        for value in self.request or ():
+            yield "request", value
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry as JSON-ready values."""
         plain: dict[str, Any] = to_plain(self)
         del plain["held"]  # `behind` says so
+        if self.request is None:
+            del plain["request"]
         return plain | {"versions": dict(self.versions), "behind": self.staleness}
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.entry import UNPUBLISHED, CatalogEntry
+from workbench.catalog.on_demand_page import OnDemandPage
 from workbench.catalog.users import Users, users_of
-from workbench.errors import WorkbenchError
+from workbench.errors import FeatureNotFound, WorkbenchError
 from workbench.pipeline import cached_profile
 from workbench.records import to_plain
 from workbench.registry import data_versions
@@ -185,6 +187,11 @@ def open_page(workspace: Workspace, reading: ViewReader, ref: str) -> CatalogPag
     """
     asked = Reference.parse(ref)
     published = reading if isinstance(reading, RegistryReader) else RegistryReader.of(workspace)
+    if on_demand_page(reading, published, asked) is not None:
+        raise FeatureNotFound(
+            f"{asked.view!r} is an on-demand view: it has no stored rows.",
+            remedy=f'Its page is catalog().on_demand("{asked.view}"), or `workbench catalog {asked.view}`.',
+        )
     users = users_of(workspace, published.registry, published.definitions, asked.view)
     if asked.view in published.registry:
         record = published.registry.record(asked.view)
@@ -210,6 +217,37 @@ def open_page(workspace: Workspace, reading: ViewReader, ref: str) -> CatalogPag
         users=users,
         facts=workspace.hidden / "facts",
     )
+
+
+def on_demand_page(reading: ViewReader, published: RegistryReader, asked: Reference) -> OnDemandPage | None:
+    """Return the page of an on-demand view; None where `asked` names none. The branch's own is run, as a view's is."""
+    if asked.view in published.registry.on_demand_views:
+        view = published.on_demand(asked.view, asked.version)
+        record = published.registry.on_demand(asked.view)
+        return OnDemandPage(on_demand_entry(published, asked.view), view, record) if view is not None else None
+    if asked.version is not None or not isinstance(reading, BranchReader) or asked.view in published.registry:
+        return None
+    own = reading.on_demand(asked.view)
+    if own is None:
+        return None
+    definition = reading.definitions.on_demand(asked.view)
+    return OnDemandPage(CatalogEntry.of_own_on_demand(definition, reading.branch), own, None)
+
+
+def on_demand_entry(reading: RegistryReader, view: str) -> CatalogEntry:
+    """Return the entry of a published on-demand view: its entities are those of the stored views that it reads.
+
+    Raises
+    ------
+    RegistryError
+        Where a record cannot be understood.
+    """
+    record = reading.registry.on_demand(view)
+    entities: dict[str, None] = {}
+    for read in record.version().inputs:
+        with suppress(FeatureNotFound):
+            entities |= dict.fromkeys(reading.registry.version(read.view, read.version).entities)
+    return CatalogEntry.of_on_demand(record, tuple(entities))
 
 
 def _published_inputs(reading: RegistryReader, version: Version) -> Iterator[ViewInput]:

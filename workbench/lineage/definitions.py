@@ -13,6 +13,7 @@ from workbench.define import load_tree
 from workbench.errors import SourceError, WorkbenchError
 from workbench.fingerprint import SourceCodes, code_hash, metadata_hash, parameters_of, view_id
 from workbench.lineage.graph import Edge, Node
+from workbench.lineage.outline import on_demand_edges, on_demand_nodes
 from workbench.pipeline import source_digest, write_facts
 from workbench.records import read_record
 
@@ -180,8 +181,9 @@ class KnownDefinitions:
                 yield Node("source", name, self._source_facts(name))
         for name, known in self.views.items():
             yield Node("view", name, _view_facts(known))
+        yield from on_demand_nodes(self.definitions)
         for name, message in self.broken.items():
-            if name not in self.views:
+            if name not in {*self.views, *self.definitions.outline.on_demand}:
                 yield Node("view", name, {"state": "broken", "error": message})
         for name, found in self.sets.items():
             yield Node("feature set", name, {"features": list(found.features), "owner": found.owner})
@@ -191,6 +193,7 @@ class KnownDefinitions:
         for name, known in self.views.items():
             for used in known.view.inputs:
                 yield Edge(self.thing(used), f"view:{name}")
+        yield from on_demand_edges(self.definitions)
 
     def column_nodes(self) -> Iterator[Node]:
         """Yield the columns of sources that are read, then those of the views: keys, times and features."""

@@ -18,6 +18,19 @@ if TYPE_CHECKING:
 NOT_RUN = "what another branch defines, or somebody who is not trusted, is not run"
 
 
+def on_demand_nodes(definitions: Definitions) -> Iterator[Node]:
+    """Yield the on-demand views, as the files' text says."""
+    for name, view in definitions.outline.on_demand.items():
+        yield Node("view", name, {"state": "on demand", "features": list(view.features), "request": list(view.request)})
+
+
+def on_demand_edges(definitions: Definitions) -> Iterator[Edge]:
+    """Yield which views the on-demand views read, as the files' text says."""
+    for name, view in definitions.outline.on_demand.items():
+        for used in dict.fromkeys(each.partition(":")[0].partition("@")[0] for each in view.inputs):
+            yield Edge(f"view:{used}", f"view:{name}")
+
+
 @dataclass(frozen=True, slots=True)
 class NamedView:
     """A view of the branch: its inputs and features, and its address where it was computed here at this commit."""
@@ -72,6 +85,7 @@ class Outlined:
         for name, view in self.views.items():
             facts = {"state": "not run", "view_id": view.view_id, "features": list(view.features)}
             yield Node("view", name, facts)
+        yield from on_demand_nodes(self.definitions)
         for name in sorted(self.definitions.outline.unread):
             yield Node("view", name, {"state": "broken", "error": "its file is not Python"})
         for name, found in self.sets.items():
@@ -82,6 +96,7 @@ class Outlined:
         for name, view in self.views.items():
             for used in view.inputs:
                 yield Edge(self.thing(used), f"view:{name}")
+        yield from on_demand_edges(self.definitions)
 
     def column_nodes(self) -> Iterator[Node]:
         """Yield the features of the views."""

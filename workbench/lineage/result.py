@@ -225,7 +225,10 @@ def _note(node: Node) -> str:
         case "view":
             count = len(facts.get("features", ()))
             said = f"{count} feature{'' if count == 1 else 's'}"
-            return said if facts.get("state") in {"computed", "not run"} else f"{said}, not computed"
+            state = facts.get("state")
+            if state == "on demand":
+                return f"{said}, computed on demand"
+            return said if state in {"computed", "not run"} else f"{said}, not computed"
         case "version":
             return str(facts["status"])
         case "training set":

@@ -19,6 +19,7 @@ from workbench.pipeline.evaluate import (
     view_data,
 )
 from workbench.pipeline.init import start_project
+from workbench.pipeline.on_demand import PreparedOnDemand, StoredInputs, identity_of, prepare_on_demand
 from workbench.pipeline.probing import probe
 from workbench.pipeline.result import ResultList, ViewResult
 from workbench.pipeline.run_record import origin
@@ -27,7 +28,7 @@ from workbench.pipeline.stored_data import replaced, wrong_rows
 from workbench.pipeline.testing import NO_TESTS, run_tests
 from workbench.pipeline.trust import Trust, trust
 from workbench.pipeline.ui import UiLink, ui_link
-from workbench.pipeline.versions import VersionEvaluation, VersionKey
+from workbench.pipeline.versions import VersionEvaluation, VersionKey, published_definitions
 from workbench.pipeline.view import View, open_view
 from workbench.pipeline.warm import warm
 from workbench.pipeline.why_changed import WhyChanged, why_changed
@@ -38,8 +39,10 @@ __all__ = [
     "Evaluation",
     "InputTimes",
     "Prepared",
+    "PreparedOnDemand",
     "ResultList",
     "Status",
+    "StoredInputs",
     "Trust",
     "UiLink",
     "VersionEvaluation",
@@ -53,10 +56,13 @@ __all__ = [
     "cached_row_count",
     "compute",
     "define",
+    "identity_of",
     "on_steady_sources",
     "open_view",
     "origin",
+    "prepare_on_demand",
     "probe",
+    "published_definitions",
     "replaced",
     "run_tests",
     "source_digest",

@@ -34,6 +34,7 @@ from workbench.errors import (
     UnknownInput,
     WorkbenchError,
     WrongReturn,
+    did_you_mean,
 )
 from workbench.fingerprint import SourceCodes, code_hash, metadata_hash, parameters_of, view_id
 from workbench.pipeline.evaluate import Evaluation
@@ -90,7 +91,11 @@ class StoredInputs:
         try:
             return definitions.view(read.view).contract
         except FeatureNotFound:
-            raise UnknownInput.of(view, read.view, definitions.outline.views) from None
+            raise UnknownInput(
+                f"On-demand view {view!r} reads {read.view!r}, which is not a stored view of this branch.",
+                remedy=f"{did_you_mean(read.view, definitions.outline.views).capitalize()} A published version is "
+                f"read as {read.view}@1.".strip(),
+            ) from None
 
     def rows(self, read: OnDemandInput) -> pl.LazyFrame:
         """Return the rows of the view that an input names; they are computed where they are not."""
@@ -172,7 +177,12 @@ class PreparedOnDemand:
 
 
 def prepare_on_demand(
-    definitions: Definitions, name: str, inputs: StoredInputs, *, offset: int = 0
+    definitions: Definitions,
+    name: str,
+    inputs: StoredInputs,
+    *,
+    reads: Sequence[OnDemandInput] | None = None,
+    offset: int = 0,
 ) -> PreparedOnDemand:
     """Return an on-demand view with its identity, tried on a sample.
 
@@ -184,6 +194,8 @@ def prepare_on_demand(
         The view.
     inputs
         Where its stored features are read.
+    reads
+        The stored features, where their versions are decided otherwise than by the definition.
     offset
         How many lines its file has before its cell's first.
 
@@ -199,7 +211,9 @@ def prepare_on_demand(
     view = definitions.on_demand(name)
     if inputs.evaluation.definitions.has_view(name) or name in inputs.evaluation.sources.names():
         raise DefinitionError(f"On-demand view {name!r} has the name of a source.", remedy="Rename one of them.")
-    columns = input_columns(name, view.reads, view.request, lambda read: inputs.contract(name, read))
+    columns = input_columns(
+        name, view.reads if reads is None else reads, view.request, lambda read: inputs.contract(name, read)
+    )
     codes = SourceCodes()
     contract = contract_of(view.model, view, sources=codes, offset=offset)
     fingerprint = code_hash(view, sources=codes, offset=offset)

@@ -129,16 +129,38 @@ class VersionEvaluation:
         return Upstream(self.evaluation(name, read), self.with_version.get((name, read.number)))
 
     def _tree(self, commit_or_tree: str) -> Definitions:
-        written = self.registry.commit or ""
-        return load_tree(self._workspace.repository, commit_or_tree, cache=self._workspace.hidden, written=written)
+        return _load(self._workspace, self.registry.commit or "", commit_or_tree)
 
     def _root(self, features: str) -> str:
-        """Return a root tree whose definitions are those of the folder's tree `features`."""
-        repository, main = self._workspace.repository, self.registry.commit or ""
-        if repository.subtree(main) == features:
-            return main
-        old = {f"features/{name}": blob for name, blob in repository.folder(features).items()}
-        now = repository.files(main)
-        changes: dict[str, bytes | None] = {path: None for path in now if path not in old}
-        changes |= {path: repository.read_blob(blob) for path, blob in old.items() if now.get(path) != blob}
-        return repository.tree_with(main, changes)
+        return _root(self._workspace, self.registry.commit or "", features)
+
+
+def published_definitions(workspace: Workspace, main: str, features: str) -> Definitions:
+    """Return the definitions that a version was published with.
+
+    Parameters
+    ----------
+    workspace
+        The project's workspace.
+    main
+        A commit of main that has the version's record; its authors must be trusted before the first file runs.
+    features
+        The git id of the folder, as the record has it.
+    """
+    return _load(workspace, main, _root(workspace, main, features))
+
+
+def _load(workspace: Workspace, main: str, commit_or_tree: str) -> Definitions:
+    return load_tree(workspace.repository, commit_or_tree, cache=workspace.hidden, written=main)
+
+
+def _root(workspace: Workspace, main: str, features: str) -> str:
+    """Return a root tree whose definitions are those of the folder's tree `features`."""
+    repository = workspace.repository
+    if repository.subtree(main) == features:
+        return main
+    old = {f"features/{name}": blob for name, blob in repository.folder(features).items()}
+    now = repository.files(main)
+    changes: dict[str, bytes | None] = {path: None for path in now if path not in old}
+    changes |= {path: repository.read_blob(blob) for path, blob in old.items() if now.get(path) != blob}
+    return repository.tree_with(main, changes)

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from workbench.catalog import Catalog, CatalogPage
+    from workbench.catalog import Catalog, CatalogPage, OnDemandPage
     from workbench.online import Answers, FeatureValue
     from workbench.sql import Answer
     from workbench.store import Explanation, IntoSpine, JoinedSpine, Reference, ViewReader
@@ -608,11 +608,12 @@ class FeatureStore:
         Returns
         -------
         Catalog
-            ``catalog["spend"]`` is all that is known of one view, ``catalog.to_frame()`` the list as a frame.
+            ``catalog["spend"]`` is all that is known of one view (``catalog.on_demand("ratio")`` of an on-demand view),
+            ``catalog.to_frame()`` the list as a frame.
         """
         return open_catalog(self._workspace, self._reading(), search)
 
-    def look_up(self, words: str) -> Catalog | CatalogPage:
+    def look_up(self, words: str) -> Catalog | CatalogPage | OnDemandPage:
         """Return all that is known of the view (or ``view@2``) that `words` name, else the views they are found in."""
         return look_up(self._workspace, self._reading(), words)
 

@@ -160,7 +160,8 @@ def _approve(line: TrunkWriter, branch: str, views: Sequence[str], *, note: str,
     who = repository.identity()
     commit, main = repository.resolve(branch), repository.resolve(workspace.trunk)
     repository.refuse_cut(commit, base=main)
-    known = tuple(load_tree(repository, commit, cache=workspace.hidden).outline.views)
+    outline = load_tree(repository, commit, cache=workspace.hidden).outline
+    known = (*outline.views, *outline.on_demand)
     for view in views:
         if view not in known:
             raise FeatureNotFound.named(view, known)

@@ -272,6 +272,13 @@ def pins(workspace: Workspace, registry: Registry, view: str, version: Version) 
         if reader.is_live and read.version is not None and asks(f"{read.name}@{read.version}")
     ]
     found += [
+        Pin("view", name, f"{reader.number} reads {read['ref']} on demand")
+        for name in registry.on_demand_views
+        for reader in registry.on_demand(name).versions
+        for read in reader.reads
+        if reader.status == "live" and asks(read["ref"])
+    ]
+    found += [
         Pin("release", release.name, "pins it")
         for release in releases(workspace)
         for pinned in release.versions

@@ -41,8 +41,8 @@ class MergedTree:
         Main's commit, the branch and its commit, that this was made from.
     tree
         The root tree: main's, with the files of `paths` merged.
-    views, sets
-        What is promoted: views, and feature sets by the file that defines them.
+    views, sets, on_demand
+        What is promoted: stored views, feature sets by the file that defines them, on-demand views.
     paths
         The files that were taken over, from the project's root.
     conflicts
@@ -58,6 +58,7 @@ class MergedTree:
     tree: str
     views: tuple[str, ...]
     sets: tuple[str, ...]
+    on_demand: tuple[str, ...]
     paths: tuple[str, ...]
     conflicts: tuple[Conflict, ...]
     whole: bool
@@ -95,6 +96,12 @@ class MergedTree:
     def merge_changed(self, view: str) -> bool:
         """Whether the merged definition of `view` is other code than the branch's, which was tried there."""
         return _code(self.definitions, view) != _code(self.proposed, view)
+
+    def on_demand_merge_changed(self, view: str) -> bool:
+        """Whether the merged definition of an on-demand view is other code than the branch's."""
+        sides = self.definitions, self.proposed
+        merged, own = (code_hash(side.on_demand(view), sources=SourceCodes()).code_hash for side in sides)
+        return merged != own
 
     def code_moved(self, view: str) -> bool:
         """Whether the merged definition of `view` is other code than main's."""
@@ -138,14 +145,9 @@ def candidate(workspace: Workspace, names: Sequence[str], *, branch: str) -> Mer
             remedy="Define a view in a %%feature cell first.",
         )
     sources = proposed.files.sources
-    on_demand = [stem for stem in stems if proposed.has_on_demand(stem)]
-    if on_demand:
-        raise PromotionError(
-            f"{on_demand[0]} is an on-demand view, which cannot be published yet.",
-            remedy="Name the other views to promote these.",
-        )
     paths = tuple(dict.fromkeys(f"{FOLDER}/{path}" for stem in stems for path in parts_of(f"{stem}.py", sources)))
-    views = tuple(stem for stem in stems if _is_view(proposed, stem))
+    on_demand = tuple(stem for stem in stems if proposed.has_on_demand(stem))
+    views = tuple(stem for stem in stems if stem not in on_demand and _is_view(proposed, stem))
     tree, conflicts = main, []
     for stem in stems:
         files = [f"{FOLDER}/{path}" for path in parts_of(f"{stem}.py", sources)]
@@ -160,7 +162,8 @@ def candidate(workspace: Workspace, names: Sequence[str], *, branch: str) -> Mer
         tip=tip,
         tree=tree,
         views=views,
-        sets=tuple(stem for stem in stems if stem not in views),
+        sets=tuple(stem for stem in stems if stem not in {*views, *on_demand}),
+        on_demand=on_demand,
         paths=paths,
         conflicts=tuple(conflicts),
         whole=not conflicts and _covers(changed, paths),
@@ -213,7 +216,9 @@ def _taken(workspace: Workspace, registry: Registry, stem: str, main: str, tip: 
     After a rollback that is the commit of the version that serves again, not that of the newest.
     """
     commits = []
-    if stem in registry:
+    if stem in registry.on_demand_views:
+        commits = [version.commit for version in reversed(registry.on_demand(stem).versions)]
+    elif stem in registry:
         record = registry.record(stem)
         newest_first = sorted(record.versions, key=lambda one: one.published_at, reverse=True)
         serving = [record.serving] if record.serving else []

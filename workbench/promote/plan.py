@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workbench.promote.gates.result import GateResult, GateState
+    from workbench.promote.on_demand_change import OnDemandChange
     from workbench.promote.view_change import Impact, ViewChange
     from workbench.render import Tone
 
@@ -55,6 +56,8 @@ class Plan(Reported):
         The views that get a new version, each after what it reads.
     sets
         Files of feature sets that are taken over.
+    on_demand
+        The on-demand views that get a new version.
     unchanged
         Views that were asked for and are published already as they are.
     impacts
@@ -74,11 +77,17 @@ class Plan(Reported):
     sources: Mapping[str, str] = field(default_factory=dict)
     changes: tuple[ViewChange, ...] = ()
     sets: tuple[str, ...] = ()
+    on_demand: tuple[OnDemandChange, ...] = ()
     unchanged: tuple[str, ...] = ()
     impacts: tuple[Impact, ...] = ()
     gates: tuple[GateResult, ...] = ()
     conflicts: tuple[Mapping[str, str | None], ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def versions(self) -> tuple[ViewChange | OnDemandChange, ...]:
+        """The new versions of all views, stored and on demand."""
+        return (*self.changes, *self.on_demand)
 
     @property
     def passed(self) -> bool:
@@ -104,6 +113,7 @@ class Plan(Reported):
             "sources": dict(self.sources),
             "changes": [change.identity() for change in self.changes],
             "sets": list(self.sets),
+            **({"on_demand": [change.to_dict() for change in self.on_demand]} if self.on_demand else {}),
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -119,7 +129,10 @@ class Plan(Reported):
             facts=(
                 ("from", f"{self.branch} at {self.tip[:10]}"),
                 ("onto", f"main at {self.main[:10]}"),
-                ("publishes", ", ".join(f"{c.view} {c.number}" for c in self.changes) or "no new version"),
+                (
+                    "publishes",
+                    ", ".join(f"{c.view} {c.number}" for c in self.versions) or "no new version",
+                ),
                 *((("feature sets in", ", ".join(self.sets)),) if self.sets else ()),
                 *((("as published", ", ".join(self.unchanged)),) if self.unchanged else ()),
             ),
@@ -145,6 +158,17 @@ class Plan(Reported):
             for name, status in c.columns.items()
             if status != "same" and c.category != "new"
         )
+        on_demand = tuple(
+            (
+                f"{SIGNS.get(c.category, '?')} {c.view}",
+                f"{c.previous or 'none'} -> {c.number}",
+                c.category,
+                "\n".join(c.why),
+                ", ".join(c.reads.values()),
+                ", ".join(c.request),
+            )
+            for c in self.on_demand
+        )
         impacts = tuple((i.name, i.kind, i.reads, i.sentence) for i in self.impacts)
         gates = tuple(
             (
@@ -160,6 +184,7 @@ class Plan(Reported):
         return (
             *(_sides(conflict, self.branch) for conflict in self.conflicts),
             Table("Versions", ("view", "version", "category", "why", "rows", "data"), changes),
+            Table("Computed on demand", ("view", "version", "category", "why", "reads", "request"), on_demand),
             Table("Columns", ("view", "column", "is"), columns),
             Table("Downstream", ("name", "kind", "reads", "what happens"), impacts),
             Table("Gates", ("gate", "view", "", "detail"), gates),

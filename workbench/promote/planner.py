@@ -13,10 +13,10 @@ from workbench.promote.gates.result import GateResult
 from workbench.promote.gates.run import judge
 from workbench.promote.impact import Readers, impacts
 from workbench.promote.merge import MergedTree, candidate
+from workbench.promote.on_demand_change import ComparedOnDemand, compare_on_demand
 from workbench.promote.plan import Plan
 from workbench.promote.proposal import Proposal
 from workbench.promote.version_change import Compared, compare
-from workbench.promote.view_change import ViewChange
 from workbench.source_tree import parts_of
 
 if TYPE_CHECKING:
@@ -69,14 +69,16 @@ def propose(
     before = VersionEvaluation(workspace, proposed.registry, proposed.sources, progress=progress, beside=after)
     readers = Readers(proposed.registry)
     views, unchanged = _compare_views(proposed, before, after, readers=readers, with_downstream=with_downstream)
+    on_demand = _compare_on_demand(proposed, after, views, unchanged)
     changes = {name: view.change for name, view in views.items()}
     unshared = [workspace.unshared] if workspace.unshared else []
-    _refuse_nothing(proposed, changes, unchanged)
+    _refuse_nothing(proposed, {**changes, **on_demand}, unchanged)
     plan = replace(
         plan,
         sources={name: snapshot.digest for name, snapshot in sorted(after.snapshots.items())},
         changes=tuple(changes.values()),
         sets=proposed.sets,
+        on_demand=tuple(view.change for view in on_demand.values()),
         unchanged=tuple(unchanged),
         impacts=impacts(
             views,
@@ -88,7 +90,7 @@ def propose(
         ),
         notes=tuple(dict.fromkeys([note for view in views.values() for note in view.notes] + unshared)),
     )
-    proposal = Proposal(plan, proposed, after, views, before)
+    proposal = Proposal(plan, proposed, after, views, before, on_demand)
     gates: tuple[GateResult, ...] = judge(workspace, proposal, shared=_shared_files(proposed, views, unchanged))
     after.confirm()
     return replace(proposal, plan=replace(plan, gates=gates))
@@ -131,6 +133,27 @@ def _compare_views(
     return views, unchanged
 
 
+def _compare_on_demand(
+    proposed: MergedTree, after: Evaluation, views: Mapping[str, Compared], unchanged: list[str]
+) -> dict[str, ComparedOnDemand]:
+    """Return the on-demand views that get a new version; those published as they are are added to `unchanged`."""
+    for name in views:
+        if name in proposed.registry.on_demand_views:
+            raise PromotionError(
+                f"{name!r} is published as an on-demand view, and the branch makes a stored view of it.",
+                remedy="Rename the stored view: versions of one name are of one kind.",
+            )
+    found: dict[str, ComparedOnDemand] = {}
+    with reraise_user_errors(proposed.definitions, {}):
+        for name in proposed.on_demand:
+            compared = compare_on_demand(proposed, after, name, along=views)
+            if compared is None:
+                unchanged.append(name)
+            else:
+                found[name] = compared
+    return found
+
+
 def _sort_views(proposed: MergedTree, views: Sequence[str]) -> list[str]:
     """Return `views`, each after what it reads.
 
@@ -167,7 +190,7 @@ def _missing_input(proposed: MergedTree, views: Sequence[str], error: UnknownInp
     return PromotionError(error.message, remedy=error.remedy)
 
 
-def _refuse_nothing(proposed: MergedTree, changes: Mapping[str, ViewChange], unchanged: Sequence[str]) -> None:
+def _refuse_nothing(proposed: MergedTree, changes: Mapping[str, object], unchanged: Sequence[str]) -> None:
     repository = proposed.workspace.repository
     if changes or (proposed.sets and repository.changed(proposed.main, proposed.tree)):
         return

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from workbench.pipeline import Evaluation, VersionEvaluation
     from workbench.promote.merge import MergedTree
+    from workbench.promote.on_demand_change import ComparedOnDemand
     from workbench.promote.plan import Plan
     from workbench.promote.version_change import Compared
 
@@ -26,6 +27,8 @@ class Proposal:
         Computes the candidate's definitions.
     views
         The views that get a new version by name, each after what it reads.
+    on_demand
+        The on-demand views that get a new version by name.
     published
         Computes what is published, on the same source data.
     """
@@ -35,3 +38,4 @@ class Proposal:
     evaluation: Evaluation | None = None
     views: Mapping[str, Compared] = field(default_factory=dict)
     published: VersionEvaluation | None = None
+    on_demand: Mapping[str, ComparedOnDemand] = field(default_factory=dict)

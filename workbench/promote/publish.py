@@ -11,17 +11,26 @@ from typing import TYPE_CHECKING
 from workbench.errors import PromotionError
 from workbench.lake import LakeWriter
 from workbench.promote.merge import FROM, SET
-from workbench.registry import Record, Version, VersionNumber, lifecycle, record_path
+from workbench.registry import (
+    OnDemandVersion,
+    Record,
+    Version,
+    VersionNumber,
+    lifecycle,
+    on_demand_path,
+    record_path,
+)
 
 if TYPE_CHECKING:
     from workbench.pipeline import Evaluated
+    from workbench.promote.on_demand_change import ComparedOnDemand
     from workbench.promote.plan import Plan
     from workbench.promote.proposal import Proposal
     from workbench.promote.trunk import TrunkWriter
     from workbench.promote.version_change import Compared
     from workbench.workspace import Workspace
 
-VIEW, PLAN = "Promoted-View", "Promotion-Plan"
+VIEW, PLAN, ON_DEMAND = "Promoted-View", "Promotion-Plan", "Promoted-On-Demand-View"
 
 
 def publish(line: TrunkWriter, proposal: Proposal, *, message: str | None, approved_by: tuple[str, ...] = ()) -> str:
@@ -42,9 +51,11 @@ def publish(line: TrunkWriter, proposal: Proposal, *, message: str | None, appro
         delta = _data(workspace, writer, view)
         version = _version(workspace, proposal, view, delta=delta, now=now, user=user)
         records[name] = lifecycle.publish(view.record or Record(name, None), version)
-    tree = workspace.repository.tree_with(
-        candidate.tree, {record_path(name): record.to_toml() for name, record in records.items()}
-    )
+    files = {record_path(name): record.to_toml() for name, record in records.items()}
+    for name, compared in proposal.on_demand.items():
+        record = compared.record.publish(_on_demand_version(proposal, compared, now=now, user=user))
+        files[on_demand_path(name)] = record.to_toml()
+    tree = workspace.repository.tree_with(candidate.tree, files)
     return line.commit(
         tree,
         expected=candidate.main,
@@ -152,10 +163,31 @@ def _version(
     )
 
 
+def _on_demand_version(proposal: Proposal, compared: ComparedOnDemand, *, now: datetime, user: str) -> OnDemandVersion:
+    change, prepared, candidate = compared.change, compared.prepared, proposal.candidate
+    return OnDemandVersion(
+        number=change.number,
+        status="live",
+        category=change.category,
+        identity=change.identity,
+        code_hash=prepared.fingerprint.code_hash,
+        metadata_hash=prepared.metadata_hash,
+        features=candidate.definitions.tree,
+        branch=candidate.branch,
+        commit=candidate.tip,
+        published_at=now,
+        published_by=user,
+        declaration=prepared.view.to_dict(),
+        contract_facts=prepared.contract.to_dict(),
+        reads=tuple({"ref": ref, "column": column} for column, ref in change.reads.items()),
+        accepted=tuple(f"{name}: {reason}" for name, reason in sorted(proposal.plan.accepted.items())),
+    )
+
+
 def message_of(plan: Plan, message: str | None) -> str:
     """Return the commit's message: what is published and why, and what every gate said."""
-    names = ", ".join([*(f"{c.view} {c.number}" for c in plan.changes), *plan.sets])
-    lines = [f"{c.view} {c.number} ({c.category}): {'; '.join(c.why)}" for c in plan.changes]
+    names = ", ".join([*(f"{c.view} {c.number}" for c in plan.versions), *plan.sets])
+    lines = [f"{c.view} {c.number} ({c.category}): {'; '.join(c.why)}" for c in plan.versions]
     gates = [f"  {g.state}  {g.sentence}" for g in plan.gates]
     accepted = [f"  {name}: {reason}" for name, reason in sorted(plan.accepted.items())]
     parts = [message or f"Promote {names}", "\n".join(lines), "\n".join(["Gates", *gates])]
@@ -167,6 +199,7 @@ def trailers_of(plan: Plan, approved_by: tuple[str, ...]) -> tuple[tuple[str, st
     """Return the commit's trailers, by which machines find what was published."""
     return (
         *((VIEW, f"{change.view} {change.number}") for change in plan.changes),
+        *((ON_DEMAND, f"{change.view} {change.number}") for change in plan.on_demand),
         *((SET, name) for name in plan.sets),
         (FROM, f"{plan.branch} {plan.tip}"),
         (PLAN, plan.digest),
@@ -176,4 +209,4 @@ def trailers_of(plan: Plan, approved_by: tuple[str, ...]) -> tuple[tuple[str, st
 
 def published_versions(trailers: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     """Return ``view number`` of every version that a commit with these trailers published."""
-    return tuple(value for key, value in trailers if key == VIEW)
+    return tuple(value for key, value in trailers if key in {VIEW, ON_DEMAND})

@@ -64,7 +64,7 @@ class PromotionReport(Reported):
     @property
     def versions(self) -> dict[str, str]:
         """The new version of each view."""
-        return {change.view: change.number for change in self.plan.changes}
+        return {change.view: change.number for change in self.plan.versions}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready values."""
@@ -82,7 +82,7 @@ class PromotionReport(Reported):
     def report(self) -> Report:
         """Return the plan's tables, under what became of it."""
         drawn = self.plan.report()
-        names = ", ".join([*(f"{c.view} {c.number}" for c in self.plan.changes), *self.plan.sets])
+        names = ", ".join([*(f"{c.view} {c.number}" for c in self.plan.versions), *self.plan.sets])
         if self.commit is not None:
             title = f"Published {names}"
             facts = (*drawn.facts, ("commit", f"{self.commit[:10]} on main"), ("took", format_elapsed(self.seconds)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from workbench.registry import lifecycle
 from workbench.registry.history import DataVersion, data_versions
+from workbench.registry.on_demand_record import OnDemandRecord, OnDemandVersion, on_demand_path
 from workbench.registry.record import FOLDER, Behind, Hold, InputRecord, Record, Status, Version, record_path
 from workbench.registry.registry import Registry
 from workbench.registry.releases import RELEASE_PREFIX, valid_release
@@ -20,6 +21,8 @@ __all__ = [
     "DataVersion",
     "Hold",
     "InputRecord",
+    "OnDemandRecord",
+    "OnDemandVersion",
     "Record",
     "Registry",
     "Status",
@@ -28,6 +31,7 @@ __all__ = [
     "VersionNumber",
     "data_versions",
     "lifecycle",
+    "on_demand_path",
     "record_path",
     "split_version",
     "valid_release",

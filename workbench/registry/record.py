@@ -196,14 +196,14 @@ class Version:
         """Return the version as values that TOML and JSON have; what is absent is left out."""
         plain = to_plain(self, keep=(datetime, date))
         contract = plain.pop("contract_facts")
-        contract["columns"] = [{**column, "dtype": _text(column["dtype"])} for column in contract["columns"]]
-        found: dict[str, Any] = _present({**plain, "contract": contract})
+        contract["columns"] = [{**column, "dtype": dtype_text(column["dtype"])} for column in contract["columns"]]
+        found: dict[str, Any] = present({**plain, "contract": contract})
         return found
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Return the version that `to_dict` wrote; keys of later formats are ignored."""
-        columns = [{**column, "dtype": _logical_dtype(column["dtype"])} for column in values["contract"]["columns"]]
+        columns = [{**column, "dtype": logical_dtype(column["dtype"])} for column in values["contract"]["columns"]]
         found = from_plain({**values, "contract_facts": {**values["contract"], "columns": columns}}, cls)
         found.check()
         return found
@@ -298,7 +298,7 @@ class Record:
 
         facts = {"format": FORMAT, "view": self.view, "current": self.current}
         versions = [version.to_dict() for version in self.versions]
-        return HEAD + tomli_w.dumps({**_present(facts), "versions": versions})
+        return HEAD + tomli_w.dumps({**present(facts), "versions": versions})
 
     @classmethod
     def from_toml(cls, text: str, *, path: str) -> Self:
@@ -312,15 +312,15 @@ class Record:
         try:
             values = read_toml(text)
             if values["format"] != FORMAT:
-                raise _of_another_format(path, values["format"])
+                raise of_another_format(path, values["format"])
             versions = tuple(Version.from_dict(version) for version in values["versions"])
             record = cls(valid_name("view", values["view"]), values.get("current"), versions)
         except RegistryError:
             raise
         except DAMAGE as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
         if path != record_path(record.view) or (record.current is not None and record.serving is None):
-            raise _unreadable(path, UsageError("it names another view, or a version that it does not have"))
+            raise unreadable(path, UsageError("it names another view, or a version that it does not have"))
         return record
 
     def _known(self) -> str:
@@ -338,23 +338,24 @@ def _answers(version: Version, asked: str) -> bool:
     return str(version.major) == asked and version.is_live
 
 
-def _present(value: Any) -> Any:
+def present(value: Any) -> Any:
     """Return `value` without what is None in it, which TOML does not have."""
     if isinstance(value, Mapping):
-        return {key: _present(item) for key, item in value.items() if item is not None}
-    return [_present(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: present(item) for key, item in value.items() if item is not None}
+    return [present(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _text(dtype: object) -> str:
+def dtype_text(dtype: object) -> str:
     """Return a dtype as one string: TOML has no null for, say, the zone of a datetime without one."""
     return dtype if isinstance(dtype, str) else json.dumps(dtype)
 
 
-def _logical_dtype(dtype: str) -> object:
+def logical_dtype(dtype: str) -> object:
+    """Return what `dtype_text` was made of."""
     return json.loads(dtype) if dtype.startswith(("{", "[")) else dtype
 
 
-def _unreadable(path: str, error: Exception) -> RegistryError:
+def unreadable(path: str, error: Exception) -> RegistryError:
     """Return the error for the record at `path`, which raised `error`."""
     said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     return RegistryError(
@@ -363,7 +364,7 @@ def _unreadable(path: str, error: Exception) -> RegistryError:
     )
 
 
-def _of_another_format(path: str, found: object) -> RegistryError:
+def of_another_format(path: str, found: object) -> RegistryError:
     """Return the error for a record in a format that this version does not know."""
     return RegistryError(
         f"{path} on main is in format {found!r}, which this version of Feature Workbench does not know.",

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from workbench.errors import BranchNotFound, FeatureNotFound
+from workbench.registry.on_demand_record import ON_DEMAND_FOLDER, OnDemandRecord, on_demand_path
 from workbench.registry.record import FOLDER, Record, Version
 from workbench.registry.summary import Summary, summary_of
 from workbench.registry.versions import VersionNumber
@@ -47,6 +48,7 @@ class Registry:
         self.commit = commit
         self._repository = repository
         self._records: dict[str, Record] = {}
+        self._on_demand: dict[str, OnDemandRecord] = {}
 
     @classmethod
     def at(cls, repository: Tree, ref: str = "main") -> Registry:
@@ -68,13 +70,22 @@ class Registry:
 
     @cached_property
     def _blobs(self) -> Mapping[str, str]:
+        return {name: blob for name, blob in self._files.items() if "/" not in name}
+
+    @cached_property
+    def _on_demand_blobs(self) -> Mapping[str, str]:
+        below = f"{ON_DEMAND_FOLDER.removeprefix(FOLDER).strip('/')}/"
+        return {name.removeprefix(below): blob for name, blob in self._files.items() if name.startswith(below)}
+
+    @cached_property
+    def _files(self) -> Mapping[str, str]:
         if self.commit is None:
             return {}
         found = self._repository.files(self.commit, FOLDER)
         return {
             path.removeprefix(f"{FOLDER}/").removesuffix(".toml"): blob
             for path, blob in sorted(found.items())
-            if path.endswith(".toml") and path.count("/") == 1
+            if path.endswith(".toml")
         }
 
     @property
@@ -89,6 +100,28 @@ class Registry:
 
     def __contains__(self, view: object) -> bool:
         return view in self._blobs
+
+    @property
+    def on_demand_views(self) -> tuple[str, ...]:
+        """The names of all on-demand views that were ever published, sorted."""
+        return tuple(self._on_demand_blobs)
+
+    def on_demand(self, view: str) -> OnDemandRecord:
+        """Return the record of the on-demand view `view`.
+
+        Raises
+        ------
+        FeatureNotFound
+            Where it was never published (did you mean).
+        RegistryError
+            Where its file cannot be understood.
+        """
+        if view not in self._on_demand_blobs:
+            raise FeatureNotFound.unpublished(view, self.on_demand_views)
+        if view not in self._on_demand:
+            text = self._repository.read_blob(self._on_demand_blobs[view]).decode("utf-8", "replace")
+            self._on_demand[view] = OnDemandRecord.from_toml(text, path=on_demand_path(view))
+        return self._on_demand[view]
 
     def record(self, view: str) -> Record:
         """Return the record of `view`.
@@ -119,6 +152,11 @@ class Registry:
         return [view for view in self.views if f'name = "{name}"' in self._text(view)]
 
     def _text(self, view: str) -> str:
+        if view in self._on_demand_blobs:
+            raise FeatureNotFound(
+                f"{view!r} is an on-demand view: it has no stored rows.",
+                remedy="Its versions stay; promote another definition of it to replace what it gives.",
+            )
         if view not in self._blobs:
             raise FeatureNotFound.unpublished(view, self.views)
         return self._repository.read_blob(self._blobs[view]).decode("utf-8", "replace")

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 from workbench.errors import FeatureNotFound, RegistryError, SourceError
 from workbench.registry import Registry
 from workbench.store.deprecation import deprecation_of
+from workbench.store.on_demand import ReadableOnDemand
 from workbench.store.reader import ReadableData, ReadableInput, ReadableView, broken_files
 from workbench.times import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+    import polars as pl
+
     from workbench.define import Definitions, FeatureSet
     from workbench.lake import Lake
-    from workbench.registry import InputRecord, Record, Version
+    from workbench.registry import InputRecord, OnDemandVersion, Record, Version
     from workbench.sources import Snapshot
-    from workbench.store.on_demand import ReadableOnDemand
     from workbench.workspace import Workspace
 
 
@@ -42,6 +44,7 @@ class RecordReader:
         self.release = release
         self.registry = registry
         self._views: dict[tuple[str, str], ReadableView] = {}
+        self._on_demand: dict[tuple[str, str], ReadableOnDemand] = {}
 
     @property
     def registry_commit(self) -> str:
@@ -65,11 +68,30 @@ class RecordReader:
 
     def has(self, name: str, version: str | None = None) -> bool:
         """Whether a version of view `name` was ever published."""
-        return name in self.registry or version is not None
+        return name in self.registry or (version is not None and name not in self.registry.on_demand_views)
 
-    def on_demand(self, name: str, version: str | None = None) -> ReadableOnDemand | None:  # noqa: ARG002
+    def on_demand(self, name: str, version: str | None = None) -> ReadableOnDemand | None:
         """Return an on-demand view, or the version of it that is asked for; None where there is none."""
-        return None
+        if name not in self.registry.on_demand_views:
+            return None
+        found = self.registry.on_demand(name).version(version)
+        key = name, found.number
+        if key not in self._on_demand:
+            self._on_demand[key] = ReadableOnDemand(
+                name=name,
+                version=found.number,
+                contract=found.contract,
+                reads=found.inputs,
+                request=found.request,
+                identity=found.identity,
+                compute=self.on_demand_function(name, found),
+                run=found.run,
+            )
+        return self._on_demand[key]
+
+    def on_demand_function(self, name: str, version: OnDemandVersion) -> Callable[[pl.DataFrame], pl.DataFrame]:
+        """Return what computes a version of the on-demand view `name`; its definition is loaded when it is called."""
+        raise NotImplementedError
 
     def tables(self) -> Iterable[str]:
         """Return the names of the views, with their versions, for "did you mean"."""
@@ -80,7 +102,10 @@ class RecordReader:
     def owners(self, feature: str) -> Iterable[str]:
         """Return the views that have a feature of this name in their current version."""
         serving = ((name, record.serving) for name, record in self._records())
-        features = ((name, version.contract.features) for name, version in serving if version is not None)
+        features = [(name, version.contract.features) for name, version in serving if version is not None]
+        for name in self.registry.on_demand_views:
+            with suppress(RegistryError, FeatureNotFound):
+                features.append((name, self.registry.on_demand(name).version().contract.features))
         return [name for name, columns in features if feature in [column.name for column in columns]]
 
     def _records(self) -> Iterator[tuple[str, Record]]:
@@ -129,6 +154,7 @@ class RegistryReader(RecordReader):
     def __init__(self, workspace: Workspace, registry: Registry, *, release: str | None = None) -> None:
         super().__init__(registry, branch=workspace.trunk, release=release)
         self._workspace = workspace
+        self._loaded: dict[tuple[str, str], Definitions] = {}
 
     @classmethod
     def of(cls, workspace: Workspace, commit: str | None = None, *, release: str | None = None) -> RegistryReader:
@@ -147,7 +173,8 @@ class RegistryReader(RecordReader):
 
     def names(self) -> Iterable[str]:
         """Return the names of what is published: views that are served, and feature sets."""
-        return [*self.registry.views, *(self.definitions.set_files if self.definitions else ())]
+        sets = self.definitions.set_files if self.definitions else ()
+        return [*self.registry.views, *self.registry.on_demand_views, *sets]
 
     def feature_set(self, name: str) -> FeatureSet | None:
         """Return the feature set `name` of the definitions at this commit; None where there is none."""
@@ -159,6 +186,24 @@ class RegistryReader(RecordReader):
         error = FeatureNotFound.unpublished(name, self.names())
         error.lines = broken_files(self.definitions, self.commit) if self.definitions else ()
         return error
+
+    def on_demand_function(self, name: str, version: OnDemandVersion) -> Callable[[pl.DataFrame], pl.DataFrame]:
+        """Return what computes a version of the on-demand view `name`, by the definition it was published with."""
+
+        def compute(rows: pl.DataFrame) -> pl.DataFrame:
+            from workbench.compute import compute_on_demand
+            from workbench.define import reraise_user_errors
+            from workbench.pipeline import published_definitions
+
+            if (name, version.number) not in self._loaded:
+                self._loaded[name, version.number] = published_definitions(
+                    self._workspace, self.commit, version.features
+                )
+            definitions = self._loaded[name, version.number]
+            with reraise_user_errors(definitions, {}):
+                return compute_on_demand(definitions.on_demand(name), rows)
+
+        return compute
 
     def readable_version(self, name: str, version: Version) -> ReadableView:
         """Return a version of view `name` as it is read, whether it is still served or not."""

@@ -14,6 +14,7 @@ from workbench.promote.gates.data import contract_gate, not_run, probes_gate
 from workbench.promote.gates.definition import lint_gate, tests_gate, types_gate
 from workbench.promote.gates.drift import drift_gate
 from workbench.promote.gates.new_data import new_data_gate
+from workbench.promote.gates.on_demand import CHECKS, on_demand_gates
 from workbench.promote.gates.result import GateResult
 from workbench.promote.gates.waivers import refuse_unknown
 from workbench.promote.policy import policy_gates
@@ -57,7 +58,8 @@ def run_gates(subject: GateSubject) -> list[GateResult]:
     UsageError
         Something is accepted without a reason.
     """
-    refuse_unknown(subject.accept, subject.definitions, gates=tuple(name for name, _ in GATES))
+    gates = dict.fromkeys((*(name for name, _ in GATES), *CHECKS))
+    refuse_unknown(subject.accept, subject.definitions, gates=tuple(gates))
     return [_run_gate(name, gate, subject) for name, gate in GATES]
 
 
@@ -93,11 +95,15 @@ def judge(workspace: Workspace, proposal: Proposal, *, shared: Mapping[str, tupl
         Published views that are not promoted although files that they are made from change, with these files.
     """
     tried = Evaluation(proposal.candidate.proposed, workspace.sources, workspace.cache, beside=proposal.evaluation)
+    names = dict.fromkeys((*(name for name, _ in GATES), *CHECKS))
+    refuse_unknown(proposal.plan.accepted, proposal.candidate.definitions, gates=tuple(names))
     results = [
         result
         for name, view in proposal.views.items()
         for result in run_gates(_subject(workspace, proposal, name, view, tried))
     ]
+    for compared in proposal.on_demand.values():
+        results += on_demand_gates(proposal.candidate, compared, dict(proposal.plan.accepted))
     results += [_shared_files_gate(name, files) for name, files in shared.items()]
     results += policy_of(workspace, proposal)
     return tuple(results)
@@ -110,7 +116,7 @@ def policy_of(workspace: Workspace, proposal: Proposal) -> list[GateResult]:
         policy_gates(
             workspace,
             candidate.config.policy,
-            views=(*(change.view for change in proposal.plan.changes), *candidate.sets),
+            views=(*(change.view for change in proposal.plan.changes), *candidate.on_demand, *candidate.sets),
             main=candidate.main,
             commit=candidate.tip,
             now=datetime.now(UTC),

@@ -56,6 +56,7 @@ def reason_for(accept: Mapping[str, str], view: str, feature: str | None = None)
 def _features(definitions: Definitions, view: str) -> tuple[str, ...] | None:
     """Return the features of a view; None for one that does not load, which others complain of."""
     try:
-        return tuple(column.name for column in definitions.view(view).contract.features)
+        defined = definitions.on_demand(view) if definitions.has_on_demand(view) else definitions.view(view)
+        return tuple(column.name for column in defined.contract.features)
     except (DefinitionError, FeatureNotFound):
         return None
