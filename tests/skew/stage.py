@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -40,9 +40,12 @@ class Served:
         """Ask once, and return the answer when it is logged."""
         return self.ask_each([(features, entities, body)])[0]
 
-    def ask_each(self, requests: Sequence[tuple[Any, Any, Mapping[str, Any]]], **settings: Any) -> list[Any]:
+    def ask_each(
+        self, requests: Sequence[tuple[Any, Any, Mapping[str, Any]]], *, lake: bool = False, **settings: Any
+    ) -> list[Any]:
         """Ask for each, and return the answers when they are logged."""
-        service = FeatureService(options(self.shelf, **({"log_reads": 1} | settings)))
+        found = options(self.shelf, **({"log_reads": 1} | settings))
+        service = FeatureService(replace(found, lake=("lake", str(self.shelf.folder))) if lake else found)
         asked = Asked(service)
         answers = [asked.features(features, entities, **body) for features, entities, body in requests]
         service._log.close(60)

@@ -18,6 +18,7 @@ from tests.online.stage import START, minutes, rows
 from tests.online.test_as_of import ASKED, INSTANTS, Asked, History, histories
 from tests.server.stage import KINDS, all_kinds, fill
 from tests.skew.stage import Served
+from workbench.registry import Behind
 
 USERS = [{"user": user} for user in ("a", "b", "c", "nobody")]
 
@@ -132,6 +133,42 @@ def test_a_status_is_compared_even_where_the_value_is_the_same(served: Served) -
     assert (example.right, example.right_status) == (None, "expired")
 
 
+def test_a_value_that_was_served_as_stale_is_compared_as_any_other(served: Served) -> None:
+    frame = rows(["a"], minutes(0), [1.0])
+    served.shelf.publish("slow", frame, behind=Behind(since=START, why="a gate"))
+    served.publish()
+    answer = served.ask("slow", [{"user": "a"}])
+    assert answer.json()["features"]["value"]["statuses"] == ["stale"]
+    assert served.skew("slow").passed
+
+
+def test_what_was_read_from_the_lake_is_compared_too(tmp_path: Path) -> None:
+    served = Served.at(tmp_path)
+    served.shelf.history = timedelta(days=1)
+    served.shelf.publish("spend", rows(["a", "a"], minutes(0, 10), [1.0, 2.0]))
+    served.publish()
+    at = {"at": minutes(5)[0].isoformat()}
+    (answer,) = served.ask_each([("spend", [{"user": "a"}], at)], lake=True)
+    assert answer.json()["views"]["spend"]["source"] == "lake"
+    assert served.skew().passed
+    served.shelf.publish("spend", rows(["a", "a", "a"], minutes(0, 4, 10), [1.0, 1.5, 2.0]))
+    served.publish()
+    served.commits[0].time += timedelta(seconds=60)
+    (feature,) = served.skew().features
+    assert (feature.causes, feature.examples[0].generation) == ({"later": 1}, None)
+
+
+def test_without_the_data_that_answered_the_cause_is_not_known(served: Served) -> None:
+    before = {*(served.shelf.folder / "lake").rglob("*.parquet")}
+    served.ask("spend", [{"user": "a"}])
+    served.shelf.publish("spend", rows(["a"], minutes(20), [4.0]))
+    served.publish()
+    for path in before:
+        path.unlink()
+    (feature,) = served.skew().features
+    assert feature.causes == {"unknown": 1}
+
+
 def test_rows_that_became_known_later_are_no_skew(tmp_path: Path) -> None:
     served = Served.at(tmp_path)
     before = rows(["a"], minutes(0), [1.0]).with_columns(known=pl.col("at"))
@@ -231,6 +268,9 @@ def test_the_period_and_the_number_of_reads_are_bounded(served: Served) -> None:
     assert served.skew(since=between).compared == 5
     assert served.skew(until=between).compared == 5
     assert served.skew(since=datetime.now(UTC)).compared == 0
+    served.ask_each([("spend", [{"user": "a"}], {}), ("spend", [{"user": "b"}], {})])
+    last = served.skew(limit=1)
+    assert (last.reads, last.last) == (1, served.skew().last)
     report = served.skew(limit=7)
     assert (report.reads, report.has_more) == (7, True)
-    assert not served.skew(limit=10).has_more
+    assert not served.skew(limit=12).has_more
