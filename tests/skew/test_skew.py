@@ -133,6 +133,20 @@ def test_a_status_is_compared_even_where_the_value_is_the_same(served: Served) -
     assert (example.right, example.right_status) == (None, "expired")
 
 
+def test_numbers_that_are_none_differ_by_no_amount_and_are_texts_in_json(tmp_path: Path) -> None:
+    served = Served.at(tmp_path)
+    served.shelf.publish("spend", rows(["a", "b"], minutes(0, 0), [float("nan"), 2.0]))
+    served.publish()
+    served.swap("spend", {"user": "b"}, {"user": "a"})
+    served.ask("spend", [{"user": "a"}, {"user": "b"}])
+    report = served.skew()
+    (feature,) = report.features
+    assert (feature.compared, feature.mismatches) == (2, 1)
+    assert (feature.mean_difference, feature.max_difference) == (None, None)
+    found = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert found["features"][0]["examples"][0]["served"] == "NaN"
+
+
 def test_a_value_that_was_served_as_stale_is_compared_as_any_other(served: Served) -> None:
     frame = rows(["a"], minutes(0), [1.0])
     served.shelf.publish("slow", frame, behind=Behind(since=START, why="a gate"))
@@ -229,7 +243,7 @@ def test_nothing_logged_is_no_pass(served: Served) -> None:
 def test_what_cannot_be_compared_is_no_pass_and_says_why(served: Served) -> None:
     served.ask_each([("spend", [{"user": "a"}], {}), ("spend", [{"user": "a"}], {"at": "2999-01-01"})])
     assert [(each.reads, each.reason) for each in served.skew().uncompared] == [
-        (1, "They ask for a time that was not there yet.")
+        (1, "The requests ask for a time that had not come yet.")
     ]
     for path in (served.shelf.folder / "lake").rglob("*.parquet"):
         path.unlink()

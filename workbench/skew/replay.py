@@ -147,7 +147,7 @@ class _Comparison:
             return
         known = [read for read in reads if read.instant <= read.requested]
         if len(known) < len(reads):
-            self.left_out["They ask for a time that was not there yet."] += len(reads) - len(known)
+            self.left_out["The requests ask for a time that had not come yet."] += len(reads) - len(known)
         if not known:
             return
         try:

@@ -16,11 +16,11 @@ Cause = Literal["store", "behind", "later", "unknown"]
 """``store``: the answer is not what its own data gives. ``behind``: newer data was published already. ``later``: data
 that was published after the request says otherwise. ``unknown``: the data that answered is no longer in the lake."""
 CAUSES: Mapping[Cause, str] = {
-    "store": "The store answered something else than its own data gives: `workbench online verify --full`.",
-    "behind": "Newer data was published when the store still answered with older: see `workbench online`.",
-    "later": "Data that was published after the request reaches back before it. With a `created` column, which says "
+    "store": "the store answered something else than its own data gives: `workbench online verify --full`.",
+    "behind": "newer data was published when the store still answered with older: see `workbench online`.",
+    "later": "data that was published after the request reaches back before it. With a `created` column, which says "
     "since when a row is known, training sets leave such rows out.",
-    "unknown": "The data that answered is no longer in the lake, so the cause is not known.",
+    "unknown": "the data that answered is no longer in the lake, so the cause is not known.",
 }
 EXAMPLES = 5
 """Examples of a feature, at most."""
@@ -207,7 +207,7 @@ class SkewReport(Reported):
         return Table("", columns, rows)
 
     def _notes(self) -> list[str]:
-        notes = [CAUSES[cause] for cause in CAUSES if any(cause in each.causes for each in self.features)]
+        notes = [f"{cause}: {CAUSES[cause]}" for cause in CAUSES if any(cause in each.causes for each in self.features)]
         if self.has_more:
             notes.append("Older reads were left out: raise --limit, or set --since.")
         if self.damaged:
@@ -244,6 +244,6 @@ def _with_texts(value: Any) -> Any:
     """Return the value with ``"NaN"``, ``"Infinity"`` and ``"-Infinity"`` for what JSON has no number for."""
     if isinstance(value, dict):
         return {name: _with_texts(each) for name, each in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_with_texts(each) for each in value]
     return key_to_json(value)
