@@ -153,7 +153,7 @@ class Shelf:
         )
 
     def load(self, *, full: bool = False) -> Loaded:
-        return load(self.backend, self.published, full=full)
+        return load(self.backend, lambda _: self.published, full=full)
 
     def reader(self, *, lake: bool = False) -> OnlineReader:
         return OnlineReader(self.backend, lake=self.lake if lake else None)

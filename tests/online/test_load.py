@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -360,3 +361,15 @@ def test_the_catalogue_names_what_it_was_loaded_from(shelf: Shelf) -> None:
     meta = OnlineCatalog.read(shelf.backend).meta
     assert meta is not None
     assert (meta.project, meta.commit) == ("shelf", commit)
+
+
+def test_who_waited_for_another_load_shows_what_is_published_by_then(shelf: Shelf) -> None:
+    shelf.publish("spend", ONE)
+    with ThreadPoolExecutor(1) as pool, shelf.backend.writing():
+        waiting = pool.submit(shelf.load)
+        shelf.publish("spend", TWO, number="2.0")
+        last = shelf.commit()
+        done, _ = wait([waiting], timeout=0.2)
+        assert not done
+    assert waiting.result(60).commit == last
+    assert value(shelf).value == 2.0

@@ -19,6 +19,7 @@ from tests.online.servers import URL
 from tests.promote.conftest import git
 from tests.server.stage import Asked
 from workbench.cli.main import main
+from workbench.errors import OnlineError
 from workbench.online import OnlineBehindWarning, open_backend
 from workbench.online.backend import OnlineBackend, StoredEntity
 from workbench.online.keys import SUFFIX, instant_of
@@ -315,3 +316,27 @@ def test_the_command_line_reads_and_loads(
     assert json.loads(capsys.readouterr().out)["views"][0]["how"] == "kept"
     assert main(["get", "spend:total", "--entity", "user=u1", "--at", "2024-01-01T00:10"]) == 0
     assert "2024-01-01 00:08:00" in capsys.readouterr().out
+
+
+def test_a_clone_that_is_behind_does_not_take_back_what_others_published(published: Project) -> None:
+    before = git(published.root, "rev-parse", "main")
+    promote(published, DOUBLED, "exp/b")
+    after = git(published.root, "rev-parse", "main")
+    git(published.root, "update-ref", "refs/heads/main", before)
+    with pytest.raises(OnlineError, match=r"not part of main here"):
+        published.load_online()
+    assert published.online_status().shown == after
+    published.load_online(force=True)
+    assert published.online_status().shown == before
+
+
+def test_a_project_does_not_take_the_store_of_another_of_its_name(published: Project) -> None:
+    backend = open_backend(published._workspace)
+    meta = json.loads(backend.catalog()[1]["meta"])
+    with backend.writing() as writer:
+        writer.change({"meta": json.dumps(meta | {"commit": "0" * 40}).encode()})
+    with pytest.raises(OnlineError, match="another project of this name"):
+        published.load_online()
+    with pytest.warns(OnlineBehindWarning, match="does not follow main"):
+        promote(published, DOUBLED, "exp/b")
+    assert published.online_status().shown == "0" * 40

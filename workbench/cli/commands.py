@@ -167,7 +167,13 @@ def release(action: Literal["list", "cut", "drop"] = "list", name: str | None = 
     return project.cut_release(name) if action == "cut" else project.drop_release(name)
 
 
-def online(action: Literal["status", "load", "verify"] = "status", *, full: bool = False, project: ProjectArg) -> Any:
+def online(
+    action: Literal["status", "load", "verify"] = "status",
+    *,
+    full: bool = False,
+    force: bool = False,
+    project: ProjectArg,
+) -> Any:
     """Show how the online store stands, bring it to what is published, or compare it with the lake.
 
     Parameters
@@ -177,9 +183,13 @@ def online(action: Literal["status", "load", "verify"] = "status", *, full: bool
         lake.
     full
         With load, write every view anew; with verify, compare every entity.
+    force
+        With load, show main as it is here, also where the store shows what others published since.
     """
     if action == "load":
-        return project.load_online(full=full)
+        return project.load_online(full=full, force=force)
+    if force:
+        raise UsageError(f"{action} takes no --force.", remedy="Write: online load --force")
     if action == "verify":
         return project.verify_online(full=full)
     if full:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -105,7 +105,7 @@ class Loaded:
     removed: int = field(default=0)
 
 
-def load(backend: OnlineBackend, published: Published, *, full: bool = False) -> Loaded:
+def load(backend: OnlineBackend, ask: Callable[[OnlineCatalog], Published], *, full: bool = False) -> Loaded:
     """Bring the store to what is published.
 
     Each view whose data is not there yet is written as a new generation and read back; then one change of the catalogue
@@ -115,8 +115,9 @@ def load(backend: OnlineBackend, published: Published, *, full: bool = False) ->
     ----------
     backend
         The store.
-    published
-        What it is to hold.
+    ask
+        Returns what the store is to hold; it is asked with what the store shows when no other load goes on, since main
+        may have moved until then.
     full
         Write every view anew.
 
@@ -129,6 +130,7 @@ def load(backend: OnlineBackend, published: Published, *, full: bool = False) ->
     """
     with backend.writing() as writer:
         catalog = OnlineCatalog.read(backend)
+        published = ask(catalog)
         registry = Registry(published.repository, published.commit)  # type: ignore[arg-type]  # what it asks for
         _sweep(writer, catalog)  # what a killed load left
         views: list[LoadedView] = []

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from workbench.config import OnlineSettings
-from workbench.errors import InvalidName, PromotionError, WorkbenchError
+from workbench.errors import (
+    BranchError,
+    InvalidName,
+    OnlineError,
+    PromotionError,
+    RepositoryUnreadable,
+    WorkbenchError,
+)
 from workbench.online.backend import StoredEntity, in_order, prefix_of
 from workbench.online.catalog import OnlineCatalog, label_of, served_versions
 from workbench.online.keys import SUFFIX
@@ -199,9 +206,38 @@ class OnlineVerification(Reported):
         return Report(title, tables=(table,) if rows else (), notes=notes)
 
 
-def load_online(workspace: Workspace, *, full: bool = False) -> Loaded:
-    """Bring the online store to what is published; see `load`."""
-    return load(open_backend(workspace), published(workspace), full=full)
+def load_online(workspace: Workspace, *, full: bool = False, force: bool = False) -> Loaded:
+    """Bring the online store to what is published; see `load`.
+
+    Raises
+    ------
+    OnlineError
+        Unless `force`: where the store shows what main here does not build upon. Others have published since, or the
+        store is of another project; to show main here would take what they published from those who read it.
+    """
+    backend = open_backend(workspace)
+
+    def ask(catalog: OnlineCatalog) -> Published:
+        found = published(workspace)
+        if not force and catalog.meta is not None:
+            _require_descent(workspace, backend.place, shown=catalog.meta.commit, commit=found.commit)
+        return found
+
+    return load(backend, ask, full=full)
+
+
+def _require_descent(workspace: Workspace, place: str, *, shown: str, commit: str) -> None:
+    try:
+        if workspace.repository.contains(commit, shown):
+            return
+        how = "which is not part of main here"
+    except (BranchError, RepositoryUnreadable):
+        how = "a commit that this clone does not have"
+    raise OnlineError(
+        f"{place} shows main at {shown[:10]}, {how}: others published since, or another project of this name uses it.",
+        remedy="Pull main and load again. Give the other project another [project] name if it is one. To show main as "
+        "it is here all the same: `workbench online load --force`.",
+    )
 
 
 class OnlineBehindWarning(UserWarning):

@@ -1016,7 +1016,7 @@ class Project:
         (features,) = store.batch_get_features(ref, [values], at=at)
         return FeatureReport(values, None if at is None else moment(at), features)
 
-    def load_online(self, *, full: bool = False) -> OnlineLoad:
+    def load_online(self, *, full: bool = False, force: bool = False) -> OnlineLoad:
         """Bring the online store to what is published on main.
 
         Each view that has other data now is written beside what readers have, read back, and then shown in one step;
@@ -1026,6 +1026,8 @@ class Project:
         ----------
         full
             Write every view anew.
+        force
+            Show main as it is here, also where the store shows what it does not build upon.
 
         Returns
         -------
@@ -1035,13 +1037,14 @@ class Project:
         Raises
         ------
         OnlineError
-            Where the store cannot be written, or does not hold what was written.
+            Where the store cannot be written, or does not hold what was written; where others published since what main
+            is here, or another project of this name uses it.
         LakeError
             Where the lake's data cannot be read.
         """
         from workbench.online import OnlineLoad, load_online
 
-        return OnlineLoad(load_online(self._workspace, full=full))
+        return OnlineLoad(load_online(self._workspace, full=full, force=force))
 
     @at_one_moment
     def online_status(self) -> OnlineStatus:
