@@ -13,18 +13,22 @@ import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+from urllib.parse import urlencode
+from uuid import uuid4
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import workbench as wb
+from tests.online.servers import forget, require_redis
 from tests.online.stage import Shelf, minutes, rows
-from tests.server.stage import Running, fill, options
+from tests.server.stage import Asked, Running, fill, options
 from workbench.config import ServeSettings
 from workbench.errors import AccessRefused, UsageError
+from workbench.online.redis import RedisStore
 from workbench.project import service_options
-from workbench.server import ServiceOptions, TokenFile
+from workbench.server import FeatureService, ServiceOptions, TokenFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -253,6 +257,25 @@ def test_a_project_says_where_its_store_its_lake_and_its_tokens_are(
     (project.root / "workbench.toml").write_text(f'{text}\n[online]\nfallback = "error"\n')
     assert service_options().lake is None
     assert service_options().tokens == home / "online.tokens.json"
+
+
+def test_a_machine_that_has_a_url_alone_serves_what_is_on_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, name = require_redis(), f"test {uuid4().hex}"
+    try:
+        shelf = Shelf(tmp_path, RedisStore(url, project=name))
+        shelf.publish("spend", rows(["a"], minutes(0), [4.0]))
+        shelf.load()
+        monkeypatch.chdir(tmp_path)
+        served = service_options(f"{url}?{urlencode({'socket_timeout': 60, 'project': name})}")
+        assert served.tokens == tmp_path / "online.tokens.json"
+        found = Asked(FeatureService(served)).features(["spend"], [{"user": "a"}]).json()
+        assert found["features"]["value"]["values"] == [4.0]
+    finally:
+        forget(name)
+    with pytest.raises(UsageError, match="whose features"):
+        service_options(url)
 
 
 def test_the_notebook_does_not_become_a_service(tmp_path: Path) -> None:

@@ -284,9 +284,9 @@ def serve(
     workers: int | None = None,
     log_reads: float | None = None,
     open: bool = False,  # noqa: A002 - the option is called --open
-    store: Path | None = None,
+    store: str | None = None,
 ) -> Any:
-    """Answer for features over HTTP until it is stopped: of this project, or of the folder of an online store.
+    """Answer for features over HTTP until it is stopped: of this project, or of an online store.
 
     What it does not say here it takes from [serve] in workbench.toml. Without a token it answers this machine alone.
 
@@ -303,7 +303,7 @@ def serve(
     open
         Answer other machines too while there is no token.
     store
-        The folder of an online store, on a machine that has no project.
+        On a machine that has no project: the folder of the online store, or redis://host:6379/0?project=NAME.
     """
     from workbench.project import service_options
     from workbench.server import ServiceCommand
@@ -319,7 +319,7 @@ def token(
     *,
     scope: list[str] | None = None,
     expires: str | None = None,
-    store: Path | None = None,
+    store: str | None = None,
 ) -> Any:
     """Make, list or revoke the tokens that the HTTP service wants; once there is one, it answers nobody without.
 
@@ -334,7 +334,7 @@ def token(
     expires
         When it ends: after a length of time, as in 90d, or at a moment; never if absent.
     store
-        The folder of the online store that is served, on a machine that has no project.
+        On a machine that has no project: the online store that is served, as for serve.
     """
     from workbench.project import service_options
     from workbench.server import TokenFile, TokenList, end_of

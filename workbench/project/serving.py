@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from workbench.errors import UsageError
 from workbench.server import ServiceOptions
@@ -12,23 +13,26 @@ if TYPE_CHECKING:
     from workbench.project.project import Project
 
 
-def service_options(store: Path | None = None) -> ServiceOptions:
-    """Return what is served: the folder `store`, or the project around the working directory.
+def service_options(store: str | None = None) -> ServiceOptions:
+    """Return what is served: `store`, a folder or a server's URL, or the project around the working directory.
 
     Raises
     ------
     UsageError
-        Where `store` is not the folder of an online store.
+        Where `store` is not the folder of an online store, or a URL that does not say whose features are served.
     ProjectError
         Without a `store`, where there is no project.
     """
     if store is not None:
-        if not (store / "data.mdb").is_file():
+        if "://" in store:
+            return _options_of_server(store)
+        folder = Path(store)
+        if not (folder / "data.mdb").is_file():
             raise UsageError(
                 f"{store} is not the folder of an online store.",
                 remedy="Give the folder that `workbench online status` shows, or a copy of it.",
             )
-        return ServiceOptions.of_folder(store)
+        return ServiceOptions.of_folder(folder)
     from workbench.project.opening import open_project
 
     project = open_project()
@@ -36,6 +40,18 @@ def service_options(store: Path | None = None) -> ServiceOptions:
         return _options_of(project)
     finally:
         project.close()
+
+
+def _options_of_server(url: str) -> ServiceOptions:
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    project = options.pop("project", None)
+    if project is None:
+        raise UsageError(
+            "The URL of the online store does not say whose features are served.",
+            remedy="Add the project's name to it, as in redis://host:6379/0?project=flight-delays.",
+        )
+    return ServiceOptions.of_server(parts._replace(query=urlencode(options)).geturl(), project)
 
 
 def _options_of(project: Project) -> ServiceOptions:

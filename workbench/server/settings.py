@@ -42,6 +42,15 @@ class ServiceOptions:
         online = OnlineSettings(path=str(folder.absolute()), fallback="error")
         return cls(folder.absolute().parent, online, serve or ServeSettings())
 
+    @classmethod
+    def of_server(cls, url: str, project: str, serve: ServeSettings | None = None) -> Self:
+        """Return the options of a machine that reads a project's features from a server; it has no other files of it.
+
+        Tokens and logged reads are in the working directory.
+        """
+        online = OnlineSettings(kind="redis", url=url, fallback="error")
+        return cls(Path.cwd(), online, serve or ServeSettings(), project)
+
     @property
     def tokens(self) -> Path:
         """The file of tokens."""
