@@ -6,20 +6,24 @@ import asyncio
 import json
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Self
 
 import httpx
 import polars as pl
+from uvicorn import Server
 
 from tests.online.stage import START, UTC_TIME, Shelf, minutes, rows
 from workbench.config import ServeSettings
 from workbench.server import FeatureService, ServiceOptions
+from workbench.server.supervisor import configured
 
 LARGE = 2**53 + 1
 KINDS: dict[str, tuple[list[Any], pl.DataType]] = {
@@ -118,6 +122,60 @@ class Asked:
 def ask(shelf: Shelf, **settings: Any) -> Asked:
     """Return what sends requests to a service over a store."""
     return Asked(FeatureService(options(shelf, **settings)))
+
+
+class Sockets:
+    """A service on a socket, in a thread of this process, so that a test can change its limits.
+
+    Parameters
+    ----------
+    options
+        What is served.
+    """
+
+    def __init__(self, options: ServiceOptions) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listening.getsockname()[1])
+        self._server = Server(configured(options))
+        self._thread = threading.Thread(target=self._server.run, args=([self._listening],))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._listening.close()
+
+    def connect(self) -> socket.socket:
+        """Return a new connection."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+
+    def wait_until_alone(self) -> None:
+        """Wait until the service has no connection left."""
+        until = monotonic() + 60
+        while self._server.server_state.connections:
+            assert monotonic() < until
+            sleep(0.01)
+
+    def exchange(self, *parts: bytes) -> bytes:
+        """Send these parts by one connection, and return what comes back until the service closes it."""
+        with self.connect() as connection:
+            for each in parts:
+                connection.sendall(each)
+            return rest_of(connection)
+
+
+def rest_of(connection: socket.socket) -> bytes:
+    """Return what comes until the other side closes the connection."""
+    found = bytearray()
+    try:
+        while data := connection.recv(65_536):
+            found += data
+    except ConnectionError:  # closed while more was on the way to it
+        pass
+    return bytes(found)
 
 
 class Running:

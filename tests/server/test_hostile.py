@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,34 @@ BODIES: dict[str, tuple[bytes, int]] = {
     "a time far off": (b'{"features":["world"],"entities":[{}],"at":"0001-01-01T00:00:00+23:59"}', 422),
     "the first instant": (b'{"features":["world:value"],"entities":[{}],"at":"0001-01-01T00:00:00Z"}', 200),
     "the last instant": (b'{"features":["world:value"],"entities":[{}],"at":"9999-12-31T23:59:59.999999Z"}', 200),
+    "a float that is no number": (b'{"features":["days"],"entities":[{"day":"2024-01-01","number":NaN}]}', 400),
+    "a float beyond all by name": (b'{"features":["world"],"entities":[{"a":-Infinity}]}', 400),
+    "a number beyond the key's type": (
+        b'{"features":["days"],"entities":[{"day":"2024-01-01","number":9223372036854775808}]}',
+        200,
+    ),
+    "a truth as a text": (b'{"features":["recent"],"entities":[{"user":true}]}', 422),
+    "a list as a key": (b'{"features":["recent"],"entities":[{"user":["a"]}]}', 422),
+    "an object as a key": (b'{"features":["recent"],"entities":[{"user":{"a":1}}]}', 422),
+    "an object as a column": (b'{"features":["recent"],"entities":{"user":{"a":1}}}', 422),
+    "a null as a key": (b'{"features":["recent"],"entities":[{"user":null}]}', 200),
+    "a null for entities": (b'{"features":["recent"],"entities":null}', 422),
+    "an entity that is null": (b'{"features":["recent"],"entities":[null]}', 422),
+    "a key that is missing in one": (b'{"features":["recent"],"entities":[{"user":"a"},{}]}', 422),
+    "a null for a feature": (b'{"features":[null],"entities":[]}', 422),
+    "an object for a feature": (b'{"features":[{"view":"recent"}],"entities":[]}', 422),
+    "an empty reference": (b'{"features":[""],"entities":[]}', 422),
+    "no entities": (b'{"features":["recent"],"entities":[]}', 200),
+    "no columns": (b'{"features":["recent"],"entities":{}}', 200),
+    "the same entity again and again": (
+        b'{"features":["recent"],"entities":[' + b'{"user":"a"},' * 999 + b'{"user":"a"}]}',
+        200,
+    ),
+    "a truth for a text": (b'{"features":["world"],"entities":[],"full_names":"yes"}', 422),
+    "another encoding": ('{"features":["world"],"entities":[]}'.encode("utf-16"), 400),
+    "bytes that are no UTF-8 in a key": (b'{"features":["recent"],"entities":[{"user":"\xc3("}]}', 400),
+    "more after the end": (GOOD + GOOD, 400),
+    "a version beyond all": (b'{"features":["recent@99999999999999999999"],"entities":[]}', 422),
     "the same field twice": (GOOD[:-1] + b',"features":["world:value"]}', 200),
 }
 
@@ -62,8 +91,10 @@ def test_each_body_gets_its_answer_and_the_service_goes_on(asked: Asked, name: s
     assert answer.status_code == status, answer.text[:500]
     if status != 200:
         assert set(answer.json()) <= {"title", "status", "detail", "error", "remedy", "field", "request_id"}
+        assert answer.json()["detail"]
+        assert answer.json()["remedy"]
         assert len(answer.content) < 2_000
-        assert "Traceback" not in answer.text
+        assert not re.search(r"Traceback|\.py\b|site-packages|msgspec|Struct|0x[0-9a-f]{6}|/tmp/", answer.text)
     assert asked("POST", "/v1/features", content=GOOD).status_code == 200
 
 
@@ -114,6 +145,24 @@ def test_headers_and_parameters_that_are_not_understood(
     answer = asked("POST", f"/v1/features{query}", content=GOOD, headers=headers)
     assert answer.status_code == status, answer.text
     assert answer.headers["x-request-id"] != "bad id\t"
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("?serach=x", "serach"), ("?search=a&search=b", "search"), ("?search=" + "a" * 201, "search"), ("?a", "search")],
+)
+def test_what_the_catalog_does_not_understand_is_refused_and_not_passed_over(
+    asked: Asked, query: str, field: str
+) -> None:
+    answer = asked("GET", f"/v1/catalog{query}")
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+    assert asked("GET", "/v1/catalog?search=" + "a" * 200).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["*/*", "text/html", "application/xml;q=0.1", "\x7f", ""])
+def test_any_kind_of_answer_that_is_not_arrow_is_json(asked: Asked, kind: str) -> None:
+    answer = asked.features(["world"], [{}], accept=kind)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
 
 
 def test_a_request_id_that_is_one_comes_back(asked: Asked) -> None:

@@ -182,3 +182,19 @@ def test_what_nobody_foresaw_is_logged_whole_and_answered_in_few_words(
     assert "secret" not in answer.text
     assert answer.json()["request_id"] in JsonLines().format(caplog.records[0])
     assert "secret inside" in JsonLines().format(caplog.records[0])
+
+
+def test_a_fault_in_any_route_is_answered_as_a_problem_and_logged(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("secret inside")
+
+    monkeypatch.setattr("workbench.server.app.list_features", fail)
+    asked = ask(shelf)
+    answer = asked("GET", "/v1/catalog")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert "secret" not in answer.text
+    lines = [JsonLines().format(record) for record in caplog.records]
+    assert any("secret inside" in line and answer.json()["request_id"] in line for line in lines)
+    assert 'workbench_requests_total{route="/v1/catalog",status="500"} 1.0' in asked("GET", "/metrics").text

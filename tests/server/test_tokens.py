@@ -195,6 +195,43 @@ def test_the_catalog_and_errors_name_nothing_beyond_the_scopes(store: Shelf, sec
     assert "kinds" not in asked.features("kind", [{"user": "a"}]).text
 
 
+@pytest.mark.parametrize("form", ["{}", "{}:value", "{}@1", "{}@9", "{} as other (user=id)", "{} as other (nobody=id)"])
+@pytest.mark.parametrize("release", [None, "2024.1"])
+def test_what_is_beyond_the_scopes_is_refused_alike_whether_there_is_such_a_thing_or_not(
+    store: Shelf, secrets: dict[str, str], form: str, release: str | None
+) -> None:
+    asked = Asked(FeatureService(options(store)), authorization=f"Bearer {secrets['recent']}")
+    found = set()
+    for name in ("kinds", "world", "all", "wrold"):
+        answer = asked.features(["recent:value", form.format(name)], [{"usr": "a"}], release=release)
+        assert answer.json()["error"] == "AccessRefused"
+        found.add((answer.status_code, answer.text.replace(name, "NAME").partition('"request_id"')[0]))
+    assert len(found) == 1, found
+
+
+def test_within_the_scopes_errors_are_as_helpful_as_without_a_token(store: Shelf, secrets: dict[str, str]) -> None:
+    asked = Asked(FeatureService(options(store)), authorization=f"Bearer {secrets['recent']}")
+    for features, entities, field in (
+        ("recent:valu", "a", "features"),
+        ("recent@9", "a", "features"),
+        ("recent", 1, "entities"),
+    ):
+        answer = asked.features(features, [{"user": entities}])
+        assert (answer.status_code, answer.json()["field"]) == (422, field)
+
+
+ODD = ["", "Bearer", "Bearer ", "Basic {}", "{}", "Bearer {} {}", "Bearer {},", "Bearer {}\xff", "Bearer wb__"]
+
+
+@pytest.mark.parametrize("header", [*ODD, "Bearer wb_" + "9" * 5_000])
+def test_odd_tokens_are_no_tokens(store: Shelf, secrets: dict[str, str], header: str) -> None:
+    given = header.replace("{}", secrets["all"])
+    asked = Asked(FeatureService(options(store)))
+    answer = asked("GET", "/v1/catalog", headers={"authorization": given.encode("latin-1")})
+    assert (answer.status_code, answer.json()["error"]) == (401, "AccessRefused")
+    assert secrets["all"] not in answer.text
+
+
 def test_the_metrics_have_a_scope_of_their_own_and_health_needs_no_token(store: Shelf, secrets: dict[str, str]) -> None:
     service = FeatureService(options(store))
     found = {}

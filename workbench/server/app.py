@@ -48,6 +48,8 @@ OPEN = {LIVE, READY, "/openapi.json", "/"}
 ROUTES = {FEATURES, CATALOG, METRICS, *OPEN}
 SHED = {FEATURES, CATALOG}
 """Routes that are refused when the service is late; health and metrics are not."""
+LONGEST_SEARCH = 200
+"""Letters of what is searched for in the catalogue."""
 _REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _LOCAL = {"localhost", "127.0.0.1", "[::1]"}
 
@@ -94,7 +96,7 @@ class FeatureService:
                 Route("/openapi.json", self._openapi, methods=["GET"]),
                 Route("/", self._page, methods=["GET"]),
             ],
-            exception_handlers={HTTPException: _no_route, Problem: _problem},
+            exception_handlers={HTTPException: _no_route, Problem: _problem, Exception: _fault},
         )
         self._rest.router.redirect_slashes = False
 
@@ -230,7 +232,6 @@ class FeatureService:
             413,
             f"The body has more than {most:,} bytes.",
             remedy="Ask for fewer entities at once.",
-            headers=[(b"connection", b"close")],
         )
 
     async def _send(self, response: Response, request_id: str, send: Send) -> None:
@@ -260,7 +261,10 @@ class FeatureService:
                 ]
             await send(message)
 
-        await self._rest(scope, receive, through)
+        try:
+            await self._rest(scope, receive, through)
+        except Exception:  # noqa: BLE001 - Starlette has answered by `_fault`
+            LOGGER.exception("failed", extra={"facts": {"request_id": request_id, "route": scope["path"][:200]}})
         return status
 
     def _note(
@@ -314,7 +318,14 @@ class FeatureService:
 
     def _catalog(self, request: Request) -> StarletteResponse:  # no coroutine: Starlette runs it in a thread
         token = request.state.token
-        search = request.query_params.get("search", "")[:200]
+        search = _one_parameter(request.scope["query_string"], "search", "Write ?search=WORDS, or nothing.") or ""
+        if len(search) > LONGEST_SEARCH:
+            raise Problem(
+                422,
+                f"What is searched for has more than {LONGEST_SEARCH} letters.",
+                remedy="Search for a word or two.",
+                field="search",
+            )
         try:
             found = list_features(self._reader.catalog(), token, search)
         except WorkbenchError as error:
@@ -363,19 +374,27 @@ def _json(found: object) -> StarletteResponse:
 
 
 def _asks_for_texts(query: bytes) -> bool:
+    remedy = "Write ?int64=string, or nothing."
+    asked = _one_parameter(query, "int64", remedy)
+    if asked not in {"string", "number"}:
+        raise Problem(422, "int64 is `string` or `number`.", remedy=remedy, field="int64")
+    return asked == "string"
+
+
+def _one_parameter(query: bytes, name: str, remedy: str) -> str | None:
+    """Return the one parameter that a path has; None where there is none."""
+    if not query:
+        return None
     try:
         asked = parse_qs(query.decode("ascii"), keep_blank_values=True, strict_parsing=True, max_num_fields=10)
     except ValueError:
-        asked = {"": []}
-    unknown = next((name for name in asked if name != "int64"), None)
-    if unknown is not None or asked["int64"] not in (["string"], ["number"]):
-        raise Problem(
-            422,
-            f"There is no parameter {unknown!r:.60}." if unknown else "int64 is `string` or `number`.",
-            remedy="Write ?int64=string, or nothing.",
-            field=unknown or "int64",
-        )
-    return asked["int64"] == ["string"]
+        raise Problem(422, "The parameters cannot be read.", remedy=remedy, field=name) from None
+    unknown = next((each for each in asked if each != name), None)
+    if unknown is not None:
+        raise Problem(422, f"There is no parameter {unknown!r:.60}.", remedy=remedy, field=unknown[:60])
+    if len(asked[name]) > 1:
+        raise Problem(422, f"The parameter {name!r} is given twice.", remedy=remedy, field=name)
+    return asked[name][0]
 
 
 def _wrong_method(allowed: str) -> Problem:
@@ -393,6 +412,10 @@ async def _no_route(request: Request, error: Exception) -> StarletteResponse:
             error.status_code, "There is nothing at this path.", remedy="GET /openapi.json lists what there is."
         )
     return await _problem(request, problem)
+
+
+async def _fault(request: Request, error: Exception) -> StarletteResponse:  # noqa: ARG001 - what Starlette calls
+    return await _problem(request, failed())
 
 
 async def _problem(request: Request, problem: Exception) -> StarletteResponse:

@@ -39,7 +39,7 @@ from workbench.protocol import (
 from workbench.server.logs import LOGGER
 from workbench.server.problem import Problem, Response, busy
 from workbench.skew import logged_line
-from workbench.store import parse_all
+from workbench.store import Reference, parse_all
 from workbench.times import from_microseconds, microseconds, moment
 
 if TYPE_CHECKING:
@@ -198,6 +198,7 @@ class FeatureAnswers:
         try:
             prepared, answers = self._look(question, token)
         except WorkbenchError as error:
+            _require_named(question, token)
             _explain(error, token)
         self._count(answers)
         details = question.request.details
@@ -224,7 +225,7 @@ class FeatureAnswers:
             prepared = self._prepare(question)
             plan = prepared.plan
             try:
-                _allow(plan, token)
+                _allow(question, plan, token)
                 entities = _with_values(question.entities, prepared.keys)
                 self._require_reach(plan, question.at)
                 answers = reader.look(plan, entities, at=question.at)
@@ -369,20 +370,39 @@ def _with_values(
     return found
 
 
-def _allow(plan: Plan, token: Token | None) -> None:
+def _allow(question: Question, plan: Plan, token: Token | None) -> None:
     """Raise `Problem` where a token may not read all features of a plan."""
     if token is None or "*" in token.scopes:
         return
     for column in plan.columns:
         view = plan.views[column.view].part.view.name
         if not token.may_read(view, column.feature):
-            raise Problem(
-                403,
-                f"The token {token.name!r} may not read {view}:{column.feature}.",
-                remedy="GET /v1/catalog lists what it may read; `workbench token create --scope` makes another.",
-                field="features",
-                error="AccessRefused",
-            )
+            _require_named(question, token)
+            raise _forbidden(token, f"all of {view!r}")
+
+
+def _require_named(question: Question, token: Token | None) -> None:
+    """Raise `Problem` where a reference is beyond a token's scopes, whether or not there is such a feature."""
+    if token is None or "*" in token.scopes:
+        return
+    features = question.request.features
+    for text in [features] if isinstance(features, str) else features:
+        try:
+            reference = Reference.parse(text)
+        except WorkbenchError:  # which says nothing about what there is
+            continue
+        if not token.may_name(reference.view, reference.feature):
+            raise _forbidden(token, f"{text[:100]!r}")
+
+
+def _forbidden(token: Token, what: str) -> Problem:
+    return Problem(
+        403,
+        f"The token {token.name!r} may not read {what}.",
+        remedy="GET /v1/catalog lists what it may read; `workbench token create --scope` makes another.",
+        field="features",
+        error="AccessRefused",
+    )
 
 
 def _explain(error: WorkbenchError, token: Token | None) -> NoReturn:

@@ -27,12 +27,19 @@ _ERRORS = {
     401: "There is no valid token.",
     403: "The token may not read this.",
     405: "The path has another method.",
+    408: "The head of the request did not come in time.",
     413: "The request is too large.",
     415: "The body is not application/json.",
     422: "The request names what there is not, or a key of another type.",
+    431: "The head of the request is too large.",
+    500: "A fault; the log has it under the request's id.",
     429: "The token asks too often; Retry-After says when to ask again.",
     503: "The service is busy or the store cannot be read; Retry-After says when to ask again.",
 }
+
+
+_HEADERS = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After", 503: "Retry-After"}
+"""The header that an error has beside the usual ones."""
 
 
 @cache
@@ -48,11 +55,17 @@ def document() -> dict[str, Any]:
     )
     for part in parts.values():
         part["description"] = _summary(part.get("description", ""))
-    problems = {
-        str(status): {"description": text, "content": {PROBLEM: {"schema": problem}}}
-        for status, text in _ERRORS.items()
-    }
-    only = {str(status): problems[str(status)] for status in (401, 405, 503)}
+    problems = {}
+    for status, text in sorted(_ERRORS.items()):
+        problems[str(status)] = {"description": text, "content": {PROBLEM: {"schema": problem}}}
+        if status in _HEADERS:
+            header = {"required": True, "schema": {"type": "string"}}
+            problems[str(status)]["headers"] = {_HEADERS[status]: header}
+
+    def only(*statuses: int) -> dict[str, Any]:
+        return {str(status): problems[str(status)] for status in statuses}
+
+    refused = only(401, 403, 405, 500, 503)
     texts = {
         "name": "int64",
         "in": "query",
@@ -98,16 +111,20 @@ def document() -> dict[str, Any]:
                     "operationId": "catalog",
                     "summary": "List what there is to read",
                     "parameters": [search],
-                    "responses": {"200": _plain("Views, feature sets and releases.", JSON, "object"), **only},
+                    "responses": {
+                        "200": _plain("Views, feature sets and releases.", JSON, "object"),
+                        **refused,
+                        **only(422),
+                    },
                 }
             },
-            "/health/live": {"get": _get("isAlive", "Whether the process answers", JSON, "object")},
-            "/health/ready": {"get": _get("isReady", "Whether the store can be read", JSON, "object", only["503"])},
+            "/health/live": {"get": _get("isAlive", "Whether the process answers", only(405))},
+            "/health/ready": {"get": _get("isReady", "Whether the store can be read", only(405, 503))},
             "/metrics": {
                 "get": {
                     "operationId": "metrics",
                     "summary": "Metrics for Prometheus",
-                    "responses": {"200": _plain("Metrics of all workers.", "text/plain", "string"), **problems},
+                    "responses": {"200": _plain("Metrics of all workers.", "text/plain", "string"), **refused},
                 }
             },
         },
@@ -148,8 +165,8 @@ def _plain(text: str, kind: str, schema: str) -> dict[str, Any]:
     return {"description": text, "content": {kind: {"schema": {"type": schema}}}}
 
 
-def _get(name: str, text: str, kind: str, schema: str, failed: Any = None) -> dict[str, Any]:
-    responses = {"200": _plain(f"{text}.", kind, schema)} | ({"503": failed} if failed else {})
+def _get(name: str, text: str, problems: dict[str, Any]) -> dict[str, Any]:
+    responses = {"200": _plain(f"{text}.", JSON, "object"), **problems}
     return {"operationId": name, "summary": text, "security": [], "responses": responses}
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from workbench.errors import UsageError
 from workbench.render import Report, Reported
 from workbench.server.app import FeatureService
+from workbench.server.connection import Connection
 from workbench.server.logs import LOGGER, configure_logs
 from workbench.server.settings import ServiceOptions
 
@@ -106,7 +107,7 @@ def run_service(options: ServiceOptions) -> None:
         facts = {"url": f"http://{f'[{host}]' if ':' in host else host}:{port}", "workers": options.serve.workers}
         facts |= {"tokens": "required" if options.tokens.exists() else "none"}
         LOGGER.info("serving", extra={"facts": facts})
-        Multiprocess(_configured(replace(options, metrics=metrics)), [listening]).run()
+        Multiprocess(configured(replace(options, metrics=metrics)), [listening]).run()
     finally:
         listening.close()
         shutil.rmtree(metrics, ignore_errors=True)
@@ -126,7 +127,8 @@ def _listen(host: str, port: int) -> socket.socket:
     return found
 
 
-def _configured(options: ServiceOptions) -> Config:
+def configured(options: ServiceOptions) -> Config:
+    """Return how uvicorn runs a worker."""
     from uvicorn import Config
 
     settings = options.serve
@@ -135,7 +137,7 @@ def _configured(options: ServiceOptions) -> Config:
         factory=True,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         ws="none",
         interface="asgi3",
         lifespan="on",

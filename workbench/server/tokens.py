@@ -70,6 +70,12 @@ class Token(msgspec.Struct, frozen=True):
         """Return whether a feature is within its scopes."""
         return _in_scope(self.scopes, view, feature)
 
+    def may_name(self, view: str, feature: str | None) -> bool:
+        """Return whether its scopes have a feature of this name, or all of a view, whether or not there is one."""
+        if feature is not None:
+            return self.may_read(view, feature)
+        return any(":" not in scope and fnmatchcase(view, scope) for scope in self.scopes)
+
     @property
     def reads_metrics(self) -> bool:
         """Whether the metrics are within its scopes."""

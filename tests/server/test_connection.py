@@ -1,0 +1,251 @@
+"""What clients send that is no HTTP, has no end or comes too slowly; each is answered and the others are served."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.server.stage import Sockets, options, rest_of
+from workbench.server import connection
+
+if TYPE_CHECKING:
+    from tests.online.stage import Shelf
+
+BODY = b'{"features":["recent:value"],"entities":[{"user":"a"}]}'
+SECONDS = 0.05
+"""How long a client has that is to be too slow."""
+
+
+def request(
+    *headers: bytes, body: bytes = BODY, length: int | None = None, line: bytes = b"POST /v1/features HTTP/1.1"
+) -> bytes:
+    """Return a request for features with further headers."""
+    lengths = [b"content-length: %d" % (len(body) if length is None else length)] if length != -1 else []
+    return b"\r\n".join([line, b"host: localhost", *lengths, *headers, b"", body])
+
+
+LAST = request(b"connection: close")
+
+
+def answers(said: bytes) -> list[tuple[int, Any]]:
+    """Return the status of each answer that came, and its body."""
+    found = []
+    while said:
+        head, _, said = said.partition(b"\r\n\r\n")
+        lines = head.lower().split(b"\r\n")
+        length = next(int(line.partition(b":")[2]) for line in lines if line.startswith(b"content-length:"))
+        body, said = said[:length], said[length:]
+        found.append((int(lines[0].split()[1]), json.loads(body)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def sockets(shelf: Shelf) -> Iterator[Sockets]:
+    with Sockets(options(shelf, max_body=2**12, deadline_ms=60_000)) as served:
+        yield served
+
+
+def is_served(sockets: Sockets) -> bool:
+    ((status, found),) = answers(sockets.exchange(LAST))
+    return status == 200 and found["features"]["value"]["values"] == [1.0]
+
+
+CHUNKED = b"transfer-encoding: chunked"
+WRONG = {
+    "no HTTP": b"hello\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    "nothing but zeros": b"\0" * 100,
+    "a method that there is not": request(line=b"FETCH /v1/features HTTP/1.1"),
+    "another version": request(line=b"POST /v1/features HTTP/3.7"),
+    "a length and chunks": request(CHUNKED, body=b"0\r\n\r\n"),
+    "chunks and a length": b"POST /v1/features HTTP/1.1\r\nhost: localhost\r\n"
+    + CHUNKED
+    + b"\r\ncontent-length: 5\r\n\r\n",
+    "two lengths": request(b"content-length: 7"),
+    "a list of lengths": request(b"content-length: 5, 5", length=-1),
+    "a length below zero": request(b"content-length: -1", length=-1),
+    "a length with a sign": request(b"content-length: +55", length=-1),
+    "a length of hexadecimals": request(b"content-length: 0x37", length=-1),
+    "a length beyond all numbers": request(length=10**30),
+    "chunks that are not the last coding": request(b"transfer-encoding: chunked, gzip", length=-1),
+    "another coding that is like chunks": request(b"transfer-encoding: xchunked", length=-1),
+    "a space before a colon": request(b"x-a : b"),
+    "a folded header": request(b"x-a: b\r\n c"),
+    "a header without a name": request(b": b"),
+    "a zero byte in a header": request(b"x-a: b\0c"),
+    "a lone line feed in a header": request(b"x-a: b\ncontent-length: 5"),
+    "a size that is none": request(CHUNKED, body=b"zz\r\n", length=-1),
+    "a size with a sign": request(CHUNKED, body=b"-1\r\n", length=-1),
+    "a size beyond all numbers": request(CHUNKED, body=b"f" * 20 + b"\r\n", length=-1),
+    "more than a size says": request(CHUNKED, body=b"1\r\nabc\r\n0\r\n\r\n", length=-1),
+    "a zero byte in the path": request(line=b"POST /v1/\0features HTTP/1.1"),
+    "a space in the path": request(line=b"POST /v1/ features HTTP/1.1"),
+    "letters beyond ASCII in the path": request(line="POST /v1/fé HTTP/1.1".encode()),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_no_request_or_two_at_once_is_refused_and_the_connection_is_closed(sockets: Sockets, name: str) -> None:
+    ((status, found),) = answers(sockets.exchange(WRONG[name]))  # and no second answer, to what was smuggled in
+    assert (status, found["status"]) == (400, 400)
+    assert found["detail"]
+    assert found["remedy"]
+    assert is_served(sockets)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (b"/v1/../v1/features", 404),
+        (b"/v1/%2e%2e/v1/features", 404),
+        (b"//v1/features", 404),
+        (b"/v1//features", 404),
+        (b"/v1/features%00", 404),
+        (b"/v1/features;a=b", 404),
+        (b"/v1/features/..", 404),
+        (b"/%76%31/features", 200),
+        (b"/v1/features#a", 200),
+        (b"http://elsewhere.example/v1/features", 200),
+        (b"/v1/%ff%fe", 404),
+        (b"/etc/passwd", 404),
+        (b"/v1/features?" + b"a" * 30_000, 422),
+        (b"/" + b"a" * 30_000, 404),
+        (b"*", 404),
+    ],
+)
+def test_a_path_is_that_of_a_route_or_of_nothing(sockets: Sockets, path: bytes, status: int) -> None:
+    said = sockets.exchange(request(b"connection: close", line=b"POST %s HTTP/1.1" % path))
+    assert [found for found, _ in answers(said)] == [status], said[:500]
+
+
+@pytest.mark.parametrize("method", [b"HEAD", b"OPTIONS", b"TRACE", b"DELETE", b"PATCH", b"PROPFIND"])
+def test_methods_that_there_are_not_are_refused_with_those_that_there_are(sockets: Sockets, method: bytes) -> None:
+    said = sockets.exchange(
+        request(b"connection: close", line=b"%s /v1/features HTTP/1.1" % method, body=b"", length=-1)
+    )
+    assert said.startswith(b"HTTP/1.1 405 ")
+    assert b"\r\nallow: POST\r\n" in said
+
+
+def test_a_request_to_another_protocol_is_answered_in_this_one(sockets: Sockets) -> None:
+    upgrade = [b"upgrade: websocket", b"connection: upgrade", b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="]
+    for wanted in (upgrade, [b"upgrade: h2c", b"connection: upgrade, http2-settings", b"http2-settings: AAMAAABkAAQ"]):
+        said = sockets.exchange(request(*wanted), LAST)
+        assert [status for status, _ in answers(said)] == [200, 200]
+        head, body = request(*wanted)[: -len(BODY)], request() + LAST  # the body of one request is not two others
+        head = head.replace(b"length: %d" % len(BODY), b"length: %d" % len(body))
+        assert [status for status, _ in answers(sockets.exchange(head, body, LAST))] == [400, 200]
+
+
+def test_a_request_to_another_server_is_refused(sockets: Sockets) -> None:
+    for line in (b"CONNECT elsewhere.example:443 HTTP/1.1", b"CONNECT /v1/features HTTP/1.1"):
+        assert [status for status, _ in answers(sockets.exchange(request(line=line)))] == [400]
+
+
+def test_requests_that_come_together_are_answered_in_their_order(sockets: Sockets) -> None:
+    other = BODY.replace(b"recent:value", b"recent:valu")
+    said = sockets.exchange(request(body=BODY) * 3 + request(body=other) + request() + LAST)
+    assert [status for status, _ in answers(said)] == [200, 200, 200, 422, 200, 200]
+
+
+def test_what_is_wrong_after_a_request_does_not_take_its_answer(sockets: Sockets) -> None:
+    assert [status for status, _ in answers(sockets.exchange(request() + b"garbage\r\n\r\n"))] == [200]
+
+
+def test_a_large_body_is_refused_and_what_is_left_of_it_is_no_request(sockets: Sockets) -> None:
+    large = LAST + b" " * 2**22
+    said = sockets.exchange(request(body=large) + LAST)
+    assert [status for status, _ in answers(said)] == [413, 200]
+    endless = request(CHUNKED, b"expect: 100-continue", length=-1, body=b"") + b"400\r\n%s\r\n" % (b" " * 2**10) * 64
+    said = sockets.exchange(endless + b"0\r\n\r\n" + LAST).removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert [status for status, _ in answers(said)] == [413, 200]
+
+
+@pytest.mark.parametrize("name", ["one header", "many headers", "a path", "a trailer"])
+def test_a_head_without_end_is_refused(sockets: Sockets, name: str) -> None:
+    part = {
+        "one header": (b"GET / HTTP/1.1\r\nx-a: ", b"a"),
+        "many headers": (b"GET / HTTP/1.1\r\n", b"a: b\r\n"),
+        "a path": (b"GET /", b"a"),
+        "a trailer": (request(CHUNKED, length=-1, body=b"0\r\n"), b"a: b\r\n"),
+    }
+    begin, more = part[name]
+    said = sockets.exchange(begin + more * (2**20 // len(more)))
+    assert said.startswith(b"HTTP/1.1 431 ") or not said  # the answer may be lost where more is on the way
+    assert is_served(sockets)
+
+
+@pytest.mark.parametrize("begun", [b"", b"\r\n", b"POST", b"POST /v1/features HTTP/1.1\r\nhost: localhost\r\nx-a: "])
+def test_a_client_that_does_not_send_a_whole_head_is_sent_away_and_others_are_served(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(connection, "HEAD_SECONDS", SECONDS)
+    with Sockets(options(shelf)) as sockets:
+        slow = [sockets.connect() for _ in range(20)]
+        for each in slow:
+            each.sendall(begun)
+        for each in slow:
+            with each:
+                assert [status for status, _ in answers(rest_of(each))] == ([408] if begun.strip() else [])
+        monkeypatch.setattr(connection, "HEAD_SECONDS", 60.0)
+        assert is_served(sockets)
+
+
+def test_a_client_that_goes_on_sending_a_little_is_sent_away_too(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "HEAD_SECONDS", SECONDS)
+    with Sockets(options(shelf)) as sockets, sockets.connect() as slow:
+        slow.sendall(b"POST /v1/features HTTP/1.1\r\nx-a: ")
+        slow.settimeout(SECONDS / 10)
+        said = b""
+        while not said.endswith(b"}"):
+            try:
+                slow.sendall(b"a")
+                said += slow.recv(65_536)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+        assert not said or said.startswith(b"HTTP/1.1 408 ")
+
+
+def test_between_requests_nothing_keeps_a_connection_open(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "KEEP_SECONDS", SECONDS)
+    with Sockets(options(shelf)) as sockets, sockets.connect() as idle:
+        idle.sendall(request())
+        assert idle.recv(65_536)
+        idle.sendall(b"\r\n")
+        assert rest_of(idle) == b""
+
+
+def test_the_rest_of_a_body_that_does_not_come_ends_the_connection(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "REST_SECONDS", SECONDS)
+    with Sockets(options(shelf, max_body=2**12)) as sockets:
+        said = sockets.exchange(request(length=2**20))
+        assert [status for status, _ in answers(said)] == [413]
+
+
+def test_a_body_that_is_shorter_than_its_length_is_answered_at_the_deadline(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "REST_SECONDS", SECONDS)
+    with Sockets(options(shelf, deadline_ms=50)) as sockets:
+        said = sockets.exchange(request(length=len(BODY) + 1))
+        assert [status for status, _ in answers(said)] == [503]
+
+
+def test_a_client_that_does_not_take_its_answers_is_sent_away(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "WRITE_SECONDS", SECONDS)
+    many = json.dumps({"features": ["kinds"], "entities": [{"user": "a"}] * 4_000}).encode()
+    with Sockets(options(shelf)) as sockets, socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        deaf.settimeout(60)
+        deaf.connect(("127.0.0.1", sockets.port))
+        deaf.sendall(request(body=many) * 4)
+        sockets.wait_until_alone()
+        assert is_served(sockets)
