@@ -278,6 +278,13 @@ def test_a_machine_that_has_a_url_alone_serves_what_is_on_the_server(
         service_options(url)
 
 
+@pytest.mark.parametrize(("name", "value"), [("workers", 0), ("port", 99_999), ("log_reads", 1.5)])
+def test_an_option_that_a_setting_cannot_have_is_refused(tmp_path: Path, name: str, value: float) -> None:
+    served = ServiceOptions.of_folder(tmp_path / "online")
+    with pytest.raises(UsageError, match=f"{name} cannot be {value}: Input should be"):
+        served.with_serve(**{name: value})
+
+
 def test_the_notebook_does_not_become_a_service(tmp_path: Path) -> None:
     from workbench.cli import bind, parser
 

@@ -80,7 +80,9 @@ def test_values_of_every_kind_and_every_status_are_compared_as_they_were_answere
 def test_of_an_entity_only_its_keys_are_logged(served: Served) -> None:
     served.ask("spend", [{"user": "a", "name": "secret"}, {"user": "b"}])
     (path,) = (served.shelf.folder / "reads").rglob("*.jsonl")
-    assert json.loads(path.read_bytes())["entities"] == [{"user": "a"}, {"user": "b"}]
+    read = json.loads(path.read_bytes())
+    assert read["entities"] == [{"user": "a"}, {"user": "b"}]
+    assert (read["features"], read["columns"]) == ("spend", {"value": "value"})
     assert served.skew().compared == 2
 
 

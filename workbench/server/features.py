@@ -215,7 +215,10 @@ class FeatureAnswers:
         now = from_microseconds(answers.instant) if question.at is None else datetime.now(UTC)
         try:
             body = body or self._json(question, prepared, answers, details=True)
-            self._log.put(logged_line(answers, body, requested=now, at=question.at, entities=question.entities))
+            line = logged_line(
+                answers, body, requested=now, at=question.at, request=question.request, entities=question.entities
+            )
+            self._log.put(line)
         except Exception:  # noqa: BLE001 - the log has it
             LOGGER.exception("not kept")
 

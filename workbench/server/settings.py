@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic import ValidationError
+
 from workbench.config import OnlineSettings, ServeSettings
+from workbench.errors import UsageError
 from workbench.online import OnlineReader, backend_of
 
 
@@ -65,9 +68,24 @@ class ServiceOptions:
         return self.home / (self.serve.reads or "reads")
 
     def with_serve(self, **changes: Any) -> Self:
-        """Return these options with other settings under ``[serve]``; None changes nothing."""
+        """Return these options with other settings under ``[serve]``; None changes nothing.
+
+        Raises
+        ------
+        UsageError
+            For a value that the setting cannot have.
+        """
         given = {name: value for name, value in changes.items() if value is not None}
-        return replace(self, serve=ServeSettings.model_validate(self.serve.model_dump() | given))
+        try:
+            serve = ServeSettings.model_validate(self.serve.model_dump() | given)
+        except ValidationError as error:
+            (first, *_) = error.errors(include_url=False)
+            name = str(first["loc"][0])
+            raise UsageError(
+                f"{name} cannot be {given[name]!r}: {first['msg'].removeprefix('Value error, ')}.",
+                remedy="[serve] in notebooks/reference.md says what it may be.",
+            ) from None
+        return replace(self, serve=serve)
 
     def open_reader(self) -> OnlineReader:
         """Return a reader of the store."""

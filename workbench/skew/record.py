@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from workbench.protocol import FeatureAnswer
+from workbench.protocol import FeatureAnswer, FeatureRequest
 
 if TYPE_CHECKING:
     from workbench.online import Answer, Answers
@@ -42,6 +42,8 @@ class LoggedRead(msgspec.Struct, frozen=True):
         When it was answered.
     at
         The instant that was asked for; null for now.
+    features, release
+        The references, and the release, as they were asked for.
     entities
         The entities' keys as the request had them.
     views
@@ -54,6 +56,8 @@ class LoggedRead(msgspec.Struct, frozen=True):
 
     requested: datetime
     at: datetime | None
+    features: Sequence[str] | str
+    release: str | None
     entities: Sequence[Mapping[str, Any]]
     views: dict[str, LoggedView]
     columns: dict[str, str]
@@ -65,6 +69,8 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
 
     requested: datetime
     at: datetime | None
+    features: Sequence[str] | str
+    release: str | None
     entities: Sequence[Mapping[str, Any]]
     views: dict[str, LoggedView]
     columns: dict[str, str]
@@ -82,6 +88,7 @@ def logged_line(
     *,
     requested: datetime,
     at: datetime | None,
+    request: FeatureRequest,
     entities: Sequence[Mapping[str, Any]],
 ) -> bytes:
     """Return the line of the log for a request.
@@ -94,15 +101,20 @@ def logged_line(
         The answer as JSON, with its details.
     requested, at
         As in `LoggedRead`.
+    request
+        What was asked for.
     entities
-        The entities with values that JSON has; what is no key is not logged.
+        Its entities with values that JSON has; what is no key is not logged.
     """
     keys = {column for answer in answers.found for _, column in answer.plan.part.keys}
     if any(len(entity) != len(keys) for entity in entities):
         entities = [{name: value for name, value in entity.items() if name in keys} for entity in entities]
     views = {answer.plan.part.name: _logged_view(answer) for answer in answers.found}
     columns = {column.name: column.feature for column in answers.plan.columns}
-    return _encode(_Line(requested, at, entities, views, columns, msgspec.Raw(body))) + b"\n"
+    return (
+        _encode(_Line(requested, at, request.features, request.release, entities, views, columns, msgspec.Raw(body)))
+        + b"\n"
+    )
 
 
 def _logged_view(answer: Answer) -> LoggedView:
