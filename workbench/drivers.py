@@ -93,7 +93,10 @@ def speaks_plainly(kind: Class) -> Class:
 def _plainly(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def call(*args: Any, **named: Any) -> Any:
-        with translate_errors(library_error):
+        try:  # the context manager is entered only for errors: it takes as long as a look into the online store
             return method(*args, **named)
+        except BaseException:
+            with translate_errors(library_error):
+                raise
 
     return call

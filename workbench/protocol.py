@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
@@ -119,8 +119,8 @@ class FeatureColumn(msgspec.Struct, frozen=True, omit_defaults=True):
 
     view: str
     dtype: Any
-    values: list[Any]
-    statuses: list[str] | None = None
+    values: Sequence[Any]
+    statuses: Sequence[str] | None = None
 
 
 class FeatureAnswer(msgspec.Struct, frozen=True):
@@ -238,7 +238,7 @@ def from_json(dtype: pl.DataType) -> Convert | None:
     return None if kind is None else _unless_null(lambda text: msgspec.convert(text, kind))
 
 
-def column_to_json(values: list[Any], convert: Convert) -> list[Any]:
+def column_to_json(values: Sequence[Any], convert: Convert) -> Sequence[Any]:
     """Return the values of a column ready for JSON, by what `to_json` returned for its dtype."""
     if convert is _real_to_json and math.isfinite(sum(filter(None, values))):
         return values  # no sum of numbers with a NaN or an infinity among them is finite

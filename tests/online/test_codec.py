@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from tests.online.stage import START, UTC_TIME, Shelf, contract_of
-from workbench.online.codec import RowCodec, encode_row
+from workbench.online.codec import NEVER, RowCodec, StoredRows
 from workbench.store import parse_all
 
 VALUES: dict[str, tuple[pl.DataType, list[Any]]] = {
@@ -78,13 +78,64 @@ def test_a_frame_from_the_lake_is_that_from_the_store(tmp_path: Path) -> None:
     assert [v.value for v in online.values()[0].values()] == [v.value for v in lake.values()[0].values()]
 
 
-def test_a_row_from_before_a_nullable_column_was_added_has_null_there() -> None:
-    schema = {"user": pl.String(), "at": UTC_TIME, "old": pl.Float64(), "new": pl.String()}
-    codec = RowCodec(contract_of(schema, entities=["user"]))
-    assert codec.decode(encode_row((1, None, 2.5))) == (1, None, 2.5, None)
+SCHEMA: dict[str, pl.DataType] = {"user": pl.String(), "at": UTC_TIME, "old": pl.Float64(), "text": pl.String()}
+ADDED: dict[str, pl.DataType] = {"new": pl.Int32(), "more": pl.List(pl.Int64())}
+
+
+def codec_of(schema: dict[str, pl.DataType]) -> RowCodec:
+    return RowCodec(contract_of(schema, entities=["user"]))
+
+
+def encoded(schema: dict[str, pl.DataType], *rows: tuple[Any, ...]) -> list[bytes]:
+    """Return rows of event time, `created` and the features."""
+    codec = codec_of(schema)
+    types = {"event": pl.Int64(), "created": pl.Int64()} | {name: codec.contract[name].dtype for name in codec.features}
+    return codec.encode(pl.DataFrame(rows, schema=types, orient="row"), event="event", created="created")
+
+
+def test_a_row_from_before_nullable_columns_were_added_has_null_there() -> None:
+    codec = codec_of(SCHEMA | ADDED)
+    (whole,) = encoded(SCHEMA | ADDED, (2, 3, None, "b", 7, [1, None]))
+    for row in ((1, None, 2.5, "a"), (1, 5, None, None)):
+        (older,) = encoded(SCHEMA, row)
+        assert [NEVER if value is None else value for value in codec.decode(older)[:2]] == [row[0], row[1] or NEVER]
+        assert tuple(codec.decode(older)[2:]) == (*row[2:], None, None)
+        rows = StoredRows(codec, [older, None, whole])
+        assert rows.events.tolist() == [1, 0, 2]
+        assert rows.series("old").to_list() == [row[2], None, None]
+        assert rows.series("new").to_list() == [None, None, 7]
+        assert rows.series("more").to_list() == [None, None, [1, None]]
+
+
+@pytest.mark.parametrize("count", [0, 1, 9])
+def test_columns_are_those_of_the_rows(count: int) -> None:
+    schema: dict[str, pl.DataType] = {"user": pl.String(), "at": UTC_TIME}
+    schema |= {
+        f"n{place}": dtype for place, dtype in enumerate([pl.Boolean(), pl.Int8(), pl.Float32(), pl.String()] * 3)
+    }
+    codec = codec_of(schema)
+    given = [True, -7, 0.5, "x"] * 3
+    rows = []
+    for place in range(count):
+        nulls = [None if (place + number) % 5 == 0 else value for number, value in enumerate(given)]
+        rows.append((place, None if place % 2 else -place, *nulls))
+    data = [None, *encoded(schema, *rows), None]
+    stored = StoredRows(codec, data)
+    assert [(at, None if made == NEVER else made, *each) for at, made, *each in filter(None, stored)] == rows
+    assert stored.present.tolist() == [row is not None for row in data]
+    for place, name in enumerate(codec.features, start=2):
+        assert stored.series(name).to_list() == [None, *(row[place] for row in rows), None]
 
 
 def test_a_row_of_another_contract_is_refused() -> None:
-    codec = RowCodec(contract_of({"user": pl.String(), "at": UTC_TIME, "value": pl.Int64()}, entities=["user"]))
-    with pytest.raises(ValueError, match="Expected `int"):
-        codec.decode(encode_row((1, None, "text")))
+    whole = {"user": pl.String(), "at": UTC_TIME, "value": pl.Int64()}
+    text = {"user": pl.String(), "at": UTC_TIME, "value": pl.String()}
+    pair = whole | {"other": pl.Int64()}
+    for schema, row, other in (
+        (whole, (1, None, "text"), text),
+        (text, (1, None, 7), whole),
+        (whole, (1, 2, 3, 4), pair),
+    ):
+        (data,) = encoded(other, row)
+        with pytest.raises(ValueError, match=r"A row of|Expected|input data|MessagePack"):
+            codec_of(schema).decode(data)

@@ -1,15 +1,24 @@
-"""Rows of the online store: MessagePack arrays of event time, `created` and features, typed by the view's contract."""
+"""Rows of the online store: numbers at fixed places, all else as one MessagePack array, typed by the view's contract.
+
+A row is how many features it has, a bit for each number that says whether it is null, event time, `created`, the
+numbers (little endian, without gaps), and then the other features. `struct` unpacks one row as quickly as msgspec does;
+a thousand become columns by numpy, in a tenth of the time that it takes by way of Python's values.
+"""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, TypedDict
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from workbench.define import Contract
@@ -17,10 +26,23 @@ from workbench.lake import physical, restore
 
 EVENT, CREATED, FIRST = 0, 1, 2
 """Places of a row's event time and `created`, in microseconds since the epoch, and of its first feature."""
+NEVER = -(2**63)
+"""What is stored as `created` where a view does not say: no time is so early."""
 
-encode_row = msgspec.msgpack.Encoder(decimal_format="string").encode
-"""Return the bytes of a row."""
+Row = Sequence[Any]
+"""Event time, `created` (`NEVER` or None where a view does not say), and the features."""
+Bits = npt.NDArray[np.bool_]
 
+_FIXED: dict[type[pl.DataType], str] = {
+    pl.Boolean: "?",
+    pl.Int8: "b",
+    pl.Int16: "h",
+    pl.Int32: "i",
+    pl.Int64: "q",
+    pl.Float32: "f",
+    pl.Float64: "d",
+}
+"""The stored dtypes that have a fixed width, with the letters that `struct` and numpy call them by."""
 _PLAIN: dict[type[pl.DataType], Any] = {
     pl.Boolean: bool,
     pl.String: str,
@@ -29,6 +51,7 @@ _PLAIN: dict[type[pl.DataType], Any] = {
     pl.Datetime: datetime,
     pl.Decimal: Decimal,
 }
+_pack_rest = msgspec.msgpack.Encoder(decimal_format="string").encode
 
 
 @dataclass(frozen=True)
@@ -36,58 +59,235 @@ class RowCodec:
     """Encodes and decodes the rows of one contract.
 
     A row that was written before nullable columns were added is shorter; they are null in it.
+
+    Parameters
+    ----------
+    contract
+        The contract.
+    width
+        How many of its features a row has, the first ones; all if absent.
     """
 
     contract: Contract
+    width: int | None = None
 
     @cached_property
     def features(self) -> tuple[str, ...]:
         """The features in the order of their values."""
-        return tuple(column.name for column in self.contract.features)
+        return tuple(column.name for column in self.contract.features)[: self.width]
 
     @cached_property
     def stored(self) -> pl.Schema:
         """The features with the dtypes that their values are stored as."""
-        return pl.Schema({column.name: physical(column.dtype) for column in self.contract.features})
+        return pl.Schema({name: physical(self.contract[name].dtype) for name in self.features})
 
     @cached_property
-    def decode(self) -> Callable[[bytes], Any]:
-        """What turns a row's bytes into a sequence: event time, `created`, and the stored features."""
-        kinds = [_kind(dtype) | None for dtype in self.stored.dtypes()]
-        whole = msgspec.msgpack.Decoder(tuple[int, int | None, *kinds]).decode  # type: ignore[valid-type]  # made here
-        shorter = msgspec.defstruct(
-            "Row",
-            [("event", int), ("created", int | None), *((f"f{n}", kind, None) for n, kind in enumerate(kinds))],
-            array_like=True,
-        )
-        partial = msgspec.msgpack.Decoder(shorter).decode
+    def fixed(self) -> tuple[str, ...]:
+        """The features that have a fixed width, in the order of their bits."""
+        return tuple(name for name, dtype in self.stored.items() if type(dtype) in _FIXED)
 
-        def decode(data: bytes) -> Any:
-            try:
-                return whole(data)
-            except msgspec.ValidationError:
-                return msgspec.structs.astuple(partial(data))
+    @cached_property
+    def rest(self) -> tuple[str, ...]:
+        """The other features."""
+        return tuple(name for name in self.features if name not in self.fixed)
+
+    @cached_property
+    def head(self) -> np.dtype[np.void]:
+        """A row without `rest`, as numpy reads it; its numbers are called as the features' places."""
+        numbers = [(str(self.features.index(name)), f"<{_FIXED[type(self.stored[name])]}") for name in self.fixed]
+        nulls = ("nulls", "u1", (-(-len(numbers) // 8),))
+        return np.dtype([("width", "<u2"), nulls, ("event", "<i8"), ("created", "<i8"), *numbers])
+
+    def encode(self, frame: pl.DataFrame, *, event: str, created: str) -> list[bytes]:
+        """Return the row of bytes of each row of `frame`.
+
+        Parameters
+        ----------
+        frame
+            The features, as they are stored or with the contract's dtypes.
+        event, created
+            The columns of event time and `created`, in microseconds since the epoch.
+        """
+        columns = frame.select(pl.col(name).cast(dtype) for name, dtype in self.stored.items())
+        heads = np.zeros(frame.height, self.head)
+        heads["width"] = len(self.features)
+        heads["event"] = frame[event].to_numpy()
+        heads["created"] = frame[created].fill_null(NEVER).to_numpy()
+        for bit, name in enumerate(self.fixed):
+            column = columns[name]
+            if column.null_count():
+                heads["nulls"][:, bit // 8] |= column.is_null().to_numpy().astype(np.uint8) << (bit % 8)
+                column = column.fill_null(False if column.dtype == pl.Boolean else 0)
+            heads[str(self.features.index(name))] = column.to_numpy()
+        data, size = heads.tobytes(), heads.itemsize
+        rows = [data[start : start + size] for start in range(0, len(data), size)]
+        if not self.rest:
+            return rows
+        tails = columns.select(self.rest).iter_rows()
+        return [row + _pack_rest(tail) for row, tail in zip(rows, tails, strict=True)]
+
+    @cached_property
+    def decode(self) -> Callable[[bytes], Row]:
+        """What turns a row's bytes into event time, `created` (or `NEVER`), and the stored features.
+
+        It raises ValueError for what is not a row of this contract.
+        """
+        features, start, size = len(self.features), self._start, self.head.itemsize
+        letters = "".join(_FIXED[type(self.stored[name])] for name in self.fixed)
+        unpack = struct.Struct(f"<{start}xqq{letters}").unpack_from
+        unpack_rest, in_order = self._unpack_rest, self._in_order
+        without_nulls = self._prefix(0)
+
+        def decode(data: bytes) -> Row:
+            if len(data) != size if unpack_rest is None else len(data) < size:
+                return self._decode_older(data)
+            row = unpack(data)
+            if data[:start] != without_nulls:
+                if int.from_bytes(data[:2], "little") != features:
+                    return self._decode_older(data)
+                nulls = int.from_bytes(data[2:start], "little")
+                numbers = [None if nulls >> bit & 1 else number for bit, number in enumerate(row[FIRST:])]
+                row = row[EVENT], row[CREATED], *numbers
+            return row if unpack_rest is None else in_order((*row, *unpack_rest(data[size:])))
 
         return decode
 
     @cached_property
     def to_python(self) -> tuple[Callable[[Any], Any] | None, ...]:
         """What turns each feature's stored value into the Python value of its dtype; None where it is that already."""
-        return tuple(
-            None if _same_in_python(column.dtype) else _restorer(column.dtype) for column in self.contract.features
-        )
+        dtypes = [self.contract[name].dtype for name in self.features]
+        return tuple(None if _same_in_python(dtype) else _restorer(dtype) for dtype in dtypes)
 
-    def frame(self, name: str, values: Iterable[Any]) -> pl.Series:
+    def series(self, name: str, values: Iterable[Any]) -> pl.Series:
         """Return stored values of the feature `name` as a series of its dtype."""
-        dtype = self.contract[name].dtype
-        series = pl.Series(name, list(values), dtype=self.stored[name], strict=True)
-        return series if series.dtype == dtype else series.to_frame().select(restore(pl.col(name), dtype)).to_series()
+        return self.restored(pl.Series(name, list(values), dtype=self.stored[name], strict=True))
+
+    def restored(self, stored: pl.Series) -> pl.Series:
+        """Return a series of a feature, under its name and as it is stored, as one of its dtype."""
+        dtype = self.contract[stored.name].dtype
+        if stored.dtype == dtype:
+            return stored
+        return stored.to_frame().select(restore(pl.col(stored.name), dtype)).to_series()
+
+    @cached_property
+    def absent(self) -> bytes:
+        """What stands for a row that is not there where rows become columns: all its numbers are null."""
+        return self._prefix(0xFF).ljust(self.head.itemsize, b"\x00")
+
+    @property
+    def _start(self) -> int:
+        """Where the event time begins."""
+        return 2 + -(-len(self.fixed) // 8)
+
+    def _prefix(self, nulls: int) -> bytes:
+        return len(self.features).to_bytes(2, "little") + bytes([nulls]) * (self._start - 2)
+
+    @cached_property
+    def _in_order(self) -> Callable[[Row], Row]:
+        """What brings event time, `created`, the numbers and the rest into the order of a row."""
+        stored = [*self.fixed, *self.rest]
+        return itemgetter(EVENT, CREATED, *(FIRST + stored.index(name) for name in self.features))
+
+    @cached_property
+    def _unpack_rest(self) -> Callable[[bytes], Any] | None:
+        if not self.rest:
+            return None
+        kinds = [_kind(self.stored[name]) | None for name in self.rest]
+        return msgspec.msgpack.Decoder(tuple[*kinds]).decode  # type: ignore[valid-type]  # made here
+
+    def _decode_older(self, data: bytes) -> Row:
+        """Decode a row from before the last columns were added."""
+        width = int.from_bytes(data[:2], "little")
+        if width >= len(self.features):
+            raise ValueError(f"A row of {len(self.features)} features has {width}, in {len(data)} bytes.")
+        codec = self._older.setdefault(width, RowCodec(self.contract, width))
+        return (*codec.decode(data), *[None] * (len(self.features) - width))
+
+    @cached_property
+    def _older(self) -> dict[int, RowCodec]:
+        return {}
 
 
-def stored_rows(frame: pl.DataFrame, codec: RowCodec, *, times: Sequence[str]) -> Iterable[tuple[Any, ...]]:
-    """Yield ``times``, then the features as they are stored, of each row."""
-    casts = [pl.col(name).cast(dtype) for name, dtype in codec.stored.items()]
-    return frame.select(*times, *casts).iter_rows()
+class StoredRows(Sequence["Row | None"]):
+    """Rows as they are stored, decoded once somebody looks at them: one by one, or column by column.
+
+    Parameters
+    ----------
+    codec
+        What decodes them.
+    data
+        Their bytes; None for one that is not there.
+    """
+
+    def __init__(self, codec: RowCodec, data: Sequence[bytes | None]) -> None:
+        self.codec = codec
+        self._data = data
+
+    @cached_property
+    def decoded(self) -> list[Row | None]:
+        """All rows; None for one that is not there."""
+        decode = self.codec.decode
+        return [None if row is None else decode(row) for row in self._data]
+
+    @property
+    def is_decoded(self) -> bool:
+        """Whether somebody looked at them one by one."""
+        return "decoded" in self.__dict__
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.decoded[place]
+
+    def __iter__(self) -> Any:
+        return iter(self.decoded)
+
+    def __contains__(self, row: object) -> bool:
+        return row in (self._data if row is None else self.decoded)
+
+    @cached_property
+    def present(self) -> Bits:
+        """Which of them are there."""
+        return np.fromiter((row is not None for row in self._data), np.bool_, len(self._data))
+
+    @cached_property
+    def events(self) -> npt.NDArray[np.int64]:
+        """The event time of each; 0 for one that is not there."""
+        if self._heads is not None:
+            return np.ascontiguousarray(self._heads["event"])
+        return np.array([0 if row is None else row[EVENT] for row in self.decoded], np.int64)
+
+    def series(self, name: str) -> pl.Series:
+        """Return the feature `name` of all rows as a series of its dtype; null where there is no row."""
+        codec, heads = self.codec, self._heads
+        place = codec.features.index(name)
+        if heads is None or name not in codec.fixed:
+            return codec.series(name, [None if row is None else row[FIRST + place] for row in self.decoded])
+        series = pl.Series(name, np.ascontiguousarray(heads[str(place)]), dtype=codec.stored[name])
+        bit = codec.fixed.index(name)
+        nulls = heads["nulls"][:, bit // 8] & (1 << bit % 8)
+        if nulls.any():
+            series = with_nulls(series, nulls == 0)
+        return codec.restored(series)
+
+    @cached_property
+    def _heads(self) -> npt.NDArray[np.void] | None:
+        """The rows without `RowCodec.rest`; None where some are from before the last columns were added."""
+        codec, size = self.codec, self.codec.head.itemsize
+        rows = [codec.absent if row is None else row for row in self._data]
+        if set(map(len, rows)) != {size}:
+            rows = [row[:size] for row in rows]
+        data = b"".join(rows)
+        if len(data) != len(rows) * size:
+            return None
+        heads = np.frombuffer(data, codec.head)
+        return heads if (heads["width"] == len(codec.features)).all() else None
+
+
+def with_nulls(series: pl.Series, holds: Bits) -> pl.Series:
+    """Return a series that is null where `holds` is not true."""
+    return series.zip_with(pl.Series(holds), pl.Series(series.name, [None], dtype=series.dtype))
 
 
 def _kind(dtype: pl.DataType) -> Any:

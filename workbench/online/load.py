@@ -14,7 +14,7 @@ import polars as pl
 from workbench.errors import OnlineError
 from workbench.online.backend import StoredEntity
 from workbench.online.catalog import META, Generation, Meta, OnlineCatalog, label_of, records_of, served_versions
-from workbench.online.codec import RowCodec, encode_row, stored_rows
+from workbench.online.codec import RowCodec
 from workbench.online.keys import EntityKeys
 from workbench.point_in_time import ViewRows, known_rows
 from workbench.registry import FOLDER, Registry
@@ -251,11 +251,11 @@ def _grouped(
     since: int | None,
 ) -> Iterator[StoredEntity]:
     values = frame.select(entities).iter_rows() if entities else iter([()] * frame.height)
-    rows = stored_rows(frame, codec, times=(_KNOWN, _EVENT, _CREATED))
+    rows = zip(frame[_KNOWN], codec.encode(frame, event=_EVENT, created=_CREATED), strict=True)
     last: tuple[object, ...] | None = None
     key: bytes | None = None
     found: list[tuple[int, bytes]] = []
-    for entity, (known, event, created, *features) in zip(values, rows, strict=True):
+    for entity, (known, row) in zip(values, rows, strict=True):
         if last is None or entity != last:
             before, key = key, keys.encode(dict(zip(entities, entity, strict=True)))
             last = entity
@@ -265,7 +265,7 @@ def _grouped(
                 found = []
         if found and (found[-1][0] == known or (since is not None and found[-1][0] <= since)):
             continue  # the row above answers at all instants that this one could
-        found.append((known, encode_row((event, created, *features))))
+        found.append((known, row))
     if key is not None:
         yield _entity(key, found, now)
 

@@ -11,15 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from workbench.config import free_name
 from workbench.errors import JoinError, OnlineError, UsageError
-from workbench.online.backend import ReadOnlyBackend, prefix_of
+from workbench.online.backend import FOREVER, ReadOnlyBackend, prefix_of
 from workbench.online.catalog import Generation, OnlineCatalog
-from workbench.online.codec import CREATED, EVENT, FIRST, RowCodec
+from workbench.online.codec import CREATED, EVENT, FIRST, NEVER, Bits, Row, RowCodec, StoredRows, with_nulls
 from workbench.online.keys import EntityKeys
 from workbench.online.registry_reader import OnlineRegistryReader
 from workbench.online.values import FeatureValue
@@ -30,6 +32,7 @@ from workbench.times import from_microseconds, microseconds
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy.typing as npt
     import pyarrow as pa
 
     from workbench.lake import Lake
@@ -39,9 +42,8 @@ if TYPE_CHECKING:
 
 PLANS = 256
 """How many requests' plans are kept."""
-
-Row = Sequence[Any]
-"""Event time, `created`, and the features."""
+ATTEMPTS = 10
+"""How often a read begins anew because the store was loaded meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -94,24 +96,79 @@ class ViewPlan:
         """Return the entities' keys; None for one that no row can have."""
         return self.keys.encode_all(entities, self.names)
 
-    def full_keys(self, entities: Sequence[Mapping[str, object]]) -> list[bytes | None]:
-        """Return the keys that the store has the entities under."""
-        prefix = self.prefix
-        return [None if key is None else prefix + key for key in self.encode(entities)]
-
-    def holds(self, row: Row, instant: int) -> bool:
-        """Whether a row may be used at an instant, or has expired by then."""
-        ttl = self.part.view.ttl
-        return ttl is None or bool(within_ttl(instant, row[EVENT], ttl))
+    def holds(self, event: Any, instant: int) -> Any:
+        """Return whether a row of this event time may be used at an instant, or has expired; or of a column of them."""
+        return within_ttl(instant, event, self.part.view.ttl)
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: a read makes one a view, and that takes three times as long
 class Answer:
-    """The rows of one view for all entities of a request, each with its features as Python values or as stored."""
+    """The rows of one view for all entities of a request: as stored, or from elsewhere with Python's values.
+
+    Attributes
+    ----------
+    plan
+        How the view is read.
+    rows
+        The row of each entity, whatever its age; None where there is none.
+    online
+        Whether they are those of the online store.
+    """
 
     plan: ViewPlan
     rows: Sequence[Row | None]
     online: bool
+
+    @property
+    def decoded(self) -> Sequence[Row | None]:
+        """The rows, in a list or tuple."""
+        return self.rows.decoded if isinstance(self.rows, StoredRows) else self.rows
+
+    def usable(self, instant: int) -> Sequence[Row | None]:
+        """Return the rows that have not expired at an instant; None in place of others."""
+        plan, rows = self.plan, self.decoded
+        if not plan.part.view.ttl:
+            return rows
+        return [row if row is not None and plan.holds(row[EVENT], instant) else None for row in rows]
+
+    def summary(self, instant: int) -> tuple[int, int, int | None]:
+        """Return how many entities have a row, how many of them hold at an instant, and the latest event time."""
+        if isinstance(self.rows, StoredRows) and not self.rows.is_decoded:  # it became columns: Python has no values
+            found, usable = int(self.present.sum()), int(self.usable_at(instant).sum())
+            return found, usable, int(self.events[self.present].max()) if found else None
+        events = [row[EVENT] for row in self.rows if row is not None]
+        usable = len(events)
+        if self.plan.part.view.ttl:
+            usable = sum(self.plan.holds(event, instant) for event in events)
+        return len(events), usable, max(events, default=None)
+
+    @cached_property
+    def present(self) -> Bits:
+        """Which entities have a row."""
+        return (
+            self.rows.present
+            if isinstance(self.rows, StoredRows)
+            else np.array([r is not None for r in self.rows], np.bool_)
+        )
+
+    @cached_property
+    def events(self) -> npt.NDArray[np.int64]:
+        """The event time of each row; any number where there is none."""
+        if isinstance(self.rows, StoredRows):
+            return self.rows.events
+        return np.array([0 if row is None else row[EVENT] for row in self.rows], np.int64)
+
+    def series(self, column: Column) -> pl.Series:
+        """Return a feature's values with its dtype, of expired rows too; null where there is no row."""
+        if isinstance(self.rows, StoredRows):
+            return self.rows.series(column.feature)
+        values = [None if row is None else row[column.place] for row in self.rows]
+        return pl.Series(values, dtype=self.plan.part.view.contract[column.feature].dtype, strict=True)
+
+    def usable_at(self, instant: int) -> Bits:
+        """Return which entities have a row that has not expired at an instant; it is `usable` for columns."""
+        holds: Bits = self.present & self.plan.holds(self.events, instant)
+        return holds
 
     @property
     def generation(self) -> int | None:
@@ -144,8 +201,52 @@ class Plan:
     views: tuple[ViewPlan, ...]
     columns: tuple[Column, ...]
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(column.name for column in self.columns)
 
-@dataclass(frozen=True)
+    @cached_property
+    def by_view(self) -> tuple[tuple[Column, ...], ...]:
+        """The columns of each view."""
+        return tuple(tuple(column for column in self.columns if column.view == place) for place in self.places)
+
+    @cached_property
+    def grouped_names(self) -> tuple[str, ...]:
+        """The names of the columns, view by view."""
+        return tuple(column.name for columns in self.by_view for column in columns)
+
+    @cached_property
+    def converts(self) -> tuple[tuple[tuple[int, Callable[[Any], Any]], ...], ...]:
+        """For each view the places in a row whose stored values are not Python's, with what converts them."""
+        return tuple(
+            tuple({column.place: column.convert for column in columns if column.convert is not None}.items())
+            for columns in self.by_view
+        )
+
+    @cached_property
+    def places(self) -> range:
+        """The places of the views."""
+        return range(len(self.views))
+
+    @cached_property
+    def online_since(self) -> int:
+        """The instant from which on the store answers for all views; `FOREVER` where it does not have one of them."""
+        generations = [view.generation for view in self.views]
+        return max((FOREVER if each is None else each.since or -FOREVER for each in generations), default=-FOREVER)
+
+    def online_at(self, instant: int) -> list[int]:
+        """Return the places of the views that the store answers for at an instant."""
+        return [place for place, view in enumerate(self.views) if view.reaches(instant)]
+
+    @cached_property
+    def key_sources(self) -> tuple[int, ...]:
+        """For each view the place of the first one whose entities become the same keys: they are encoded once."""
+        forms = [[(view.names.get(name, name), dtype) for name, dtype in view.keys.columns] for view in self.views]
+        return tuple(forms.index(form) for form in forms)
+
+
+@dataclass  # not frozen: as `Answer`
 class Answers:
     """What was found for each entity of a request, in the order asked."""
 
@@ -156,30 +257,51 @@ class Answers:
 
     def values(self) -> list[dict[str, FeatureValue]]:
         """Return one dictionary an entity: each feature's answer by its column."""
-        times = [self.times(view) for view in range(len(self.found))]
-        answers = []
-        for column in self.plan.columns:
-            answer = self.found[column.view]
-            version, generation, origin = answer.plan.part.view.version, answer.generation, answer.origin
-            found = zip(*self.column(column), *times[column.view], strict=True)
-            answers.append([FeatureValue(*each, version, generation, origin) for each in found])
-        names = [column.name for column in self.plan.columns]
-        return [dict(zip(names, row, strict=True)) for row in zip(*answers, strict=True)]
+        by_view = [self._values_of(place, columns) for place, columns in enumerate(self.plan.by_view)]
+        names, in_order = self.plan.grouped_names, self.plan.names
+        found = [dict(zip(names, chain(*parts), strict=True)) for parts in zip(*by_view, strict=True)]
+        return found if names == in_order else [{name: each[name] for name in in_order} for each in found]
 
-    def column(self, column: Column) -> tuple[list[Any], list[Status]]:
+    def _values_of(self, view: int, columns: Sequence[Column]) -> list[list[FeatureValue]]:
+        """Return the answers of one view, a list an entity."""
+        answer, converts = self.found[view], self.plan.converts[view]
+        version, generation, origin = answer.plan.part.view.version, answer.generation, answer.origin
+        there: Status = "stale" if answer.plan.stale else "present"
+        found = []
+        for row, usable in zip(answer.decoded, self._usable[view], strict=True):
+            event, created = _times_of(row)
+            if usable is None:
+                without: Status = "missing" if row is None else "expired"
+                defaults = [column.default for column in columns]
+                answers = [
+                    FeatureValue(
+                        value, without if value is None else "default", event, created, version, generation, origin
+                    )
+                    for value in defaults
+                ]
+            else:
+                values = _converted(usable, converts) if converts and answer.online else usable
+                answers = [
+                    FeatureValue(value, "null" if value is None else there, event, created, version, generation, origin)
+                    for value in [values[column.place] for column in columns]
+                ]
+            found.append(answers)
+        return found
+
+    def column(self, column: Column) -> tuple[Sequence[Any], Sequence[Status]]:
         """Return a feature's value for each entity, as its Python type, and its status."""
-        answer, rows = self.found[column.view], self._usable_rows[column.view]
-        place, default = column.place, column.default
+        answer, rows, columns = self.found[column.view], self._usable[column.view], self._columns[column.view]
         convert = column.convert if answer.online else None
         there: Status = "stale" if answer.plan.stale else "present"
-        if None not in rows:
-            values = [row[place] for row in rows]  # type: ignore[index]  # none is None
-            statuses: list[Status] = [there] * len(values)
-            if None in values:
-                statuses = ["null" if value is None else there for value in values]
+        if columns:  # every entity has a row that holds
+            values = columns[column.place]
+            if None not in values:
+                return values if convert is None else [convert(value) for value in values], [there] * len(values)
+            statuses: list[Status] = ["null" if value is None else there for value in values]
             return values if convert is None else [v if v is None else convert(v) for v in values], statuses
         values, statuses = [], []
-        for found, row in zip(answer.rows, rows, strict=True):
+        place, default = column.place, column.default
+        for found, row in zip(answer.decoded, rows, strict=True):
             if row is None:
                 values.append(default)
                 statuses.append(("missing" if found is None else "expired") if default is None else "default")
@@ -190,52 +312,42 @@ class Answers:
         return values, statuses
 
     @cached_property
-    def _usable_rows(self) -> list[Sequence[Row | None]]:
-        return [self._usable(answer) for answer in self.found]
+    def _usable(self) -> list[Sequence[Row | None]]:
+        """The rows of each view that have not expired."""
+        return [answer.usable(self.instant) for answer in self.found]
+
+    @cached_property
+    def _columns(self) -> list[Sequence[Sequence[Any]]]:
+        """The columns of each view's rows; nothing for a view that has no usable row for some entity."""
+        return [() if None in rows else tuple(zip(*rows, strict=True)) for rows in self._usable]
 
     def times(self, view: int) -> tuple[list[datetime | None], list[datetime | None]]:
         """Return event time and `created` of the row that each entity has in a view; of an expired one too."""
-        rows = self.found[view].rows
-        events = [None if row is None else from_microseconds(row[EVENT]) for row in rows]
-        created = [None if row is None or row[CREATED] is None else from_microseconds(row[CREATED]) for row in rows]
-        return events, created
+        times = [_times_of(row) for row in self.found[view].decoded]
+        return [event for event, _ in times], [created for _, created in times]
 
     def frame(self, *, details: bool = False) -> pl.DataFrame:
         """Return one row an entity: the keys, then one column a feature with its dtype.
 
         With `details`, also ``<column>__status``, and ``<view>__event_time`` for each view.
         """
-        columns = [*self._keys()]
-        usable = self._usable_rows
-        turned = [_columns_of(rows) for rows in usable]
+        usable = [answer.usable_at(self.instant) for answer in self.found]
+        columns, statuses = self._keys(), []
         for column in self.plan.columns:
-            values = turned[column.view][column.place] if turned[column.view] else (None,) * len(self.entities)
-            columns.append(self._series(column, self.found[column.view], usable[column.view], values))
+            answer, holds = self.found[column.view], usable[column.view]
+            series = answer.series(column).alias(column.name)
+            if details:
+                statuses.append(_statuses(column, answer, holds, series))
+            if not holds.all():
+                series = with_nulls(series, holds) if column.default is None else _with_default(series, holds, column)
+            columns.append(series)
         if details:
-            columns += self._details()
+            columns += [*statuses, *(_event_times(answer) for answer in self.found)]
         return pl.DataFrame(columns)
 
     def arrow(self, *, details: bool = False) -> pa.Table:
         """Return `frame` as an Arrow table."""
         return self.frame(details=details).to_arrow()
-
-    def _usable(self, answer: Answer) -> Sequence[Row | None]:
-        if not answer.plan.part.view.ttl:
-            return answer.rows
-        holds, instant = answer.plan.holds, self.instant
-        return [row if row is not None and holds(row, instant) else None for row in answer.rows]
-
-    def _series(self, column: Column, answer: Answer, usable: Sequence[Row | None], values: Sequence[Any]) -> pl.Series:
-        dtype = answer.plan.part.view.contract[column.feature].dtype
-        if answer.online:
-            series = answer.plan.codec.frame(column.feature, values).alias(column.name)
-        else:
-            series = pl.Series(column.name, values, dtype=dtype, strict=True)
-        if column.default is None:
-            return series
-        holds = pl.Series([row is not None for row in usable], dtype=pl.Boolean)
-        filled = pl.Series(column.name, [column.default], dtype=dtype)
-        return series.zip_with(holds, filled.new_from_index(0, series.len()))
 
     def _keys(self) -> list[pl.Series]:
         dtypes: dict[str, pl.DataType] = {}
@@ -247,24 +359,39 @@ class Answers:
             for name, dtype in dtypes.items()
         ]
 
-    def _details(self) -> list[pl.Series]:
-        found = [
-            pl.Series(f"{column.name}__status", self.column(column)[1], dtype=pl.String) for column in self.plan.columns
-        ]
-        for answer in self.found:
-            events = [None if row is None else row[EVENT] for row in answer.rows]
-            name = f"{answer.plan.part.name}__event_time"
-            found.append(pl.Series(name, events, dtype=pl.Int64).cast(pl.Datetime("us", "UTC")))
-        return found
+
+def _times_of(row: Row | None) -> tuple[datetime | None, datetime | None]:
+    """Return event time and `created` of a row."""
+    if row is None:
+        return None, None
+    created = row[CREATED]
+    return from_microseconds(row[EVENT]), None if created is None or created == NEVER else from_microseconds(created)
 
 
-def _columns_of(rows: Sequence[Row | None]) -> list[Sequence[Any]]:
-    """Return the columns of rows, null where there is no row; nothing where there is none at all."""
-    width = next((len(row) for row in rows if row is not None), 0)
-    if not width:
-        return []
-    absent = (None,) * width
-    return list(zip(*(absent if row is None else row for row in rows), strict=True))
+def _converted(row: Row, converts: Iterable[tuple[int, Callable[[Any], Any]]]) -> Row:
+    values = list(row)
+    for place, convert in converts:
+        values[place] = None if values[place] is None else convert(values[place])
+    return values
+
+
+def _with_default(series: pl.Series, holds: Bits, column: Column) -> pl.Series:
+    default = pl.Series(series.name, [column.default], dtype=series.dtype)
+    return series.zip_with(pl.Series(holds), default)
+
+
+def _statuses(column: Column, answer: Answer, holds: Bits, series: pl.Series) -> pl.Series:
+    """Return what `Answers.column` says of the values in `series`, as a column ``<column>__status``."""
+    names = ["stale" if answer.plan.stale else "present", "null", "expired", "missing", "default"]
+    codes = np.where(series.is_null().to_numpy(), 1, 0)
+    without = np.where(answer.present, 2, 3) if column.default is None else 4
+    codes = np.where(holds, codes, without)
+    return pl.Series(f"{column.name}__status", names, dtype=pl.String).gather(codes)
+
+
+def _event_times(answer: Answer) -> pl.Series:
+    times = pl.Series(f"{answer.plan.part.name}__event_time", answer.events).cast(pl.Datetime("us", "UTC"))
+    return with_nulls(times, answer.present)
 
 
 class OnlineReader:
@@ -337,8 +464,27 @@ class OnlineReader:
         OnlineError
             Where the store cannot be read, or what it does not have cannot be read elsewhere.
         """
-        for _ in range(10):
-            plan = self.plan(references, full_names=full_names, release=release)
+        answers = self.find(references, entities, at=at, full_names=full_names, release=release, required=True)
+        assert answers is not None  # it is required  # noqa: S101
+        return answers
+
+    def find(
+        self,
+        references: tuple[Reference, ...],
+        entities: Sequence[Mapping[str, object]],
+        *,
+        at: datetime | None = None,
+        full_names: bool = False,
+        release: str | None = None,
+        required: bool = False,
+    ) -> Answers | None:
+        """Return what `read` returns; where nothing was ever loaded, or not this release, None unless `required`."""
+        for _ in range(ATTEMPTS):
+            plan = self._plans.get((references, full_names, release))
+            if plan is None:  # with a plan, the look itself finds out whether another version is published
+                if not (required or self._shows(release)):
+                    return None
+                plan = self.plan(references, full_names=full_names, release=release)
             answers = self.look(plan, entities, at=at)
             if answers is not None:
                 return answers
@@ -346,6 +492,10 @@ class OnlineReader:
         raise OnlineError(
             f"{self.backend.place} is loaded again and again while it is read.", remedy="Try again in a moment."
         )
+
+    def _shows(self, release: str | None) -> bool:
+        catalog = self.catalog()
+        return catalog.version > 0 and (release is None or release in catalog.releases)
 
     def plan(self, references: tuple[Reference, ...], *, full_names: bool = False, release: str | None = None) -> Plan:
         """Return how a request is read: as it was found out for the catalogue that was there last."""
@@ -386,36 +536,41 @@ class OnlineReader:
         self, plan: Plan, entities: Sequence[Mapping[str, object]], instant: int, *, now: bool
     ) -> list[Answer] | None:
         """Return the rows of each view; None where the catalogue has moved on."""
-        online = [view for view in plan.views if view.reaches(instant)]
-        keys = [view.full_keys(entities) for view in online]
-        asked = [key for each in keys for key in each if key is not None]
+        places = plan.places if instant >= plan.online_since else plan.online_at(instant)
+        encoded: dict[int, list[bytes | None]] = {}
+        asked: list[bytes] = []
+        for place in places:
+            view, source = plan.views[place], plan.key_sources[place]
+            keys = encoded.get(source)
+            if keys is None:
+                keys = encoded[source] = view.encode(entities)
+            prefix = view.prefix
+            asked += [prefix + key for key in keys if key is not None]
         version, rows = self._latest(asked, instant) if now else self.backend.as_of(asked, instant)
         if version != plan.version:
             return None
-        left = iter(rows)
-        found = {}
-        for view, each in zip(online, keys, strict=True):
-            decode = view.codec.decode
-            taken = [None if key is None else next(left) for key in each]
-            found[id(view)] = Answer(view, [None if row is None else decode(row) for row in taken], online=True)
+        found: dict[int, Answer] = {}
+        begin = 0
+        for place in places:
+            view, keys = plan.views[place], encoded[plan.key_sources[place]]
+            end = begin + len(keys) - keys.count(None)
+            own, begin = rows[begin:end], end
+            if None in keys:
+                left = iter(own)
+                own = [None if key is None else next(left) for key in keys]
+            found[place] = Answer(view, StoredRows(view.codec, own), online=True)
         return [
-            found.get(id(view)) or Answer(view, lake_rows(view, entities, [instant] * len(entities)), online=False)
-            for view in plan.views
+            found.get(place) or Answer(view, lake_rows(view, entities, [instant] * len(entities)), online=False)
+            for place, view in enumerate(plan.views)
         ]
 
     def _latest(self, keys: Sequence[bytes], instant: int) -> tuple[int, list[bytes | None]]:
         """Return the catalogue's version and the rows that answer now; -1 where it changed in between."""
         version, entries = self.backend.latest(keys)
-        rows: list[bytes | None] = []
-        late = []
-        for place, entry in enumerate(entries):
-            if entry is None:
-                rows.append(None)
-                continue
-            since, until, row = entry
-            rows.append(row)
-            if not since <= instant < until:
-                late.append(place)
+        rows = [None if entry is None else entry[2] for entry in entries]
+        late = [
+            place for place, entry in enumerate(entries) if entry is not None and not entry[0] <= instant < entry[1]
+        ]
         if late:
             later, others = self.backend.as_of([keys[place] for place in late], instant)
             for place, other in zip(late, others, strict=True):

@@ -122,7 +122,7 @@ class FeatureStore:
         self._opened = opened
         self._pinned: RegistryReader | None = None
         self._published: tuple[Workspace, RegistryReader] | None = None
-        self._reader: tuple[Workspace, OnlineReader] | None = None
+        self._reader: tuple[Workspace, OnlineReader | None] | None = None
 
     def __repr__(self) -> str:
         return f"<FeatureStore of {self._workspace.config.project.name!r}, reading {self._place()}>"
@@ -518,25 +518,26 @@ class FeatureStore:
         reader = self._online()
         if reader is not None:
             release = self.release
-            return reader.read(references, entities, at=instant, full_names=full_names, release=release)
+            answers = reader.find(references, entities, at=instant, full_names=full_names, release=release)
+            if answers is not None:
+                return answers
         reading = self._reading()
         return read_offline(resolve(references, reading, full_names=full_names), reading, entities, instant)
 
     def _online(self) -> OnlineReader | None:
-        """Return the reader of the online store; None where it does not have what this store reads."""
-        if self._pinned is not None and self._pinned.release is None:
-            return None
+        """Return the reader of the online store; None where this store reads what is never loaded."""
         workspace = self._workspace
-        if self._pinned is None and self.branch not in workspace.protected:
-            return None
         if self._reader is None or self._reader[0] is not workspace:
-            settings = workspace.config.online
-            lake = None if settings is not None and settings.fallback == "error" else workspace.lake
-            self._reader = workspace, OnlineReader(open_backend(workspace), lake=lake)
-        reader = self._reader[1]
-        if not reader.is_loaded or (self._pinned is not None and self._pinned.release not in reader.catalog().releases):
+            self._reader = workspace, self._open_reader(workspace)
+        return self._reader[1]
+
+    def _open_reader(self, workspace: Workspace) -> OnlineReader | None:
+        reads_main = self.branch in workspace.protected if self._pinned is None else self._pinned.release is not None
+        if not reads_main:
             return None
-        return reader
+        settings = workspace.config.online
+        lake = None if settings is not None and settings.fallback == "error" else workspace.lake
+        return OnlineReader(open_backend(workspace), lake=lake)
 
     def snapshot(self, view: str, *, at: datetime | date | str | None = None) -> pl.DataFrame:
         """Return the latest row of each entity.

@@ -200,12 +200,12 @@ class FeatureAnswers:
         except WorkbenchError as error:
             _require_named(question, token)
             _explain(error, token)
-        self._count(answers)
         details = question.request.details
         if question.arrow:
             response = Response(200, _ARROW_HEADERS, self._arrow(question, answers))
         else:
             response = Response(200, _JSON_HEADERS, self._json(question, prepared, answers, details=details))
+        self._count(answers)
         if self._log.is_sampled():
             self._keep(question, prepared, answers, response.body if details and not question.arrow else None)
         return response
@@ -284,7 +284,7 @@ class FeatureAnswers:
             if convert is not None:
                 values = column_to_json(values, convert)
             name = answers.found[column.view].plan.part.name
-            features[column.name] = FeatureColumn(name, dtype, values, statuses if details else None)  # type: ignore[arg-type]  # statuses are texts
+            features[column.name] = FeatureColumn(name, dtype, values, statuses if details else None)
         for place, answer in enumerate(answers.found):
             view = answer.plan.part.view
             events, created = answers.times(place) if details else (None, None)
@@ -316,17 +316,12 @@ class FeatureAnswers:
         metrics = self._metrics
         metrics.count_entities(len(answers.entities))
         for answer in answers.found:
-            plan, rows = answer.plan, answer.rows
-            view, missing = plan.part.view.name, rows.count(None)
-            found = [row for row in rows if row is not None] if missing else rows
-            expired = 0
-            if plan.part.view.ttl:
-                expired = sum(not plan.holds(row, answers.instant) for row in found)  # type: ignore[arg-type]  # no None
-            metrics.count_rows(view, answer.origin, len(found) - expired)
-            metrics.count_rows(view, "expired", expired)
-            metrics.count_rows(view, "missing", missing)
-            if found:
-                newest = max(row[0] for row in found)  # type: ignore[index]  # no None
+            view, total = answer.plan.part.view.name, len(answers.entities)
+            found, usable, newest = answer.summary(answers.instant)
+            metrics.count_rows(view, answer.origin, usable)
+            metrics.count_rows(view, "expired", found - usable)
+            metrics.count_rows(view, "missing", total - found)
+            if newest is not None:
                 metrics.count_age(view, max(0, answers.instant - newest) / 1_000_000)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -120,13 +121,20 @@ def parse_all(features: object) -> tuple[Reference, ...]:
         Without any, and for what is none.
     """
     if isinstance(features, str | Reference):
-        return (Reference.parse(features),)
+        return _parse_each((features,))
     if not isinstance(features, Iterable):
         raise UsageError(f"{features!r} is not a reference to a feature.", remedy=_KINDS)
-    asked = tuple(Reference.parse(ref) for ref in features)
+    asked = tuple(features)
     if not asked:
         raise UsageError("No features were given.", remedy='List features: ["view:feature", "other_view"].')
-    return asked
+    if all(isinstance(ref, str | Reference) for ref in asked):
+        return _parse_each(asked)
+    return tuple(Reference.parse(ref) for ref in asked)
+
+
+@lru_cache(maxsize=1_024)  # a model asks for the same features again and again, and parsing takes longer than reading
+def _parse_each(asked: tuple[str | Reference, ...]) -> tuple[Reference, ...]:
+    return tuple(Reference.parse(ref) for ref in asked)
 
 
 def require_entity(view: str, entities: Sequence[str], keys: Sequence[tuple[str, str]]) -> None:
