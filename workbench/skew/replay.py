@@ -341,7 +341,7 @@ def _reads_of(read: LoggedRead, wanted: Reference | None) -> Iterator[tuple[tupl
             )  # fmt: skip
 
 
-def _columns_of(read: LoggedRead, view: str, feature: str | None) -> list[tuple[str, list[Any], list[str]]]:
+def _columns_of(read: LoggedRead, view: str, feature: str | None) -> list[tuple[str, Sequence[Any], Sequence[str]]]:
     """Return the features of a view in a read, with their values as they were served, and their statuses."""
     found = []
     for column, answer in read.answer.features.items():
