@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -373,3 +375,37 @@ def test_who_waited_for_another_load_shows_what_is_published_by_then(shelf: Shel
         assert not done
     assert waiting.result(60).commit == last
     assert value(shelf).value == 2.0
+
+
+OPENED_WHILE_WRITING = """
+import sys, threading
+from pathlib import Path
+from workbench.online.backend import StoredEntity
+from workbench.online.lmdb import LmdbStore
+
+folder = Path(sys.argv[1])
+store = LmdbStore(folder, map_size=2**26)
+opened = threading.Event()
+seen = []
+
+def read():
+    seen.append(LmdbStore(folder, map_size=2**26).version())
+    opened.set()
+
+def entities():
+    yield StoredEntity(b"a", [(1, b"row")], 0)
+
+with store.writing() as writer:
+    writer.append(writer.new_generation(), entities())
+    with store._environment.begin(write=True):
+        threading.Thread(target=read).start()
+        assert opened.wait(60)
+print(seen)
+"""
+
+
+def test_a_reader_opens_while_another_thread_writes(tmp_path: Path) -> None:
+    """LMDB's `open_db` may wait with the GIL: in a process of its own, a test that is broken ends."""
+    command = [sys.executable, "-c", OPENED_WHILE_WRITING, str(tmp_path / "online")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout == "[0]\n"

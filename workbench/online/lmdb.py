@@ -35,7 +35,13 @@ _NUMBER = struct.Struct(">Q")
 RECHECK = 1.0
 """Seconds after which a reader looks whether its file is still there, or another in its place."""
 
-_open: dict[tuple[int, int], Any] = {}  # LMDB forbids to open one file twice in a process: all handles share it
+_open: dict[tuple[int, int], tuple[Any, Any]] = {}
+"""Environment and tables of each file. LMDB forbids to open a file twice in a process: all handles share them.
+
+The tables too: `open_db` waits for whoever writes, and keeps the GIL while it waits. Were that another thread of this
+process, neither would ever go on; but a thread that writes has opened them before.
+"""
+_TABLES = b"catalog", b"latest", b"rows"
 _opening = threading.Lock()
 
 
@@ -190,7 +196,7 @@ class LmdbStore:
         file = Path(self._file)
         with _opening:
             try:
-                environment = _open.get(_identity(file)) if file.exists() else None
+                environment, tables = _open.get(_identity(file), (None, None)) if file.exists() else (None, None)
                 if environment is None:
                     readonly = not create and not os.access(self._path, os.W_OK)
                     environment = lmdb.open(
@@ -202,10 +208,12 @@ class LmdbStore:
                         create=create,
                         max_spare_txns=8,
                     )
-                    _open[_identity(file)] = environment
                     environment.reader_check()  # slots of readers that were killed
-                names = (b"catalog", b"latest", b"rows")
-                self._tables = tuple(environment.open_db(name, create=create) for name in names)
+                if tables is None:
+                    _open[_identity(file)] = environment, None
+                    tables = tuple(environment.open_db(name, create=create) for name in _TABLES)
+                    _open[_identity(file)] = environment, tables
+                self._tables = tables
             except lmdb.NotFoundError:  # killed before its first transaction
                 self._tables = None
                 return
