@@ -108,6 +108,17 @@ def test_a_room_imports_only_from_rooms_to_its_left_and_through_their_front_door
         assert len(parts) == 2, f"{name} is inside of another room: import what workbench.{parts[1]} exports"
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_what_is_imported_from_a_package_is_there(path: Path) -> None:
+    """A type checker does not see it: packages load their names when they are used."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").startswith("workbench."):
+            module = str(node.module)
+            if (PACKAGE.parent / module.replace(".", "/")).is_dir():
+                there = exported(module) | {name.rpartition(".")[2] for name in NAMES if name.startswith(f"{module}.")}
+                assert {alias.name for alias in node.names} <= there, f"line {node.lineno}"
+
+
 @pytest.mark.parametrize("room", sorted(POSITION))
 def test_modules_of_a_room_do_not_import_each_other_in_circles(room: str) -> None:
     inside: dict[str, set[str]] = defaultdict(set)

@@ -68,7 +68,8 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
             self._warm.join()
 
     def _project(self) -> Project:
-        from workbench.project import CONFIG_FILE, find_root, open_project
+        from workbench.config import CONFIG_FILE
+        from workbench.project import find_root, open_project
 
         root = find_root()
         settings = (root / CONFIG_FILE).read_text(encoding="utf-8", errors="replace")
