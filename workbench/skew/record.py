@@ -77,6 +77,8 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
     answer: msgspec.Raw
 
 
+_STORED = ("online", "lake")
+"""Where what is published is read; anything else is computed."""
 _encode = msgspec.json.Encoder().encode
 decode_read = msgspec.json.Decoder(LoggedRead).decode
 """Return the read that a line of the log has."""
@@ -109,8 +111,11 @@ def logged_line(
     keys = {column for answer in answers.found for _, column in answer.plan.part.keys}
     if any(len(entity) != len(keys) for entity in entities):
         entities = [{name: value for name, value in entity.items() if name in keys} for entity in entities]
-    views = {answer.plan.part.name: _logged_view(answer) for answer in answers.found}
-    columns = {column.name: column.feature for column in answers.plan.columns}
+    stored = [answer for answer in answers.found if answer.origin in _STORED]
+    views = {answer.plan.part.name: _logged_view(answer) for answer in stored}
+    columns = {
+        column.name: column.feature for column in answers.plan.columns if answers.found[column.view].origin in _STORED
+    }
     return (
         _encode(_Line(requested, at, request.features, request.release, entities, views, columns, msgspec.Raw(body)))
         + b"\n"

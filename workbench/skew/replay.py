@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 HISTORY = 10_000
 """Commits of a record that are looked at, to say what was published at a time."""
 
+COMPUTED = "It is computed from stored features, which are compared where they were asked for, and from the request."
+
 Value = tuple[Any, str]
 """A value and its status."""
 
@@ -60,6 +62,7 @@ class _Logged:
     """What the log has, newest first, by view and version."""
 
     reads: dict[tuple[str, str], list[_Read]] = field(default_factory=lambda: defaultdict(list))
+    computed: Counter[tuple[str, str]] = field(default_factory=Counter)
     count: int = 0
     damaged: int = 0
     has_more: bool = False
@@ -107,6 +110,7 @@ def measure_skew(
         comparison.compare(reads)
         features += comparison.features()
         uncompared += [Uncompared(f"{name}@{number}", count, why) for why, count in comparison.left_out.items()]
+    uncompared += [Uncompared(f"{name}@{number}", count, COMPUTED) for (name, number), count in logged.computed.items()]
     times = [read.requested for reads in logged.reads.values() for read in reads]
     return SkewReport(
         folder=str(place),
@@ -297,6 +301,9 @@ def _collect(
                     return logged
                 logged.reads[name].append(each)
                 logged.count += 1
+            for shown, answer in read.answer.views.items():
+                if shown not in read.views and answer.version and _is_wanted(wanted, shown, answer.version):
+                    logged.computed[shown, answer.version] += len(read.entities)
         except (msgspec.MsgspecError, ArithmeticError, LookupError, TypeError, ValueError, WorkbenchError):
             logged.damaged += 1
     return logged

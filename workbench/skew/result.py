@@ -187,7 +187,11 @@ class SkewReport(Reported):
             return f"Served as trained: {self.compared:,} values are those of a training set"
         if self.mismatches:
             return f"Skew: {self.mismatches:,} of {self.compared:,} values are not those of a training set"
-        return "Nothing was compared" if self.reads else "Nothing was logged, so nothing was compared"
+        return "Nothing was logged, so nothing was compared" if self._is_empty else "Nothing was compared"
+
+    @property
+    def _is_empty(self) -> bool:
+        return not self.reads and not self.uncompared
 
     def _by_feature(self) -> Table:
         rows = tuple(
@@ -212,7 +216,7 @@ class SkewReport(Reported):
             notes.append("Older reads were left out: raise --limit, or set --since.")
         if self.damaged:
             notes.append(f"{self.damaged:,} lines of the log cannot be understood and were left out.")
-        if not self.reads:
+        if self._is_empty:
             notes.append("`log_reads` under [serve] is the share of answers that `workbench serve` keeps.")
         return notes
 
