@@ -1,10 +1,10 @@
 """How long reading and loading the online store takes, beside the bare store that it is made of, and beside Feast.
 
 Three views of five floats each, 100,000 entities with two rows in each view, in LMDB. "bare" is what nobody can do
-without: a transaction of the same file, one get a view and entity, and msgspec decoding of the same rows. "getmulti" is
+without: a transaction, one get a view and entity, and msgspec decoding of rows with the same values. "getmulti" is
 the quickest known way to 1,000 entities: sorted keys, rows of a fixed width, decoded by numpy. Bare loading appends the
-rows of a Python list. Feast reads and writes its SQLite store, in a Python of its own, which `--feast` names; without
-one it is left out.
+rows of a Python list to both tables. Feast reads and writes its SQLite store, in a Python of its own, which `--feast`
+names; without one it is left out.
 
 Seconds are processor time, the least of several rounds in which the contenders take turns; a load is a process of its
 own, so that its peak memory is its own.
@@ -22,12 +22,13 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import lmdb
 import msgspec
@@ -132,23 +133,38 @@ def compared(acts: dict[str, Callable[[], object]], *, rounds: int, seconds: flo
     return {name: round(min(each) * 1e6, 2) for name, each in found.items()}
 
 
-def bare_reads(shelf: Shelf, entities: Sequence[int]) -> Callable[[], object]:
-    """Return what gets and decodes the rows of entities from the store's own file."""
-    shelf.backend.version()  # opens it
-    environment, (_, latest, _) = shelf.backend._environment, shelf.backend._tables  # type: ignore[attr-defined]
-    prefixes = [prefix_of(found.number) + b"\x00" for _, found in sorted(shelf.reader().catalog().generations.items())]
-    decode = shelf.reader().catalog().generations["view0@1"].codec.decode
-
-    def read() -> object:
-        with environment.begin() as transaction:
-            get = transaction.get
-            return [
-                decode(get(prefix + (key + SIGN).to_bytes(8, "big"), db=latest)[16:])
-                for key in entities
-                for prefix in prefixes
+def bare_reads(folder: Path, count: int) -> Callable[[Sequence[int]], Callable[[], object]]:
+    """Return what makes reads of some entities from a file of msgspec rows: one get a view and entity, and decoding."""
+    environment = lmdb.open(str(folder / "bare"), map_size=2**32, max_dbs=1)
+    table = environment.open_db(b"latest")
+    encode = msgspec.msgpack.Encoder().encode
+    for number in range(3):
+        with environment.begin(write=True) as transaction:
+            pairs = [
+                (
+                    prefix_of(number) + b"\x00" + (key + SIGN).to_bytes(8, "big"),
+                    encode((SIGN // 8, None, *[key / 8] * 5)),
+                )
+                for key in range(count)
             ]
+            transaction.cursor(table).putmulti(pairs, append=True)
+    prefixes = [prefix_of(number) + b"\x00" for number in range(3)]
+    kind = tuple[int, int | None, *[float | None] * 5]  # type: ignore[misc,valid-type]  # made here
+    decode = msgspec.msgpack.Decoder(kind).decode
 
-    return read
+    def reads_of(entities: Sequence[int]) -> Callable[[], object]:
+        def read() -> object:
+            with environment.begin() as transaction:
+                get = transaction.get
+                return [
+                    decode(get(prefix + (key + SIGN).to_bytes(8, "big"), db=table))  # type: ignore[arg-type]  # it is there
+                    for key in entities
+                    for prefix in prefixes
+                ]
+
+        return read
+
+    return reads_of
 
 
 def numpy_reads(folder: Path, count: int, entities: Sequence[int]) -> Callable[[], object]:
@@ -189,18 +205,19 @@ def reads(folder: Path, shelf: Shelf, count: int, rounds: int) -> dict[str, floa
     chosen = [int(key) for key in np.random.default_rng(7).integers(0, count, 1_000)]
     asked = [{"key": key} for key in chosen]
     get = store.batch_get_features
+    bare = bare_reads(folder, count)
     found = compared(
         {
-            "1 bare": bare_reads(shelf, chosen[:1]),
+            "1 bare": bare(chosen[:1]),
             "1": partial(get, VIEWS, asked[:1]),
             "1 at=": partial(get, VIEWS, asked[:1], at=BETWEEN),
             "1 feature": partial(store.get_feature, "view0:v0_0", asked[0]),
-            "100 bare": bare_reads(shelf, chosen[:100]),
+            "100 bare": bare(chosen[:100]),
             "100": partial(get, VIEWS, asked[:100]),
             "100 at=": partial(get, VIEWS, asked[:100], at=BETWEEN),
             "100 as a frame": partial(get, VIEWS, asked[:100], as_="polars"),
             "1,000 getmulti": numpy_reads(folder, count, chosen),
-            "1,000 bare": bare_reads(shelf, chosen),
+            "1,000 bare": bare(chosen),
             "1,000": partial(get, VIEWS, asked),
             "1,000 as a frame": partial(get, VIEWS, asked, as_="polars"),
             "1,000 as a frame at=": partial(get, VIEWS, asked, as_="polars", at=BETWEEN),
@@ -239,50 +256,63 @@ def load_once(folder: Path, own: Path) -> dict[str, float]:
     small = new_shelf(own / "small")  # loads what the first load of a process loads
     small.publish("small", table(0, 10), entities=("key",))
     small.load()
-    peak(reset=True)
-    begin, used = time.perf_counter(), time.process_time()
-    loaded = shelf.load(full=True)
-    return {
-        "cpu": time.process_time() - used,
-        "seconds": time.perf_counter() - begin,
-        "rows": sum(view.rows for view in loaded.views),
-        "peak_mb": peak(),
-    }
+    with Memory() as memory:
+        begin, used = time.perf_counter(), time.process_time()
+        loaded = shelf.load(full=True)
+        used, passed = time.process_time() - used, time.perf_counter() - begin
+    rows = sum(view.rows for view in loaded.views)
+    return {"cpu": used, "seconds": passed, "rows": rows, "peak_mb": memory.peak}
 
 
 def append_once(own: Path, entities: int) -> dict[str, float]:
     """Append as many rows from Python lists to a bare file: keys, msgspec encoding, one sorted `putmulti` a batch."""
     encode = msgspec.msgpack.Encoder().encode
-    environment = lmdb.open(str(own / "bare"), map_size=2**36, max_dbs=1)
-    table = environment.open_db(b"rows")
+    environment = lmdb.open(str(own / "bare"), map_size=2**36, max_dbs=2)
+    tables = [environment.open_db(name) for name in (b"rows", b"latest")]
     lists: list[list[tuple[Any, ...]]] = [
-        [(key, 1_000_000 * key, None, *(key / 7 + column for column in range(5))) for key in range(2 * entities)]
+        [(row // 2, 1_000_000 * row, None, *(row / 8 + column for column in range(5))) for row in range(2 * entities)]
         for _ in range(3)
     ]
     begin, used = time.perf_counter(), time.process_time()
     for number, rows in enumerate(lists):
         prefix = prefix_of(number)
         for first in range(0, len(rows), BATCH):
-            pairs = [
-                (prefix + key.to_bytes(8, "big") + b"00000000", encode(row))
-                for key, *row in rows[first : first + BATCH]
-            ]
+            part = rows[first : first + BATCH]
+            packed = [encode(row[1:]) for row in part]
+            keys = [prefix + row[0].to_bytes(8, "big") for row in part]
+            times = [row[1].to_bytes(8, "big") for row in part]
             with environment.begin(write=True) as transaction:
-                transaction.cursor(table).putmulti(pairs, append=True)
-    return {
-        "cpu": time.process_time() - used,
-        "seconds": time.perf_counter() - begin,
-        "rows": sum(map(len, lists)),
-        "peak_mb": peak(),
-    }
+                pairs = [(key + at, row) for key, at, row in zip(keys, times, packed, strict=True)]
+                transaction.cursor(tables[0]).putmulti(pairs, append=True)
+                latest = [(key, at + at + row) for key, at, row in zip(keys[::2], times[::2], packed[::2], strict=True)]
+                transaction.cursor(tables[1]).putmulti(latest, append=True)
+    passed = time.perf_counter() - begin
+    return {"cpu": time.process_time() - used, "seconds": passed, "rows": sum(map(len, lists)), "peak_mb": 0}
 
 
-def peak(*, reset: bool = False) -> int:
-    """Return the most memory that this process had since the last reset, in MiB; Linux alone can say."""
-    if reset:
-        Path("/proc/self/clear_refs").write_text("5")
-    status = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) // 1024
+class Memory:
+    """The most memory of its own that this process has within the block, in MiB; Linux alone can say.
+
+    Pages of the store's file do not count, which the process maps: the kernel takes them back as it needs them.
+    """
+
+    def __init__(self) -> None:
+        self.peak = 0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.005):
+            lines = Path("/proc/self/status").read_text().splitlines()
+            self.peak = max(self.peak, *(int(line.split()[1]) // 1024 for line in lines if line.startswith("RssAnon:")))
 
 
 def taken(command: list[str]) -> dict[str, Any]:

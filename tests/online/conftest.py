@@ -10,9 +10,14 @@ from uuid import uuid4
 import pytest
 
 from tests.online.servers import URL, forget, require_redis
-from workbench.online.backend import OnlineBackend
+from workbench.online.backend import BOUNDS, OnlineBackend
 from workbench.online.lmdb import LmdbStore
 from workbench.online.redis import RedisStore
+
+
+def unpacked(entry: bytes | None) -> tuple[int, int, bytes] | None:
+    """Return since when and until when a latest row answers, and the row."""
+    return None if entry is None else (*BOUNDS.unpack_from(entry), entry[BOUNDS.size :])
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 from tests.online.conftest import Place
 from tests.online.loading import KEYS, load, run
 from tests.online.servers import client
-from workbench.online.backend import prefix_of
+from workbench.online.backend import BOUNDS, prefix_of
 
 KILLS = 15
 MOST_STEPS = 40
@@ -79,7 +79,9 @@ class Reading:
                 at, latest = backend.latest(keys)
                 then, rows = backend.as_of(keys, 2)
                 if at == version:
-                    self.wrong += [f"{which} {number}: {each}" for each in latest if each is None or each[2] != row]
+                    self.wrong += [
+                        f"{which} {number}: {each!r}" for each in latest if (each or b"")[BOUNDS.size :] != row
+                    ]
                 if then == version:
                     self.wrong += [f"{which} {number} as of: {each!r}" for each in rows if each != row]
                 count += at == then == version

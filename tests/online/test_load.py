@@ -140,8 +140,8 @@ def test_rows_that_are_not_stored_as_they_were_written_are_never_shown(
     shelf.publish("spend", ONE)
     shelf.load()
     shelf.publish("spend", TWO)
-    honest = LmdbStore.rows
-    monkeypatch.setattr(LmdbStore, "rows", lambda self, number: list(honest(self, number))[:-1])
+    honest = LmdbStore._range
+    monkeypatch.setattr(LmdbStore, "_range", lambda *table: [(keys[:-1], rows[:-1]) for keys, rows in honest(*table)])
     with pytest.raises(wb.errors.OnlineError, match=r"does not hold what was written of spend@1.0.*still have"):
         shelf.load()
     monkeypatch.undo()
@@ -253,7 +253,8 @@ def test_keys_of_dates_and_numbers_answer_too(shelf: Shelf) -> None:
 
 
 def test_many_rows_are_loaded_in_parts_that_are_in_order(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workbench.online.load.PART", 10)
+    monkeypatch.setattr("workbench.online.load.PART", 30)
+    monkeypatch.setattr("workbench.online.load.BLOCK", 4)
     monkeypatch.setattr("workbench.online.lmdb.BATCH", 7)
     monkeypatch.setattr("workbench.online.lmdb.SWEPT", 7)
     names = [f"u{number % 23:02}" for number in range(200)] + ["x" * 600, None]

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
+from tests.online.conftest import unpacked
 from tests.online.servers import HOST, URL, Server, client, keys_of
 from tests.online.stage import Shelf, minutes, rows
 from workbench.config import OnlineSettings
 from workbench.errors import OnlineError
 from workbench.online import EvictionWarning
 from workbench.online import redis as module
-from workbench.online.backend import FOREVER, StoredEntity, prefix_of
+from workbench.online.backend import BOUNDS, FOREVER, StoredEntity, prefix_of
 from workbench.online.redis import RedisStore
 from workbench.online.store import BACKENDS
 from workbench.store import parse_all
@@ -69,7 +70,7 @@ def read(store: RedisStore) -> set[bytes]:
     keys = [prefix_of(int(values["generation"])) + each.key for each in MANY]
     at, found = store.latest(keys)
     assert at == version
-    return {b"" if answer is None else answer[2] for answer in found}
+    return {b"" if answer is None else answer[BOUNDS.size :] for answer in found}
 
 
 def test_settings_open_it(project: str) -> None:
@@ -190,7 +191,7 @@ def test_a_read_by_several_commands_is_of_one_version(
     version, found = store.latest([prefix_of(number) + each.key for each in MANY])
     assert commands == [30, 30, 30, 10] * 2
     assert version == other.version()
-    assert [answer and answer[2] for answer in found] == [each.rows[0][1] for each in MANY]
+    assert [answer and answer[BOUNDS.size :] for answer in found] == [each.rows[0][1] for each in MANY]
 
 
 def test_a_store_that_changes_all_the_time_is_an_error(store: RedisStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -490,7 +491,7 @@ def test_readers_see_errors_or_right_rows_while_the_server_comes_and_goes(serve:
     server = serve("--appendonly", "yes")
     store = RedisStore(server.url, project="p")
     load(store, row=b"kept")
-    ended, down = threading.Event(), threading.Event()
+    ended, down, answered = threading.Event(), threading.Event(), threading.Event()
     answers: list[set[bytes]] = []
     errors: list[OnlineError] = []
     strange: list[BaseException] = []
@@ -499,6 +500,7 @@ def test_readers_see_errors_or_right_rows_while_the_server_comes_and_goes(serve:
         while not ended.is_set():
             try:
                 answers.append(read(store))
+                answered.set()
             except OnlineError as error:
                 errors.append(error)
                 down.set()
@@ -511,6 +513,7 @@ def test_readers_see_errors_or_right_rows_while_the_server_comes_and_goes(serve:
     for thread in threads:
         thread.start()
     for _ in range(3):
+        assert answered.wait(60)
         down.clear()
         server.kill()
         assert down.wait(60)
@@ -528,7 +531,7 @@ def test_bounds_reach_as_far_as_numbers_do(store: RedisStore) -> None:
     rows = [(2**62, b"far"), (2**53 + 1, b"b"), (2**53, b"a"), (-(2**62), b"first")]
     number = load(store, [StoredEntity(b"\x00e", rows, 3)])
     keys = [prefix_of(number) + b"\x00e"]
-    assert store.latest(keys)[1] == [(-(2**62), 2**53, b"first")]
+    assert list(map(unpacked, store.latest(keys)[1])) == [(-(2**62), 2**53, b"first")]
     assert FOREVER > 2**62
     for instant, row in [(2**53 - 1, b"first"), (2**53, b"a"), (2**53 + 1, b"b"), (2**62 - 1, b"b"), (2**62, b"far")]:
         assert store.as_of(keys, instant)[1] == [row]

@@ -11,13 +11,21 @@ rows that another one beats at every instant are not stored. So one look finds t
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import chain, count, repeat
+from operator import itemgetter
 from typing import Protocol, Self
 
-from workbench.online.keys import HASHED, descending
+import numpy as np
+import numpy.typing as npt
 
+from workbench.online.keys import HASHED, SUFFIX, descending
+
+BOUNDS = struct.Struct(">qq")
+"""Since when and until when a row answers, where that is stored in front of it."""
 FOREVER = 2**63 - 1
 """Microseconds since the epoch at which a row is replaced that no other replaces."""
 WAIT = 600.0
@@ -48,15 +56,73 @@ class StoredEntity:
     latest: int
 
     @property
-    def answer(self) -> tuple[int, int, bytes]:
-        """Since when and until when the latest row answers, and its bytes."""
+    def answer(self) -> bytes:
+        """The latest row, after the instants between which it answers."""
         known, row = self.rows[self.latest]
-        return known, self.rows[self.latest - 1][0] if self.latest else FOREVER, row
+        return BOUNDS.pack(known, self.rows[self.latest - 1][0] if self.latest else FOREVER) + row
 
     def keyed(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield the rows with their keys, in the order of keys."""
         for known, row in self.rows:
             yield prefix + self.key + descending(known), row
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlock:
+    """Many entities with all of their rows, in the order of keys; what `StoredEntity` is to one, without its cost.
+
+    Attributes
+    ----------
+    keys
+        The entities' keys, without the generation.
+    starts
+        Where the rows of each entity begin.
+    known, rows
+        Since when each row is known, and its bytes; of each entity the latest first.
+    latest
+        The place of the row that answers now, among the rows of each entity.
+    """
+
+    keys: Sequence[bytes]
+    starts: npt.NDArray[np.int64]
+    known: npt.NDArray[np.int64]
+    rows: Sequence[bytes]
+    latest: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, entities: Sequence[StoredEntity]) -> Self:
+        """Return a block of entities."""
+        counts = np.array([len(entity.rows) for entity in entities], np.int64)
+        known = np.array([known for entity in entities for known, _ in entity.rows], np.int64)
+        return cls(
+            keys=[entity.key for entity in entities],
+            starts=np.cumsum(counts) - counts,
+            known=known,
+            rows=[row for entity in entities for _, row in entity.rows],
+            latest=np.array([entity.latest for entity in entities], np.int64),
+        )
+
+    def entities(self) -> Iterator[StoredEntity]:
+        """Yield the entities."""
+        known, starts, latest = self.known.tolist(), self.starts.tolist(), self.latest.tolist()
+        ends = [*starts[1:], len(known)]
+        for key, start, end, place in zip(self.keys, starts, ends, latest, strict=True):
+            yield StoredEntity(key, list(zip(known[start:end], self.rows[start:end], strict=True)), place)
+
+    def row_keys(self) -> list[bytes]:
+        """Return the rows' keys, without the generation: they are in order."""
+        lengths = np.diff(self.starts, append=len(self.rows)).tolist()
+        keys = chain.from_iterable(map(repeat, self.keys, lengths))
+        suffixes = (2**63 - 1 - self.known).astype(">u8").tobytes()
+        return [key + suffixes[place : place + SUFFIX] for key, place in zip(keys, count(0, SUFFIX))]
+
+    def answers(self) -> list[bytes]:
+        """Return the row that answers now of each entity, after the instants between which it does."""
+        places = self.starts + self.latest
+        untils = np.where(self.latest > 0, self.known[places - 1], FOREVER)
+        bounds = np.stack([self.known[places], untils], axis=1).astype(">i8").tobytes()
+        size, rows = BOUNDS.size, self.rows
+        return [bounds[begin : begin + size] + rows[place] for begin, place in zip(count(0, size), places.tolist())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +143,12 @@ class Tally:
 
     def add(self, key: bytes, row: bytes) -> None:
         """Count a row under its key, which is without the generation."""
-        self.rows += 1
-        self._digest.update(key)
-        self._digest.update(row)
+        self.add_all([key], [row])
+
+    def add_all(self, keys: Sequence[bytes], rows: Sequence[bytes]) -> None:
+        """Count rows under their keys."""
+        self.rows += len(rows)
+        self._digest.update(b"".join(chain.from_iterable(zip(keys, rows, strict=True))))
 
     @property
     def written(self) -> Written:
@@ -87,15 +156,42 @@ class Tally:
         return Written(self.entities, self.rows, self._digest.hexdigest())
 
 
-def in_order(entities: Iterable[StoredEntity]) -> Iterator[StoredEntity]:
-    """Yield entities in the order of keys: those whose keys are hashes at the end."""
+def in_order(entities: Iterable[StoredEntity | StoredBlock]) -> Iterator[StoredEntity]:
+    """Yield entities one by one in the order of keys: those whose keys are hashes at the end."""
     hashed: list[StoredEntity] = []
-    for entity in entities:
-        if entity.key.startswith(HASHED):
-            hashed.append(entity)
-        else:
-            yield entity
+    for each in entities:
+        for entity in each.entities() if isinstance(each, StoredBlock) else (each,):
+            if entity.key.startswith(HASHED):
+                hashed.append(entity)
+            else:
+                yield entity
     yield from sorted(hashed, key=lambda entity: entity.key)
+
+
+def in_blocks(entities: Iterable[StoredEntity | StoredBlock], rows: int) -> Iterator[StoredBlock]:
+    """Yield entities in the order of keys, in blocks: as they come, or of about as many `rows`."""
+    single: list[StoredEntity] = []
+    hashed: list[StoredEntity] = []
+    waiting = 0
+    for each in entities:
+        if isinstance(each, StoredBlock) and HASHED[0] not in set(map(itemgetter(0), each.keys)):
+            if single:
+                yield StoredBlock.of(single)
+                single, waiting = [], 0
+            yield each
+            continue
+        for entity in each.entities() if isinstance(each, StoredBlock) else (each,):
+            if entity.key.startswith(HASHED):
+                hashed.append(entity)
+                continue
+            single.append(entity)
+            waiting += len(entity.rows)
+            if waiting >= rows:
+                yield StoredBlock.of(single)
+                single, waiting = [], 0
+    single += sorted(hashed, key=lambda entity: entity.key)
+    for start in range(0, len(single), rows):
+        yield StoredBlock.of(single[start : start + rows])
 
 
 class OnlineBackend(Protocol):
@@ -117,10 +213,10 @@ class OnlineBackend(Protocol):
     def catalog(self) -> tuple[int, Mapping[str, bytes]]:
         """Return the catalogue, and its version."""
 
-    def latest(self, keys: Sequence[bytes]) -> tuple[int, list[tuple[int, int, bytes] | None]]:
-        """Return the catalogue's version, and for each key since when and until when its row answers, and the row.
+    def latest(self, keys: Sequence[bytes]) -> tuple[int, list[bytes | None]]:
+        """Return the catalogue's version, and each key's latest row after the instants between which it answers.
 
-        `keys` begin with a generation. The version and the rows are of one moment.
+        `keys` begin with a generation. The instants are packed by `BOUNDS`. The version and the rows are of one moment.
         """
 
     def as_of(self, keys: Sequence[bytes], instant: int) -> tuple[int, list[bytes | None]]:
@@ -146,7 +242,7 @@ class ReadOnlyBackend:
     place: str
     version: Callable[[], int]
     catalog: Callable[[], tuple[int, Mapping[str, bytes]]]
-    latest: Callable[[Sequence[bytes]], tuple[int, list[tuple[int, int, bytes] | None]]]
+    latest: Callable[[Sequence[bytes]], tuple[int, list[bytes | None]]]
     as_of: Callable[[Sequence[bytes], int], tuple[int, list[bytes | None]]]
 
     @classmethod
@@ -161,7 +257,7 @@ class OnlineWriter(Protocol):
     def new_generation(self) -> int:
         """Return a number that no generation ever had."""
 
-    def append(self, generation: int, entities: Iterable[StoredEntity]) -> Written:
+    def append(self, generation: int, entities: Iterable[StoredEntity | StoredBlock]) -> Written:
         """Write the rows of a generation: entities in the order of their keys, but for those whose keys are hashes."""
 
     def read_back(self, generation: int) -> Written:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
@@ -16,6 +16,7 @@ from functools import cached_property
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from workbench.errors import JoinError, UsageError, did_you_mean
@@ -55,7 +56,7 @@ def encoder(dtype: pl.DataType) -> Encode:
         case pl.UInt64():
             return lambda value: _fixed(">Q", _whole(value))
         case _ if dtype.is_integer():
-            return lambda value: _signed(_whole(value))
+            return _integer
         case pl.Float32() | pl.Float64():
             return _real
         case pl.Boolean():
@@ -146,6 +147,15 @@ class EntityKeys:
             found.append(None if part is None else PLAIN + part if len(part) <= LONGEST else whole_key(part))
         return found
 
+    def encode_columns(self, columns: Sequence[pl.Series]) -> list[bytes]:
+        """Return the keys of entities of the view itself, none of which is null, from their columns."""
+        parts = [
+            _whole_column(column) if column.dtype.is_integer() and column.dtype != pl.UInt64 else map(encode, column)
+            for column, (_, encode) in zip(columns, self.encoders, strict=True)
+        ]
+        whole: Iterable[bytes] = parts[0] if len(parts) == 1 else map(b"".join, zip(*parts, strict=True))  # type: ignore[assignment]  # none is None
+        return [PLAIN + each if len(each) <= LONGEST else whole_key(each) for each in whole]
+
     def _missing(self, column: str, entity: Mapping[str, object]) -> JoinError:
         return JoinError(
             f"The entity has no {column!r}, which is a key of view {self.view!r}.",
@@ -195,11 +205,26 @@ def _whole(value: object) -> int:
     return int(value)
 
 
+def _integer(value: object) -> bytes | None:
+    if type(value) is not int:  # else it is one for sure: this is the commonest of keys
+        value = _whole(value)
+    try:
+        return (value + 2**63).to_bytes(8, "big")
+    except OverflowError:
+        return None
+
+
 def _fixed(form: str, value: int) -> bytes | None:
     try:
         return struct.pack(form, value)
     except struct.error:  # beyond the column's range: no row has it
         return None
+
+
+def _whole_column(column: pl.Series) -> list[bytes]:
+    """Return what `_signed` makes of each value; a tenth of its time."""
+    data = (column.cast(pl.Int64).to_numpy() ^ np.int64(-(2**63))).astype(">i8").tobytes()
+    return [data[place : place + 8] for place in range(0, len(data), 8)]
 
 
 def _signed(value: int, size: int = 8) -> bytes | None:

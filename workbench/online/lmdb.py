@@ -11,18 +11,29 @@ import os
 import struct
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import OnlineError
-from workbench.online.backend import WAIT, StoredEntity, Tally, Written, in_order, prefix_of
+from workbench.online.backend import WAIT, Tally, Written, in_blocks, prefix_of
 from workbench.online.keys import SUFFIX, descending
 
 if TYPE_CHECKING:
     from workbench.config import OnlineSettings
-    from workbench.online.backend import OnlineWriter
+    from workbench.online.backend import (
+        WAIT,
+        OnlineWriter,
+        StoredBlock,
+        StoredEntity,
+        Tally,
+        Written,
+        in_blocks,
+        prefix_of,
+    )
 
 VERSION, NEXT = b"\x00version", b"\x00next"
 BATCH = 50_000
@@ -30,7 +41,6 @@ BATCH = 50_000
 SWEPT = 5_000
 """Rows that are removed in one transaction, so that readers are not held up."""
 READERS = 1_024
-_BOUNDS = struct.Struct(">qq")
 _NUMBER = struct.Struct(">Q")
 RECHECK = 1.0
 """Seconds after which a reader looks whether its file is still there, or another in its place."""
@@ -94,7 +104,7 @@ class LmdbStore:
             name.decode(): value for name, value in found.items() if not name.startswith(b"\x00")
         }
 
-    def latest(self, keys: Sequence[bytes]) -> tuple[int, list[tuple[int, int, bytes] | None]]:
+    def latest(self, keys: Sequence[bytes]) -> tuple[int, list[bytes | None]]:
         """See `OnlineBackend.latest`."""
         tables = self._opened()
         if tables is None:
@@ -103,12 +113,9 @@ class LmdbStore:
         try:  # not by `_reading`, whose generator would take half as long as the read
             with self._environment.begin() as transaction:
                 get = transaction.get
-                found = [get(key, db=latest) for key in keys]
-                version = _version(transaction, catalog)
+                return _version(transaction, catalog), [get(key, db=latest) for key in keys]
         except _lmdb().Error as error:
             raise self._failure(error) from error
-        unpack = _BOUNDS.unpack_from
-        return version, [None if value is None else (*unpack(value), value[16:]) for value in found]
 
     def as_of(self, keys: Sequence[bytes], instant: int) -> tuple[int, list[bytes | None]]:
         """See `OnlineBackend.as_of`."""
@@ -130,7 +137,8 @@ class LmdbStore:
         """See `OnlineBackend.rows`."""
         tables = self._opened()
         if tables is not None:
-            yield from self._range(tables[2], prefix_of(generation))
+            for keys, rows in self._range(tables[2], prefix_of(generation)):
+                yield from zip(keys, rows, strict=True)
 
     @contextmanager
     def writing(self) -> Iterator[OnlineWriter]:
@@ -150,23 +158,29 @@ class LmdbStore:
         except (OSError, _lmdb().Error) as error:
             raise self._failure(error) from error
 
-    def _range(self, table: Any, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield what begins with `prefix`, some at a time: a long transaction would keep removed pages from reuse."""
-        start = prefix
-        while True:
+    def _range(self, table: Any, prefix: bytes) -> Iterator[tuple[list[bytes], list[bytes]]]:
+        """Yield what begins with `prefix`: the ends of keys, and values.
+
+        It is some at a time, since a long transaction would keep removed pages from reuse; and not in pairs, since the
+        garbage collector would look through so many tuples again and again.
+        """
+        start, length, is_last = prefix, len(prefix), False
+        while not is_last:
+            keys: list[bytes] = []
+            values: list[bytes] = []
             with self._reading() as transaction:
                 cursor = transaction.cursor(table)
-                found: list[tuple[bytes, bytes]] = []
                 if cursor.set_range(start):
-                    for key, value in cursor:
-                        if not key.startswith(prefix) or len(found) == BATCH:
-                            break
-                        found.append((key, value))
-            for key, value in found:
-                yield key[len(prefix) :], value
-            if len(found) < BATCH:
-                return
-            start = found[-1][0] + b"\x00"
+                    for key, value in islice(cursor, BATCH):
+                        keys.append(key)
+                        values.append(value)
+            is_last = len(keys) < BATCH or not keys[-1].startswith(prefix)
+            if is_last:
+                there = bisect_left(keys, True, key=lambda key: not key.startswith(prefix))  # noqa: FBT003 - what is sought
+                del keys[there:], values[there:]
+            if keys:
+                start = keys[-1] + b"\x00"
+                yield [key[length:] for key in keys], values
 
     @contextmanager
     def _reading(self) -> Iterator[Any]:
@@ -244,41 +258,33 @@ class _Writer:
             transaction.put(NEXT, _NUMBER.pack(number), db=self._catalog)
         return number
 
-    def append(self, generation: int, entities: Iterable[StoredEntity]) -> Written:
-        prefix, tally = prefix_of(generation), Tally()
-        rows: list[tuple[bytes, bytes]] = []
-        latest: list[tuple[bytes, bytes]] = []
-        for entity in in_order(entities):
-            tally.entities += 1
-            for key, row in entity.keyed(prefix):
-                tally.add(key[4:], row)
-                rows.append((key, row))
-            since, until, row = entity.answer
-            latest.append((prefix + entity.key, _BOUNDS.pack(since, until) + row))
-            if len(rows) >= BATCH:
-                self._put(rows, latest)
-        self._put(rows, latest)
+    def append(self, generation: int, entities: Iterable[StoredEntity | StoredBlock]) -> Written:
+        tally = Tally()
+        for block in in_blocks(entities, BATCH):
+            keys = block.row_keys()
+            tally.add_all(keys, block.rows)
+            tally.entities += len(block.keys)
+            self._put(generation, (self._rows, keys, block.rows), (self._latest, block.keys, block.answers()))
         return tally.written
 
-    def _put(self, rows: list[tuple[bytes, bytes]], latest: list[tuple[bytes, bytes]]) -> None:
-        """Write what is there at the end of the tables, and forget it: generations only grow."""
+    def _put(self, generation: int, *columns: tuple[Any, Sequence[bytes], Sequence[bytes]]) -> None:
+        """Write keys and values at the end of tables: generations only grow."""
+        with_prefix = prefix_of(generation).__add__
         with self._store._environment.begin(write=True) as transaction:
-            for table, pairs in ((self._rows, rows), (self._latest, latest)):
-                cursor = transaction.cursor(table)
-                _, added = cursor.putmulti(pairs, dupdata=False, overwrite=False, append=True)
-                if added != len(pairs):
+            for table, keys, values in columns:
+                pairs = zip(map(with_prefix, keys), values, strict=True)
+                _, added = transaction.cursor(table).putmulti(pairs, dupdata=False, overwrite=False, append=True)
+                if added != len(keys):
                     raise OnlineError(
                         f"The online store {self._store.place} has rows where a new generation is written.",
                         remedy="Delete the folder and run `workbench online load`.",
                     )
-        rows.clear()
-        latest.clear()
 
     def read_back(self, generation: int) -> Written:
-        tally = Tally()
-        for key, row in self._store.rows(generation):
-            tally.add(key, row)
-        tally.entities = sum(1 for _ in self._store._range(self._latest, prefix_of(generation)))
+        prefix, tally = prefix_of(generation), Tally()
+        for keys, rows in self._store._range(self._rows, prefix):
+            tally.add_all(keys, rows)
+        tally.entities = sum(len(keys) for keys, _ in self._store._range(self._latest, prefix))
         return tally.written
 
     def change(self, values: Mapping[str, bytes | None]) -> int:

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from workbench.errors import OnlineError
-from workbench.online.backend import StoredEntity
+from workbench.online.backend import StoredBlock
 from workbench.online.catalog import META, Generation, Meta, OnlineCatalog, label_of, records_of, served_versions
 from workbench.online.codec import RowCodec
 from workbench.online.keys import EntityKeys
@@ -22,12 +23,15 @@ from workbench.times import microseconds
 
 if TYPE_CHECKING:
     from workbench.lake import Lake
-    from workbench.online.backend import OnlineBackend, OnlineWriter
+    from workbench.online.backend import OnlineBackend, OnlineWriter, StoredEntity
     from workbench.registry import Version
 
-PART = 1_000_000
-"""About how many rows are sorted at once."""
+PART = 1_500_000
+"""About how many values are sorted at once."""
+BLOCK = 50_000
+"""About how many rows are made ready and written at once."""
 _KNOWN, _EVENT, _CREATED, _ROW = "__online_known", "__online_event", "__online_created", "__online_row"
+_FIRST = "__online_first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +182,7 @@ def _write(
     frame = published.lake.scan(
         view, version.major, version.delta_version, version.contract, digest=version.data_digest
     )
-    written = writer.append(number, stored_entities(view, version, frame, now=instant, since=since))
+    written = writer.append(number, stored_blocks(view, version, frame, now=instant, since=since))
     if (stored := writer.read_back(number)) != written:
         writer.remove(number)
         raise OnlineError(
@@ -201,9 +205,9 @@ def _write(
     )
 
 
-def stored_entities(
+def stored_blocks(
     view: str, version: Version, frame: pl.LazyFrame, *, now: int, since: int | None
-) -> Iterator[StoredEntity]:
+) -> Iterator[StoredBlock]:
     """Yield the entities of a version's rows in the order of their keys, each with the rows that may answer.
 
     Parameters
@@ -219,15 +223,56 @@ def stored_entities(
     """
     codec = RowCodec(version.contract)
     keys = EntityKeys(view, tuple((name, version.contract[name].dtype) for name in version.entities))
+    columns = [_sortable(name, version) for name in version.entities]
     for part in _parts(frame, version):
         rows = known_rows(_view_rows(view, version, part), known=_KNOWN, event=_EVENT, created=_CREATED, row=_ROW)
-        ordered = rows.sort(
-            *(_sortable(name, version) for name in version.entities),
-            _KNOWN,
-            _ROW,
-            descending=[*[False] * len(version.entities), True, True],
+        descending = [*[False] * len(columns), True, True]
+        ordered = rows.sort(*columns, _KNOWN, _ROW, descending=descending).with_columns(
+            pl.any_horizontal(pl.int_range(pl.len()) == 0, *(each.ne_missing(each.shift()) for each in columns)).alias(
+                _FIRST
+            )
         )
-        yield from _grouped(ordered.collect(engine="streaming"), version.entities, keys, codec, now=now, since=since)
+        above = pl.col(_KNOWN).shift()
+        # the row above answers at all instants that such a row could
+        beaten = (above == pl.col(_KNOWN)) | (pl.lit(value=False) if since is None else above <= since)
+        kept = ordered.filter(pl.col(_FIRST) | ~beaten).drop(_ROW).collect(engine="streaming")
+        for block in _blocks(kept):
+            yield _block(block, version.entities, keys, codec, now=now)
+
+
+def stored_entities(
+    view: str, version: Version, frame: pl.LazyFrame, *, now: int, since: int | None
+) -> Iterator[StoredEntity]:
+    """Yield what `stored_blocks` has, one by one."""
+    for block in stored_blocks(view, version, frame, now=now, since=since):
+        yield from block.entities()
+
+
+def _blocks(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield whole entities, of about `BLOCK` rows at a time."""
+    starts = frame[_FIRST].arg_true().to_numpy()
+    start = 0
+    while start < frame.height:
+        place = int(np.searchsorted(starts, start + BLOCK))
+        end = int(starts[place]) if place < len(starts) else frame.height
+        yield frame[start:end]
+        start = end
+
+
+def _block(frame: pl.DataFrame, entities: Sequence[str], keys: EntityKeys, codec: RowCodec, *, now: int) -> StoredBlock:
+    starts = frame[_FIRST].arg_true().to_numpy().astype(np.int64)
+    known = frame[_KNOWN].to_numpy()
+    counts = np.diff(starts, append=frame.height)
+    # the latest come first: of those after now, the first one that is not, or the earliest
+    latest = np.minimum(np.add.reduceat(known > now, starts, dtype=np.int64), counts - 1)
+    firsts = frame.filter(_FIRST)
+    return StoredBlock(
+        keys=keys.encode_columns([firsts[name] for name in entities]) if entities else [keys.encode({}) or b""],
+        starts=starts,
+        known=known,
+        rows=codec.encode(frame, event=_EVENT, created=_CREATED),
+        latest=latest,
+    )
 
 
 def _view_rows(view: str, version: Version, frame: pl.LazyFrame) -> ViewRows:
@@ -241,40 +286,6 @@ def _view_rows(view: str, version: Version, frame: pl.LazyFrame) -> ViewRows:
     )
 
 
-def _grouped(
-    frame: pl.DataFrame,
-    entities: Sequence[str],
-    keys: EntityKeys,
-    codec: RowCodec,
-    *,
-    now: int,
-    since: int | None,
-) -> Iterator[StoredEntity]:
-    values = frame.select(entities).iter_rows() if entities else iter([()] * frame.height)
-    rows = zip(frame[_KNOWN], codec.encode(frame, event=_EVENT, created=_CREATED), strict=True)
-    last: tuple[object, ...] | None = None
-    key: bytes | None = None
-    found: list[tuple[int, bytes]] = []
-    for entity, (known, row) in zip(values, rows, strict=True):
-        if last is None or entity != last:
-            before, key = key, keys.encode(dict(zip(entities, entity, strict=True)))
-            last = entity
-            if key != before:  # NaN is not itself
-                if before is not None:
-                    yield _entity(before, found, now)
-                found = []
-        if found and (found[-1][0] == known or (since is not None and found[-1][0] <= since)):
-            continue  # the row above answers at all instants that this one could
-        found.append((known, row))
-    if key is not None:
-        yield _entity(key, found, now)
-
-
-def _entity(key: bytes, rows: list[tuple[int, bytes]], now: int) -> StoredEntity:
-    latest = next((place for place, (known, _) in enumerate(rows) if known <= now), len(rows) - 1)
-    return StoredEntity(key, rows, latest)
-
-
 def _sortable(name: str, version: Version) -> pl.Expr:
     """Return a key column in the order of its bytes: an enum's order is not that of its texts."""
     dtype = version.contract[name].dtype
@@ -284,12 +295,12 @@ def _sortable(name: str, version: Version) -> pl.Expr:
 
 def _parts(frame: pl.LazyFrame, version: Version) -> Iterable[pl.LazyFrame]:
     """Return the rows in parts that memory holds, by ranges of the first key column."""
-    rows = version.rows
-    if not version.entities or rows <= PART:
+    parts = -(-version.rows * len(version.contract.names) // PART)
+    if not version.entities or parts <= 1:
         return [frame]
     first = _sortable(version.entities[0], version)
     values = frame.select(first).drop_nulls().unique().sort(version.entities[0]).collect(engine="streaming").to_series()
-    count = min(values.len(), -(-rows // PART))
+    count = min(values.len(), parts)
     edges = [values[values.len() * place // count] for place in range(1, count)]
     ranges = zip([None, *edges], [*edges, None], strict=True)
     return [frame.filter(*_between(first, low, high)) for low, high in ranges]

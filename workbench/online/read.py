@@ -19,7 +19,7 @@ import polars as pl
 
 from workbench.config import free_name
 from workbench.errors import JoinError, OnlineError, UsageError
-from workbench.online.backend import FOREVER, ReadOnlyBackend, prefix_of
+from workbench.online.backend import BOUNDS, FOREVER, ReadOnlyBackend, prefix_of
 from workbench.online.catalog import Generation, OnlineCatalog
 from workbench.online.codec import CREATED, EVENT, FIRST, NEVER, Bits, Row, RowCodec, StoredRows, with_nulls
 from workbench.online.keys import EntityKeys
@@ -268,8 +268,7 @@ class Answers:
         version, generation, origin = answer.plan.part.view.version, answer.generation, answer.origin
         there: Status = "stale" if answer.plan.stale else "present"
         found = []
-        for row, usable in zip(answer.decoded, self._usable[view], strict=True):
-            event, created = _times_of(row)
+        for row, usable, event, created in zip(answer.decoded, self._usable[view], *self.times(view), strict=True):
             if usable is None:
                 without: Status = "missing" if row is None else "expired"
                 defaults = [column.default for column in columns]
@@ -323,8 +322,12 @@ class Answers:
 
     def times(self, view: int) -> tuple[list[datetime | None], list[datetime | None]]:
         """Return event time and `created` of the row that each entity has in a view; of an expired one too."""
-        times = [_times_of(row) for row in self.found[view].decoded]
-        return [event for event, _ in times], [created for _, created in times]
+        rows, absent = self.found[view].decoded, (None, NEVER)
+        events = [None if row is None else from_microseconds(row[EVENT]) for row in rows]
+        if self.found[view].plan.part.view.created is None:
+            return events, [None] * len(rows)
+        created = [None if row is None or row[CREATED] in absent else from_microseconds(row[CREATED]) for row in rows]
+        return events, created
 
     def frame(self, *, details: bool = False) -> pl.DataFrame:
         """Return one row an entity: the keys, then one column a feature with its dtype.
@@ -358,14 +361,6 @@ class Answers:
             pl.Series(name, [entity[name] for entity in self.entities], dtype=dtype, strict=False)
             for name, dtype in dtypes.items()
         ]
-
-
-def _times_of(row: Row | None) -> tuple[datetime | None, datetime | None]:
-    """Return event time and `created` of a row."""
-    if row is None:
-        return None, None
-    created = row[CREATED]
-    return from_microseconds(row[EVENT]), None if created is None or created == NEVER else from_microseconds(created)
 
 
 def _converted(row: Row, converts: Iterable[tuple[int, Callable[[Any], Any]]]) -> Row:
@@ -567,10 +562,17 @@ class OnlineReader:
     def _latest(self, keys: Sequence[bytes], instant: int) -> tuple[int, list[bytes | None]]:
         """Return the catalogue's version and the rows that answer now; -1 where it changed in between."""
         version, entries = self.backend.latest(keys)
-        rows = [None if entry is None else entry[2] for entry in entries]
-        late = [
-            place for place, entry in enumerate(entries) if entry is not None and not entry[0] <= instant < entry[1]
-        ]
+        bounds, start = BOUNDS.unpack_from, BOUNDS.size
+        rows: list[bytes | None] = []
+        late = []
+        for place, entry in enumerate(entries):
+            if entry is None:
+                rows.append(None)
+                continue
+            since, until = bounds(entry)
+            if not since <= instant < until:
+                late.append(place)
+            rows.append(entry[start:])
         if late:
             later, others = self.backend.as_of([keys[place] for place in late], instant)
             for place, other in zip(late, others, strict=True):

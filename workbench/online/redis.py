@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import struct
 import threading
 import time
 import warnings
@@ -35,7 +34,16 @@ from urllib.parse import quote
 import msgspec
 
 from workbench.errors import OnlineError
-from workbench.online.backend import WAIT, StoredEntity, Tally, Written, in_order, prefix_of
+from workbench.online.backend import (
+    BOUNDS,
+    WAIT,
+    StoredBlock,
+    StoredEntity,
+    Tally,
+    Written,
+    in_order,
+    prefix_of,
+)
 from workbench.online.keys import SUFFIX, descending, instant_of
 from workbench.redaction import redact
 
@@ -57,7 +65,6 @@ LEASE = 30.0
 """Seconds after which a writer is taken for dead that does not say that it is alive."""
 CONNECT, ANSWER = 2.0, 5.0
 """Seconds in which the server must accept a connection, and answer. ``?socket_timeout=`` in the URL has precedence."""
-_BOUNDS = struct.Struct(">qq")
 _AS_OF = """
 local found, single = {}, {}
 local first = '[' .. ARGV[3]
@@ -74,8 +81,6 @@ return {redis.call('GET', KEYS[1]), found, single}
 """Returns the version, the row of each entity at an instant, and the places of those that are an entity's only one."""
 
 T = TypeVar("T")
-Answer = tuple[int, int, bytes]
-"""Since when and until when a row answers, and the row."""
 
 
 class EvictionWarning(UserWarning):
@@ -128,7 +133,7 @@ class RedisStore:
             version, found = pipeline.execute()
         return int(version or 0), {name.decode(): value for name, value in found.items()}
 
-    def latest(self, keys: Sequence[bytes]) -> tuple[int, list[Answer | None]]:
+    def latest(self, keys: Sequence[bytes]) -> tuple[int, list[bytes | None]]:
         """See `OnlineBackend.latest`."""
         with self._translated():
             return self._in_parts(self._latest_of, keys)
@@ -191,11 +196,11 @@ class RedisStore:
     def _script(self) -> Callable[..., Any]:
         return self._client.register_script(_AS_OF)
 
-    def _latest_of(self, keys: Sequence[bytes]) -> tuple[int, list[Answer | None]]:
-        prefix, unpack = self._latest, _BOUNDS.unpack_from
+    def _latest_of(self, keys: Sequence[bytes]) -> tuple[int, list[bytes | None]]:
+        prefix = self._latest
         replies: list[Any] = self._client.mget([self._version, *[prefix + key for key in keys]])
         version, *found = replies
-        return int(version or 0), [None if value is None else (*unpack(value), value[16:]) for value in found]
+        return int(version or 0), found
 
     def _as_of(self, keys: Sequence[bytes], instant: int) -> tuple[int, list[bytes | None]]:
         version, found, single = self._script(
@@ -203,7 +208,7 @@ class RedisStore:
         )
         rows = [None if value is None else value[SUFFIX:] for value in found]
         for place in single:
-            known, _, row = _answer(found[place])
+            known, row = _single(found[place])
             rows[place] = row if known <= instant else None
         return int(version or 0), rows
 
@@ -220,8 +225,8 @@ class RedisStore:
                 return versions.pop(), list(chain.from_iterable(found for _, found in parts))
         raise OnlineError(f"{self.place} is loaded again and again while it is read.", remedy="Try again in a moment.")
 
-    def _entities(self, generation: int) -> Iterator[tuple[bytes, Answer | None, list[tuple[int, bytes]]]]:
-        """Yield each entity of a generation in order: its key, the row that answers with its bounds, and all rows."""
+    def _entities(self, generation: int) -> Iterator[tuple[bytes, bytes | None, list[tuple[int, bytes]]]]:
+        """Yield each entity of a generation in order: its key, the row that answers after its bounds, and all rows."""
         prefix = prefix_of(generation)
         for batch in self._batches(generation):
             with self._translated():
@@ -236,12 +241,11 @@ class RedisStore:
                     answers, *histories = pipeline.execute() or [[]]
             left = iter(histories)
             for (key, count), value in zip(entities, answers, strict=True):
-                answer = None if value is None else _answer(value)
                 if count > 1:
                     members = self._rest(self._history + prefix + key, next(left))
-                    yield key, answer, [(instant_of(each[:SUFFIX]), each[SUFFIX:]) for each in members]
+                    yield key, value, [(instant_of(each[:SUFFIX]), each[SUFFIX:]) for each in members]
                 else:
-                    yield key, answer, [] if answer is None else [(answer[0], answer[2])]
+                    yield key, value, [] if value is None else [_single(value)]
 
     def _rest(self, history: bytes, members: list[bytes]) -> list[bytes]:
         """Return all members of a history, of which the first page is there."""
@@ -349,7 +353,7 @@ class _Writer:
 
         return self._step(step)
 
-    def append(self, generation: int, entities: Iterable[StoredEntity]) -> Written:
+    def append(self, generation: int, entities: Iterable[StoredEntity | StoredBlock]) -> Written:
         store, prefix, tally = self._store, prefix_of(generation), Tally()
         for number, batch in enumerate(_batched(entities, tally)):
 
@@ -465,10 +469,9 @@ class _Batch:
 
     def begin(self, entity: StoredEntity) -> list[bytes]:
         """Begin an entity; return where its rows are to be added."""
-        since, until, row = entity.answer
         # listed by the batch that first writes of it, so that it can be removed whatever happens to the next
         self.entities.append((entity.key, len(entity.rows)))
-        self.answers[entity.key] = _BOUNDS.pack(since, until) + row
+        self.answers[entity.key] = entity.answer
         return self.go_on(entity)
 
     def go_on(self, entity: StoredEntity) -> list[bytes]:
@@ -484,7 +487,7 @@ class _Batch:
         return self.rows >= BATCH or self.size >= BATCH_BYTES
 
 
-def _batched(entities: Iterable[StoredEntity], tally: Tally) -> Iterator[_Batch]:
+def _batched(entities: Iterable[StoredEntity | StoredBlock], tally: Tally) -> Iterator[_Batch]:
     """Yield batches of a bounded size, also where one entity has more rows; count what they hold."""
     batch = _Batch()
     for entity in in_order(entities):
@@ -520,12 +523,12 @@ def _clock(pipeline: Pipeline) -> tuple[int, int]:
     return int(seconds), int(micros)
 
 
-def _answer(value: bytes) -> Answer:
-    known, until = _BOUNDS.unpack_from(value)
-    return known, until, value[_BOUNDS.size :]
+def _single(value: bytes) -> tuple[int, bytes]:
+    """Return since when the only row of an entity answers, and the row."""
+    return BOUNDS.unpack_from(value)[0], value[BOUNDS.size :]
 
 
-def _answers(key: bytes, rows: Sequence[tuple[int, bytes]]) -> Iterator[Answer]:
+def _answers(key: bytes, rows: Sequence[tuple[int, bytes]]) -> Iterator[bytes]:
     """Yield each row as it would be stored if it answered now."""
     return (StoredEntity(key, rows, place).answer for place in range(len(rows)))
 
