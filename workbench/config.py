@@ -385,6 +385,12 @@ class ServeSettings(_Section):
     """Requests a second that may come with one token, or without tokens from one address; any number if absent."""
     grace_seconds: int = Field(default=10, ge=0)
     """Seconds that requests have to end when the service is stopped."""
+    objective: float = Field(default=0.999, gt=0, lt=1)
+    """The share of requests for features that is to be answered well; the metrics show how fast the rest is used up."""
+    objective_ms: float = Field(default=100.0, gt=0)
+    """Milliseconds within which a request is answered well, if it does not fail."""
+    traces: str | None = None
+    """Where traces of requests go by OpenTelemetry, as in `http://collector:4318/v1/traces`; none if absent."""
     log: Literal["none", "errors", "all"] = "errors"
     """Which requests are logged, as lines of JSON: those that fail, all, or none."""
     log_reads: float = Field(default=0.0, ge=0, le=1)

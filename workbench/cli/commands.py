@@ -283,6 +283,7 @@ def serve(
     port: int | None = None,
     workers: int | None = None,
     log_reads: float | None = None,
+    traces: str | None = None,
     open: bool = False,  # noqa: A002 - the option is called --open
     store: str | None = None,
 ) -> Any:
@@ -300,6 +301,8 @@ def serve(
         How many processes answer.
     log_reads
         The share of answers that are kept for skew, from 0 to 1.
+    traces
+        Where traces go by OpenTelemetry, as in http://collector:4318/v1/traces.
     open
         Answer other machines too while there is no token.
     store
@@ -308,8 +311,9 @@ def serve(
     from workbench.project import service_options
     from workbench.server import ServiceCommand
 
-    settings = {"host": host, "port": port, "workers": workers, "log_reads": log_reads, "open": open or None}
-    options = service_options(store).with_serve(**settings)
+    options = service_options(store).with_serve(
+        host=host, port=port, workers=workers, log_reads=log_reads, traces=traces, open=open or None
+    )
     return ServiceCommand.of(options)
 
 

@@ -35,8 +35,10 @@ from workbench.skew import ReadLog
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from workbench.config import ServeSettings
     from workbench.server.settings import ServiceOptions
     from workbench.server.tokens import Token
+    from workbench.server.tracing import Traces
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -61,13 +63,16 @@ class FeatureService:
     ----------
     options
         What is served, and how.
+    traces
+        What makes the spans of requests; as ``[serve]`` says if absent.
     """
 
-    def __init__(self, options: ServiceOptions) -> None:
+    def __init__(self, options: ServiceOptions, traces: Traces | None = None) -> None:
         settings = options.serve
         self._settings = settings
         self._counters = Counters(options.metrics)
-        self._metrics = ServiceMetrics(self._counters)
+        self._metrics = ServiceMetrics(self._counters, settings)
+        self._traces = traces or _traces_of(settings)
         self._reader = options.open_reader()
         self._log = ReadLog(
             options.reads,
@@ -77,7 +82,7 @@ class FeatureService:
             count=self._metrics.count_reads,
             warn=lambda reason: LOGGER.warning("reads are not kept", extra={"facts": {"reason": reason}}),
         )
-        self._features = FeatureAnswers(self._reader, settings, self._metrics, self._log)
+        self._features = FeatureAnswers(self._reader, settings, self._metrics, self._log, self._traces)
         self._tokens = TokenCheck(options.tokens)
         self._rate = RateLimit(settings.rate)
         self._lateness = Lateness(settings.queue_ms / 1_000)
@@ -106,8 +111,10 @@ class FeatureService:
             await self._live_and_end(receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1003})
-        else:
+        elif self._traces is None:
             await self._answer(scope, receive, send)
+        else:
+            await self._traces.around(self._answer, scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         started, path, headers = time.perf_counter(), scope["path"], dict(scope["headers"])
@@ -294,12 +301,16 @@ class FeatureService:
             if message["type"] == "lifespan.startup":
                 self._warm()
                 self._lateness.start()
+                self._metrics.budget.start()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 self._is_stopping = True
                 self._lateness.stop()
+                self._metrics.budget.stop()
                 self._pool.close()
                 await asyncio.to_thread(self._log.close)
+                if self._traces is not None:
+                    await asyncio.to_thread(self._traces.close)
                 self._counters.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
@@ -367,6 +378,14 @@ class FeatureService:
     async def _page(self, request: Request) -> StarletteResponse:  # noqa: ARG002
         headers = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
         return StarletteResponse(page(), media_type="text/html", headers=headers)
+
+
+def _traces_of(settings: ServeSettings) -> Traces | None:
+    if settings.traces is None:
+        return None
+    from workbench.server.tracing import Traces  # loaded where it is wanted
+
+    return Traces.to(settings.traces, ROUTES)
 
 
 def _json(found: object) -> StarletteResponse:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from workbench.online import Answers, Column, OnlineReader, Plan
     from workbench.server.metrics import ServiceMetrics
     from workbench.server.tokens import Token
+    from workbench.server.tracing import Traces
     from workbench.skew import ReadLog
 
 HEAVY = 400
@@ -126,9 +127,19 @@ class FeatureAnswers:
         Where rows are counted.
     log
         What keeps a share of the answers.
+    traces
+        What makes a span of each look into the store; None where nothing does.
     """
 
-    def __init__(self, reader: OnlineReader, settings: ServeSettings, metrics: ServiceMetrics, log: ReadLog) -> None:
+    def __init__(
+        self,
+        reader: OnlineReader,
+        settings: ServeSettings,
+        metrics: ServiceMetrics,
+        log: ReadLog,
+        traces: Traces | None = None,
+    ) -> None:
+        self._traces = traces
         self._reader = reader
         self._settings = settings
         self._metrics = metrics
@@ -231,7 +242,7 @@ class FeatureAnswers:
                 _allow(question, plan, token)
                 entities = _with_values(question.entities, prepared.keys)
                 self._require_reach(plan, question.at)
-                answers = reader.look(plan, entities, at=question.at)
+                answers = self._read(plan, entities, question.at)
             except Problem:
                 if plan.version == reader.backend.version():
                     raise
@@ -241,6 +252,12 @@ class FeatureAnswers:
             self._prepared.clear()  # another version is published now
             reader.forget_plans()
         raise busy("The online store is loaded again and again.")
+
+    def _read(self, plan: Plan, entities: Sequence[Mapping[str, object]], at: datetime | None) -> Answers | None:
+        if self._traces is None:
+            return self._reader.look(plan, entities, at=at)
+        with self._traces.look(plan, len(entities)):
+            return self._reader.look(plan, entities, at=at)
 
     def _prepare(self, question: Question) -> Prepared:
         request = question.request

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from workbench.server.problem import Problem, busy
@@ -118,7 +119,7 @@ class WorkPool:
             if self._pending >= self._threads * WAITING:
                 raise busy("The service has more large requests than it can answer.")
             self._pending += 1
-        future: Future[Found] = self._pool.submit(work, *args)
+        future: Future[Found] = self._pool.submit(copy_context().run, work, *args)
         future.add_done_callback(self._done)  # also where the deadline took it out of the queue
         try:
             async with asyncio.timeout(self._deadline):

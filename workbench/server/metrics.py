@@ -18,7 +18,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.protocol import FEATURES
+from workbench.server.objective import ErrorBudget
+
 if TYPE_CHECKING:
+    from workbench.config import ServeSettings
     from workbench.online import OnlineReader
 
 CAPACITY = 16_384
@@ -36,6 +40,7 @@ Series = tuple[str, ...]
 REQUESTS, SECONDS, BUCKET = "requests", "seconds", "bucket"
 ENTITIES, ROWS, AGE, AGED, REFUSED = "entities", "rows", "age", "aged", "refused"
 LOGGED, DROPPED = "logged", "dropped"
+ANSWERED = "answered"
 
 
 class Counters:
@@ -127,8 +132,10 @@ def _records(data: Any) -> Iterator[tuple[Series, float]]:
 class ServiceMetrics:
     """Counts requests and rows, and shows them as Prometheus reads them."""
 
-    def __init__(self, counters: Counters) -> None:
+    def __init__(self, counters: Counters, settings: ServeSettings) -> None:
         self._counters = counters
+        self._objective, self._in_time = settings.objective, settings.objective_ms / 1_000
+        self.budget = ErrorBudget(settings.objective, self._answered)
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""
@@ -137,6 +144,8 @@ class ServiceMetrics:
         add((SECONDS, route, code), seconds)
         place = next((number for number, bound in enumerate(BOUNDS) if seconds <= bound), len(BOUNDS))
         add((BUCKET, route, code, str(place)))
+        if route == FEATURES and (status < 400 or status >= 500):  # what the client did wrong is not the service's
+            add((ANSWERED, "well" if status < 400 and seconds <= self._in_time else "badly"))
 
     def count_refusal(self, reason: str) -> None:
         """Count a request that was refused for a limit or for want of a token."""
@@ -166,13 +175,20 @@ class ServiceMetrics:
         from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collector(self._counters.totals(), reader))
+        registry.register(_Collector(self._counters.totals(), reader, self._objective, self.budget.burn()))
         return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
+
+    def _answered(self) -> tuple[float, float]:
+        totals = self._counters.totals()
+        return totals.get((ANSWERED, "well"), 0.0), totals.get((ANSWERED, "badly"), 0.0)
 
 
 class _Collector:
-    def __init__(self, totals: Mapping[Series, float], reader: OnlineReader) -> None:
+    def __init__(
+        self, totals: Mapping[Series, float], reader: OnlineReader, objective: float, burn: Mapping[str, float]
+    ) -> None:
         self._totals, self._reader = totals, reader
+        self._objective, self._burn = objective, burn
 
     def collect(self) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -198,6 +214,17 @@ class _Collector:
             generation.add_metric([name], each.number)
             age.add_metric([name], time.time() - datetime.fromisoformat(each.loaded_at).timestamp())
         yield from (generation, age)
+        yield GaugeMetricFamily(
+            "workbench_objective", "The share of requests that is to be answered well.", value=self._objective
+        )
+        burn = GaugeMetricFamily(
+            "workbench_error_budget_burn",
+            "How fast the requests that may be answered badly are used up; 1 uses them up exactly.",
+            labels=["window"],
+        )
+        for window, rate in self._burn.items():
+            burn.add_metric([window], rate)
+        yield burn
 
     def _times(self) -> Any:
         from prometheus_client.core import HistogramMetricFamily
@@ -240,6 +267,11 @@ _COUNTERS: Mapping[str, tuple[str, str, list[str]]] = {
         "workbench_rows",
         "Rows that were looked up: online or lake (found there), expired, missing.",
         ["view", "outcome"],
+    ),
+    ANSWERED: (
+        "workbench_answered",
+        "Requests for features that count for the objective: well (in time) or badly (late, or failed).",
+        ["outcome"],
     ),
     LOGGED: ("workbench_reads_logged", "Answers that were kept for `workbench skew`.", []),
     DROPPED: (

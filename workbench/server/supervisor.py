@@ -95,11 +95,17 @@ def run_service(options: ServiceOptions) -> None:
     ------
     UsageError
         Where the address is taken or not this machine's, or without tokens open to others.
+    ConfigError
+        Where traces are wanted and their exporter is not installed.
     """
     from uvicorn.supervisors import Multiprocess
 
     configure_logs()
     refuse_strangers(options)
+    if options.serve.traces is not None:
+        from workbench.server.tracing import exporter_to
+
+        exporter_to(options.serve.traces)  # said once, and not by every worker
     metrics = Path(tempfile.mkdtemp(prefix="workbench-serve-"))
     listening = _listen(options.serve.host, options.serve.port)
     try:
