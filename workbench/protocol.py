@@ -20,7 +20,7 @@ import polars as pl
 
 from workbench.dtypes import instance
 
-FEATURES, CATALOG = "/v1/features", "/v1/catalog"
+FEATURES, CATALOG, METRICS = "/v1/features", "/v1/catalog", "/metrics"
 JSON, ARROW, PROBLEM = "application/json", "application/vnd.apache.arrow.stream", "application/problem+json"
 ARROW_FACTS = b"workbench"
 """The key of an Arrow schema's metadata that holds `ArrowFacts`."""

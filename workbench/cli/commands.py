@@ -317,6 +317,27 @@ def serve(
     return ServiceCommand.of(options)
 
 
+def monitor(url: str = "http://127.0.0.1:8420", *, token: str | None = None) -> Any:
+    """Show how a service that answers over HTTP is doing: requests, times, what is read of each view, how fresh it is.
+
+    In a notebook the figures are shown anew every few seconds.
+
+    Parameters
+    ----------
+    url
+        The service.
+    token
+        A token that may read the metrics, where the service wants one.
+    """
+    from workbench.client import ServiceMonitor, connect
+
+    def read() -> str:
+        with connect(url, token) as store:
+            return store.metrics()
+
+    return ServiceMonitor(url, read)
+
+
 def token(
     action: Literal["list", "create", "revoke"] = "list",
     name: str | None = None,

@@ -15,6 +15,7 @@ WITHOUT_PROJECT: dict[str, Callable[..., Any]] = {
     "demo": commands.demo,
     "serve": commands.serve,
     "token": commands.token,
+    "monitor": commands.monitor,
 }
 """Verbs that need no project to be open."""
 

@@ -4,5 +4,14 @@ from __future__ import annotations
 
 from workbench.client.connection import AsyncRemoteStore, RemoteStore, connect, connect_async
 from workbench.client.listing import RemoteCatalog
+from workbench.client.monitor import ServiceFigures, ServiceMonitor
 
-__all__ = ["AsyncRemoteStore", "RemoteCatalog", "RemoteStore", "connect", "connect_async"]
+__all__ = [
+    "AsyncRemoteStore",
+    "RemoteCatalog",
+    "RemoteStore",
+    "ServiceFigures",
+    "ServiceMonitor",
+    "connect",
+    "connect_async",
+]

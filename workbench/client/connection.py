@@ -18,8 +18,9 @@ import httpx
 
 from workbench.client.listing import RemoteCatalog
 from workbench.client.messages import error_of, only_one, request_of, result_of, service_of, waits
+from workbench.client.monitor import ServiceMonitor
 from workbench.errors import OnlineError
-from workbench.protocol import CATALOG, FEATURES
+from workbench.protocol import CATALOG, FEATURES, METRICS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -188,6 +189,14 @@ class RemoteStore(_Store):
         """Return the views that the token may read; with `search`, those in which its words are found."""
         params = {"search": search} if search else {}
         return RemoteCatalog.of(self._send("GET", CATALOG, params=params).json())
+
+    def monitor(self) -> ServiceMonitor:
+        """Return how the service is doing: requests, times, what was read of each view, and how fresh it was."""
+        return ServiceMonitor(self.url, self.metrics)
+
+    def metrics(self) -> str:
+        """Return the service's figures as Prometheus reads them."""
+        return self._send("GET", METRICS).text
 
     def close(self) -> None:
         """Close the connections."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import html
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from IPython.display import display
+
+from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from workbench.client import ServiceMonitor
     from workbench.compute import Progress
     from workbench.pipeline import UiLink, ViewResult
 
@@ -20,6 +23,13 @@ STARTING_SECONDS = 60.0
 
 DELIVERY_SECONDS = 90.0
 """How long the card waits, in the background, to learn its MLflow run's id."""
+
+
+LOOK_SECONDS = 3.0
+"""Seconds between two looks at a service that is watched."""
+
+AWAY_SECONDS = 300.0
+"""Seconds after which a service that does not answer is watched no more."""
 
 
 class _Line:
@@ -41,6 +51,8 @@ class LiveOutput:
     pushes
         Whether the front end can replace what was shown; in a terminal only the last word is said.
     """
+
+    _watched: ClassVar[LiveOutput | None] = None
 
     def __init__(self, *, pushes: bool = True) -> None:
         self._pushes = pushes
@@ -77,6 +89,23 @@ class LiveOutput:
         while (link := again()).state == "starting" and time.monotonic() < until:
             time.sleep(0.5)
         self._push(link)
+
+    def watch(self, monitor: ServiceMonitor) -> None:
+        """Show a service's figures, and again every few seconds until another one is watched or it stays away."""
+        LiveOutput._watched = self
+        self._push(monitor)
+        if self._pushes:
+            threading.Thread(target=self._watch, args=(monitor,), name="workbench-monitor", daemon=True).start()
+
+    def _watch(self, monitor: ServiceMonitor) -> None:
+        answered = time.monotonic()
+        while LiveOutput._watched is self and time.monotonic() - answered < AWAY_SECONDS:
+            time.sleep(LOOK_SECONDS)
+            try:
+                self._push(monitor.refresh())
+                answered = time.monotonic()
+            except WorkbenchError as error:
+                self._push(_Line(str(error)))
 
     def _push(self, shown: object) -> None:
         if self._handle is None:

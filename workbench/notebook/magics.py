@@ -132,7 +132,7 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
     def _line(self, line: str) -> Any:
         from IPython.display import display
 
-        from workbench.cli import WITH_PROJECT, parser
+        from workbench.cli import WITH_PROJECT, WITHOUT_PROJECT, parser
         from workbench.promote import PromotionReport
 
         line = line.rstrip()
@@ -147,6 +147,9 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
             return None
         if call.function is WITH_PROJECT["ui"]:
             self._live().follow(result, self.project().ui)
+            return None
+        if call.function is WITHOUT_PROJECT["monitor"]:
+            self._live().watch(result)
             return None
         if isinstance(result, PromotionReport) and result.is_refused:
             display(result)

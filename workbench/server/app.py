@@ -21,7 +21,7 @@ from starlette.responses import Response as StarletteResponse
 from starlette.routing import Route
 
 from workbench.errors import WorkbenchError
-from workbench.protocol import ARROW, CATALOG, FEATURES, JSON
+from workbench.protocol import ARROW, CATALOG, FEATURES, JSON, METRICS
 from workbench.server.features import FeatureAnswers
 from workbench.server.limits import Lateness, RateLimit, WorkPool, late
 from workbench.server.listing import list_features
@@ -44,7 +44,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-LIVE, READY, METRICS = "/health/live", "/health/ready", "/metrics"
+LIVE, READY = "/health/live", "/health/ready"
 OPEN = {LIVE, READY, "/openapi.json", "/"}
 """Routes that need no token: they name no feature."""
 ROUTES = {FEATURES, CATALOG, METRICS, *OPEN}
@@ -71,7 +71,7 @@ class FeatureService:
         settings = options.serve
         self._settings = settings
         self._counters = Counters(options.metrics)
-        self._metrics = ServiceMetrics(self._counters, settings)
+        self._metrics = ServiceMetrics(self._counters, settings, options.metrics)
         self._traces = traces or _traces_of(settings)
         self._reader = options.open_reader()
         self._log = ReadLog(

@@ -132,10 +132,10 @@ def _records(data: Any) -> Iterator[tuple[Series, float]]:
 class ServiceMetrics:
     """Counts requests and rows, and shows them as Prometheus reads them."""
 
-    def __init__(self, counters: Counters, settings: ServeSettings) -> None:
+    def __init__(self, counters: Counters, settings: ServeSettings, folder: Path | None = None) -> None:
         self._counters = counters
         self._objective, self._in_time = settings.objective, settings.objective_ms / 1_000
-        self.budget = ErrorBudget(settings.objective, self._answered)
+        self.budget = ErrorBudget(settings.objective, self._answered, folder)
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import mmap
+import os
+import struct
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 WINDOWS: Mapping[str, float] = {"5m": 300.0, "1h": 3_600.0, "6h": 21_600.0}
 """The spans of time that the burn of the error budget is shown for, in seconds."""
 STEP = 15.0
 """Seconds between two looks at the counts."""
+
+SLOTS = int(max(WINDOWS.values()) / STEP) + 2
+_SEEN = struct.Struct("<ddd")
 
 Counts = tuple[float, float]
 """Requests that were answered well, and those that were not, since the service began."""
@@ -19,18 +25,23 @@ Counts = tuple[float, float]
 class ErrorBudget:
     """How fast the share of requests that may fail is used up; 1 uses it up exactly, 10 ten times as fast.
 
+    What was counted when is in a ring that all workers write and read, so that each says the same, also one that took
+    another's place.
+
     Parameters
     ----------
     objective
         The share of requests that is to be answered well.
     counts
         Returns the counts of all workers.
+    folder
+        Where the ring is; None where one process counts alone.
     """
 
-    def __init__(self, objective: float, counts: Callable[[], Counts]) -> None:
+    def __init__(self, objective: float, counts: Callable[[], Counts], folder: Path | None = None) -> None:
         self._allowed = 1 - objective
         self._counts = counts
-        self._seen: deque[tuple[float, Counts]] = deque(maxlen=int(max(WINDOWS.values()) / STEP) + 2)
+        self._ring = _ring(folder)
         self._following: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -44,21 +55,39 @@ class ErrorBudget:
             self._following.cancel()
 
     def note(self, now: float | None = None) -> None:
-        """Remember the counts as they are at a time of the monotonic clock."""
-        self._seen.append((time.monotonic() if now is None else now, self._counts()))
+        """Remember the counts as they are at a time of the monotonic clock, unless another worker just has."""
+        at = time.monotonic() if now is None else now
+        place = int(at // STEP) % SLOTS * _SEEN.size
+        seen, *_ = _SEEN.unpack_from(self._ring, place)
+        if not seen or at - seen > STEP:
+            _SEEN.pack_into(self._ring, place, at, *self._counts())
 
     def burn(self, now: float | None = None) -> dict[str, float]:
-        """Return the burn in each window, or since this worker began; 0 where nothing was asked."""
+        """Return the burn in each window, or since the service began; 0 where nothing was asked."""
         at = time.monotonic() if now is None else now
         good, bad = self._counts()
+        seen = sorted(each for each in _SEEN.iter_unpack(self._ring[:]) if each[0])
         found = {}
         for name, span in WINDOWS.items():
-            before = next((counts for seen, counts in self._seen if seen >= at - span), (good, bad))
-            asked = good + bad - sum(before)
-            found[name] = (bad - before[1]) / asked / self._allowed if asked else 0.0
+            good_before, bad_before = next(((g, b) for when, g, b in seen if when >= at - span), (good, bad))
+            asked = good + bad - good_before - bad_before
+            found[name] = (bad - bad_before) / asked / self._allowed if asked else 0.0
         return found
 
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(STEP)
             self.note()
+
+
+def _ring(folder: Path | None) -> mmap.mmap:
+    size = SLOTS * _SEEN.size
+    if folder is None:
+        return mmap.mmap(-1, size)
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / "budget", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.ftruncate(descriptor, size)
+        return mmap.mmap(descriptor, size)
+    finally:
+        os.close(descriptor)

@@ -21,13 +21,13 @@ import msgspec
 
 from workbench.errors import DefinitionError, UsageError, did_you_mean
 from workbench.files import replace_atomically
+from workbench.protocol import METRICS
 from workbench.render import Report, Reported, Table
 from workbench.times import moment, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-METRICS = "/metrics"
 """The scope that lets a token read the metrics, and nothing else."""
 LOOK_AGAIN = 1.0
 """Seconds after which the file is looked at again."""
