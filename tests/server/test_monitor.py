@@ -36,7 +36,7 @@ def test_it_shows_what_happened_since_the_last_look(asked: Asked) -> None:
     (recent,) = [view for view in watch.figures.views if view.view == "recent"]
     assert sum(recent.rows.values()) == 2
     assert recent.rows["missing"] == 1
-    assert recent.generations == {"1": 1}
+    assert set(recent.generations) == {"1"}
     asked.features(["world"], [{}])
     after = watch.refresh()
     assert after.seconds is not None
