@@ -247,5 +247,6 @@ def test_a_client_that_does_not_take_its_answers_is_sent_away(shelf: Shelf, monk
         deaf.settimeout(60)
         deaf.connect(("127.0.0.1", sockets.port))
         deaf.sendall(request(body=many) * 4)
+        assert is_served(sockets)  # so the connection before it is known to the service
         sockets.wait_until_alone()
         assert is_served(sockets)
