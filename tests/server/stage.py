@@ -187,13 +187,17 @@ class Running:
         The online store's folder.
     words
         Further words of the command.
+    port
+        Where it listens; 0 for a free one.
     environment
         The environment of the service; this process's own if absent.
     """
 
-    def __init__(self, folder: Path, *words: str, workers: int = 1, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *words: str, workers: int = 1, port: int = 0, environment: dict[str, str] | None = None
+    ) -> None:
         program = "import sys; from workbench.cli.main import main; sys.exit(main())"
-        command = [sys.executable, "-c", program, "serve", "--store", str(folder), "--port", "0"]
+        command = [sys.executable, "-c", program, "serve", "--store", str(folder), "--port", str(port)]
         self.process = subprocess.Popen(
             [*command, "--workers", str(workers), *words],
             stdin=subprocess.DEVNULL,

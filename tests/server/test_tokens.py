@@ -64,6 +64,16 @@ def test_a_revoked_token_is_refused_once_the_file_is_looked_at_again(
     assert check.find(bearer) is None
 
 
+def test_a_new_token_is_taken_at_once(guarded: tuple[TokenFile, Clock, TokenCheck]) -> None:
+    file, _, check = guarded
+    for name in ("one", "other"):
+        assert check.find("Bearer wb_0_0") is None  # and with this, the file has been looked at
+        _, text = file.create(name)
+        found = check.find(f"Bearer {text}")
+        assert found is not None
+        assert found.name == name
+
+
 def test_a_token_ends_when_it_says(tmp_path: Path) -> None:
     file = TokenFile(tmp_path / "t.json")
     ends = datetime.now(UTC) + timedelta(hours=1)

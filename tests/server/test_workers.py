@@ -230,8 +230,8 @@ def test_an_address_that_is_taken_or_open_to_others_is_refused(
 
     shelf = fill(tmp_path)
     folder = shelf.folder / "online"
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(AssertionError, match="The service ended"):
-        Running(folder, "--port", str(taken.getsockname()[1]))
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(AssertionError, match="cannot listen"):
+        Running(folder, port=taken.getsockname()[1])
     assert main(["serve", "--store", str(folder), "--host", "0.0.0.0"]) == 2
     assert "There are no tokens" in capfd.readouterr().err
     assert main(["serve", "--store", str(tmp_path)]) == 2

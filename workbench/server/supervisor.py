@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import multiprocessing
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -165,7 +168,17 @@ class _Application:
 
     def __call__(self) -> Any:
         configure_logs()
+        threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
         return FeatureService(self._options)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started it is gone: nobody would replace it, and it holds the address."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        LOGGER.error("the process that started this worker is gone")
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _is_loopback(host: str) -> bool:

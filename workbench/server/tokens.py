@@ -244,7 +244,7 @@ class TokenFile:
 
 
 class TokenCheck:
-    """Which token a request comes with; it sees a change of the file within about a second.
+    """Which token a request comes with; it sees a new one at once, and other changes of the file within about a second.
 
     Parameters
     ----------
@@ -275,15 +275,18 @@ class TokenCheck:
         if scheme.lower() != "bearer" or len(parts) != 3 or parts[0] != "wb":
             return None
         token = self._tokens.get(parts[1])
+        if token is None:  # perhaps it was made just now
+            self.refresh(at_once=True)
+            token = self._tokens.get(parts[1])
         if token is None or not hmac.compare_digest(_digest(parts[2]), token.digest):
             return None
         now = datetime.fromtimestamp(self._now(), UTC)
         return token if token.state(now) == "valid" else None
 
-    def refresh(self) -> None:
+    def refresh(self, *, at_once: bool = False) -> None:
         """Read the file again where it has changed."""
         now = self._clock()
-        if now - self._looked < LOOK_AGAIN:
+        if not at_once and now - self._looked < LOOK_AGAIN:
             return
         self._looked = now
         try:
