@@ -391,6 +391,8 @@ class ServeSettings(_Section):
     """Milliseconds within which a request is answered well, if it does not fail."""
     traces: str | None = None
     """Where traces of requests go by OpenTelemetry, as in `http://collector:4318/v1/traces`; none if absent."""
+    on_demand: bool = False
+    """Whether on-demand views are computed: the definitions that main published run, each in a process of its own."""
     log: Literal["none", "errors", "all"] = "errors"
     """Which requests are logged, as lines of JSON: those that fail, all, or none."""
     log_reads: float = Field(default=0.0, ge=0, le=1)

@@ -41,7 +41,8 @@
     ├── AccessRefused          the HTTP service wants another token
     ├── JoinError              a spine and rows that cannot be joined
     ├── ComputeError           the engine failed while computing a view
-    │   └── WorkerEnded        the process that ran a definition is gone
+    │   ├── WorkerEnded        the process that ran a definition is gone
+    │   └── OnDemandTimeout    an on-demand view was not computed in time
     ├── ContractViolation      a view fails its checks
     ├── TrackingError          MLflow
     └── Interrupted            the user stopped it
@@ -502,6 +503,10 @@ class WorkerEnded(ComputeError):
 
     how = ""
     """How it ended, such as ``SIGKILL`` or ``exit code 3``."""
+
+
+class OnDemandTimeout(ComputeError):
+    """An on-demand view was not computed within the time that a request may take."""
 
 
 class ContractViolation(WorkbenchError):

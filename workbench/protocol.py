@@ -83,7 +83,7 @@ class ViewFacts(msgspec.Struct, frozen=True):
     """
 
     version: str | None
-    source: Literal["online", "lake", "branch"]
+    source: Literal["online", "lake", "branch", "on demand"]
     generation: int | None
 
 

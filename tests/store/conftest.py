@@ -12,6 +12,7 @@ import pytest
 import workbench as wb
 from tests.conftest import EVENT_VIEW, identify, make_trial
 from tests.store.stage import commit, declare, publish
+from workbench.errors import PromotionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,3 +139,21 @@ def mart_to_read(mart_once: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     project = opened(mart_once, tmp_path_factory.mktemp("read") / "trial", branch="main")
     yield project
     project.close()
+
+
+@pytest.fixture(scope="session")
+def kiosk_once(shop_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop with an on-demand view published as 1.0, together with what it reads."""
+    from tests.store.test_on_demand import define, written
+
+    folder = tmp_path_factory.mktemp("kiosk")
+    with pytest.MonkeyPatch.context() as environment:
+        identify(folder, environment)
+        project = opened(shop_once, folder / "trial", branch="exp/first")
+        assert define(project, written()).passed
+        with pytest.raises(PromotionError, match="reads spend, recent, which is not published"):
+            project.promote("ratio", dry_run=True)
+        report = project.promote(["spend", "recent", "ratio"])
+        assert report.versions == {"spend": "1.0", "recent": "1.0", "ratio": "1.0"}
+        project.close()
+    return folder / "trial"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 
 import workbench as wb
-from tests.conftest import EVENT_VIEW, identify
+from tests.conftest import EVENT_VIEW
 from tests.store.conftest import opened
 from tests.store.stage import commit
 from tests.store.test_on_demand import define, with_amounts, written
@@ -19,27 +20,9 @@ from workbench import errors
 from workbench.project import Project
 from workbench.promote.lifecycle import Pin, pins
 from workbench.registry import OnDemandRecord, Registry
-
-if TYPE_CHECKING:
-    import polars as pl
+from workbench.store import RegistryReader
 
 TWELVE = with_amounts(amounts=[12.0] * 5)
-
-
-@pytest.fixture(scope="module")
-def kiosk_once(shop_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shop with an on-demand view published as 1.0, together with what it reads."""
-    folder = tmp_path_factory.mktemp("kiosk")
-    with pytest.MonkeyPatch.context() as environment:
-        identify(folder, environment)
-        project = opened(shop_once, folder / "trial", branch="exp/first")
-        assert define(project, written()).passed
-        with pytest.raises(errors.PromotionError, match="reads spend, recent, which is not published"):
-            project.promote("ratio", dry_run=True)
-        report = project.promote(["spend", "recent", "ratio"])
-        assert report.versions == {"spend": "1.0", "recent": "1.0", "ratio": "1.0"}
-        project.close()
-    return folder / "trial"
 
 
 @pytest.fixture
@@ -182,10 +165,11 @@ def test_catalog_and_lineage_show_it(kiosk: Project) -> None:
     assert "view spend" in drawn
 
 
-def test_looking_runs_nothing(kiosk: Project) -> None:
-    from workbench.store import RegistryReader
-
-    workspace = kiosk._workspace
-    reading = RegistryReader.of(workspace)
-    assert reading.on_demand("ratio") is not None
-    assert not reading._loaded
+def test_looking_imports_no_definition(kiosk: Project) -> None:
+    before = {*sys.modules}
+    reading = RegistryReader.of(kiosk._workspace)
+    found = reading.on_demand("ratio")
+    assert found is not None
+    assert not [name for name in {*sys.modules} - before if name.endswith(".ratio")]
+    found.compute(pl.DataFrame({"total": [2.0], "odd": [None], "amount": [3.0]}))
+    assert [name for name in {*sys.modules} - before if name.endswith(".ratio")]

@@ -284,6 +284,7 @@ def serve(
     workers: int | None = None,
     log_reads: float | None = None,
     traces: str | None = None,
+    on_demand: bool = False,
     open: bool = False,  # noqa: A002 - the option is called --open
     store: str | None = None,
 ) -> Any:
@@ -303,6 +304,8 @@ def serve(
         The share of answers that are kept for skew, from 0 to 1.
     traces
         Where traces go by OpenTelemetry, as in http://collector:4318/v1/traces.
+    on_demand
+        Compute on-demand views: run the definitions that main published.
     open
         Answer other machines too while there is no token.
     store
@@ -312,7 +315,13 @@ def serve(
     from workbench.server import ServiceCommand
 
     options = service_options(store).with_serve(
-        host=host, port=port, workers=workers, log_reads=log_reads, traces=traces, open=open or None
+        host=host,
+        port=port,
+        workers=workers,
+        log_reads=log_reads,
+        traces=traces,
+        on_demand=on_demand or None,
+        open=open or None,
     )
     return ServiceCommand.of(options)
 

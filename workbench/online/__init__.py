@@ -8,6 +8,7 @@ from workbench.lazy import loading
 
 if TYPE_CHECKING:
     from workbench.online.catalog import OnlineCatalog
+    from workbench.online.on_demand_process import OnDemandProcesses
     from workbench.online.read import (
         Answer,
         Answers,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         replay_offline,
     )
     from workbench.online.redis import EvictionWarning
+    from workbench.online.registry_reader import OnDemandFunctions
     from workbench.online.store import (
         OnlineBehindWarning,
         OnlineLoad,
@@ -45,7 +47,9 @@ _HOMES = {
         "read_offline",
         "replay_offline",
     ),
+    "on_demand_process": ("OnDemandProcesses",),
     "redis": ("EvictionWarning",),
+    "registry_reader": ("OnDemandFunctions",),
     "store": (
         "OnlineBehindWarning",
         "OnlineLoad",
@@ -71,6 +75,8 @@ __all__ = [
     "EvictionWarning",
     "FeatureReport",
     "FeatureValue",
+    "OnDemandFunctions",
+    "OnDemandProcesses",
     "OnlineBehindWarning",
     "OnlineCatalog",
     "OnlineLoad",

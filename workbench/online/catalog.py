@@ -17,7 +17,8 @@ import polars as pl
 from workbench.define import Contract, FeatureSet
 from workbench.errors import OnlineError, PromotionError, did_you_mean
 from workbench.online.codec import RowCodec
-from workbench.registry import Registry, Version
+from workbench.registry import OnDemandVersion, Registry, Version
+from workbench.source_tree import FOLDER, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -222,6 +223,68 @@ def records_of(repository: Any, commit: str, folder: str) -> dict[str, bytes]:
     files = {path: blob for path, blob in repository.files(commit, folder).items() if path.endswith(".toml")}
     values = {f"record/{blob}": bytes(repository.read_blob(blob)) for blob in files.values()}
     return values | {f"tree/{commit}": msgspec.json.encode(files)}
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionFiles:
+    """The files of an on-demand view in the catalogue, as definitions are loaded from a repository.
+
+    Attributes
+    ----------
+    catalog
+        The catalogue.
+    """
+
+    catalog: OnlineCatalog
+
+    def subtree(self, commit_or_tree: str, path: str = FOLDER, /) -> str | None:  # noqa: ARG002 - there is one folder
+        """Return the id of the folder: what its files are asked for by."""
+        return commit_or_tree
+
+    def files(self, commit_or_tree: str, under: str = FOLDER) -> Mapping[str, str]:
+        """Return the blob id of each file, by its path from the root.
+
+        Raises
+        ------
+        OnlineError
+            Where the store does not have them.
+        """
+        key = f"definition/{commit_or_tree}"
+        if key not in self.catalog.values:
+            raise OnlineError(
+                f"The online store {self.catalog.place} does not have the definition of an on-demand view.",
+                remedy="Run `workbench online load` where the project is.",
+            )
+        found: dict[str, str] = self.catalog._decoded(key, dict[str, str])
+        return {f"{under}/{path}": blob for path, blob in found.items()}
+
+    def read_blob(self, blob: str, /) -> bytes:
+        """Return a file's content."""
+        return self.catalog.values[f"file/{blob}"]
+
+    def refuse_untrusted(self, ref: str, /) -> None:
+        """Do nothing: only what main published is here."""
+
+
+def definition_key(name: str, version: OnDemandVersion) -> str:
+    """Return what the files of a version of an on-demand view are asked for by."""
+    return f"{version.features}-{name}"
+
+
+def definitions_of(repository: Any, registry: Registry) -> dict[str, bytes]:
+    """Return the values of a catalogue that hold the files of the on-demand views of a registry."""
+    values: dict[str, bytes] = {}
+    for name in registry.on_demand_views:
+        for version in registry.on_demand(name).versions:
+            if version.status != "live":
+                continue
+            blobs = repository.folder(version.features)
+            sources = {path: bytes(repository.read_blob(blob)) for path, blob in blobs.items() if path.endswith(".py")}
+            paths = dict.fromkeys([*parts_of(f"{name}.py", sources), "__init__.py"])
+            files = {path: blobs[path] for path in paths if path in blobs}
+            values[f"definition/{definition_key(name, version)}"] = msgspec.json.encode(files)
+            values |= {f"file/{blob}": bytes(repository.read_blob(blob)) for blob in files.values()}
+    return values
 
 
 def label_of(view: str, version: Version) -> str:

@@ -14,7 +14,16 @@ import polars as pl
 
 from workbench.errors import OnlineError
 from workbench.online.backend import StoredBlock
-from workbench.online.catalog import META, Generation, Meta, OnlineCatalog, label_of, records_of, served_versions
+from workbench.online.catalog import (
+    META,
+    Generation,
+    Meta,
+    OnlineCatalog,
+    definitions_of,
+    label_of,
+    records_of,
+    served_versions,
+)
 from workbench.online.codec import RowCodec
 from workbench.online.keys import EntityKeys
 from workbench.point_in_time import ViewRows, known_rows
@@ -317,6 +326,7 @@ def _values(published: Published, catalog: OnlineCatalog, current: Mapping[str, 
     values: dict[str, bytes] = {}
     for commit in {published.commit, *published.releases.values()}:
         values |= records_of(published.repository, commit, FOLDER)
+        values |= definitions_of(published.repository, Registry(published.repository, commit))  # type: ignore[arg-type]  # what it asks for
     values |= {f"release/{name}": commit.encode() for name, commit in published.releases.items()}
     values |= {f"set/{name}": msgspec.json.encode(list(refs)) for name, refs in published.feature_sets.items()}
     for name, generation in current.items():

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import polars as pl
@@ -26,7 +26,7 @@ from workbench.online.keys import EntityKeys
 from workbench.online.registry_reader import OnlineRegistryReader
 from workbench.online.values import FeatureValue
 from workbench.point_in_time import ViewRows, epoch_microseconds, join_views, within_ttl
-from workbench.store import joined_views, resolve
+from workbench.store import JoinedView, ReadableView, Resolution, ResolvedFeature, joined_views, resolve_all
 from workbench.times import from_microseconds, microseconds
 
 if TYPE_CHECKING:
@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+    from workbench.define import RequestField
     from workbench.lake import Lake
     from workbench.online.backend import OnlineBackend
+    from workbench.online.registry_reader import OnDemandFunctions
     from workbench.online.values import Origin, Status
-    from workbench.store import JoinedView, Reference, ResolvedFeature, ViewReader
+    from workbench.store import ComputedFeature, ReadableData, ReadableOnDemand, Reference, ViewReader
 
 PLANS = 256
 """How many requests' plans are kept."""
@@ -99,6 +101,83 @@ class ViewPlan:
     def holds(self, event: Any, instant: int) -> Any:
         """Return whether a row of this event time may be used at an instant, or has expired; or of a column of them."""
         return within_ttl(instant, event, self.part.view.ttl)
+
+
+@dataclass(frozen=True)
+class OnDemandPlan(ViewPlan):
+    """How one on-demand view of a request is computed: from columns of its stored views, and from the request.
+
+    Attributes
+    ----------
+    view
+        The view.
+    inputs
+        The stored features that it reads, by the column that its function knows.
+    """
+
+    view: ReadableOnDemand
+    inputs: Mapping[str, Column]
+
+    @classmethod
+    def of(cls, view: ReadableOnDemand, inputs: Mapping[str, Column]) -> Self:
+        """Return the plan of an on-demand view, which looks like a view without keys and times."""
+
+        def refuse() -> ReadableData:
+            raise OnlineError(f"{view.label} has no stored rows.", remedy="It is computed on demand.")
+
+        rows = ReadableView(
+            name=view.name,
+            version=view.version,
+            contract=view.contract,
+            entities=(),
+            event_time="",
+            created=None,
+            ttl=None,
+            lookback=None,
+            load=refuse,
+            load_inputs=tuple,
+        )
+        return cls(JoinedView(view.label, None, (), rows), "on demand", None, False, view, inputs)  # noqa: FBT003
+
+    def compute(self, answers: Answers) -> ComputedAnswer:
+        """Return its features for each entity of a request, from what was found of the stored views."""
+        entities = answers.entities
+        stored = [answers.series(column).alias(name) for name, column in self.inputs.items()]
+        request = [request_values(each, entities, view=self.view.name) for each in self.view.request]
+        made = self.view.compute(pl.DataFrame([*stored, *request]))
+        return ComputedAnswer(self, (), online=False, made=made)
+
+
+def request_values(field: RequestField, entities: Sequence[Mapping[str, object]], *, view: str) -> pl.Series:
+    """Return the values that entities have for the request of an on-demand view.
+
+    Raises
+    ------
+    JoinError
+        Where one has none, or another kind of value.
+    """
+    from workbench.compute import request_column
+
+    if any(field.name not in entity for entity in entities):
+        raise JoinError(
+            f"An entity has no value {field.name!r}, which on-demand view {view!r} takes from the request.",
+            remedy=f"Give each entity {field.name!r}, a value that is {field.dtype}, beside its keys.",
+        )
+    values: list[Any] = [entity[field.name] for entity in entities]
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int, float} and all(value is None or float(value) == value for value in values):
+        values, kinds = [None if value is None else float(value) for value in values], {float}  # JSON has 1 for 1.0
+    try:
+        series = pl.Series(field.name, values, strict=True)
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+        series = None
+    if series is None or series.dtype == pl.Object or (bool in kinds and len(kinds) > 1):
+        said = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise JoinError(
+            f"{field.name!r} of the entities is {said}, and on-demand view {view!r} takes {field.dtype}.",
+            remedy=f"Give values that are {field.dtype}.",
+        )
+    return request_column(series, field, view=view, where="the entities")
 
 
 @dataclass  # not frozen: a read makes one a view, and that takes three times as long
@@ -181,6 +260,45 @@ class Answer:
         return "online" if self.online else self.plan.origin
 
 
+@dataclass
+class ComputedAnswer(Answer):
+    """What an on-demand view gave for all entities of a request.
+
+    Attributes
+    ----------
+    made
+        A row an entity.
+    """
+
+    made: pl.DataFrame
+
+    @cached_property
+    def decoded(self) -> Sequence[Row | None]:
+        """The rows, which have no times."""
+        return [(None, None, *row) for row in self.made.iter_rows()]
+
+    def usable(self, instant: int) -> Sequence[Row | None]:  # noqa: ARG002 - none expires
+        """Return all rows."""
+        return self.decoded
+
+    def summary(self, instant: int) -> tuple[int, int, int | None]:  # noqa: ARG002 - none expires
+        """Return how many rows there are; they have no event time."""
+        return self.made.height, self.made.height, None
+
+    @cached_property
+    def present(self) -> Bits:
+        """Say that all entities have a row."""
+        return np.ones(self.made.height, np.bool_)
+
+    def series(self, column: Column) -> pl.Series:
+        """Return a feature's values."""
+        return self.made[column.feature]
+
+    def usable_at(self, instant: int) -> Bits:  # noqa: ARG002 - none expires
+        """Return that all rows hold."""
+        return self.present
+
+
 @dataclass(frozen=True)
 class Column:
     """One feature of a request: its name, its view's place in the plan, and its own place in a row."""
@@ -195,11 +313,34 @@ class Column:
 
 @dataclass(frozen=True)
 class Plan:
-    """A request, resolved: valid while the catalogue has this version."""
+    """A request, resolved: valid while the catalogue has this version.
+
+    Attributes
+    ----------
+    version
+        The catalogue's.
+    views
+        The views whose stored rows are read.
+    columns
+        What was asked for.
+    on_demand
+        The views that are computed from these; in what is found they stand behind the stored ones.
+    """
 
     version: int
     views: tuple[ViewPlan, ...]
     columns: tuple[Column, ...]
+    on_demand: tuple[OnDemandPlan, ...] = ()
+
+    @cached_property
+    def all_views(self) -> tuple[ViewPlan, ...]:
+        """The views whose rows are stored, then those that are computed."""
+        return (*self.views, *self.on_demand)
+
+    @cached_property
+    def shown(self) -> frozenset[int]:
+        """The places of the views that were asked for; others are only read by on-demand views."""
+        return frozenset(column.view for column in self.columns)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -209,7 +350,8 @@ class Plan:
     @cached_property
     def by_view(self) -> tuple[tuple[Column, ...], ...]:
         """The columns of each view."""
-        return tuple(tuple(column for column in self.columns if column.view == place) for place in self.places)
+        places = range(len(self.all_views))
+        return tuple(tuple(column for column in self.columns if column.view == place) for place in places)
 
     @cached_property
     def grouped_names(self) -> tuple[str, ...]:
@@ -226,7 +368,7 @@ class Plan:
 
     @cached_property
     def places(self) -> range:
-        """The places of the views."""
+        """The places of the views whose rows are stored."""
         return range(len(self.views))
 
     @cached_property
@@ -254,6 +396,22 @@ class Answers:
     entities: Sequence[Mapping[str, object]]
     instant: int
     found: Sequence[Answer]
+
+    @property
+    def shown(self) -> list[tuple[int, Answer]]:
+        """The answers of the views that were asked for, each with its place."""
+        return [(place, answer) for place, answer in enumerate(self.found) if place in self.plan.shown]
+
+    def with_computed(self) -> Answers:
+        """Return the answers with those of the on-demand views, which are computed now."""
+        return replace(self, found=[*self.found, *(view.compute(self) for view in self.plan.on_demand)])
+
+    def series(self, column: Column) -> pl.Series:
+        """Return a feature's value for each entity with its dtype: null where no row holds, whatever the default."""
+        answer = self.found[column.view]
+        holds = answer.usable_at(self.instant)
+        series = answer.series(column)
+        return series if holds.all() else with_nulls(series, holds)
 
     def values(self) -> list[dict[str, FeatureValue]]:
         """Return one dictionary an entity: each feature's answer by its column."""
@@ -323,6 +481,8 @@ class Answers:
     def times(self, view: int) -> tuple[list[datetime | None], list[datetime | None]]:
         """Return event time and `created` of the row that each entity has in a view; of an expired one too."""
         rows, absent = self.found[view].decoded, (None, NEVER)
+        if isinstance(self.found[view], ComputedAnswer):
+            return [None] * len(rows), [None] * len(rows)
         events = [None if row is None else from_microseconds(row[EVENT]) for row in rows]
         if self.found[view].plan.part.view.created is None:
             return events, [None] * len(rows)
@@ -345,7 +505,8 @@ class Answers:
                 series = with_nulls(series, holds) if column.default is None else _with_default(series, holds, column)
             columns.append(series)
         if details:
-            columns += [*statuses, *(_event_times(answer) for answer in self.found)]
+            stored = (answer for _, answer in self.shown if not isinstance(answer, ComputedAnswer))
+            columns += [*statuses, *(_event_times(answer) for answer in stored)]
         return pl.DataFrame(columns)
 
     def arrow(self, *, details: bool = False) -> pa.Table:
@@ -398,9 +559,14 @@ class OnlineReader:
         The store.
     lake
         Where rows are read that the store does not have; None where such a request is an error.
+    on_demand
+        What computes on-demand views; None where they are refused.
     """
 
-    def __init__(self, backend: OnlineBackend, *, lake: Lake | None = None) -> None:
+    def __init__(
+        self, backend: OnlineBackend, *, lake: Lake | None = None, on_demand: OnDemandFunctions | None = None
+    ) -> None:
+        self._on_demand = on_demand
         self.backend = ReadOnlyBackend.of(backend)
         self._lake = lake
         self._plans: dict[object, Plan] = {}
@@ -424,7 +590,7 @@ class OnlineReader:
 
     def reading(self, release: str | None = None) -> OnlineRegistryReader:
         """Return what is published, or is in a release, as the store's catalogue knows it."""
-        return OnlineRegistryReader(self.catalog(), release=release, lake=self._lake)
+        return OnlineRegistryReader(self.catalog(), release=release, lake=self._lake, on_demand=self._on_demand)
 
     def read(
         self,
@@ -498,7 +664,7 @@ class OnlineReader:
         plan = self._plans.get(key)
         if plan is None:
             reading = self.reading(release)
-            plan = planned(resolve(references, reading, full_names=full_names), reading, self.catalog())
+            plan = planned(resolve_all(references, reading, full_names=full_names), reading, self.catalog())
             if len(self._plans) >= PLANS:
                 self._plans.clear()
             self._plans[key] = plan
@@ -521,7 +687,10 @@ class OnlineReader:
             if plan.version == self.backend.version():
                 raise
             return None  # the keys may have other types now
-        return None if found is None else Answers(plan, entities, instant, found)
+        if found is None:
+            return None
+        answers = Answers(plan, entities, instant, found)
+        return answers.with_computed() if plan.on_demand else answers
 
     def forget_plans(self) -> None:
         """Find out anew how requests are read."""
@@ -581,26 +750,35 @@ class OnlineReader:
         return version, rows
 
 
-def planned(wanted: Sequence[ResolvedFeature], reading: ViewReader, catalog: OnlineCatalog | None) -> Plan:
+def planned(asked: Resolution, reading: ViewReader, catalog: OnlineCatalog | None) -> Plan:
     """Return how the features asked for are read; without a catalogue, none of them online."""
-    parts = joined_views(wanted)
+    parts = joined_views(asked.stored)
     views = tuple(_view_plan(part, reading, catalog) for part in parts)
-    columns = []
-    for item in wanted:
+
+    def stored(item: ResolvedFeature) -> Column:
         number = parts.index(item.joined)
         codec = views[number].codec
         place = codec.features.index(item.feature)
-        columns.append(
-            Column(
-                name=item.column,
-                view=number,
-                feature=item.feature,
-                place=FIRST + place,
-                default=item.joined.view.contract[item.feature].default,
-                convert=codec.to_python[place],
-            )
+        return Column(
+            name=item.column,
+            view=number,
+            feature=item.feature,
+            place=FIRST + place,
+            default=item.joined.view.contract[item.feature].default,
+            convert=codec.to_python[place],
         )
-    return Plan(catalog.version if catalog else 0, views, tuple(columns))
+
+    def computed(item: ComputedFeature) -> Column:
+        number = next(number for number, part in enumerate(asked.parts) if part.view is item.view)
+        place = item.view.features.index(item.feature)
+        return Column(item.column, len(views) + number, item.feature, FIRST + place, None, None)
+
+    columns = [stored(item) if isinstance(item, ResolvedFeature) else computed(item) for item in asked.wanted]
+    on_demand = [
+        OnDemandPlan.of(part.view, {name: stored(item) for name, item in zip(part.names, part.inputs, strict=True)})
+        for part in asked.parts
+    ]
+    return Plan(catalog.version if catalog else 0, views, tuple(columns), tuple(on_demand))
 
 
 def _view_plan(part: JoinedView, reading: ViewReader, catalog: OnlineCatalog | None) -> ViewPlan:
@@ -613,14 +791,14 @@ def _view_plan(part: JoinedView, reading: ViewReader, catalog: OnlineCatalog | N
 
 
 def read_offline(
-    wanted: Sequence[ResolvedFeature],
+    asked: Resolution,
     reading: ViewReader,
     entities: Sequence[Mapping[str, object]],
     at: datetime | None,
 ) -> Answers:
     """Return features that no online store has, as a training set reads them."""
     instant = time.time_ns() // 1_000 if at is None else microseconds(at)
-    (answers,) = replay_offline(wanted, reading, [(entities, instant)])
+    (answers,) = _read_lake(planned(asked, reading, None), [(entities, instant)])
     return answers
 
 
@@ -628,7 +806,10 @@ def replay_offline(
     wanted: Sequence[ResolvedFeature], reading: ViewReader, asked: Sequence[tuple[Sequence[Mapping[str, object]], int]]
 ) -> list[Answers]:
     """Return the answers to several requests for the same features, each some entities at an instant, by one join."""
-    plan = planned(wanted, reading, None)
+    return _read_lake(planned(Resolution(tuple(wanted)), reading, None), asked)
+
+
+def _read_lake(plan: Plan, asked: Sequence[tuple[Sequence[Mapping[str, object]], int]]) -> list[Answers]:
     entities = [entity for each, _ in asked for entity in each]
     instants = [instant for each, instant in asked for _ in each]
     found = [lake_rows(view, entities, instants) for view in plan.views]
@@ -636,7 +817,8 @@ def replay_offline(
     for each, instant in asked:
         ends = begins + len(each)
         rows = [Answer(view, own[begins:ends], online=False) for view, own in zip(plan.views, found, strict=True)]
-        answers.append(Answers(plan, each, instant, rows))
+        found_then = Answers(plan, each, instant, rows)
+        answers.append(found_then.with_computed() if plan.on_demand else found_then)
         begins = ends
     return answers
 

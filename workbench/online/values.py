@@ -14,7 +14,7 @@ from workbench.render import Report, Reported, Table
 Status = Literal["present", "null", "expired", "missing", "default", "stale"]
 """``null``: the row says so; ``expired``: the row is older than the ttl; ``missing``: there is no row; ``default``: one
 of these two, and the feature declares a default; ``stale``: the value holds, and newer source data is not published."""
-Origin = Literal["online", "lake", "branch"]
+Origin = Literal["online", "lake", "branch", "on demand"]
 
 
 class FeatureValue(msgspec.Struct, frozen=True, gc=False):
@@ -33,7 +33,8 @@ class FeatureValue(msgspec.Struct, frozen=True, gc=False):
     generation
         The load of the online store that answered; None where it did not.
     source
-        Where the row was read: ``online``, ``lake`` or, on an experiment's branch, ``branch``.
+        Where the row was read: ``online``, ``lake`` or, on an experiment's branch, ``branch``; ``on demand`` for what
+        was computed for the request.
     """
 
     value: Any

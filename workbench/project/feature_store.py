@@ -37,10 +37,10 @@ from workbench.store import (
     latest,
     named_view,
     names,
+    on_demand_function,
     parse_all,
     period,
     release_commit,
-    resolve,
     resolve_all,
     run_of,
     saved_training_set,
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from workbench.catalog import Catalog, CatalogPage, OnDemandPage
-    from workbench.online import Answers, FeatureValue
+    from workbench.online import Answers, FeatureValue, OnDemandFunctions
     from workbench.sql import Answer
     from workbench.store import Explanation, IntoSpine, JoinedSpine, Reference, ViewReader
     from workbench.workspace import Workspace
@@ -99,6 +99,11 @@ def facts_of(workspace: Workspace, store: FeatureStore, what: object) -> Trainin
     reading = store._reading()
     views = views_read(resolve_all(references, reading, full_names=True).stored)
     return TrainingFacts(views=views, branch=reading.branch, commit=reading.commit)
+
+
+def _functions(workspace: Workspace) -> OnDemandFunctions:
+    """Return what gives the functions of published on-demand views: the repository has them, not the online store."""
+    return lambda _, name, version: on_demand_function(workspace, name, version)
 
 
 @speaks_plainly
@@ -522,7 +527,7 @@ class FeatureStore:
             if answers is not None:
                 return answers
         reading = self._reading()
-        return read_offline(resolve(references, reading, full_names=full_names), reading, entities, instant)
+        return read_offline(resolve_all(references, reading, full_names=full_names), reading, entities, instant)
 
     def _online(self) -> OnlineReader | None:
         """Return the reader of the online store; None where this store reads what is never loaded."""
@@ -537,7 +542,7 @@ class FeatureStore:
             return None
         settings = workspace.config.online
         lake = None if settings is not None and settings.fallback == "error" else workspace.lake
-        return OnlineReader(open_backend(workspace), lake=lake)
+        return OnlineReader(open_backend(workspace), lake=lake, on_demand=_functions(workspace))
 
     def snapshot(self, view: str, *, at: datetime | date | str | None = None) -> pl.DataFrame:
         """Return the latest row of each entity.

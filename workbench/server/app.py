@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from workbench.config import ServeSettings
+    from workbench.online import OnDemandProcesses
     from workbench.server.settings import ServiceOptions
     from workbench.server.tokens import Token
     from workbench.server.tracing import Traces
@@ -56,6 +57,13 @@ _REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _LOCAL = {"localhost", "127.0.0.1", "[::1]"}
 
 
+def _on_demand(settings: ServeSettings) -> OnDemandProcesses:
+    """Return what computes on-demand views; loaded where they are switched on."""
+    from workbench.online import OnDemandProcesses
+
+    return OnDemandProcesses(settings.deadline_ms / 1_000)
+
+
 class FeatureService:
     """The HTTP service over one online store.
 
@@ -73,7 +81,8 @@ class FeatureService:
         self._counters = Counters(options.metrics)
         self._metrics = ServiceMetrics(self._counters, settings, options.metrics)
         self._traces = traces or _traces_of(settings)
-        self._reader = options.open_reader()
+        self._on_demand = _on_demand(settings) if settings.on_demand else None
+        self._reader = options.open_reader(self._on_demand.function if self._on_demand else None)
         self._log = ReadLog(
             options.reads,
             share=settings.log_reads,
@@ -308,6 +317,8 @@ class FeatureService:
                 self._lateness.stop()
                 self._metrics.budget.stop()
                 self._pool.close()
+                if self._on_demand is not None:
+                    await asyncio.to_thread(self._on_demand.close)
                 await asyncio.to_thread(self._log.close)
                 if self._traces is not None:
                     await asyncio.to_thread(self._traces.close)
@@ -324,6 +335,8 @@ class FeatureService:
             catalog = self._reader.catalog()
             for generation in catalog.generations.values():
                 _ = generation.codec.decode
+            if self._on_demand is not None:
+                self._on_demand.warm(catalog)
         except WorkbenchError as error:  # `ready` says so, and the store may come
             LOGGER.warning("not ready", extra={"facts": {"reason": str(error)}})
 

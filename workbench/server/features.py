@@ -11,9 +11,13 @@ import msgspec
 
 from workbench.dtypes import dtype_to_json
 from workbench.errors import (
+    AccessRefused,
+    ComputeError,
+    ContractViolation,
     FeatureNotFound,
     InvalidName,
     JoinError,
+    OnDemandTimeout,
     PromotionError,
     RegistryError,
     UsageError,
@@ -101,9 +105,9 @@ class Prepared:
     plan
         How the features are read; as long as the catalogue is the one it was made for.
     keys
-        What turns keys that JSON has no kind for into their values, with the key's dtype, by column.
+        What turns keys, and a request's values, that JSON has no kind for into their values, with the dtype, by column.
     key_types
-        The dtype of each key column as JSON.
+        The dtype of each key column, and of each value of a request, as JSON.
     columns
         Of each feature its place in the plan, its dtype as JSON, and what makes its values ready for JSON.
     """
@@ -190,7 +194,7 @@ class FeatureAnswers:
             plan = self._prepare(question).plan
         except WorkbenchError:  # `answer` says it
             return False
-        if len(question.entities) * len(plan.views) > HEAVY:
+        if plan.on_demand or len(question.entities) * len(plan.views) > HEAVY:
             return True
         if question.at is None:
             return not all(view.generation for view in plan.views)
@@ -302,7 +306,7 @@ class FeatureAnswers:
                 values = column_to_json(values, convert)
             name = answers.found[column.view].plan.part.name
             features[column.name] = FeatureColumn(name, dtype, values, statuses if details else None)
-        for place, answer in enumerate(answers.found):
+        for place, answer in answers.shown:
             view = answer.plan.part.view
             events, created = answers.times(place) if details else (None, None)
             views[answer.plan.part.name] = ViewAnswer(
@@ -319,7 +323,7 @@ class FeatureAnswers:
 
         views = {
             answer.plan.part.name: ViewFacts(answer.plan.part.view.version, answer.origin, answer.generation)
-            for answer in answers.found
+            for _, answer in answers.shown
         }
         facts = _encode(ArrowFacts(from_microseconds(answers.instant), views))
         table = answers.arrow(details=question.request.details)
@@ -351,9 +355,14 @@ def _prepared(plan: Plan, *, texts: bool) -> Prepared:
             convert = key_from_json(dtype, texts=texts)
             if convert is not None:
                 keys[column] = convert, dtype
+    for each in (field for view in plan.on_demand for field in view.view.request):
+        key_types[each.name] = dtype_to_json(each.dtype)
+        convert = key_from_json(each.dtype, texts=texts)
+        if convert is not None:
+            keys[each.name] = convert, each.dtype
     columns = []
     for feature in plan.columns:
-        dtype = plan.views[feature.view].part.view.contract[feature.feature].dtype
+        dtype = plan.all_views[feature.view].part.view.contract[feature.feature].dtype
         columns.append((feature, dtype_to_json(dtype), to_json(dtype, texts=texts)))
     return Prepared(plan, keys, key_types, columns)
 
@@ -376,7 +385,7 @@ def _with_values(
             except (ValueError, ArithmeticError, msgspec.ValidationError):
                 raise Problem(
                     422,
-                    f"The key {column!r} is {dtype}; {value!r:.60} is no value of it.",
+                    f"{column!r} is {dtype}; {value!r:.60} is no value of it.",
                     remedy=f"Write {form_of(dtype)}.",
                     field=f"entities[{row}].{column}",
                     error="JoinError",
@@ -390,7 +399,7 @@ def _allow(question: Question, plan: Plan, token: Token | None) -> None:
     if token is None or "*" in token.scopes:
         return
     for column in plan.columns:
-        view = plan.views[column.view].part.view.name
+        view = plan.all_views[column.view].part.view.name
         if not token.may_read(view, column.feature):
             _require_named(question, token)
             raise _forbidden(token, f"all of {view!r}")
@@ -432,6 +441,14 @@ def _explain(error: WorkbenchError, token: Token | None) -> NoReturn:
             field=next((field for kind, field in fields.items() if isinstance(error, kind)), "features"),
             error=type(error).__name__,
         ) from error
+    if isinstance(error, AccessRefused):
+        raise Problem(403, error.message, remedy=error.remedy, field="features", error="AccessRefused") from error
+    if isinstance(error, ContractViolation):
+        raise Problem(422, error.message, remedy=error.remedy, field="entities", error="ContractViolation") from error
+    if isinstance(error, OnDemandTimeout):
+        raise busy(error.message) from error
+    if isinstance(error, ComputeError):
+        raise Problem(500, error.message, remedy=error.remedy, field="features", error="ComputeError") from error
     what = "A record of what is published" if isinstance(error, RegistryError) else "The store or the lake"
     raise busy(f"{what} cannot be read.") from error
 

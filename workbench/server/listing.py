@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from workbench.dtypes import dtype_to_json
-from workbench.errors import RegistryError
+from workbench.errors import FeatureNotFound, RegistryError
 from workbench.times import format_duration
 
 if TYPE_CHECKING:
+    from workbench.define import Contract
     from workbench.online import OnlineCatalog
     from workbench.registry import Version
     from workbench.server.tokens import Token
@@ -43,6 +45,12 @@ def list_features(catalog: OnlineCatalog, token: Token | None, search: str | Non
         text = " ".join([name, str(view)]).casefold()
         if all(word in text for word in words):
             found[name] = view
+    for name in catalog.registry.on_demand_views:
+        with suppress(RegistryError, FeatureNotFound):
+            computed = _on_demand(catalog, name, token)
+            text = " ".join([name, str(computed)]).casefold()
+            if computed["features"] and all(word in text for word in words):
+                found[name] = computed
     members = {
         name: [ref for ref in each.features if ref.partition(":")[0].partition("@")[0] in found]
         for name, each in catalog.feature_sets.items()
@@ -59,6 +67,42 @@ def list_features(catalog: OnlineCatalog, token: Token | None, search: str | Non
     }
 
 
+def _on_demand(catalog: OnlineCatalog, name: str, token: Token | None) -> dict[str, Any]:
+    """Return what an on-demand view is: it has values of a request, and the entities of the views that it reads."""
+    record = catalog.registry.on_demand(name)
+    version = record.version()
+    read = [catalog.registry.version(each.view, each.version) for each in version.inputs]
+    declaration = version.declaration
+    return {
+        "version": version.number,
+        "description": declaration.get("description", ""),
+        "owner": declaration.get("owner"),
+        "tags": declaration.get("tags", {}),
+        "ttl": None,
+        "entities": {entity: dtype_to_json(each.contract[entity].dtype) for each in read for entity in each.entities},
+        "request": {
+            each.name: {"dtype": dtype_to_json(each.dtype), "nullable": each.nullable} for each in version.request
+        },
+        "features": _features(name, version.contract, token),
+        "generation": None,
+        "loaded_at": None,
+        "versions": [each.number for each in record.versions],
+    }
+
+
+def _features(view: str, contract: Contract, token: Token | None) -> dict[str, Any]:
+    return {
+        column.name: {
+            "dtype": dtype_to_json(column.dtype),
+            "unit": column.unit,
+            "description": column.description,
+            "nullable": column.nullable,
+        }
+        for column in contract.features
+        if token is None or token.may_read(view, column.name)
+    }
+
+
 def _view(catalog: OnlineCatalog, name: str, version: Version, token: Token | None) -> dict[str, Any]:
     generation = catalog.generation(name, version)
     declaration = version.declaration
@@ -69,16 +113,7 @@ def _view(catalog: OnlineCatalog, name: str, version: Version, token: Token | No
         "tags": declaration.get("tags", {}),
         "ttl": None if version.ttl is None else format_duration(version.ttl),
         "entities": {entity: dtype_to_json(version.contract[entity].dtype) for entity in version.entities},
-        "features": {
-            column.name: {
-                "dtype": dtype_to_json(column.dtype),
-                "unit": column.unit,
-                "description": column.description,
-                "nullable": column.nullable,
-            }
-            for column in version.contract.features
-            if token is None or token.may_read(name, column.name)
-        },
+        "features": _features(name, version.contract, token),
         "generation": None if generation is None else generation.number,
         "loaded_at": None if generation is None else generation.loaded_at,
     }

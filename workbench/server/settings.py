@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError
 
 from workbench.config import OnlineSettings, ServeSettings
 from workbench.errors import UsageError
 from workbench.online import OnlineReader, backend_of
+
+if TYPE_CHECKING:
+    from workbench.online import OnDemandFunctions
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +90,15 @@ class ServiceOptions:
             ) from None
         return replace(self, serve=serve)
 
-    def open_reader(self) -> OnlineReader:
-        """Return a reader of the store."""
+    def open_reader(self, on_demand: OnDemandFunctions | None = None) -> OnlineReader:
+        """Return a reader of the store; `on_demand` computes on-demand views, which are refused without it."""
         lake = None
         if self.lake is not None:
             from workbench.lake import Lake
 
             uri, root = self.lake
             lake = Lake(uri, root=Path(root))
-        return OnlineReader(backend_of(self.online, self.home, self.project), lake=lake)
+        return OnlineReader(backend_of(self.online, self.home, self.project), lake=lake, on_demand=on_demand)
 
     def to_json(self) -> str:
         """Return the options as JSON, with passwords that they hold."""

@@ -106,16 +106,15 @@ def logged_line(
     request
         What was asked for.
     entities
-        Its entities with values that JSON has; what is no key is not logged.
+        Its entities with values that JSON has; what is no key is not logged, so neither are the values of a request:
+        features computed on demand are left out.
     """
     keys = {column for answer in answers.found for _, column in answer.plan.part.keys}
     if any(len(entity) != len(keys) for entity in entities):
         entities = [{name: value for name, value in entity.items() if name in keys} for entity in entities]
-    stored = [answer for answer in answers.found if answer.origin in _STORED]
-    views = {answer.plan.part.name: _logged_view(answer) for answer in stored}
-    columns = {
-        column.name: column.feature for column in answers.plan.columns if answers.found[column.view].origin in _STORED
-    }
+    stored = {place: answer for place, answer in answers.shown if answer.origin in _STORED}
+    views = {answer.plan.part.name: _logged_view(answer) for answer in stored.values()}
+    columns = {column.name: column.feature for column in answers.plan.columns if column.view in stored}
     return (
         _encode(_Line(requested, at, request.features, request.release, entities, views, columns, msgspec.Raw(body)))
         + b"\n"

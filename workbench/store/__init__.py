@@ -33,7 +33,13 @@ if TYPE_CHECKING:
     from workbench.store.reader import ReadableData, ReadableView, ViewReader
     from workbench.store.records import SHORTEST, find_record
     from workbench.store.references import Reference, parse_all, use
-    from workbench.store.registry_reader import RecordReader, RegistryReader, published_data, published_view
+    from workbench.store.registry_reader import (
+        RecordReader,
+        RegistryReader,
+        on_demand_function,
+        published_data,
+        published_view,
+    )
     from workbench.store.releases import commit_at, release_commit, release_names
     from workbench.store.saved import SavedTrainingSet, SourceView, names, saved_sets, saved_training_set
     from workbench.store.source_rows import BehindRows
@@ -50,7 +56,6 @@ _HOMES = {
     ),
     "explanation": (
         "Candidate",
-        "ComputedFeature",
         "Explanation",
         "explain",
     ),
@@ -89,6 +94,7 @@ _HOMES = {
     "registry_reader": (
         "RecordReader",
         "RegistryReader",
+        "on_demand_function",
         "published_data",
         "published_view",
     ),
@@ -169,6 +175,7 @@ __all__ = [
     "main_config",
     "named_view",
     "names",
+    "on_demand_function",
     "parse_all",
     "period",
     "policy_of",

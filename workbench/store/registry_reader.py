@@ -154,7 +154,6 @@ class RegistryReader(RecordReader):
     def __init__(self, workspace: Workspace, registry: Registry, *, release: str | None = None) -> None:
         super().__init__(registry, branch=workspace.trunk, release=release)
         self._workspace = workspace
-        self._loaded: dict[tuple[str, str], Definitions] = {}
 
     @classmethod
     def of(cls, workspace: Workspace, commit: str | None = None, *, release: str | None = None) -> RegistryReader:
@@ -189,21 +188,7 @@ class RegistryReader(RecordReader):
 
     def on_demand_function(self, name: str, version: OnDemandVersion) -> Callable[[pl.DataFrame], pl.DataFrame]:
         """Return what computes a version of the on-demand view `name`, by the definition it was published with."""
-
-        def compute(rows: pl.DataFrame) -> pl.DataFrame:
-            from workbench.compute import compute_on_demand
-            from workbench.define import reraise_user_errors
-            from workbench.pipeline import published_definitions
-
-            if (name, version.number) not in self._loaded:
-                self._loaded[name, version.number] = published_definitions(
-                    self._workspace, self.commit, version.features
-                )
-            definitions = self._loaded[name, version.number]
-            with reraise_user_errors(definitions, {}):
-                return compute_on_demand(definitions.on_demand(name), rows)
-
-        return compute
+        return on_demand_function(self._workspace, name, version)
 
     def readable_version(self, name: str, version: Version) -> ReadableView:
         """Return a version of view `name` as it is read, whether it is still served or not."""
@@ -241,6 +226,29 @@ class RegistryReader(RecordReader):
         note = f"{record.name} has changed since this version was computed; the current rows are shown."
         times = InputTimes(source.event_time, source.known_since)
         return ReadableInput(record.name, "source", source.frame(snapshot), times, note if moved else "")
+
+
+def on_demand_function(
+    workspace: Workspace, name: str, version: OnDemandVersion
+) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Return what computes a published version of the on-demand view `name` in this process.
+
+    Its definition is loaded from the repository when it is first called; the authors of main must be trusted by then.
+    """
+    loaded: list[Definitions] = []
+
+    def compute(rows: pl.DataFrame) -> pl.DataFrame:
+        from workbench.compute import compute_on_demand
+        from workbench.define import reraise_user_errors
+        from workbench.pipeline import published_definitions
+
+        if not loaded:
+            main = workspace.repository.resolve(workspace.trunk)
+            loaded.append(published_definitions(workspace, main, version.features))
+        with reraise_user_errors(loaded[0], {}):
+            return compute_on_demand(loaded[0].on_demand(name), rows)
+
+    return compute
 
 
 def published_view(
