@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -198,6 +199,29 @@ def test_what_cannot_be_loaded_is_published_all_the_same_and_loaded_by_the_next_
     assert store.get_feature("spend:total", {"user": "u1"}).source == "lake"
     online.materialize()
     assert store.get_feature("spend:total", {"user": "u1"}).source == "online"
+
+
+def test_a_load_that_a_full_disk_stops_fails_and_the_next_one_finishes(
+    published: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The online store stopped in the middle of a load, the job was green, and readers had half of it."""
+    monkeypatch.chdir(published.root)
+    store = reading(published)
+    before = store.get_feature("spend:total", {"user": "u1"})
+    file = Path(published.online_status().place) / "data.mdb"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size, hard))  # as a disk that has no room for more
+    try:
+        assert main(["online", "load", "--full"]) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "OnlineError" in capsys.readouterr().err
+    assert store.get_feature("spend:total", {"user": "u1"}) == before
+    assert main(["online", "load", "--full"]) == 0
+    after = store.get_feature("spend:total", {"user": "u1"})
+    assert (after.value, after.source) == (before.value, "online")
+    assert after.generation != before.generation
+    assert main(["online", "verify", "--full"]) == 0
 
 
 def test_without_a_section_nothing_is_loaded_until_somebody_asks(project: Project) -> None:

@@ -1,6 +1,7 @@
 """A service under steady load while versions come and go, tokens are revoked and workers are killed.
 
-``python -m tests.server.soak --seconds 300`` runs it and prints figures; the tests run some seconds of it.
+``python -m tests.server.soak --seconds 300`` runs it and prints figures, and ``--starts 50`` starts it as often while
+versions come; the tests run some seconds of it.
 """
 
 from __future__ import annotations
@@ -245,10 +246,51 @@ class Soak:
             self.measure(service)
             if service.stop() != 0:
                 self.wrong.append("the service did not end well")
+        self._compare()
+        self.wrong += self.grown()
+
+    def show(self) -> None:
+        """Print figures of a run."""
+        times = sorted(self.seconds)
+        half, most = (times[len(times) * part // 100] * 1e3 for part in (50, 99))
+        print(f"{len(times):,} requests; half took {half:.1f} ms at most, 99 of 100 {most:.1f} ms")
+        print("; ".join(f"{count} x {event}" for event, count in sorted(self.events.items())))
+        for pid, samples in sorted(self.memory.items(), key=lambda each: -len(each[1]))[:2]:
+            sizes = [size / 2**20 for _, size in samples]
+            quarter = max(1, len(sizes) // 4)
+            parts = [statistics.median(sizes[place : place + quarter]) for place in range(0, len(sizes), quarter)]
+            shown = ", ".join(f"{part:.1f}" for part in parts)
+            print(f"worker {pid}, {len(sizes)} s: MB of its own, by quarters: {shown}")
+
+    def start_often(self, times: int, *, workers: int = 4) -> list[float]:
+        """Start a service again and again while versions are published; return how long each start took, in seconds."""
+        self.publish()
+        publishing = threading.Thread(target=self._watched, args=(lambda: self._again(self.publish, 0.0),))
+        publishing.start()
+        taken = []
+        try:
+            for _ in range(times):
+                began = time.monotonic()
+                with Running(self.folder / "online", workers=workers) as service:
+                    taken.append(time.monotonic() - began)
+                    newest = 0
+                    with wb.connect(service.url, timeout=60) as store:
+                        for _ in range(20):
+                            found = store.batch_get_features(["clock", "spend"], [{"user": USERS[0]}], full_names=True)
+                            newest = self._check(found, [0], newest)
+                    if service.stop() != 0:
+                        self.wrong.append("the service did not end well")
+        finally:
+            self._ended.set()
+            publishing.join()
+        self._compare()
+        return taken
+
+    def _compare(self) -> None:
+        """Note the answers that are not of what was published."""
         for tick, version, serial, generation in self.seen:
             if self.published.get(tick) != Publication(version, serial, generation):
                 self.wrong.append(f"{version} of {serial}, load {generation}: published was {self.published.get(tick)}")
-        self.wrong += self.grown()
 
     def _again(self, act: Callable[[], None], pause: float) -> None:
         while not self._ended.wait(pause):
@@ -276,25 +318,23 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--starts", type=int, help="start it so often instead, with four workers, while versions come")
     parser.add_argument("--seed", type=int, default=None)
     given = parser.parse_args(words)
     seed = random.SystemRandom().randrange(2**32) if given.seed is None else given.seed
     with tempfile.TemporaryDirectory() as folder:
         soak = Soak(Path(folder), seed)
-        until = time.monotonic() + given.seconds
-        soak.run(lambda _: time.monotonic() > until, clients=given.clients)
-    times = sorted(soak.seconds)
-    print(f"seed {seed}, {given.seconds:g} s, {given.clients} clients")
-    print(
-        f"{len(times):,} requests; of each 100, 50 took {times[len(times) // 2] * 1e3:.1f} ms at most, "
-        f"99 {times[len(times) * 99 // 100] * 1e3:.1f} ms"
-    )
-    print("; ".join(f"{count} x {event}" for event, count in sorted(soak.events.items())))
-    for pid, samples in sorted(soak.memory.items(), key=lambda each: -len(each[1]))[:2]:
-        sizes = [size / 2**20 for _, size in samples]
-        quarter = max(1, len(sizes) // 4)
-        parts = [statistics.median(sizes[place : place + quarter]) for place in range(0, len(sizes), quarter)]
-        print(f"worker {pid}: {len(sizes)} s; MB of its own, by quarters: {', '.join(f'{each:.1f}' for each in parts)}")
+        if given.starts:
+            taken = soak.start_often(given.starts)
+            print(
+                f"seed {seed}: {len(taken)} starts of four workers during {sum(soak.events.values())} publications; "
+                f"{statistics.median(taken):.1f} s each, the slowest {max(taken):.1f} s"
+            )
+        else:
+            until = time.monotonic() + given.seconds
+            soak.run(lambda _: time.monotonic() > until, clients=given.clients)
+            print(f"seed {seed}, {given.seconds:g} s, {given.clients} clients")
+            soak.show()
     print(f"wrong: {len(soak.wrong)}", *soak.wrong[:20], sep="\n  ")
     return 1 if soak.wrong else 0
 

@@ -27,3 +27,10 @@ def test_whatever_happens_no_value_is_wrong_and_one_retry_is_enough(tmp_path: Pa
     soak = Soak(tmp_path, seed=5)
     soak.run(has_seen_enough, clients=2, pause=0.1, kill_every=0.5)
     assert not soak.wrong, soak.wrong[:10]
+
+
+def test_four_workers_start_while_versions_are_published(tmp_path: Path) -> None:
+    """Workers that start while a publish runs hang, or die in a thread that refreshes the registry."""
+    soak = Soak(tmp_path, seed=5)
+    soak.start_often(1)
+    assert not soak.wrong, soak.wrong[:10]
