@@ -151,7 +151,7 @@ def asked_of(shelf: Shelf) -> Asked:
     from workbench.server import FeatureService, ServiceOptions
 
     class OfShelf(ServiceOptions):
-        def open_reader(self) -> Any:
+        def open_reader(self, *_: Any, **__: Any) -> Any:
             return shelf.reader()
 
     return Asked(FeatureService(OfShelf(shelf.folder, options(shelf).online, options(shelf).serve)))
