@@ -32,7 +32,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
-STARTING = 60.0
+STARTING = 180.0
 CONNECTED = """() => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel;
     return kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
@@ -63,10 +63,10 @@ class Browser:
 
     def open(self, notebook: str) -> None:
         self.page.goto(f"{self.lab.url}/lab/tree/{notebook}?token={self.lab.token}&reset")
-        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=180_000)
 
-    def run_all(self, *, timeout: float = 90) -> None:
-        self.page.wait_for_function(CONNECTED, timeout=60_000)
+    def run_all(self, *, timeout: float = 300) -> None:
+        self.page.wait_for_function(CONNECTED, timeout=180_000)
         self.page.evaluate("() => { void window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
         self.page.wait_for_function(ALL_RUN, timeout=timeout * 1000)
 
@@ -119,7 +119,7 @@ def lab(tmp_path: Path, identity: None) -> Iterator[Lab]:
         yield running
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=120)
 
 
 def _wait(lab: Lab, log: Path) -> None:

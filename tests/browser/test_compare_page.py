@@ -109,7 +109,7 @@ def test_the_link_opens_the_models_and_diff_only_leaves_what_differs(tried: Proj
     assert [each.about for each in comparison.pages] == ["models", "spend"]
     assert comparison.url is not None
     page.goto(comparison.url)
-    page.wait_for_selector("text=Comparing 2 Runs from 1 Experiment", timeout=60_000)
+    page.wait_for_selector("text=Comparing 2 Runs from 1 Experiment", timeout=180_000)
     page.wait_for_selector('[aria-label="Parameters - Show diff only"]')
     assert [run.run_id for run in comparison.runs if run.kind == "model"] == page.locator(
         "a[href*='/runs/']"

@@ -111,7 +111,7 @@ def test_a_view_is_explored_outlives_a_reload_and_says_that_its_kernel_is_gone(o
     page = opened.page
     summary, view = page.locator(".wb-summary").first, page.locator(".wb-explore").first
     expect(summary).to_contain_text("exp/one against exp/two")
-    expect(view.locator(".wb-picture svg")).to_have_count(2, timeout=60_000)
+    expect(view.locator(".wb-picture svg")).to_have_count(2, timeout=180_000)
     expect(view).to_contain_text("rows 1 to 100 of 6,965")
 
     picture(opened, "narrow", width=600)
@@ -161,10 +161,10 @@ def test_a_view_is_explored_outlives_a_reload_and_says_that_its_kernel_is_gone(o
 
     # another branch
     view.get_by_role("combobox", name="right", exact=True).select_option("exp/one")
-    expect(view.locator(".wb-key").first).to_contain_text("exp/one", timeout=30_000)
+    expect(view.locator(".wb-key").first).to_contain_text("exp/one", timeout=180_000)
     expect(view.locator(".wb-list select")).to_contain_text("tier (same)")
     view.get_by_role("combobox", name="right", exact=True).select_option("exp/two")
-    expect(view.locator(".wb-list select")).to_contain_text("tier (10%", timeout=30_000)
+    expect(view.locator(".wb-list select")).to_contain_text("tier (10%", timeout=180_000)
 
     other = page.locator(".wb-explore").last
     other.scroll_into_view_if_needed()
@@ -175,7 +175,7 @@ def test_a_view_is_explored_outlives_a_reload_and_says_that_its_kernel_is_gone(o
 
     opened.save()
     page.reload()
-    expect(view.locator(".wb-picture svg")).to_have_count(2, timeout=60_000)
+    expect(view.locator(".wb-picture svg")).to_have_count(2, timeout=180_000)
     expect(view).to_contain_text("user=u3, 2024-01-04")
     assert not opened.errors
 
@@ -183,10 +183,10 @@ def test_a_view_is_explored_outlives_a_reload_and_says_that_its_kernel_is_gone(o
     page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.sessionContext.session")
     expect(summary).to_be_visible()
     page.reload()
-    expect(summary).to_contain_text("exp/one against exp/two", timeout=60_000)
+    expect(summary).to_contain_text("exp/one against exp/two", timeout=180_000)
     place = page.locator(".jp-OutputArea-child:has(.wb-summary) + .jp-OutputArea-child .jp-OutputArea-output").first
     assert "run the cell again" in place.evaluate(INSTEAD)
     page.evaluate(NEW_KERNEL)
-    expect(place).to_have_class(re.compile("jupyter-widgets"), timeout=60_000)
+    expect(place).to_have_class(re.compile("jupyter-widgets"), timeout=180_000)
     assert "ended with its kernel; run the cell again" in place.evaluate(INSTEAD)
     assert place.evaluate("node => getComputedStyle(node).fontSize") == "0px"

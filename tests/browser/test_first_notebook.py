@@ -27,7 +27,7 @@ def assert_the_cards_are_there(browser: Browser) -> None:
     from playwright.sync_api import expect
 
     first = cards(browser).first
-    expect(first).to_contain_text("carrier_delay", timeout=30_000)
+    expect(first).to_contain_text("carrier_delay", timeout=180_000)
     expect(first.locator("svg").nth(1)).to_be_attached()
     first.evaluate("node => node.scrollIntoView()")  # at once: a card is drawn anew when its run has reached MLflow
     expect(first).to_be_in_viewport()

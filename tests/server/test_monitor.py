@@ -122,5 +122,7 @@ def test_a_notebook_looks_again_by_itself_also_after_the_service_was_away(
     first, second, away, third = shown.all[:4]
     assert first is watch
     assert isinstance(second, ServiceFigures)
-    assert "It is away." in str(away._repr_mimebundle_())  # type: ignore[attr-defined]
+    assert isinstance(away, ServiceFigures)
+    assert away.views == second.views, "the last figures stay"
+    assert "It is away." in str(away._repr_mimebundle_())
     assert isinstance(third, ServiceFigures)

@@ -66,6 +66,8 @@ class ServiceFigures(Reported):
         The number of the online store's latest change.
     views
         What was read, and what answers.
+    fault
+        Why the service could not be asked again, if these are its last figures.
     """
 
     url: str
@@ -78,6 +80,7 @@ class ServiceFigures(Reported):
     burn: Mapping[str, float]
     catalog_version: int
     views: tuple[ViewFigures, ...]
+    fault: str | None = None
 
     def report(self) -> Report:
         """Return the figures, one line a view."""
@@ -98,7 +101,8 @@ class ServiceFigures(Reported):
         columns = ("view", "rows", "online", "lake", "expired", "missing", "mean age", "generation", "loaded")
         rows = tuple(_row(view) for view in self.views)
         table = (Table("", columns, rows),) if rows else ()
-        return Report(f"{self.url}, {since}", facts=tuple(facts), tables=table)
+        notes = () if self.fault is None else (self.fault,)
+        return Report(f"{self.url}, {since}", facts=tuple(facts), tables=table, notes=notes)
 
 
 class ServiceMonitor(Reported):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from IPython.display import display
@@ -105,7 +106,7 @@ class LiveOutput:
                 self._push(monitor.refresh())
                 answered = time.monotonic()
             except WorkbenchError as error:
-                self._push(_Line(str(error)))
+                self._push(replace(monitor.figures, fault=str(error)))
 
     def _push(self, shown: object) -> None:
         if self._handle is None:

@@ -110,7 +110,8 @@ class Table:
     def html(self) -> str:
         """Return the table as HTML, numbers to the right."""
         numbers = self._numbers()
-        parts = [f"<div class='wb-wide'><table><tr>{_cells('th', self.columns, numbers)}</tr>"]
+        named = " class=wb-named" if self._has_names else ""
+        parts = [f"<div class='wb-wide'><table{named}><tr>{_cells('th', self.columns, numbers)}</tr>"]
         parts += [f"<tr>{_cells('td', row, numbers)}</tr>" for row in self._shown]
         return "".join([*parts, "</table></div>", f"<p class='wb-left'>{self._left}</p>" if self._left else ""])
 
@@ -138,17 +139,21 @@ class Table:
         grid = Grid(box=None, padding=(0, 2, 0, 0), pad_edge=False)
         for place, column in enumerate(self.columns):
             justify = "right" if place in numbers else "left"
-            held = max((len(print_value(row[0])) for row in self._shown), default=0) if not place else 0
             grid.add_column(
                 escape(column),
                 header_style="dim",
                 overflow="fold",
                 justify=justify,  # type: ignore[arg-type]  # two of rich's words
-                no_wrap=0 < held <= LONGEST_NAME,  # what a line is about is read in one piece
+                no_wrap=not place and self._has_names,
             )
         for row in self._shown:
             grid.add_row(*(value if isinstance(value, Mark) else escape(print_value(value)) for value in row))
         return Group(grid, *([Text(self._left, style="dim")] if self._left else []))
+
+    @property
+    def _has_names(self) -> bool:
+        """Whether what the lines are about, in their first cells, is short enough to be read in one piece."""
+        return 0 < max((len(print_value(row[0])) for row in self._shown), default=0) <= LONGEST_NAME
 
     @property
     def _shown(self) -> tuple[tuple[object, ...], ...]:
