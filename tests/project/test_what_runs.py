@@ -23,7 +23,7 @@ from workbench.project import Project
 GUIDE = (Path(__file__).parents[2] / "notebooks" / "security.md").read_text(encoding="utf-8")
 NOTHING: frozenset[str] = frozenset()
 VIEW = frozenset({"__init__", "spend", "helper"})
-ALL = VIEW | {"extra", "late"}
+ALL = VIEW | {"extra", "late", "ratio"}
 MEANING: Mapping[str, frozenset[str] | None] = {
     "nothing": NOTHING,
     "": None,
@@ -33,11 +33,21 @@ MEANING: Mapping[str, frozenset[str] | None] = {
 
 CELL = "from .helper import one\n\n\n" + EVENT_VIEW.replace('pl.col("amount")', '(one() * pl.col("amount"))')
 SPEND = parse_cell(CELL).module
+RATIO = """
+class Ratio(FeatureModel):
+    ratio: float
+
+
+@on_demand(inputs=["spend:total"], request={"amount": float})
+def ratio(rows: pl.LazyFrame) -> LazyFrame[Ratio]:
+    return rows.select(ratio=pl.col("amount") - pl.col("total").fill_null(0.0))
+"""
 FILES = {
     "__init__": "",
     "spend": SPEND,
     "helper": "def one() -> int:\n    return 1\n",
     "extra": parse_cell(EVENT_VIEW.replace("Spend", "Extra").replace("spend", "extra")).module,
+    "ratio": parse_cell(RATIO).module,
     "late": "from workbench import feature_set\n\nlate = feature_set('late', ['spend'])\n",
     "test_spend": "def test_it() -> None: ...\n",
     "conftest": "",

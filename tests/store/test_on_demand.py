@@ -16,6 +16,7 @@ from tests.store.conftest import START, opened, spine_of
 from workbench import errors
 from workbench.errors import WorkbenchError
 from workbench.project import Project
+from workbench.store import FailedCheckWarning
 
 if TYPE_CHECKING:
     from workbench.pipeline import ViewResult
@@ -37,7 +38,8 @@ class Ratio(FeatureModel):
 )
 def ratio(rows: pl.LazyFrame) -> LazyFrame[Ratio]:
     """How large an amount is beside what was spent so far."""
-    part = pl.when(pl.col("total") > 0).then(pl.col("amount") / pl.col("total"))
+    spent = pl.col("total") + pl.col("odd").fill_null(0.0)
+    part = pl.when(pl.col("total") > 0).then(pl.col("amount") / spent)
     return rows.select(ratio=part, is_large=LARGE)
 '''
 LARGE = 'pl.col("amount") > 10'
@@ -256,6 +258,30 @@ def test_an_example_that_does_not_hold_fails_its_check(other: Project) -> None:
     (said,) = found.failed
     assert said.startswith("examples: ")
     assert said.endswith("row 0: ratio is 2, expected 3")
+
+
+def test_examples_may_stand_beside_it(other: Project) -> None:
+    start, end = written().index("    examples=[\n"), written().index("    ],\n)\ndef ratio")
+    rows = written()[start:end].replace("examples=[", "CASES = [").replace("    ", "")
+    text = (written()[:start] + written()[end:].replace("    ],\n", "")).replace(
+        "@on_demand", f"{rows}]\n\n\n@on_demand"
+    )
+    found = define(other, text)
+    assert {check.name: check.detail for check in found.checks}["examples"] == "2 as expected"
+    assert not found.not_checked
+
+
+def test_a_training_set_of_a_branch_warns_where_a_check_failed(other: Project) -> None:
+    define(other, written('pl.col("amount") > pl.col("amount").mean()'))
+    with pytest.warns(FailedCheckWarning, match="View 'ratio' failed a check"):
+        other.store.training_set(with_amounts(), ["ratio:is_large"])
+
+
+def test_a_feature_set_may_have_it(other: Project) -> None:
+    text = 'from workbench import feature_set\n\nrisk = feature_set("risk", ["ratio:is_large", "spend"])\n'
+    other.repository.commit("exp/first", {"features/risk.py": text}, message="Name them")
+    train = joined(other, with_amounts(), "risk")
+    assert train.columns[-2:] == ["is_large", "total"]
 
 
 def test_without_examples_values_are_made_up_and_bounds_are_not_judged_by_them(other: Project) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import closing
@@ -226,7 +227,13 @@ def test_a_client_reads_it_from_a_service_with_workers(folder: Path) -> None:
         Running(folder, "--on-demand", workers=1) as running,
         wb.connect(running.url, timeout=60) as store,
     ):
-        found = store.get_feature("ratio:is_large", {"user": "u0", "amount": 30.0})
+        found = None
+        end = time.monotonic() + 120
+        while found is None:  # the definition may take longer to load than a request may
+            try:
+                found = store.get_feature("ratio:is_large", {"user": "u0", "amount": 30.0})
+            except errors.OnlineError:
+                assert time.monotonic() < end
         assert (found.value, found.source, found.version) == (True, "on demand", "2.0")
         frame = store.batch_get_features(["ratio"], ENTITIES, as_="polars")
         assert frame["is_large"].to_list() == [False, True, False]

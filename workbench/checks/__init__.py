@@ -6,7 +6,7 @@ Every check of this room returns a `Check`; none of them changes, casts or drops
 from __future__ import annotations
 
 from workbench.checks.contract import check_contract
-from workbench.checks.definition.examples import check_on_demand_examples, frame_of, named
+from workbench.checks.definition.examples import check_on_demand_examples, examples_of, frame_of, named
 from workbench.checks.definition.lint import lint
 from workbench.checks.definition.tests import TestRun, start_tests
 from workbench.checks.definition.tools import Finding
@@ -29,6 +29,7 @@ __all__ = [
     "check_on_demand_examples",
     "check_row_wise",
     "check_types",
+    "examples_of",
     "find_unequal",
     "frame_of",
     "lint",

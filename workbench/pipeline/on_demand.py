@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -21,6 +22,7 @@ from workbench.checks import (
     check_contract,
     check_on_demand_examples,
     check_row_wise,
+    examples_of,
     frame_of,
     named,
     try_on_demand,
@@ -42,7 +44,7 @@ from workbench.registry import Registry
 
 if TYPE_CHECKING:
     from workbench.checks import Trial
-    from workbench.define import Contract, Definitions, InputColumn
+    from workbench.define import Contract, Definitions, Example, InputColumn
     from workbench.fingerprint import Fingerprint
     from workbench.lake import Lake
 
@@ -155,7 +157,7 @@ class PreparedOnDemand:
 
     def _examples(self) -> Check | None:
         try:
-            return check_on_demand_examples(self.view, self.view.examples, self.schema)
+            return check_on_demand_examples(self.view, _examples_of(self.view), self.schema)
         except Exception as error:  # noqa: BLE001 - the user's code may raise anything
             said = f"{error.message} {' '.join(error.lines)}" if isinstance(error, WorkbenchError) else repr(error)
             return Check("examples", passed=False, detail=" ".join(said.split())[:400])
@@ -273,12 +275,17 @@ def _run_here(
             raise
 
 
+def _examples_of(view: OnDemandView) -> tuple[Example, ...]:
+    """Return the examples of a view: its decorator's, and those at the top level of its file."""
+    return examples_of(view, vars(sys.modules[view.function.__module__]))
+
+
 def _sample(view: OnDemandView, columns: Sequence[InputColumn], inputs: StoredInputs) -> tuple[pl.DataFrame, bool]:
     """Return rows to try a view on, and whether the request's values in them are from its examples."""
     schema = input_frame(columns, view.request)
     given = [
         frame_of(rows, dict(schema), where=f"given[{view.inputs[0]!r}]")
-        for one in view.examples
+        for one in _examples_of(view)
         if (rows := one.given.get(view.inputs[0])) is not None and len(named(rows))
     ]
     stored = _stored(columns, inputs)

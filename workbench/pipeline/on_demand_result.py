@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import warnings
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from workbench.compute import versions
+from workbench.fingerprint import parameters_of
+from workbench.pipeline.record import UnwrittenWarning
 from workbench.pipeline.result import ViewResult
 from workbench.pipeline.run_record import origin
 from workbench.profile import profile
 from workbench.render import Card
-from workbench.tracking import Ticket, ViewFacts, record_of
+from workbench.tracking import Entry, Ticket, ViewFacts, record_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +32,7 @@ def finish_on_demand(
     checks = prepared.checks()
     view, found = prepared.view, profile(prepared.output, prepared.contract)
     ticket = _submit(prepared, context, checks, seconds) if context.log else None
+    _note(prepared, context, checks, ticket)
     status = context.workspace.tracker.status() if ticket else None
     request = ", ".join(f"{each.name} ({each.dtype})" for each in view.request) or "no request"
     reads = ", ".join(map(str, view.reads)) or "no stored features"
@@ -60,6 +65,31 @@ def finish_on_demand(
         namespace=namespace or {},
         ticket=ticket,
     )
+
+
+def _note(prepared: PreparedOnDemand, context: Context, checks: Sequence[Check], ticket: Ticket | None) -> None:
+    """Journal what was found, so that whoever reads the view on its branch is told of a check that failed."""
+    entry = Entry(
+        at=datetime.now(UTC),
+        view=prepared.view.name,
+        branch=context.branch,
+        commit=context.commit,
+        view_id=prepared.identity,
+        code_hash=prepared.fingerprint.code_hash,
+        parameters=parameters_of(prepared.view),
+        checks={check.name: check.state for check in checks},
+        definition=hashlib.sha256(context.definition.encode()).hexdigest(),
+        run=ticket.key if ticket else None,
+        versions=dict(versions()),
+    )
+    try:
+        context.workspace.journal.append(entry, prepared.fingerprint.record)
+    except OSError as error:  # the view is committed by now
+        warnings.warn(
+            f"{prepared.view.name} is not in the journal, which cannot be written: {error.strerror or error}.",
+            UnwrittenWarning,
+            stacklevel=5,
+        )
 
 
 def _submit(prepared: PreparedOnDemand, context: Context, checks: Sequence[Check], seconds: float) -> Ticket:

@@ -165,6 +165,7 @@ def _version(
 
 def _on_demand_version(proposal: Proposal, compared: ComparedOnDemand, *, now: datetime, user: str) -> OnDemandVersion:
     change, prepared, candidate = compared.change, compared.prepared, proposal.candidate
+    last = candidate.workspace.journal.last(change.view, branch=candidate.branch)
     return OnDemandVersion(
         number=change.number,
         status="live",
@@ -179,6 +180,7 @@ def _on_demand_version(proposal: Proposal, compared: ComparedOnDemand, *, now: d
         published_by=user,
         declaration=prepared.view.to_dict(),
         contract_facts=prepared.contract.to_dict(),
+        run=last.run if last is not None else None,
         reads=tuple({"ref": ref, "column": column} for column, ref in change.reads.items()),
         accepted=tuple(f"{name}: {reason}" for name, reason in sorted(proposal.plan.accepted.items())),
     )

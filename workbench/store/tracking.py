@@ -190,4 +190,8 @@ def failed_checks(workspace: Workspace, reading: ViewReader, ledger: Ledger) -> 
         last = None if entry.version else workspace.journal.last(entry.view, branch=reading.branch)
         if last is not None and last.view_id == entry.view_id and not last.passed:
             found.append(f"View {entry.view!r} failed a check when it was defined: do not trust its values.")
+    for computed in ledger.on_demand:
+        last = None if computed.version else workspace.journal.last(computed.view, branch=reading.branch)
+        if last is not None and last.code_hash == computed.view_id and not last.passed:
+            found.append(f"View {computed.view!r} failed a check when it was defined: do not trust its values.")
     return found

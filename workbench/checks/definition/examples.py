@@ -236,7 +236,7 @@ def _hashable(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float | bool | datetime) else str(value)
 
 
-def examples_of(view: FeatureView, namespace: Mapping[str, Any]) -> tuple[Example, ...]:
+def examples_of(view: FeatureView | OnDemandView, namespace: Mapping[str, Any]) -> tuple[Example, ...]:
     """Return the examples of a view: its decorator's, and those at the top level of its file, alone or in a list."""
     found = [*view.examples, *(one for value in namespace.values() for one in _among(value))]
     return tuple({id(one): one for one in found}.values())
