@@ -177,7 +177,7 @@ def test_neither_an_experiment_nor_a_notebook_nor_the_service_writes_what_is_onl
 
 def test_no_name_of_what_reads_leads_to_a_writer(published: Project) -> None:
     store = reading(published)
-    reader = store._online()
+    reader = store._online(())
     for each in (store, reader, reader.backend, FeatureService(service_options_of(published))):
         values = [getattr(each, name) for name in dir(each) if not name.startswith("__")]
         assert not any(hasattr(value, "writing") for value in [each, *values])
@@ -364,3 +364,18 @@ def test_a_project_does_not_take_the_store_of_another_of_its_name(published: Pro
     with pytest.warns(OnlineBehindWarning, match="does not follow main"):
         promote(published, DOUBLED, "exp/b")
     assert published.online_status().shown == "0" * 40
+
+
+def test_on_an_experiment_a_version_that_is_named_is_read_online_and_the_rest_from_the_branch(
+    published: Project,
+) -> None:
+    store = published.store
+    assert published.branch_name == "exp/a"
+
+    def sources(*refs: str) -> list[str]:
+        (found,) = store.batch_get_features(list(refs), [{"user": "u1"}], at=NOW, full_names=True)
+        return [value.source for value in found.values()]
+
+    assert sources("spend@1:total") == ["online"]
+    assert sources("spend:total") == ["branch"]
+    assert sources("spend:total as drafted", "spend@1:total as served") == ["branch", "lake"]

@@ -127,7 +127,7 @@ class FeatureStore:
         self._opened = opened
         self._pinned: RegistryReader | None = None
         self._published: tuple[Workspace, RegistryReader] | None = None
-        self._reader: tuple[Workspace, OnlineReader | None] | None = None
+        self._reader: tuple[Workspace, OnlineReader] | None = None
 
     def __repr__(self) -> str:
         return f"<FeatureStore of {self._workspace.config.project.name!r}, reading {self._place()}>"
@@ -374,9 +374,10 @@ class FeatureStore:
     ) -> FeatureValue:
         """Return one feature of one entity as it is known now, or was at a moment.
 
-        On main it is read from the online store, and from the lake where the store does not have the version, or does
-        not reach back so far; on an experiment's branch from the view as the branch defines it. It is the value that
-        `training_set` gives for that instant, of the version that is asked for and of no other.
+        On main, and where the reference names a version, it is read from the online store, and from the lake where the
+        store does not have the version or does not reach back so far; else, on an experiment's branch, from the view as
+        the branch defines it. It is the value that `training_set` gives for that instant, of the version that is asked
+        for and of no other.
 
         Parameters
         ----------
@@ -520,7 +521,7 @@ class FeatureStore:
     ) -> Answers:
         references = parse_all(refs)
         instant = None if at is None else moment(at)
-        reader = self._online()
+        reader = self._online(references)
         if reader is not None:
             release = self.release
             answers = reader.find(references, entities, at=instant, full_names=full_names, release=release)
@@ -529,17 +530,19 @@ class FeatureStore:
         reading = self._reading()
         return read_offline(resolve_all(references, reading, full_names=full_names), reading, entities, instant)
 
-    def _online(self) -> OnlineReader | None:
-        """Return the reader of the online store; None where this store reads what is never loaded."""
+    def _online(self, references: Sequence[Reference]) -> OnlineReader | None:
+        """Return the reader of the online store; None where something is read that is never loaded."""
         workspace = self._workspace
+        if self._pinned is not None and self._pinned.release is None:
+            return None
+        if self._pinned is None and self.branch not in workspace.protected and not all(r.version for r in references):
+            return None  # the branch's own definitions
         if self._reader is None or self._reader[0] is not workspace:
             self._reader = workspace, self._open_reader(workspace)
         return self._reader[1]
 
-    def _open_reader(self, workspace: Workspace) -> OnlineReader | None:
-        reads_main = self.branch in workspace.protected if self._pinned is None else self._pinned.release is not None
-        if not reads_main:
-            return None
+    @staticmethod
+    def _open_reader(workspace: Workspace) -> OnlineReader:
         settings = workspace.config.online
         lake = None if settings is not None and settings.fallback == "error" else workspace.lake
         return OnlineReader(open_backend(workspace), lake=lake, on_demand=_functions(workspace))
