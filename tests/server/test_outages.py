@@ -103,7 +103,11 @@ def test_while_redis_is_away_requests_are_sent_back_and_then_answered_without_a_
         shelf.publish("spend", rows(["a"], minutes(1), [1.0]))
         shelf.load()
         online = OnlineSettings(kind="redis", url=server.url)
-        with Sockets(ServiceOptions(tmp_path, online, ServeSettings(log="none"), project="p")) as sockets:
+        with Sockets(
+            ServiceOptions(
+                tmp_path, online, ServeSettings(log="none", queue_ms=3_600_000, deadline_ms=60_000), project="p"
+            )
+        ) as sockets:
             url = f"http://127.0.0.1:{sockets.port}"
             clients = Clients(url, "spend")
             with clients.reading():

@@ -6,8 +6,11 @@ any more, and a client that does not take its answer have one, too.
 
 from __future__ import annotations
 
+import resource
 from asyncio import TimerHandle
+from functools import cache
 from http import HTTPStatus
+from itertools import count
 from typing import TYPE_CHECKING
 
 import httptools
@@ -22,12 +25,20 @@ HEAD_SECONDS = 10.0
 """Seconds in which a new connection has to send the head of a request, and any connection the rest of one."""
 REST_SECONDS = 5.0
 """Seconds for which the rest of a body is thrown away whose request is answered, so that the answer arrives."""
-KEEP_SECONDS = 5.0
+KEEP_SECONDS = 5
 """Seconds after which a connection is closed that has no request under way."""
 WRITE_SECONDS = 30.0
 """Seconds in which a client has to take some of what waits for it."""
 MOST_HEAD = 64 * 2**10
 """Bytes that the head of a request may have where it does not come at once."""
+
+_NUMBERS = count(1)
+
+
+@cache
+def most_connections() -> int:
+    """Return how many connections a worker keeps, of the files that the system lets it open."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 3 // 4
 
 
 class Connection(HttpToolsProtocol):
@@ -37,12 +48,17 @@ class Connection(HttpToolsProtocol):
     """Closes the connection where a head or a rest does not come in time."""
     _taken: TimerHandle | None = None
     """Closes the connection of a client that takes nothing."""
+    _number = 0
+    """Its place among those that were made."""
     _silent = 0
     """Bytes that came since the last request, or part of a body, ended: of a head, of trailers."""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        self._number = next(_NUMBERS)
+        if len(self.connections) > most_connections():
+            self._make_room()
         self._wait(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -158,6 +174,15 @@ class Connection(HttpToolsProtocol):
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
         self.data_received(b"\r\n".join([*lines, b"", rest]))
+
+    def _make_room(self) -> None:
+        """Send those away who have waited longest without asking, and then those between two requests."""
+        idle = [each for each in self.connections if isinstance(each, Connection) and each is not self]
+        idle = [each for each in idle if each._current is None or each._current.response_complete]
+        idle.sort(key=lambda each: (each._current is not None, each._number))
+        for each in idle[: max(1, most_connections() // 10)]:
+            each._wait_for_nothing()
+            each._end()
 
     def _wait(self, seconds: float) -> None:
         """Close the connection after some seconds, unless it is to be closed before."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import multiprocessing
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -17,8 +18,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from workbench.errors import UsageError
 from workbench.render import Report, Reported
+from workbench.server import connection
 from workbench.server.app import FeatureService
-from workbench.server.connection import Connection
 from workbench.server.logs import LOGGER, configure_logs
 from workbench.server.settings import ServiceOptions
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 SERVICE = "WORKBENCH_SERVICE"
 """The variable of the environment in which the service finds its options."""
 BACKLOG = 2_048
+MOST_FILES = 2**16
+"""Files that a worker may have open, connections among them, where the system allows it."""
 HEALTH_SECONDS = 30
 """Seconds that a worker may be silent before it is replaced."""
 
@@ -122,6 +125,13 @@ def run_service(options: ServiceOptions) -> None:
         shutil.rmtree(metrics, ignore_errors=True)
 
 
+def _open_many() -> None:
+    """Let the workers have as many connections as the system allows; the usual limit is one of interactive shells."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(MOST_FILES, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
 def _listen(host: str, port: int) -> socket.socket:
     """Return the socket that all workers accept from; it outlives each of them, so what waits in it is answered."""
     try:
@@ -146,7 +156,8 @@ def configured(options: ServiceOptions) -> Config:
         factory=True,
         workers=settings.workers,
         loop="uvloop",
-        http=Connection,
+        http=connection.Connection,
+        timeout_keep_alive=connection.KEEP_SECONDS,
         ws="none",
         interface="asgi3",
         lifespan="on",
