@@ -28,11 +28,12 @@ def table(heading: str) -> set[str]:
     }
 
 
-def test_its_request_its_answer_and_its_error_have_the_form_of_the_messages() -> None:
+def test_its_requests_its_answer_and_its_error_have_the_form_of_the_messages() -> None:
     request = re.search(r"-d '\n(.*?)'\n", GUIDE, re.DOTALL)
     assert request is not None
     msgspec.json.decode(request[1], type=FeatureRequest)
-    answer, problem = re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)
+    answer, on_demand, problem = re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)
+    msgspec.json.decode(on_demand, type=FeatureRequest)
     assert msgspec.json.decode(answer, type=FeatureAnswer).rows == 2
     assert set(msgspec.json.decode(problem)) == {*ProblemDetails.__struct_fields__} - {"type"}
 
