@@ -16,7 +16,8 @@ from tests.store.conftest import START, opened, spine_of
 from workbench import errors
 from workbench.errors import WorkbenchError
 from workbench.project import Project
-from workbench.store import FailedCheckWarning
+from workbench.project.feature_store import facts_of
+from workbench.store import FailedCheckWarning, facts_of_saved
 
 if TYPE_CHECKING:
     from workbench.pipeline import ViewResult
@@ -145,6 +146,16 @@ def test_a_saved_training_set_keeps_it_and_is_built_again(till: Project) -> None
     assert saved.ledger.on_demand[0].view == "ratio"
     assert [view.view for view in saved.views] == ["spend", "recent"]
     assert till.reproduce("kept").verdict == "identical"
+    (computed,) = facts_of_saved(till._workspace, saved).computed
+    assert computed.references == ("ratio:ratio", "ratio:is_large")
+    assert facts_of(till._workspace, till.store, "ratio:is_large").computed[0].features == ("is_large",)
+    assert "view ratio" in till.lineage("kept").report().text()
+
+
+def test_the_status_of_its_branch_names_it(till: Project) -> None:
+    (found,) = [view for view in till.status().views if view.name == "ratio"]
+    assert (found.state, found.change) == ("on demand", "added")
+    assert found.checks["row-wise"] == "pass"
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,7 @@ def opening_record(workspace: Workspace, name: str, branch: Branch) -> RunRecord
 def training_event(workspace: Workspace, used: Sequence[TrainingFacts]) -> Event:
     """Return what is logged of everything that a model was trained on so far."""
     views = {(view.label, view.view_id): view for facts in used for view in facts.views}
+    computed = {(view.label, view.view_id): view for facts in used for view in facts.computed}
     references = tuple(dict.fromkeys(reference for facts in used for reference in facts.references))
     sets = [facts for facts in used if facts.data_digest]
     params = {
@@ -87,14 +88,14 @@ def training_event(workspace: Workspace, used: Sequence[TrainingFacts]) -> Event
         "data": ", ".join(facts.data_digest[:_SHORT] for facts in sets),
         "spine": ", ".join(dict.fromkeys(facts.spine_digest[:_SHORT] for facts in sets)),
     }
-    params |= {f"view.{view.label}": view.view_id[:_SHORT] for view in views.values()}
+    params |= {f"view.{view.label}": view.view_id[:_SHORT] for view in (*views.values(), *computed.values())}
     tags = {
         "workbench.training_set": params["training_set"],
         "workbench.data_digest": ", ".join(facts.data_digest for facts in sets),
         "workbench.spine_digest": ", ".join(dict.fromkeys(facts.spine_digest for facts in sets)),
         "workbench.training_commit": ", ".join(dict.fromkeys(facts.commit for facts in used)),
     }
-    for view in views.values():
+    for view in (*views.values(), *computed.values()):
         tags[f"workbench.view_id.{view.label}"] = view.view_id
         tags[f"workbench.features.{view.label}"] = ", ".join(view.features)
         tags[f"workbench.upstream.{view.label}"] = view.data_digest
@@ -104,7 +105,9 @@ def training_event(workspace: Workspace, used: Sequence[TrainingFacts]) -> Event
         datasets=(*(_view(workspace, view) for view in views.values()), *map(_training_set, sets)),
         artifacts={
             TRAINING: to_json(used, indent=1) + "\n",
-            FEATURES: table_text(("feature", "version", "view id"), _feature_rows(views.values())),
+            FEATURES: table_text(
+                ("feature", "version", "view id"), _feature_rows((*views.values(), *computed.values()))
+            ),
         },
     )
 

@@ -99,6 +99,9 @@ class RecordedHistory:
     def _into(self, end: str, facts: TrainingFacts) -> Iterator[Edge]:
         for view in facts.views:
             yield Edge(self._thing(view.label), end)
+        for view in facts.computed:
+            if self._known.definitions.has_on_demand(view.view):
+                yield Edge(f"view:{view.view}", end)
 
     def column_edges(self) -> Iterator[Edge]:
         """Yield which features go into feature sets, training sets and models."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from workbench.tracking import RunSummary, TrackingStatus
     from workbench.workspace import Workspace
 
-State = Literal["computed", "to compute", "waits for upstream", "broken", "not trusted"]
+State = Literal["computed", "to compute", "waits for upstream", "on demand", "broken", "not trusted"]
 LAST_RUNS, ALL_RUNS = 5, 1_000_000
 STATES: dict[str, Tone] = {"fail": "bad", "not checked": "warn", "pass": "good"}
 """The states of a check, the worst first, and how each is drawn."""
@@ -257,4 +258,12 @@ def _views(
         last = workspace.journal.last(name, branch=branch)
         checks = last.checks if last is not None and last.view_id == identity else {}
         found.append(ViewStatus(name, state, identity, change, detail, checks))
+    for name in definitions.on_demand_views:
+        if name in definitions.broken:
+            continue
+        text = hashlib.sha256(definitions.source_text(name).encode()).hexdigest()
+        last = workspace.journal.last(name, branch=branch)
+        checks = last.checks if last is not None and last.definition == text else {}
+        change = changed.get(f"features/{name}.py")
+        found.append(ViewStatus(name, "on demand", None, change, "computed for each request", checks))
     return tuple(found), evaluation.snapshots

@@ -28,6 +28,7 @@ from workbench.store import (
     TrainingSet,
     as_spine,
     commit_at,
+    computed_views,
     explain,
     facts_of_built,
     facts_of_saved,
@@ -97,8 +98,9 @@ def facts_of(workspace: Workspace, store: FeatureStore, what: object) -> Trainin
         return facts_of_saved(workspace, saved_training_set(workspace.home, what))
     references: tuple[Reference, ...] = parse_all(what)
     reading = store._reading()
-    views = views_read(resolve_all(references, reading, full_names=True).stored)
-    return TrainingFacts(views=views, branch=reading.branch, commit=reading.commit)
+    asked = resolve_all(references, reading, full_names=True)
+    views, computed = views_read(asked.stored), computed_views(asked)
+    return TrainingFacts(views=views, branch=reading.branch, commit=reading.commit, computed=computed)
 
 
 def _functions(workspace: Workspace) -> OnDemandFunctions:

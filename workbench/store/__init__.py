@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from workbench.store.saved import SavedTrainingSet, SourceView, names, saved_sets, saved_training_set
     from workbench.store.source_rows import BehindRows
     from workbench.store.spine import IntoSpine, Spine, as_spine
-    from workbench.store.tracking import facts_of_saved, failed_checks, run_of, views_read
+    from workbench.store.tracking import computed_views, facts_of_saved, failed_checks, run_of, views_read
     from workbench.store.training_set import TrainingSet, facts_of_built
 
 _HOMES = {
@@ -117,6 +117,7 @@ _HOMES = {
         "as_spine",
     ),
     "tracking": (
+        "computed_views",
         "facts_of_saved",
         "failed_checks",
         "run_of",
@@ -161,6 +162,7 @@ __all__ = [
     "ViewReader",
     "as_spine",
     "commit_at",
+    "computed_views",
     "deprecation_of",
     "explain",
     "facts_of_built",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workbench.store.join import JoinedSpine
     from workbench.store.ledger import Ledger
     from workbench.store.reader import ReadableView, ViewReader
-    from workbench.store.resolve import ResolvedFeature
+    from workbench.store.resolve import Resolution, ResolvedFeature
     from workbench.store.saved import SavedTrainingSet, SourceView
     from workbench.workspace import Workspace
 
@@ -43,6 +43,19 @@ def views_read(wanted: Iterable[ResolvedFeature]) -> tuple[ReadView, ...]:
     )
 
 
+def computed_views(asked: Resolution) -> tuple[ReadView, ...]:
+    """Return the on-demand views of the features asked for, each once, with its features."""
+    return tuple(
+        ReadView(
+            view=part.view.name,
+            version=part.view.version,
+            view_id=part.view.identity,
+            features=tuple(item.feature for item in asked.computed if item.view is part.view),
+        )
+        for part in asked.parts
+    )
+
+
 def facts_of_joined(workspace: Workspace, joined: JoinedSpine, saved: SavedTrainingSet | None) -> TrainingFacts:
     """Return the facts of a training set that was built, and saved as `saved` where it was."""
     return TrainingFacts(
@@ -57,6 +70,7 @@ def facts_of_joined(workspace: Workspace, joined: JoinedSpine, saved: SavedTrain
         spine_digest=joined.spine_digest,
         path=None if saved is None else workspace.place(saved.path),
         columns={column: str(dtype) for column, dtype in joined.frame.schema.items()},
+        computed=computed_views(joined.asked),
     )
 
 
@@ -85,6 +99,10 @@ def facts_of_saved(workspace: Workspace, saved: SavedTrainingSet) -> TrainingFac
         spine_digest=saved.spine_digest,
         path=workspace.place(saved.path),
         columns=saved.dtypes,
+        computed=tuple(
+            ReadView(view=entry.view, version=entry.version, view_id=entry.view_id, features=entry.features)
+            for entry in saved.ledger.on_demand
+        ),
     )
 
 

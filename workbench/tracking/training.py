@@ -56,6 +56,8 @@ class TrainingFacts(Serialisable, msgspec.Struct, frozen=True):
         Where it is saved, relative to the project.
     columns
         Dtype of each column, as text.
+    computed
+        The on-demand views whose features it has; what these read is among `views`.
     """
 
     views: tuple[ReadView, ...]
@@ -69,6 +71,7 @@ class TrainingFacts(Serialisable, msgspec.Struct, frozen=True):
     spine_digest: str = ""
     path: str | None = None
     columns: Mapping[str, str] = {}
+    computed: tuple[ReadView, ...] = ()
 
     @property
     def title(self) -> str:
@@ -78,7 +81,7 @@ class TrainingFacts(Serialisable, msgspec.Struct, frozen=True):
     @property
     def references(self) -> tuple[str, ...]:
         """The features it holds, as ``view[@version]:feature``."""
-        return tuple(reference for view in self.views for reference in view.references)
+        return tuple(reference for view in (*self.views, *self.computed) for reference in view.references)
 
 
 @dataclass(slots=True)
