@@ -242,6 +242,13 @@ def test_odd_tokens_are_no_tokens(store: Shelf, secrets: dict[str, str], header:
     assert secrets["all"] not in answer.text
 
 
+def test_a_feature_set_is_listed_without_the_features_beyond_the_scopes(tmp_path: Path) -> None:
+    shelf = fill(tmp_path)
+    _, text = TokenFile(options(shelf).tokens).create("kept", scopes=["recent:kept"])
+    found = Asked(FeatureService(options(shelf)), authorization=f"Bearer {text}")("GET", "/v1/catalog").json()
+    assert (list(found["views"]), found["feature_sets"]) == (["recent"], {})
+
+
 def test_the_metrics_have_a_scope_of_their_own_and_health_needs_no_token(store: Shelf, secrets: dict[str, str]) -> None:
     service = FeatureService(options(store))
     found = {}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.dtypes import dtype_to_json
 from workbench.errors import FeatureNotFound, RegistryError
+from workbench.store import Reference
 from workbench.times import format_duration
 
 if TYPE_CHECKING:
@@ -52,8 +53,7 @@ def list_features(catalog: OnlineCatalog, token: Token | None, search: str | Non
             if computed["features"] and all(word in text for word in words):
                 found[name] = computed
     members = {
-        name: [ref for ref in each.features if ref.partition(":")[0].partition("@")[0] in found]
-        for name, each in catalog.feature_sets.items()
+        name: [ref for ref in each.features if _is_listed(ref, found)] for name, each in catalog.feature_sets.items()
     }
     meta = catalog.meta
     return {
@@ -65,6 +65,13 @@ def list_features(catalog: OnlineCatalog, token: Token | None, search: str | Non
         "feature_sets": {name: refs for name, refs in members.items() if refs},
         "releases": catalog.releases,
     }
+
+
+def _is_listed(ref: str, found: dict[str, Any]) -> bool:
+    """Return whether what a member of a feature set names is in the list."""
+    reference = Reference.parse(ref)
+    view = found.get(reference.view)
+    return view is not None and (reference.feature is None or reference.feature in view["features"])
 
 
 def _on_demand(catalog: OnlineCatalog, name: str, token: Token | None) -> dict[str, Any]:
