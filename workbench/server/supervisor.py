@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from workbench.errors import UsageError
 from workbench.render import Report, Reported
-from workbench.server import connection
 from workbench.server.app import FeatureService
 from workbench.server.logs import LOGGER, configure_logs
 from workbench.server.settings import ServiceOptions
@@ -149,6 +148,8 @@ def _listen(host: str, port: int) -> socket.socket:
 def configured(options: ServiceOptions) -> Config:
     """Return how uvicorn runs a worker."""
     from uvicorn import Config
+
+    from workbench.server import connection
 
     settings = options.serve
     return Config(
