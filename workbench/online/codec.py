@@ -222,17 +222,20 @@ class StoredRows(Sequence["Row | None"]):
     def __init__(self, codec: RowCodec, data: Sequence[bytes | None]) -> None:
         self.codec = codec
         self._data = data
+        self._rows: list[Row | None] | None = None
 
-    @cached_property
+    @property
     def decoded(self) -> list[Row | None]:
         """All rows; None for one that is not there."""
-        decode = self.codec.decode
-        return [None if row is None else decode(row) for row in self._data]
+        if self._rows is None:
+            decode = self.codec.decode
+            self._rows = [None if row is None else decode(row) for row in self._data]
+        return self._rows
 
     @property
     def is_decoded(self) -> bool:
         """Whether somebody looked at them one by one."""
-        return "decoded" in self.__dict__
+        return self._rows is not None
 
     def __len__(self) -> int:
         return len(self._data)
@@ -264,7 +267,7 @@ class StoredRows(Sequence["Row | None"]):
         place = codec.features.index(name)
         if heads is None or name not in codec.fixed:
             return codec.series(name, [None if row is None else row[FIRST + place] for row in self.decoded])
-        series = pl.Series(name, np.ascontiguousarray(heads[str(place)]), dtype=codec.stored[name])
+        series = pl.Series(name, np.ascontiguousarray(heads[str(place)]))
         bit = codec.fixed.index(name)
         nulls = heads["nulls"][:, bit // 8] & (1 << bit % 8)
         if nulls.any():

@@ -538,11 +538,11 @@ def _with_default(series: pl.Series, holds: Bits, column: Column) -> pl.Series:
 
 def _statuses(column: Column, answer: Answer, holds: Bits, series: pl.Series) -> pl.Series:
     """Return what `Answers.column` says of the values in `series`, as a column ``<column>__status``."""
-    names = ["stale" if answer.plan.stale else "present", "null", "expired", "missing", "default"]
-    codes = np.where(series.is_null().to_numpy(), 1, 0)
-    without = np.where(answer.present, 2, 3) if column.default is None else 4
-    codes = np.where(holds, codes, without)
-    return pl.Series(f"{column.name}__status", names, dtype=pl.String).gather(codes)
+    name, there = f"{column.name}__status", "stale" if answer.plan.stale else "present"
+    if not series.null_count() and holds.all():
+        return pl.Series(name, [there]).new_from_index(0, series.len())
+    without = np.where(answer.present, "expired", "missing") if column.default is None else "default"
+    return pl.Series(name, np.where(holds, np.where(series.is_null().to_numpy(), "null", there), without))
 
 
 def _event_times(answer: Answer) -> pl.Series:
