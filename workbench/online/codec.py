@@ -252,7 +252,9 @@ class StoredRows(Sequence["Row | None"]):
     @cached_property
     def present(self) -> Bits:
         """Which of them are there."""
-        return np.fromiter((row is not None for row in self._data), np.bool_, len(self._data))
+        if None not in self._data:
+            return np.ones(len(self._data), np.bool_)
+        return np.array([row is not None for row in self._data], np.bool_)
 
     @cached_property
     def events(self) -> npt.NDArray[np.int64]:
@@ -278,7 +280,9 @@ class StoredRows(Sequence["Row | None"]):
     def _heads(self) -> npt.NDArray[np.void] | None:
         """The rows without `RowCodec.rest`; None where some are from before the last columns were added."""
         codec, size = self.codec, self.codec.head.itemsize
-        rows = [codec.absent if row is None else row for row in self._data]
+        rows: Sequence[bytes] = self._data  # type: ignore[assignment]  # which has no None then
+        if None in self._data:
+            rows = [codec.absent if row is None else row for row in self._data]
         if set(map(len, rows)) != {size}:
             rows = [row[:size] for row in rows]
         data = b"".join(rows)

@@ -2,7 +2,7 @@
 
 Tables: ``catalog`` (names to values, and the version under `VERSION`), ``latest`` (generation and entity to the row
 that answers at loading, with the instants between which it does) and ``rows`` (generation, entity and descending
-instant to each row). A read costs microseconds; what a cache in front of it could save is less than it would cost.
+instant to each row). A look costs about a microsecond; what a cache in front of it could save is less than its cost.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -166,14 +166,10 @@ class LmdbStore:
         """
         start, length, is_last = prefix, len(prefix), False
         while not is_last:
-            keys: list[bytes] = []
-            values: list[bytes] = []
             with self._reading() as transaction:
                 cursor = transaction.cursor(table)
-                if cursor.set_range(start):
-                    for key, value in islice(cursor, BATCH):
-                        keys.append(key)
-                        values.append(value)
+                flat = list(chain.from_iterable(islice(cursor, BATCH))) if cursor.set_range(start) else []
+            keys, values = flat[::2], flat[1::2]
             is_last = len(keys) < BATCH or not keys[-1].startswith(prefix)
             if is_last:
                 there = bisect_left(keys, True, key=lambda key: not key.startswith(prefix))  # noqa: FBT003 - what is sought

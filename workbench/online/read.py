@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from itertools import chain
+from itertools import chain, repeat
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -215,7 +216,7 @@ class Answer:
         if isinstance(self.rows, StoredRows) and not self.rows.is_decoded:  # it became columns: Python has no values
             found, usable = int(self.present.sum()), int(self.usable_at(instant).sum())
             return found, usable, int(self.events[self.present].max()) if found else None
-        events = [row[EVENT] for row in self.rows if row is not None]
+        events = [row[EVENT] for row in self.decoded if row is not None]
         usable = len(events)
         if self.plan.part.view.ttl:
             usable = sum(self.plan.holds(event, instant) for event in events)
@@ -367,6 +368,11 @@ class Plan:
         )
 
     @cached_property
+    def picks(self) -> tuple[Callable[[Row], Sequence[Any]], ...]:
+        """For each view what takes the values of its columns out of a row."""
+        return tuple(_picker([column.place for column in columns]) for columns in self.by_view)
+
+    @cached_property
     def places(self) -> range:
         """The places of the views whose rows are stored."""
         return range(len(self.views))
@@ -422,41 +428,41 @@ class Answers:
 
     def _values_of(self, view: int, columns: Sequence[Column]) -> list[list[FeatureValue]]:
         """Return the answers of one view, a list an entity."""
-        answer, converts = self.found[view], self.plan.converts[view]
-        version, generation, origin = answer.plan.part.view.version, answer.generation, answer.origin
+        answer, pick = self.found[view], self.plan.picks[view]
+        converts = self.plan.converts[view] if answer.online else ()
         there: Status = "stale" if answer.plan.stale else "present"
+        facts = tuple(map(repeat, (answer.plan.part.view.version, answer.generation, answer.origin)))
         found = []
         for row, usable, event, created in zip(answer.decoded, self._usable[view], *self.times(view), strict=True):
+            values: Sequence[Any]
+            statuses: Iterable[Status]
             if usable is None:
+                values = [column.default for column in columns]
                 without: Status = "missing" if row is None else "expired"
-                defaults = [column.default for column in columns]
-                answers = [
-                    FeatureValue(
-                        value, without if value is None else "default", event, created, version, generation, origin
-                    )
-                    for value in defaults
-                ]
+                statuses = [without if value is None else "default" for value in values]
             else:
-                values = _converted(usable, converts) if converts and answer.online else usable
-                answers = [
-                    FeatureValue(value, "null" if value is None else there, event, created, version, generation, origin)
-                    for value in [values[column.place] for column in columns]
-                ]
-            found.append(answers)
+                values = pick(_converted(usable, converts) if converts else usable)
+                statuses = repeat(there)
+                if None in values:
+                    statuses = ["null" if value is None else there for value in values]
+            found.append(list(map(FeatureValue, values, statuses, repeat(event), repeat(created), *facts)))
         return found
 
     def column(self, column: Column) -> tuple[Sequence[Any], Sequence[Status]]:
         """Return a feature's value for each entity, as its Python type, and its status."""
-        answer, rows, columns = self.found[column.view], self._usable[column.view], self._columns[column.view]
-        convert = column.convert if answer.online else None
-        there: Status = "stale" if answer.plan.stale else "present"
+        columns, all_there = self._columns[column.view]
+        answer, convert = self.found[column.view], column.convert
+        if convert is not None and not answer.online:
+            convert = None
         if columns:  # every entity has a row that holds
             values = columns[column.place]
             if None not in values:
-                return values if convert is None else [convert(value) for value in values], [there] * len(values)
-            statuses: list[Status] = ["null" if value is None else there for value in values]
+                return values if convert is None else [convert(value) for value in values], all_there
+            statuses: list[Status] = ["null" if value is None else all_there[0] for value in values]
             return values if convert is None else [v if v is None else convert(v) for v in values], statuses
         values, statuses = [], []
+        there: Status = "stale" if answer.plan.stale else "present"
+        rows = self._usable[column.view]
         place, default = column.place, column.default
         for found, row in zip(answer.decoded, rows, strict=True):
             if row is None:
@@ -474,9 +480,16 @@ class Answers:
         return [answer.usable(self.instant) for answer in self.found]
 
     @cached_property
-    def _columns(self) -> list[Sequence[Sequence[Any]]]:
-        """The columns of each view's rows; nothing for a view that has no usable row for some entity."""
-        return [() if None in rows else tuple(zip(*rows, strict=True)) for rows in self._usable]
+    def _columns(self) -> list[tuple[Sequence[Sequence[Any]], list[Status]]]:
+        """The columns of each view's rows, and the status of values that are there.
+
+        A view that has no usable row for some entity has no columns.
+        """
+        found: list[tuple[Sequence[Sequence[Any]], list[Status]]] = []
+        for answer, rows in zip(self.found, self._usable, strict=True):
+            there: Status = "stale" if answer.plan.stale else "present"
+            found.append(((), []) if None in rows else (tuple(zip(*rows, strict=True)), [there] * len(rows)))
+        return found
 
     def times(self, view: int) -> tuple[list[datetime | None], list[datetime | None]]:
         """Return event time and `created` of the row that each entity has in a view; of an expired one too."""
@@ -522,6 +535,12 @@ class Answers:
             pl.Series(name, [entity[name] for entity in self.entities], dtype=dtype, strict=False)
             for name, dtype in dtypes.items()
         ]
+
+
+def _picker(places: Sequence[int]) -> Callable[[Row], Sequence[Any]]:
+    if len(places) > 1:
+        return itemgetter(*places)  # several at once, without a step of Python's for each
+    return lambda row: [row[place] for place in places]
 
 
 def _converted(row: Row, converts: Iterable[tuple[int, Callable[[Any], Any]]]) -> Row:
@@ -887,6 +906,8 @@ def as_entities(given: object) -> list[Mapping[str, object]]:
     UsageError
         For anything but a list of mappings, a mapping of columns to lists of one length, or a Polars frame.
     """
+    if isinstance(given, list) and all(isinstance(entity, Mapping) for entity in given):
+        return [*given]
     if isinstance(given, pl.DataFrame):
         return list(given.to_dicts())
     if isinstance(given, Mapping):

@@ -109,13 +109,14 @@ class Prepared:
     key_types
         The dtype of each key column, and of each value of a request, as JSON.
     columns
-        Of each feature its place in the plan, its dtype as JSON, and what makes its values ready for JSON.
+        Of each feature its place in the plan, its view's name, its dtype as JSON, and what makes its values ready for
+        JSON.
     """
 
     plan: Plan
     keys: Mapping[str, tuple[Callable[[Any], Any], pl.DataType]]
     key_types: dict[str, Any]
-    columns: Sequence[tuple[Column, Any, Callable[[Any], Any] | None]]
+    columns: Sequence[tuple[Column, str, Any, Callable[[Any], Any] | None]]
 
 
 class FeatureAnswers:
@@ -300,12 +301,11 @@ class FeatureAnswers:
 
     def _json(self, question: Question, prepared: Prepared, answers: Answers, *, details: bool) -> bytes:
         features, views = {}, {}
-        for column, dtype, convert in prepared.columns:
+        for column, view_name, dtype, convert in prepared.columns:
             values, statuses = answers.column(column)
             if convert is not None:
                 values = column_to_json(values, convert)
-            name = answers.found[column.view].plan.part.name
-            features[column.name] = FeatureColumn(name, dtype, values, statuses if details else None)
+            features[column.name] = FeatureColumn(view_name, dtype, values, statuses if details else None)
         for place, answer in answers.shown:
             view = answer.plan.part.view
             events, created = answers.times(place) if details else (None, None)
@@ -362,8 +362,9 @@ def _prepared(plan: Plan, *, texts: bool) -> Prepared:
             keys[each.name] = convert, each.dtype
     columns = []
     for feature in plan.columns:
-        dtype = plan.all_views[feature.view].part.view.contract[feature.feature].dtype
-        columns.append((feature, dtype_to_json(dtype), to_json(dtype, texts=texts)))
+        part = plan.all_views[feature.view].part
+        dtype = part.view.contract[feature.feature].dtype
+        columns.append((feature, part.name, dtype_to_json(dtype), to_json(dtype, texts=texts)))
     return Prepared(plan, keys, key_types, columns)
 
 

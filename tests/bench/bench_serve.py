@@ -1,0 +1,386 @@
+"""What an HTTP request for features costs, beside the least that could answer it, and beside Feast's feature server.
+
+Three views of five floats each, 100,000 entities, in LMDB, one entity and 15 features a request. "bare" is an ASGI
+callable on the same uvicorn that looks the same rows up and writes them as JSON; "full" is the service with a token,
+metrics and one in a hundred reads logged, "lean" without these. Feast's server runs in a Python of its own, which
+`--feast` names, by one worker without an access log; without one it is left out.
+
+The client keeps 16 connections busy from this process. What counts is the processor time of the server for a request,
+as the kernel counts it, the least of several rounds in which the contenders take turns: on a machine of two cores that
+others use, requests a second say how much the client and the others leave. Bodies are measured in this process.
+
+    python tests/bench/bench_serve.py --json serve.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import polars as pl
+import uvloop
+
+from tests.bench.bench_online import VIEWS, compared, new_shelf, shelf_of, table, taken, write
+from tests.server.stage import Running
+from workbench.config import ServeSettings
+from workbench.online.codec import StoredRows
+from workbench.server import FeatureService, ServiceOptions, TokenFile
+from workbench.server.features import FeatureAnswers
+
+CLIENTS = 16
+TICK = os.sysconf("SC_CLK_TCK")
+LEAST = {"bare / full (cpu)": 0.7, "Feast / full (cpu)": 8.0, "two workers / one (requests)": 1.7}
+MOST = {
+    "p99 / p50": 10.0,
+    "Arrow / JSON bodies (cpu)": 0.25,
+    "share of metrics, tokens and log": 0.2,
+    "ready after (s)": 1.0,
+    "publish seen after (ms)": 100.0,
+    "rollback seen after (ms)": 100.0,
+}
+
+
+class _Client(asyncio.Protocol):
+    """One connection that sends its request again as soon as it has the answer."""
+
+    def __init__(self, request: bytes, until: float, times: list[float]) -> None:
+        self._request, self._until, self._times = request, until, times
+        self._data = b""
+        self.done = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        head, found, body = self._data.partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+        if len(body) < length:
+            return
+        now = time.perf_counter()
+        self._times.append(now - self._began)
+        if b" 200 " not in head[:20]:
+            self.done.set_exception(RuntimeError(self._data.decode()))
+        elif now < self._until:
+            self._send()
+            return
+        else:
+            self.done.set_result(None)
+        self._transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_exception(error or ConnectionResetError("the server closed the connection"))
+
+    def _send(self) -> None:
+        self._data = b""
+        self._began = time.perf_counter()
+        self._transport.write(self._request)
+
+
+def load(port: int, request: bytes, seconds: float) -> list[float]:
+    """Keep a server busy for some seconds, and return how long each answer took."""
+    times: list[float] = []
+
+    async def run() -> None:
+        until = time.perf_counter() + seconds
+        loop = asyncio.get_running_loop()
+        clients = [
+            (await loop.create_connection(lambda: _Client(request, until, times), "127.0.0.1", port))[1]
+            for _ in range(CLIENTS)
+        ]
+        await asyncio.gather(*(client.done for client in clients))
+
+    uvloop.run(run())
+    return times
+
+
+def used(pids: list[int]) -> float:
+    """Return the processor time of some processes until now; Linux alone can say."""
+    found = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        found += int(fields[11]) + int(fields[12])
+    return found / TICK
+
+
+def measure(port: int, pids: list[int], request: bytes, seconds: float) -> dict[str, float]:
+    """Return processor time a request, requests a second, and the times of answers, in microseconds."""
+    before = used(pids)
+    begin = time.perf_counter()
+    times = sorted(load(port, request, seconds))
+    passed = time.perf_counter() - begin
+    return {
+        "cpu": (used(pids) - before) / len(times) * 1e6,
+        "per_second": len(times) / passed,
+        "p50": times[len(times) // 2] * 1e6,
+        "p99": times[len(times) * 99 // 100] * 1e6,
+    }
+
+
+def post(path: str, body: object, token: str | None = None) -> bytes:
+    """Return the bytes of a request."""
+    content = json.dumps(body).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += f"Authorization: Bearer {token}\r\n" if token else ""
+    return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
+
+
+@contextmanager
+def one_process(kind: str, folder: Path) -> Iterator[tuple[int, list[int]]]:
+    """Give the port and the process of a server of one kind."""
+    words = [sys.executable, "-m", "tests.bench.service", kind, str(folder)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline()), [process.pid]
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def feast_server(python: str, repository: Path) -> Iterator[tuple[int, list[int]]]:
+    """Give the port and the processes of Feast's feature server, by one worker."""
+    port = 6599
+    words = [str(Path(python).with_name("feast")), "-c", str(repository), "serve", "-p", str(port), "--no-access-log"]
+    # more requests than its default, after which a worker is started anew
+    words += [
+        "--workers",
+        "1",
+        "--registry_ttl_sec",
+        "600",
+        "--max-requests",
+        "100000000",
+        "--keep-alive-timeout",
+        "60",
+    ]
+    log = repository / "serve.log"
+    with log.open("w") as output, subprocess.Popen(words, stdout=output, stderr=output) as process:
+        try:
+            for _ in range(600):
+                try:
+                    if httpx.get(f"http://127.0.0.1:{port}/health", timeout=5).status_code == 200:
+                        break
+                except httpx.HTTPError:
+                    time.sleep(0.2)
+            else:
+                raise SystemExit(log.read_text())
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            yield port, [process.pid, *map(int, children)]
+        finally:
+            process.terminate()
+
+
+def requests(folder: Path, feast: str | None, rounds: int, seconds: float) -> dict[str, dict[str, float]]:
+    """Measure one entity of 15 features from each server, in turns; the least processor time of each counts."""
+    store = folder / "shelf" / "online"
+    _, token = TokenFile(store.with_name("online.tokens.json")).create("bench")
+    body = {"features": VIEWS, "entities": [{"key": 7}]}
+    ours = post("/v1/features", body)
+    servers: dict[str, tuple[Callable[[], Any], bytes]] = {
+        "bare": (lambda: one_process("bare", store), ours),
+        "lean": (lambda: one_process("lean", store), ours),
+        "full": (lambda: one_process("full", store), post("/v1/features", body, token)),
+    }
+    if feast:
+        repository = folder / "feast"
+        script = str(Path(__file__).parent / "feast_online.py")
+        taken([feast, script, "--folder", str(folder), "--repository", str(repository)])
+        features = [f"view{number}:v{number}_{column}" for number in range(3) for column in range(5)]
+        asked = post("/get-online-features", {"features": features, "entities": {"key": [7]}})
+        servers["Feast"] = (lambda: feast_server(feast, repository), asked)
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in servers}
+    for _ in range(rounds):
+        for name, (start, request) in servers.items():
+            with start() as (port, pids):
+                load(port, request, 0.3)
+                found[name].append(measure(port, pids, request, seconds))
+    return {name: min(runs, key=lambda run: run["cpu"]) for name, runs in found.items()}
+
+
+def workers(folder: Path, rounds: int, seconds: float) -> dict[str, dict[str, float]]:
+    """Measure the service as it is started, by one process and by two."""
+    store = folder / "shelf" / "online"
+    token = TokenFile(store.with_name("online.tokens.json")).create("workers")[1]
+    request = post("/v1/features", {"features": VIEWS, "entities": [{"key": 7}]}, token)
+    found: dict[str, list[dict[str, float]]] = {"1 worker": [], "2 workers": []}
+    for _ in range(rounds):
+        for count, runs in enumerate(found.values(), start=1):
+            with Running(store, workers=count) as service:
+                port = int(service.url.rpartition(":")[2])
+                load(port, request, 0.3)
+                runs.append(measure(port, service.workers, request, seconds))
+    return {name: max(runs, key=lambda run: run["per_second"]) for name, runs in found.items()}
+
+
+def bodies(folder: Path, rounds: int) -> dict[str, float]:
+    """Measure what an answer of 1,000 entities takes: the whole request, and the body from rows that are found."""
+    store = folder / "shelf" / "online"
+    options = ServiceOptions.of_folder(store, ServeSettings(tokens="no.tokens.json"))
+    answers: FeatureAnswers = FeatureService(options)._features
+    asked = {"features": VIEWS, "entities": [{"key": key * 97} for key in range(1_000)]}
+    body, values = json.dumps(asked).encode(), json.dumps(asked | {"details": False}).encode()
+
+    def answered(asked: bytes, *, arrow: bool) -> object:
+        return answers.answer(answers.read(asked, arrow=arrow, texts=False), None)
+
+    def body_of(asked: bytes, *, arrow: bool) -> object:
+        """Make the body from rows that are found, and not yet decoded."""
+        question, (prepared, found) = looked[asked]
+        rows = [replace(each, rows=StoredRows(each.plan.codec, each.rows._data)) for each in found.found]  # type: ignore[attr-defined]  # they are stored
+        found = replace(found, found=rows)
+        if arrow:
+            return answers._arrow(question, found)
+        return answers._json(question, prepared, found, details=question.request.details)
+
+    questions = {each: answers.read(each, arrow=False, texts=False) for each in (body, values)}
+    looked = {each: (question, answers._look(question, None)) for each, question in questions.items()}
+    return compared(
+        {
+            f"{kind} {what}": partial(act, each, arrow=kind == "Arrow")
+            for what, act, each in (
+                ("request", answered, body),
+                ("body", body_of, body),
+                ("request, values alone", answered, values),
+                ("body, values alone", body_of, values),
+            )
+            for kind in ("JSON", "Arrow")
+        },
+        rounds=rounds,
+    )
+
+
+def start(folder: Path, rounds: int) -> float:
+    """Return how long the service takes on a filled store from its start until it is ready, in seconds."""
+    found = []
+    options = ServiceOptions.of_folder(folder / "shelf" / "online", ServeSettings(port=0, workers=2))
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        words = [sys.executable, "-m", "workbench.server"]
+        environment = os.environ | {"WORKBENCH_SERVICE": options.to_json()}
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment) as process:
+            assert process.stderr is not None
+            started = 0
+            for line in process.stderr:
+                started += "Application startup complete." in line
+                if started == 2:
+                    break
+            found.append(time.perf_counter() - begin)
+            process.terminate()
+            process.stderr.read()
+    return min(found)
+
+
+def changes(folder: Path, rounds: int) -> dict[str, float]:
+    """Return within how many milliseconds both workers answered by what a load has shown, at most."""
+    shelf = new_shelf(folder / "changing")
+    for number in ("1.0", "1.1"):
+        rows = table(0, 100).with_columns(pl.col("v0_0") + float(number))
+        shelf.publish("spend", rows, entities=("key",), number=number)
+        shelf.load()
+    found: dict[str, list[float]] = {"rollback": [], "publish": []}
+    with Running(shelf.folder / "online", workers=2) as service:
+        clients: dict[str, httpx.Client] = {}  # one for each worker, whose requests' ids begin alike
+        while len(clients) < 2:
+            client = httpx.Client(base_url=service.url)
+            clients.setdefault(_asked(client)[0], client)
+        for _ in range(rounds):
+            for name, runs in found.items():
+                shelf.roll_back("spend", "1.0" if name == "rollback" else "1.1")
+                generation = shelf.load().views[0].generation
+                begin = time.perf_counter()
+                for client in clients.values():
+                    while _asked(client)[1] != generation:
+                        if time.perf_counter() > begin + 10:
+                            raise SystemExit("a worker does not see what was loaded")
+                runs.append(time.perf_counter() - begin)
+        for client in clients.values():
+            client.close()
+    return {name: max(runs) * 1e3 for name, runs in found.items()}
+
+
+def _asked(client: httpx.Client) -> tuple[str, int]:
+    """Return what a worker's ids begin with, and the generation that it answers by."""
+    answer = client.post("/v1/features", json={"features": "spend", "entities": [{"key": 7}]})
+    return answer.headers["x-request-id"].partition("-")[0], answer.json()["views"]["spend"]["generation"]
+
+
+def report(measured: dict[str, Any]) -> dict[str, Any]:
+    """Print what was measured, and return it with the ratios."""
+    runs: dict[str, dict[str, float]] = measured["requests"] | measured["workers"]
+    print(f"{'server':12}{'us of cpu':>12}{'requests/s':>12}{'p50 us':>10}{'p99 us':>10}")
+    for name, run in runs.items():
+        print(f"{name:12}{run['cpu']:>12.0f}{run['per_second']:>12,.0f}{run['p50']:>10,.0f}{run['p99']:>10,.0f}")
+    print(f"{'1,000 entities':28}{'us of cpu':>12}")
+    for name, micros in measured["bodies"].items():
+        print(f"{name:28}{micros:>12,.0f}")
+    full, bodies = runs["full"], measured["bodies"]
+    ratios = {
+        "bare / full (cpu)": runs["bare"]["cpu"] / full["cpu"],
+        "two workers / one (requests)": runs["2 workers"]["per_second"] / runs["1 worker"]["per_second"],
+        "one worker / two (cpu of a request)": runs["1 worker"]["cpu"] / runs["2 workers"]["cpu"],
+        "p99 / p50": full["p99"] / full["p50"],
+        "Arrow / JSON bodies (cpu)": bodies["Arrow body"] / bodies["JSON body"],
+        "Arrow / JSON requests (cpu)": bodies["Arrow request"] / bodies["JSON request"],
+        "share of metrics, tokens and log": 1 - runs["lean"]["cpu"] / full["cpu"],
+        "ready after (s)": measured["ready"],
+        "publish seen after (ms)": measured["changes"]["publish"],
+        "rollback seen after (ms)": measured["changes"]["rollback"],
+    }
+    if "Feast" in runs:
+        ratios["Feast / full (cpu)"] = runs["Feast"]["cpu"] / full["cpu"]
+    for name, ratio in ratios.items():
+        wanted = ""
+        if name in MOST:
+            wanted = f"  at most {MOST[name]:g}{'' if ratio <= MOST[name] else '  MISSED'}"
+        elif name in LEAST:
+            wanted = f"  at least {LEAST[name]:g}{'' if ratio >= LEAST[name] else '  MISSED'}"
+        print(f"{name:40}{ratio:>8.2f}{wanted}")
+    return measured | {"ratios": ratios, "at_most": MOST, "at_least": LEAST}
+
+
+def main() -> None:
+    """Measure requests, workers, bodies, the start and how soon a change is seen."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=100_000, help="entities of each view")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2.0, help="for which a server is kept busy")
+    parser.add_argument("--feast", default=os.environ.get("FEAST_PYTHON"), help="a Python that has feast[duckdb]")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    if not options.feast:
+        print("Feast is left out: --feast or FEAST_PYTHON names no Python that has feast[duckdb].")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write(folder, options.rows)
+        shelf_of(folder).load()
+        measured = {
+            "ready": start(folder, options.repeat),
+            "changes": changes(folder, 5 * options.repeat),
+            "bodies": bodies(folder, options.repeat),
+            "requests": requests(folder, options.feast, options.repeat, options.seconds),
+            "workers": workers(folder, options.repeat, options.seconds),
+        }
+        result = report(measured)
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
