@@ -44,6 +44,7 @@ def most_connections() -> int:
 class Connection(HttpToolsProtocol):
     """One client's connection."""
 
+    cycle: RequestResponseCycle | None  # type: ignore[assignment]  # None until a head is there
     _ends: TimerHandle | None = None
     """Closes the connection where a head or a rest does not come in time."""
     _taken: TimerHandle | None = None
@@ -81,7 +82,8 @@ class Connection(HttpToolsProtocol):
                 400, "This is not a valid HTTP request.", "Use an HTTP client, and give one length of the body."
             )
             return
-        cycle, is_head = self._current, self._is_in_head
+        cycle = self.cycle
+        is_head = self.scope is not (cycle.scope if cycle else None)
         if self._silent > MOST_HEAD and (is_head or (cycle and cycle.more_body)):
             self._refuse(431, "The head of the request is too large.", "Send fewer and shorter headers.")
             return
@@ -92,7 +94,8 @@ class Connection(HttpToolsProtocol):
             self._silent = 0
         if cycle is None or (cycle.response_complete and cycle.more_body):
             return
-        self._wait_for_nothing()
+        if self._ends is not None:
+            self._wait_for_nothing()
         if cycle.response_complete:  # empty lines, or the rest of a body
             self._wait(KEEP_SECONDS)
 
@@ -108,7 +111,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Take the end of a request."""
-        if self.parser.should_upgrade():
+        if self.cycle is None or self.parser.should_upgrade():
             return
         self.cycle.more_body = False  # uvicorn leaves it where the answer came before the end
         super().on_message_complete()
@@ -116,7 +119,7 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with the next request, once the rest of this one is there."""
         super().on_response_complete()
-        if self.cycle.response_complete and self.cycle.more_body:
+        if self.cycle is not None and self.cycle.response_complete and self.cycle.more_body:
             self._wait(REST_SECONDS)
 
     def pause_writing(self) -> None:
@@ -133,19 +136,14 @@ class Connection(HttpToolsProtocol):
             self._taken = None
 
     @property
-    def _current(self) -> RequestResponseCycle | None:
-        """The request whose head came last."""
-        return self.cycle
-
-    @property
     def _is_in_head(self) -> bool:
         """Whether a head has begun that is not complete."""
-        return self._current.scope is not self.scope if self._current else bool(self.scope)
+        return self.scope is not (self.cycle.scope if self.cycle else None)
 
     def _refuse(self, status: int, detail: str, remedy: str) -> None:
         if self.transport.is_closing():
             return
-        cycle = self._current
+        cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             if self.pipeline or cycle.response_started or not cycle.more_body:  # what is wrong comes after this request
                 cycle.keep_alive = False
@@ -178,8 +176,8 @@ class Connection(HttpToolsProtocol):
     def _make_room(self) -> None:
         """Send those away who have waited longest without asking, and then those between two requests."""
         idle = [each for each in self.connections if isinstance(each, Connection) and each is not self]
-        idle = [each for each in idle if each._current is None or each._current.response_complete]
-        idle.sort(key=lambda each: (each._current is not None, each._number))
+        idle = [each for each in idle if each.cycle is None or each.cycle.response_complete]
+        idle.sort(key=lambda each: (each.cycle is not None, each._number))
         for each in idle[: max(1, most_connections() // 10)]:
             each._wait_for_nothing()
             each._end()
