@@ -28,13 +28,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 def read_toml(text: str) -> dict[str, Any]:
-    """Return what a TOML text says.
-
-    Raises
-    ------
-    ValueError
-        Where it is not TOML, is nested too deeply, or a number in it is too long to be read.
-    """
+    """Return what a TOML text says."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -46,20 +40,7 @@ def read_toml(text: str) -> dict[str, Any]:
 
 
 def valid_name(kind: str, name: str) -> str:
-    """Return `name` if it may reach git, a path and SQL.
-
-    Parameters
-    ----------
-    kind
-        What is named, for the message: ``view``, ``source``, ...
-    name
-        What the user wrote.
-
-    Raises
-    ------
-    InvalidName
-        For anything but 1 to 63 lower-case letters, digits and underscores, a letter first.
-    """
+    """Return `name` if it may reach git, a path and SQL."""
     if not NAME.fullmatch(name):
         rule = "Use 1 to 63 lower-case letters, digits and underscores, beginning with a letter."
         raise InvalidName.of(kind, name, rule=rule)
@@ -94,18 +75,7 @@ _DTYPE = re.compile(r"(\w+)(?:\(\s*([^()]*?)\s*\))?")
 
 
 def dtype_named(name: str) -> pl.DataType:
-    """Return the Polars dtype that `name` stands for, e.g. ``Int64``, ``Decimal(24, 4)``, ``Datetime(us, UTC)``.
-
-    Parameters
-    ----------
-    name
-        A dtype's name; a Decimal has precision and scale, a Datetime may have a unit and a zone.
-
-    Raises
-    ------
-    ValueError
-        Where no text can be read as such a dtype.
-    """
+    """Return the Polars dtype that `name` stands for, e.g. ``Int64``, ``Decimal(24, 4)``, ``Datetime(us, UTC)``."""
     import polars as pl
 
     match = _DTYPE.fullmatch(name.strip())
@@ -146,13 +116,7 @@ def _encoding(name: str) -> str:
 
 
 def time_zone_named(name: str) -> str:
-    """Return `name` if it is a time zone's.
-
-    Raises
-    ------
-    ValueError
-        Where Polars knows no such zone (did you mean).
-    """
+    """Return `name` if it is a time zone's."""
     from zoneinfo import available_timezones
 
     import polars as pl

@@ -68,18 +68,6 @@ _REMEDY = (
 def resolve(annotation: object, *, column: str) -> tuple[pl.DataType, bool]:
     """Return the dtype that `annotation` stands for, and whether it allows nulls (``float | None``).
 
-    Parameters
-    ----------
-    annotation
-        What stands after the colon in a FeatureModel, already evaluated.
-    column
-        The column's name, for messages.
-
-    Raises
-    ------
-    DefinitionError
-        An annotation that is not a column type; names the column.
-
     Examples
     --------
     >>> resolve(float | None, column="delay")
@@ -148,11 +136,6 @@ def _unsupported_error(annotation: object, column: str, remedy: str) -> Definiti
 def dtype_to_json(dtype: pl.DataType) -> object:
     """Return `dtype` as JSON-ready values that `dtype_from_json` reads back.
 
-    Raises
-    ------
-    DefinitionError
-        A dtype that cannot be stored: Object, Null, Unknown, categories of the user's own.
-
     Examples
     --------
     >>> dtype_to_json(pl.List(pl.Datetime("us", "UTC")))
@@ -182,13 +165,7 @@ def dtype_to_json(dtype: pl.DataType) -> object:
 
 
 def dtype_from_json(value: Any) -> pl.DataType:
-    """Return the dtype that `dtype_to_json` turned into `value`.
-
-    Raises
-    ------
-    DefinitionError
-        Not a dtype that this version knows.
-    """
+    """Return the dtype that `dtype_to_json` turned into `value`."""
     if isinstance(value, str) and value in _SIMPLE:
         return _SIMPLE[value]()
     match value:

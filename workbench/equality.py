@@ -53,17 +53,7 @@ def has_floats(dtype: pl.DataType) -> bool:
 def differs(
     left: pl.Expr, right: pl.Expr, dtype: pl.DataType, *, tolerance: float | None = None, slack: float = 0.0
 ) -> pl.Expr:
-    """Return whether two columns of `dtype` differ, row by row; never null.
-
-    Parameters
-    ----------
-    left, right
-        Two columns, both of `dtype`.
-    tolerance
-        The largest difference that the contract declares to be none; None where it declares nothing.
-    slack
-        More noise of floats, absolute, for comparing computations that are known to add it.
-    """
+    """Return whether two columns of `dtype` differ, row by row; never null."""
     if dtype.is_nested():
         return pl.map_batches(
             [left, right],

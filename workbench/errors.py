@@ -58,20 +58,7 @@ from workbench.redaction import redact
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``did you mean 'x'?`` for the closest of `known`, else the list of what is known.
-
-    Parameters
-    ----------
-    name
-        What the user wrote.
-    known
-        What would have been understood.
-
-    Returns
-    -------
-    str
-        A clause without a final full stop; empty where nothing is known.
-    """
+    """Return ``did you mean 'x'?`` for the closest of `known`, else the list of what is known."""
     options = sorted(set(known))
     other_case = [option for option in options if option.casefold() == name.casefold()]
     close = other_case or get_close_matches(name, options, n=1, cutoff=0.6)

@@ -17,17 +17,7 @@ UNFINISHED = ".new-"
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = False, for_user: bool = False) -> Iterator[Path]:
-    """Give a new file beside `path`, which takes its place at the end, or is removed where the block raises.
-
-    Parameters
-    ----------
-    path
-        The file; its folder is made if absent.
-    durable
-        Flush the file and its name to the disk before this returns, so that a power cut does not lose it.
-    for_user
-        The user named it: its folder must be there, and it is readable by whom the umask allows, not its owner alone.
-    """
+    """Give a new file beside `path`, which takes its place at the end, or is removed where the block raises."""
     if not for_user:
         path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{UNFINISHED}{uuid4().hex}")

@@ -196,15 +196,7 @@ class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def to_json(dtype: pl.DataType, *, texts: bool = False) -> Convert | None:
-    """Return what makes a value of `dtype` ready for JSON; None where the encoder knows it.
-
-    Parameters
-    ----------
-    dtype
-        The type of the values.
-    texts
-        Whether whole numbers of 64 bits and more become texts.
-    """
+    """Return what makes a value of `dtype` ready for JSON; None where the encoder knows it."""
     match dtype:
         case pl.Float32() | pl.Float64():
             return _real_to_json

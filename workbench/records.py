@@ -43,13 +43,7 @@ def to_plain(value: object, *, keep: tuple[type, ...] = ()) -> Any:
 
 
 def from_plain(values: object, kind: type[T]) -> T:
-    """Return the `kind` that `to_plain` turned into `values`; what only later versions know of is ignored.
-
-    Raises
-    ------
-    ValueError
-        Where a field is missing, or not of its type; the message names it.
-    """
+    """Return the `kind` that `to_plain` turned into `values`; what only later versions know of is ignored."""
     try:
         return msgspec.convert(values, kind, dec_hook=_custom)
     except msgspec.ValidationError as error:

@@ -19,13 +19,6 @@ _HIDDEN = "***"
 def redact(text: str, *, url: str | None = None) -> str:
     """Return `text` with every password in it replaced by ``***``.
 
-    Parameters
-    ----------
-    text
-        A URL, SQL, or a driver's message.
-    url
-        The connection URL in use: its password is hidden in `text` wherever it stands.
-
     Examples
     --------
     >>> redact("postgresql://ann:s3cret@db/test?sslpassword=x")

@@ -32,24 +32,6 @@ _CALENDAR = re.compile(r"\d(mo|q|y)")
 def parse_duration(value: str | timedelta, *, what: str) -> timedelta:
     """Return `value` as a timedelta.
 
-    Parameters
-    ----------
-    value
-        Numbers with units ``w d h m s ms us``, largest first by custom: ``"7d12h"``; or a timedelta.
-    what
-        What the duration is for, for the message: ``ttl``, ``lookback``, ...
-
-    Returns
-    -------
-    timedelta
-        Zero or positive, to the microsecond.
-
-    Raises
-    ------
-    DefinitionError
-        Not a duration, negative, longer than Python can count, or of calendar units (months, quarters,
-        years), whose length depends on the date.
-
     Examples
     --------
     >>> parse_duration("7d12h", what="ttl")
@@ -353,18 +335,6 @@ def utc_zone(column: pl.Expr, zone: str | None) -> pl.Expr:
 
 def moment(value: object, *, what: str = "at") -> datetime:
     """Return `value` (a datetime, a date, or ISO 8601 text) as a datetime in UTC; without a zone it is UTC.
-
-    Parameters
-    ----------
-    value
-        What the user wrote.
-    what
-        Its name, for the message.
-
-    Raises
-    ------
-    UsageError
-        For anything else.
 
     Examples
     --------

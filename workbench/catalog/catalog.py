@@ -88,13 +88,7 @@ class Catalog(Reported):
         return len(self.entries)
 
     def __getitem__(self, view: str) -> CatalogPage:
-        """Return all that is known of `view`, or of the version in ``view@2``.
-
-        Raises
-        ------
-        FeatureNotFound
-            Where there is no such view or version (did you mean).
-        """
+        """Return all that is known of `view`, or of the version in ``view@2``."""
         return open_page(self._workspace, self._reading, view)
 
     def on_demand(self, view: str) -> OnDemandPage:
@@ -174,18 +168,7 @@ class Catalog(Reported):
 
 
 def open_catalog(workspace: Workspace, reading: ViewReader, search: str | None = None) -> Catalog:
-    """Return the published views, and those unpublished views of its branch.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    reading
-        Whose views.
-    search
-        Words, each of which has to be found in a view's name, description, owner, tags, entities, or its features'
-        names, units and descriptions; letters' case aside.
-    """
+    """Return the published views, and those unpublished views of its branch."""
     published = reading if isinstance(reading, RegistryReader) else RegistryReader.of(workspace)
     problems: list[str] = []
     entries = [*_published_entries(published, problems)]

@@ -177,13 +177,6 @@ def open_page(workspace: Workspace, reading: ViewReader, ref: str) -> CatalogPag
     """Return all that is known of the view, or the version of it, that `ref` names.
 
     The published version is shown where there is one, a branch's own where nothing is published of it.
-
-    Raises
-    ------
-    FeatureNotFound
-        Where there is no such view or version (did you mean).
-    RegistryError
-        Where its record cannot be understood.
     """
     asked = Reference.parse(ref)
     published = reading if isinstance(reading, RegistryReader) else RegistryReader.of(workspace)
@@ -235,13 +228,7 @@ def on_demand_page(reading: ViewReader, published: RegistryReader, asked: Refere
 
 
 def on_demand_entry(reading: RegistryReader, view: str) -> CatalogEntry:
-    """Return the entry of a published on-demand view: its entities are those of the stored views that it reads.
-
-    Raises
-    ------
-    RegistryError
-        Where a record cannot be understood.
-    """
+    """Return the entry of a published on-demand view: its entities are those of the stored views that it reads."""
     record = reading.registry.on_demand(view)
     entities: dict[str, None] = {}
     for read in record.version().inputs:

@@ -23,13 +23,7 @@ if TYPE_CHECKING:
 
 
 def check_columns(schema: pl.Schema, contract: Contract, failures: Failures) -> str:
-    """Add each missing, extra or differently typed column to `failures`, with its remedy.
-
-    Returns
-    -------
-    str
-        One line about what was found; empty where the columns are the contract's.
-    """
+    """Add each missing, extra or differently typed column to `failures`, with its remedy."""
     missing = [name for name in contract.names if name not in schema]
     extra = [name for name in schema if name not in contract.names]
     other = [c.name for c in contract.columns if c.name in schema and c.dtype != schema[c.name]]
@@ -83,15 +77,6 @@ def duplicates(frame: pl.LazyFrame, by: Sequence[str], *, keep: Sequence[str]) -
 
     Nulls agree with nulls. A 64-bit hash finds the candidates, and candidates are compared by value, so the verdict
     is exact; only where more than a million rows are candidates is their number taken from the hashes.
-
-    Parameters
-    ----------
-    frame
-        The view; read once, and a second time where there are candidates.
-    by
-        The columns that should be unique together.
-    keep
-        Further columns of the rows that are returned.
     """
     wanted = list(dict.fromkeys([*by, *keep]))
     hashed = pl.struct(by).hash()
@@ -133,24 +118,6 @@ def check_contract(
 
     A view without rows whose columns are right is not checked: an empty period breaks no promise and keeps none.
     A nullable column that holds nothing but nulls passes, and the detail names it.
-
-    Parameters
-    ----------
-    contract
-        What the view promises.
-    model
-        The view's model, whose pandera checks run.
-    data
-        The computed view. A stored view or a Parquet path is read piece by piece; a LazyFrame is collected once.
-    require_units
-        Whether a numeric feature without a unit breaks the contract; otherwise the detail mentions it.
-    cells
-        How many values to hold in memory at once. A model with checks over whole columns or frames is read at once.
-
-    Returns
-    -------
-    Check
-        Named ``contract``.
     """
     start = time.perf_counter()
     keys = [column for column in contract.columns if column.role in ("entity", "event_time")]

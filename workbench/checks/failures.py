@@ -45,23 +45,7 @@ class Failures:
         count: int | None = None,
         values: Sequence[str] | None = None,
     ) -> None:
-        """Count `rows` as breaking `rule` and keep some of them.
-
-        Parameters
-        ----------
-        rule
-            What is broken, as it is counted.
-        rows
-            Failing rows; of the key columns and `values`, those that it has are shown.
-        column
-            Whose value is wrong.
-        reason
-            Why, for the person who reads the row.
-        count
-            How many rows fail, where `rows` has only some of them.
-        values
-            The columns whose values are shown; `column` if absent.
-        """
+        """Count `rows` as breaking `rule` and keep some of them."""
         self.counts[rule] = self.counts.get(rule, 0) + (rows.height if count is None else count)
         named = [name for name in (values or [column]) if name in rows.columns]
         keys = [

@@ -53,13 +53,6 @@ def find_unequal(stored: pl.DataFrame, computed: pl.DataFrame, *, keys: Sequence
 
     Values are compared by the rule of `workbench.equality` without a tolerance, and with the noise that a running
     window may leave. The sign of a zero counts.
-
-    Parameters
-    ----------
-    stored, computed
-        Rows with the same columns.
-    keys
-        The view's entities and times. Rows of equal keys are compared in the order of their values.
     """
     empty = [pl.col(name).cast(stored.schema[name]) for name, dtype in computed.schema.items() if dtype == pl.Null]
     computed = computed.with_columns(empty).select(stored.columns)

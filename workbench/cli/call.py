@@ -35,13 +35,7 @@ class Call:
 
 
 def bind(app: App, words: Sequence[str]) -> Call:
-    """Parse `words` with `app`.
-
-    Raises
-    ------
-    UsageError
-        An unknown verb or option (did you mean), a missing or wrong value.
-    """
+    """Parse `words` with `app`."""
     from cyclopts import CycloptsError
 
     tokens, as_json = _take("--json", words)

@@ -28,15 +28,7 @@ def derive_commands() -> dict[str, Callable[..., Any]]:
 
 
 def command(name: str, verb: Verb, *, supplied: frozenset[str] = frozenset()) -> Callable[..., Any]:
-    """Return the command that calls the method `name` of an open project.
-
-    Parameters
-    ----------
-    name, verb
-        The method.
-    supplied
-        Parameters that no word of the line gives: the front end does.
-    """
+    """Return the command that calls the method `name` of an open project."""
     method = getattr(Project, name)
     _, *parameters = inspect.signature(method).parameters.values()
     asked = [parameter for parameter in parameters if parameter.name not in supplied]

@@ -40,13 +40,7 @@ def request_of(
     full_names: bool = False,
     details: bool = True,
 ) -> tuple[bytes, dict[str, str], dict[str, object]]:
-    """Return the body of a request, its headers, and of each key column a value that JSON has as a text and is none.
-
-    Raises
-    ------
-    UsageError
-        For what is no reference, gives no entities, or is no time, and an `as_` that there is not.
-    """
+    """Return the body of a request, its headers, and of each key column a value that JSON has as a text and is none."""
     if as_ not in {"dict", "polars", "arrow"}:
         raise UsageError(f"as_={as_!r} is not a form.", remedy='Use "dict", "polars" or "arrow".')
     rows = [{str(name): key_to_json(value) for name, value in entity.items()} for entity in as_entities(entities)]
@@ -91,13 +85,7 @@ def values_of(content: bytes, others: Mapping[str, object]) -> list[dict[str, Fe
 
 
 def result_of(content: bytes, as_: Form, others: Mapping[str, object]) -> Any:
-    """Return an answer in the form that was asked for.
-
-    Raises
-    ------
-    JoinError
-        Where a key is a text, and what was given is one in JSON alone.
-    """
+    """Return an answer in the form that was asked for."""
     if as_ == "dict":
         return values_of(content, others)
     frame = pl.read_ipc_stream(content)
@@ -120,13 +108,7 @@ def _require_texts(others: Mapping[str, object], dtypes: Mapping[str, pl.DataTyp
 
 
 def only_one(ref: object, found: list[dict[str, FeatureValue]]) -> FeatureValue:
-    """Return the value of the one feature that `ref` names.
-
-    Raises
-    ------
-    UsageError
-        Where it names several.
-    """
+    """Return the value of the one feature that `ref` names."""
     (values,) = found
     if len(values) != 1:
         raise UsageError(
@@ -165,13 +147,7 @@ LONGEST_WAIT = 5
 
 
 def service_of(url: str) -> str:
-    """Return the address of a service.
-
-    Raises
-    ------
-    UsageError
-        For what is not the address of one.
-    """
+    """Return the address of a service."""
     import httpx
 
     try:

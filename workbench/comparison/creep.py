@@ -24,17 +24,6 @@ def compare_with_first(
     Only columns that may have moved in this step are looked at. Each is compared with the first version that has it, of
     those that led to the one that serves, computed by its own record on the same source data; where that cannot be
     computed any more, with its rows in the lake, and where these are gone too, the column counts as moved.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    diff
-        What is proposed against what serves.
-    versions
-        Computes published versions on the source data that `diff` is about.
-    record, serving
-        What is published, and what serves.
     """
     right = diff.right
     names = diff.stepped

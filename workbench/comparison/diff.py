@@ -201,11 +201,6 @@ def diff(workspace: Workspace, view: str, left: str, right: str) -> Difference:
     """Return how `view` differs between two references, each as `side_at` takes it.
 
     A branch, release or moment that has no such view is empty.
-
-    Raises
-    ------
-    FeatureNotFound
-        Where neither has it, and for a version that does not exist.
     """
     sides: list[Side | None] = []
     missing: FeatureNotFound | None = None

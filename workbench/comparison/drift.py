@@ -148,30 +148,7 @@ def drift(
     features: Sequence[str] = (),
     by: Sequence[str] = (),
 ) -> Drift:
-    """Return how far the features of `view` moved between two sets of rows, each as `stretch` takes it.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    view
-        The view, or ``view:feature`` for that one alone.
-    reference, current
-        The rows.
-    otherwise
-        The place whose rows are meant where only a period or some entities are named.
-    features
-        The features to compare; all that the reference has if absent.
-    by
-        Columns, each combination of whose values is compared by itself too.
-
-    Raises
-    ------
-    FeatureNotFound
-        For an unknown view, feature or column, and for a feature that the current rows lack (did you mean).
-    UsageError
-        For a side that is not a set of rows, or has none.
-    """
+    """Return how far the features of `view` moved between two sets of rows, each as `stretch` takes it."""
     name, _, feature = view.partition(":")
     sides = (
         stretch(workspace, name, reference, otherwise=otherwise),

@@ -41,11 +41,6 @@ class RowSelection:
     def parse(cls, text: str) -> RowSelection:
         """Return what `text` asks for: parts between commas, each a period, ``column=value``, or a place.
 
-        Raises
-        ------
-        UsageError
-            For nothing, two places or two periods, and for a period that cannot be.
-
         Examples
         --------
         >>> chosen = RowSelection.parse("main, 2013-01..2013-03, carrier=UA")
@@ -67,27 +62,7 @@ class RowSelection:
 
 
 def stretch(workspace: Workspace, view: str, wanted: object, *, otherwise: str) -> Side:
-    """Return the rows of `view` that `wanted` names, called as it calls them.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    view
-        The view.
-    wanted
-        A text as `Asked.parse` reads it, a `Period`, a training set, or rows: a frame whose columns are called like the
-        view's features or ``view__feature``.
-    otherwise
-        The place where none is named.
-
-    Raises
-    ------
-    UsageError
-        For what is none of these, a period or segment without rows, and a value that its column cannot have.
-    FeatureNotFound
-        Where there is no such view, column, or feature in the rows.
-    """
+    """Return the rows of `view` that `wanted` names, called as it calls them."""
     if isinstance(wanted, TrainingSet | SavedTrainingSet):
         wanted = wanted.frame
     if isinstance(wanted, pl.DataFrame | pl.LazyFrame):

@@ -30,30 +30,7 @@ if TYPE_CHECKING:
 
 
 def side_at(workspace: Workspace, view: str, ref: str) -> Side:
-    """Return `view` as `ref` has it, as one side of `compare.diff_views`.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    view
-        The view's name.
-    ref
-        ``@1.2`` or ``view@1.2`` (published), ``release/NAME``, a branch, whose definition is computed on today's data
-        where it is not computed yet, a moment in ISO 8601 (what was published then), or a run's id, of which six
-        characters are enough: what the run computed, or what its model was trained on.
-
-    Raises
-    ------
-    FeatureNotFound
-        Where there is no such view or version; did you mean.
-    PromotionError
-        For an unknown release; did you mean.
-    BranchNotFound
-        Where `ref` is nothing of these; did you mean.
-    UsageError
-        For a version or a run of another view, and for a run whose rows are no longer kept.
-    """
+    """Return `view` as `ref` has it, as one side of `compare.diff_views`."""
     ref = ref.strip()
     if "@" in ref:
         name, _, asked = ref.partition("@")
@@ -177,13 +154,7 @@ def _of_model(workspace: Workspace, view: str, run: RunSummary) -> Side:
 
 
 def _recorded_side(workspace: Workspace, found: RecordedView, *, label: str) -> Side:
-    """Return the rows that were computed then: kept, or computed again where code and data are still the same.
-
-    Raises
-    ------
-    UsageError
-        Where they are gone.
-    """
+    """Return the rows that were computed then: kept, or computed again where code and data are still the same."""
     gone = UsageError(
         f"The rows of {found.view!r} that {label} read were removed and cannot be computed again.",
         remedy=f"`reproduce {found.view_id[:10]}` says what changed since.",

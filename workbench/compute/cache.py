@@ -90,15 +90,7 @@ class ViewCache:
         return stored if stored is not None and stored.record.plan_hash == plan_hash else None
 
     def adopt(self, record: ViewRecord, other: StoredView) -> StoredView:
-        """Store the data of `other` under another view id too, without copying where the file system can link.
-
-        Parameters
-        ----------
-        record
-            What is to be known of it under its own id.
-        other
-            The view whose data it is.
-        """
+        """Store the data of `other` under another view id too, without copying where the file system can link."""
         with self.work_folder(record.view_id) as work:
             try:
                 os.link(other.path, work / DATA)
@@ -120,13 +112,7 @@ class ViewCache:
             remove(work)
 
     def commit(self, work: Path, record: ViewRecord) -> StoredView:
-        """Make what was written in `work` the view of `record.view_id`, at once and durably; never overwrites.
-
-        Returns
-        -------
-        StoredView
-            The view as stored: another process's, where that came first.
-        """
+        """Make what was written in `work` the view of `record.view_id`, at once and durably; never overwrites."""
         folder = self._folder(record.view_id)
         record = replace(record, size=(work / DATA).stat().st_size)
         try:

@@ -58,41 +58,14 @@ class ColumnLineage(msgspec.Struct, frozen=True):
 
 
 def column_inputs(prepared: PlannedView, column: str) -> ColumnInputs:
-    """Return which columns of its inputs one column of a view depends on.
-
-    Parameters
-    ----------
-    prepared
-        The view with its inputs, e.g. the loop's ``Prepared``; their frames are read only if the function itself reads.
-    column
-        A column of the view.
-
-    Returns
-    -------
-    Mapping[str, frozenset[str] | None]
-        By input that the column depends on: its columns; None for "all of them, as far as can be told". An input that
-        is absent does not matter to the column.
-
-    Raises
-    ------
-    FeatureNotFound
-        Where the view has no such column.
-    """
+    """Return which columns of its inputs one column of a view depends on."""
     if column not in prepared.view.contract.names:
         raise FeatureNotFound.named(column, prepared.view.contract.names)
     return column_lineage(prepared.view, prepared.inputs).columns[column]
 
 
 def column_lineage(view: FeatureView, inputs: Sequence[InputData]) -> ColumnLineage:
-    """Return which columns of its inputs each column of `view` depends on; never raises for what the view does.
-
-    Parameters
-    ----------
-    view
-        The view.
-    inputs
-        One for each of its parameters. A frame's schema is always read, its data only if the function itself reads.
-    """
+    """Return which columns of its inputs each column of `view` depends on; never raises for what the view does."""
     try:
         stands = [StandIn(data) for data in inputs]
         frame = build(view, [stand.data for stand in stands])

@@ -66,23 +66,7 @@ class OutputDigest(msgspec.Struct, frozen=True):
 
 
 def digests(path: Path, *, keys: Sequence[str], columns: Sequence[str] | None = None) -> OutputDigest:
-    """Digest a Parquet file, a few row groups at a time.
-
-    Parameters
-    ----------
-    path
-        The file.
-    keys
-        Columns whose values say which row a value belongs to: a view's entities and times. Without any, each column
-        counts as a bag of values and only the view's digest knows what stood together.
-    columns
-        Columns to digest, in any order; all of the file's by default.
-
-    Returns
-    -------
-    OutputDigest
-        The same for every order of the rows.
-    """
+    """Digest a Parquet file, a few row groups at a time."""
     frame = pl.scan_parquet(path, glob=False)
     return digest_frame(frame if columns is None else frame.select(columns), keys=keys)
 

@@ -29,17 +29,7 @@ _NO_PERMISSION = re.compile(r"\(os error (?:1|13|30)\)")
 
 
 def write_parquet(frame: pl.LazyFrame, path: Path, *, view: str) -> None:
-    """Compute `frame` into the new file `path`.
-
-    Raises
-    ------
-    ComputeError
-        Polars gave the query up; its message in short.
-    ProjectError
-        The disk is full or may not be written.
-    Exception
-        What Python functions in the query raised, unchanged.
-    """
+    """Compute `frame` into the new file `path`."""
     try:
         frame.sink_parquet(path, compression="lz4", statistics=True, row_group_size=ROW_GROUP)
     except KeyboardInterrupt:
@@ -131,41 +121,6 @@ def materialize_view(
 
     Processes that want the same view wait for the first of them. Whatever ends this early (an error, Ctrl-C, a kill)
     leaves no view and nothing in the way of the next call.
-
-    Parameters
-    ----------
-    view
-        The view.
-    inputs
-        The data of its parameters.
-    view_id
-        Hash of code, parameters and input data: where the view is stored.
-    code_hash
-        Hash of the code alone, for the record.
-    cache
-        Where views are stored.
-    plan
-        What `build` returned for this view and these inputs; built here if absent and needed.
-    shortcut
-        Asked first, where there is one; the plan is computed in full where it does not vouch for what it wrote.
-    replaced
-        Computes in full whatever is stored, and is asked whether that is to be replaced.
-    confirm
-        Called when all was computed and before it is stored; what it raises leaves nothing behind.
-    progress
-        Called from a thread of its own at each phase and about five times a second; its exceptions are swallowed.
-
-    Returns
-    -------
-    Computed
-        The stored view, and whether and by what it was reused.
-
-    Raises
-    ------
-    WrongReturn, ComputeError
-        See `build`; and what fails while the engine works.
-    ProjectError
-        The cache cannot be written.
     """
     with Ticker(view.name, progress) as ticker:
         stored = cache.get(view_id)

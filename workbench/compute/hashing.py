@@ -98,13 +98,7 @@ class WordColumn:
         return cls(exact, rounded, series.is_null().to_numpy() if series.null_count() else None)
 
     def block(self, start: int, stop: int) -> tuple[Words, Words]:
-        """Return the exact words of some rows, and those of their values rounded to 12 significant digits.
-
-        Returns
-        -------
-        tuple[Words, Words]
-            The same array twice where the values hold no floats.
-        """
+        """Return the exact words of some rows, and those of their values rounded to 12 significant digits."""
         exact, rounded = self._words(slice(start, stop))
         if self.empty is None:
             return exact, rounded

@@ -17,28 +17,7 @@ _SHOWN = 3
 
 
 def compute_on_demand(view: OnDemandView, rows: pl.DataFrame, *, whole: bool = True) -> pl.DataFrame:
-    """Return the features of an on-demand view, a row for each of `rows`.
-
-    Parameters
-    ----------
-    view
-        The view.
-    rows
-        Its stored features and the request's values.
-    whole
-        Whether the result must keep the contract on values, too: nulls, bounds, allowed values, finite floats.
-
-    Raises
-    ------
-    WrongReturn
-        Something else than a LazyFrame with the contract's columns.
-    ComputeError
-        A query that Polars cannot plan or run.
-    ContractViolation
-        Another number of rows, other dtypes, or values that the contract does not allow.
-    Exception
-        Whatever the user's function raises.
-    """
+    """Return the features of an on-demand view, a row for each of `rows`."""
     contract = view.contract
     if rows.is_empty():
         return pl.DataFrame(schema=contract.schema)
@@ -74,22 +53,6 @@ def request_column(values: pl.Series, field: RequestField, *, view: str, where: 
 
     Values are cast where they stay what they are: whole numbers to wider ones or to floats that hold them, floats to
     floats, texts to an enum, times to the unit and zone declared (UTC where they state none).
-
-    Parameters
-    ----------
-    values
-        As they were given.
-    field
-        What the view declares.
-    view
-        The view, for messages.
-    where
-        Whose values these are, for messages: ``the spine``, ``the entities``.
-
-    Raises
-    ------
-    JoinError
-        Values of another kind, values that do not fit, and nulls that the view does not allow.
     """
     name, dtype = field.name, field.dtype
     found = values.rename(name) if values.dtype == dtype else _cast(values, field, view=view, where=where)

@@ -84,19 +84,7 @@ class ChangedGroups:
 def sketch(
     frame: pl.LazyFrame, *, keys: Sequence[str], known_since: Sequence[str], width: int | None = None
 ) -> Sketch | None:
-    """Return the sketch of `frame`; None where its rows cannot be hashed.
-
-    Parameters
-    ----------
-    frame
-        The input's rows.
-    keys
-        Its entity columns; without any, all rows are of one group.
-    known_since
-        The columns (Datetime or Date) whose times must all have come before a row is known.
-    width
-        Seconds of a period; chosen for some 1,500 periods if absent.
-    """
+    """Return the sketch of `frame`; None where its rows cannot be hashed."""
     schema = frame.collect_schema()
     moment = latest_time(schema, known_since).dt.epoch("us")
     try:

@@ -34,19 +34,6 @@ _CACHE_ID = re.compile(rb"(\xa5Cache\x82\xa5input\x82\xa3idx.{1,9}?\xa7version.{
 def plan_hash(frame: pl.LazyFrame, inputs: Mapping[str, str] | None = None) -> str | None:
     """Return the identity of what `frame` would compute, or None where its plan does not say it.
 
-    Parameters
-    ----------
-    frame
-        The query, built on the real inputs; it is not run.
-    inputs
-        Digest of each input by name. A plan names files and not what is in them, so without the digests two plans
-        are equal that give different data.
-
-    Returns
-    -------
-    str | None
-        SHA-256 in hex; None for plans that hold Python functions, plugins, or randomness without a seed.
-
     Examples
     --------
     >>> one = pl.LazyFrame({"a": [1, 2]})
@@ -109,29 +96,7 @@ class InputData:
 
 
 def build(view: FeatureView | OnDemandView, inputs: Sequence[InputData]) -> pl.LazyFrame:
-    """Run a view's function on its inputs; nothing is computed unless the function itself collects.
-
-    Parameters
-    ----------
-    view
-        The view.
-    inputs
-        One for each of its parameters, in any order.
-
-    Returns
-    -------
-    pl.LazyFrame
-        The contract's columns, in the contract's order.
-
-    Raises
-    ------
-    WrongReturn
-        Something else than a LazyFrame, or not the contract's columns.
-    ComputeError
-        A query that Polars cannot plan, e.g. for a column that is not there.
-    Exception
-        Whatever the user's function raises, with its own traceback.
-    """
+    """Run a view's function on its inputs; nothing is computed unless the function itself collects."""
     given = {data.name: data.frame for data in inputs}
     for name in view.inputs:
         if name not in given:

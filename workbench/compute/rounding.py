@@ -30,18 +30,7 @@ def _scales() -> npt.NDArray[np.float64]:
 
 
 def round_digits(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return `values` at 12 significant digits; infinities, NaN and the smallest magnitudes as they are.
-
-    Parameters
-    ----------
-    values
-        One float64 a value, without negative zeros.
-
-    Returns
-    -------
-    NDArray[float64]
-        A new array, without negative zeros.
-    """
+    """Return `values` at 12 significant digits; infinities, NaN and the smallest magnitudes as they are."""
     exponents = values.view(np.uint64) >> np.uint64(52)
     np.bitwise_and(exponents, np.uint64(_SPECIAL), out=exponents)
     scales = np.take(_scales(), exponents.view(np.int64), mode="clip")

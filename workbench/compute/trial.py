@@ -73,27 +73,6 @@ def try_view(definitions: Definitions, view: FeatureView, inputs: Sequence[Input
     """Run a view on some rows of its inputs in workers, unless that was done before for its code.
 
     Where it raises on these, it is run there on all rows, before anything of it runs in this process.
-
-    Parameters
-    ----------
-    definitions
-        The tree that the view is of.
-    view
-        The view.
-    inputs
-        The data of its parameters.
-
-    Returns
-    -------
-    str
-        What it raises on all rows; empty where it ends well. Then it is not known what it reads behind that point.
-
-    Raises
-    ------
-    UndeclaredInput
-        It reads what is not an input, or its values depend on where and when it runs.
-    SharedState
-        It changes process-wide state.
     """
     observations = definitions.observations
     if observations is None or observations.passed(view.name, "run"):

@@ -32,19 +32,6 @@ _LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 def with_imports(text: str, tree: ast.Module) -> tuple[str, int]:
     """Return `text` as an ordinary module, and how many lines its statements moved down.
 
-    Parameters
-    ----------
-    text
-        A cell, which parses.
-    tree
-        Its syntax tree.
-
-    Returns
-    -------
-    tuple of str and int
-        The text with the imports it lacks below its docstring and ``__future__`` imports, sorted and spaced as
-        isort wants them; and the number of lines added.
-
     Examples
     --------
     >>> module, offset = with_imports("X = pl.len()", ast.parse("X = pl.len()"))
@@ -200,16 +187,6 @@ class Cell:
 
 def parse_cell(text: str) -> Cell:
     """Return the feature view that the cell `text` holds; nothing of it is run.
-
-    Parameters
-    ----------
-    text
-        The cell's body, without the line of the magic.
-
-    Raises
-    ------
-    CellError
-        Not Python, not exactly one feature view, a name that could not be a file, more than 512 KB.
 
     Examples
     --------

@@ -63,13 +63,7 @@ def value_from_json(value: Any) -> Any:
 
 
 def check_value(value: object, dtype: pl.DataType, *, column: str, option: str) -> None:
-    """Raise unless `value` of `option` can be compared with a column of `dtype`.
-
-    Raises
-    ------
-    DefinitionError
-        A value of another type, NaN or infinity, or a moment without time zone for a column that has one.
-    """
+    """Raise unless `value` of `option` can be compared with a column of `dtype`."""
     kinds = _kinds(dtype)
     fits = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
     if fits and isinstance(value, datetime):

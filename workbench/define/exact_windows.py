@@ -68,22 +68,7 @@ def centre_integers(column: str, group: str) -> pl.Expr:
 
 
 def exact(name: str, value: pl.Expr, schema: Mapping[str, pl.DataType]) -> Exact:
-    """Return the aggregation `value` so that it is exact, or fails where its result does not fit.
-
-    Parameters
-    ----------
-    name
-        Its column, for messages.
-    value
-        A Polars aggregation.
-    schema
-        The columns that it may read, widened.
-
-    Raises
-    ------
-    WindowError
-        For a product of decimals, which Polars rounds or makes null.
-    """
+    """Return the aggregation `value` so that it is exact, or fails where its result does not fit."""
     try:
         tree = msgspec.msgpack.decode(value.meta.serialize())
     except (pl.exceptions.PolarsError, msgspec.DecodeError, TypeError, ValueError):

@@ -35,18 +35,6 @@ from workbench.source_tree import (
 def topological(names: Iterable[str], uses: Callable[[str], Iterable[str]]) -> list[str]:
     """Return `names` and all that they use, directly or not, each once and after what it uses.
 
-    Parameters
-    ----------
-    names
-        Where to start; their order is kept where it can be.
-    uses
-        Gives the names that one name uses.
-
-    Raises
-    ------
-    DefinitionCycle
-        Names that use each other in a circle.
-
     Examples
     --------
     >>> uses = {"late": ["delay", "weather"], "delay": ["weather"], "weather": []}
@@ -89,28 +77,6 @@ def load_tree(
 
     The tree is imported once a process under a package name of its own: loading it again is free, and any
     number of trees can be loaded side by side. A file is imported when something in it is first asked for.
-
-    Parameters
-    ----------
-    repository
-        Where the commit is.
-    commit_or_tree
-        Its full id.
-    cache
-        Folder for the files, so that tracebacks and editors show real lines.
-    only
-        Load only these views and what they need.
-    written
-        For a tree, the commit that tells who wrote it. Whoever did must be trusted before the first file runs.
-
-    Raises
-    ------
-    ProjectError
-        The cache cannot be written.
-    DefinitionError
-        With `only`: such a view, or one that it uses, does not load.
-    FeatureNotFound
-        With `only`: there is no such view.
     """
     tree = repository.subtree(commit_or_tree, FOLDER)
     package = package_name(cache, tree)
@@ -201,13 +167,7 @@ class Definitions:
         return found
 
     def feature_set(self, name: str) -> FeatureSet:
-        """Return the feature set `name`; its file runs where its text does not say all.
-
-        Raises
-        ------
-        FeatureNotFound
-            There is no such set.
-        """
+        """Return the feature set `name`; its file runs where its text does not say all."""
         if name not in self.set_files:
             raise FeatureNotFound.named(name, self.set_files)
         stem = self.set_files[name]
@@ -221,30 +181,14 @@ class Definitions:
         return self._scan[2]
 
     def view(self, name: str) -> FeatureView:
-        """Return the view `name`; imports its file alone.
-
-        Raises
-        ------
-        FeatureNotFound
-            There is no such view.
-        DefinitionError
-            Its file does not load.
-        """
+        """Return the view `name`; imports its file alone."""
         view = self._view_in(name) if name in self._stems else None
         if view is None:
             raise self._not_found(name)
         return view
 
     def on_demand(self, name: str) -> OnDemandView:
-        """Return the on-demand view `name`; imports its file alone.
-
-        Raises
-        ------
-        FeatureNotFound
-            There is no such on-demand view.
-        DefinitionError
-            Its file does not load.
-        """
+        """Return the on-demand view `name`; imports its file alone."""
         view = self._defined_in(name) if name in self._stems else None
         if not isinstance(view, OnDemandView):
             raise FeatureNotFound.named(name, self.outline.on_demand)
@@ -266,26 +210,7 @@ class Definitions:
         return name in self.outline.views or name in self.outline.unread or self._is_view(name, broken=True)
 
     def order(self, names: Iterable[str], sources: Collection[str]) -> list[str]:
-        """Return `names` and the views they use, each once and after what it uses.
-
-        Parameters
-        ----------
-        names
-            Views to compute.
-        sources
-            The names of the project's sources.
-
-        Raises
-        ------
-        DefinitionCycle
-            Views that use each other in a circle.
-        UnknownInput
-            A parameter that names neither a source nor a view.
-        DefinitionError
-            A view that has a source's name, or does not load.
-        FeatureNotFound
-            There is no such view.
-        """
+        """Return `names` and the views they use, each once and after what it uses."""
         return topological(names, lambda name: self._inputs(name, sources))
 
     def upstream(self, name: str) -> tuple[str, ...]:
@@ -314,18 +239,7 @@ class Definitions:
         return decode_source(self.files.sources[f"{view}.py"], f"{FOLDER}/{view}.py")
 
     def tree_of(self, module: str | ModuleType) -> ast.Module:
-        """Return the syntax tree of a module of this package.
-
-        Parameters
-        ----------
-        module
-            The module, or its name with or without the package's.
-
-        Raises
-        ------
-        FeatureNotFound
-            Not a module of this package.
-        """
+        """Return the syntax tree of a module of this package."""
         name = module.__name__ if isinstance(module, ModuleType) else module
         below = "" if name == self.package else name.removeprefix(f"{self.package}.").replace(".", "/")
         for path in (f"{below}.py", f"{below}/__init__.py".removeprefix("/")):

@@ -65,20 +65,7 @@ class Observations:
         self._folder = user_cache_path("workbench") / "observed"
 
     def check_import(self, stem: str) -> str:
-        """Observe the import of a file, unless it was observed before.
-
-        Returns
-        -------
-        str
-            What it raises; empty where it can be imported.
-
-        Raises
-        ------
-        UndeclaredInput
-            It reads something that is not an input.
-        SharedState
-            It changes process-wide state.
-        """
+        """Observe the import of a file, unless it was observed before."""
         if self.passed(stem, "import"):
             return ""
         with pool().worker() as worker:

@@ -269,24 +269,7 @@ def input_columns(
     request: Sequence[RequestField],
     contract_of_input: Callable[[OnDemandInput], Contract],
 ) -> tuple[InputColumn, ...]:
-    """Return the columns that the stored features of an on-demand view are in its frame.
-
-    Parameters
-    ----------
-    view
-        The on-demand view.
-    reads, request
-        As it declares.
-    contract_of_input
-        Gives the contract of the view that an input names.
-
-    Raises
-    ------
-    FeatureNotFound
-        A feature that the input's view does not have.
-    DefinitionError
-        Two columns of one name.
-    """
+    """Return the columns that the stored features of an on-demand view are in its frame."""
     found: dict[str, InputColumn] = {}
     taken = {each.name: "the request" for each in request}
     for read in reads:

@@ -88,13 +88,7 @@ class Outline:
 
 
 def outline_of(files: TreeFiles) -> Outline:
-    """Return the outline of `files`; nothing is imported.
-
-    Parameters
-    ----------
-    files
-        The files of one tree.
-    """
+    """Return the outline of `files`; nothing is imported."""
     modules = _Modules(files)
     views: dict[str, ViewOutline] = {}
     on_demand: dict[str, OnDemandOutline] = {}

@@ -25,23 +25,7 @@ class HasFiles(Protocol):
 def user_frames(
     exception: BaseException, definitions: HasFiles | None, offsets: Mapping[str, int] | None = None
 ) -> list[str]:
-    """Return the frames of `exception` that are in definitions, as lines to display.
-
-    Parameters
-    ----------
-    exception
-        What was raised; where none of its frames are the user's, its cause is looked at.
-    definitions
-        Whose files are the user's.
-    offsets
-        By view, how far its cell's lines moved down in its file (`Cell.offset`). Frames of these views are
-        shown as lines of the cell, others as lines of a file.
-
-    Returns
-    -------
-    list of str
-        For each frame a place, the source line, and where Python knows it a line of carets; outermost first.
-    """
+    """Return the frames of `exception` that are in definitions, as lines to display."""
     if definitions is None:
         return []
     files, moved = definitions.files, offsets or {}
@@ -61,15 +45,7 @@ def user_frames(
 def definition_failed(
     what: str, exception: BaseException, definitions: HasFiles, offsets: Mapping[str, int] | None = None
 ) -> DefinitionFailed:
-    """Return the error for user code that raised; the caller raises it ``from`` `exception`.
-
-    Parameters
-    ----------
-    what
-        What the code was doing, e.g. ``features/busy.py does not load``.
-    exception, definitions, offsets
-        As for `user_frames`.
-    """
+    """Return the error for user code that raised; the caller raises it ``from`` `exception`."""
     package = getattr(definitions, "package", FOLDER)
     said = str(exception.msg if isinstance(exception, SyntaxError) else exception).replace(package, FOLDER)
     named = type(exception).__name__ + (f": {said}" if said else "")
@@ -80,20 +56,7 @@ def definition_failed(
 
 @contextmanager
 def reraise_user_errors(definitions: HasFiles, offsets: Mapping[str, int]) -> Iterator[None]:
-    """Re-raise what user code raises as `DefinitionFailed`, showing its own lines.
-
-    Parameters
-    ----------
-    definitions
-        The tree whose code runs.
-    offsets
-        For views that come from a cell, how many lines its file has before the cell's first.
-
-    Raises
-    ------
-    DefinitionFailed
-        For any exception that is not ours; the original is its cause.
-    """
+    """Re-raise what user code raises as `DefinitionFailed`, showing its own lines."""
     try:
         yield
     except UndeclaredInput as error:

@@ -50,16 +50,6 @@ _CURRENCIES = ("USD", "EUR", "GBP", "JPY", "CNY", "CHF", "INR", "CAD", "AUD")
 def parse_unit(unit: str) -> str:
     """Return the one spelling of `unit`: ``"min"`` and ``"minutes"`` are both ``"minute"``.
 
-    Parameters
-    ----------
-    unit
-        A unit or an expression of units, e.g. ``minute``, ``km/hour``, ``count``, ``percent``, ``EUR``.
-
-    Raises
-    ------
-    DefinitionError
-        Not a unit; names the closest ones.
-
     Examples
     --------
     >>> parse_unit("min"), parse_unit("km/hour")

@@ -287,28 +287,7 @@ class ViewSignature(TypedDict):
 
 
 def read_signature(function: Any, *, seen: Mapping[str, Any], decorator: str = "feature_view") -> ViewSignature:
-    """Return the name, inputs, parameters and model of `function`.
-
-    Parameters
-    ----------
-    function
-        What stands below the decorator.
-    seen
-        Local names where it stands, for annotations kept as text.
-    decorator
-        The decorator's name, for messages.
-
-    Raises
-    ------
-    DefinitionError
-        Not a plain function, or parameters that cannot be told apart into inputs and view parameters.
-    MissingSchema
-        No FeatureModel in the return annotation.
-    WrongReturn
-        A return annotation that is something else than ``LazyFrame[Model]``.
-    InvalidName
-        A name that could not be a path or reach SQL.
-    """
+    """Return the name, inputs, parameters and model of `function`."""
     _plain_function(function, decorator)
     name = valid_name("view", function.__name__)
     inputs, parameters = [], {}
@@ -447,25 +426,7 @@ class Keyed(Protocol):
 def contract_of(
     model: type[FeatureModel], view: Keyed, *, sources: SourceCodes | None = None, offset: int = 0
 ) -> Contract:
-    """Return the contract of `view` under `model`.
-
-    Parameters
-    ----------
-    model
-        The FeatureModel that the view returns; what its own checks reach must be there, so not while its module is
-        still imported.
-    view
-        Says which columns are keys and times.
-    sources
-        Files read before.
-    offset
-        How many lines the view's module is ahead of the cell that the user wrote.
-
-    Raises
-    ------
-    NotFingerprintable
-        A check of the user's own reaches something whose identity cannot be known.
-    """
+    """Return the contract of `view` under `model`."""
     from workbench.define.rules import RuleReader
     from workbench.fingerprint import SourceCodes
 
@@ -495,13 +456,7 @@ def _role(name: str, view: Keyed) -> Role:
 
 
 def check_columns(view: FeatureView) -> None:
-    """Raise unless the columns that `view` names are in its model and of the right dtype.
-
-    Raises
-    ------
-    DefinitionError
-        Names the column, and what is wrong with it.
-    """
+    """Raise unless the columns that `view` names are in its model and of the right dtype."""
     contract = Contract(_columns_without_rules(view.model, view))
     roles = [(name, "entities") for name in view.entities] + [(view.event_time, "event_time")]
     if view.created is not None:

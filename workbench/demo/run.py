@@ -184,15 +184,6 @@ def run_demo(folder: Path, *, run: bool = True, progress: Callable[[Progress], N
 
     Three views are defined on an experiment's branch and promoted; a training set is made of what is published, and a
     feature read online. A second run reuses what the first computed.
-
-    Parameters
-    ----------
-    folder
-        The project's folder.
-    run
-        Whether to run the loop.
-    progress
-        Called while a view is computed.
     """
     project = make_project(folder)
     try:

@@ -498,13 +498,7 @@ def count(frame: pl.LazyFrame) -> int:
 
 
 def columns_of(side: Side) -> pl.Schema:
-    """Return the columns that a side's rows have.
-
-    Raises
-    ------
-    FeatureNotFound
-        Where one of the contract's is not among them.
-    """
+    """Return the columns that a side's rows have."""
     with engine_errors():
         schema = side.frame.collect_schema()
     for name in side.contract.names:
@@ -528,24 +522,7 @@ def read_pair(
     entity: Mapping[str, object] | None = None,
     at_once: int = AT_ONCE,
 ) -> PairReader:
-    """Return two sides' rows, to be read together.
-
-    Parameters
-    ----------
-    left, right
-        The sides, of one grain.
-    columns
-        Which columns to have of each, besides the keys.
-    entity
-        Only rows with these values of these keys.
-    at_once
-        How many rows of each to read at a time, more or less.
-
-    Raises
-    ------
-    UsageError
-        For a value that is none of its key's.
-    """
+    """Return two sides' rows, to be read together."""
     schemas = columns_of(left), columns_of(right)
     frames = []
     for side, schema, names in zip((left, right), schemas, columns, strict=True):

@@ -111,15 +111,7 @@ class CodeDiff:
 
 
 def code_diff(left: Mapping[str, str], right: Mapping[str, str], *, context: int = 3) -> CodeDiff:
-    """Return the files that differ between two sides.
-
-    Parameters
-    ----------
-    left, right
-        The texts by path, of each side the definition's own first and then the modules that it imports.
-    context
-        How many equal lines to show around what differs.
-    """
+    """Return the files that differ between two sides."""
     definitions = {path for side in (left, right) for path in list(side)[:1]}
     paths = sorted(dict.fromkeys([*right, *left]), key=lambda path: path not in definitions)
     found = []

@@ -26,19 +26,7 @@ def columns_to_compare(columns: Sequence[ColumnDiff], left: Side, right: Side) -
 
 
 def creep(first: Side, right: Side, names: Sequence[str], *, number: str) -> tuple[Creep, ...]:
-    """Return which of the columns `names` are not within their tolerance of `first`, in the rows that both have.
-
-    Parameters
-    ----------
-    first
-        The first version, as it is computed on the same source data as `right`.
-    right
-        What is proposed.
-    names
-        Columns that both have.
-    number
-        Of the first version.
-    """
+    """Return which of the columns `names` are not within their tolerance of `first`, in the rows that both have."""
     one, other = _narrow(first, names), _narrow(right, names)
     _, columns = compare(one, other, called=lambda column: (f"{column} ({number})", column), worst=0)
     return tuple(

@@ -62,17 +62,7 @@ def category_of(diff: ViewDiff) -> Category:
 def categorise_columns(
     columns: Iterable[ColumnDiff], changes: Iterable[ContractChange], contract: Contract
 ) -> tuple[ColumnDiff, ...]:
-    """Return the columns with the category of each, and why.
-
-    Parameters
-    ----------
-    columns
-        How they differ.
-    changes
-        What differs in what is promised.
-    contract
-        Of the right side: says what units differences are in.
-    """
+    """Return the columns with the category of each, and why."""
     found = []
     for column in columns:
         own = [change for change in changes if change.column in {column.name, column.before}]
@@ -261,13 +251,7 @@ class ViewDiff:
         return columns_to_compare(self.columns, self.left, self.right)
 
     def column(self, name: str) -> ColumnDiff:
-        """Return the difference of one column.
-
-        Raises
-        ------
-        FeatureNotFound
-            Where neither side has it (did you mean).
-        """
+        """Return the difference of one column."""
         for each in self.columns:
             if each.name == name:
                 return each
@@ -285,33 +269,6 @@ class ViewDiff:
         """Return a page of the rows that differ, in the order of their keys; what lies behind the page is not read.
 
         Where sides of more rows than are read at a time are in no order themselves, pages are in a fixed order instead.
-
-        Parameters
-        ----------
-        offset, limit
-            Where the page begins, and how many rows it has, at most 100.
-        column
-            Only rows in which this column differs.
-        entity
-            Only rows of this entity: key columns and their values.
-        kind
-            Rows of both sides that differ (``changed``), or whether they do or not (``any``), or rows of one side alone
-            (``added``, ``removed``).
-
-        Returns
-        -------
-        polars.DataFrame
-            The key columns, then for each column that can be compared its left and right value, ``x (left's label)``
-            and ``x (right's label)``; where both sides are called the same, ``x (left, label)`` and ``x (right,
-            label)``. Rows whose key is there more than once are left out. Without columns where a side is missing or
-            has another grain.
-
-        Raises
-        ------
-        UsageError
-            For an offset or limit below zero, and a value that its key cannot have.
-        FeatureNotFound
-            For a column that cannot be compared, or an entity that is not a key.
         """
         if offset < 0 or limit < 0:
             raise UsageError("A page begins at row 0 or later.", remedy="Give offset and limit as counts of rows.")
@@ -372,24 +329,6 @@ def diff_views(left: Side | None, right: Side | None, *, worst: int = _WORST, at
     has more than once are counted and left out, never multiplied; `RowCounts` tells how many. What digests say is equal
     is not read. Sides that are stored in the order of their keys, or of event time, are read once, others several
     times; memory holds a few times `at_once` rows, however many there are.
-
-    Parameters
-    ----------
-    left, right
-        The sides; None where one has no such view.
-    worst
-        How many rows of each column to keep that differ most, at most 100.
-    at_once
-        How many rows of each side to read at a time, more or less.
-
-    Raises
-    ------
-    UsageError
-        Where neither side has it, or a number is out of range.
-    FeatureNotFound
-        Where the contract has a column that the rows have not.
-    ComputeError
-        Where rows cannot be read.
     """
     if left is None and right is None:
         raise UsageError("There are no two sides to compare.", remedy="Name a view that one of them has.")

@@ -307,19 +307,7 @@ def unmatched_columns(left: Side, right: Side) -> Columns:
 def compare(
     left: Side, right: Side, *, called: Callable[[str], tuple[str, str]], worst: int, at_once: int = AT_ONCE
 ) -> tuple[RowCounts, Columns]:
-    """Return how rows and columns of two sides of one grain differ.
-
-    Parameters
-    ----------
-    left, right
-        The sides.
-    called
-        Says what the left and the right value of a column are called.
-    worst
-        How many rows of each column to keep that differ most.
-    at_once
-        How many rows of each side to read at a time, more or less.
-    """
+    """Return how rows and columns of two sides of one grain differ."""
     gone = [name for name in left.values if name not in right.values]
     new = [name for name in right.values if name not in left.values]
     read = [name for name in right.values if name in left.values and not same_by_digest(left, right, name)]

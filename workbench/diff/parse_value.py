@@ -11,13 +11,7 @@ from workbench.times import in_utc
 
 
 def value_of(column: str, text: str, dtype: pl.DataType) -> object:
-    """Return `text` as a value of `dtype`; dates and times are in ISO 8601, and UTC where they name no zone.
-
-    Raises
-    ------
-    UsageError
-        Where it is none.
-    """
+    """Return `text` as a value of `dtype`; dates and times are in ISO 8601, and UTC where they name no zone."""
     try:
         if isinstance(dtype, pl.Boolean):
             return {"true": True, "false": False}[text.lower()]

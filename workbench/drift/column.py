@@ -75,17 +75,7 @@ def compare_column(
     *,
     segment: tuple[tuple[str, str | None], ...] = (),
 ) -> FeatureDrift:
-    """Measure the drift of a column.
-
-    Parameters
-    ----------
-    reference, current
-        Column ``value``, and ``time`` where it is known.
-    asked
-        Name, unit, measure and budget.
-    segment
-        What to call the rows.
-    """
+    """Measure the drift of a column."""
     families = family_of(reference[VALUE].dtype), family_of(current[VALUE].dtype)
     family = families[1] if families[0] == "empty" else families[0]
     known = FeatureDrift(

@@ -151,37 +151,6 @@ def drift(
     Bins are frozen quantiles of the reference; `FeatureDrift` says what is measured, `verdict.judge` when a feature
     has drifted, and when that cannot be judged. Frames are read column by column, two at a time, so that their plans
     should be cheap to run again: a scan, or a frame in memory.
-
-    Parameters
-    ----------
-    reference, current
-        The two sets of rows, at least one row each.
-    contract
-        Says which columns are features, and what their units are; `contract_of_frame` makes one.
-    columns
-        What to compare; all features if absent.
-    event_time
-        Column (Datetime, Date or integer) by which the reference is cut into blocks as long as the current rows, for
-        its noise, seasons and trend; the contract's event time if absent, and the order of the rows where the reference
-        lacks that. Without times of the current rows there are neither seasons nor a trend.
-    measure
-        The one that decides; of ``wasserstein`` it is the distance in standard deviations of the reference.
-    budget, budgets
-        Above which value of the measure a feature has drifted, for all features and by name, in place of the noise.
-    labels
-        What to call the two sides.
-    by
-        Columns whose values divide both sides into segments, each of which is compared by itself as well: at most
-        100, those with the most rows.
-    pairs
-        How features changed in the rows that both sides have, as `paired` says; these rows decide first.
-
-    Raises
-    ------
-    FeatureNotFound
-        A column, a key or a budget names none; did you mean.
-    UsageError
-        A side without rows, an event time that is not a time, a budget that is not a number, an unknown measure.
     """
     names = _select_features(contract, columns)
     limits = _budgets(contract, budget, budgets or {})
@@ -223,18 +192,6 @@ def contract_of_frame(
     """Return a contract by the dtypes of `frame`: every column is a feature unless it is named as something else.
 
     For frames that no view made, e.g. a training set and what serving returned.
-
-    Parameters
-    ----------
-    frame
-        Any rows.
-    event_time, entities
-        Columns that are no features.
-
-    Raises
-    ------
-    FeatureNotFound
-        A name that is not a column.
     """
     schema = frame.collect_schema()
     named = ([event_time] if event_time else []) + list(entities)

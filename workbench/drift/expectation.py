@@ -107,17 +107,6 @@ def by_trend(measure: str, values: Sequence[Numbers], current: Numbers, blocks: 
     Each twentieth of the distribution has a line of its own, by least squares over the blocks before, so that the
     spread may grow as well; of positive values in logarithms too. What is tried on the reference's blocks lies as far
     ahead of those that it is made from as the current rows do.
-
-    Parameters
-    ----------
-    measure
-        Which measure; ``wasserstein`` is in units of the spread within blocks.
-    values
-        Of each block, in ascending order.
-    current
-        The current values, in ascending order.
-    blocks
-        Where the blocks lie.
     """
     week = dict(blocks.seasons).get("week", 1)
     for logarithms in (False, True):

@@ -59,13 +59,6 @@ def by_chance(measure: str, reference: Counts, current: Counts) -> float:
     Tibshirani, An introduction to the bootstrap, 1993), always the same ones. Of ``ks`` by Kolmogorov's distribution,
     whose mean is 0.869 and standard deviation 0.260, times the root of ``1/n + 1/m``; of ``wasserstein``, in standard
     deviations, twice that.
-
-    Parameters
-    ----------
-    measure
-        Which measure.
-    reference, current
-        Rows in each bin.
     """
     n, m = int(reference.sum()), int(current.sum())
     kind = MEASURES[measure]
@@ -79,13 +72,7 @@ def by_chance(measure: str, reference: Counts, current: Counts) -> float:
 
 
 def check_time(name: str, dtype: pl.DataType) -> None:
-    """Raise unless a column of `dtype` can say which rows came first.
-
-    Raises
-    ------
-    UsageError
-        For a column that is not a time.
-    """
+    """Raise unless a column of `dtype` can say which rows came first."""
     if not (isinstance(dtype, (pl.Datetime, pl.Date)) or dtype.is_integer()):
         raise UsageError(
             f"The event time {name!r} is {dtype}, not a time.", remedy="Name a Datetime or Date column as event_time."

@@ -113,25 +113,7 @@ class PairedChange:
 def compare_pairs(
     left: Side, right: Side, names: Sequence[str], *, least: float = 0.0, touched: pl.Expr | None = None
 ) -> dict[str, PairedChange]:
-    """Return how features changed in the rows that both sides have, by name.
-
-    Parameters
-    ----------
-    left, right
-        The reference and the current side.
-    names
-        Features that both have under one name.
-    least
-        The share of the smaller side's rows that must be in common.
-    touched
-        Of which rows it is not known that both sides have them with the same values; of all if None.
-
-    Returns
-    -------
-    dict of str to PairedChange
-        Without features whose values cannot be compared one by one. Empty where rows cannot be matched, since sides
-        have other keys or no time, or too few are in common.
-    """
+    """Return how features changed in the rows that both sides have, by name."""
     timed = any(column.role == "event_time" for column in left.contract.columns)
     if not names or not timed or not same_grain(left, right) or not _may_meet(left, right):
         return {}

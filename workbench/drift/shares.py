@@ -58,19 +58,7 @@ def judge_share(
     blocks: tuple[Numbers, Numbers],
     cut: Blocks | None,
 ) -> ShareMoved | None:
-    """Return a share where it moved further than chance and its own blocks explain, and than it may.
-
-    Parameters
-    ----------
-    what
-        What the rows have.
-    rows, held
-        All rows of each side, and those that have it.
-    blocks
-        The same of each block of the reference: rows, and those that have it.
-    cut
-        The blocks; `None` without any.
-    """
+    """Return a share where it moved further than chance and its own blocks explain, and than it may."""
     n, m = rows
     one, two = held[0] / n, held[1] / m
     if abs(two - one) <= SMALLEST_SHARE_MOVED:
@@ -109,17 +97,7 @@ def _usual(one: float, blocks: tuple[Numbers, Numbers], cut: Blocks) -> tuple[fl
 
 
 def became_constant(most: float, current: Numbers, blocks: list[Numbers]) -> bool:
-    """Whether that all rows of the current side have one value is no chance, and no habit of the reference's blocks.
-
-    Parameters
-    ----------
-    most
-        The share of the commonest value in the reference.
-    current
-        The current values, in ascending order.
-    blocks
-        The values of the reference's blocks, in ascending order.
-    """
+    """Whether that all rows of the current side have one value is no chance, and no habit of the reference's blocks."""
     if len(current) < _FEWEST_CONSTANT or current[0] != current[-1] or most ** len(current) > _NEVER:
         return False
     return not any(len(one) >= _FEWEST_CONSTANT and one[0] == one[-1] for one in blocks)

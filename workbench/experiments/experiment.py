@@ -88,13 +88,7 @@ def open_experiment(
     metrics: Sequence[str],
     tags: Mapping[str, str],
 ) -> Branch:
-    """Return the branch `name`, made from `start` where it does not exist.
-
-    Raises
-    ------
-    BranchError
-        Where it exists and was described otherwise: the description is part of its first commit.
-    """
+    """Return the branch `name`, made from `start` where it does not exist."""
     repository = workspace.repository
     if not repository.exists(name):
         return repository.create(

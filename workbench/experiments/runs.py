@@ -40,28 +40,7 @@ SHORTEST = 6
 def compare_runs(
     workspace: Workspace, what: Sequence[str], *, branch: str, view: str | None, all_rows: bool
 ) -> RunComparison:
-    """Return branches, experiments or runs side by side.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    what
-        Branches, names of experiments with models, and run ids (six characters are enough), mixed; the first is what
-        the others are compared with. One branch alone is compared with main. If empty, the newest runs of `branch`:
-        those with models where it has any, and runs that differ in their seed alone as one.
-    branch
-        The branch to look at where nothing is named.
-    view
-        Only runs that computed this view.
-    all_rows
-        Also rows in which all agree.
-
-    Raises
-    ------
-    UsageError
-        For a name that is not a branch, experiment or run (did you mean).
-    """
+    """Return branches, experiments or runs side by side."""
     chosen = _Chosen(workspace, tuple(workspace.tracker.runs(limit=ALL)), view)
     if not what:
         sides = chosen.newest(branch)

@@ -45,20 +45,7 @@ class Bindings:
     _modules: dict[Form, types.ModuleType | str] = field(default_factory=dict)
 
     def forms(self, written: Canonical, *, by_text: bool) -> Form:
-        """Return the form of each external name, in order of appearance.
-
-        Parameters
-        ----------
-        written
-            The function or class.
-        by_text
-            Count the globals that SQL and the like may name: tables, and words of the function's texts.
-
-        Raises
-        ------
-        NotFingerprintable
-            Naming what cannot be known, and where.
-        """
+        """Return the form of each external name, in order of appearance."""
         for imported in written.imports:
             self._check("imports", imported.name or imported.module, imported.node, self._take_import, imported)
         for reference in written.references:

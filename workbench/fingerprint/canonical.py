@@ -89,27 +89,7 @@ def canonical(
     decorator: Callable[[ast.expr], Use] = _plain,
     holes: Mapping[ast.AST, str] | None = None,
 ) -> Canonical:
-    """Return the canonical form of the function or class at `node`.
-
-    Parameters
-    ----------
-    node
-        A ``def``, ``lambda`` or ``class``. Defaults of a function are left out: its object knows their values.
-    scopes
-        The blocks of its module.
-    keep_names
-        Keep the spelling of local names.
-    decorator
-        What a decorator is: one of ours, which is left out; one that leaves annotations alone; or one that may
-        read them, so that they count.
-    holes
-        Methods of a class that are accounted for elsewhere, and under which name.
-
-    Returns
-    -------
-    Canonical
-        The form, and what the code takes from outside.
-    """
+    """Return the canonical form of the function or class at `node`."""
     writer = _Writer(scopes, keep_names, decorator, holes or {}, root=node)
     form = writer.node(node)
     return Canonical(form, tuple(writer.references), tuple(writer.imports), writer.attributes, writer.origins)

@@ -30,20 +30,7 @@ _MACHINERY = frozenset({"_abc_impl", "_is_protocol", "_is_runtime_protocol"})
 
 
 def members(kind: type, written: frozenset[str]) -> dict[str, object]:
-    """Return what counts of the attributes of `kind`.
-
-    Parameters
-    ----------
-    kind
-        A class.
-    written
-        The names that its text binds.
-
-    Returns
-    -------
-    dict
-        Methods and values by name: those of the text, and those that were set from elsewhere.
-    """
+    """Return what counts of the attributes of `kind`."""
     found = {name: value for name, value in vars(kind).items() if _counts(kind, name, value, written)}
     if issubclass(kind, Enum):
         found["<members>"] = [(name, member._value_) for name, member in kind.__members__.items()]
@@ -113,26 +100,7 @@ def reach(
     parameters: Mapping[str, object],
     shift: int = 0,
 ) -> tuple[str, dict[str, CodePart]]:
-    """Return the key of `function`, and everything it reaches by key.
-
-    Parameters
-    ----------
-    function
-        Where to start.
-    home
-        Whose code is followed.
-    sources
-        The files read so far.
-    parameters
-        Names and values that are parts of their own instead of defaults of `function`.
-    shift
-        How many lines the view's module is ahead of the user's cell.
-
-    Raises
-    ------
-    NotFingerprintable
-        Naming what cannot be known, where it is used, and the remedy.
-    """
+    """Return the key of `function`, and everything it reaches by key."""
     for keep_names in (False, True):
         walk = _Walk(ObjectForms(home), sources, parameters, shift, keep_names)
         try:

@@ -21,18 +21,6 @@ _MOST = 8
 def differences(old: str, new: str, *, line: int) -> list[str]:
     r"""Name the differences between two texts of one function or class.
 
-    Parameters
-    ----------
-    old, new
-        Source text.
-    line
-        The line at which `new` starts in its file.
-
-    Returns
-    -------
-    list of str
-        Such as ``7 -> 14 (line 12)``; at most 9 of them; empty where only formatting differs or nothing is known.
-
     Examples
     --------
     >>> differences("def f(x):\n    return x + 7", "def f(x):\n    return x + 14", line=11)
@@ -233,19 +221,7 @@ class CodeRecord:
 
 
 def explain_change(old: CodeRecord, new: CodeRecord) -> list[IdentityChange]:
-    """Name what moved between two records of a view.
-
-    Parameters
-    ----------
-    old, new
-        Records of the same view.
-
-    Returns
-    -------
-    list of Change
-        The view's own code first, then helpers, constants, parameters, settings and input data; empty where
-        nothing moved. ``str(change)`` is a line for people.
-    """
+    """Name what moved between two records of a view."""
     changes = [*_code(old, new), *_settings(old, new), *_inputs(old, new)]
     return list(dict.fromkeys(changes))
 

@@ -117,13 +117,7 @@ class Home:
         return bool(self.data) and reason[0] == _READS
 
     def check_member(self, module: str, chain: tuple[str, ...]) -> None:
-        """Raise where using `chain` of a library's `module` cannot be fingerprinted.
-
-        Raises
-        ------
-        Opaque
-            What it does, and the remedy.
-        """
+        """Raise where using `chain` of a library's `module` cannot be fingerprinted."""
         reason = _refused_member(module, chain)
         if reason is not None and not self.may_read(reason):
             raise Opaque(*reason)

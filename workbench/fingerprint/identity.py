@@ -99,30 +99,7 @@ def code_hash(
     sources: SourceCodes | None = None,
     offset: int = 0,
 ) -> Fingerprint:
-    """Return the fingerprint of a view's code.
-
-    Parameters
-    ----------
-    view
-        The view; its function's text must be there: in a file, or in a notebook's cell.
-    first_party
-        Tells by a module's name whether its code is followed. By default that is the view's top-level package and
-        whatever lies outside of the interpreter's library folders; libraries are known by name alone.
-    sources
-        Files read before, for the fingerprints of several views of one tree.
-    offset
-        How many lines the view's module is ahead of the cell that the user wrote.
-
-    Returns
-    -------
-    Fingerprint
-        The code hash, and what it is made of.
-
-    Raises
-    ------
-    NotFingerprintable
-        The code reaches something whose identity cannot be known: naming it, its line, and the remedy.
-    """
+    """Return the fingerprint of a view's code."""
     function = view.function
     if not isinstance(function, FunctionType):
         raise refusal(view.name, "is not a plain Python function", "Write it with `def`.")
@@ -148,22 +125,6 @@ def check_hash(function: FunctionType, model: type, *, sources: SourceCodes | No
 
     What a check asks of its model, as by ``cls.limit()``, cannot be told from its text: where it uses the model, all
     that the model and its bases hold beside columns counts.
-
-    Parameters
-    ----------
-    function
-        The check.
-    model
-        The model that it belongs to, or is used by.
-    sources
-        Files read before.
-    offset
-        How many lines its module is ahead of the cell that the user wrote.
-
-    Raises
-    ------
-    NotFingerprintable
-        The check reaches something whose identity cannot be known.
     """
     home = Home.of(function.__globals__, None)
     sources = sources or SourceCodes()
@@ -205,20 +166,6 @@ def metadata_hash(view: Definition) -> str:
 
 def view_id(*, code_hash: str, parameters: str, inputs: Mapping[str, str]) -> str:
     """Return the address of a computed view.
-
-    Parameters
-    ----------
-    code_hash
-        Of the view's `Fingerprint`.
-    parameters
-        What `parameters_of` returns.
-    inputs
-        The digest of each input's data, by the input's name.
-
-    Returns
-    -------
-    str
-        SHA-256, in hexadecimal.
 
     Examples
     --------

@@ -35,13 +35,7 @@ class ObjectForms:
     _taken: dict[str, int] = field(default_factory=dict)
 
     def identity(self, value: object, hint: str) -> Form:
-        """Return the form of any object; `hint` is what it is called here.
-
-        Raises
-        ------
-        Opaque
-            What cannot be known, and the remedy.
-        """
+        """Return the form of any object; `hint` is what it is called here."""
         return value_form(value, partial(self._object, hint=hint))
 
     def _object(self, value: Any, *, hint: str) -> Form:
@@ -172,13 +166,7 @@ def closure(function: types.FunctionType) -> dict[str, object]:
 
 
 def builtin(name: str, home: Home) -> Form:
-    """Return the form of a name that no module binds.
-
-    Raises
-    ------
-    Opaque
-        One of those that are refused.
-    """
+    """Return the form of a name that no module binds."""
     if name in BUILTINS and not home.may_read(BUILTINS[name]):
         raise Opaque(*BUILTINS[name])
     return ("builtin", name) if hasattr(builtins, name) else ("undefined",)

@@ -48,13 +48,7 @@ class SourceCode:
         return cls(name, text, tree, Scopes.of(tree), functions, classes, codes)
 
     def function(self, code: CodeType) -> FunctionNode:
-        """Return the syntax that `code` was compiled from.
-
-        Raises
-        ------
-        Opaque
-            Where the text has changed since, or two lambdas on one line cannot be distinguished.
-        """
+        """Return the syntax that `code` was compiled from."""
         key = (code.co_firstlineno, code.co_name)
         nodes = self.functions.get(key, [])
         if not nodes or code not in self.codes.get(key, []):
@@ -101,13 +95,7 @@ class SourceCodes:
             return None
 
     def of_class(self, kind: type, module: Mapping[str, Any]) -> tuple[SourceCode, ast.ClassDef]:
-        """Return the source and the syntax of a class.
-
-        Raises
-        ------
-        Opaque
-            Where no text defines it, or several places do.
-        """
+        """Return the source and the syntax of a class."""
         methods = [method for value in vars(kind).values() for method in plain_functions(value)]
         own = [
             method.__code__

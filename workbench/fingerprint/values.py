@@ -52,22 +52,7 @@ class Opaque(Exception):
 
 
 def value_form(value: object, other: Other, *, inside: tuple[int, ...] = ()) -> Form:
-    """Return the form of `value`.
-
-    Parameters
-    ----------
-    value
-        A constant.
-    other
-        Gives the form of what is no plain value (functions, classes, modules), or raises `Opaque`.
-    inside
-        The ids of the containers around it.
-
-    Raises
-    ------
-    Opaque
-        A value that cannot be identified.
-    """
+    """Return the form of `value`."""
     if type(value) in _SCALARS:
         return scalar(value)
     if id(value) in inside:

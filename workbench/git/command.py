@@ -44,13 +44,6 @@ def run_in_own_session(
 
     A kernel's interrupt goes to the whole process group, and must not stop it halfway. `environment` is all that it
     gets; after `timeout` seconds it is killed with the programs that it started.
-
-    Raises
-    ------
-    OSError
-        Where it cannot be started.
-    subprocess.TimeoutExpired
-        Where it took longer.
     """
     with subprocess.Popen(
         command,
@@ -196,17 +189,7 @@ class Git:
         variables: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> str:
-        """Return what git prints; its environment has `variables` besides, and after `timeout` seconds it is killed.
-
-        Raises
-        ------
-        GitFailed
-            Where git ends with an error, or takes too long.
-        GitMissing
-            Where there is no git.
-        ProjectError
-            Where the folder is gone.
-        """
+        """Return what git prints; its environment has `variables` besides, and after `timeout` seconds it is killed."""
         surroundings = environment() | dict(variables or {})
         try:
             return self._run(arguments, surroundings, stdin, timeout)
@@ -291,13 +274,7 @@ def strip_terminal_codes(text: str) -> str:
 
 @cache
 def refuse_old(program: str) -> None:
-    """Refuse a git at `program` that lacks what we use.
-
-    Raises
-    ------
-    GitMissing
-        Where it is too old.
-    """
+    """Refuse a git at `program` that lacks what we use."""
     try:
         said = run_in_own_session(
             [program, "version"], folder=Path(program).parent, environment=environment(), timeout=60

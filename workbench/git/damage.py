@@ -53,13 +53,7 @@ def unreadable_branch(git: Git, branch: str, tip: str) -> RepositoryUnreadable:
 
 
 def refuse_broken(git: Git, git_dir: Path, branch: str) -> None:
-    """Do nothing where there is no branch of that name, not even a broken one.
-
-    Raises
-    ------
-    RepositoryUnreadable
-        Where there is, and git does not know where it points to.
-    """
+    """Do nothing where there is no branch of that name, not even a broken one."""
     ref = f"refs/heads/{branch}"
     file = git_dir / ref
     try:

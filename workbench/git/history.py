@@ -101,11 +101,6 @@ LINE = re.compile(rf"({KEY.pattern}): ?(.*)")
 def add_trailers(message: str, trailers: Iterable[tuple[str, str]]) -> str:
     r"""Return the commit message `message` with `trailers` as its last paragraph.
 
-    Raises
-    ------
-    BranchError
-        For a key that is not letters, digits and hyphens, or text that a commit cannot hold.
-
     Examples
     --------
     >>> add_trailers("Define spend", [("Feature-View", "spend")])
@@ -171,13 +166,7 @@ def _is_unicode(text: str) -> bool:
 def experiment_trailers(
     name: str, objective: str | None, hypothesis: str | None, metrics: Sequence[str], tags: Mapping[str, str]
 ) -> list[tuple[str, str]]:
-    """Return the trailers that describe the experiment `name`.
-
-    Raises
-    ------
-    BranchError
-        For a tag without a key, or with ``=`` in it.
-    """
+    """Return the trailers that describe the experiment `name`."""
     for key in tags:
         if not key.strip() or "=" in key:
             raise BranchError(f"{key!r} is not a tag's key.", remedy="Write tags as key=value, with no '=' in the key.")

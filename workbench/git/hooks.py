@@ -53,13 +53,7 @@ class Hooks:
     below: tuple[str, ...]
 
     def run(self, tree: str, message: str, *, branch: str, parent: str | None) -> str:
-        """Return the message as the hooks leave it of a commit of `tree`; nothing in the repository changes.
-
-        Raises
-        ------
-        BranchError
-            Where a hook refuses, changes what is to be committed, or there is none.
-        """
+        """Return the message as the hooks leave it of a commit of `tree`; nothing in the repository changes."""
         folder = self._folder()
         if not _is_there(folder / "pre-commit"):
             raise BranchError(
@@ -149,13 +143,7 @@ class _HookWorktree:
         return changed
 
     def run(self, name: str, folder: Path, *arguments: str) -> None:
-        """Run one hook as git does.
-
-        Raises
-        ------
-        BranchError
-            Where it ends with an error.
-        """
+        """Run one hook as git does."""
         command = [*_WITHOUT_OURS, "-c", f"core.hooksPath={folder}", "hook", "run", name, "--", *arguments]
         try:
             done = run_in_own_session(command, folder=self._folder, environment=self._environment(), timeout=PATIENCE)

@@ -27,11 +27,6 @@ def address(person: str) -> str | None:
     Letters from A to Z are made small. No others are: the Kelvin sign's small letter is a plain k, and somebody could
     pass for somebody else.
 
-    Parameters
-    ----------
-    person
-        An author as git prints it, a line of a policy, a signature's principal.
-
     Examples
     --------
     >>> address("Ada <Ada@Example.org>"), address("ada@example.org"), address("a@x <b@y> <c@z>")

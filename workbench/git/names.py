@@ -24,12 +24,6 @@ _AMBIGUOUS = {"heads", "main-worktree", "origin", "remotes", "tags", "worktrees"
 def valid_branch(name: str) -> str:
     """Return `name` if a branch may be called that.
 
-    Raises
-    ------
-    InvalidName
-        For anything git, a shell or a file system could take for something else: options, ``..``, ``HEAD``, object
-        ids, ``refs/...``, ``origin/...``, names that end in ``.lock``, control characters, over 200 characters.
-
     Examples
     --------
     >>> valid_branch("exp/carry-over")
@@ -41,11 +35,6 @@ def valid_branch(name: str) -> str:
 def valid_tag(name: str) -> str:
     """Return `name` if a tag may be called that: what a branch may be.
 
-    Raises
-    ------
-    InvalidName
-        As `valid_branch` does.
-
     Examples
     --------
     >>> valid_tag("2026.11")
@@ -55,13 +44,7 @@ def valid_tag(name: str) -> str:
 
 
 def valid_remote(name: str) -> str:
-    """Return `name` if git may be told to talk to a remote of that name.
-
-    Raises
-    ------
-    InvalidName
-        As `valid_branch` does; so a remote that is given by its address has to be given a name first.
-    """
+    """Return `name` if git may be told to talk to a remote of that name."""
     if not _is_fine(name):
         raise InvalidName.of("remote", name, rule="Give it a plain one: git remote add origin <address>.")
     return name
@@ -96,11 +79,6 @@ def refuse_clashes(name: str, existing: Iterable[str], *, kind: Literal["branch"
 
     Git keeps a branch as a file below the folders its name spells: ``a`` and ``a/b`` cannot both be, and where a disk
     ignores case (macOS, Windows) neither can ``exp/Mean`` and ``exp/mean``, or ``Exp/x`` and ``exp/y``.
-
-    Raises
-    ------
-    BranchError
-        Naming the one in the way.
     """
     for other in existing:
         if other == name:

@@ -46,15 +46,7 @@ class Objects:
         self._end: weakref.finalize[..., Objects] | None = None
 
     def read(self, object_id: str) -> tuple[str, bytes]:
-        """Return kind (``blob``, ``tree``, ``commit``, ``tag``) and content of an object.
-
-        Raises
-        ------
-        BranchError
-            For what is not a full id.
-        RepositoryUnreadable
-            Where the repository does not hold it, or it is damaged.
-        """
+        """Return kind (``blob``, ``tree``, ``commit``, ``tag``) and content of an object."""
         if not is_full_id(object_id):
             raise BranchError(f"{object_id[:80]!r} is not a full object id.", remedy="Resolve the name first.")
         with self._lock:
@@ -116,13 +108,7 @@ class Objects:
         self._end = weakref.finalize(self, _stop, process, self._owner)
 
     def write(self, kind: str, data: bytes) -> str:
-        """Write an object and return its id; objects that no ref reaches harm nobody.
-
-        Raises
-        ------
-        ProjectError
-            Where the repository cannot be written.
-        """
+        """Write an object and return its id; objects that no ref reaches harm nobody."""
         try:
             return self._git.run("hash-object", "-w", "-t", kind, "--stdin", stdin=data).strip()
         except GitFailed as failure:
@@ -167,13 +153,7 @@ class Objects:
         return self.write("tree", b"".join(parts))
 
     def edit_tree(self, tree: str | None, changes: Changes, above: str = "") -> str | None:
-        """Return the id of `tree` with files written, or deleted where the content is `None`; `None` if empty.
-
-        Raises
-        ------
-        BranchError
-            Where a file would take a folder's place, or the other way round.
-        """
+        """Return the id of `tree` with files written, or deleted where the content is `None`; `None` if empty."""
         members = self.entries(tree) if tree else {}
         below: dict[str, Changes] = {}
         for (name, *rest), content in changes.items():

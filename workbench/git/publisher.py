@@ -50,28 +50,6 @@ class Publisher(Writer):
         Working trees that have the branch checked out follow; where one would lose local edits nothing happens. With
         a `remote` the push is what counts: before it nothing has happened, after it the commit is published, and where
         the local branch could not follow `follow_remote` finishes, or says why it cannot.
-
-        Parameters
-        ----------
-        branch, tree, expected
-            The branch, the root tree, and the commit that its tip has to be: full ids.
-        message, trailers
-            The commit's message.
-        parents
-            `expected`, and what else the commit descends from; `expected` alone if absent.
-        sign
-            Whether it must be signed.
-        confirm
-            Called with the commit before anything is published: raises where it must not be.
-        remote
-            Where to push it first.
-
-        Raises
-        ------
-        BranchMoved
-            Where somebody else came first, here or at the remote; nothing was published.
-        BranchError
-            Where a working tree cannot follow, git cannot sign, or the remote refuses or is out of reach.
         """
         line = tuple(dict.fromkeys(parents)) or (expected,)
         if not all(map(is_full_id, (expected, tree, *line))):
@@ -118,11 +96,6 @@ class Publisher(Writer):
 
         A branch that is ahead of the remote's stays. Without a remote, or where the remote has no such branch, nothing
         happens.
-
-        Raises
-        ------
-        BranchError
-            Where the two have diverged, or a working tree would lose local edits.
         """
         source = remote or self.remote(branch=branch)
         theirs = source.tip(branch) if source else None
@@ -153,17 +126,7 @@ class Publisher(Writer):
         trailers: Sequence[tuple[str, str]] = (),
         sign: bool = False,
     ) -> Tag:
-        """Make the annotated tag `name` on a commit and return it. No tag is ever overwritten.
-
-        Raises
-        ------
-        InvalidName
-            For a name that must not reach git.
-        BranchNotFound
-            Where there is no such commit.
-        BranchError
-            Where a tag or branch has the name, or git cannot sign.
-        """
+        """Make the annotated tag `name` on a commit and return it. No tag is ever overwritten."""
         about = self.show(commit).id
         refuse_clashes(valid_tag(name), (ref.removeprefix(TAGS) for ref in self._refs(TAGS.rstrip("/"))), kind="tag")
         self._refuse_ambiguous(name, kind="tag")
@@ -177,15 +140,7 @@ class Publisher(Writer):
         return Tag.of(name, made, self._objects.read(made)[1])
 
     def drop_tag(self, name: str, *, remote: Remote | None = None) -> None:
-        """Delete the tag `name`, at the remote first; where there is none nothing happens.
-
-        Raises
-        ------
-        InvalidName
-            For a name that no tag may have.
-        BranchError
-            Where the remote refuses or is out of reach, or holds another tag of that name; nothing was deleted.
-        """
+        """Delete the tag `name`, at the remote first; where there is none nothing happens."""
         ref = f"{TAGS}{valid_tag(name)}"
         found = self._refs(ref).get(ref)
         if found is None:

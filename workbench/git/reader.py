@@ -98,28 +98,7 @@ class Reader:
         signs: bool | None = None,
         hooks: bool = False,
     ) -> Self:
-        """Open the repository around `root`.
-
-        Parameters
-        ----------
-        root
-            The project's folder.
-        protected
-            Branches that this handle refuses to write.
-        recover
-            Finish what killed processes left, and warn of what cannot be finished.
-        signs
-            Whether what it writes is signed; as git is configured if None.
-        hooks
-            Whether its commits pass the repository's pre-commit and commit-msg hooks.
-
-        Raises
-        ------
-        BranchError
-            Where there is none, or it has no working tree.
-        GitMissing
-            Where git is not installed.
-        """
+        """Open the repository around `root`."""
         root = root.resolve()
         git = Git(root)
         if program := shutil.which("git"):
@@ -179,13 +158,7 @@ class Reader:
             return None
 
     def identity(self) -> str:
-        """Return who commits, as ``Name <email>``.
-
-        Raises
-        ------
-        BranchError
-            Where git knows nobody.
-        """
+        """Return who commits, as ``Name <email>``."""
         return self._stamp().rpartition("> ")[0] + ">"
 
     def _stamp(self) -> str:
@@ -271,13 +244,7 @@ class Reader:
         return Follower(self.git_dir, locks=self._git.locks)
 
     def _find_tip(self, name: str) -> str | None:
-        """Return the tip of exactly the branch `name`: no abbreviation, no revision syntax.
-
-        Raises
-        ------
-        RepositoryUnreadable
-            Where there is such a branch, and git cannot read where it points to.
-        """
+        """Return the tip of exactly the branch `name`: no abbreviation, no revision syntax."""
         return self._pinned(name, self._read_tip) if name.isprintable() else None
 
     def _read_tip(self, name: str) -> str | None:
@@ -343,15 +310,7 @@ class Reader:
         return self._find_tip(name) is not None
 
     def resolve(self, ref: str) -> str:
-        """Return the full id of the commit that a branch, tag, ``HEAD`` or (abbreviated) id names.
-
-        Raises
-        ------
-        BranchNotFound
-            Where nothing is called that (did you mean).
-        RepositoryUnreadable
-            Where something is, and git cannot read it.
-        """
+        """Return the full id of the commit that a branch, tag, ``HEAD`` or (abbreviated) id names."""
         found = self._pinned(ref, self._resolve)
         assert found is not None  # noqa: S101 - what is not found is raised
         return found
@@ -387,13 +346,7 @@ class Reader:
         return True
 
     def branch(self, name: str) -> Branch:
-        """Return the branch `name` with the experiment it is.
-
-        Raises
-        ------
-        BranchNotFound
-            Where there is none.
-        """
+        """Return the branch `name` with the experiment it is."""
         tip = self._tip(name)
         try:
             return read_branches(self._git, {name: tip}, trunk=self.trunk, main=self._find_tip(self.trunk))[0]
@@ -450,13 +403,7 @@ class Reader:
         return merge_base(self._git, self._full_id(left), self._full_id(right))
 
     def contains(self, commit: str, ancestor: str) -> bool:
-        """Whether `commit` is `ancestor` or descends from it.
-
-        Raises
-        ------
-        BranchError
-            Where the repository does not hold one of them.
-        """
+        """Whether `commit` is `ancestor` or descends from it."""
         try:
             self._git.run("merge-base", "--is-ancestor", self._full_id(ancestor), self._full_id(commit))
         except GitFailed as failure:
@@ -480,13 +427,7 @@ class Reader:
         return found[1] if found and found[0] == FOLDER else None
 
     def read(self, commit_or_tree: str, path: str) -> str:
-        """Return the text of a file.
-
-        Raises
-        ------
-        BranchError
-            Where there is no such file, or it is not UTF-8.
-        """
+        """Return the text of a file."""
         found = self._objects.find(self._tree(commit_or_tree), self._parts(path))
         if found is None or found[0] == FOLDER:
             raise BranchError(f"{commit_or_tree[:10]} has no file {path!r}.", remedy="Look at what the branch holds.")
@@ -508,13 +449,7 @@ class Reader:
         return self._objects.read(self._full_id(commit))[1].partition(b"\n\n")[2].decode("utf-8", "replace")
 
     def show(self, commit: str) -> Commit:
-        """Return one commit.
-
-        Raises
-        ------
-        BranchNotFound
-            Where there is none, as after a rebase.
-        """
+        """Return one commit."""
         return self._log(commit, "--max-count=1")[0]
 
     def history(self, branch_or_commit: str, *, path: str | None = None, limit: int = 50) -> list[Commit]:
@@ -538,17 +473,7 @@ class Reader:
         )
 
     def first_parents(self, ref: str, *, until: datetime | None = None, limit: int = 50) -> list[Commit]:
-        """Return what `ref` has been, newest first: each commit, and the one it was made on.
-
-        Parameters
-        ----------
-        ref
-            A branch, tag or commit.
-        until
-            Leave out commits made after that time; without a zone it is UTC.
-        limit
-            How many at most.
-        """
+        """Return what `ref` has been, newest first: each commit, and the one it was made on."""
         made_by = [] if until is None else [f"--min-age={_seconds(until)}"]
         return self._log(ref, "--first-parent", f"--max-count={limit:d}", *made_by)
 
@@ -561,18 +486,7 @@ class Reader:
         return made
 
     def refuse_shallow(self, unknown: str) -> None:
-        """Do nothing in a repository with its whole history.
-
-        Parameters
-        ----------
-        unknown
-            What cannot be told without it.
-
-        Raises
-        ------
-        RepositoryUnreadable
-            In a shallow copy.
-        """
+        """Do nothing in a repository with its whole history."""
         if self.is_shallow():
             raise RepositoryUnreadable(
                 f"This is a shallow copy of the repository: {unknown}.",
@@ -580,13 +494,7 @@ class Reader:
             )
 
     def refuse_cut(self, tip: str, *, base: str) -> None:
-        """Do nothing where all is there that `tip` has and `base` has not (full ids).
-
-        Raises
-        ------
-        RepositoryUnreadable
-            In a shallow copy that lacks some of it.
-        """
+        """Do nothing where all is there that `tip` has and `base` has not (full ids)."""
         if not self.is_shallow():
             return
         own = set(self._git.run("rev-list", tip, f"^{base}").split())
@@ -647,13 +555,7 @@ class Reader:
         raise BranchError(f"{object_id[:10]} is a file, not a commit.", remedy="Give a branch or a commit.")
 
     def _parts(self, path: str) -> tuple[str, ...]:
-        """Return the parts of `path` from the top of the repository.
-
-        Raises
-        ------
-        BranchError
-            For what leaves the project or could reach git's own folder on some disk.
-        """
+        """Return the parts of `path` from the top of the repository."""
         parts = tuple(path.split("/")) if path else ()
         if not all(_is_plain(part) for part in parts):
             raise BranchError(

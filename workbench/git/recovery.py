@@ -79,11 +79,6 @@ def update_worktree(tree: Git, commits: Collection[str], tip: str) -> list[Obsta
     """Update index and files to `tip`, which is checked out, and return what could not be updated.
 
     They may still be at one of `commits`, or between two of them.
-
-    Raises
-    ------
-    GitFailed
-        Where git cannot say how things are, or another git holds the index.
     """
     paths = Paths.between(tree, dict.fromkeys([*commits, *_commits_between(tree, commits, tip)]), tip)
     if not paths.target:
@@ -323,13 +318,7 @@ def _is_safe_path(top: Path, path: str) -> bool:
 
 
 def run_patiently(tree: Git, *command: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None) -> str:
-    """Run git, and retry for about a second where another git holds the index.
-
-    Raises
-    ------
-    GitFailed
-        Where it fails for another reason, or still does.
-    """
+    """Run git, and retry for about a second where another git holds the index."""
     for pause in (0.01, 0.03, 0.06, 0.1, 0.2, 0.3, 0.3):
         try:
             return tree.run(*command, stdin=stdin, variables=variables)

@@ -114,15 +114,7 @@ _PLAIN = re.compile(r"(?!-)(?![A-Za-z0-9+.-]*::)[^\x00-\x1f\x7f]+")
 
 
 def read_address(git: Git, remote: str) -> str:
-    """Return where a remote is fetched from, when no address of it could be taken for an option or a command.
-
-    Raises
-    ------
-    InvalidName
-        Where its name could.
-    BranchError
-        Where an address could, or it has none.
-    """
+    """Return where a remote is fetched from, when no address of it could be taken for an option or a command."""
     valid_remote(remote)
     try:
         fetched, pushed = (
@@ -198,11 +190,6 @@ class Remote:
         """Bring here what the remote has of `branches` (all if none is given), of approvals, and of their tags.
 
         No branch of this repository moves, and no tag is replaced. A branch that the remote does not have is forgotten.
-
-        Raises
-        ------
-        BranchError
-            Where the remote cannot be reached.
         """
         kept = f"+{APPROVALS}*:{FETCHED}{self.name}/approvals/*"
         remaining = [valid_branch(branch) for branch in branches]
@@ -227,17 +214,7 @@ class Remote:
                 return
 
     def push(self, commit: str, branch: str) -> None:
-        """Make `commit` the remote branch's tip, if it stands on what the branch is there; never by force.
-
-        Raises
-        ------
-        BranchMoved
-            Where somebody else's push came first.
-        ProtectedBranch
-            For a branch that this handle does not write.
-        BranchError
-            Where the remote refuses it or cannot be reached. It says whether anything was published.
-        """
+        """Make `commit` the remote branch's tip, if it stands on what the branch is there; never by force."""
         if branch.casefold() in {name.casefold() for name in self._protected}:
             raise ProtectedBranch.named(branch)
         if not is_full_id(commit):
@@ -259,11 +236,6 @@ class Remote:
         """Give the remote tags (``refs/tags/...``) and approvals, as they are here.
 
         An approval replaces one by the same person; a tag never replaces another.
-
-        Raises
-        ------
-        BranchError
-            For any other ref, where a tag of that name exists there, or the remote cannot be reached.
         """
         specs = [_push_spec(ref) for ref in refs]
         if not specs:
@@ -280,13 +252,7 @@ class Remote:
             raise push_error(failure, self.name) from None
 
     def listed(self, ref: str) -> str | None:
-        """Return the object id of one ref (``refs/...``) as the remote has it now, or `None`.
-
-        Raises
-        ------
-        BranchError
-            Where the remote cannot be reached.
-        """
+        """Return the object id of one ref (``refs/...``) as the remote has it now, or `None`."""
         try:
             out = self._exchange("ls-remote", "--quiet", "--refs", END, self.name, ref)
         except GitFailed as failure:
@@ -298,13 +264,7 @@ class Remote:
         return self._exchange("-c", f"remote.{self.name}.mirror=false", *PUSH, *options, END, self.name, *specs)
 
     def _settle(self, failure: GitFailed, commit: str, branch: str) -> None:
-        """Find out whether a push without an answer arrived, as where the connection broke behind it.
-
-        Raises
-        ------
-        BranchError
-            Where it did not, or nobody can tell.
-        """
+        """Find out whether a push without an answer arrived, as where the connection broke behind it."""
         outcome = "Nothing was published."
         try:
             self.fetch(branch)
@@ -330,13 +290,7 @@ class Remote:
 
 
 def drop_tag(remote: Remote, name: str, *, expected: str) -> None:
-    """Delete the tag `name` at a remote that has the `expected` one; where it has none nothing happens.
-
-    Raises
-    ------
-    BranchError
-        Where it has another, refuses, or cannot be reached.
-    """
+    """Delete the tag `name` at a remote that has the `expected` one; where it has none nothing happens."""
     ref = f"{TAGS}{valid_tag(name)}"
     there = remote.listed(ref)
     if there is None:
@@ -353,13 +307,7 @@ def drop_tag(remote: Remote, name: str, *, expected: str) -> None:
 
 
 def find_remote(git: Git, name: str, *, branch: str, protected: tuple[str, ...]) -> Remote | None:
-    """Return the remote that `branch` tracks, else the one called `name`; `None` where there is neither.
-
-    Raises
-    ------
-    InvalidName, BranchError
-        Where its name or address could be taken for an option or a command.
-    """
+    """Return the remote that `branch` tracks, else the one called `name`; `None` where there is neither."""
     tracked = git.read_setting(f"branch.{branch}.remote")
     if tracked in {None, "."}:  # a dot: it tracks a branch of this repository
         tracked = name if name in git.run("remote").splitlines() else None

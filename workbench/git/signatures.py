@@ -35,11 +35,6 @@ def sign(git: Git, payload: bytes, stamp: str) -> bytes:
     """Return the armoured signature of `payload`, made as git is configured.
 
     Where no OpenPGP key is configured, the one of ``Name <email>`` in `stamp` is used.
-
-    Raises
-    ------
-    SigningFailed
-        Where no key is configured, it or its program is missing, or a passphrase would be needed.
     """
     kind = git.read_setting("gpg.format") or "openpgp"
     key = git.read_setting("user.signingkey")
@@ -203,11 +198,6 @@ def verify_signature(signed: SignedObject, *, allowed_signers: str, at: datetime
     """Return what the signature of `signed` is worth by the text of main's allowed-signers file.
 
     The key has to be valid `at` a time (UTC without a zone), now if absent: the time in a signed object proves nothing.
-
-    Raises
-    ------
-    BranchError
-        Where there is no ``ssh-keygen``.
     """
     armour = signed.signature.strip()
     if not armour:

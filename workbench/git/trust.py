@@ -46,13 +46,7 @@ class Trusting(Reader):
         return [commit for commit in commits if _key(commit.author) in strangers]
 
     def refuse_untrusted(self, ref: str) -> None:
-        """Do nothing where the definitions at `ref` may run.
-
-        Raises
-        ------
-        NotTrusted
-            Where somebody wrote some whom nobody trusted yet.
-        """
+        """Do nothing where the definitions at `ref` may run."""
         commit = self._full_id(ref)
         if commit in self._allowed:
             return
@@ -77,13 +71,7 @@ class Trusting(Reader):
         return commits
 
     def revoke_trust(self, author: str) -> str:
-        """Trust somebody no longer, and return the address.
-
-        Raises
-        ------
-        UsageError
-            Where nobody of this address is trusted by name (did you mean).
-        """
+        """Trust somebody no longer, and return the address."""
         known, revoked = self.trusted(), _key(author)
         if revoked not in known:
             raise UsageError.unknown("trusted author", author, known)
@@ -132,21 +120,7 @@ def _key(author: str) -> str:
 def _not_trusted(
     branch: str, authors: Iterable[str], commits: Sequence[str], *, trunk: str, shallow: bool
 ) -> NotTrusted:
-    """Return the error for the definitions of `branch`.
-
-    Parameters
-    ----------
-    branch
-        The branch, or a commit.
-    authors
-        Who wrote them, as ``Name <email>``.
-    commits
-        What they wrote, newest first.
-    trunk
-        The branch that holds what is published.
-    shallow
-        Whether the repository lacks history, and with it authors of the trunk.
-    """
+    """Return the error for the definitions of `branch`."""
     who = list(authors)
     cut = f"This is a shallow copy: `git fetch --unshallow` may reveal more authors of {trunk}. " if shallow else ""
     more = [f"  and {len(commits) - 10} more"] if len(commits) > 10 else []

@@ -110,18 +110,7 @@ class Follower:
         self._locks = locks
 
     def move(self, places: list[Worktree], old: str, new: str, swap: Callable[[], None]) -> list[Unfinished]:
-        """Call `swap`, which moves the branch of `places` from `old` to `new`, and update their index and files.
-
-        Returns
-        -------
-        list[Unfinished]
-            Those that could not follow, although the branch has moved; the next command tries again.
-
-        Raises
-        ------
-        BranchError
-            Where a working tree would lose local edits; `swap` was not called.
-        """
+        """Call `swap`, which moves the branch of `places` from `old` to `new`, and update their index and files."""
         trees = [self._git(place.folder) for place in places]
         notes: list[Path] = []
         try:
@@ -168,13 +157,7 @@ class Follower:
 
     @contextmanager
     def lock(self, *, patience: float = PATIENCE) -> Iterator[None]:
-        """Let one process at a time move checked-out branches: each step starts from the last one's files.
-
-        Raises
-        ------
-        BranchError
-            Where another process holds on for longer than any needs.
-        """
+        """Let one process at a time move checked-out branches: each step starts from the last one's files."""
         from filelock import FileLock, Timeout
 
         try:
@@ -304,13 +287,7 @@ def _is_record(path: str) -> bool:
 
 
 def refuse_lost_edits(tree: Git, old: str, new: str) -> None:
-    """Do nothing where the working tree can be updated from one commit to the next.
-
-    Raises
-    ------
-    BranchError
-        Where it would lose local edits, or git is busy there.
-    """
+    """Do nothing where the working tree can be updated from one commit to the next."""
     with suppress(GitFailed):  # it fails for any file with edits; the next command decides whether they matter
         tree.run("update-index", "-q", "--refresh")
     try:

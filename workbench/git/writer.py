@@ -36,13 +36,7 @@ class Writer(Reader):
     """
 
     def tree_with(self, commit: str, changes: Mapping[str, str | bytes | None]) -> str:
-        """Return the id of the root tree of `commit` with files written or deleted (`None`). No ref moves.
-
-        Raises
-        ------
-        BranchError
-            For a path that leaves the project, a file in a folder's place, or text that is not Unicode.
-        """
+        """Return the id of the root tree of `commit` with files written or deleted (`None`). No ref moves."""
         return self._tree_with(
             self._tree(commit),
             {path: _bytes(path, text) if isinstance(text, str) else text for path, text in changes.items()},
@@ -52,24 +46,6 @@ class Writer(Reader):
         """Merge some files of `theirs` into the tree of `ours`, three-way, without a checkout. No ref moves.
 
         Nothing that the user has configured alters the outcome: no merge driver, attribute, style or rename.
-
-        Parameters
-        ----------
-        ours, theirs, base
-            Commits or trees. Where `base` is `None`, or lacks a file, the two sides share nothing of it.
-        paths
-            The files to merge; all others are left as `ours` has them. One that `theirs` lacks is deleted, if `ours`
-            did not change it.
-
-        Returns
-        -------
-        MergeResult
-            The merged root tree, and the files that both sides changed in the same place.
-
-        Raises
-        ------
-        BranchError
-            For a path that leaves the project, or is no regular file on some side.
         """
         tree = self._tree(ours)
         sides = (self._tree(base) if base else None, tree, self._tree(theirs))
@@ -98,11 +74,6 @@ class Writer(Reader):
         """Return what a signature that is made now is worth: it tells who really is at work here.
 
         What is signed is no git object, so that nobody can use it as an approval or a commit.
-
-        Raises
-        ------
-        BranchError
-            Where git knows no identity, or cannot sign.
         """
         who = self.identity()
         payload = f"At work in workbench, {datetime.now(UTC).isoformat()}: {who}\n".encode("utf-8", "surrogateescape")
@@ -114,18 +85,6 @@ class Writer(Reader):
         """Return the remote that `branch` tracks, else the one called `name`; `None` where there is neither.
 
         It refuses to push what this handle refuses to write.
-
-        Parameters
-        ----------
-        name
-            The remote, where the branch tracks none.
-        branch
-            The branch; the one with what is published if absent.
-
-        Raises
-        ------
-        InvalidName, BranchError
-            Where its name or address could be taken for an option or a command.
         """
         return find_remote(self._git, name, branch=branch or self.trunk, protected=self.protected)
 
@@ -215,11 +174,6 @@ class Writer(Reader):
         """Move a ref to `new`, or delete it where that is `None`, if it is at `old` where one is given.
 
         A git that is struck after it has moved the ref says that it failed, and has not: what is there counts.
-
-        Raises
-        ------
-        GitFailed
-            Where the ref is not moved.
         """
         words = ("-d", ref) if new is None else ("-m", "workbench", ref, new)
         try:

@@ -103,13 +103,7 @@ def schema_hash(contract: Contract) -> str:
 
 
 def delta_schema(contract: Contract) -> str:
-    """Return the contract's stored columns as Delta's JSON.
-
-    Raises
-    ------
-    LakeError
-        For names that Delta takes for the same, or a dtype that nothing is known to hold.
-    """
+    """Return the contract's stored columns as Delta's JSON."""
     folded: dict[str, str] = {}
     for name in contract.names:
         if folded.setdefault(name.casefold(), name) != name:

@@ -77,13 +77,7 @@ class Lake:
 
     @cached_property
     def storage(self) -> Storage:
-        """Its files.
-
-        Raises
-        ------
-        LakeError
-            For a `uri` where no lake can be.
-        """
+        """Its files."""
         uri, root, options = self._place
         return storage_at(uri, root=root, options=options)
 
@@ -93,13 +87,7 @@ class Lake:
         return self.storage.uri
 
     def table(self, view: str, major: int) -> TableAt:
-        """Return the table of `view` and `major`, whether it is there or not.
-
-        Raises
-        ------
-        InvalidName
-            For a name that must not reach a path, or a major version that is not 1, 2, ...
-        """
+        """Return the table of `view` and `major`, whether it is there or not."""
         valid_name("view", view)
         if not _MAJOR.fullmatch(f"v{major}"):
             raise InvalidName.of("major version", str(major), rule="Major versions are 1, 2, 3, ...")
@@ -125,59 +113,17 @@ class Lake:
     def statistics(
         self, view: str, major: int, delta_version: int, *, digest: str | None = None
     ) -> list[FileStatistics]:
-        """Return what is known of each file of a Delta version without reading it, in the order to read them.
-
-        Parameters
-        ----------
-        view, major, delta_version
-            Which version of which table.
-        digest
-            The exact digest of its rows, as the registry says, where it is to be that data and no other: a table that
-            was lost and created again has other data under the same numbers.
-
-        Raises
-        ------
-        LakeError
-            Where there is no such table or version, it is other data, or its files are gone.
-        """
+        """Return what is known of each file of a Delta version without reading it, in the order to read them."""
         return list(self._files(view, major, delta_version, digest))
 
     def files(self, view: str, major: int, delta_version: int, *, digest: str | None = None) -> list[str]:
-        """Return the Parquet files of a Delta version, in the order to read them, as Polars and DuckDB take them.
-
-        Raises
-        ------
-        LakeError
-            As `statistics`.
-        """
+        """Return the Parquet files of a Delta version, in the order to read them, as Polars and DuckDB take them."""
         return [file.path for file in self.statistics(view, major, delta_version, digest=digest)]
 
     def scan(
         self, view: str, major: int, delta_version: int, contract: Contract, *, digest: str | None = None
     ) -> pl.LazyFrame:
-        """Return the rows of a Delta version.
-
-        Parameters
-        ----------
-        view, major
-            Which table.
-        delta_version
-            Which version of it, as the registry says; what is published meanwhile does not show.
-        contract
-            The contract that it was published under.
-        digest
-            The exact digest of its rows, see `statistics`.
-
-        Returns
-        -------
-        pl.LazyFrame
-            The contract's columns in its order with its dtypes; one row a row of the published view, in its order.
-
-        Raises
-        ------
-        LakeError
-            As `statistics`.
-        """
+        """Return the rows of a Delta version."""
         files = self.files(view, major, delta_version, digest=digest)
         if not files:
             return decode(pl.LazyFrame(schema=stored_schema(contract)), contract)
@@ -186,13 +132,7 @@ class Lake:
         return decode(frame, contract)
 
     def info(self, view: str, major: int, delta_version: int) -> VersionInfo:
-        """Return what a Delta version is.
-
-        Raises
-        ------
-        LakeError
-            Where there is no such table or version, or it was not published by us.
-        """
+        """Return what a Delta version is."""
         table = self.table(view, major)
         commit = table.commit(delta_version)
         files, ordered = self._statistics(table, delta_version, commit)

@@ -17,22 +17,7 @@ _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}|[?\n\r\t]")
 
 
 def storage_at(uri: str, *, root: Path, options: Mapping[str, str] | None = None) -> Storage:
-    """Return the folder that `uri` of ``workbench.toml`` means.
-
-    Parameters
-    ----------
-    uri
-        A path (a relative one from `root`), ``file://`` or ``s3://bucket/prefix``.
-    root
-        The project's root.
-    options
-        Settings of the object store by their ``AWS_*`` names; they come before those of the environment.
-
-    Raises
-    ------
-    LakeError
-        For another kind of place, or a URI that holds credentials.
-    """
+    """Return the folder that `uri` of ``workbench.toml`` means."""
     parts = urlsplit(uri)
     if "://" not in uri:
         if not uri.strip():

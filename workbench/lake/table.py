@@ -96,13 +96,7 @@ class TableAt:
             return None
 
     def at(self, version: int) -> Any:
-        """Return a version as deltalake has it.
-
-        Raises
-        ------
-        LakeError
-            Where there is no such table or version, or it cannot be read.
-        """
+        """Return a version as deltalake has it."""
         from deltalake.exceptions import TableNotFoundError
 
         failure: LakeError | None = None

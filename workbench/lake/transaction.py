@@ -43,13 +43,7 @@ class Refused(Exception):
 
 
 def create(table: TableAt, contract: Contract, file: NewFile, commit: DeltaCommit) -> int:
-    """Make the table with `file` as its version 0.
-
-    Raises
-    ------
-    Lost
-        Where another writer made it first.
-    """
+    """Make the table with `file` as its version 0."""
     from deltalake import Schema
     from deltalake.transaction import CommitProperties, create_table_with_add_actions
 
@@ -69,24 +63,12 @@ def create(table: TableAt, contract: Contract, file: NewFile, commit: DeltaCommi
 
 
 def replace_all(table: TableAt, base: Any, contract: Contract, file: NewFile, commit: DeltaCommit) -> int:
-    """Put on top of the version `base` one that has `file` alone, and the contract's columns.
-
-    Raises
-    ------
-    Lost
-        Where another writer's version is on top of `base` by now.
-    """
+    """Put on top of the version `base` one that has `file` alone, and the contract's columns."""
     return _write(table, _able(table, base, contract), contract, file, "overwrite", commit)
 
 
 def add_file(table: TableAt, base: Any, contract: Contract, file: NewFile, commit: DeltaCommit) -> int:
-    """Put on top of the version `base` one that has `file` too; same columns.
-
-    Raises
-    ------
-    Lost
-        Where another writer's version is on top of `base` by now.
-    """
+    """Put on top of the version `base` one that has `file` too; same columns."""
     return _write(table, base, contract, file, "append", commit)
 
 

@@ -56,37 +56,7 @@ class LakeWriter:
         replace: bool = True,
         anew: bool = False,
     ) -> int:
-        """Make `data` the newest Delta version of the table of `view` and `major`.
-
-        Parameters
-        ----------
-        data
-            The contract's columns with its dtypes, in any order; one row an entity and event time. A Parquet file is
-            linked, not written again, where the file system and its dtypes allow.
-        view, major
-            Which table; made if it is not there.
-        contract
-            The columns' logical dtypes, and which are keys and times.
-        view_id
-            The address of the data. If one of the newest versions has it already, in these dtypes and with the same
-            ``data_digest``, nothing is written.
-        metadata
-            What `Lake.info` says of the version; ``data_digest`` is the exact digest of its rows.
-        replace
-            False keeps the rows that the newest version has, and adds these.
-        again
-            Write it though a version says that it has the data: its rows were seen to be others.
-
-        Returns
-        -------
-        int
-            The Delta version that holds the data.
-
-        Raises
-        ------
-        LakeError
-            Where the data does not have the contract's columns, or the lake cannot be written.
-        """
+        """Make `data` the newest Delta version of the table of `view` and `major`."""
         table = self.lake.table(view, major)
         commit = _commit(contract, view_id, metadata)
         present = None if replace else table.newest()
@@ -105,13 +75,7 @@ class LakeWriter:
         return self._write(table, contract, commit, data, attempt, number=number, anew=anew)
 
     def orphans(self, *, older_than: timedelta = SAFETY) -> list[str]:
-        """Return the places of data files that no Delta version names: left by somebody who was killed.
-
-        Parameters
-        ----------
-        older_than
-            Younger ones may be about to be named.
-        """
+        """Return the places of data files that no Delta version names: left by somebody who was killed."""
         return vacuum.orphans(self.lake, older_than=older_than)
 
     def vacuum(
@@ -125,29 +89,6 @@ class LakeWriter:
         """Delete the data files that no kept version needs, and those that no version names.
 
         Nobody may publish a version meanwhile that was cleaned before: hold the same lock as a promotion.
-
-        Parameters
-        ----------
-        keep
-            The Delta versions to keep by view and major version: all that any record names which may be read again.
-            Of a table that is not among them only the files go that no version names.
-        dry_run
-            Only say what would go.
-        older_than
-            Leave what was written, linked or published again in this time.
-        drop_tables
-            Of these tables, by view and major version, nothing is left where none of their versions is kept, unless
-            somebody wrote them lately. A lake may hold other projects' tables.
-
-        Returns
-        -------
-        Swept
-            What went, or would go.
-
-        Raises
-        ------
-        LakeError
-            For a version to keep that is not there; nothing is deleted then.
         """
         return vacuum.sweep(self.lake, keep, dry_run=dry_run, older_than=older_than, drop_tables=drop_tables)
 

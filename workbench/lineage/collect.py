@@ -101,32 +101,7 @@ def trace_lineage(
     by_column: bool = False,
     training_sets: Sequence[TrainingFacts] = (),
 ) -> Lineage:
-    """Return the lineage of what `branch` defines, or of one thing on it. No view is computed.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    ref
-        A source, view, ``view:feature``, ``source:column``, feature set, version (``view@1.0``), saved training set,
-        experiment, or the beginning of a run's id; everything if absent.
-    branch
-        The branch, or a commit.
-    here
-        The branch that the user works on. Of any other but main, the text of the definitions says what there is; they
-        are not run, and neither are this one's where their authors are not trusted.
-    by_column
-        Show columns; a feature or column is always shown so.
-    training_sets
-        The saved training sets.
-
-    Raises
-    ------
-    FeatureNotFound
-        Where nothing is called `ref` (did you mean).
-    BranchNotFound
-        Where there is no such branch.
-    """
+    """Return the lineage of what `branch` defines, or of one thing on it. No view is computed."""
     commit = workspace.repository.resolve(branch)
     known, main, changed = _definitions(workspace, commit, branch, run=branch in {here, workspace.trunk})
     recorded = RecordedHistory(workspace, known, branch, training_sets)

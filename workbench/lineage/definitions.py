@@ -33,17 +33,7 @@ SCHEME = "columns/1"
 
 
 def remembered_columns(folder: Path, view: FeatureView, inputs: Sequence[InputData], code: str) -> ColumnLineage:
-    """Return what each column of `view` depends on; asked once for its code, parameters and inputs.
-
-    Parameters
-    ----------
-    folder
-        Where answers are kept.
-    view, inputs
-        The view and its inputs. An input without a digest is not there yet; its frame has the columns it will have.
-    code
-        The view's code hash.
-    """
+    """Return what each column of `view` depends on; asked once for its code, parameters and inputs."""
     asked = [SCHEME, pl.__version__, code, parameters_of(view), *view.contract.names]
     asked += [f"{data.name} {data.digest or dict(data.frame.collect_schema())}" for data in inputs]
     path = folder / f"{hashlib.sha256(chr(10).join(asked).encode()).hexdigest()}.json"

@@ -119,11 +119,6 @@ class Graph:
         """Return the node that `wanted` names: by id, by name, or by the beginning of a run's id (six characters).
 
         Where a name is several nodes', a view comes before a feature set, and that before the rest.
-
-        Raises
-        ------
-        FeatureNotFound
-            Where nothing here is called that (did you mean).
         """
         if wanted in self.by_id:
             return self.by_id[wanted]

@@ -18,16 +18,6 @@ def jensen_shannon(reference: Counts, current: Counts) -> float:
 
     J. Lin, Divergence measures based on the Shannon entropy, 1991; a metric by D. Endres and J. Schindelin, 2003.
     Equals ``scipy.spatial.distance.jensenshannon(p, q, base=2)``.
-
-    Parameters
-    ----------
-    reference, current
-        Rows in each bin; the same bins, at least one row each. Empty bins need no smoothing.
-
-    Returns
-    -------
-    float
-        From 0 (equal) to 1 (nothing in common).
     """
     return float(of_shares(reference / reference.sum(), current / current.sum(), np.empty(0)))
 

@@ -21,16 +21,6 @@ def ks(reference: Numbers, current: Numbers) -> float:
     Equals the statistic of ``scipy.stats.ks_2samp`` (N. Smirnov, 1939) without its merge of all values: both functions
     are looked up at 16,384 quantiles of each side; between two neighbours they are bounded by what they are there, and
     only where that bound exceeds the largest distance found are the values themselves looked at.
-
-    Parameters
-    ----------
-    reference, current
-        Finite values in ascending order, at least one each.
-
-    Returns
-    -------
-    float
-        From 0 to 1; exact but for the rounding of floats.
     """
     n, m = len(reference), len(current)
     points = np.union1d(_quantiles(reference), _quantiles(current))

@@ -23,16 +23,6 @@ def psi(reference: Counts, current: Counts) -> float:
     among millions would weigh as much as one that matters. Where every bin holds more, this is the plain formula.
     By rule of thumb below 0.1 is little and above 0.25 is much (N. Siddiqi, Credit Risk Scorecards, 2006); it is
     Jeffreys' divergence (H. Jeffreys, Theory of Probability, 1946).
-
-    Parameters
-    ----------
-    reference, current
-        Rows in each bin; the same bins, at least one row each.
-
-    Returns
-    -------
-    float
-        Zero or more, without unit.
     """
     return float(of_shares(reference / reference.sum(), current / current.sum(), np.empty(0)))
 

@@ -22,16 +22,6 @@ def wasserstein(reference: Numbers, current: Numbers) -> float:
     of the Wasserstein distance between probability distributions on the line, 1974). Equals
     ``scipy.stats.wasserstein_distance``. Both quantile functions are steps of known places, so that no values need to
     be merged; blocks keep the memory small.
-
-    Parameters
-    ----------
-    reference, current
-        Finite values in ascending order, at least one each.
-
-    Returns
-    -------
-    float
-        Zero or more; infinite where the values are too large for their difference to be a float.
     """
     long, short = (reference, current) if len(reference) >= len(current) else (current, reference)
     n, m = len(long), len(short)

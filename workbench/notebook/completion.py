@@ -23,24 +23,7 @@ def candidates(
     branches: Callable[[], Sequence[str]],
     views: Callable[[], Sequence[str]],
 ) -> list[str]:
-    """Return what may stand where `token` is being typed.
-
-    Parameters
-    ----------
-    words
-        The words before it on the line, without the magic's name.
-    token
-        What is typed of it so far.
-    is_cell
-        Whether the line is a cell magic's.
-    branches, views
-        Called where names of branches or views are asked for.
-
-    Returns
-    -------
-    list of str
-        Completions that begin with `token`, in the order to show.
-    """
+    """Return what may stand where `token` is being typed."""
     from workbench.cli import WITH_PROJECT, WITHOUT_PROJECT, cell, options
 
     if words and words[-1] in BRANCH_OPTIONS:

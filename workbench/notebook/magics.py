@@ -84,11 +84,6 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         """Return the project around the working directory, on the branch chosen in this notebook.
 
         Opened once, and again when its ``workbench.toml`` was changed.
-
-        Raises
-        ------
-        ProjectError
-            Where there is none.
         """
         self._ready()
         return self._project()

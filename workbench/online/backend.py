@@ -202,13 +202,7 @@ class OnlineBackend(Protocol):
         """Where it is, for people; without a password."""
 
     def version(self) -> int:
-        """Return the number of the catalogue's latest change; 0 where nothing was ever loaded.
-
-        Raises
-        ------
-        OnlineError
-            Where the store cannot be reached or read; so do all others.
-        """
+        """Return the number of the catalogue's latest change; 0 where nothing was ever loaded."""
 
     def catalog(self) -> tuple[int, Mapping[str, bytes]]:
         """Return the catalogue, and its version."""
@@ -226,13 +220,7 @@ class OnlineBackend(Protocol):
         """Yield all rows of a generation by their keys (without the generation), in order."""
 
     def writing(self) -> AbstractContextManager[OnlineWriter]:
-        """Give the one writer there may be, or wait for it.
-
-        Raises
-        ------
-        OnlineError
-            Where the store may only be read here, or another writer does not end.
-        """
+        """Give the one writer there may be, or wait for it."""
 
 
 @dataclass(frozen=True, slots=True)

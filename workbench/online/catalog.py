@@ -115,13 +115,7 @@ class OnlineCatalog:
 
     @classmethod
     def read(cls, backend: OnlineBackend | ReadOnlyBackend) -> OnlineCatalog:
-        """Return the catalogue as it is now.
-
-        Raises
-        ------
-        OnlineError
-            Where it cannot be read, or another version of Feature Workbench wrote it.
-        """
+        """Return the catalogue as it is now."""
         version, values = backend.catalog()
         found = cls(version, values, backend.place)
         if found.meta is not None and found.meta.format != FORMAT:
@@ -142,13 +136,7 @@ class OnlineCatalog:
         return Registry(_Tree(self), self.meta.commit if self.meta else None)
 
     def release(self, name: str) -> Registry:
-        """Return what is published in a release.
-
-        Raises
-        ------
-        PromotionError
-            Where there is no such release here (did you mean).
-        """
+        """Return what is published in a release."""
         key = f"release/{name}"
         if key not in self.values:
             raise PromotionError(
@@ -242,13 +230,7 @@ class DefinitionFiles:
         return commit_or_tree
 
     def files(self, commit_or_tree: str, under: str = FOLDER) -> Mapping[str, str]:
-        """Return the blob id of each file, by its path from the root.
-
-        Raises
-        ------
-        OnlineError
-            Where the store does not have them.
-        """
+        """Return the blob id of each file, by its path from the root."""
         key = f"definition/{commit_or_tree}"
         if key not in self.catalog.values:
             raise OnlineError(

@@ -99,15 +99,7 @@ class RowCodec:
         return np.dtype([("width", "<u2"), nulls, ("event", "<i8"), ("created", "<i8"), *numbers])
 
     def encode(self, frame: pl.DataFrame, *, event: str, created: str) -> list[bytes]:
-        """Return the row of bytes of each row of `frame`.
-
-        Parameters
-        ----------
-        frame
-            The features, as they are stored or with the contract's dtypes.
-        event, created
-            The columns of event time and `created`, in microseconds since the epoch.
-        """
+        """Return the row of bytes of each row of `frame`."""
         columns = frame.select(pl.col(name).cast(dtype) for name, dtype in self.stored.items())
         heads = np.zeros(frame.height, self.head)
         heads["width"] = len(self.features)

@@ -44,11 +44,6 @@ def encoder(dtype: pl.DataType) -> Encode:
 
     It raises `WrongKind` for a value of another kind: ``"1"``, ``1.0`` and ``True`` are no whole number, though numpy's
     integers are.
-
-    Raises
-    ------
-    UsageError
-        For a dtype whose values have no such bytes.
     """
     match dtype:
         case pl.String() | pl.Enum() | pl.Categorical():
@@ -100,20 +95,7 @@ class EntityKeys:
         return tuple((name, encoder(dtype)) for name, dtype in self.columns)
 
     def encode(self, entity: Mapping[str, object], names: Mapping[str, str] | None = None) -> bytes | None:
-        """Return the key of an entity; None where a key column is null or can equal no row's.
-
-        Parameters
-        ----------
-        entity
-            Values by column; other columns may be there.
-        names
-            What the entity calls a column, where it is not the view's name for it.
-
-        Raises
-        ------
-        JoinError
-            Where a key column is missing, or its value is of another kind than the column.
-        """
+        """Return the key of an entity; None where a key column is null or can equal no row's."""
         parts = []
         for name, encode in self.encoders:
             called = names.get(name, name) if names else name

@@ -123,23 +123,6 @@ def load(backend: OnlineBackend, ask: Callable[[OnlineCatalog], Published], *, f
 
     Each view whose data is not there yet is written as a new generation and read back; then one change of the catalogue
     shows all of them. Until then readers have what they had, whatever ends this.
-
-    Parameters
-    ----------
-    backend
-        The store.
-    ask
-        Returns what the store is to hold; it is asked with what the store shows when no other load goes on, since main
-        may have moved until then.
-    full
-        Write every view anew.
-
-    Raises
-    ------
-    OnlineError
-        Where the store cannot be written, or does not hold what was written.
-    LakeError
-        Where the lake's data cannot be read.
     """
     with backend.writing() as writer:
         catalog = OnlineCatalog.read(backend)
@@ -217,19 +200,7 @@ def _write(
 def stored_blocks(
     view: str, version: Version, frame: pl.LazyFrame, *, now: int, since: int | None
 ) -> Iterator[StoredBlock]:
-    """Yield the entities of a version's rows in the order of their keys, each with the rows that may answer.
-
-    Parameters
-    ----------
-    view, version
-        Whose rows they are.
-    frame
-        The rows, in ingest order.
-    now
-        The instant whose answer is the latest, in microseconds since the epoch.
-    since
-        The earliest instant that is to be answered for; the row that answers then is kept too.
-    """
+    """Yield the entities of a version's rows in the order of their keys, each with the rows that may answer."""
     codec = RowCodec(version.contract)
     keys = EntityKeys(view, tuple((name, version.contract[name].dtype) for name in version.entities))
     columns = [_sortable(name, version) for name in version.entities]

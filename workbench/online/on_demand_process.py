@@ -112,17 +112,7 @@ class _Process:
         self._computing = threading.Lock()
 
     def compute(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Return the features of `rows`.
-
-        Raises
-        ------
-        ContractViolation
-            Where the values break the contract.
-        ComputeError
-            Where the definition raises something, or ends its process.
-        OnDemandTimeout
-            Where it takes too long.
-        """
+        """Return the features of `rows`."""
         end = time.monotonic() + self._seconds
         if not self._computing.acquire(timeout=self._seconds):
             raise self._late()

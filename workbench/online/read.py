@@ -150,13 +150,7 @@ class OnDemandPlan(ViewPlan):
 
 
 def request_values(field: RequestField, entities: Sequence[Mapping[str, object]], *, view: str) -> pl.Series:
-    """Return the values that entities have for the request of an on-demand view.
-
-    Raises
-    ------
-    JoinError
-        Where one has none, or another kind of value.
-    """
+    """Return the values that entities have for the request of an on-demand view."""
     from workbench.compute import request_column
 
     if any(field.name not in entity for entity in entities):
@@ -620,30 +614,7 @@ class OnlineReader:
         full_names: bool = False,
         release: str | None = None,
     ) -> Answers:
-        """Return the features that `references` name of each entity, as they are known at an instant.
-
-        Parameters
-        ----------
-        references
-            Features, views and feature sets.
-        entities
-            Values of the key columns, one mapping a row.
-        at
-            The instant, with its zone; now if absent.
-        full_names
-            Call the columns ``view__feature``.
-        release
-            Read what is published in this release.
-
-        Raises
-        ------
-        FeatureNotFound
-            For an unknown view, version or feature (did you mean).
-        JoinError
-            Where an entity lacks a key, or a key's value is of another kind than the column.
-        OnlineError
-            Where the store cannot be read, or what it does not have cannot be read elsewhere.
-        """
+        """Return the features that `references` name of each entity, as they are known at an instant."""
         answers = self.find(references, entities, at=at, full_names=full_names, release=release, required=True)
         assert answers is not None  # it is required  # noqa: S101
         return answers
@@ -692,13 +663,7 @@ class OnlineReader:
     def look(
         self, plan: Plan, entities: Sequence[Mapping[str, object]], *, at: datetime | None = None
     ) -> Answers | None:
-        """Return what a plan finds; None where another version is published since it was made.
-
-        Raises
-        ------
-        JoinError, OnlineError
-            As `read`.
-        """
+        """Return what a plan finds; None where another version is published since it was made."""
         instant = time.time_ns() // 1_000 if at is None else microseconds(at)
         try:
             found = self._look(plan, entities, instant, now=at is None)
@@ -899,13 +864,7 @@ def _lake_frame(plan: ViewPlan, instant: int) -> pl.LazyFrame:
 
 
 def as_entities(given: object) -> list[Mapping[str, object]]:
-    """Return the entities of a request, one mapping a row.
-
-    Raises
-    ------
-    UsageError
-        For anything but a list of mappings, a mapping of columns to lists of one length, or a Polars frame.
-    """
+    """Return the entities of a request, one mapping a row."""
     if isinstance(given, list) and all(isinstance(entity, Mapping) for entity in given):
         return [*given]
     if isinstance(given, pl.DataFrame):

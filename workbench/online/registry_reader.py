@@ -60,13 +60,7 @@ class OnlineRegistryReader(RecordReader):
         return self._catalog.feature_sets.get(name)
 
     def on_demand_function(self, name: str, version: OnDemandVersion) -> Callable[[pl.DataFrame], pl.DataFrame]:
-        """Return what computes a version of the on-demand view `name`.
-
-        Raises
-        ------
-        AccessRefused
-            Where this process computes none.
-        """
+        """Return what computes a version of the on-demand view `name`."""
         if self._functions is None:
             raise AccessRefused(
                 f"{name!r} is an on-demand view, and this service does not compute any.",

@@ -207,14 +207,7 @@ class OnlineVerification(Reported):
 
 
 def load_online(workspace: Workspace, *, full: bool = False, force: bool = False) -> Loaded:
-    """Bring the online store to what is published; see `load`.
-
-    Raises
-    ------
-    OnlineError
-        Unless `force`: where the store shows what main here does not build upon. Others have published since, or the
-        store is of another project; to show main here would take what they published from those who read it.
-    """
+    """Bring the online store to what is published; see `load`."""
     backend = open_backend(workspace)
 
     def ask(catalog: OnlineCatalog) -> Published:

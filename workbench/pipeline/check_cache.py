@@ -70,21 +70,7 @@ def cached_row_count(folder: Path, data: InputData, *, confirm: Callable[[], Non
 def cached_probes(
     folder: Path, prepared: Prepared, stored: StoredView, *, leaking: Sequence[str], full: bool, probe: Probe
 ) -> tuple[Check, ...]:
-    """Return what `probe` finds of `stored`; asked once for what it depends on, unless something failed.
-
-    Parameters
-    ----------
-    folder
-        Where facts are kept.
-    prepared, stored
-        The view.
-    leaking
-        The upstream views that leak.
-    full
-        Whether all entities are probed; what passed in full has passed on a sample.
-    probe
-        Runs the probes.
-    """
+    """Return what `probe` finds of `stored`; asked once for what it depends on, unless something failed."""
     view = prepared.view
     asked = [SCHEME, prepared.contract.hash, view.scope, str(view.lookback), *sorted(leaking)]
     name = hashlib.sha256("\n".join(asked).encode()).hexdigest()[:16]
@@ -103,19 +89,7 @@ def cached_probes(
 
 
 def tests_facts(folder: Path, prepared: Prepared, stored: StoredView, *, tree: str, offset: int | None) -> Path:
-    """Return where it is kept what the tests in a view's file found for this data, contract and text.
-
-    Parameters
-    ----------
-    folder
-        Where facts are kept.
-    prepared, stored
-        The view.
-    tree
-        The git id of ``features/``: tests may use anything in it.
-    offset
-        How many lines its file has before its cell's first, since lines are named by it.
-    """
+    """Return where it is kept what the tests in a view's file found for this data, contract and text."""
     asked = [TESTS, tree, prepared.contract.hash, prepared.metadata_hash, str(offset)]
     name = hashlib.sha256("\n".join(asked).encode()).hexdigest()[:16]
     return folder / stored.view_id / f"tests-{name}.json"

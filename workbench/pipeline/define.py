@@ -36,11 +36,6 @@ def new_files(workspace: Workspace, cell: Cell, *, branch: str, tip: str) -> dic
     A file of the working tree is, where another branch is checked out that does not have it: then it can only be meant
     for `branch`. Elsewhere the branch's own file counts, and edits of it that are not committed are refused: which
     branch they are of, nobody could tell.
-
-    Raises
-    ------
-    DefinitionError
-        A declared file is edited here and not committed, or is another branch's, or too large.
     """
     names = declared_paths(cell.module.encode())
     if not names:
@@ -132,15 +127,7 @@ class Staged:
 
 
 def writable(workspace: Workspace, branch: str | None) -> str:
-    """Return `branch` if experiments may write it.
-
-    Raises
-    ------
-    BranchError
-        On a detached HEAD with no branch chosen, or where git knows no identity.
-    ProtectedBranch
-        On a branch only ``promote`` may write.
-    """
+    """Return `branch` if experiments may write it."""
     if branch is None:
         raise BranchError(
             "HEAD is detached, so there is no branch to write to.",
@@ -165,26 +152,6 @@ def define(
 
     Nothing is committed where the definition does not load or its plan cannot be built. A definition whose data fails
     a check is committed, and its run is marked failed.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    text
-        The cell's body: one feature view and what it needs.
-    branch
-        The branch to write.
-    log
-        Whether to send a run to MLflow.
-    message
-        The commit's subject; ``Define <view>`` where absent.
-    progress
-        Called while the view is computed.
-
-    Raises
-    ------
-    WorkbenchError
-        As the parts of the workspace raise them; each names its remedy.
     """
     target = writable(workspace, branch)
     cell = parse_cell(text)
@@ -326,32 +293,7 @@ def compute(
     deep: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> list[ViewResult]:
-    """Compute `view`, or every view of `branch`, upstream first, and return their results in that order.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    view
-        The view; all of the branch if None.
-    branch
-        The branch.
-    log
-        Send runs to MLflow.
-    again
-        Compute what is stored, too, with what it reads, and replace it where it differs.
-    full
-        Probe every entity.
-    deep
-        Compare what is stored and published with a computation in full.
-    progress
-        Called while a view is computed.
-
-    Raises
-    ------
-    FeatureNotFound
-        Where the branch has no such view.
-    """
+    """Compute `view`, or every view of `branch`, upstream first, and return their results in that order."""
     commit = workspace.repository.resolve(branch)
     definitions = load_tree(workspace.repository, commit, cache=workspace.hidden)
     context = partial(Context, workspace, branch=branch, commit=commit, log=log)

@@ -31,13 +31,7 @@ ATTEMPTS = 3
 
 
 def on_steady_sources(act: Callable[[], Result]) -> Result:
-    """Return what `act` returns, done again from the beginning where a source changed meanwhile.
-
-    Raises
-    ------
-    SourceMoved
-        Where one changed each time.
-    """
+    """Return what `act` returns, done again from the beginning where a source changed meanwhile."""
     for _ in range(ATTEMPTS - 1):
         try:
             return act()
@@ -189,18 +183,7 @@ class Evaluation:
         )
 
     def confirm(self, view: FeatureView | None = None) -> None:
-        """Raise where a source is not what it was when this evaluation took its snapshot.
-
-        Parameters
-        ----------
-        view
-            Whose sources are looked at; all that were read if absent.
-
-        Raises
-        ------
-        SourceMoved
-            Where one changed, if only for a moment, or is gone: what was read of it may be anything.
-        """
+        """Raise where a source is not what it was when this evaluation took its snapshot."""
         for name in [name for name in self._marks if view is None or name in view.inputs]:
             try:
                 self.sources[name].verify(self._snapshots[name], mark=self._marks[name])
@@ -245,17 +228,7 @@ class Evaluation:
         return dict(self._snapshots)
 
     def prepare(self, name: str) -> Prepared:
-        """Return view `name` with its identity, after computing what it is made from.
-
-        Raises
-        ------
-        DefinitionError
-            Where the definition, or one it depends on, is wrong: a cycle, an unknown parameter, a wrong return.
-        SourceError
-            Where a source cannot be read.
-        SourceMoved
-            Where a source changes while it is read: begin again with another evaluation, as `on_steady_sources` does.
-        """
+        """Return view `name` with its identity, after computing what it is made from."""
         if name not in self._prepared:
             self._require_inputs(name)
             view = self.definitions.view(name)

@@ -61,15 +61,7 @@ class Freshness:
 
 
 def freshness(workspace: Workspace, snapshots: Mapping[str, Snapshot]) -> tuple[Freshness, ...]:
-    """Return whether each live version has the newest data of its sources, by what its record says it was made from.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    snapshots
-        Those that were taken already of the sources that this working tree declares.
-    """
+    """Return whether each live version has the newest data of its sources, by what its record says it was made from."""
     if not workspace.repository.exists(workspace.trunk):
         return ()
     try:

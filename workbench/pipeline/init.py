@@ -49,11 +49,6 @@ def start_project(root: Path, *, name: str | None = None) -> None:
     """Write a project's files into `root`, and make a git repository where there is none.
 
     In a new repository the files are its first commit; in an existing one they are left for the user to commit.
-
-    Raises
-    ------
-    ProjectError
-        Where the folder cannot be written.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)

@@ -73,15 +73,7 @@ class StoredInputs:
     lake: Lake
 
     def contract(self, view: str, read: OnDemandInput) -> Contract:
-        """Return the contract of the view that an input names.
-
-        Raises
-        ------
-        UnknownInput
-            Where there is no such view.
-        FeatureNotFound
-            Where there is no such version of it.
-        """
+        """Return the contract of the view that an input names."""
         if read.version is not None:
             return self.registry.version(read.view, read.version).contract
         definitions = self.evaluation.definitions
@@ -186,30 +178,7 @@ def prepare_on_demand(
     reads: Sequence[OnDemandInput] | None = None,
     offset: int = 0,
 ) -> PreparedOnDemand:
-    """Return an on-demand view with its identity, tried on a sample.
-
-    Parameters
-    ----------
-    definitions
-        The tree that it is of.
-    name
-        The view.
-    inputs
-        Where its stored features are read.
-    reads
-        The stored features, where their versions are decided otherwise than by the definition.
-    offset
-        How many lines its file has before its cell's first.
-
-    Raises
-    ------
-    DefinitionError
-        Where it does not load, reads what is not an input, or returns what is not its model's columns.
-    ContractViolation
-        Where it gives other rows or dtypes than its contract.
-    ComputeError
-        Where Polars cannot plan its query.
-    """
+    """Return an on-demand view with its identity, tried on a sample."""
     view = definitions.on_demand(name)
     if inputs.evaluation.definitions.has_view(name) or name in inputs.evaluation.sources.names():
         raise DefinitionError(f"On-demand view {name!r} has the name of a source.", remedy="Rename one of them.")

@@ -20,17 +20,6 @@ def probe(evaluation: Evaluation, evaluated: Evaluated, *, facts: Path, full: bo
 
     An upstream view's rows count as known from their event time on. Where that is not true, because it leaks, what it
     would have given at an instant is computed instead: a view that uses nothing of the leak still passes.
-
-    Parameters
-    ----------
-    evaluation
-        Holds the view, its sources and the views it uses.
-    evaluated
-        The view.
-    facts
-        Where it is remembered what passed.
-    full
-        Probe all entities, at more instants.
     """
     prepared, stored = evaluated.prepared, evaluated.computed.stored
     inputs = tuple(_input(evaluation, data, facts) for data in prepared.inputs)

@@ -52,17 +52,7 @@ def wrong_rows(rows: pl.LazyFrame, digest: str, computed: StoredView) -> str:
 
 
 def check_stored(workspace: Workspace, evaluation: Evaluation, views: Sequence[str]) -> list[Check]:
-    """Return whether the last of `views` holds what its definition gives, and its published versions; and the others.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    evaluation
-        Has evaluated the views.
-    views
-        The view that is checked comes last; those that it reads, to be checked with it, come first.
-    """
+    """Return whether the stored data of `views` and of their published versions is what their definitions give."""
     *above, view = views
     evaluated = {one.prepared.view.name: one for one in evaluation.evaluated}
     checks = []

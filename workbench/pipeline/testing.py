@@ -21,22 +21,7 @@ NO_TESTS = "no tests and no examples"
 
 @contextmanager
 def started_tests(evaluation: Evaluation, evaluated: Evaluated, *, facts: Path) -> Iterator[Callable[[], Check | None]]:
-    """Start the tests and examples in a view's file, unless it is remembered that they held for this data and text.
-
-    Parameters
-    ----------
-    evaluation
-        Holds the definitions.
-    evaluated
-        The view.
-    facts
-        Where it is remembered what passed.
-
-    Yields
-    ------
-    Callable
-        Waits for them and returns what they find; None where there are none.
-    """
+    """Start the tests and examples in a view's file, unless it is remembered that they held for this data and text."""
     prepared, stored = evaluated.prepared, evaluated.computed.stored
     definitions, offset = evaluation.definitions, evaluation.offset(prepared.view.name)
     path = tests_facts(facts, prepared, stored, tree=definitions.tree, offset=offset)

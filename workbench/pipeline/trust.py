@@ -74,15 +74,7 @@ class Trust(Reported):
 
 
 def trust(workspace: Workspace, branch: str | None, *, revoke: str | None = None) -> Trust:
-    """Trust the authors of definitions on `branch`, or revoke the trust in `revoke`; else only list trusted authors.
-
-    Raises
-    ------
-    BranchNotFound
-        Where there is no such branch (did you mean).
-    UsageError
-        Where `revoke` is not trusted by name (did you mean), or a branch is given beside it.
-    """
+    """Trust the authors of definitions on `branch`, or revoke the trust in `revoke`; else only list trusted authors."""
     if revoke is not None:
         if branch is not None:
             raise UsageError("One call gives trust or revokes it, not both.", remedy="Call `trust` once for each.")

@@ -29,13 +29,7 @@ class UiLink(Reported):
 
 
 def ui_link(workspace: Workspace, *, stop: bool) -> UiLink:
-    """Start or stop the MLflow UI.
-
-    Raises
-    ------
-    TrackingError
-        Where there is none that could be started.
-    """
+    """Start or stop the MLflow UI."""
     if stop:
         workspace.tracker.stop_ui()
         return UiLink(None, "stopped", None)

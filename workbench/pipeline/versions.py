@@ -66,13 +66,7 @@ class VersionEvaluation:
         self._evaluations: dict[VersionKey, Evaluation] = {}
 
     def inputs(self, version: Version) -> dict[str, Version]:
-        """Return the version of each view that `version` reads.
-
-        Raises
-        ------
-        FeatureNotFound
-            Where one is retired.
-        """
+        """Return the version of each view that `version` reads."""
         return {read.name: self.registry.input_version(read) for read in version.inputs if read.kind == "view"}
 
     def evaluation(self, view: str, version: Version) -> Evaluation:
@@ -136,17 +130,7 @@ class VersionEvaluation:
 
 
 def published_definitions(workspace: Workspace, main: str, features: str) -> Definitions:
-    """Return the definitions that a version was published with.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    main
-        A commit of main that has the version's record; its authors must be trusted before the first file runs.
-    features
-        The git id of the folder, as the record has it.
-    """
+    """Return the definitions that a version was published with."""
     return _load(workspace, main, _root(workspace, main, features))
 
 

@@ -121,13 +121,7 @@ class View(Reported):
 
 
 def open_view(workspace: Workspace, ref: str, *, branch: str) -> View:
-    """Return the view that `ref` (``view`` or ``view:feature``) names on `branch`.
-
-    Raises
-    ------
-    FeatureNotFound
-        Where there is no such view or feature, or a version is asked for: versions are published by ``promote``.
-    """
+    """Return the view that `ref` (``view`` or ``view:feature``) names on `branch`."""
     name, _, feature = ref.partition(":")
     if "@" in name:
         raise FeatureNotFound(

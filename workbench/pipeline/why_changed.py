@@ -49,13 +49,7 @@ class WhyChanged(Reported):
 
 
 def why_changed(workspace: Workspace, view: str, *, branch: str, against: str | None) -> WhyChanged:
-    """Return what moved `view` on `branch`, against a branch or commit, or against its computation before the last.
-
-    Raises
-    ------
-    UsageError
-        Where nothing is named to compare with and the view was computed with one identity only.
-    """
+    """Return what moved `view` on `branch`, against a branch or commit, or against its computation before the last."""
     if against is not None:
         return _explain(view, _at(workspace, view, against), _at(workspace, view, branch))
     entries = workspace.journal.entries(view)

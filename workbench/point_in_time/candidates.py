@@ -152,14 +152,6 @@ def known_rows(view: ViewRows, *, known: str, event: str, created: str, row: str
 
     The winner at an instant is the row of its keys with the latest `known` that is not after it, and of several such
     rows the one with the highest `row`: so stored in this order, one look finds it.
-
-    Parameters
-    ----------
-    view
-        The rows. Its `features` and `outcome` do not matter.
-    known, event, created, row
-        Names of further columns: since when a row wins, its event time, when it was created (null where the view does
-        not say), all in microseconds since the epoch (UTC), and its place in ingest order.
     """
     schema = view.rows.collect_schema()
     pairs = key_pairs(view, pl.Schema({name: schema[column] for name, column in view.keys.items()}), schema)

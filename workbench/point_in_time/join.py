@@ -87,28 +87,13 @@ def winners(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest) -> 
     """Return the number of the view's row that wins for each row of the spine.
 
     Only keys and times are read, and where files follow each other in time, only those of the period asked for.
-
-    Returns
-    -------
-    pl.DataFrame
-        `ROW`, null where no row wins, and the view's outcome if it has one; one row a row of the spine.
     """
     told = [outcome(view, ROW, EVENT).alias(view.outcome)] if view.outcome else []
     return _latest(view, pairs, asked).select(pl.when(holds(view, ROW, EVENT)).then(ROW), *told)
 
 
 def join_winners(asked: pl.LazyFrame, known: pl.LazyFrame, names: Sequence[str]) -> pl.LazyFrame:
-    """Return `asked`, which is in order of `AT`, with `ROW` and `EVENT` of the winner of `known`, whatever its age.
-
-    Parameters
-    ----------
-    asked
-        `AT` and the keys under `names`.
-    known
-        What `candidates` returns, perhaps under other names but for `KNOWN`.
-    names
-        The key columns.
-    """
+    """Return `asked`, which is in order of `AT`, with `ROW` and `EVENT` of the winner of `known`, whatever its age."""
     joined = asked.join_asof(
         known,
         left_on=AT,
@@ -216,29 +201,7 @@ def point_in_time_join(
 def join_views(
     spine: Frame, views: Sequence[ViewRows], *, time: str = "event_timestamp", as_known: bool = True
 ) -> Frame:
-    """Set beside each spine row what each of `views` held for it, by the rules of `point_in_time_join`.
-
-    Parameters
-    ----------
-    spine
-        The rows to find values for.
-    views
-        Each with its own keys, ttl and names; the same view may come twice under other names.
-    time
-        Time column of the spine.
-    as_known
-        False lets rows win that were created after the spine row's time.
-
-    Returns
-    -------
-    pl.DataFrame or pl.LazyFrame
-        What the spine is: its rows in its order, its columns, then each view's columns in the order given.
-
-    Raises
-    ------
-    JoinError
-        As in `point_in_time_join`, and for two views that give the same column name.
-    """
+    """Set beside each spine row what each of `views` held for it, by the rules of `point_in_time_join`."""
     _polars(spine, "the spine")
     if isinstance(spine, pl.LazyFrame):
         return _join_views(spine.cache(), None, views, time, as_known=as_known)

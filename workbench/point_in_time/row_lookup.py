@@ -17,22 +17,7 @@ PARTS = 64
 
 
 def fetch(rows: pl.LazyFrame, features: Mapping[str, str], numbers: pl.Series) -> pl.DataFrame:
-    """Return the rows with the given `numbers`.
-
-    Parameters
-    ----------
-    rows
-        A scan of files, in which a row always has the same number.
-    features
-        Column of the rows by the name it gets.
-    numbers
-        Row numbers, in any order and repeated as may be; null stands for no row.
-
-    Returns
-    -------
-    pl.DataFrame
-        The features, one row a number, in the order of `numbers`; nulls where a number is null.
-    """
+    """Return the rows with the given `numbers`."""
     wanted = numbers.drop_nulls().unique().sort()
     columns = rows.select(**{name: pl.col(column) for name, column in features.items()})
     if wanted.is_empty():
@@ -64,21 +49,7 @@ _START, _END, _LAST, _EARLIER = "__start", "__end", "__last", "__earlier"
 
 
 def find_runs(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame | None:
-    """Return the runs of rows that have equal keys, if they are long and in order.
-
-    Parameters
-    ----------
-    rows
-        Keys under `names`, and `EVENT`; without nulls.
-    names
-        The key columns; without any, all rows are one run.
-
-    Returns
-    -------
-    pl.DataFrame or None
-        Keys, `EVENT` (a run's first), first place and the place after the last, one row a run in the order of `EVENT`.
-        None where rows of one entity are not in the order of time, or runs are short.
-    """
+    """Return the runs of rows that have equal keys, if they are long and in order."""
     changed = [pl.col(name).ne_missing(pl.col(name).shift(1)) for name in names]
     begins = pl.any_horizontal(changed) if changed else pl.int_range(pl.len()) == 0
     flags = rows.select(begins.alias(_START), (pl.col(EVENT) < pl.col(EVENT).shift(1)).alias(_EARLIER))
@@ -98,24 +69,7 @@ def find_runs(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame | None:
 
 
 def search_runs(asked: pl.DataFrame, rows: pl.DataFrame, runs: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """Return the latest of `rows` for each row of `asked`: equal keys, not later than `AT`, the last of equals.
-
-    Parameters
-    ----------
-    asked
-        `AT` and the keys under `names`.
-    rows
-        `ROW`, `EVENT` and the keys, as for `find_runs`.
-    runs
-        What that returned.
-    names
-        The key columns.
-
-    Returns
-    -------
-    pl.DataFrame
-        `AT`, and `ROW` and `EVENT` of the latest, null where there is none; one row a row of `asked`, in its order.
-    """
+    """Return the latest of `rows` for each row of `asked`: equal keys, not later than `AT`, the last of equals."""
     timed = asked.with_row_index(INDEX).sort(AT)
     within = timed.join_asof(
         runs, left_on=AT, right_on=EVENT, by=list(names) or None, strategy="backward", check_sortedness=False

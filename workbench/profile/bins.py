@@ -215,15 +215,7 @@ class CategoryBins:
 
 
 def histograms(reference: Numeric, current: Numeric, *, whole: bool) -> tuple[Histogram, Histogram] | None:
-    """Return both sides in the same equal bins over the bulk of the reference; `None` where it has no finite value.
-
-    Parameters
-    ----------
-    reference, current
-        The two sides.
-    whole
-        Whether the values are whole numbers.
-    """
+    """Return both sides in the same equal bins over the bulk of the reference; `None` where it has no finite value."""
     if not len(reference.ordered):
         return None
     first = Histogram.of(pl.Series(reference.ordered), whole=whole)

@@ -72,15 +72,7 @@ class FeatureProfile:
 
 
 def feature_profile(values: pl.Series, *, unit: str | None, tolerance: float | None = None) -> FeatureProfile:
-    """Return the profile of one column.
-
-    Parameters
-    ----------
-    values
-        The feature, all rows.
-    unit, tolerance
-        What its numbers measure, and up to which difference they are the same.
-    """
+    """Return the profile of one column."""
     kind = _kind(values.dtype)
     present = values.drop_nulls() if values.null_count() else values
     facts: dict[str, Any] = {}

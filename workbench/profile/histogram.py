@@ -37,15 +37,7 @@ class Histogram:
 
     @classmethod
     def of(cls, ordered: pl.Series, *, whole: bool) -> Self:
-        """Return the histogram of a Float64 series in ascending order, without null, NaN or infinities.
-
-        Parameters
-        ----------
-        ordered
-            The values; at least one.
-        whole
-            Whether they are whole numbers, which get bins of whole width around them.
-        """
+        """Return the histogram of a Float64 series in ascending order, without null, NaN or infinities."""
         lowest, highest = float(ordered[0]), float(ordered[-1])
         if lowest == highest:
             return cls((lowest, highest), (ordered.len(),))

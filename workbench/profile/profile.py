@@ -58,14 +58,6 @@ def profile(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path, contrac
     One pass over the keys, then one over each column by itself, so that a stored view never needs more memory than
     a few columns. Counts, mean, standard deviation, minimum and maximum are exact; `FeatureProfile` says what is
     sampled above a million rows.
-
-    Parameters
-    ----------
-    data
-        The computed view. It is read column by column, so that a LazyFrame's plan should be cheap to run again: a
-        scan, or a frame in memory.
-    contract
-        Says which columns are keys, times and features, and what their units are.
     """
     frame = _pin(data)
     entities = [column.name for column in contract.columns if column.role == "entity"]

@@ -67,24 +67,7 @@ if TYPE_CHECKING:
 
 
 def facts_of(workspace: Workspace, store: FeatureStore, what: object) -> TrainingFacts:
-    """Return the record of a model's training data.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    store
-        Where references are looked up; views that are not computed yet are computed.
-    what
-        A training set, built or saved, the name of a saved one, or a reference to features.
-
-    Raises
-    ------
-    UsageError
-        For a training set of another project, and for a table, which does not say what it was made of.
-    FeatureNotFound
-        For a name that is not a training set, view, feature or feature set (did you mean).
-    """
+    """Return the record of a model's training data."""
     if isinstance(what, TrainingSet):
         return facts_of_built(workspace, what)
     if isinstance(what, SavedTrainingSet):

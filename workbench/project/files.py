@@ -72,13 +72,6 @@ def training_set_of_file(
 
     The file is read as a source's is, and its key columns stay texts where they are texts in the views. What was
     decided about it, and what the ledger warns of, stands in the report.
-
-    Raises
-    ------
-    UsageError
-        Where a file cannot be read, or is of a kind that is not known.
-    WorkbenchError
-        As `FeatureStore.training_set` raises.
     """
     if out is not None:
         _require_writable(out)
@@ -108,17 +101,7 @@ def training_set_of_file(
 
 
 def answer_into_file(store: FeatureStore, query: str, *, out: Path | None) -> Answer:
-    """Return what `query` returns, written to the file `out` as well where one is named.
-
-    Raises
-    ------
-    UsageError
-        Where the file is of a kind that is not known.
-    ProjectError
-        Where it cannot be written.
-    WorkbenchError
-        As the query fails.
-    """
+    """Return what `query` returns, written to the file `out` as well where one is named."""
     if out is not None:
         _require_writable(out)
     answer = store.answer(query)

@@ -42,13 +42,7 @@ def open_project(
 
 
 def find_root(path: str | os.PathLike[str] | None = None) -> Path:
-    """Return the nearest folder, from `path` (the working directory if absent) upwards, that holds a project.
-
-    Raises
-    ------
-    ProjectError
-        Where there is none.
-    """
+    """Return the nearest folder, from `path` (the working directory if absent) upwards, that holds a project."""
     start = Path(path or Path()).expanduser().resolve()
     for folder in [start, *start.parents]:
         if (folder / CONFIG_FILE).is_file():

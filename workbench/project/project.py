@@ -1166,11 +1166,6 @@ def cache_folder(root: Path) -> Path:
     """Return the folder of caches of the project at `root`: a temporary one of this user if it cannot be created there.
 
     So a project that others own, or on a read-only file system, can be looked at.
-
-    Raises
-    ------
-    ProjectError
-        Where a temporary one cannot be made either.
     """
     hidden = root / ".workbench"
     try:

@@ -14,15 +14,7 @@ if TYPE_CHECKING:
 
 
 def service_options(store: str | None = None) -> ServiceOptions:
-    """Return what is served: `store`, a folder or a server's URL, or the project around the working directory.
-
-    Raises
-    ------
-    UsageError
-        Where `store` is not the folder of an online store, or a URL that does not say whose features are served.
-    ProjectError
-        Without a `store`, where there is no project.
-    """
+    """Return what is served: `store`, a folder or a server's URL, or the project around the working directory."""
     if store is not None:
         if "://" in store:
             return _options_of_server(store)

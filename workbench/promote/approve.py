@@ -125,31 +125,7 @@ class ApprovalReport(Reported):
 def approve(
     workspace: Workspace, branch: str, views: Sequence[str] = (), *, note: str = "", sign: bool | None = None
 ) -> ApprovalReport:
-    """Agree that views of a branch, as they are at its newest commit, are published. With a remote, it is told.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    branch
-        The experiment's branch.
-    views
-        The views to approve; all views of the branch if empty. What was approved of the same commit before stays.
-    note
-        What to say about it.
-    sign
-        Whether to sign; if absent, where main demands it or git knows a key.
-
-    Raises
-    ------
-    PromotionError
-        Where the one who asks wrote it: nobody approves their own.
-    FeatureNotFound
-        The branch has no such view (did you mean).
-    BranchError
-        Where git knows no identity, cannot sign, or cannot reach the remote. An approval that the remote did not get
-        stays here; approving again sends it.
-    """
+    """Agree that views of a branch, as they are at its newest commit, are published. With a remote, it is told."""
     with TrunkWriter.open(workspace) as line:  # main's newest rules, and what others approved
         return _approve(line, branch, views, note=note, sign=sign)
 
@@ -194,15 +170,7 @@ def _approve(line: TrunkWriter, branch: str, views: Sequence[str], *, note: str,
 
 
 def approvals_of(workspace: Workspace, branch: str) -> ApprovalReport:
-    """Return who approved the newest commit of `branch`, and which approvals count.
-
-    Raises
-    ------
-    BranchNotFound
-        Where there is no such branch.
-    BranchError
-        Where main demands signatures and lists no keys.
-    """
+    """Return who approved the newest commit of `branch`, and which approvals count."""
     repository = workspace.repository
     commit, main = repository.resolve(branch), repository.resolve(workspace.trunk)
     policy = main_config(workspace, main).policy

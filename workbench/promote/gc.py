@@ -122,22 +122,7 @@ class _Kept:
 
 
 def collect_garbage(workspace: Workspace, *, delete: bool = False, safety: timedelta = SAFETY) -> Garbage:
-    """Return unreachable data, and remove it if `delete` is set.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    delete
-        Remove it; of the lake, what belongs to views that main's policy lets this person change.
-    safety
-        The minimum age of what is removed, since a running command may be about to use it.
-
-    Raises
-    ------
-    LakeError
-        Where the lake cannot be read: nothing is removed then.
-    """
+    """Return unreachable data, and remove it if `delete` is set."""
     with TrunkWriter.open(workspace) as line, line.lock():
         kept = _find_kept(workspace)
         found: list[Trash] = []

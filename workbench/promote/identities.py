@@ -73,13 +73,7 @@ class CommitEvidence:
 
 
 def at_work(repository: Repository, policy: PolicySettings, *, main: str) -> Person:
-    """Return who is at work here. Where `policy` demands signatures one is made, and judged by the keys of `main`.
-
-    Raises
-    ------
-    BranchError
-        Where git knows nobody, or signatures are demanded and main has no list of keys.
-    """
+    """Return who is at work here. Where `policy` demands signatures one is made, and judged by the keys of `main`."""
     who = repository.identity()
     if not policy.require_signed:
         return Person(who)
@@ -94,26 +88,7 @@ def at_work(repository: Repository, policy: PolicySettings, *, main: str) -> Per
 def evidence(
     repository: Repository, policy: PolicySettings, *, main: str, commit: str, now: datetime | None = None
 ) -> CommitEvidence:
-    """Return who wrote, approved and signed `commit`; keys count as main lists them, and as they are valid `now`.
-
-    Parameters
-    ----------
-    repository
-        Where it is.
-    policy
-        Says which file lists the keys, and whether they are needed.
-    main
-        The commit of main that the list is read from.
-    commit
-        What is promoted.
-    now
-        When keys must be valid; a commit's own time can be anything that its writer likes.
-
-    Raises
-    ------
-    BranchError
-        Where signatures are demanded and main has no list of keys.
-    """
+    """Return who wrote, approved and signed `commit`; keys count as main lists them, and as they are valid `now`."""
     listed = allowed_signers(repository, policy, main)
     own = repository.ahead(commit, main) or [repository.show(commit)]
     wrote = [who for each in own for who in _writers(each)]
@@ -156,13 +131,7 @@ def unproven(signature: Signature | None, identity: str, *, demanded: bool = Tru
 
 
 def allowed_signers(repository: Repository, policy: PolicySettings, main: str) -> str:
-    """Return main's list of signing keys; empty where there is none and none is needed.
-
-    Raises
-    ------
-    BranchError
-        Where signatures are demanded and there is none.
-    """
+    """Return main's list of signing keys; empty where there is none and none is needed."""
     try:
         return repository.read(main, policy.allowed_signers)
     except BranchError:

@@ -85,21 +85,7 @@ def impacts(
     definitions: Definitions,
     asked: Collection[str],
 ) -> tuple[Impact, ...]:
-    """Return what reads the changed views, and whether it is affected.
-
-    Parameters
-    ----------
-    changes
-        What the promotion publishes, by view.
-    readers
-        Who reads whom.
-    before, after
-        Compute what is published; `after` with the new data of the views that get a minor version.
-    definitions
-        Main's definitions with the promoted ones merged in.
-    asked
-        Views that the promotion publishes or finds unchanged: they are judged by themselves.
-    """
+    """Return what reads the changed views, and whether it is affected."""
     found = [*_feature_sets(changes, definitions)]
     seen: set[tuple[str, str]] = set()
     waiting = [(name, _changed_columns(each), each.change.is_breaking) for name, each in changes.items()]

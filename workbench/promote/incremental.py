@@ -95,13 +95,7 @@ class Refresh:
         return group_of(self.narrowing.prepared.view.entities).is_in(sorted(self.groups))
 
     def write(self, path: Path) -> str:
-        """Write all rows of the view to `path`, and return why they are not those of a computation in full; or nothing.
-
-        Raises
-        ------
-        ProjectError
-            Where the disk is full or may not be written.
-        """
+        """Write all rows of the view to `path`; return why they differ from a full computation, or an empty text."""
         part = path.with_name("part.parquet")
         try:
             return self._write(path, part)
@@ -213,21 +207,7 @@ def sketches_of(workspace: Workspace) -> Sketches:
 def plan_refresh(
     prepared: Prepared, version: Version, *, old: pl.LazyFrame, evaluation: Evaluation, sketches: Sketches
 ) -> Refresh | str:
-    """Return how to bring `version` up to date, or why it must be computed in full.
-
-    Parameters
-    ----------
-    prepared
-        The view with its inputs as they are now.
-    version
-        The version as it is published, of the same code and parameters.
-    old
-        Its rows in the lake.
-    evaluation
-        Knows the inputs' times.
-    sketches
-        What the inputs were, and are.
-    """
+    """Return how to bring `version` up to date, or why it must be computed in full."""
     narrowing = Narrowing(
         prepared, {data.name: keys_in(prepared.view, data.frame.collect_schema()) for data in prepared.inputs}
     )

@@ -117,32 +117,7 @@ def deprecate(
     successor: str | None = None,
     now: datetime | None = None,
 ) -> Standing:
-    """Announce the end of a major version: it serves until that day, and warns its readers.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    ref
-        ``view@major``; ``view`` for the one that serves.
-    until
-        The last day, at the earliest after the window that policy sets; that day if absent. ``"never"`` takes an
-        announcement back.
-    successor
-        What readers are told to read instead: a version of the view (``2``), another view (``other`` or ``other@1``),
-        or ``"none"``. The version that serves if absent, which is not an answer where it is the one that ends.
-    now
-        The present; the clock's if absent.
-
-    Raises
-    ------
-    FeatureNotFound
-        Where there is no such version, or no such successor.
-    UsageError
-        For what is not a date.
-    PromotionError
-        For a day before the window's end, and for the version that serves where no successor is named.
-    """
+    """Announce the end of a major version: it serves until that day, and warns its readers."""
     today = (now or datetime.now(UTC)).date()
 
     def step(line: TrunkWriter) -> Standing:
@@ -178,27 +153,7 @@ def deprecate(
 def retire(
     workspace: Workspace, ref: str, *, accept: Mapping[str, str] | None = None, now: datetime | None = None
 ) -> Standing:
-    """Stop serving a deprecated major version whose last day is over. Its data stays until `gc` takes it.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    ref
-        ``view@major``.
-    accept
-        What pins it and may lose it: the names of feature sets, releases and training sets, each with the reason.
-    now
-        The present; the clock's if absent.
-
-    Raises
-    ------
-    FeatureNotFound
-        Where there is no such version.
-    PromotionError
-        Where it is not deprecated, its window is not over, or a feature set, a view, a release or a training set pins
-        one of its minor versions.
-    """
+    """Stop serving a deprecated major version whose last day is over. Its data stays until `gc` takes it."""
     today = (now or datetime.now(UTC)).date()
 
     def step(line: TrunkWriter) -> Standing:
@@ -324,13 +279,7 @@ def write(
 
 
 def parse_version_ref(ref: object) -> tuple[str, str | None]:
-    """Return the view and the version that `ref` names.
-
-    Raises
-    ------
-    UsageError
-        For what names no view.
-    """
+    """Return the view and the version that `ref` names."""
     if not isinstance(ref, str) or not ref.partition("@")[0].strip():
         raise UsageError(f"{ref!r} does not name a view.", remedy="Write it as VIEW or VIEW@MAJOR, such as spend@1.")
     return split_version(ref)

@@ -221,30 +221,6 @@ def materialize(
     A version whose new data fails its contract, or is refused by ``[policy.new_data]``, is left as it is, and so is
     what reads it; one whose data was rolled back stays so. Run again after a kill it goes on where it was: what was
     computed is there.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    views
-        Their names; all that are published if None. What they read is computed too, but not published.
-    full
-        Compute everything, also what is stored and published, and replace what differs from that.
-    accept
-        Views whose new data is published although policy refuses it, or it was rolled back, each with the reason.
-    progress
-        Called while a view is computed.
-
-    Raises
-    ------
-    FeatureNotFound
-        For a view that is not published.
-    UsageError
-        For a view that is accepted without a reason.
-    ProjectError, LakeError
-        Where the disk is full or may not be written; nothing changed for readers.
-    SourceMoved
-        Where a source changes each time it is read; nothing changed for readers.
     """
     started = time.monotonic()
     with TrunkWriter.open(workspace) as line:

@@ -113,15 +113,7 @@ def _code(definitions: Definitions, view: str) -> str:
 
 
 def candidate(workspace: Workspace, names: Sequence[str], *, branch: str) -> MergedTree:
-    """Return the candidate for promoting `names`, views and feature sets of `branch`; all that it changed if empty.
-
-    Raises
-    ------
-    PromotionError
-        For main itself, a branch with nothing to promote, and a view that the branch only deletes.
-    FeatureNotFound
-        For a name that is not a view or feature set of the branch.
-    """
+    """Return the candidate for promoting `names`, views and feature sets of `branch`; all that it changed if empty."""
     repository = workspace.repository
     if branch == workspace.trunk:
         raise PromotionError(

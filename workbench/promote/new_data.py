@@ -41,19 +41,7 @@ class DataFinding:
 
 
 def lost_rows(version: Version, rows: int, sources: Mapping[str, int], policy: NewDataSettings) -> list[DataFinding]:
-    """Return findings if the version, or one of its sources, lost more rows than the policy allows.
-
-    Parameters
-    ----------
-    version
-        The version as it is published.
-    rows
-        How many it would have.
-    sources
-        How many each source has that it is made from.
-    policy
-        The allowed loss.
-    """
+    """Return findings if the version, or one of its sources, lost more rows than the policy allows."""
     if policy.rows == "ignore":
         return []
     sizes = [("rows", version.rows, rows)]
@@ -88,19 +76,6 @@ def moved_values(
 
     What is newer than the published rows is compared with them; and where these changed too, as they are now. Features
     with a trend have no distribution that new rows could keep: of those, gross faults alone are found.
-
-    Parameters
-    ----------
-    view, version, old
-        What is published, and its rows.
-    new
-        The rows that would be published.
-    contract
-        Their contract.
-    policy
-        Says how far features may move, and what happens then.
-    touched
-        Which rows were computed again, where the others were taken over from what is published.
     """
     action = policy.new_data.values
     names = [column.name for column in contract.features]

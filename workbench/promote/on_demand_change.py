@@ -65,26 +65,7 @@ class ComparedOnDemand:
 def compare_on_demand(
     proposed: MergedTree, evaluation: Evaluation, name: str, *, along: Mapping[str, Compared]
 ) -> ComparedOnDemand | None:
-    """Return what publishing an on-demand view changes; None where it is published as it is.
-
-    Parameters
-    ----------
-    proposed
-        Main's definitions with the promoted ones merged in.
-    evaluation
-        Computes them.
-    name
-        The view.
-    along
-        The views that are published with it.
-
-    Raises
-    ------
-    PromotionError
-        Where a stored view of its name is published.
-    DefinitionError, ComputeError, ContractViolation
-        As `prepare_on_demand`.
-    """
+    """Return what publishing an on-demand view changes; None where it is published as it is."""
     registry = proposed.registry
     if name in registry:
         raise PromotionError(

@@ -35,32 +35,7 @@ def propose(
     with_downstream: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Proposal:
-    """Return what promoting `names` of `branch` would do. Views are computed where they are not; nothing is published.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    names
-        Views and feature sets; everything that the branch changed if empty.
-    branch
-        The experiment's branch.
-    accept
-        What is accepted although it drifts, by name, each with its reason.
-    with_downstream
-        Publish the views that read what changes too.
-    progress
-        Called while a view is computed.
-
-    Raises
-    ------
-    PromotionError
-        Where there is nothing to promote, or main does not declare what the views read.
-    DefinitionError, ComputeError, SourceError
-        Where a merged definition does not load or cannot be computed.
-    SourceMoved
-        Where a source changes meanwhile: begin again.
-    """
+    """Return what promoting `names` of `branch` would do, computing what is not computed yet; publish nothing."""
     proposed = candidate(workspace, names, branch=branch)
     plan = _start(proposed, names, accept or {})
     if proposed.conflicts:
@@ -155,13 +130,7 @@ def _compare_on_demand(
 
 
 def _sort_views(proposed: MergedTree, views: Sequence[str]) -> list[str]:
-    """Return `views`, each after what it reads.
-
-    Raises
-    ------
-    PromotionError
-        Where a view reads what neither main nor this promotion has.
-    """
+    """Return `views`, each after what it reads."""
     try:
         with reraise_user_errors(proposed.definitions, {}):
             order = proposed.definitions.order(views, proposed.sources.names())

@@ -23,23 +23,7 @@ if TYPE_CHECKING:
 def policy_gates(
     workspace: Workspace, policy: PolicySettings, *, views: Sequence[str], main: str, commit: str, now: datetime
 ) -> list[GateResult]:
-    """Return what the policy says of publishing `views` now, by the person whom git knows here.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    policy
-        As it stands on main; never the branch's.
-    views
-        What is published.
-    main
-        The commit of main whose list of signing keys counts.
-    commit
-        The branch's commit that is promoted.
-    now
-        The moment of the promotion.
-    """
+    """Return what the policy says of publishing `views` now, by the person whom git knows here."""
     repository = workspace.repository
     try:
         promoter = at_work(repository, policy, main=main)
@@ -60,13 +44,7 @@ def approvers(
 
 
 def require_permission(workspace: Workspace, main: str, views: Sequence[str]) -> None:
-    """Refuse where main's policy does not let this person change what is published of `views`.
-
-    Raises
-    ------
-    PromotionRefused
-        Where it does not, or nothing proves who is at work here though it has to be proven.
-    """
+    """Refuse where main's policy does not let this person change what is published of `views`."""
     policy = main_config(workspace, main).policy
     result = permission(policy, views=views, person=at_work(workspace.repository, policy, main=main))
     if not result.passed:

@@ -38,15 +38,7 @@ def promote(
     message: str | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> PromotionReport:
-    """Publish views and feature sets of `branch`, or with `dry_run` say what that would do.
-
-    Raises
-    ------
-    PromotionRefused
-        Where a gate fails, with the report as ``report``; nothing is published.
-    PromotionError
-        Where there is nothing to promote, or others came first again and again.
-    """
+    """Publish views and feature sets of `branch`, or with `dry_run` say what that would do."""
     started = time.monotonic()
     with TrunkWriter.open(workspace) as line:
         announce(line)
@@ -80,17 +72,7 @@ def execute(
     message: str | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> PromotionReport:
-    """Execute the plan saved at `path`, if main, the branch and the data are unchanged.
-
-    Raises
-    ------
-    UsageError
-        Where the file is no saved plan.
-    PlanOutdated
-        Where main, the branch, or a source's data moved since.
-    PromotionRefused
-        Where a gate fails now: approvals, freezes and the like are asked again.
-    """
+    """Execute the plan saved at `path`, if main, the branch and the data are unchanged."""
     saved, started = read_plan(path), time.monotonic()
     with TrunkWriter.open(workspace) as line:
         announce(line)
@@ -167,13 +149,7 @@ def save(workspace: Workspace, plan: Plan) -> Path:
 
 
 def read_plan(path: str | Path) -> dict[str, Any]:
-    """Return the plan saved at `path`.
-
-    Raises
-    ------
-    UsageError
-        Where there is none, or it is not one of ours.
-    """
+    """Return the plan saved at `path`."""
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
         known = values["format"] == FORMAT and all(

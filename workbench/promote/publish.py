@@ -34,15 +34,7 @@ VIEW, PLAN, ON_DEMAND = "Promoted-View", "Promotion-Plan", "Promoted-On-Demand-V
 
 
 def publish(line: TrunkWriter, proposal: Proposal, *, message: str | None, approved_by: tuple[str, ...] = ()) -> str:
-    """Publish what `proposal` proposes, whose gates have passed, and return the commit on main.
-
-    Raises
-    ------
-    BranchMoved
-        Where main moved since the proposal was made: nothing is published.
-    LakeError, BranchError
-        Where data or commit cannot be written: nothing is published.
-    """
+    """Publish what `proposal` proposes, whose gates have passed, and return the commit on main."""
     workspace, candidate = line.workspace, proposal.candidate
     writer = LakeWriter(workspace.lake)
     now, user = datetime.now(UTC), workspace.repository.identity()
@@ -98,13 +90,7 @@ def write_rows(
 
 
 def refuse_others(workspace: Workspace, view: str, major: int) -> None:
-    """Refuse to write another project's table, as where two share a lake.
-
-    Raises
-    ------
-    PromotionError
-        Where the table is not this project's.
-    """
+    """Refuse to write another project's table, as where two share a lake."""
     owner, own = owner_of(workspace, view, major), workspace.config.project.name
     if owner not in {None, own}:
         raise PromotionError(

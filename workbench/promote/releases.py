@@ -83,17 +83,7 @@ class ReleaseList(Reported):
 
 
 def cut(workspace: Workspace, name: str) -> Release:
-    """Pin what is published now under `name`, by a tag on main; signed where git knows a key, or policy demands it.
-
-    Raises
-    ------
-    InvalidName
-        For a name that could not be a tag's.
-    PromotionRefused
-        Where policy does not let this person change one of the views.
-    PromotionError
-        Where the name is taken, nothing is published, or a pinned version's data cannot be read.
-    """
+    """Pin what is published now under `name`, by a tag on main; signed where git knows a key, or policy demands it."""
     valid_release(name)
     with TrunkWriter.open(workspace) as line:
         registry = line.registry()
@@ -124,15 +114,7 @@ def cut(workspace: Workspace, name: str) -> Release:
 
 
 def drop(workspace: Workspace, name: str) -> ReleaseList:
-    """Take a release away, and return the ones left. The versions that it pinned stay published.
-
-    Raises
-    ------
-    PromotionRefused
-        Where policy does not let this person change one of the views that it pins.
-    PromotionError
-        Where there is none of that name (did you mean).
-    """
+    """Take a release away, and return the ones left. The versions that it pinned stay published."""
     pinned = one(workspace, name).versions
     with TrunkWriter.open(workspace) as line:
         main = workspace.repository.resolve(workspace.trunk)
@@ -142,13 +124,7 @@ def drop(workspace: Workspace, name: str) -> ReleaseList:
 
 
 def one(workspace: Workspace, name: str) -> Release:
-    """Return the release `name`.
-
-    Raises
-    ------
-    PromotionError
-        Where there is none (did you mean).
-    """
+    """Return the release `name`."""
     known = {release.name: release for release in releases(workspace)}
     if name not in known:
         raise PromotionError(f"There is no release {name!r}.", remedy=did_you_mean(name, known))

@@ -73,31 +73,6 @@ def rollback(
 
     Main's definition becomes the one that this version was made from. The version that was rolled back stays readable
     by its number. Published views that read it go on with the versions that they were made from.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    view
-        Its name.
-    to
-        The version, as ``1.2``, or ``1`` for what that major version gives; the one that serves if absent.
-    data
-        The data version to go back to, as `catalog` shows it. What was there instead does not come back until somebody
-        accepts the view in `materialize`, or promotes it.
-    with_downstream
-        Roll the views that read it back with it, each to its newest version that was made from this one.
-    accept
-        Views that main could not compute any more, by name, each with the reason for going on.
-
-    Raises
-    ------
-    FeatureNotFound
-        Where there is no such view or version, or it is retired.
-    PromotionError
-        Where a view downstream has no version that was made from this one, or there is no such data version.
-    PromotionRefused
-        Where policy does not let this person, or main could not compute what reads the view.
     """
     bare, number = _parse_target(view, to, data)
 

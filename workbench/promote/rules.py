@@ -88,24 +88,6 @@ def policy_results(
     Every rule whose pattern fits a view binds it. An approval counts where it is of this very commit and of all the
     rule's views, by somebody who neither promotes nor wrote it; with ``require_signed`` only where a key that main
     lists for this person signed it.
-
-    Parameters
-    ----------
-    policy
-        As it stands on main; never the branch's.
-    views
-        What is promoted.
-    promoter
-        Who promotes.
-    said
-        What the repository says about the commit that is promoted.
-    now
-        The moment of the promotion; without a zone it is UTC.
-
-    Returns
-    -------
-    list of GateResult
-        ``promoters``, ``approvals``, ``freeze``, ``train`` and ``signatures``.
     """
     voices = ApprovalCount.count(said, promoter, demanded=policy.require_signed)
     return [

@@ -97,13 +97,6 @@ class TrunkWriter:
         """Make `tree` main's next commit if main is still at `expected`, and return the commit.
 
         Where policy demands signatures, the commit is signed with a key that main lists for its author.
-
-        Raises
-        ------
-        PromotionError, BranchError
-            Where it is not signed so. Nothing was published.
-        BranchMoved
-            Where somebody else came first, here or at the remote. Nothing was published.
         """
         policy = main_config(self.workspace, expected).policy
         repository = self.workspace.repository
@@ -132,13 +125,7 @@ class TrunkWriter:
 
 
 def in_line(line: TrunkWriter, step: Callable[[], Result]) -> Result:
-    """Return what `step` returns, made again on main's new tip where others come first.
-
-    Raises
-    ------
-    PromotionError
-        Where others came first every time.
-    """
+    """Return what `step` returns, made again on main's new tip where others come first."""
     with ExitStack() as turn:
         for attempt in range(ATTEMPTS):
             try:

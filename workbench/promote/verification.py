@@ -69,21 +69,7 @@ def disagreement(
     groups: frozenset[int] | None,
     trimmed: Callable[[], list[InputData]],
 ) -> str:
-    """Return how the rows at `path` differ from a computation in full, and which promise is broken; empty if equal.
-
-    Parameters
-    ----------
-    path
-        All rows of the view: those that were kept, and those computed from a part of the inputs.
-    narrowing
-        The view and its inputs.
-    evaluation
-        Knows the inputs' times.
-    since, groups
-        What was computed: rows readable since then, of these groups of entities; of all if None.
-    trimmed
-        Gives the inputs without what is older than the lookback, as they were computed with.
-    """
+    """Return how the rows at `path` differ from a computation in full, and which promise is broken; empty if equal."""
     prepared = narrowing.prepared
     view, order = prepared.view, prepared.contract.names
     keys = [*view.entities, *view.known_since]

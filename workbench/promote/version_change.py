@@ -60,21 +60,7 @@ def compare(
     along: Mapping[str, Compared],
     indirect: bool = False,
 ) -> Compared | None:
-    """Return how `view` would change; None where it is published already as it is.
-
-    Parameters
-    ----------
-    proposed
-        What main would define.
-    before, after
-        Compute what is published and the candidate's definitions, on the same source data.
-    view
-        The view.
-    along
-        The changed views found before, which are published with it.
-    indirect
-        Whether it changes only by what it reads.
-    """
+    """Return how `view` would change; None where it is published already as it is."""
     record = proposed.registry.record(view) if view in proposed.registry else None
     serving = record.serving if record else None
     evaluated = after.evaluate(view)

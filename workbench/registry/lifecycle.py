@@ -82,17 +82,7 @@ def _supersede(version: Version) -> Version:
 
 
 def _set_successors(record: Record, *, gone: int | None, by: Version) -> Record:
-    """Return `record` whose deprecated versions name a successor that is served.
-
-    Parameters
-    ----------
-    record
-        The record.
-    gone
-        The major version that was rolled back; its readers are directed to the serving version.
-    by
-        What serves now.
-    """
+    """Return `record` whose deprecated versions name a successor that is served."""
 
     def of(version: Version) -> Version:
         if version.status != "deprecated":

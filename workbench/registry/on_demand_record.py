@@ -164,13 +164,7 @@ class OnDemandRecord:
         return next((version for version in self.versions if version.number == self.current), None)
 
     def version(self, asked: str | None = None) -> OnDemandVersion:
-        """Return the version that ``@asked`` gives: ``2`` the live one of major 2, ``2.1`` that one, None the current.
-
-        Raises
-        ------
-        FeatureNotFound
-            Where there is none.
-        """
+        """Return the version that `asked` names: "2" the live one of major 2, "2.1" that one, None the current."""
         found = self.serving
         if asked is not None:
             found = next(
@@ -202,13 +196,7 @@ class OnDemandRecord:
 
     @classmethod
     def from_toml(cls, text: str, *, path: str) -> Self:
-        """Return the record in the text of the file `path`.
-
-        Raises
-        ------
-        RegistryError
-            Where it is not a record that Feature Workbench wrote.
-        """
+        """Return the record in the text of the file `path`."""
         try:
             values = read_toml(text)
             if values["format"] != FORMAT:

@@ -250,13 +250,7 @@ class Record:
         return next((version for version in self.versions if version.number == self.current), None)
 
     def version(self, asked: str | None = None) -> Version:
-        """Return the version that ``@asked`` gives: ``2`` the live one of major 2, ``2.1`` that one, None the current.
-
-        Raises
-        ------
-        FeatureNotFound
-            Where there is none, or it is retired.
-        """
+        """Return the version that `asked` names: "2" the live one of major 2, "2.1" that one, None the current."""
         if asked is None:
             if self.serving is None:
                 raise FeatureNotFound(
@@ -302,13 +296,7 @@ class Record:
 
     @classmethod
     def from_toml(cls, text: str, *, path: str) -> Self:
-        """Return the record in the text of the file `path`.
-
-        Raises
-        ------
-        RegistryError
-            Where it is not a record that Feature Workbench wrote.
-        """
+        """Return the record in the text of the file `path`."""
         try:
             values = read_toml(text)
             if values["format"] != FORMAT:

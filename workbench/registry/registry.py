@@ -52,15 +52,7 @@ class Registry:
 
     @classmethod
     def at(cls, repository: Tree, ref: str = "main") -> Registry:
-        """Return the registry at a branch, tag or commit; an empty one where `ref` waits for its first commit.
-
-        Raises
-        ------
-        BranchNotFound
-            Where there is no `ref` here: what is published is then not known, which is not the same as nothing.
-        RepositoryUnreadable
-            Where git cannot read it.
-        """
+        """Return the registry at a branch, tag or commit; an empty one where `ref` waits for its first commit."""
         try:
             return cls(repository, repository.resolve(ref))
         except BranchNotFound:
@@ -107,15 +99,7 @@ class Registry:
         return tuple(self._on_demand_blobs)
 
     def on_demand(self, view: str) -> OnDemandRecord:
-        """Return the record of the on-demand view `view`.
-
-        Raises
-        ------
-        FeatureNotFound
-            Where it was never published (did you mean).
-        RegistryError
-            Where its file cannot be understood.
-        """
+        """Return the record of the on-demand view `view`."""
         if view not in self._on_demand_blobs:
             raise FeatureNotFound.unpublished(view, self.on_demand_views)
         if view not in self._on_demand:
@@ -124,27 +108,13 @@ class Registry:
         return self._on_demand[view]
 
     def record(self, view: str) -> Record:
-        """Return the record of `view`.
-
-        Raises
-        ------
-        FeatureNotFound
-            Where it was never published (did you mean).
-        RegistryError
-            Where its file cannot be understood.
-        """
+        """Return the record of `view`."""
         if view not in self._records:
             self._records[view] = Record.from_toml(self._text(view), path=f"{FOLDER}/{view}.toml")
         return self._records[view]
 
     def summary(self, view: str) -> Summary:
-        """Return what a list says of `view`: much quicker than its record where many versions were published.
-
-        Raises
-        ------
-        FeatureNotFound, RegistryError
-            As `record`.
-        """
+        """Return what a list says of `view`: much quicker than its record where many versions were published."""
         return summary_of(self._text(view), path=f"{FOLDER}/{view}.toml")
 
     def views_mentioning(self, name: str) -> list[str]:
@@ -170,10 +140,5 @@ class Registry:
 
         A minor version keeps the values of the one before it, so a reader goes on with the newest; it never moves to
         another major version by itself.
-
-        Raises
-        ------
-        FeatureNotFound
-            Where that major version is retired.
         """
         return self.version(read.name, None if read.version is None else str(VersionNumber.parse(read.version).major))

@@ -14,11 +14,6 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 def valid_release(name: object) -> str:
     """Return `name` if it may name a release.
 
-    Raises
-    ------
-    InvalidName
-        For anything but 1 to 63 letters, digits, dots, hyphens and underscores that git takes for a tag.
-
     Examples
     --------
     >>> valid_release("2026.11")

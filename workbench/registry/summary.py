@@ -46,11 +46,6 @@ def summary_of(text: str, *, path: str) -> Summary:
 
     Of a record as we write it only the head and one version are parsed, some milliseconds less for each other version;
     any other is read as a whole.
-
-    Raises
-    ------
-    RegistryError
-        Where it is not a record that Feature Workbench wrote.
     """
     try:
         found = _read(text, path)

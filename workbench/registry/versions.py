@@ -27,13 +27,7 @@ class VersionNumber:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the number that `text` says.
-
-        Raises
-        ------
-        UsageError
-            For anything but ``major.minor``.
-        """
+        """Return the number that `text` says."""
         match = _NUMBER.fullmatch(text)
         if match is None:
             raise UsageError(f"{text[:80]!r} is not a version.", remedy="Use major.minor, e.g. 1.2.")
@@ -49,11 +43,6 @@ class VersionNumber:
 
 def split_version(view: str) -> tuple[str, str | None]:
     """Return the view's name and the version asked for, of ``view``, ``view@2`` or ``view@2.1``.
-
-    Raises
-    ------
-    UsageError
-        For a version that is neither a major one nor ``major.minor``.
 
     Examples
     --------

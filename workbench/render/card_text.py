@@ -66,15 +66,7 @@ def card_text(card: Card) -> CardText:
 
 
 def render_text(renderable: Any, *, width: int = 80) -> str:
-    """Return what rich would print, as plain text without colours.
-
-    Parameters
-    ----------
-    renderable
-        Anything that rich prints.
-    width
-        In columns.
-    """
+    """Return what rich would print, as plain text without colours."""
     from rich.console import Console
 
     out = StringIO()

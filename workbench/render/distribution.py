@@ -176,15 +176,7 @@ share is written, and it would press the bins flat."""
 
 
 def overlay_svg(drift: FeatureDrift, labels: tuple[str, str]) -> str:
-    """Return both distributions as an inline SVG of at most some 6 kB; empty where there is nothing to draw.
-
-    Parameters
-    ----------
-    drift
-        One feature's.
-    labels
-        What its two sides are called.
-    """
+    """Return both distributions as an inline SVG of at most some 6 kB; empty where there is nothing to draw."""
     rows = bars(drift)
     parts, height = [], 0.0
     if has_histogram(drift) and drift.histograms is not None:
@@ -491,20 +483,7 @@ class Overlays:
 
 
 def overlays(report: DriftReport, *, most: int = MOST) -> tuple[Figure, ...]:
-    """Return one figure with the distributions of at most `most` features, what moved most first.
-
-    Parameters
-    ----------
-    report
-        What moved between two sets of rows.
-    most
-        How many features to draw; of the others there is the number.
-
-    Returns
-    -------
-    tuple of Figure
-        Empty where nothing was measured.
-    """
+    """Return one figure with the distributions of at most `most` features, what moved most first."""
     ordered = sorted((one for one in report.features if one.bins), key=lambda one: -one.excess)
     if not ordered:
         return ()

@@ -115,17 +115,7 @@ def figure(value: float | None, *, digits: int = 4) -> str:
 
 
 def amount(value: float | None, feature: Valued, *, near: float | None = None) -> str:
-    """Return a value of `feature`: a number, a date, a time or a duration.
-
-    Parameters
-    ----------
-    value
-        As the profile has it.
-    feature
-        Says what the number means.
-    near
-        The width of what is shown: to two days, dates have a time of day; from 200 days, a year and a month will do.
-    """
+    """Return a value of `feature`: a number, a date, a time or a duration."""
     if value is None:
         return figure(None)
     if feature.kind == "duration":

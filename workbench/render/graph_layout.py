@@ -54,17 +54,7 @@ def place(
     across: float = 72.0,
     down: float = 14.0,
 ) -> Placed:
-    """Return where boxes stand.
-
-    Parameters
-    ----------
-    sizes
-        Width and height of each box; their order is kept where nothing else decides.
-    links
-        Pairs of boxes, left and right. Links that would make a circle, or lead to the same box, are not followed.
-    across, down
-        Space between layers and between boxes of one layer.
-    """
+    """Return where boxes stand."""
     pairs = list(dict.fromkeys(pair for pair in links if pair[0] != pair[1] and set(pair) <= sizes.keys()))
     layer = _layers(list(sizes), pairs)
     pairs = [pair for pair in pairs if layer[pair[0]] < layer[pair[1]]]

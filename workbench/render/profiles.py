@@ -44,15 +44,7 @@ def profile_table(profile: Profile) -> Table:
 
 
 def profiles_table(left: Profile, right: Profile, names: Sequence[tuple[str, str]]) -> Table:
-    """Return a table of features on two sides, each measure as ``left → right``, or once where it is the same.
-
-    Parameters
-    ----------
-    left, right
-        The two sides.
-    names
-        What each feature is called on the left, and on the right.
-    """
+    """Return a table of features on two sides, each measure as ``left → right``, or once where it is the same."""
     rows = []
     for before, name in names:
         pairs = zip(_measures(left[before]), _measures(right[name]), strict=True)

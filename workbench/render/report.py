@@ -163,13 +163,7 @@ class Report:
 
 
 def report_kind(path: Path) -> str:
-    """Return what a report that is saved to `path` is: ``.html``, ``.md`` or ``.json``.
-
-    Raises
-    ------
-    UsageError
-        For a file of another kind.
-    """
+    """Return what a report that is saved to `path` is: ``.html``, ``.md`` or ``.json``."""
     if path.suffix not in {".html", ".md", ".json"}:
         raise UsageError(f"{str(path)!r} is not a kind of report.", remedy="Name a file of .html, .md or .json.")
     return path.suffix

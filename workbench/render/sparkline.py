@@ -48,17 +48,7 @@ def describe_sparkline(feature: FeatureProfile) -> str:
 
 
 def blocks(feature: FeatureProfile, *, width: int = 16, ascii_only: bool = False) -> str:
-    """Return the histogram of `feature` as `width` block characters; empty where it has none.
-
-    Parameters
-    ----------
-    feature
-        The profile.
-    width
-        How many characters; bins are added up to fit.
-    ascii_only
-        Whether to do with ASCII.
-    """
+    """Return the histogram of `feature` as `width` block characters; empty where it has none."""
     if feature.histogram is None or len(feature.histogram.counts) < 2:
         return ""
     counts = _merge_bars(feature.histogram.counts, width)

@@ -39,17 +39,7 @@ class RowDifferences:
 def differences(
     old: pl.DataFrame, new: pl.DataFrame, *, keys: Sequence[str], tolerances: Mapping[str, float | None]
 ) -> RowDifferences:
-    """Return how `new` differs from `old`.
-
-    Parameters
-    ----------
-    old, new
-        Rows in any order. Rows of equal keys are compared in the order of their values.
-    keys
-        Columns that tell one row from another; without any, rows are told by their place.
-    tolerances
-        What each column's contract declares; see `workbench.equality`.
-    """
+    """Return how `new` differs from `old`."""
     sides = [_number_rows(frame, keys, mark) for frame, mark in ((old, _OLD), (new, _NEW))]
     on = [*(_key(place) for place in range(len(keys))), _NTH]
     both = sides[0].join(sides[1], on=on, how="full", nulls_equal=True, coalesce=True)

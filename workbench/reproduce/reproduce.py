@@ -153,22 +153,6 @@ def reproduce(workspace: Workspace, what: str) -> Reproduction:
 
     Every byte of the sources is read again. Where the recorded data cannot be read any more, today's is taken, and the
     result says so.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    what
-        A view id, an MLflow run id, a published version as ``view@2``, or the name of a saved training set.
-
-    Raises
-    ------
-    UsageError
-        Where nothing was recorded under it, or its commit is gone.
-    SourceError
-        Where a source is gone altogether.
-    WorkbenchError
-        As computing a view raises.
     """
     started = time.monotonic()
     then = find_record(workspace, what)

@@ -152,13 +152,7 @@ class FeatureAnswers:
         self._prepared: dict[object, Prepared] = {}
 
     def read(self, body: bytes, *, arrow: bool, texts: bool) -> Question:
-        """Return what a body asks for.
-
-        Raises
-        ------
-        Problem
-            Where it is no request, or asks for too much.
-        """
+        """Return what a body asks for."""
         try:
             request = _decode(body)
         except msgspec.ValidationError as error:
@@ -203,14 +197,7 @@ class FeatureAnswers:
         return not all(view.reaches(instant) for view in plan.views)
 
     def answer(self, question: Question, token: Token | None) -> Response:
-        """Return the answer to a request.
-
-        Raises
-        ------
-        Problem
-            For features that there are not, or that the token may not read, wrong keys, and an instant that the store
-            does not reach.
-        """
+        """Return the answer to a request."""
         try:
             prepared, answers = self._look(question, token)
         except WorkbenchError as error:

@@ -40,13 +40,7 @@ class RateLimit:
         self._left: dict[str, tuple[float, float]] = {}
 
     def spend(self, caller: str) -> None:
-        """Take one request of a caller's.
-
-        Raises
-        ------
-        Problem
-            Where none is left.
-        """
+        """Take one request of a caller's."""
         if self._rate is None:
             return
         now, most = self._clock(), max(self._rate, 1.0)
@@ -108,13 +102,7 @@ class WorkPool:
         self._lock = threading.Lock()
 
     async def run(self, work: Callable[..., Found], *args: Any) -> Found:
-        """Return what `work` returns.
-
-        Raises
-        ------
-        Problem
-            Where the threads have enough to do, or the deadline passes.
-        """
+        """Return what `work` returns."""
         with self._lock:
             if self._pending >= self._threads * WAITING:
                 raise busy("The service has more large requests than it can answer.")

@@ -18,17 +18,7 @@ if TYPE_CHECKING:
 
 
 def list_features(catalog: OnlineCatalog, token: Token | None, search: str | None) -> dict[str, Any]:
-    """Return what is published and within a token's scopes, as JSON-ready values.
-
-    Parameters
-    ----------
-    catalog
-        The online store's catalogue.
-    token
-        Whose scopes limit the list; None for all.
-    search
-        Words, each of which has to be found in a view's name, description, owner, tags, entities or features.
-    """
+    """Return what is published and within a token's scopes, as JSON-ready values."""
     words = (search or "").casefold().split()
     found = {}
     for name in catalog.registry.views:

@@ -71,13 +71,7 @@ class ServiceOptions:
         return self.home / (self.serve.reads or "reads")
 
     def with_serve(self, **changes: Any) -> Self:
-        """Return these options with other settings under ``[serve]``; None changes nothing.
-
-        Raises
-        ------
-        UsageError
-            For a value that the setting cannot have.
-        """
+        """Return these options with other settings under ``[serve]``; None changes nothing."""
         given = {name: value for name, value in changes.items() if value is not None}
         try:
             serve = ServeSettings.model_validate(self.serve.model_dump() | given)

@@ -35,13 +35,7 @@ HEALTH_SECONDS = 30
 
 
 def refuse_strangers(options: ServiceOptions) -> None:
-    """Raise where other machines could read features without a token.
-
-    Raises
-    ------
-    UsageError
-        Where the address is not this machine's alone, there is no file of tokens, and `open` is not set.
-    """
+    """Raise where other machines could read features without a token."""
     settings = options.serve
     if settings.open or options.tokens.exists() or _is_loopback(settings.host):
         return
@@ -65,13 +59,7 @@ class ServiceCommand(Reported):
 
     @classmethod
     def of(cls, options: ServiceOptions) -> Self:
-        """Return the service of some options.
-
-        Raises
-        ------
-        UsageError
-            Where it would be open to strangers.
-        """
+        """Return the service of some options."""
         refuse_strangers(options)
         return cls(options)
 
@@ -94,15 +82,7 @@ class ServiceCommand(Reported):
 
 
 def run_service(options: ServiceOptions) -> None:
-    """Serve until a signal ends it.
-
-    Raises
-    ------
-    UsageError
-        Where the address is taken or not this machine's, or without tokens open to others.
-    ConfigError
-        Where traces are wanted and their exporter is not installed.
-    """
+    """Serve until a signal ends it."""
     from uvicorn.supervisors import Multiprocess
 
     configure_logs()

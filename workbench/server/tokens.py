@@ -146,13 +146,7 @@ class TokenList(Reported):
 
 
 def end_of(text: str) -> datetime:
-    """Return when a token ends: after a length of time, as in ``90d``, or at a moment.
-
-    Raises
-    ------
-    UsageError
-        For what is neither.
-    """
+    """Return when a token ends: after a length of time, as in ``90d``, or at a moment."""
     try:
         return datetime.now(UTC) + parse_duration(text, what="expires")
     except (DefinitionError, OverflowError):
@@ -166,13 +160,7 @@ class TokenFile:
     path: Path
 
     def read(self) -> tuple[Token, ...]:
-        """Return the tokens; none where there is no file.
-
-        Raises
-        ------
-        UsageError
-            Where the file cannot be read or understood.
-        """
+        """Return the tokens; none where there is no file."""
         try:
             return _decoded(self.path.read_bytes())
         except FileNotFoundError:
@@ -184,13 +172,7 @@ class TokenFile:
             ) from error
 
     def create(self, name: str, *, scopes: Collection[str] = (), expires: datetime | None = None) -> tuple[Token, str]:
-        """Make a token, and return it and its text, which is not stored.
-
-        Raises
-        ------
-        UsageError
-            For a name that a valid token has, an empty scope, and an end in the past.
-        """
+        """Make a token, and return it and its text, which is not stored."""
         now = datetime.now(UTC)
         if not name.strip() or len(name) > 100:
             raise UsageError("A token needs a name.", remedy="Say what it is for: token create scoring")
@@ -209,13 +191,7 @@ class TokenFile:
         return token, f"wb_{public}_{secret}"
 
     def revoke(self, name: str) -> Token:
-        """Revoke the token with this id, or the valid one with this name.
-
-        Raises
-        ------
-        UsageError
-            Where there is none (did you mean).
-        """
+        """Revoke the token with this id, or the valid one with this name."""
         now = datetime.now(UTC)
         with self._changing() as tokens:
             valid = {place: token for place, token in enumerate(tokens) if token.revoked is None}

@@ -53,13 +53,7 @@ class Traces:
 
     @classmethod
     def to(cls, url: str, routes: set[str]) -> Traces:
-        """Return what sends spans to a collector, a batch every few seconds.
-
-        Raises
-        ------
-        ConfigError
-            Where the exporter is not installed.
-        """
+        """Return what sends spans to a collector, a batch every few seconds."""
         return cls(BatchSpanProcessor(exporter_to(url)), routes)
 
     async def around(
@@ -105,13 +99,7 @@ class Traces:
 
 
 def exporter_to(url: str) -> SpanExporter:
-    """Return what sends spans to a collector by OTLP over HTTP.
-
-    Raises
-    ------
-    ConfigError
-        Where it is not installed.
-    """
+    """Return what sends spans to a collector by OTLP over HTTP."""
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     except ImportError:

@@ -93,22 +93,7 @@ def logged_line(
     request: FeatureRequest,
     entities: Sequence[Mapping[str, Any]],
 ) -> bytes:
-    """Return the line of the log for a request.
-
-    Parameters
-    ----------
-    answers
-        What was found.
-    body
-        The answer as JSON, with its details.
-    requested, at
-        As in `LoggedRead`.
-    request
-        What was asked for.
-    entities
-        Its entities with values that JSON has; what is no key is not logged, so neither are the values of a request:
-        features computed on demand are left out.
-    """
+    """Return the line of the log for a request."""
     keys = {column for answer in answers.found for _, column in answer.plan.part.keys}
     if any(len(entity) != len(keys) for entity in entities):
         entities = [{name: value for name, value in entity.items() if name in keys} for entity in entities]

@@ -77,26 +77,7 @@ def measure_skew(
     limit: int = 100_000,
     folder: Path | None = None,
 ) -> SkewReport:
-    """Return what of the logged reads a training set does not give.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    view
-        ``view``, ``view@2``, ``view@2.1`` or ``view:feature``; all that was read if absent.
-    since, until
-        The requests' period, half open.
-    limit
-        How many reads, of one view and one entity each, are compared; the newest ones.
-    folder
-        Where the reads were logged; as `[serve]` says if absent.
-
-    Raises
-    ------
-    FeatureNotFound
-        For a view or feature that was never published (did you mean).
-    """
+    """Return what of the logged reads a training set does not give."""
     place = folder or workspace.home / (workspace.config.serve.reads or "reads")
     reading = RegistryReader.of(workspace)
     wanted = None if view is None else Reference.parse(view)

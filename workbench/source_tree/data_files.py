@@ -20,13 +20,7 @@ _AS_SOURCE = "Declare it as a source in workbench.toml and take it as a paramete
 
 
 def file_names(value: Any) -> tuple[str, ...]:
-    """Return the paths that `value`, the decorator's ``files``, declares, relative to ``features/``.
-
-    Raises
-    ------
-    DefinitionError
-        It is no path or list of paths, or one leaves ``features/`` or is a module.
-    """
+    """Return the paths that `value`, the decorator's ``files``, declares, relative to ``features/``."""
     names = (value,) if isinstance(value, str) else value
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise DefinitionError(f"files={value!r} does not name files.", remedy=_IDIOM)
@@ -37,13 +31,7 @@ def file_names(value: Any) -> tuple[str, ...]:
 
 @cache
 def declared_paths(source: bytes) -> tuple[str, ...]:
-    """Return the paths that a file of definitions declares; none where it is no Python.
-
-    Raises
-    ------
-    DefinitionError
-        They are computed, or not allowed.
-    """
+    """Return the paths that a file of definitions declares; none where it is no Python."""
     if b"files" not in source:
         return ()
     try:

@@ -14,20 +14,7 @@ if TYPE_CHECKING:
 
 
 def files_of(path: str, sources: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Return the files that loading `path` reads, itself first, all relative to ``features/``.
-
-    Parameters
-    ----------
-    path
-        The definition's file, e.g. ``spend.py``.
-    sources
-        Every file below ``features/``, by path.
-
-    Raises
-    ------
-    DefinitionError
-        Where one of them is no Python.
-    """
+    """Return the files that loading `path` reads, itself first, all relative to ``features/``."""
     found: dict[str, None] = {}
     waiting = [path]
     while waiting:
@@ -40,13 +27,7 @@ def files_of(path: str, sources: Mapping[str, bytes]) -> tuple[str, ...]:
 
 
 def data_of(path: str, sources: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Return the data files that the files of a definition declare, relative to ``features/``.
-
-    Raises
-    ------
-    DefinitionError
-        Where one of its files is no Python, or declares what cannot be declared.
-    """
+    """Return the data files that the files of a definition declare, relative to ``features/``."""
     return tuple(dict.fromkeys(name for each in files_of(path, sources) for name in declared_paths(sources[each])))
 
 

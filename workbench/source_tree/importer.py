@@ -109,13 +109,7 @@ class _Loader(SourceLoader):
 
 
 def decode_source(data: bytes, name: str) -> str:
-    """Return the text of a definition's file.
-
-    Raises
-    ------
-    DefinitionError
-        Not UTF-8, or declared to be something else.
-    """
+    """Return the text of a definition's file."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -84,25 +84,7 @@ class TreeFiles:
 
 
 def read_tree(repository: DefinitionRepository, commit_or_tree: str, *, tree: str | None, cache: Path) -> TreeFiles:
-    """Return the files of ``features/`` in a commit, and write them to the cache unless they are there.
-
-    Parameters
-    ----------
-    repository
-        Where the commit is.
-    commit_or_tree
-        The commit, or its root tree.
-    tree
-        The id of its ``features/``.
-    cache
-        The files go to ``definitions/<tree>/`` in it, read-only. A file there that is not what git holds is
-        written again. Any number of processes may do so at once.
-
-    Raises
-    ------
-    ProjectError
-        The cache cannot be written.
-    """
+    """Return the files of ``features/`` in a commit, and write them to the cache unless they are there."""
     folder = _folder(cache, tree)
     if tree is None:
         return TreeFiles(_NO_TREE, folder, {})

@@ -24,13 +24,7 @@ def repeated_names(names: list[str]) -> list[str]:
 
 
 def convert_table(table: Any, refuse: Refuse) -> pl.DataFrame:
-    """Return the rows of a ``pyarrow.Table``, with UTC for zones that Polars does not know.
-
-    Raises
-    ------
-    Exception
-        What `refuse` returns, for the first column that Polars does not hold exactly.
-    """
+    """Return the rows of a ``pyarrow.Table``, with UTC for zones that Polars does not know."""
     import pyarrow as pa
 
     for field, column in zip(table.schema, table.columns, strict=True):

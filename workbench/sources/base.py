@@ -96,38 +96,12 @@ class Source:
         """Return the identity of the source's data now.
 
         Files are read once and then known by path, size, times and inode. A query is run.
-
-        Parameters
-        ----------
-        recheck
-            Read every byte again, trusting nothing that is remembered.
-
-        Raises
-        ------
-        SourceNotFound
-            Where the data is gone.
-        SourceError
-            Where it is refused, damaged or being written, or the query fails.
         """
         with self._reading():
             return self._reader.snapshot(recheck=recheck)
 
     def frame(self, snapshot: Snapshot | None = None) -> pl.LazyFrame:
-        """Return the source's rows: all its columns, `event_time` and `available_at` as ``Datetime("us", "UTC")``.
-
-        Parameters
-        ----------
-        snapshot
-            Which data: Delta is read at its version, a query's rows as they were landed, and files must still be
-            what they were. The data of now if absent.
-
-        Raises
-        ------
-        SourceNotFound
-            Where the data is gone.
-        SourceError
-            Where it is not the snapshot's any more, is damaged, or a time column is missing or no time.
-        """
+        """Return the source's rows: all its columns, `event_time` and `available_at` as ``Datetime("us", "UTC")``."""
         zone = self.settings.time_zone
         with self._reading(snapshot):
             if zone is not None:
@@ -139,16 +113,6 @@ class Source:
         """Return what is odd about the source's data: repeated keys, nulls in time or key, naive times, no rows.
 
         The answer is remembered for each snapshot, so it costs the data's reading once.
-
-        Parameters
-        ----------
-        snapshot
-            Which data; a new snapshot is taken if absent, which runs a query again.
-
-        Raises
-        ------
-        SourceError
-            Where a declared column is missing (did you mean) or no time, or the data cannot be read.
         """
         taken = self.snapshot() if snapshot is None else snapshot
         memo = self._declared.memo_path(self._check_key(taken))
@@ -166,33 +130,12 @@ class Source:
         """Return what is another value after anybody touched the data.
 
         A frame is lazy. Take a mark before it is collected and hand it to `verify` afterwards.
-
-        Raises
-        ------
-        SourceNotFound
-            Where the data is gone.
         """
         with self._reading():
             return self._reader.mark()
 
     def verify(self, snapshot: Snapshot, *, mark: object = None) -> None:
-        """Raise SourceError if the data of `snapshot` cannot be read.
-
-        Parameters
-        ----------
-        snapshot
-            Which data.
-        mark
-            Raise too where the data was touched since this mark was taken, though it is the snapshot's again: whoever
-            read it in between may have read something else.
-
-        Raises
-        ------
-        SourceMoved
-            Where it is other data, or was.
-        SourceError
-            Where it cannot be read.
-        """
+        """Raise SourceError if the data of `snapshot` cannot be read."""
         with self._reading():
             self._reader.verify(snapshot)
             moved = mark is not None and self._reader.mark() != mark
@@ -203,11 +146,6 @@ class Source:
         """Read all rows once more, and raise if that fails.
 
         A frame is lazy: after a failed collect this tells whether the source is the cause.
-
-        Raises
-        ------
-        SourceError
-            Where they cannot be read.
         """
         taken = self.snapshot() if snapshot is None else snapshot
         with self._reading(taken):
@@ -272,13 +210,7 @@ class Sources(Mapping[str, Source]):
         }
 
     def __getitem__(self, name: str) -> Source:
-        """Return the source `name`.
-
-        Raises
-        ------
-        SourceNotFound
-            Where ``workbench.toml`` declares no such source (did you mean).
-        """
+        """Return the source `name`."""
         if name not in self._sources:
             raise SourceNotFound(
                 f"There is no source {name!r} in workbench.toml.",

@@ -16,13 +16,7 @@ from workbench.sources.times import as_utc, clock_changes, is_naive
 
 
 def check_rows(declared: Declared, frame: pl.LazyFrame) -> tuple[SourceWarning, ...]:
-    """Return what is odd about the rows of `frame`, whose times are as they are stored.
-
-    Raises
-    ------
-    SourceError
-        Where a declared column is missing or is no time, or a moment is out of range.
-    """
+    """Return what is odd about the rows of `frame`, whose times are as they are stored."""
     schema = frame.collect_schema()
     _declared_columns(declared, schema)
     counts = frame.select(_counts(declared, schema)).collect(engine="streaming").row(0, named=True)

@@ -29,14 +29,7 @@ _LONGEST_FIELD = 2**31 - 1
 
 
 def read(origin: Origin, files: Mapping[str, Path], dialect: Dialect, spool: Spool) -> pl.LazyFrame:
-    """Return the rows of all files as texts; null where nothing stands between two separators.
-
-    Raises
-    ------
-    SourceError
-        For a header that names a column twice, files with different columns, and rows that are shorter or longer than
-        the header, by line.
-    """
+    """Return the rows of all files as texts; null where nothing stands between two separators."""
     headers = {name: _header(origin, file, dialect) for name, file in files.items()}
     headers = {name: header for name, header in headers.items() if header}
     columns = _same_columns(origin, files, headers)

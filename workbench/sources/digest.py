@@ -39,22 +39,7 @@ def read_blocks(path: Path) -> Iterator[memoryview]:
 
 
 def hash_file(source: str, path: Path, *, blocks: Blocks = read_blocks) -> tuple[Stamp, str]:
-    """Return the stamp and SHA-256 of a file that did not change while it was read.
-
-    Parameters
-    ----------
-    source
-        The source's name, for messages.
-    path
-        The file.
-    blocks
-        Reads it.
-
-    Raises
-    ------
-    SourceError
-        Where the file is gone, refused, or was written to in each of three attempts.
-    """
+    """Return the stamp and SHA-256 of a file that did not change while it was read."""
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(_PAUSE_SECONDS * attempt)
@@ -73,13 +58,7 @@ def hash_file(source: str, path: Path, *, blocks: Blocks = read_blocks) -> tuple
 
 
 def stamp_of(source: str, path: Path) -> Stamp:
-    """Return the stamp of the file at `path`.
-
-    Raises
-    ------
-    SourceError
-        Where the file is gone or refused.
-    """
+    """Return the stamp of the file at `path`."""
     try:
         return Stamp.of(path.stat())
     except (FileNotFoundError, NotADirectoryError):
@@ -89,24 +68,7 @@ def stamp_of(source: str, path: Path) -> Stamp:
 
 
 def digest_files(source: str, files: Sequence[Path], memo: DigestMemo, *, recheck: bool) -> list[FileDigest]:
-    """Return the digests of `files`, in their order, reading only those that `memo` does not know.
-
-    Parameters
-    ----------
-    source
-        The source's name, for messages.
-    files
-        The files.
-    memo
-        What was remembered; it is brought up to date.
-    recheck
-        Read every file again.
-
-    Raises
-    ------
-    SourceError
-        As `hash_file`.
-    """
+    """Return the digests of `files`, in their order, reading only those that `memo` does not know."""
     found: dict[Path, tuple[Stamp, str]] = {}
     for path in files:
         stamp = stamp_of(source, path)

@@ -26,14 +26,7 @@ _IN_MEMORY = (None, "", ":memory:")
 
 
 def run(declared: Declared) -> pl.DataFrame:
-    """Return what the source's SQL returns; the database is opened for reading only.
-
-    Raises
-    ------
-    SourceError
-        Where the SQL is no single SELECT or fails, the database is gone, locked or none, or a relative path in the
-        SQL would be answered by the working directory.
-    """
+    """Return what the source's SQL returns; the database is opened for reading only."""
     import duckdb
 
     failure = ""
@@ -86,16 +79,7 @@ def _select(declared: Declared, connection: Any, duckdb: Any) -> pl.DataFrame:
 
 
 def rows_of(relation: Any, refuse: Callable[[str, str, str], Exception]) -> pl.DataFrame:
-    """Return the rows of a DuckDB relation.
-
-    Parameters
-    ----------
-    relation
-        What a connection's ``sql`` returns.
-    refuse
-        Makes the error for a column that cannot be carried exactly, of its name, what it is or holds, and the cast that
-        helps.
-    """
+    """Return the rows of a DuckDB relation."""
     for name, dtype in zip(relation.columns, relation.types, strict=True):
         kind = next((str(inner.id) for inner in _within(dtype) if inner.id in _OPAQUE), None)
         if kind is not None:

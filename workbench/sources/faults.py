@@ -41,15 +41,7 @@ class Origin:
         return self.title[:1].lower() + self.title[1:]
 
     def cure(self, setting: str, otherwise: str = "") -> str:
-        """Return a sentence that says where `setting`, which cures the fault, is written.
-
-        Parameters
-        ----------
-        setting
-            A line of ``workbench.toml``.
-        otherwise
-            What helps where there are no settings; the way through a source if absent.
-        """
+        """Return a sentence that says where `setting`, which cures the fault, is written."""
         if self.section is not None:
             return f"Set `{setting}` in {self.section}."
         if otherwise:

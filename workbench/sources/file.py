@@ -23,24 +23,7 @@ class FileReadWarning(UserWarning):
 def read_file(
     origin: Origin, file: Path, *, times: Mapping[str, str], dialect: Dialect | None = None
 ) -> tuple[pl.DataFrame, tuple[SourceWarning, ...]]:
-    """Return the rows of one file, whose name says its format, and what was decided about them.
-
-    Parameters
-    ----------
-    origin
-        What messages call it.
-    file
-        Its path.
-    times
-        The columns that are times where they are texts: role to column.
-    dialect
-        What is known about it beforehand.
-
-    Raises
-    ------
-    SourceError
-        Where it is not there, not of a known format, or not what its format says.
-    """
+    """Return the rows of one file, whose name says its format, and what was decided about them."""
     format_ = format_of(file)
     if format_ is None:
         raise faults.unknown_file(origin, file)

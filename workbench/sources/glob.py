@@ -68,14 +68,6 @@ def list_files(source: str, settings: SourceSettings, root: Path) -> FileListing
     A folder is searched to the bottom, as ``folder/**/*`` is. Names that begin with ``.`` or ``_`` are left out unless
     the pattern spells that first letter, as writers use them for their own files. Symbolic links are followed; of two
     paths to one file the one without a link counts.
-
-    Raises
-    ------
-    SourceNotFound
-        Where there is nothing, or a link points to nothing.
-    SourceError
-        For a URL, files of a table whose log decides which of them count (Delta, Iceberg, Hudi), files of several or
-        unknown formats, disagreeing ``key=value`` folders, or a folder that may not be read.
     """
     text = settings.path or ""
     if "://" in text:

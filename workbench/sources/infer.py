@@ -35,25 +35,7 @@ _SPELLED_TRUE, _SPELLED_FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "
 def infer_types(
     origin: Origin, frame: pl.LazyFrame, dialect: Dialect, roles: Mapping[str, str]
 ) -> tuple[pl.LazyFrame, list[SourceWarning]]:
-    """Return `frame` of texts with the types that its values have, and what was decided that is not obvious.
-
-    Parameters
-    ----------
-    origin
-        Whose rows they are, for messages.
-    frame
-        Columns of dtype String; nulls have no say, and neither has an empty text in a column of anything but text.
-    dialect
-        What is declared.
-    roles
-        The time columns, which are read as such.
-
-    Raises
-    ------
-    SourceError
-        For a declared column that is not there, a value that is not of its column's declared dtype, and a time that
-        cannot be read without a guess.
-    """
+    """Return `frame` of texts with the types that its values have, and what was decided that is not obvious."""
     names = frame.collect_schema().names()
     settled = {*dialect.dtypes, *roles.values(), *dialect.texts}
     others = [name for name in names if name not in settled]
@@ -269,24 +251,7 @@ def _first(frame: pl.LazyFrame, text: pl.Expr, pattern: str) -> str:
 
 
 def apply_dtypes(origin: Origin, frame: pl.LazyFrame, dialect: Dialect, roles: Mapping[str, str]) -> pl.LazyFrame:
-    """Return `frame`, whose declared columns are texts, with each as its declared dtype.
-
-    Parameters
-    ----------
-    origin
-        Whose rows they are, for messages.
-    frame
-        The rows.
-    dialect
-        What is declared.
-    roles
-        The time columns, to which a declared format applies.
-
-    Raises
-    ------
-    SourceError
-        For a declared column that is not there (did you mean), and a value that is not of its dtype.
-    """
+    """Return `frame`, whose declared columns are texts, with each as its declared dtype."""
     if not dialect.dtypes:
         return frame
     schema = frame.collect_schema()

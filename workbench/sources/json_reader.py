@@ -38,14 +38,7 @@ Kind = Any
 
 
 def read(origin: Origin, files: Mapping[str, Path], dialect: Dialect, spool: Spool) -> pl.LazyFrame:
-    """Return the rows of all files, declared columns as texts; a column may be absent from some of them.
-
-    Raises
-    ------
-    SourceError
-        For what is not JSON, a key that comes twice in an object, columns with values of several kinds, numbers that no
-        column carries exactly.
-    """
+    """Return the rows of all files, declared columns as texts; a column may be absent from some of them."""
     import pyarrow as pa
 
     kinds: dict[str, dict[str, Kind]] = {}

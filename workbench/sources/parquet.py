@@ -43,14 +43,7 @@ class Footers:
 
 
 def footers(origin: Origin, listing: FileListing) -> Footers:
-    """Read the footer of every file, and see that they hold the same columns, all of which can be carried.
-
-    Raises
-    ------
-    SourceError
-        For a damaged file, a type that no column carries, or naming the files and columns that differ from the first
-        file's.
-    """
+    """Read the footer of every file, and see that they hold the same columns, all of which can be carried."""
     known: dict[bytes, Footers] = {}
     lines = []
     first = footer(origin, listing.files[0])
@@ -68,13 +61,7 @@ def footers(origin: Origin, listing: FileListing) -> Footers:
 
 
 def footer(origin: Origin, file: Path, *, foreign: bool = False) -> Footers:
-    """Return what the footer of one file says; it is `foreign` too where that is known of others.
-
-    Raises
-    ------
-    SourceError
-        As `footers`.
-    """
+    """Return what the footer of one file says; it is `foreign` too where that is known of others."""
     found = _footers(origin, file, _stored_schema(origin, file))
     return replace(found, foreign=found.foreign or foreign)
 
@@ -174,11 +161,6 @@ def folder_keys(
     """Return the columns that the ``key=value`` folders add, with the types that their values have, and what to tell.
 
     A key that the files have as a column too is of that column's type.
-
-    Raises
-    ------
-    SourceError
-        For a value that is not of its key's declared dtype.
     """
     keys = [key for key in listing.partitions if key not in schema]
     if not keys:

@@ -49,12 +49,6 @@ def run(declared: Declared) -> pl.DataFrame:
 
     A ``numeric`` is a Decimal of its declared scale, or of the largest scale among its values where it declares none;
     ``char(n)`` is without its padding; ``json`` and ``uuid`` are texts.
-
-    Raises
-    ------
-    SourceError
-        Where the driver is missing, the server does not answer, the SQL fails, or a column is of a type, or holds a
-        value, that cannot be carried exactly.
     """
     if find_spec("adbc_driver_postgresql") is None:
         raise faults.driver_missing(declared.name)

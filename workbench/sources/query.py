@@ -35,24 +35,6 @@ def land(
     """Write `frame` to `path` unless it is there already, and return `path`.
 
     The file appears complete or not at all, even with concurrent writers.
-
-    Parameters
-    ----------
-    frame
-        The rows. A LazyFrame is streamed.
-    path
-        A name that only this content has.
-    confirm
-        Called when all is written and before it is seen under its name; what it raises leaves nothing behind.
-    notes
-        What is to be told of the rows, kept with them for `notes_of`.
-
-    Raises
-    ------
-    ProjectError
-        Where the disk is full or refuses.
-    polars.exceptions.PolarsError
-        Where `frame` cannot be computed.
     """
     if path.exists():
         return path

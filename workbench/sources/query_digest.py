@@ -24,15 +24,7 @@ class _Hash(Protocol):
 
 
 def in_order(frame: pl.DataFrame, first: Sequence[str]) -> pl.DataFrame:
-    """Return the rows of `frame` in the one order that depends on their values alone.
-
-    Parameters
-    ----------
-    frame
-        Any rows.
-    first
-        Columns to sort by before all others (which follow by name); those that `frame` lacks are left out.
-    """
+    """Return the rows of `frame` in the one order that depends on their values alone."""
     if not frame.width:
         return frame
     leading = [column for column in dict.fromkeys(first) if column in frame.columns]
@@ -44,13 +36,7 @@ def in_order(frame: pl.DataFrame, first: Sequence[str]) -> pl.DataFrame:
 
 
 def rows_digest(frame: pl.DataFrame) -> str:
-    """Return the SHA-256, in hexadecimal digits, of rows that `in_order` has put in order.
-
-    Parameters
-    ----------
-    frame
-        Rows as `in_order` returned them.
-    """
+    """Return the SHA-256, in hexadecimal digits, of rows that `in_order` has put in order."""
     digest = hashlib.sha256(_SCHEME)
     digest.update(frame.height.to_bytes(8, "little"))
     for name in sorted(frame.columns):

@@ -78,13 +78,7 @@ _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 @contextmanager
 def decompress(file: Path) -> Iterator[Any]:
-    """Yield the bytes of `file`, decompressed where it is gzip or zstd, as a ``pyarrow.NativeFile``.
-
-    Raises
-    ------
-    OSError
-        Where it cannot be opened, is cut off or damaged; reading raises it too.
-    """
+    """Yield the bytes of `file`, decompressed where it is gzip or zstd, as a ``pyarrow.NativeFile``."""
     import pyarrow as pa
 
     with pa.OSFile(str(file)) as stored:

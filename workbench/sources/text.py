@@ -42,29 +42,7 @@ def read_text(
     dialect: Dialect,
     scratch: Path | None = None,
 ) -> Iterator[TextTable]:
-    """Yield the rows of all files, in the files' order, with times parsed; they can be read until the block ends.
-
-    Parameters
-    ----------
-    origin
-        Whose files they are, for messages.
-    files
-        The files by the names that messages give them.
-    format
-        What they hold: CSV or JSON.
-    roles
-        The time columns: role to column.
-    dialect
-        What is declared about them.
-    scratch
-        The folder where rows go that memory should not hold; the system's if absent.
-
-    Raises
-    ------
-    SourceError
-        For files without a byte, a file that its format does not allow, files of different columns or types, values
-        that are not of their declared dtype, and times that are not ISO 8601 or of their declared format.
-    """
+    """Yield the rows of all files, in the files' order, with times parsed; they can be read until the block ends."""
     with Spool(scratch) as spool, translate_errors(lambda error: faults.of_driver(origin, faults.some(files), error)):
         if format == "csv":
             frame, notes = infer_types(origin, csv_reader.read(origin, files, dialect, spool), dialect, roles)

@@ -38,19 +38,7 @@ def is_naive(dtype: pl.DataType) -> bool:
 
 
 def in_zone(value: pl.Expr, dtype: pl.DataType, zone: str, *, side: Side = "data") -> pl.Expr:
-    """Return naive times or dates, which are of `zone`, as ``Datetime("us", "UTC")``; a date is its first instant.
-
-    Parameters
-    ----------
-    value
-        The times.
-    dtype
-        Their dtype: a naive Datetime or Date.
-    zone
-        A zone's name.
-    side
-        Whether an hour that comes twice is its second or its first.
-    """
+    """Return naive times or dates, which are of `zone`, as ``Datetime("us", "UTC")``; a date is its first instant."""
     moment = value.cast(pl.Datetime("us"))
     if zone == "UTC":
         return moment.dt.replace_time_zone("UTC")
@@ -80,11 +68,6 @@ def as_utc(source: str, role: str, column: str, dtype: pl.DataType, zone: str | 
 
     A naive time is of `zone`, or UTC; another zone is converted, a date is its first instant, and nanoseconds are cut
     to microseconds.
-
-    Raises
-    ------
-    SourceError
-        Where `dtype` is neither Datetime nor Date.
     """
     value = pl.col(column)
     match dtype:
@@ -98,24 +81,7 @@ def as_utc(source: str, role: str, column: str, dtype: pl.DataType, zone: str | 
 def normalise_times(
     source: str, frame: pl.LazyFrame, roles: Mapping[str, str], zone: str | None = None
 ) -> pl.LazyFrame:
-    """Return `frame` with its time columns in UTC, all other columns as they are.
-
-    Parameters
-    ----------
-    source
-        The source's name, for messages.
-    frame
-        The source's rows.
-    roles
-        What each time column is declared as: role (``event_time``, ``available_at``) to column.
-    zone
-        The zone of times that state none; UTC if absent.
-
-    Raises
-    ------
-    SourceError
-        For a column that is missing (did you mean) or no time.
-    """
+    """Return `frame` with its time columns in UTC, all other columns as they are."""
     schema = frame.collect_schema()
     for role, column in roles.items():
         if column not in schema:
@@ -178,17 +144,7 @@ class TimeFacts:
         )
 
     def parse(self, text: pl.Expr, zone: str | None, *, side: Side = "data") -> pl.Expr:
-        """Return the texts as times, null where one is not on the calendar; in UTC where any states a zone.
-
-        Parameters
-        ----------
-        text
-            The texts that these facts are of.
-        zone
-            The zone of times that state none beside others that do.
-        side
-            As for `in_zone`.
-        """
+        """Return the texts as times, null where one is not on the calendar; in UTC where any states a zone."""
         if self.dated == self.values:
             return text.str.to_date("%Y-%m-%d", strict=False)
         text = _in_full(text, dated=self.dated > 0, spaced=self.spaced > 0, short=self.short > 0)
@@ -215,17 +171,7 @@ def _in_full(text: pl.Expr, *, dated: bool = True, spaced: bool = True, short: b
 
 
 def as_time(text: pl.Expr, dtype: pl.Date | pl.Datetime, time_format: str | None) -> pl.Expr:
-    """Return texts as times of a declared dtype; null where one is none, or would lose its zone or digits.
-
-    Parameters
-    ----------
-    text
-        ISO 8601 texts, or texts of `time_format`.
-    dtype
-        What they become. Times without a zone are of its zone.
-    time_format
-        The declared format.
-    """
+    """Return texts as times of a declared dtype; null where one is none, or would lose its zone or digits."""
     if isinstance(dtype, pl.Date):
         if time_format is not None:
             return text.str.to_date(time_format, strict=False)
@@ -262,22 +208,6 @@ def parse_times(
 
     Texts are ISO 8601, or of the declared format. A column where any text states a zone becomes UTC, one where none
     does stays naive, one of plain dates becomes Date. ``03/04/2024`` could be two days: it is refused.
-
-    Parameters
-    ----------
-    origin
-        Whose rows they are, for messages.
-    frame
-        Rows whose time columns may be text.
-    dialect
-        The declared format, and the zone of times that state none.
-    roles
-        As for `normalise_times`; columns that are absent or no text are left alone.
-
-    Raises
-    ------
-    SourceError
-        Where a text is neither, or names a day or an hour that is not.
     """
     schema = frame.collect_schema()
     texts = {column: role for role, column in roles.items() if schema.get(column) == pl.String}

@@ -35,20 +35,7 @@ class _Found:
 
 
 def tables_of(connection: Any, query: str) -> tuple[list[TableName], set[str]]:
-    """Return the tables that `query` names, and the names it gives itself (``with x as ...``), in lower case.
-
-    Parameters
-    ----------
-    connection
-        An open DuckDB connection.
-    query
-        One statement.
-
-    Raises
-    ------
-    QueryError
-        For what does not parse, is not one SELECT, or reads something else than tables.
-    """
+    """Return the tables that `query` names, and the names it gives itself (``with x as ...``), in lower case."""
     if len(query) > _LONGEST:
         raise QueryError.not_a_select(f"has {len(query):,} characters")
     parsed = json.loads(connection.execute("select json_serialize_sql(?)", [query]).fetchall()[0][0])

@@ -32,24 +32,6 @@ def run_sql(workspace: Workspace, reading: ViewReader, query: str) -> Answer:
 
     Only the tables that the query names are looked up. DuckDB gets their rows, and no files, no settings, no network
     and no extension; times with a zone are UTC.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    reading
-        What a view's bare name means.
-    query
-        One SELECT.
-
-    Raises
-    ------
-    QueryError
-        For what is not one SELECT, names no view or source (did you mean), or fails.
-    LakeError
-        Where a published version's data cannot be read.
-    WorkbenchError
-        As reading or computing a view raises.
     """
     import duckdb
 

@@ -50,15 +50,7 @@ class Tables:
         return self._readings[""].has(view, version) or view in self._workspace.sources
 
     def frame(self, table: TableName) -> pl.LazyFrame:
-        """Return the rows of `table`; a branch's view is computed where it is not computed yet.
-
-        Raises
-        ------
-        QueryError
-            Where nothing is called that (did you mean).
-        FeatureNotFound
-            For a version that there is not, or that is retired.
-        """
+        """Return the rows of `table`; a branch's view is computed where it is not computed yet."""
         reading = self._reading(table.schema)
         name = table.name.lower()
         try:

@@ -188,17 +188,7 @@ class BranchReader:
 
 
 def readable_on_demand(definitions: Definitions, name: str, *, version: str | None = None) -> ReadableOnDemand:
-    """Return an on-demand view as it is read, by its definition, which is imported.
-
-    Parameters
-    ----------
-    definitions
-        The tree that it is of.
-    name
-        The view.
-    version
-        The number of the published version that these definitions are of.
-    """
+    """Return an on-demand view as it is read, by its definition, which is imported."""
     view = definitions.on_demand(name)
 
     def compute(rows: pl.DataFrame) -> pl.DataFrame:

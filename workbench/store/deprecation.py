@@ -30,14 +30,6 @@ def deprecation_of(view: str, version: Version) -> str:
 
 
 def warn_of(sentences: Iterable[str], *, stacklevel: int) -> None:
-    """Warn of each deprecated version that was read, once each.
-
-    Parameters
-    ----------
-    sentences
-        What `deprecation_of` said of the versions; empty ones are left out.
-    stacklevel
-        Whose line the warning names: 2 is the caller's caller.
-    """
+    """Warn of each deprecated version that was read, once each."""
     for sentence in dict.fromkeys(filter(None, sentences)):
         warnings.warn(sentence, DeprecatedVersionWarning, stacklevel=stacklevel + 1)

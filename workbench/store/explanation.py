@@ -160,33 +160,7 @@ def explain(
     run: str | None = None,
     as_known: bool = True,
 ) -> Explanation:
-    """Return why a feature has its value for `entity` at the moment `at`.
-
-    Parameters
-    ----------
-    reading
-        What the view was read from.
-    view, features
-        The view, and the one feature of it that is asked for.
-    entity
-        The view's entity columns and their values; what else is in it is left aside, so a whole row of a training
-        set may be given.
-    at
-        The moment: datetime, date or ISO 8601; without a zone it is UTC.
-    run
-        The MLflow run that recorded the view.
-    as_known
-        False lets rows win that were created after the moment.
-
-    Raises
-    ------
-    FeatureNotFound
-        Where no feature, or several, are asked for.
-    UsageError
-        For an entity without one of the view's keys or with a value of another kind, and what is not a time.
-    LakeError
-        Where a published version's data cannot be read.
-    """
+    """Return why a feature has its value for `entity` at the moment `at`."""
     if len(features) != 1:
         raise FeatureNotFound(
             f"{view.label!r} has {len(features)} features; name one of them.",

@@ -100,28 +100,7 @@ def in_order(frame: pl.DataFrame) -> OutputDigest:
 
 
 def join_features(reading: ViewReader, spine: Spine, question: Question, *, minimum: float) -> JoinedSpine:
-    """Return `spine` with the features that `question` names, by the rules of `point_in_time_join`.
-
-    Parameters
-    ----------
-    reading
-        Where the views are looked up.
-    spine
-        One row for each example: time, the views' entity columns, label, and whatever else.
-    question
-        Which features, and how.
-    minimum
-        The share of rows a view must match, for the ledger.
-
-    Raises
-    ------
-    FeatureNotFound
-        For an unknown view, version or feature.
-    JoinError
-        For a spine without time, key or label column, keys that cannot be compared, and names used twice.
-    LakeError
-        Where a published version's data cannot be read.
-    """
+    """Return `spine` with the features that `question` names, by the rules of `point_in_time_join`."""
     asked = resolve_all(question.features, reading, full_names=question.full_names)
     check_spine(spine.frame.schema, asked, time=question.time, label=question.label, index=spine.index)
     requests = [

@@ -61,24 +61,7 @@ class ReadableOnDemand:
 def request_columns(
     view: ReadableOnDemand, frame: pl.DataFrame, *, label: str | None, index: Sequence[str] = ()
 ) -> list[pl.Series]:
-    """Return the values that a spine has for the request of an on-demand view.
-
-    Parameters
-    ----------
-    view
-        The view.
-    frame
-        The spine.
-    label
-        Its label column.
-    index
-        What a pandas frame has in its index.
-
-    Raises
-    ------
-    JoinError
-        For a column that is not there, is the label, or has values that do not fit.
-    """
+    """Return the values that a spine has for the request of an on-demand view."""
     from workbench.compute import request_column
 
     found = []

@@ -20,15 +20,7 @@ def policy_of(workspace: Workspace) -> PolicySettings:
 
 
 def main_config(workspace: Workspace, commit: str) -> Config:
-    """Return ``workbench.toml`` as `commit` of main has it.
-
-    Raises
-    ------
-    PromotionError
-        Where main has none.
-    ConfigError
-        Where it is wrong.
-    """
+    """Return ``workbench.toml`` as `commit` of main has it."""
     try:
         text = workspace.repository.read(commit, CONFIG_FILE)
     except BranchError:

@@ -164,29 +164,13 @@ class ViewReader(Protocol):
         """What the sources were that views were computed from."""
 
     def view(self, name: str, version: str | None = None) -> ReadableView:
-        """Return a view, or the published version of it that is asked for; the same object for the same version.
-
-        Raises
-        ------
-        FeatureNotFound
-            Where there is none (did you mean), or it is retired.
-        DefinitionError, RegistryError
-            Where its file, or its record, cannot be understood.
-        """
+        """Return a view, or the published version of it that is asked for; the same object for the same version."""
 
     def has(self, name: str, version: str | None = None) -> bool:
         """Whether `view` is the one to ask for `name`; else it may be a feature set's name."""
 
     def on_demand(self, name: str, version: str | None = None) -> ReadableOnDemand | None:
-        """Return an on-demand view, or the published version of it that is asked for; None where there is none.
-
-        Raises
-        ------
-        FeatureNotFound
-            Where it does not have that version.
-        DefinitionError, RegistryError
-            Where its file, or its record, cannot be understood.
-        """
+        """Return an on-demand view, or the published version of it that is asked for; None where there is none."""
 
     def names(self) -> Iterable[str]:
         """Return the names of all views and feature sets, for "did you mean"."""

@@ -18,18 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def reading_lake(views: Iterable[ReadableView]) -> Iterator[None]:
-    """Re-raise what the engine says of a missing or damaged file as `LakeError` that names the published version.
-
-    Parameters
-    ----------
-    views
-        What is read within; a branch's own views are none of the lake's.
-
-    Raises
-    ------
-    LakeError
-        Where one of the published versions cannot be read; any other error passes as it is.
-    """
+    """Re-raise what the engine says of a missing or damaged file as `LakeError` that names the published version."""
     views = list(views)
     with translate_errors(lambda error: find_damage(views)):  # noqa: ARG005  the views are read again by themselves
         yield

@@ -19,21 +19,7 @@ SHORTEST = 6
 
 
 def find_record(workspace: Workspace, what: str) -> RecordedView | SavedTrainingSet:
-    """Return what was recorded under `what`.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    what
-        The name of a training set, a published version as ``view@2``, or a view id, an MLflow run id or a run's key, or
-        the first six characters or more.
-
-    Raises
-    ------
-    UsageError
-        Where nothing here has that name or id, or several have.
-    """
+    """Return what was recorded under `what`."""
     wanted = what.strip()
     saved = names(workspace.home)
     if wanted in saved:
@@ -63,13 +49,7 @@ def find_record(workspace: Workspace, what: str) -> RecordedView | SavedTraining
 
 
 def published_record(workspace: Workspace, ref: str) -> RecordedView:
-    """Return what the registry says of the published version ``view@2`` or ``view@2.1``, retired ones too.
-
-    Raises
-    ------
-    FeatureNotFound
-        Where there is no such version (did you mean).
-    """
+    """Return what the registry says of the published version ``view@2`` or ``view@2.1``, retired ones too."""
     view, asked = split_version(ref)
     registry = Registry.at(workspace.repository, workspace.trunk)
     record = registry.record(view)

@@ -48,15 +48,7 @@ class Reference(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @classmethod
     def parse(cls, ref: object) -> Reference:
-        """Return the reference that `ref`, a text or a reference already, is.
-
-        Raises
-        ------
-        UsageError
-            For what is not a reference.
-        InvalidName
-            For an alias that could not be part of a column's name.
-        """
+        """Return the reference that `ref`, a text or a reference already, is."""
         if isinstance(ref, Reference):
             return ref
         if not isinstance(ref, str) or not ref.strip():
@@ -113,13 +105,7 @@ def use(ref: str, *, as_: str | None = None, keys: Mapping[str, str] | None = No
 
 
 def parse_all(features: object) -> tuple[Reference, ...]:
-    """Return the references that a caller gave: one or several, as text or from `use`.
-
-    Raises
-    ------
-    UsageError
-        Without any, and for what is none.
-    """
+    """Return the references that a caller gave: one or several, as text or from `use`."""
     if isinstance(features, str | Reference):
         return _parse_each((features,))
     if not isinstance(features, Iterable):

@@ -16,16 +16,7 @@ if TYPE_CHECKING:
 
 
 def release_commit(workspace: Workspace, name: str) -> str:
-    """Return the commit of main that the release `name` is.
-
-    Raises
-    ------
-    InvalidName
-        For what could be no release's name.
-    PromotionError
-        Where there is no such release (did you mean), its tag was not made by `release`, its commit is none of main's,
-        or the policy wants signatures and git cannot verify this one.
-    """
+    """Return the commit of main that the release `name` is."""
     tag = workspace.repository.tag(f"{RELEASE_PREFIX}{valid_release(name)}")
     if tag is None:
         raise PromotionError(
@@ -43,13 +34,7 @@ def release_names(workspace: Workspace) -> list[str]:
 
 
 def commit_at(workspace: Workspace, moment: datetime) -> str:
-    """Return what main's commit was at `moment`.
-
-    Raises
-    ------
-    UsageError
-        Where main had none yet.
-    """
+    """Return what main's commit was at `moment`."""
     commit = workspace.repository.commit_at(workspace.trunk, moment)
     if commit is None:
         raise UsageError(

@@ -42,13 +42,7 @@ class JoinedView:
 
     @classmethod
     def of(cls, view: ReadableView, reference: Reference) -> JoinedView:
-        """Return `view` as `reference` lets it take part.
-
-        Raises
-        ------
-        JoinError
-            Where the reference renames what is not an entity column of the view.
-        """
+        """Return `view` as `reference` lets it take part."""
         require_entity(view.label, view.entities, reference.keys)
         renamed = dict(reference.keys)
         return cls(view.label, reference.alias, tuple((e, renamed.get(e, e)) for e in view.entities), view)
@@ -151,15 +145,7 @@ class Resolution:
 
 
 def resolve(references: Sequence[Reference], reading: ViewReader, *, full_names: bool) -> tuple[ResolvedFeature, ...]:
-    """Return the stored features that `references` name, as `resolve_all` does; on-demand views are refused.
-
-    Raises
-    ------
-    DefinitionError
-        For an on-demand view, which has no stored rows.
-    FeatureNotFound, JoinError, UsageError
-        As `resolve_all`.
-    """
+    """Return the stored features that `references` name, as `resolve_all` does; on-demand views are refused."""
     found = resolve_all(references, reading, full_names=full_names)
     for part in found.parts:
         raise refuse_stored(part.view.label)
@@ -167,26 +153,7 @@ def resolve(references: Sequence[Reference], reading: ViewReader, *, full_names:
 
 
 def resolve_all(references: Sequence[Reference], reading: ViewReader, *, full_names: bool) -> Resolution:
-    """Return the features that `references` name, in their order, each once.
-
-    Parameters
-    ----------
-    references
-        Views (all their features), features, and feature sets, mixed.
-    reading
-        Where they are looked up.
-    full_names
-        Call the columns ``view__feature``, or ``alias__feature``.
-
-    Raises
-    ------
-    FeatureNotFound
-        For a name that is not a view, feature or feature set (did you mean), and a version that there is not.
-    JoinError
-        Where two features would give one column, and for a renamed key that is none.
-    UsageError
-        For a name that is both a view and a feature set, and a feature set under an alias.
-    """
+    """Return the features that `references` name, in their order, each once."""
     found = dict.fromkeys(pair for reference in references for pair in _features(reference, reading))
     wanted = tuple(_named(owner, feature, full_names=full_names) for owner, feature in found)
     owners: dict[str, JoinedView | ReadableOnDemand] = {}
@@ -226,15 +193,7 @@ def _part(view: ReadableOnDemand, reading: ViewReader, number: int) -> OnDemandP
 
 
 def named_view(ref: str | Reference, reading: ViewReader) -> tuple[ReadableView, tuple[str, ...]]:
-    """Return the view that `ref` names, and its features: the one named, or all.
-
-    Raises
-    ------
-    FeatureNotFound
-        Where there is no such view, version or feature (did you mean).
-    UsageError
-        For what is not a reference, and for an alias, which means nothing where one view is read.
-    """
+    """Return the view that `ref` names, and its features: the one named, or all."""
     reference = Reference.parse(ref)
     if not reference.is_plain:
         raise UsageError(

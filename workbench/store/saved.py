@@ -143,28 +143,7 @@ class SavedTrainingSet(TrainingRows, Reported):
 
 
 def save_training_set(home: Path, name: str, joined: JoinedSpine, *, run: str) -> SavedTrainingSet:
-    """Save `joined` under `name`; the same content under the same name is there already, and stays.
-
-    Parameters
-    ----------
-    home
-        The project's home.
-    name
-        What it is called from now on.
-    joined
-        The rows, and how they were made.
-    run
-        The key its MLflow run will have.
-
-    Raises
-    ------
-    InvalidName
-        For a name that could not be a folder's.
-    UsageError
-        Where the name is taken by other content, or a column cannot be stored.
-    ProjectError
-        Where the project cannot be written.
-    """
+    """Save `joined` under `name`; the same content under the same name is there already, and stays."""
     folder = home / FOLDER / valid_name("training set", name)
     saved = _describe(name, folder / DATA, joined, run)
     if folder.exists():
@@ -187,13 +166,7 @@ def save_training_set(home: Path, name: str, joined: JoinedSpine, *, run: str) -
 
 
 def saved_training_set(home: Path, name: str) -> SavedTrainingSet:
-    """Return the training set that was saved under `name`.
-
-    Raises
-    ------
-    UsageError
-        Where there is none (did you mean), or its record is damaged.
-    """
+    """Return the training set that was saved under `name`."""
     folder = home / FOLDER / valid_name("training set", name)
     try:
         values = json.loads((folder / RECORD).read_text(encoding="utf-8"))

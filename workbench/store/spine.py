@@ -51,25 +51,7 @@ class Spine:
 
 
 def as_spine(given: object, *, time: str, time_zone: str | None) -> Spine:
-    """Return the rows of `given`, with times of a known zone.
-
-    Parameters
-    ----------
-    given
-        A frame of Polars, lazy or not, or of pandas; a table of Arrow, or whatever exports an Arrow C stream or is
-        known to narwhals.
-    time
-        Its time column; what it lacks is found later.
-    time_zone
-        The zone of times that state none; UTC if absent.
-
-    Raises
-    ------
-    JoinError
-        For what is not a table, and a column whose values no dtype holds exactly.
-    UsageError
-        For what is not a zone, a `time_zone` of times that state theirs, and times that its clock skips.
-    """
+    """Return the rows of `given`, with times of a known zone."""
     spine = _rows(given)
     dtype = spine.frame.schema.get(time)
     if time_zone is None:

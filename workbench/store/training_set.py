@@ -219,13 +219,7 @@ class TrainingSet(TrainingRows):
 
 
 def facts_of_built(workspace: Workspace, train: TrainingSet) -> TrainingFacts:
-    """Return what lineage and the runs of experiments record of a training set, without its rows.
-
-    Raises
-    ------
-    UsageError
-        Where it was built in another project than that of `workspace`.
-    """
+    """Return what lineage and the runs of experiments record of a training set, without its rows."""
     if train._workspace.home != workspace.home:
         raise UsageError(
             "This training set belongs to another project.",
@@ -249,13 +243,7 @@ def _plain(value: object) -> object:
 def _asked_of_row(
     frame: pl.DataFrame, row: int, feature: str, wanted: Sequence[ResolvedFeature], *, time: str
 ) -> tuple[ReadableView, str, dict[str, object], datetime | date]:
-    """Return the view, the feature, the entity's keys and the moment that row number `row` of `frame` is about.
-
-    Raises
-    ------
-    UsageError
-        For a row that is not there, or lacks a key or its time, and for what is none of the features.
-    """
+    """Return the view, the feature, the entity's keys and the moment that row number `row` of `frame` is about."""
     item = _find_feature(feature, wanted)
     if not 0 <= row < frame.height:
         raise UsageError(

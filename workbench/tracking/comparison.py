@@ -80,19 +80,7 @@ class Comparison:
         return self.table()
 
     def table(self, *, only_differing: bool = True) -> pl.DataFrame:
-        """Return one row for each parameter, metric and tag, with one text column for each side.
-
-        Parameters
-        ----------
-        only_differing
-            Leave out what is the same on all sides.
-
-        Returns
-        -------
-        polars.DataFrame
-            ``kind`` (``param``, ``metric`` or ``tag``), ``key``, then a column a side named by `labels`; null where a
-            side does not have the key. All columns are strings.
-        """
+        """Return one row for each parameter, metric and tag, with one text column for each side."""
         import polars as pl
 
         names = ["kind", "key", *self.labels()]
@@ -113,14 +101,7 @@ class Comparison:
         return pl.DataFrame(columns, schema={"run": pl.String, **dict.fromkeys(keys, pl.Float64)})
 
     def differences(self) -> pl.DataFrame:
-        """Return each metric on each side against the baseline's.
-
-        Returns
-        -------
-        polars.DataFrame
-            One row a metric and side: ``metric``, ``side``, ``mean``, ``std`` (null without repetitions), ``count`` of
-            repetitions, ``difference`` from the baseline and ``relative`` to its size (null where it has none).
-        """
+        """Return each metric on each side against the baseline's."""
         import polars as pl
 
         labels, base = self.labels(), self.sides[self.baseline].facts.metrics if self.sides else {}
@@ -185,13 +166,6 @@ def compare_pages(runs: Sequence[RunSummary], *, server: str | None) -> tuple[Co
 
     The page reads ``runs`` and ``experiments`` as JSON lists after decoding the whole query, so both are
     percent-encoded here.
-
-    Parameters
-    ----------
-    runs
-        What is compared.
-    server
-        The address of MLflow's UI; None where none is running.
     """
     sent = {run.run_id: run for run in runs if run.run_id is not None}
     kinds: dict[str, list[RunSummary]] = {"models": []}
@@ -213,13 +187,7 @@ def _kind(run: RunSummary) -> str:
 
 
 def pick(runs: Sequence[RunSummary], ids: Sequence[str]) -> list[RunSummary]:
-    """Return the runs that `ids` name: by run id, record key, or an unambiguous beginning of one.
-
-    Raises
-    ------
-    TrackingError
-        An id that names no run here, or several.
-    """
+    """Return the runs that `ids` name: by run id, record key, or an unambiguous beginning of one."""
     picked = []
     for wanted in ids:
         found = [

@@ -76,15 +76,7 @@ class Deliverer:
         self._client.get_experiment_by_name("Default")
 
     def deliver(self, record: RunRecord, *, attempted: bool) -> Delivered:
-        """Make MLflow hold `record` exactly once.
-
-        Parameters
-        ----------
-        record
-            Put right by `limits.fit`.
-        attempted
-            An earlier attempt may have made the run: look its key up before making another.
-        """
+        """Make MLflow hold `record` exactly once."""
         try:
             experiment = self._experiment(record.experiment)
             run = self._find(record.key, experiment) if attempted else None

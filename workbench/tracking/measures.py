@@ -56,20 +56,7 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 def summarise(measured: Iterable[Measured]) -> tuple[dict[str, float], History]:
-    """Return the metrics of a run and the points of those that have steps.
-
-    Parameters
-    ----------
-    measured
-        In the order it was logged. Of two values for one seed, fold and step the later counts.
-
-    Returns
-    -------
-    tuple
-        Metrics by key: of a curve the value at its last step; of repetitions each, their mean, and (of two or more)
-        ``<name>_std``, the standard deviation with n - 1. A repetition that is not a number makes the mean none too.
-        Then the curves' points, by key and in order of their steps.
-    """
+    """Return the metrics of a run and the points of those that have steps."""
     values: dict[str, dict[int | None, Measured]] = {}
     repeats: dict[str, dict[str, None]] = {}
     for each in measured:
@@ -93,14 +80,7 @@ def summarise(measured: Iterable[Measured]) -> tuple[dict[str, float], History]:
 
 
 def check_fits(new: Measured, before: Iterable[Measured]) -> None:
-    """Raise unless `new` can stand beside what was measured before.
-
-    Raises
-    ------
-    UsageError
-        Where a metric would be both measured for the run as a whole and for single seeds or folds, both by step and
-        without, or has the name of another's standard deviation.
-    """
+    """Raise unless `new` can stand beside what was measured before."""
     for old in before:
         if old.name == new.name and old.is_repeat != new.is_repeat:
             raise UsageError(

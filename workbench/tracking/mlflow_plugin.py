@@ -64,11 +64,6 @@ class WorkbenchDatasetSource:
         """Return where the data is: a local path, a list of them, or a Delta table's URI.
 
         The path is looked for below the project that logged it, then below the project around the working directory.
-
-        Raises
-        ------
-        TrackingError
-            The data is not there any more, or was a query's result, which is not kept.
         """
         if "uri" in self.facts:
             uri = str(self.facts["uri"])
@@ -80,13 +75,7 @@ class WorkbenchDatasetSource:
         return found[0] if "path" in self.facts else found
 
     def scan(self) -> pl.LazyFrame:
-        """Return the data as a LazyFrame: a view's or source's rows, a Delta table at the version that was read.
-
-        Raises
-        ------
-        TrackingError
-            As `load`, and for files that are neither Parquet nor CSV nor newline-delimited JSON.
-        """
+        """Return the data as a LazyFrame: a view's or source's rows, a Delta table at the version that was read."""
         import polars as pl
 
         place = self.load()
@@ -131,18 +120,7 @@ class WorkbenchDatasetSource:
 
 
 def scan_dataset(dataset: Any) -> pl.LazyFrame:
-    """Return a run's logged dataset as a LazyFrame.
-
-    Parameters
-    ----------
-    dataset
-        A dataset or dataset input of an MLflow run, e.g. ``run.inputs.dataset_inputs[0]``.
-
-    Raises
-    ------
-    TrackingError
-        It was not logged by us, or its data is gone.
-    """
+    """Return a run's logged dataset as a LazyFrame."""
     import mlflow.data
 
     source = mlflow.data.get_source(dataset)

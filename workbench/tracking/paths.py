@@ -152,11 +152,6 @@ class Target:
 
         Without a URI it is a database in the home of `places`. A relative SQLite path is read from the project's
         folder, whatever the working directory is.
-
-        Raises
-        ------
-        TrackingError
-            A store that MLflow or we do not support: the file store, SQLite in memory, an unknown scheme.
         """
         if settings.uri is None:
             return cls(f"sqlite:///{places.home / 'mlflow.db'}", places.artifacts.as_uri())

@@ -18,22 +18,6 @@ def spawn(arguments: Sequence[str], *, log: Path, extra: Mapping[str, str], keep
 
     ``posix_spawn`` and not ``subprocess``: a ``Popen`` that is dropped while its process lives warns, and the kernel
     is to forget it.
-
-    Parameters
-    ----------
-    arguments
-        What follows the interpreter, e.g. ``["-m", "workbench.tracking.sender", root]``.
-    log
-        Where its output goes; beyond a megabyte the old log is kept as ``.1``.
-    extra
-        Environment variables beside the kernel's own.
-    keep
-        A file descriptor that the new process keeps open: what is locked through it stays locked until that ends.
-
-    Raises
-    ------
-    OSError
-        The process or its log cannot be made.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileNotFoundError):

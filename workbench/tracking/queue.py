@@ -41,13 +41,7 @@ class Outbox:
     places: Places
 
     def put(self, record: RunRecord) -> Path:
-        """Queue `record`: when this returns, killing the process or a power cut does not lose it.
-
-        Raises
-        ------
-        OSError
-            The disk is full or not writable; nothing was queued.
-        """
+        """Queue `record`: when this returns, killing the process or a power cut does not lose it."""
         path = self.places.outbox / f"{time.time_ns():020d}-{record.key}.json"
         replace_atomically(path, to_json(record), durable=True)
         return path
@@ -70,13 +64,7 @@ class Outbox:
         return next((queued.path for queued in self if queued.key == key), None)
 
     def read(self, path: Path) -> RunRecord:
-        """Return the record in `path`.
-
-        Raises
-        ------
-        Corrupt
-            The file is not a record.
-        """
+        """Return the record in `path`."""
         try:
             return from_json(path.read_bytes(), RunRecord)
         except ValueError as error:

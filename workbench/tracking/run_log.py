@@ -146,15 +146,7 @@ class OpenRun:
                     warnings.warn(message, UnsavedRunWarning, stacklevel=4)
 
     def keep(self, file: Path, *, to: str) -> Event:
-        """Copy a file, or a folder's files, and log it as an artifact `to`.
-
-        Raises
-        ------
-        UsageError
-            Where there is nothing to copy.
-        ProjectError
-            The project cannot be written.
-        """
+        """Copy a file, or a folder's files, and log it as an artifact `to`."""
         found = (
             {artifact_path(f"{to}/{path.relative_to(file)}"): path for path in _files(file)} if file.is_dir() else {}
         )

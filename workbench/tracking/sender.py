@@ -156,13 +156,7 @@ class Sender:
         return self._deliverer
 
     def _target(self) -> Target:
-        """Return the store that is aimed at now.
-
-        Raises
-        ------
-        SystemExit
-            Where this process does not know its password: the tracker starts another, which does.
-        """
+        """Return the store that is aimed at now."""
         values = read_json(self.places.target)
         named = Target(values["uri"], values["artifacts"])
         if named.key == values["key"]:

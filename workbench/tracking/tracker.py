@@ -183,13 +183,7 @@ class Tracker:
         return Ticket(record.key, self)
 
     def open(self, record: RunRecord) -> OpenRun:
-        """Return a run to be written step by step, on disk from now on: if this process dies it is sent as killed.
-
-        Raises
-        ------
-        ProjectError
-            The project cannot be written.
-        """
+        """Return a run to be written step by step, on disk from now on: if this process dies it is sent as killed."""
         run = OpenRun(self.places, record if record.experiment else replace(record, experiment=self.experiment))
         self.warm()
         return run
@@ -252,15 +246,7 @@ class Tracker:
         return count
 
     def runs(self, *, branch: str | None = None, view: str | None = None, limit: int = 50) -> list[RunSummary]:
-        """Return runs submitted from this project folder, newest first, those still queued included.
-
-        Parameters
-        ----------
-        branch, view
-            Only those of a branch, of a view.
-        limit
-            At most so many.
-        """
+        """Return runs submitted from this project folder, newest first, those still queued included."""
         found = {queued.key: run for queued in self._outbox if (run := self._queued(queued))}
         found |= self._journal.runs()
         wanted = [run for run in found.values() if branch in {None, run.branch} and view in {None, run.view}]
@@ -274,20 +260,7 @@ class Tracker:
         view: str | None = None,
         limit: int = 10,
     ) -> Comparison:
-        """Return some runs side by side.
-
-        Parameters
-        ----------
-        run_ids
-            These: run ids, record keys, or unambiguous beginnings of them.
-        branch, view, limit
-            Else the newest of a branch, of a view.
-
-        Raises
-        ------
-        TrackingError
-            An id that names no run logged from here.
-        """
+        """Return some runs side by side."""
         if run_ids is not None:
             runs = pick(self.runs(limit=1_000_000), run_ids)
         else:
@@ -295,15 +268,7 @@ class Tracker:
         return self.compare_sides(sides_of_runs(runs, map(self.facts, runs)))
 
     def compare_sides(self, sides: Sequence[RunSide], *, baseline: int = 0) -> Comparison:
-        """Return `sides` side by side, with the link to MLflow's page that compares their runs.
-
-        Parameters
-        ----------
-        sides
-            Runs, or several that belong together.
-        baseline
-            The place of the side that differences are taken from.
-        """
+        """Return `sides` side by side, with the link to MLflow's page that compares their runs."""
         found = ui_process.current(self.places, self.target, probe=False)
         runs = [run for side in sides for run in side.runs]
         return Comparison(tuple(sides), compare_pages(runs, server=found.url if found else None), baseline)
@@ -331,13 +296,7 @@ class Tracker:
         return found
 
     def ui(self) -> Ui:
-        """Return MLflow's UI, started in the background if need be; does not wait until it answers.
-
-        Raises
-        ------
-        TrackingError
-            There is no UI that can be started.
-        """
+        """Return MLflow's UI, started in the background if need be; does not wait until it answers."""
         return ui_process.start(self.places, self.target)
 
     def stop_ui(self) -> bool:

@@ -52,17 +52,7 @@ class Ui:
 
 
 def current(places: Places, target: Target, *, probe: bool = True) -> Ui | None:
-    """Return the UI if there is one, without starting any.
-
-    Parameters
-    ----------
-    places
-        The project's files.
-    target
-        The store that it must show.
-    probe
-        Ask it whether it answers, which takes up to 0.3 s; without, it counts as starting.
-    """
+    """Return the UI if there is one, without starting any."""
     if target.served:
         return Ui(target.shown, "live" if not probe or _answers(target.uri) else "starting", None)
     state = read_json(places.ui_state)
@@ -73,13 +63,7 @@ def current(places: Places, target: Target, *, probe: bool = True) -> Ui | None:
 
 
 def start(places: Places, target: Target) -> Ui:
-    """Return the UI, started if there is none; does not wait until it answers.
-
-    Raises
-    ------
-    TrackingError
-        The store has no UI that we can start, no port is free, or the process cannot be made.
-    """
+    """Return the UI, started if there is none; does not wait until it answers."""
     if not target.served and target.artifacts is None:
         raise TrackingError(
             f"There is no local UI for {target.shown}.", remedy="Open the workspace of that service in a browser."

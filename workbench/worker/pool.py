@@ -54,13 +54,7 @@ class WorkerPool:
         self._zygote("elsewhere")
 
     def worker(self, world: World = HERE) -> Worker:
-        """Return a new process in `world`; the caller closes it.
-
-        Raises
-        ------
-        WorkerEnded
-            No process can be started.
-        """
+        """Return a new process in `world`; the caller closes it."""
         said = ""
         for _ in range(2):
             zygote = self._zygote(world.interpreter)
@@ -193,15 +187,7 @@ class Worker:
         *arguments: _Arguments.args,
         **_nothing: _Arguments.kwargs,
     ) -> _Result:
-        """Return what ``function(state, *arguments)`` returns in the process; `state` holds what calls keep there.
-
-        Raises
-        ------
-        WorkerEnded
-            The process ended before it answered.
-        BaseException
-            What the function raised.
-        """
+        """Return what ``function(state, *arguments)`` returns in the process; `state` holds what calls keep there."""
         self.start(function, *arguments, **_nothing)
         result: _Result = self.result()
         return result
@@ -226,17 +212,7 @@ class Worker:
         return value
 
     def receive(self, seconds: float | None = None) -> tuple[Literal["told", "returned"], Any]:
-        """Return the next value that the call tells, by ``state.tell(value)``, or what it returns in the end.
-
-        Raises
-        ------
-        TimeoutError
-            Neither came within `seconds`.
-        WorkerEnded
-            The process ended before it answered.
-        BaseException
-            What the function raised.
-        """
+        """Return the next value that the call tells, by ``state.tell(value)``, or what it returns in the end."""
         end = None if seconds is None else time.monotonic() + seconds
         try:
             kind, value = self._message(end)

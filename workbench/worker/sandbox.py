@@ -37,13 +37,7 @@ def available() -> bool:
 
 
 def allow_only(readable: Iterable[str]) -> bool:
-    """Let this thread, and those it starts, open for reading only what is in or below `readable`, for good.
-
-    Returns
-    -------
-    bool
-        Whether that holds now; False where the system does not offer it.
-    """
+    """Let this thread, and those it starts, open for reading only what is in or below `readable`, for good."""
     if not available():
         return False
     system = ctypes.CDLL(None, use_errno=True)

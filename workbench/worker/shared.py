@@ -67,13 +67,7 @@ class ProcessState:
     _settings: dict[str, object] = field(default_factory=dict)
 
     def now(self, changed: Iterable[str] | None = None) -> ProcessState:
-        """Return the state of this moment; what did not change since is shared with this one.
-
-        Parameters
-        ----------
-        changed
-            The modules that may have changed, if that is known: to look at all of them copies most of a fork's memory.
-        """
+        """Return the state of this moment; what did not change since is shared with this one."""
         later = ProcessState(dict(self._modules), dict(self._classes), dict(_settings()))
         later._add([*(sys.modules.keys() - self._modules.keys()), *(self._modules if changed is None else changed)])
         return later
@@ -91,17 +85,7 @@ class ProcessState:
     def changes(
         self, *, is_own: Callable[[object], bool], imported: frozenset[str], random_too: bool
     ) -> Iterator[StateChange]:
-        """Yield what changed since then.
-
-        Parameters
-        ----------
-        is_own
-            Tells whether a value comes from the definition's code.
-        imported
-            The top-level packages that the definition imports.
-        random_too
-            Whether the states of random generators count.
-        """
+        """Yield what changed since then."""
         nameable = imported | _ALWAYS_NAMEABLE | sys.stdlib_module_names
         for kind, owner, name, before, value in self._rebound(is_own):
             top = owner.partition(".")[0]

@@ -61,19 +61,7 @@ class Watch:
     def start(
         cls, state: SimpleNamespace, package: str, folder: str, *, imported: frozenset[str], readable: Iterable[str]
     ) -> Self:
-        """Observe from now on, for good; what is printed is not shown.
-
-        Parameters
-        ----------
-        state
-            The worker's.
-        package, folder
-            The definitions: the name that they are imported under, and where their frames say they are.
-        imported
-            The modules of libraries that they import; what these do at import is not the definition's doing.
-        readable
-            Files and folders that they may read, their own among them: Polars looks at a lambda's text.
-        """
+        """Observe from now on, for good; what is printed is not shown."""
         sys.stdout = sys.stderr = io.StringIO()
         loaded = len(sys.modules)
         for name in sorted(imported):

@@ -28,11 +28,6 @@ def frame_of(rows: Written, schema: Mapping[str, pl.DataType], *, where: str) ->
     """Return `rows` with all columns of `schema`, in its order and dtypes; what is not written is null.
 
     Moments and days may be written as ISO text; without a zone they are UTC.
-
-    Raises
-    ------
-    DefinitionError
-        For a column that `schema` does not have, and a value that is none of its dtype.
     """
     names = named(rows)
     for name in names:
@@ -250,24 +245,7 @@ def _among(value: object) -> Iterator[Example]:
 
 
 def run_example(view: FeatureView, one: Example, inputs: Mapping[str, pl.LazyFrame]) -> list[str]:
-    """Return how what `view` makes of an example's rows differs from what is expected; empty where it does not.
-
-    Parameters
-    ----------
-    view
-        The view.
-    one
-        The example.
-    inputs
-        The view's real inputs, of which only the columns and dtypes count.
-
-    Raises
-    ------
-    DefinitionError
-        For rows that name an unknown input or column, or hold values of another dtype.
-    Exception
-        Whatever the view's code raises.
-    """
+    """Return how what `view` makes of an example's rows differs from what is expected; empty where it does not."""
     _refuse_unknown(view, one)
     frames = [
         InputData(
@@ -297,24 +275,7 @@ def run_example(view: FeatureView, one: Example, inputs: Mapping[str, pl.LazyFra
 
 
 def check_on_demand_examples(view: OnDemandView, examples: Sequence[Example], schema: pl.Schema) -> Check | None:
-    """Return whether an on-demand view gives what its examples expect, row by row; None where there are none.
-
-    Parameters
-    ----------
-    view
-        The view.
-    examples
-        Its examples.
-    schema
-        The columns of its rows.
-
-    Raises
-    ------
-    DefinitionError
-        For rows that name an unknown column, or hold values of another dtype.
-    Exception
-        Whatever the view's code raises.
-    """
+    """Return whether an on-demand view gives what its examples expect, row by row; None where there are none."""
     if not examples:
         return None
     started = time.perf_counter()

@@ -37,16 +37,6 @@ def lint(sources: Mapping[str, str]) -> list[Finding]:
     """Return the mistakes that ruff finds in `sources`.
 
     No configuration of the user's counts; a ``# noqa`` in the text does, since whoever reads the definition sees it.
-
-    Parameters
-    ----------
-    sources
-        The text of each file by its path from the project's root, e.g. ``features/spend.py``.
-
-    Raises
-    ------
-    ProjectError
-        Where ruff is not installed or does not work: then nobody knows.
     """
     found: list[Finding] = []
     ruff = program("ruff")

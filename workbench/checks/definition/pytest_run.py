@@ -50,22 +50,7 @@ _WIDEST = 300
 
 
 def run(state: SimpleNamespace, task: Task, first: int) -> None:
-    """Run the tests of a view in this worker, and tell how each begins and ends.
-
-    Parameters
-    ----------
-    state
-        The worker's.
-    task
-        What to run.
-    first
-        How many of the tests are left out: they have run.
-
-    Raises
-    ------
-    DefinitionFailed
-        The definition does not load in this process.
-    """
+    """Run the tests of a view in this worker, and tell how each begins and ends."""
     for name in [name for name in os.environ if name.startswith("PYTEST")]:
         del os.environ[name]
     definitions = _installed(task)

@@ -59,26 +59,6 @@ def start_tests(
     A test function's parameters say what it gets: ``view``, to be called on frames of its own; the name of one of the
     view's inputs, of which it gets the first 10,000 rows; the view's own name, for the computed view; a fixture, of
     pytest or of its own. Frames are lazy.
-
-    Parameters
-    ----------
-    definitions
-        The tree that the view is in.
-    view
-        The view.
-    inputs
-        The data of each of the view's inputs, by name.
-    data
-        The computed view.
-    offset
-        For a view that comes from a cell, how many lines its file has before the cell's first.
-    seconds
-        How long each test may take; then its process is ended, and another one runs those that are left.
-
-    Returns
-    -------
-    TestRun
-        Gives the check, and is to be closed.
     """
     module = sys.modules[f"{definitions.package}.{view.name}"]
     functions = tests_in(definitions.tree_of(module))
@@ -133,21 +113,7 @@ class TestRun:
             self._worker.close()
 
     def result(self) -> Check | None:
-        """Wait for the tests and return what they find.
-
-        Returns
-        -------
-        Check or None
-            Named ``tests``; its failures have the columns ``test, where, says``, one row a line of what is said. None
-            where the file holds no test. That a line of the definition did not run is said, and fails nothing.
-
-        Raises
-        ------
-        DefinitionFailed
-            The definition does not load in another process.
-        WorkerEnded
-            The process ended, and no test was running.
-        """
+        """Wait for the tests and return what they find."""
         if self._worker is None:
             return None
         while self._follow(self._worker):

@@ -41,13 +41,7 @@ class Finding:
 
 
 def program(name: str) -> str:
-    """Return where the program of the package `name` is: beside this Python, else on PATH.
-
-    Raises
-    ------
-    ProjectError
-        Where it is not installed.
-    """
+    """Return where the program of the package `name` is: beside this Python, else on PATH."""
     folders = (sysconfig.get_path("scripts"), str(Path(sys.executable).parent))
     suffix = sysconfig.get_config_var("EXE") or ""
     for folder in folders:
@@ -64,24 +58,7 @@ def program(name: str) -> str:
 
 
 def run(arguments: Sequence[str], *, given: str = "", folder: Path | None = None, fine: Sequence[int] = (0, 1)) -> str:
-    """Return what a program prints.
-
-    Parameters
-    ----------
-    arguments
-        The program and its arguments.
-    given
-        Its standard input.
-    folder
-        Where it runs.
-    fine
-        The exit codes with which it says something about its input; any other one means that it did not work.
-
-    Raises
-    ------
-    ProjectError
-        Where it cannot be run, or fails.
-    """
+    """Return what a program prints."""
     name = Path(arguments[0]).stem
     try:
         done = subprocess.run(

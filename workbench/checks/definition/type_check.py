@@ -54,18 +54,6 @@ def check_types(sources: Mapping[str, bytes], paths: Sequence[str]) -> list[Find
 
     Libraries are those of this Python. No configuration of the user's counts; a ``# type: ignore`` in the text does,
     since whoever reads the definition sees it.
-
-    Parameters
-    ----------
-    sources
-        Every file of the tree, by its path below ``features/``: what is imported from them is looked up there.
-    paths
-        The files to check, relative to ``features/``.
-
-    Raises
-    ------
-    ProjectError
-        Where pyrefly is not installed or does not work: then nobody knows.
     """
     return list(_checked(program("pyrefly"), tuple(sorted(sources.items())), tuple(paths)))
 

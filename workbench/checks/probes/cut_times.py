@@ -25,19 +25,7 @@ _WAY = "__workbench_way"
 
 
 def telling(inputs: Sequence[ProbeInput], times: pl.Series, *, most: int, head: int | None = None) -> list[datetime]:
-    """Return instants to cut at, within the period of a view: of each kind in turn.
-
-    Parameters
-    ----------
-    inputs
-        What the view is computed from; their rows tell.
-    times
-        When rows of the view can be read, sorted.
-    most
-        How many instants of each kind.
-    head
-        Look only at so many rows of each input, the first ones; at all if absent.
-    """
+    """Return instants to cut at, within the period of a view: of each kind in turn."""
     first, last = times[0], times[-1]
     looked_at = [data if head is None else replace(data, frame=data.frame.head(head)) for data in inputs]
     queries = [query for data in looked_at for query in _queries(data, first, last, most)]
@@ -242,17 +230,6 @@ def own_cuts(inputs: Sequence[ProbeInput], rows: pl.DataFrame, entities: pl.Data
     These are instants at which something of the entity became known or can be read, and after which more comes: where
     the next row is nearest (it falls into the same hour, day or week), the newest, the first ones, those where a value
     is missing, and some that a hash chooses. One cut has one instant of each entity; all have one where there are few.
-
-    Parameters
-    ----------
-    inputs
-        The view's inputs, some of which are narrowed to the entities.
-    rows
-        The view's rows of them, with `TIME`.
-    entities
-        Their keys with `UNIT`.
-    calendar
-        When its rows can be read.
     """
     narrowed = [data for data in inputs if data.units]
     names = [name for name in entities.columns if name != UNIT]

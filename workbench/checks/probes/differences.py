@@ -120,25 +120,7 @@ def compare(
     noisy: pl.DataFrame | None = None,
     unlike: bool = False,
 ) -> Differences:
-    """Return how `other` differs from `view`.
-
-    Parameters
-    ----------
-    grain
-        What the rows are.
-    view
-        The view's rows with `TIME`, also those that are not compared.
-    other
-        The altered computation's rows with `TIME`.
-    within
-        Leaves the rows that are compared; all are if absent.
-    noise
-        What computing each column may add to it (`noise_of`); of `view` if absent.
-    noisy
-        What it may add to each value of `other`, where that was measured.
-    unlike
-        Whether the rows are known not to agree, as they do not in most comparisons that are made after `agreeing`.
-    """
+    """Return how `other` differs from `view`."""
     noise = noise if noise is not None else {name: noise_of(view[name]) for name in grain.features}
     keep = within or (lambda frame: frame)
     kept = keep(_same_types(other, view.schema).lazy()).collect()

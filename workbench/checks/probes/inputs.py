@@ -147,13 +147,7 @@ def remade_from(view: FeatureView, inputs: Sequence[ProbeInput]) -> Callable[[da
 
 
 def altered(view: FeatureView, inputs: Sequence[ProbeInput], alteration: Alteration) -> pl.LazyFrame:
-    """Run a view's function on altered inputs.
-
-    Raises
-    ------
-    Exception
-        Whatever the function raises; `ComputeError` and `WrongReturn` as `build` does.
-    """
+    """Run a view's function on altered inputs."""
     given = [InputData(name=data.name, frame=alteration.of(data), digest="", kind="source") for data in inputs]
     return build(view, given)
 

@@ -35,27 +35,7 @@ def probe_view(
     *,
     full: bool = False,
 ) -> tuple[Check, ...]:
-    """Probe a computed view: it must keep its values when what must not matter is altered.
-
-    Parameters
-    ----------
-    view
-        The definition.
-    contract
-        What it promises; its tolerances say which differences are none.
-    inputs
-        What the view was computed from.
-    stored
-        The computed view.
-    full
-        Probe every entity, at more instants.
-
-    Returns
-    -------
-    tuple of Check
-        Named ``leakage``, ``determinism``, ``entity-locality`` (unless the view is global) and ``lookback`` (where
-        one is declared).
-    """
+    """Probe a computed view: it must keep its values when what must not matter is altered."""
     started = time.perf_counter()
     names = report.names_of(view)
     schema = stored.collect_schema()

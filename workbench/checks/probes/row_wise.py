@@ -67,17 +67,7 @@ class _Task:
 
 
 def try_on_demand(definitions: Definitions, view: OnDemandView, rows: pl.DataFrame) -> Trial:
-    """Compute `rows` of an on-demand view in worker processes, where what it reads and changes is seen.
-
-    Parameters
-    ----------
-    definitions
-        The tree that the view is of.
-    view
-        The view.
-    rows
-        A sample of its stored features and request values.
-    """
+    """Compute `rows` of an on-demand view in worker processes, where what it reads and changes is seen."""
     observations = definitions.observations
     imported = observations.imported_modules(view.name) if observations else frozenset()
     all_rows = tuple(range(rows.height))
@@ -92,15 +82,7 @@ def try_on_demand(definitions: Definitions, view: OnDemandView, rows: pl.DataFra
 
 
 def check_row_wise(trial: Trial, contract: Contract) -> tuple[Check, ...]:
-    """Return whether a view's rows depend on themselves alone, and on nothing but what they hold.
-
-    Parameters
-    ----------
-    trial
-        What the view gave on a sample.
-    contract
-        Its tolerances say which differences are none.
-    """
+    """Return whether a view's rows depend on themselves alone, and on nothing but what they hold."""
     started = time.perf_counter()
     whole = trial.whole
     if isinstance(whole, str):

@@ -65,17 +65,7 @@ class Sample:
 
 
 def take_sample(keys: Keys, *, size: int, full: bool) -> Sample:
-    """Choose entities.
-
-    Parameters
-    ----------
-    keys
-        The entities there are.
-    size
-        How many rows there are to compute with.
-    full
-        Take every entity.
-    """
+    """Choose entities."""
     small, narrow = size <= SMALL, bool(keys.links)
     if not keys.names:
         return Sample((None,), None, 1.0, narrow=False, apart=False, small=small, full=full)

@@ -74,17 +74,7 @@ class Bins:
 
 
 def bins_of(frames: Sequence[pl.LazyFrame], lowest: float, highest: float, *, whole: bool) -> Bins:
-    """Return bins over the bulk of values: a few far ones, the outermost hundredth at most, may lie outside.
-
-    Parameters
-    ----------
-    frames
-        One Float64 column each.
-    lowest, highest
-        Of all their finite values.
-    whole
-        Whether these are whole numbers, which get bins of whole width around them.
-    """
+    """Return bins over the bulk of values: a few far ones, the outermost hundredth at most, may lie outside."""
     whole = whole and max(-lowest, highest) < _HALVES
     if whole and highest - lowest < WHOLE:
         return Bins(lowest - 0.5, highest + 0.5, 1.0, int(highest - lowest) + 1)

@@ -191,17 +191,7 @@ MOST = 200
 
 
 def entities(subject: ExploredView, column: str, *, limit: int = MOST) -> tuple[str, ...]:
-    """Return values of the entity column `column`, as text: of the rows that differ most, then the most frequent.
-
-    Parameters
-    ----------
-    subject
-        What is explored.
-    column
-        One of `Subject.entities`.
-    limit
-        How many.
-    """
+    """Return values of the entity column `column`, as text: of the rows that differ most, then the most frequent."""
     text = pl.col(column).cast(pl.String).alias("value")
     frames = [Where().rows(side).select(text) for side in subject.sides if side is not None]
     frequent = (

@@ -40,13 +40,7 @@ class Where:
         return not self.entity and self.period is None
 
     def rows(self, side: Side) -> pl.LazyFrame:
-        """Return the rows of a side that are looked at; nothing is read.
-
-        Raises
-        ------
-        UsageError
-            For a value that its column cannot have, and a period of rows without event time.
-        """
+        """Return the rows of a side that are looked at; nothing is read."""
         frame = side.frame
         schema = frame.collect_schema()
         for column, text in self.entity.items():

@@ -20,19 +20,7 @@ _LONGEST = 60
 
 
 def table(page: RowPage, labels: tuple[str, str], *, order: Sequence[str], tolerances: dict[str, float | None]) -> str:
-    """Return a page as an HTML table.
-
-    Parameters
-    ----------
-    page
-        The rows.
-    labels
-        What the sides are called.
-    order
-        Features in the order of their columns, the chosen one first; only the first eight are shown.
-    tolerances
-        What each feature's contract declares.
-    """
+    """Return a page as an HTML table."""
     shown = [name for name in order if name in page.columns][:FEATURES]
     if page.rows.is_empty():
         return "<p class='wb-none'>There are no such rows.</p>"

@@ -75,15 +75,6 @@ def timeline(subject: ExploredView, feature: Changed, where: Where | None = None
 
     Where there are more moments than `points`, time is cut into equal steps, the same on both sides, and each is one
     point.
-
-    Parameters
-    ----------
-    subject, feature
-        Of what.
-    where
-        Only of these rows.
-    points
-        How many each side has at most.
     """
     where = where or Where()
     frames = [

@@ -24,17 +24,7 @@ _SHOWN = 10
 
 
 def on_demand_gates(proposed: MergedTree, view: ComparedOnDemand, accept: dict[str, str]) -> list[GateResult]:
-    """Return what each gate says of one on-demand view that is to be promoted.
-
-    Parameters
-    ----------
-    proposed
-        What main would define.
-    view
-        The view.
-    accept
-        What is accepted by name, with the reason.
-    """
+    """Return what each gate says of one on-demand view that is to be promoted."""
     name = view.change.view
     try:
         checks = {check.name: check for check in view.prepared.checks()}

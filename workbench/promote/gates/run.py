@@ -44,20 +44,7 @@ GATES: tuple[tuple[str, Callable[[GateSubject], GateResult]], ...] = (
 
 
 def run_gates(subject: GateSubject) -> list[GateResult]:
-    """Return what each gate says of one view that is to be promoted; all are asked, whatever the others say.
-
-    Parameters
-    ----------
-    subject
-        The view.
-
-    Raises
-    ------
-    FeatureNotFound
-        Something is accepted that there is not.
-    UsageError
-        Something is accepted without a reason.
-    """
+    """Return what each gate says of one view that is to be promoted; all are asked, whatever the others say."""
     gates = dict.fromkeys((*(name for name, _ in GATES), *CHECKS))
     refuse_unknown(subject.accept, subject.definitions, gates=tuple(gates))
     return [_run_gate(name, gate, subject) for name, gate in GATES]
@@ -83,17 +70,7 @@ def _apply_waiver(result: GateResult, subject: GateSubject) -> GateResult:
 
 
 def judge(workspace: Workspace, proposal: Proposal, *, shared: Mapping[str, tuple[str, ...]]) -> tuple[GateResult, ...]:
-    """Return the result of every gate.
-
-    Parameters
-    ----------
-    workspace
-        The project's workspace.
-    proposal
-        What is to be published, its plan without gates.
-    shared
-        Published views that are not promoted although files that they are made from change, with these files.
-    """
+    """Return the result of every gate."""
     tried = Evaluation(proposal.candidate.proposed, workspace.sources, workspace.cache, beside=proposal.evaluation)
     names = dict.fromkeys((*(name for name, _ in GATES), *CHECKS))
     refuse_unknown(proposal.plan.accepted, proposal.candidate.definitions, gates=tuple(names))

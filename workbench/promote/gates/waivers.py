@@ -13,24 +13,7 @@ if TYPE_CHECKING:
 
 
 def refuse_unknown(accept: Mapping[str, str], definitions: Definitions, *, gates: Sequence[str] = ()) -> None:
-    """Refuse to accept what there is not, or for no reason.
-
-    Parameters
-    ----------
-    accept
-        ``view``, ``view:feature``, ``view:gate`` or a feature set, with the reason.
-    definitions
-        The candidate's.
-    gates
-        The names of the gates.
-
-    Raises
-    ------
-    FeatureNotFound
-        A name that no view, no feature of it, no gate and no feature set has (did you mean).
-    UsageError
-        A name without a reason.
-    """
+    """Refuse to accept what there is not, or for no reason."""
     stems = tuple(definitions.files.stems())
     for name, reason in accept.items():
         view, colon, feature = name.partition(":")
