@@ -46,10 +46,10 @@ def how(shelf: Shelf, **options: Any) -> list[str]:
 
 def test_nothing_is_shown_before_it_is_loaded(shelf: Shelf) -> None:
     shelf.publish("spend", ONE)
-    assert not shelf.reader().is_loaded
+    assert not shelf.backend.version()
     assert shelf.backend.latest([b"x"]) == (0, [None])
     shelf.load()
-    assert shelf.reader().is_loaded
+    assert shelf.backend.version()
     assert value(shelf).value == 1.0
 
 
@@ -331,7 +331,7 @@ def test_a_folder_that_was_deleted_is_made_anew(shelf: Shelf, monkeypatch: pytes
     reader = shelf.reader()
     for path in (shelf.folder / "online").iterdir():
         path.unlink()
-    assert not reader.is_loaded
+    assert not reader.backend.version()
     shelf.publish("spend", TWO)
     assert how(shelf) == ["loaded"]
     assert reader.read(parse_all("spend"), [{"user": "a"}]).values()[0]["value"].value == 2.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -29,6 +30,7 @@ from workbench.errors import AccessRefused, UsageError
 from workbench.online.redis import RedisStore
 from workbench.project import service_options
 from workbench.server import FeatureService, ServiceOptions, TokenFile
+from workbench.server.supervisor import MOST_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -283,6 +285,19 @@ def test_an_option_that_a_setting_cannot_have_is_refused(tmp_path: Path, name: s
     served = ServiceOptions.of_folder(tmp_path / "online")
     with pytest.raises(UsageError, match=f"{name} cannot be {value}: Input should be"):
         served.with_serve(**{name: value})
+
+
+def test_workers_may_open_as_many_files_as_the_system_allows(tmp_path: Path) -> None:
+    shelf = fill(tmp_path)
+    before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1_000, most))
+    try:
+        service = Running(shelf.folder / "online")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(MOST_FILES, most)
+    with service:
+        assert resource.prlimit(service.workers[0], resource.RLIMIT_NOFILE) == (wanted, most)
 
 
 def test_the_notebook_does_not_become_a_service(tmp_path: Path) -> None:

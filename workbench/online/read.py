@@ -586,11 +586,6 @@ class OnlineReader:
         self._catalog: OnlineCatalog | None = None
 
     @property
-    def is_loaded(self) -> bool:
-        """Whether anything was ever loaded."""
-        return self.backend.version() > 0
-
-    @property
     def has_lake(self) -> bool:
         """Whether rows that the store does not have are read from a lake."""
         return self._lake is not None

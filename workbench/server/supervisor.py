@@ -93,6 +93,7 @@ def run_service(options: ServiceOptions) -> None:
         exporter_to(options.serve.traces)  # said once, and not by every worker
     metrics = Path(tempfile.mkdtemp(prefix="workbench-serve-"))
     listening = _listen(options.serve.host, options.serve.port)
+    _open_many()
     try:
         host, port = listening.getsockname()[:2]
         facts = {"url": f"http://{f'[{host}]' if ':' in host else host}:{port}", "workers": options.serve.workers}
