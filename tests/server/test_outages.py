@@ -116,14 +116,14 @@ def test_while_redis_is_away_requests_are_sent_back_and_then_answered_without_a_
                     server.kill()
                     clients.wait_for_errors()
                     body = {"features": "spend", "entities": [{"user": "a"}]}
-                    away = httpx.post(f"{url}/v1/features", json=body)
+                    away = httpx.post(f"{url}/v1/features", json=body, timeout=60)
                     assert (away.status_code, away.headers["retry-after"]) == (503, "1")
                     assert server.url not in away.text
-                    assert httpx.get(f"{url}/health/ready").status_code == 503
-                    assert httpx.get(f"{url}/health/live").status_code == 200
+                    assert httpx.get(f"{url}/health/ready", timeout=60).status_code == 503
+                    assert httpx.get(f"{url}/health/live", timeout=60).status_code == 200
                     server.start()
                 clients.wait_for_answers()
-                assert httpx.get(f"{url}/health/ready").status_code == 200
+                assert httpx.get(f"{url}/health/ready", timeout=60).status_code == 200
         assert clients.strange == []
         assert {error.partition("\n")[0] for error in clients.errors} == {"The store or the lake cannot be read."}
     finally:

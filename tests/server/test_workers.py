@@ -101,7 +101,7 @@ def test_a_killed_worker_is_replaced_and_the_client_loses_nothing(tmp_path: Path
                 assert readers.errors or readers.done > before
         assert not readers.errors
         assert len(set(service.workers)) == 4
-        text = httpx.get(f"{service.url}/metrics").text
+        text = httpx.get(f"{service.url}/metrics", timeout=60).text
         answered = counted(text, "workbench_requests_total", route="/v1/features", status="200")
         assert answered >= readers.done
         assert answered == counted(text, "workbench_request_seconds_count", route="/v1/features", status="200")
@@ -134,7 +134,7 @@ def test_a_load_is_seen_by_every_worker_and_fails_no_request(tmp_path: Path) -> 
         answered = set()
         for _ in range(200):
             body = {"features": "spend", "entities": [{"user": "a"}]}
-            answer = httpx.post(f"{service.url}/v1/features", json=body)
+            answer = httpx.post(f"{service.url}/v1/features", json=body, timeout=60)
             assert answer.json()["features"]["value"]["values"] == [5.0]
             answered.add(answer.headers["x-request-id"].partition("-")[0])
             if len(answered) == 2:
@@ -168,7 +168,7 @@ def test_a_request_that_has_begun_is_answered_before_the_service_ends(tmp_path: 
                 b"POST /v1/features HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(body)
             )
             connection.sendall(body[:9])
-            httpx.get(f"{service.url}/health/live")  # the request before it has been read by now
+            httpx.get(f"{service.url}/health/live", timeout=60)  # the request before it has been read by now
             service.process.send_signal(signal.SIGTERM)
             service.wait_for("Shutting down")
             connection.sendall(body[9:])

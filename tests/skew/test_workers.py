@@ -27,7 +27,7 @@ def test_a_killed_worker_leaves_whole_files_and_the_others_go_on(tmp_path: Path)
             service.wait_for("Application startup complete.")
             for _ in range(asked):
                 store.get_feature("recent:value", {"user": "b"})
-        text = httpx.get(f"{service.url}/metrics").text
+        text = httpx.get(f"{service.url}/metrics", timeout=60).text
         assert "workbench_reads_logged_total" in text
         assert service.stop() == 0
     reads = [json.loads(line) for path in log_files(tmp_path / "reads") for line in path.read_bytes().splitlines()]
