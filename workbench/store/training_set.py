@@ -267,7 +267,7 @@ def _find_feature(feature: str, wanted: Sequence[ResolvedFeature]) -> ResolvedFe
     if len(found) == 1:
         return found[0]
     columns = [item.column for item in wanted if " " not in item.column]
-    if len({item.ref for item in found}) == 1:
+    if len({(item.ref, item.joined.name, item.joined.keys) for item in found}) == 1:
         return found[0]  # asked for, and read by an on-demand view too
     if found:
         raise UsageError(
