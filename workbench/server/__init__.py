@@ -11,14 +11,16 @@ from workbench.lazy import loading
 
 if TYPE_CHECKING:
     from workbench.server.app import FeatureService
+    from workbench.server.command import ServiceCommand
     from workbench.server.settings import ServiceOptions
-    from workbench.server.supervisor import ServiceCommand, run_service
+    from workbench.server.supervisor import run_service
     from workbench.server.tokens import Token, TokenFile, TokenList, end_of
 
 _HOMES = {
     "app": ("FeatureService",),
+    "command": ("ServiceCommand",),
     "settings": ("ServiceOptions",),
-    "supervisor": ("ServiceCommand", "run_service"),
+    "supervisor": ("run_service",),
     "tokens": ("Token", "TokenFile", "TokenList", "end_of"),
 }
 

@@ -6,8 +6,8 @@ import os
 import sys
 
 from workbench.errors import WorkbenchError
-from workbench.server.settings import ServiceOptions
-from workbench.server.supervisor import SERVICE, run_service
+from workbench.server.settings import SERVICE, ServiceOptions
+from workbench.server.supervisor import run_service
 
 
 def main() -> int:

@@ -11,10 +11,13 @@ from pydantic import ValidationError
 
 from workbench.config import OnlineSettings, ServeSettings
 from workbench.errors import UsageError
-from workbench.online import OnlineReader, backend_of
 
 if TYPE_CHECKING:
-    from workbench.online import OnDemandFunctions
+    from workbench.online import OnDemandFunctions, OnlineReader
+
+
+SERVICE = "WORKBENCH_SERVICE"
+"""The variable of the environment in which the service finds its options."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class ServiceOptions:
 
     def open_reader(self, on_demand: OnDemandFunctions | None = None) -> OnlineReader:
         """Return a reader of the store; `on_demand` computes on-demand views, which are refused without it."""
+        from workbench.online import OnlineReader, backend_of  # whoever passes options on does without
+
         lake = None
         if self.lake is not None:
             from workbench.lake import Lake

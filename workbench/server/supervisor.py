@@ -9,24 +9,20 @@ import resource
 import shutil
 import signal
 import socket
-import sys
 import tempfile
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UsageError
-from workbench.render import Report, Reported
-from workbench.server.app import FeatureService
 from workbench.server.logs import LOGGER, configure_logs
-from workbench.server.settings import ServiceOptions
 
 if TYPE_CHECKING:
     from uvicorn import Config
 
-SERVICE = "WORKBENCH_SERVICE"
-"""The variable of the environment in which the service finds its options."""
+    from workbench.server.settings import ServiceOptions
+
 BACKLOG = 2_048
 MOST_FILES = 2**16
 """Files that a worker may have open, connections among them, where the system allows it."""
@@ -43,42 +39,6 @@ def refuse_strangers(options: ServiceOptions) -> None:
         f"There are no tokens, and {settings.host} can be reached by other machines.",
         remedy="Make a token (`workbench token create NAME`), or say --open where everybody may read all features.",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceCommand(Reported):
-    """A service that a command line can become.
-
-    Attributes
-    ----------
-    options
-        What it is to serve.
-    """
-
-    options: ServiceOptions
-
-    @classmethod
-    def of(cls, options: ServiceOptions) -> Self:
-        """Return the service of some options."""
-        refuse_strangers(options)
-        return cls(options)
-
-    def start(self) -> NoReturn:
-        """Turn this process into the service: what the command has loaded until now, the service does without."""
-        sys.stdout.flush()
-        sys.stderr.flush()
-        words = [sys.executable, "-m", "workbench.server"]
-        os.execve(sys.executable, words, os.environ | {SERVICE: self.options.to_json()})  # noqa: S606 - our own module
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON-ready values."""
-        return {"serve": self.options.serve.model_dump(), "tokens": str(self.options.tokens)}
-
-    def report(self) -> Report:
-        """Return how it is started: a notebook does not become a service."""
-        settings = self.options.serve
-        notes = (f"It would answer at http://{settings.host}:{settings.port} by {settings.workers} processes.",)
-        return Report("Start the service in a terminal: workbench serve", notes=notes)
 
 
 def run_service(options: ServiceOptions) -> None:
@@ -162,6 +122,8 @@ class _Application:
     def __call__(self) -> Any:
         configure_logs()
         threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+        from workbench.server.app import FeatureService  # what starts the workers does without its libraries
+
         return FeatureService(self._options)
 
 
