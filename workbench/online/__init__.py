@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING
 from workbench.lazy import loading
 
 if TYPE_CHECKING:
+    from workbench.online.answers import Answer, Answers, Column, Plan
     from workbench.online.catalog import OnlineCatalog
     from workbench.online.on_demand_process import OnDemandProcesses
-    from workbench.online.read import (
-        Answer,
-        Answers,
-        Column,
-        OnlineReader,
-        Plan,
-        as_entities,
-        read_offline,
-        replay_offline,
-    )
+    from workbench.online.read import OnlineReader, as_entities, read_offline, replay_offline
     from workbench.online.redis import EvictionWarning
     from workbench.online.registry_reader import OnDemandFunctions
     from workbench.online.store import (
@@ -37,16 +29,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "catalog": ("OnlineCatalog",),
-    "read": (
-        "Answer",
-        "Answers",
-        "Column",
-        "OnlineReader",
-        "Plan",
-        "as_entities",
-        "read_offline",
-        "replay_offline",
-    ),
+    "answers": ("Answer", "Answers", "Column", "Plan"),
+    "read": ("OnlineReader", "as_entities", "read_offline", "replay_offline"),
     "on_demand_process": ("OnDemandProcesses",),
     "redis": ("EvictionWarning",),
     "registry_reader": ("OnDemandFunctions",),

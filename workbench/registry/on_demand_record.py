@@ -22,6 +22,8 @@ from workbench.registry.record import (
     FORMAT,
     HEAD,
     Moment,
+    contract_facts,
+    contract_text,
     dtype_text,
     logical_dtype,
     of_another_format,
@@ -116,8 +118,7 @@ class OnDemandVersion:
     def to_dict(self) -> dict[str, Any]:
         """Return the version as values that TOML and JSON have; what is absent is left out."""
         plain = to_plain(self, keep=(datetime,))
-        contract, declared = plain.pop("contract_facts"), plain["declaration"]
-        contract["columns"] = [{**column, "dtype": dtype_text(column["dtype"])} for column in contract["columns"]]
+        contract, declared = contract_text(plain.pop("contract_facts")), plain["declaration"]
         declared["request"] = [{**each, "dtype": dtype_text(each["dtype"])} for each in declared["request"]]
         found: dict[str, Any] = present({**plain, "contract": contract})
         return found
@@ -125,8 +126,7 @@ class OnDemandVersion:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Return the version that `to_dict` wrote; keys of later formats are ignored."""
-        columns = [{**column, "dtype": logical_dtype(column["dtype"])} for column in values["contract"]["columns"]]
-        found = from_plain({**values, "contract_facts": {**values["contract"], "columns": columns}}, cls)
+        found = from_plain({**values, "contract_facts": contract_facts(values["contract"])}, cls)
         found.check()
         return found
 

@@ -195,16 +195,14 @@ class Version:
     def to_dict(self) -> dict[str, Any]:
         """Return the version as values that TOML and JSON have; what is absent is left out."""
         plain = to_plain(self, keep=(datetime, date))
-        contract = plain.pop("contract_facts")
-        contract["columns"] = [{**column, "dtype": dtype_text(column["dtype"])} for column in contract["columns"]]
+        contract = contract_text(plain.pop("contract_facts"))
         found: dict[str, Any] = present({**plain, "contract": contract})
         return found
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Return the version that `to_dict` wrote; keys of later formats are ignored."""
-        columns = [{**column, "dtype": logical_dtype(column["dtype"])} for column in values["contract"]["columns"]]
-        found = from_plain({**values, "contract_facts": {**values["contract"], "columns": columns}}, cls)
+        found = from_plain({**values, "contract_facts": contract_facts(values["contract"])}, cls)
         found.check()
         return found
 
@@ -341,6 +339,16 @@ def dtype_text(dtype: object) -> str:
 def logical_dtype(dtype: str) -> object:
     """Return what `dtype_text` was made of."""
     return json.loads(dtype) if dtype.startswith(("{", "[")) else dtype
+
+
+def contract_text(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is written of a contract: its dtypes are texts."""
+    return {**facts, "columns": [{**column, "dtype": dtype_text(column["dtype"])} for column in facts["columns"]]}
+
+
+def contract_facts(text: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `contract_text` was made of."""
+    return {**text, "columns": [{**column, "dtype": logical_dtype(column["dtype"])} for column in text["columns"]]}
 
 
 def unreadable(path: str, error: Exception) -> RegistryError:

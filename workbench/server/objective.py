@@ -77,7 +77,7 @@ class ErrorBudget:
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(STEP)
-            self.note()
+            await asyncio.to_thread(self.note)  # it reads the counts of all workers
 
 
 def _ring(folder: Path | None) -> mmap.mmap:
