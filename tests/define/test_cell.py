@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.checks import check_types
+from workbench.checks.definition.type_check import check_types
 from workbench.define import parse_cell
 from workbench.define.cell import MAX_BYTES
 from workbench.errors import CellError

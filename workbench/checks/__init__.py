@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from workbench.checks.contract import check_contract
 from workbench.checks.definition.examples import check_on_demand_examples, examples_of, frame_of, named
-from workbench.checks.definition.lint import lint
+from workbench.checks.definition.review import Review
 from workbench.checks.definition.tests import TestRun, start_tests
 from workbench.checks.definition.tools import Finding
-from workbench.checks.definition.type_check import check_types
 from workbench.checks.probes.inputs import ProbeInput, remade_from, source_input, view_input
 from workbench.checks.probes.probe import probe_view
 from workbench.checks.probes.row_wise import Trial, check_row_wise, try_on_demand
@@ -21,6 +20,7 @@ __all__ = [
     "Check",
     "Finding",
     "ProbeInput",
+    "Review",
     "State",
     "TestRun",
     "Trial",
@@ -28,11 +28,9 @@ __all__ = [
     "check_contract",
     "check_on_demand_examples",
     "check_row_wise",
-    "check_types",
     "examples_of",
     "find_unequal",
     "frame_of",
-    "lint",
     "named",
     "probe_view",
     "remade_from",

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import EVENT_VIEW
-from workbench.checks import check_types, lint
+from workbench.checks import Review
+from workbench.checks.definition.lint import lint
 from workbench.checks.definition.tools import program, run
+from workbench.checks.definition.type_check import check_types
 from workbench.define import parse_cell
 from workbench.demo.cells import CELLS, DRAFT
-from workbench.errors import ProjectError
+from workbench.errors import DefinitionError, ProjectError
 
 RICH = '''\
 from datetime import date, datetime, timedelta, timezone
@@ -215,6 +217,32 @@ def test_no_configuration_of_the_user_counts(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("RUFF_OUTPUT_FILE", str(tmp_path / "findings.json"))
     assert [finding.code for finding in lint({"features/x.py": "print(undefined)\n"})] == ["F821"]
     assert typed("print(undefined)\n") == ["1 unknown-name"]
+
+
+def test_views_reviewed_together_get_what_each_gets_alone() -> None:
+    shared = module(('pl.col("amount").cum_sum()', "mean(1, 2, 3)"), top="from .helpers import mean\n")
+    sources = {
+        "__init__.py": b"",
+        "fine.py": b"\xef\xbb\xbf" + module().encode(),
+        "first.py": shared.encode(),
+        "second.py": shared.replace("return", "undefined\n    return").encode(),
+        "helpers.py": HELPERS.replace("return", "undefined\n    return", 1).encode(),
+        "latin.py": module(top="# coding: latin-1, caf\xe9\n").encode("latin-1"),
+        "broken.py": b"def f(:\n",
+    }
+    views = ("first", "second")
+    together = Review(sources, ["fine", *views, "latin", "broken"])
+    alone = {view: Review(sources, [view]) for view in views}
+    assert {view: together.lint(view) for view in views} == {view: one.lint(view) for view, one in alone.items()}
+    assert {view: together.types(view) for view in views} == {view: one.types(view) for view, one in alone.items()}
+    assert together.lint("fine") == together.types("fine") == []
+    places = dict.fromkeys(finding.path for finding in together.lint("second"))
+    assert [*places] == ["features/second.py", "features/helpers.py"]
+    assert {finding.path for finding in together.types("first")} == {"features/first.py", "features/helpers.py"}
+    with pytest.raises(UnicodeDecodeError):
+        together.lint("latin")
+    with pytest.raises(DefinitionError, match=r"broken\.py is not valid Python"):
+        together.types("broken")
 
 
 def test_a_program_that_is_not_there_or_does_not_work_is_an_error(tmp_path: Path) -> None:

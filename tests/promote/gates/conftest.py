@@ -10,6 +10,7 @@ import pytest
 import workbench as wb
 from tests.conftest import identify, make_trial
 from tests.promote.conftest import SPEND, declared
+from workbench.checks import Review
 from workbench.config import PolicySettings
 from workbench.define import load_tree
 from workbench.pipeline.evaluate import Evaluation
@@ -69,6 +70,7 @@ def subject_of(project: Project, view: str = "spend", **changes: Any) -> GateSub
         "left_out": (),
         "policy": PolicySettings(),
         "accept": {},
+        "review": Review(definitions.files.sources, [view]),
         "evaluation": evaluation,
     }
     return GateSubject(**(facts | changes))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from workbench.checks.definition.lint import lint
+from workbench.checks.definition.review import Review
 from workbench.checks.definition.tests import TestRun, start_tests
 from workbench.checks.definition.tools import Finding
-from workbench.checks.definition.type_check import check_types
 
 __all__ = [
     "Finding",
+    "Review",
     "TestRun",
-    "check_types",
-    "lint",
     "start_tests",
 ]

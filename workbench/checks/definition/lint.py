@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path, PurePath
 
 import msgspec
 
@@ -28,6 +30,7 @@ class _Location(msgspec.Struct):
 
 
 class _Diagnostic(msgspec.Struct):
+    filename: str
     code: str | None
     message: str
     location: _Location
@@ -38,25 +41,35 @@ def lint(sources: Mapping[str, str]) -> list[Finding]:
 
     No configuration of the user's counts; a ``# noqa`` in the text does, since whoever reads the definition sees it.
     """
-    found: list[Finding] = []
+    if not sources:
+        return []
     ruff = program("ruff")
-    for path, text in sources.items():
+    with tempfile.TemporaryDirectory(prefix="workbench-lint-") as made:
+        folder = Path(made).resolve()
+        for path, text in sources.items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8", newline="")
         said = run(
             [
                 *(ruff, "check", "--isolated", "--no-cache", "--quiet", "--output-format", "json"),
-                *("--target-version", TARGET, "--select", ",".join(RULES), "--stdin-filename", path, "-"),
+                *("--target-version", TARGET, "--select", ",".join(RULES), "--no-respect-gitignore", "--"),
+                *(str(folder / path) for path in sources),
             ],
-            given=text,
+            folder=folder,
         )
-        found += _findings(path, said)
-    return found
+    return _findings(folder, said)
 
 
-def _findings(path: str, said: str) -> list[Finding]:
+def _findings(folder: Path, said: str) -> list[Finding]:
     try:
         read = msgspec.json.decode(said, type=list[_Diagnostic])
     except msgspec.DecodeError as error:
         raise ProjectError(
             f"What ruff says cannot be read: {error}.", remedy="Install the version that feature-workbench asks for."
         ) from None
-    return [Finding(path, one.location.row, one.code or "syntax", one.message) for one in read]
+    found = []
+    for one in read:
+        path = PurePath(one.filename).relative_to(folder).as_posix()
+        found.append(Finding(path, one.location.row, one.code or "syntax", one.message))
+    return found

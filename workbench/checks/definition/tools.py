@@ -57,14 +57,14 @@ def program(name: str) -> str:
     return found_on_path
 
 
-def run(arguments: Sequence[str], *, given: str = "", folder: Path | None = None, fine: Sequence[int] = (0, 1)) -> str:
+def run(arguments: Sequence[str], *, folder: Path | None = None, fine: Sequence[int] = (0, 1)) -> str:
     """Return what a program prints."""
     name = Path(arguments[0]).stem
     try:
         done = subprocess.run(
             arguments,
             check=False,
-            input=given.encode(),
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             cwd=folder,
             env=_environment(os.environ),

@@ -10,6 +10,7 @@ from workbench.pipeline import Evaluation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from workbench.checks import Review
     from workbench.config import PolicySettings
     from workbench.define import Definitions
     from workbench.diff import ViewDiff
@@ -52,6 +53,8 @@ class GateSubject:
         What main demands.
     accept
         What is accepted by name, with the reason.
+    review
+        What linter and type checker find in the promoted definitions.
     evaluation
         What `evaluated` comes from; where it is None the view is looked up in the cache again.
     """
@@ -70,6 +73,7 @@ class GateSubject:
     left_out: tuple[Impact, ...]
     policy: PolicySettings
     accept: Mapping[str, str]
+    review: Review
     evaluation: Evaluation | None = None
 
     def reopened(self) -> Evaluation:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.checks import check_types, lint
 from workbench.errors import WorkbenchError
 from workbench.pipeline import NO_TESTS, run_tests
 from workbench.promote.gates.data import another, not_run
 from workbench.promote.gates.result import GateResult
-from workbench.source_tree import files_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from workbench.checks import Finding
+    from workbench.checks import Finding, Review
     from workbench.promote.gates.context import GateSubject
 
 SHOWN = 10
-FOLDER = "features"
 
 
 def tests_gate(subject: GateSubject) -> GateResult:
@@ -51,38 +48,37 @@ def tests_gate(subject: GateSubject) -> GateResult:
 
 def lint_gate(subject: GateSubject) -> GateResult:
     """Ask a linter, which finds no mistake in the definition's file, or in the files of its own that it imports."""
-
-    def ask() -> Sequence[Finding]:
-        sources = subject.definitions.files.sources
-        paths = files_of(f"{subject.view}.py", sources)
-        return lint({f"{FOLDER}/{path}": sources[path].decode("utf-8-sig") for path in paths})
-
-    return _read(subject, "lint", ask)
+    return lint_result(subject.view, subject.review)
 
 
 def types_gate(subject: GateSubject) -> GateResult:
     """Ask a type checker, which finds no call and no value that cannot be right, in the same files."""
-
-    def ask() -> Sequence[Finding]:
-        sources = subject.definitions.files.sources
-        return check_types(sources, files_of(f"{subject.view}.py", sources))
-
-    return _read(subject, "types", ask)
+    return types_result(subject.view, subject.review)
 
 
-def _read(subject: GateSubject, name: str, ask: Callable[[], Sequence[Finding]]) -> GateResult:
+def lint_result(view: str, review: Review) -> GateResult:
+    """Return what the linter finds in the files of `view`."""
+    return _read(view, "lint", review.lint)
+
+
+def types_result(view: str, review: Review) -> GateResult:
+    """Return what the type checker finds in the files of `view`."""
+    return _read(view, "types", review.types)
+
+
+def _read(view: str, name: str, ask: Callable[[str], Sequence[Finding]]) -> GateResult:
     try:
-        findings = ask()
+        findings = ask(view)
     except (WorkbenchError, UnicodeDecodeError) as error:
-        return not_run(name, subject.view, error)
+        return not_run(name, view, error)
     if not findings:
-        return GateResult(name, passed=True, view=subject.view, detail="no mistakes")
+        return GateResult(name, passed=True, view=view, detail="no mistakes")
     count = len(findings)
     more = (f"and {count - SHOWN} more",) if count > SHOWN else ()
     return GateResult(
         name,
         passed=False,
-        view=subject.view,
+        view=view,
         detail=f"{count} mistake{'' if count == 1 else 's'}: {findings[0]}" + (", ..." if count > 1 else ""),
         remedy="Correct them on the branch.",
         failures=(*(str(one) for one in findings[:SHOWN]), *more),

@@ -5,26 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from workbench.checks import Check, check_types, lint
-from workbench.errors import WorkbenchError
 from workbench.promote.gates.data import not_run, rows_of
+from workbench.promote.gates.definition import lint_result, types_result
 from workbench.promote.gates.result import GateResult
-from workbench.source_tree import files_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    from workbench.checks import Finding
+    from workbench.checks import Check, Review
     from workbench.git import Branch
     from workbench.promote.merge import MergedTree
     from workbench.promote.on_demand_change import ComparedOnDemand
 
 CHECKS = ("contract", "row-wise", "determinism", "examples")
-_SHOWN = 10
 
 
-def on_demand_gates(proposed: MergedTree, view: ComparedOnDemand, accept: dict[str, str]) -> list[GateResult]:
-    """Return what each gate says of one on-demand view that is to be promoted."""
+def on_demand_gates(
+    proposed: MergedTree, view: ComparedOnDemand, accept: Mapping[str, str], *, review: Review, branch: Branch
+) -> list[GateResult]:
+    """Return what each gate says of one on-demand view of `branch` that is to be promoted."""
     name = view.change.view
     try:
         checks = {check.name: check for check in view.prepared.checks()}
@@ -32,10 +31,10 @@ def on_demand_gates(proposed: MergedTree, view: ComparedOnDemand, accept: dict[s
         return [not_run("contract", name, error)]
     results = [_of_check(proposed, view, each, checks.get(each)) for each in CHECKS]
     results += [
-        _findings(name, "lint", lambda: lint(_texts(proposed, name))),
-        _findings(name, "types", lambda: check_types(proposed.definitions.files.sources, _files(proposed, name))),
+        lint_result(name, review),
+        types_result(name, review),
         _upstream(view),
-        _metadata(proposed, view, proposed.workspace.repository.branch(proposed.branch)),
+        _metadata(proposed, view, branch),
         _merge(proposed, name),
     ]
     return [_accepted(result, accept) for result in results]
@@ -59,32 +58,6 @@ def _of_check(proposed: MergedTree, view: ComparedOnDemand, name: str, check: Ch
         remedy=remedy if check.checked else "Give examples, on which it can be checked.",
         failures=rows_of(check),
         checked=check.checked,
-    )
-
-
-def _files(proposed: MergedTree, name: str) -> tuple[str, ...]:
-    return tuple(files_of(f"{name}.py", proposed.definitions.files.sources))
-
-
-def _texts(proposed: MergedTree, name: str) -> dict[str, str]:
-    sources = proposed.definitions.files.sources
-    return {f"features/{path}": sources[path].decode("utf-8-sig") for path in _files(proposed, name)}
-
-
-def _findings(view: str, name: str, ask: object) -> GateResult:
-    try:
-        findings: Sequence[Finding] = ask()  # type: ignore[operator]  # a linter or type checker
-    except (WorkbenchError, UnicodeDecodeError) as error:
-        return not_run(name, view, error)
-    if not findings:
-        return GateResult(name, passed=True, view=view, detail="no mistakes")
-    return GateResult(
-        name,
-        passed=False,
-        view=view,
-        detail=f"{len(findings)} mistake{'' if len(findings) == 1 else 's'}: {findings[0]}",
-        remedy="Correct them on the branch.",
-        failures=tuple(str(one) for one in findings[:_SHOWN]),
     )
 
 
@@ -122,7 +95,7 @@ def _merge(proposed: MergedTree, name: str) -> GateResult:
     return GateResult("merge", passed=True, view=name, detail="merged with main, its code is the same")
 
 
-def _accepted(result: GateResult, accept: dict[str, str]) -> GateResult:
+def _accepted(result: GateResult, accept: Mapping[str, str]) -> GateResult:
     """Let a gate that could not look pass where that is accepted by name."""
     if result.checked or result.passed:
         return result

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from workbench.checks import Review
 from workbench.errors import WorkbenchError
 from workbench.pipeline import Evaluation
 from workbench.promote.gates.branch import downstream_gate, merge_gate, metadata_gate, upstream_gate
@@ -22,6 +23,7 @@ from workbench.promote.policy import policy_gates
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from workbench.git import Branch
     from workbench.pipeline import VersionEvaluation
     from workbench.promote.proposal import Proposal
     from workbench.promote.version_change import Compared
@@ -74,13 +76,16 @@ def judge(workspace: Workspace, proposal: Proposal, *, shared: Mapping[str, tupl
     tried = Evaluation(proposal.candidate.proposed, workspace.sources, workspace.cache, beside=proposal.evaluation)
     names = dict.fromkeys((*(name for name, _ in GATES), *CHECKS))
     refuse_unknown(proposal.plan.accepted, proposal.candidate.definitions, gates=tuple(names))
+    candidate = proposal.candidate
+    review = Review(candidate.definitions.files.sources, [*proposal.views, *proposal.on_demand])
+    branch = workspace.repository.branch(candidate.branch)
     results = [
         result
-        for name, view in proposal.views.items()
-        for result in run_gates(_subject(workspace, proposal, name, view, tried))
+        for name in proposal.views
+        for result in run_gates(_subject(workspace, proposal, name, tried, review=review, branch=branch))
     ]
     for compared in proposal.on_demand.values():
-        results += on_demand_gates(proposal.candidate, compared, dict(proposal.plan.accepted))
+        results += on_demand_gates(candidate, compared, proposal.plan.accepted, review=review, branch=branch)
     results += [_shared_files_gate(name, files) for name, files in shared.items()]
     results += policy_of(workspace, proposal)
     return tuple(results)
@@ -101,8 +106,10 @@ def policy_of(workspace: Workspace, proposal: Proposal) -> list[GateResult]:
     )
 
 
-def _subject(workspace: Workspace, proposal: Proposal, name: str, view: Compared, tried: Evaluation) -> GateSubject:
-    candidate = proposal.candidate
+def _subject(
+    workspace: Workspace, proposal: Proposal, name: str, tried: Evaluation, *, review: Review, branch: Branch
+) -> GateSubject:
+    candidate, view = proposal.candidate, proposal.views[name]
     left_out = tuple(impact for impact in proposal.plan.impacts if impact.reads == name and impact.in_the_way)
     return GateSubject(
         workspace=workspace,
@@ -113,12 +120,13 @@ def _subject(workspace: Workspace, proposal: Proposal, name: str, view: Compared
         diff=view.diff if view.serving else None,
         category=view.change.category,
         merge_changed=not view.change.indirect and _merge_changed(proposal, name, view, tried),
-        branch=workspace.repository.branch(candidate.branch),
+        branch=branch,
         commit=candidate.tip,
         upstream=_upstream(proposal, view),
         left_out=left_out,
         policy=candidate.config.policy,
         accept=proposal.plan.accepted,
+        review=review,
         evaluation=proposal.evaluation,
     )
 
