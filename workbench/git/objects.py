@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import tempfile
 import threading
 import weakref
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from workbench.errors import BranchError
@@ -19,10 +21,11 @@ from workbench.git.command import GIT, Git, GitFailed, environment, explain_fail
 from workbench.git.damage import unreadable_object
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 FILE, FOLDER, SUBMODULE = 0o100644, 0o040000, 0o160000
 Changes = dict[tuple[str, ...], bytes | None]
+_Blobs = dict[tuple[str, ...], str | None]
 
 
 class _ReaderGone(Exception):
@@ -114,6 +117,20 @@ class Objects:
         except GitFailed as failure:
             raise explain_failure(failure, f"writing a {kind}") from None
 
+    def write_blobs(self, contents: Sequence[bytes]) -> list[str]:
+        """Write the contents of files and return their ids; one process writes them all."""
+        if len(contents) < 2:
+            return [self.write("blob", content) for content in contents]
+        with tempfile.TemporaryDirectory(prefix="workbench-blobs-") as name:
+            paths = [Path(name) / str(place) for place in range(len(contents))]
+            for path, content in zip(paths, contents, strict=True):
+                path.write_bytes(content)
+            given = "".join(f"{path}\n" for path in paths).encode()
+            try:
+                return self._git.run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=given).split()
+            except GitFailed as failure:
+                raise explain_failure(failure, "writing files") from None
+
     def entries(self, tree: str) -> dict[str, tuple[int, str]]:
         """Return mode and object id of each entry of `tree`, by name."""
         data, found, at, width = self.read(tree)[1], {}, 0, len(tree) // 2
@@ -152,27 +169,32 @@ class Objects:
         parts = [b"%o %s\0%s" % (mode, name, bytes.fromhex(object_id)) for name, mode, object_id in ordered]
         return self.write("tree", b"".join(parts))
 
-    def edit_tree(self, tree: str | None, changes: Changes, above: str = "") -> str | None:
+    def edit_tree(self, tree: str | None, changes: Changes) -> str | None:
         """Return the id of `tree` with files written, or deleted where the content is `None`; `None` if empty."""
+        written = {path: content for path, content in changes.items() if content is not None}
+        blobs = dict(zip(written, self.write_blobs([*written.values()]), strict=True))
+        return self._edit_tree(tree, {path: blobs.get(path) for path in changes})
+
+    def _edit_tree(self, tree: str | None, changes: _Blobs, above: str = "") -> str | None:
         members = self.entries(tree) if tree else {}
-        below: dict[str, Changes] = {}
-        for (name, *rest), content in changes.items():
+        below: dict[str, _Blobs] = {}
+        for (name, *rest), blob in changes.items():
             if rest:
-                below.setdefault(name, {})[tuple(rest)] = content
+                below.setdefault(name, {})[tuple(rest)] = blob
             elif members.get(name, (FILE, ""))[0] in (FOLDER, SUBMODULE):
                 raise _in_the_way(f"{above}{name}", is_folder=True)
-            elif content is None:
+            elif blob is None:
                 members.pop(name, None)
             else:
                 mode = members.get(name, (FILE, ""))[0]
-                members[name] = (mode if stat.S_ISREG(mode) else FILE, self.write("blob", content))
+                members[name] = (mode if stat.S_ISREG(mode) else FILE, blob)
         for name, inner in below.items():
             mode, child = members.get(name, (FOLDER, None))
             if not stat.S_ISDIR(mode):
-                if any(content is not None for content in inner.values()):
+                if any(blob is not None for blob in inner.values()):
                     raise _in_the_way(f"{above}{name}", is_folder=False)
                 continue  # nothing below a file to delete
-            changed = self.edit_tree(child, inner, f"{above}{name}/")
+            changed = self._edit_tree(child, inner, f"{above}{name}/")
             if changed is None:
                 members.pop(name, None)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -17,7 +18,7 @@ from workbench.sources import Sources
 from workbench.store import main_config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from workbench.define import Definitions
     from workbench.git import Conflict
@@ -129,7 +130,8 @@ def candidate(workspace: Workspace, names: Sequence[str], *, branch: str) -> Mer
     repository.refuse_cut(tip, base=main)
     registry = Registry(repository, main)
     proposed = load_tree(repository, tip, cache=workspace.hidden)
-    changed = repository.changed(repository.merge_base(main, tip) or main, tip)
+    branched = repository.merge_base(main, tip)
+    changed = repository.changed(branched or main, tip)
     stems = _stems(names, changed, proposed) if names else _changed_stems(changed, proposed)
     if not stems:
         raise PromotionError(
@@ -140,11 +142,14 @@ def candidate(workspace: Workspace, names: Sequence[str], *, branch: str) -> Mer
     paths = tuple(dict.fromkeys(f"{FOLDER}/{path}" for stem in stems for path in parts_of(f"{stem}.py", sources)))
     on_demand = tuple(stem for stem in stems if proposed.has_on_demand(stem))
     views = tuple(stem for stem in stems if stem not in on_demand and _is_view(proposed, stem))
-    tree, conflicts = main, []
+    origins = _Origins(workspace, registry, main, tip)
+    files: dict[str | None, list[str]] = {}
     for stem in stems:
-        files = [f"{FOLDER}/{path}" for path in parts_of(f"{stem}.py", sources)]
-        base = _taken(workspace, registry, stem, main, tip) or repository.merge_base(main, tip)
-        merged = repository.merge_files(tree, tip, base=base, paths=files)
+        own = (f"{FOLDER}/{path}" for path in parts_of(f"{stem}.py", sources))
+        files.setdefault(origins.of(stem) or branched, []).extend(own)
+    tree, conflicts = main, []
+    for base, parts in files.items():
+        merged = repository.merge_files(tree, tip, base=base, paths=parts)
         tree = merged.tree
         conflicts += [conflict for conflict in merged.conflicts if conflict not in conflicts]
     return MergedTree(
@@ -202,30 +207,46 @@ def _is_view(definitions: Definitions, stem: str) -> bool:
     return True
 
 
-def _taken(workspace: Workspace, registry: Registry, stem: str, main: str, tip: str) -> str | None:
-    """Return the commit below `tip` that main's definition came from: what both sides changed since is merged.
+class _Origins:
+    """The commits below `tip` that main's definitions came from: what both sides changed since is merged."""
 
-    After a rollback that is the commit of the version that serves again, not that of the newest.
-    """
-    commits = []
-    if stem in registry.on_demand_views:
-        commits = [version.commit for version in reversed(registry.on_demand(stem).versions)]
-    elif stem in registry:
-        record = registry.record(stem)
-        newest_first = sorted(record.versions, key=lambda one: one.published_at, reverse=True)
-        serving = [record.serving] if record.serving else []
-        commits = [version.commit for version in [*serving, *newest_first]]
-    else:
-        for one in workspace.repository.first_parents(main, limit=RECENT):
-            if (SET, stem) in one.trailers:
-                commits += [value.rpartition(" ")[2] for key, value in one.trailers if key == FROM]
-    for commit in dict.fromkeys(commits):
-        try:
-            if workspace.repository.contains(tip, commit):
-                return commit
-        except WorkbenchError:
-            continue  # a commit that is gone, as after a rebase
-    return None
+    def __init__(self, workspace: Workspace, registry: Registry, main: str, tip: str) -> None:
+        self._repository, self._registry, self._main, self._tip = workspace.repository, registry, main, tip
+        self._known: dict[str, bool] = {}
+
+    def of(self, stem: str) -> str | None:
+        """Return the commit that main's `stem` came from; after a rollback that is the one that serves again."""
+        return next((commit for commit in self._commits(stem) if self._contains(commit)), None)
+
+    def _commits(self, stem: str) -> Iterator[str]:
+        """Yield where main may have `stem` from, newest first."""
+        if stem in self._registry.on_demand_views:
+            yield from (version.commit for version in reversed(self._registry.on_demand(stem).versions))
+        elif stem in self._registry:
+            record = self._registry.record(stem)
+            if record.serving is not None:
+                yield record.serving.commit
+            newest_first = sorted(record.versions, key=lambda one: one.published_at, reverse=True)
+            yield from (version.commit for version in newest_first)
+        else:
+            yield from self._sets.get(stem, ())
+
+    @cached_property
+    def _sets(self) -> dict[str, list[str]]:
+        """The commits from which each feature set was promoted, newest first."""
+        found: dict[str, list[str]] = {}
+        for commit in self._repository.first_parents(self._main, limit=RECENT):
+            origins = [value.rpartition(" ")[2] for key, value in commit.trailers if key == FROM]
+            for stem in (value for key, value in commit.trailers if key == SET):
+                found.setdefault(stem, []).extend(origins)
+        return found
+
+    def _contains(self, commit: str) -> bool:
+        if commit not in self._known:
+            self._known[commit] = False
+            with suppress(WorkbenchError):  # a commit that is gone, as after a rebase
+                self._known[commit] = self._repository.contains(self._tip, commit)
+        return self._known[commit]
 
 
 def _covers(changed: Mapping[str, str], paths: Sequence[str]) -> bool:

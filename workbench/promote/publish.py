@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import PromotionError
 from workbench.lake import LakeWriter
@@ -22,12 +23,16 @@ from workbench.registry import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from workbench.pipeline import Evaluated
-    from workbench.promote.on_demand_change import ComparedOnDemand
+    from workbench.promote.on_demand_change import ComparedOnDemand, OnDemandChange
     from workbench.promote.plan import Plan
     from workbench.promote.proposal import Proposal
     from workbench.promote.trunk import TrunkWriter
     from workbench.promote.version_change import Compared
+    from workbench.promote.view_change import ViewChange
+    from workbench.tracking import Entry
     from workbench.workspace import Workspace
 
 VIEW, PLAN, ON_DEMAND = "Promoted-View", "Promotion-Plan", "Promoted-On-Demand-View"
@@ -37,15 +42,20 @@ def publish(line: TrunkWriter, proposal: Proposal, *, message: str | None, appro
     """Publish what `proposal` proposes, whose gates have passed, and return the commit on main."""
     workspace, candidate = line.workspace, proposal.candidate
     writer = LakeWriter(workspace.lake)
-    now, user = datetime.now(UTC), workspace.repository.identity()
+    facts = _Facts(
+        proposal,
+        now=datetime.now(UTC),
+        user=workspace.repository.identity(),
+        computed=workspace.journal.last_on(candidate.branch, [*proposal.views, *proposal.on_demand]),
+    )
     records = {}
     for name, view in proposal.views.items():
         delta = _data(workspace, writer, view)
-        version = _version(workspace, proposal, view, delta=delta, now=now, user=user)
+        version = facts.version(view, delta=delta)
         records[name] = lifecycle.publish(view.record or Record(name, None), version)
     files = {record_path(name): record.to_toml() for name, record in records.items()}
     for name, compared in proposal.on_demand.items():
-        record = compared.record.publish(_on_demand_version(proposal, compared, now=now, user=user))
+        record = compared.record.publish(facts.on_demand_version(compared))
         files[on_demand_path(name)] = record.to_toml()
     tree = workspace.repository.tree_with(candidate.tree, files)
     return line.commit(
@@ -117,59 +127,61 @@ def owner_of(workspace: Workspace, view: str, major: int) -> str | None:
     return workspace.lake.info(view, major, latest).metadata.get("project")
 
 
-def _version(
-    workspace: Workspace, proposal: Proposal, view: Compared, *, delta: int, now: datetime, user: str
-) -> Version:
-    prepared, stored = view.evaluated.prepared, view.evaluated.computed.stored
-    change, candidate = view.change, proposal.candidate
-    last = workspace.journal.last(change.view, branch=candidate.branch)
-    return Version(
-        number=change.number,
-        status="live",
-        category=change.category,
-        view_id=change.view_id,
-        data_digest=change.data_digest,
-        rows=change.rows,
-        delta_version=delta,
-        code_hash=change.code_hash,
-        metadata_hash=prepared.metadata_hash,
-        features=candidate.definitions.tree,
-        branch=candidate.branch,
-        commit=candidate.tip,
-        published_at=now,
-        published_by=user,
-        declaration=prepared.view.to_dict(),
-        contract_facts=prepared.contract.to_dict(),
-        inputs=view.inputs,
-        parameters=prepared.parameters,
-        period=stored.record.period,
-        run=last.run if last is not None else None,
-        follows=change.previous,
-        accepted=tuple(f"{name}: {reason}" for name, reason in sorted(proposal.plan.accepted.items())),
-    )
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the versions that a promotion makes have in common."""
 
+    proposal: Proposal
+    now: datetime
+    user: str
+    computed: Mapping[str, Entry]
 
-def _on_demand_version(proposal: Proposal, compared: ComparedOnDemand, *, now: datetime, user: str) -> OnDemandVersion:
-    change, prepared, candidate = compared.change, compared.prepared, proposal.candidate
-    last = candidate.workspace.journal.last(change.view, branch=candidate.branch)
-    return OnDemandVersion(
-        number=change.number,
-        status="live",
-        category=change.category,
-        identity=change.identity,
-        code_hash=prepared.fingerprint.code_hash,
-        metadata_hash=prepared.metadata_hash,
-        features=candidate.definitions.tree,
-        branch=candidate.branch,
-        commit=candidate.tip,
-        published_at=now,
-        published_by=user,
-        declaration=prepared.view.to_dict(),
-        contract_facts=prepared.contract.to_dict(),
-        run=last.run if last is not None else None,
-        reads=tuple({"ref": ref, "column": column} for column, ref in change.reads.items()),
-        accepted=tuple(f"{name}: {reason}" for name, reason in sorted(proposal.plan.accepted.items())),
-    )
+    def version(self, view: Compared, *, delta: int) -> Version:
+        """Return the version of a stored view whose rows the lake's table has in its version `delta`."""
+        prepared, stored, change = view.evaluated.prepared, view.evaluated.computed.stored, view.change
+        return Version(
+            **self._shared(change),
+            view_id=change.view_id,
+            data_digest=change.data_digest,
+            rows=change.rows,
+            delta_version=delta,
+            code_hash=change.code_hash,
+            metadata_hash=prepared.metadata_hash,
+            declaration=prepared.view.to_dict(),
+            contract_facts=prepared.contract.to_dict(),
+            inputs=view.inputs,
+            parameters=prepared.parameters,
+            period=stored.record.period,
+            follows=change.previous,
+        )
+
+    def on_demand_version(self, compared: ComparedOnDemand) -> OnDemandVersion:
+        """Return the version of an on-demand view."""
+        change, prepared = compared.change, compared.prepared
+        return OnDemandVersion(
+            **self._shared(change),
+            identity=change.identity,
+            code_hash=prepared.fingerprint.code_hash,
+            metadata_hash=prepared.metadata_hash,
+            declaration=prepared.view.to_dict(),
+            contract_facts=prepared.contract.to_dict(),
+            reads=tuple({"ref": ref, "column": column} for column, ref in change.reads.items()),
+        )
+
+    def _shared(self, change: ViewChange | OnDemandChange) -> dict[str, Any]:
+        candidate, last = self.proposal.candidate, self.computed.get(change.view)
+        return {
+            "number": change.number,
+            "status": "live",
+            "category": change.category,
+            "features": candidate.definitions.tree,
+            "branch": candidate.branch,
+            "commit": candidate.tip,
+            "published_at": self.now,
+            "published_by": self.user,
+            "run": last.run if last is not None else None,
+            "accepted": tuple(f"{name}: {reason}" for name, reason in sorted(self.proposal.plan.accepted.items())),
+        }
 
 
 def message_of(plan: Plan, message: str | None) -> str:

@@ -131,6 +131,17 @@ class ComputationJournal:
         entries = self.entries(view, branch=branch)
         return entries[-1] if entries else None
 
+    def last_on(self, branch: str, views: Iterable[str]) -> dict[str, Entry]:
+        """Return the newest entry on `branch` of each of `views` that has one."""
+        found = {}
+        lifetime = self._lifetime(branch)
+        for view in views:
+            own = [entry for entry in self._read(view) if entry.branch == branch]
+            last = next((one for one in reversed(own) if lifetime is None or lifetime.has(one.commit, one.at)), None)
+            if last is not None:
+                found[view] = last
+        return found
+
     def _keep(self, kind: str, name: str, facts: object) -> None:
         path = self._folder / kind / f"{name}.json"
         if not path.exists():

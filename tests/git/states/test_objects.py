@@ -44,6 +44,13 @@ def test_ids_are_gits_own(objects: Objects, plain: Plain) -> None:
     assert objects.read(plain("rev-parse", "HEAD^{tree}"))[0] == "tree"
 
 
+def test_many_files_are_written_as_they_are(objects: Objects, plain: Plain) -> None:
+    plain("config", "core.autocrlf", "true")
+    contents = [b"x = 1\r\n", b"", b"\0\xff\n", b"x = 1\r\n"]
+    assert objects.write_blobs(contents) == [objects.write("blob", content) for content in contents]
+    assert [objects.read(blob) for blob in objects.write_blobs(contents)] == [("blob", each) for each in contents]
+
+
 @pytest.mark.parametrize("object_id", ["0" * 40, "f" * 64, "main", "", "a\nb", "--help"])
 def test_what_is_not_there_is_an_error_with_a_remedy(objects: Objects, object_id: str) -> None:
     kind = RepositoryUnreadable if len(object_id) >= 40 else BranchError
