@@ -60,6 +60,15 @@ def test_only_the_wanted_columns_and_rows_are_read_from_the_files(lake: Lake, pu
     assert "SELECTION" in plan
 
 
+def test_conditions_reach_the_files_beside_the_numbers_of_rows(lake: Lake, publish: Publish) -> None:
+    scan = lake.scan("spend", 1, publish("a1"), SPEND, row="n")
+    found = scan.filter(pl.col("user") == "bob").select("n", "total")
+    files = found.explain().partition("Parquet SCAN")[2]
+    assert "SELECTION" in files
+    assert "ROW_INDEX" in files
+    assert found.collect()["n"].to_list() == rows().with_row_index("n").filter(pl.col("user") == "bob")["n"].to_list()
+
+
 def test_info_says_what_a_version_is(lake: Lake, publish: Publish) -> None:
     first = publish("a1", metadata={"commit": "c0ffee", "note": 'ä "quoted"'})
     publish("a2", rows(range(5)))

@@ -12,8 +12,9 @@ import polars as pl
 import pytest
 
 from tests.point_in_time.worlds import MICRO, NOON, TIME
-from workbench.point_in_time import ViewRows, join_views
-from workbench.point_in_time.candidates import AT, EVENT, ROW
+from workbench.point_in_time import ViewRows, join_views, latest_rows
+from workbench.point_in_time.candidates import AT, EVENT, ROW, KeyPair
+from workbench.point_in_time.pruning import Reach, hash_texts
 from workbench.point_in_time.row_lookup import GAP, fetch, find_runs, search_runs
 
 SIZE = 60_000
@@ -82,6 +83,35 @@ def test_rows_that_were_known_late_are_told_from_files_too(tmp_path: Path) -> No
     for as_known in (True, False):
         found, wanted = (join_views(spine, [view], time="at", as_known=as_known) for view in views)
         assert found.equals(wanted)
+
+
+@pytest.mark.parametrize("created", [None, "made"])
+@pytest.mark.parametrize("keys", [["user", "kind"], ["user"], []], ids=["two keys", "one key", "by time alone"])
+def test_files_that_number_their_rows_give_the_same(keys: list[str], created: str | None, tmp_path: Path) -> None:
+    late = pl.duration(seconds=pl.int_range(SIZE).hash(6) % 9_000)
+    made = view_rows().with_columns(
+        pl.when(pl.col("x") % 7 > 0).then("user").alias("user"), made=pl.col("event") + late, __row=pl.lit("taken")
+    )
+    rows, scan = written(made, "in no order", tmp_path)
+    features = {"x": "x", "other": "__row"}
+    memory = ViewRows("v", rows, {key: key for key in keys}, features, event_time="event", created=created, outcome="o")
+    stored = replace(memory, rows=scan, stored=True, numbered=scan.with_row_index)
+    spine = asked(rows, 500)
+    assert spine["user"].null_count() > 0
+    assert join_views(spine, [stored], time="at").equals(join_views(spine, [memory], time="at"))
+    for at in (None, NOON + timedelta(seconds=40_000)):
+        last = [latest_rows(view, at=at).collect() for view in (memory, stored)]
+        assert last[0].equals(last[1])
+        assert last[0].height == len(last[0].unique(keys) if keys else [1])
+
+
+def test_only_texts_of_a_known_few_are_compared_by_their_hashes() -> None:
+    keys = pl.Series(["a", "b"]), pl.Series([1, 2])
+    pairs = [KeyPair("text", "text", pl.String()), KeyPair("number", "number", pl.Int64())]
+    view = ViewRows("v", pl.LazyFrame({"text": keys[0], "number": keys[1]}), {}, {}, stored=True)
+    few = Reach(2, None, None, dict(zip(("text", "number"), keys, strict=True)))
+    assert [pair.hashed for pair in hash_texts(view, pairs, few)] == [True, False]
+    assert [pair.hashed for pair in hash_texts(view, pairs, replace(few, keys={}))] == [False, False]
 
 
 def test_stored_views_and_others_keep_their_places(tmp_path: Path) -> None:

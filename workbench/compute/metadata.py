@@ -74,9 +74,12 @@ class StoredView:
     path: Path
     record: ViewRecord
 
-    def frame(self) -> pl.LazyFrame:
-        """Return the data, lazily: the contract's columns in order, one row for each entity and event time."""
-        return pl.scan_parquet(self.path, glob=False)
+    def frame(self, row: str | None = None) -> pl.LazyFrame:
+        """Return the data, lazily: the contract's columns in order, one row for each entity and event time.
+
+        With `row` it has a column of this name before them, of the rows' numbers.
+        """
+        return pl.scan_parquet(self.path, glob=False, row_index_name=row)
 
 
 def now() -> datetime:

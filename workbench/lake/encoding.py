@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 import polars as pl
 from polars.datatypes import DataTypeClass
@@ -91,9 +92,9 @@ def encode(frame: pl.LazyFrame, contract: Contract) -> pl.LazyFrame:
     return frame.select(_column(name, dtype, encoded=True) for name, dtype in contract.schema.items())
 
 
-def decode(frame: pl.LazyFrame, contract: Contract) -> pl.LazyFrame:
-    """Return the contract's columns of a stored `frame`, in its order, with their logical dtypes."""
-    return frame.select(_column(name, dtype, encoded=False) for name, dtype in contract.schema.items())
+def decode(frame: pl.LazyFrame, contract: Contract, *, besides: Sequence[str] = ()) -> pl.LazyFrame:
+    """Return the contract's columns of a stored `frame`, in its order, with their logical dtypes, after `besides`."""
+    return frame.select(*besides, *(_column(name, dtype, encoded=False) for name, dtype in contract.schema.items()))
 
 
 def schema_hash(contract: Contract) -> str:

@@ -121,15 +121,25 @@ class Lake:
         return [file.path for file in self.statistics(view, major, delta_version, digest=digest)]
 
     def scan(
-        self, view: str, major: int, delta_version: int, contract: Contract, *, digest: str | None = None
+        self,
+        view: str,
+        major: int,
+        delta_version: int,
+        contract: Contract,
+        *,
+        digest: str | None = None,
+        row: str | None = None,
     ) -> pl.LazyFrame:
-        """Return the rows of a Delta version."""
+        """Return the rows of a Delta version; with `row` their numbers are in a column of this name before theirs."""
         files = self.files(view, major, delta_version, digest=digest)
         if not files:
-            return decode(pl.LazyFrame(schema=stored_schema(contract)), contract)
+            empty = decode(pl.LazyFrame(schema=stored_schema(contract)), contract)
+            return empty if row is None else empty.with_row_index(row)
         options = self.storage.options
-        frame = pl.scan_parquet(files, glob=False, hive_partitioning=False, storage_options=options or None)
-        return decode(frame, contract)
+        frame = pl.scan_parquet(
+            files, glob=False, hive_partitioning=False, storage_options=options or None, row_index_name=row
+        )
+        return decode(frame, contract, besides=() if row is None else (row,))
 
     def info(self, view: str, major: int, delta_version: int) -> VersionInfo:
         """Return what a Delta version is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,6 +18,7 @@ EVENT = "__event"
 KNOWN = "__known"
 CREATED = "__created"
 NEVER = -(2**63)
+_RANK = "__rank"
 LATEST = 2**61
 """Microseconds since the epoch that no instant of a spine exceeds, so that differences fit 64 bits."""
 
@@ -47,6 +48,9 @@ class ViewRows:
     stored
         Whether the rows are a scan of files that nobody changes, so that reading them twice gives the same rows in the
         same order. Keys and times are then read first, and of the features only what is near winning rows.
+    numbered
+        Returns the rows with their numbers in a column of the given name, as their files are scanned: a condition on
+        the rows then decides what is read of the files. None adds the numbers to `rows`.
     """
 
     name: str
@@ -58,6 +62,11 @@ class ViewRows:
     created: str | None = None
     outcome: str | None = None
     stored: bool = False
+    numbered: Callable[[str], pl.LazyFrame] | None = None
+
+    def with_numbers(self, row: str) -> pl.LazyFrame:
+        """Return the rows with their numbers, from 0, in the column `row`."""
+        return self.rows.lazy().with_row_index(row) if self.numbered is None else self.numbered(row)
 
     def outputs(self) -> list[str]:
         """Return the names of the columns that the view adds."""
@@ -66,11 +75,19 @@ class ViewRows:
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """A spine column and a rows column that must be equal, and the dtype both are compared as."""
+    """A spine column and a rows column that must be equal, and the dtype both are compared as.
+
+    Hashed keys are compared by their hashes: only where no two keys that can meet have the same one.
+    """
 
     spine: str
     rows: str
     dtype: pl.DataType
+    hashed: bool = False
+
+    def compared(self, key: pl.Expr) -> pl.Expr:
+        """Return what is compared of a `key` of the dtype."""
+        return pl.when(key.is_not_null()).then(key.hash()) if self.hashed else key
 
 
 def key_pairs(view: ViewRows, spine: pl.Schema, rows: pl.Schema) -> tuple[KeyPair, ...]:
@@ -126,10 +143,11 @@ def narrow_rows(
     """
     schema = view.rows.collect_schema()
     event = epoch_microseconds(view.event_time, schema, f"view {view.name!r}").alias(EVENT)
-    keys = [pl.col(pair.rows).cast(pair.dtype).alias(name) for pair, name in zip(pairs, names, strict=True)]
-    read = {pair.rows for pair in pairs} | {view.event_time, *filter(None, [view.created])}
-    row = free_name(ROW, read)
-    numbered = view.rows.lazy().select(read).with_row_index(row)
+    keys = [
+        pair.compared(pl.col(pair.rows).cast(pair.dtype)).alias(name) for pair, name in zip(pairs, names, strict=True)
+    ]
+    row = free_name(ROW, schema)
+    numbered = view.with_numbers(row)
     if reachable is not None:
         numbered = numbered.filter(reachable)
     return numbered.select(pl.col(row).alias(ROW), *keys, event, *_creation(view, schema))
@@ -166,20 +184,46 @@ def known_rows(view: ViewRows, *, known: str, event: str, created: str, row: str
 
 def rank_rows(view: ViewRows, narrow: pl.LazyFrame, names: Sequence[str], *, as_known: bool) -> pl.LazyFrame:
     """Return the rows of `narrow_rows` that can win at some time, ordered by `KNOWN`."""
+    possible = usable_rows(view, narrow, names, as_known=as_known).sort(KNOWN, maintain_order=True)
+    if view.created is None:
+        return possible
+    best = rank(view).cum_max()
+    return possible.filter(rank(view) == (best.over(names) if names else best)).drop(CREATED)
+
+
+def usable_rows(view: ViewRows, narrow: pl.LazyFrame, names: Sequence[str], *, as_known: bool) -> pl.LazyFrame:
+    """Return the rows of `narrow_rows` with `KNOWN`, since when each can win, without those that never can."""
     usable = narrow.filter(pl.all_horizontal(pl.col(EVENT, *names).is_not_null()))
     if view.created is None:
-        return usable.sort(EVENT, maintain_order=True).with_columns(pl.col(EVENT).alias(KNOWN))
-    known = pl.max_horizontal(EVENT, CREATED) if as_known else pl.col(EVENT)
-    created = (
-        usable.filter(pl.col(CREATED).is_not_null())
-        if as_known
-        else usable.with_columns(pl.col(CREATED).fill_null(NEVER))
-    )
-    possible = created.with_columns(known.alias(KNOWN)).sort(KNOWN, maintain_order=True)
-    # (event, created) as one number: both fit 64 bits, and a running maximum takes no pairs
-    rank = pl.col(EVENT).cast(pl.Int128) * 2**64 + pl.col(CREATED).cast(pl.Int128)
-    best = rank.cum_max()
-    return possible.filter(rank == (best.over(names) if names else best)).drop(CREATED)
+        return usable.with_columns(pl.col(EVENT).alias(KNOWN))
+    if not as_known:
+        return usable.with_columns(pl.col(CREATED).fill_null(NEVER), pl.col(EVENT).alias(KNOWN))
+    return usable.filter(pl.col(CREATED).is_not_null()).with_columns(pl.max_horizontal(EVENT, CREATED).alias(KNOWN))
+
+
+def rank(view: ViewRows) -> pl.Expr:
+    """Return the number by which rows precede others that are known: of equals, the last row does.
+
+    It is (event, created) as one: both fit 64 bits, and no maximum of pairs is to be had.
+    """
+    event = pl.col(EVENT).cast(pl.Int128) * 2**64
+    return event if view.created is None else event + pl.col(CREATED).cast(pl.Int128)
+
+
+def last_winners(view: ViewRows, usable: pl.LazyFrame, names: Sequence[str]) -> pl.LazyFrame:
+    """Return the row of each entity that wins where all `usable_rows` are known, without a sort."""
+    if view.created is None:
+        return _highest(usable, names, rank(view) + pl.col(ROW).cast(pl.Int128))
+    best = _highest(usable, names, rank(view)).select(*names, rank(view).alias(_RANK))
+    equals = usable.join(best, left_on=[*names, rank(view)], right_on=[*names, _RANK], how="semi")
+    return _highest(equals, names, pl.col(ROW))
+
+
+def _highest(rows: pl.LazyFrame, names: Sequence[str], by: pl.Expr) -> pl.LazyFrame:
+    """Return a row of each entity with the highest `by`."""
+    others = [name for name in rows.collect_schema().names() if name not in names]
+    best = pl.col(others).max_by(by)
+    return rows.group_by(names).agg(best) if names else rows.select(best)
 
 
 def _creation(view: ViewRows, schema: Mapping[str, pl.DataType]) -> list[pl.Expr]:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from workbench.config import free_name
 from workbench.errors import JoinError
 from workbench.point_in_time.candidates import (
     AT,
@@ -29,12 +30,14 @@ from workbench.point_in_time.candidates import (
     candidates,
     epoch_microseconds,
     key_pairs,
+    last_winners,
     narrow_rows,
     rank_rows,
     require,
+    usable_rows,
 )
-from workbench.point_in_time.pruning import Reach, reach_of, reachable_rows
-from workbench.point_in_time.row_lookup import fetch, find_runs, search_runs
+from workbench.point_in_time.pruning import Reach, hash_texts, reach_of, reachable_rows
+from workbench.point_in_time.row_lookup import fetch, find_runs, numbered_rows, search_runs
 from workbench.times import microseconds, parse_duration, utc_zone
 
 OUTCOMES = pl.Enum(["matched", "expired", "missing"])
@@ -107,17 +110,20 @@ def join_winners(asked: pl.LazyFrame, known: pl.LazyFrame, names: Sequence[str])
 
 def _latest(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest) -> pl.DataFrame:
     """Return `AT`, and `ROW` and `EVENT` of the winner, whatever its age; one row a row asked for."""
+    reachable = reachable_rows(view, pairs, asked.reach)
+    pairs = hash_texts(view, pairs, asked.reach)
+    spine = asked.rows.select(
+        AT, *(pair.compared(pl.col(name)).alias(name) for pair, name in zip(pairs, asked.names, strict=True))
+    )
     if view.created is None:
-        period = reachable_rows(view, pairs, asked.reach.of_any_key())
-        rows = narrow_rows(view, pairs, asked.names, period).collect(engine="streaming").drop_nulls()
-        runs = find_runs(rows, asked.names)
+        rows = narrow_rows(view, pairs, asked.names, reachable).collect(engine="streaming").drop_nulls()
+        runs = None if rows[EVENT].is_sorted() else find_runs(rows, asked.names)
         if runs is not None:
-            return search_runs(asked.rows, rows, runs, asked.names)
+            return search_runs(spine, rows, runs, asked.names)
         known = rank_rows(view, rows.lazy(), asked.names, as_known=asked.as_known)
     else:
-        reachable = reachable_rows(view, pairs, asked.reach)
         known = candidates(view, pairs, asked.names, reachable=reachable, as_known=asked.as_known)
-    timed = asked.rows.lazy().with_row_index(INDEX).sort(AT)
+    timed = spine.lazy().with_row_index(INDEX).sort(AT)
     return join_winners(timed, known, asked.names).sort(INDEX).select(AT, ROW, EVENT).collect(engine="streaming")
 
 
@@ -217,14 +223,18 @@ def latest_rows(view: ViewRows, *, at: datetime | None) -> pl.LazyFrame:
     pairs = _check_keys(view, schema)
     names = [f"__key{number}" for number in range(len(pairs))]
     reachable = None if at is None else reachable_rows(view, pairs, Reach.of_moment(at))
-    read = _read_once(view, reachable)
-    known = candidates(read, pairs, names, reachable=reachable, as_known=at is not None)
+    read = view if view.stored else _read_once(view, reachable)
+    known = usable_rows(view, narrow_rows(read, pairs, names, reachable), names, as_known=at is not None)
     if at is not None:
-        known = known.with_columns(pl.lit(microseconds(at)).alias(AT)).filter(pl.col(KNOWN) <= pl.col(AT))
-    won = known.group_by(names, maintain_order=True).last() if names else known.last()
+        known = known.filter(pl.col(KNOWN) <= microseconds(at))
+    won = last_winners(view, known.drop(KNOWN), names)
     if at is not None:
-        won = won.filter(holds(view, ROW, EVENT))
-    return read.rows.lazy().gather(won.sort(ROW).select(ROW))
+        won = won.with_columns(pl.lit(microseconds(at)).alias(AT)).filter(holds(view, ROW, EVENT))
+    numbers = won.select(pl.col(ROW).drop_nulls().sort())
+    if not view.stored:
+        return read.rows.lazy().gather(numbers)
+    row = free_name("row", schema)
+    return numbered_rows(view.with_numbers(row), numbers.collect(engine="streaming")[ROW], row).drop(row)
 
 
 def _join_views(
@@ -281,7 +291,8 @@ def _read_once(view: ViewRows, condition: pl.Expr | None) -> ViewRows:
     """
     if isinstance(view.rows, pl.DataFrame):
         return view
-    return replace(view, rows=(view.rows if condition is None else view.rows.filter(condition)).cache())
+    rows = view.rows if condition is None else view.rows.filter(condition)
+    return replace(view, rows=rows.cache(), numbered=None)
 
 
 def _spine_key(pair: KeyPair) -> tuple[str, pl.DataType]:

@@ -46,10 +46,6 @@ class Reach:
         moment = _moment(microseconds(at))
         return cls(0, moment, moment, {})
 
-    def of_any_key(self) -> Reach:
-        """Return what is asked for in time alone."""
-        return replace(self, keys={})
-
 
 def reach_of(spine: pl.DataFrame, time: str, columns: Sequence[str]) -> Reach:
     """Return what `spine` asks for in its `time` and key `columns`."""
@@ -66,12 +62,8 @@ def reach_of(spine: pl.DataFrame, time: str, columns: Sequence[str]) -> Reach:
 def reachable_rows(view: ViewRows, pairs: Sequence[KeyPair], reach: Reach) -> pl.Expr | None:
     """Return the condition on the view's own columns that every row which can win meets, or None."""
     schema = view.rows.collect_schema()
-    small = isinstance(view.rows, pl.DataFrame) and view.rows.height < _WORTH * reach.rows
-    conditions = [
-        pl.col(pair.rows).is_in(reach.keys[pair.spine].cast(pair.dtype).implode())
-        for pair in pairs
-        if not small and pair.spine in reach.keys and schema[pair.rows] == pair.dtype
-    ]
+    listed = [(pair, _listed(view, schema, pair, reach)) for pair in pairs]
+    conditions = [pl.col(pair.rows).is_in(keys.implode()) for pair, keys in listed if keys is not None]
     dtype = schema[view.event_time]
     if isinstance(dtype, pl.Datetime) and dtype.time_zone in (None, "UTC"):
         event = pl.col(view.event_time)
@@ -80,6 +72,27 @@ def reachable_rows(view: ViewRows, pairs: Sequence[KeyPair], reach: Reach) -> pl
         if reach.first is not None and view.ttl and view.ttl <= _LONG and not view.outcome:
             conditions.append(event >= _literal(reach.first - view.ttl - _SLACK, dtype))
     return pl.all_horizontal(conditions) if conditions else None
+
+
+def hash_texts(view: ViewRows, pairs: Sequence[KeyPair], reach: Reach) -> tuple[KeyPair, ...]:
+    """Return the pairs, those of texts hashed where `reachable_rows` have only keys whose hashes are known to differ.
+
+    Numbers are sooner grouped than texts, and take less room.
+    """
+    schema = view.rows.collect_schema()
+    return tuple(
+        replace(pair, hashed=keys is not None and pair.dtype == pl.String and keys.hash().n_unique() == len(keys))
+        for pair, keys in ((pair, _listed(view, schema, pair, reach)) for pair in pairs)
+    )
+
+
+def _listed(view: ViewRows, schema: pl.Schema, pair: KeyPair, reach: Reach) -> pl.Series | None:
+    """Return the keys that are asked for, where rows with others are left out."""
+    if isinstance(view.rows, pl.DataFrame) and view.rows.height < _WORTH * reach.rows:
+        return None
+    if pair.spine not in reach.keys or schema[pair.rows] != pair.dtype:
+        return None
+    return reach.keys[pair.spine].cast(pair.dtype)
 
 
 def _literal(moment: datetime, dtype: pl.Datetime) -> pl.Expr:

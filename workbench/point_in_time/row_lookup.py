@@ -28,6 +28,12 @@ def fetch(rows: pl.LazyFrame, features: Mapping[str, str], numbers: pl.Series) -
     return read.select(pl.all().gather(places.set(numbers.is_null(), None)))
 
 
+def numbered_rows(rows: pl.LazyFrame, numbers: pl.Series, row: str) -> pl.LazyFrame:
+    """Return those of `rows`, whose numbers are in the column `row`, that have one of the sorted `numbers`."""
+    near = pl.col(row).is_between(numbers.first(), numbers.last())
+    return rows.filter(near & pl.col(row).is_in(numbers.implode()))
+
+
 def _between(columns: pl.LazyFrame, wanted: pl.Series, row: str) -> pl.LazyFrame:
     """Return the rows with the numbers `wanted`, which are sorted, with their numbers in the column `row`."""
     first, last = wanted[0], wanted[-1]

@@ -176,6 +176,7 @@ class BranchReader:
         stored = evaluated.computed.stored
         return ReadableData(
             frame=stored.frame(),
+            numbered=stored.frame,
             view_id=evaluated.prepared.view_id,
             code_hash=evaluated.prepared.fingerprint.code_hash,
             data_digest=stored.record.digest.exact,

@@ -51,6 +51,8 @@ class ReadableData:
     ----------
     frame
         One row for each entity and event time: the contract's columns with its dtypes.
+    numbered
+        Returns the same rows with their numbers, from 0, in a column of the given name.
     view_id, code_hash, data_digest
         Their address, the code they come from, and the exact digest of the rows.
     delta_version
@@ -58,6 +60,7 @@ class ReadableData:
     """
 
     frame: pl.LazyFrame
+    numbered: Callable[[str], pl.LazyFrame] = field(repr=False)
     view_id: str
     code_hash: str
     data_digest: str
@@ -132,6 +135,7 @@ class ReadableView:
             created=self.created,
             outcome=outcome,
             stored=True,
+            numbered=self.data.numbered,
         )
 
     def inputs(self) -> tuple[ReadableInput, ...]:

@@ -278,8 +278,10 @@ def published_view(
 
 def published_data(lake: Lake, name: str, version: Version) -> ReadableData:
     """Return the rows of a version of view `name`, from the lake."""
+    scan = partial(lake.scan, name, version.major, version.delta_version, version.contract, digest=version.data_digest)
     return ReadableData(
-        frame=lake.scan(name, version.major, version.delta_version, version.contract, digest=version.data_digest),
+        frame=scan(),
+        numbered=lambda row: scan(row=row),
         view_id=version.view_id,
         code_hash=version.code_hash,
         data_digest=version.data_digest,
