@@ -282,19 +282,32 @@ def _span(value: str) -> str:
     return value
 
 
+_SERVERS: dict[str, Literal["redis", "postgres"]] = {
+    "redis": "redis",
+    "rediss": "redis",
+    "unix": "redis",
+    "postgresql": "postgres",
+    "postgres": "postgres",
+}
+"""The kind of online store that a URL is of, by its scheme."""
+
+
 class OnlineSettings(_Section):
     """``[online]``: the low-latency copy of what is published.
 
     With this section, `promote`, `rollback` and `materialize` bring it up to date, and so does `online load`.
     """
 
-    kind: Literal["lmdb", "redis"] = "lmdb"
-    """The kind of store: a folder that processes of one machine share, or a Redis or Valkey server."""
+    kind: Literal["lmdb", "redis", "postgres"] = "lmdb"
+    """The kind of store: a folder that processes of one machine share, a Redis or Valkey server, or a PostgreSQL
+    database.
+    """
     path: str | None = None
     """The folder of `lmdb`, a relative one from the project's home; `online` there if absent."""
     url: str | None = None
-    """Where `redis` is, as `redis://host:6379/0`, `rediss://...` with TLS or `unix://...`. User and password may also
-    come from `REDIS_USERNAME` and `REDIS_PASSWORD`.
+    """Where `redis` is, as `redis://host:6379/0`, `rediss://...` with TLS or `unix://...`; user and password may also
+    come from `REDIS_USERNAME` and `REDIS_PASSWORD`. Where `postgres` is, as `postgresql://user@host:5432/database`; the
+    password may also come from `PGPASSWORD` or a password file.
     """
     history: Annotated[str, AfterValidator(_span)] = "7d"
     """For how long before its loading the store can say what was known at a time; `all` for the whole history."""
@@ -303,6 +316,12 @@ class OnlineSettings(_Section):
     map_size: int = Field(default=64 * 2**30, ge=2**20)
     """Bytes that the file of `lmdb` may grow to; it takes up only what it holds."""
 
+    @classmethod
+    def of_url(cls, url: str) -> Self | None:
+        """Return the settings of a machine that only reads from the server at `url`; None where that is of no kind."""
+        kind = _SERVERS.get(url.partition("://")[0])
+        return None if kind is None else cls(kind=kind, url=url, fallback="error")
+
     @property
     def depth(self) -> timedelta | None:
         """The history as a length of time; None for all of it."""
@@ -310,8 +329,8 @@ class OnlineSettings(_Section):
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
-        if self.kind == "redis" and not self.url:
-            raise ValueError('kind "redis" needs a url')
+        if self.kind != "lmdb" and not self.url:
+            raise ValueError(f'kind "{self.kind}" needs a url')
         return self
 
 

@@ -1,4 +1,4 @@
-"""Both kinds of online store, for tests of what they promise alike."""
+"""Each kind of online store, for tests of what they promise alike."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.online.servers import URL, forget, require_redis
+from tests.online.servers import POSTGRES, URL, forget, forget_schema, require_postgres, require_redis
 from workbench.online.backend import BOUNDS, OnlineBackend
 from workbench.online.lmdb import LmdbStore
 from workbench.online.redis import RedisStore
@@ -27,34 +27,72 @@ class Place:
     kind: str
     name: str
 
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return {"redis": URL, "postgres": POSTGRES}[self.kind]
+
     def open(self) -> OnlineBackend:
         """Return a handle on it."""
         if self.kind == "lmdb":
             return LmdbStore(Path(self.name), map_size=2**30)
-        return RedisStore(URL, project=self.name)
+        if self.kind == "redis":
+            return RedisStore(URL, project=self.name)
+        from workbench.online.postgres import PostgresStore  # its client is an extra
+
+        return PostgresStore(POSTGRES, project=self.name)
+
+    def forget(self) -> None:
+        """Remove it, if it is on a server."""
+        if self.kind == "redis":
+            forget(self.name)
+        elif self.kind == "postgres":
+            forget_schema(self.name)
+
+
+def on_server(kind: str, name: str = "test-{}") -> Place:
+    """Return a store on a server that nobody knows of; skip, or in CI fail, where there is no server."""
+    {"redis": require_redis, "postgres": require_postgres}[kind]()
+    return Place(kind, name.format(uuid4().hex))
+
+
+SERVERS = [pytest.param(kind, marks=pytest.mark.service) for kind in ("redis", "postgres")]
 
 
 @pytest.fixture
 def redis_project() -> Iterator[str]:
     """Give the name of a project that the server on loopback knows nothing of; it forgets it afterwards."""
-    require_redis()
-    project = f"test-{uuid4().hex}"
+    place = on_server("redis")
     try:
-        yield project
+        yield place.name
     finally:
-        forget(project)
+        place.forget()
 
 
-@pytest.fixture(params=["lmdb", pytest.param("redis", marks=pytest.mark.service)])
+@pytest.fixture(params=SERVERS)
+def shared_place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    """Give an empty store on a server of either kind."""
+    place = on_server(request.param)
+    try:
+        yield place
+    finally:
+        place.forget()
+
+
+@pytest.fixture(params=["lmdb", *SERVERS])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    """Give an empty store of either kind."""
+    """Give an empty store of each kind."""
     if request.param == "lmdb":
         yield Place("lmdb", str(tmp_path / "online"))
         return
-    yield Place("redis", request.getfixturevalue("redis_project"))
+    place = on_server(request.param)
+    try:
+        yield place
+    finally:
+        place.forget()
 
 
 @pytest.fixture
 def backend(place: Place) -> OnlineBackend:
-    """Give a handle on an empty store of either kind."""
+    """Give a handle on an empty store of each kind."""
     return place.open()

@@ -1,7 +1,7 @@
 """Loaders that are killed at random instants while others read; readers must go on with what they had.
 
-``python -m tests.online.interrupted`` kills 50 and reads 100,000 rows at least, from LMDB and from Redis; the tests do
-a part of it.
+``python -m tests.online.interrupted`` kills 50 and reads 100,000 rows at least, from each kind of store; the tests do a
+part of it.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from tests.online.conftest import Place
+from tests.online.conftest import Place, on_server
 from tests.online.loading import KEYS, load, run
-from tests.online.servers import client, forget, require_redis
+from tests.online.servers import client
 from workbench.online.backend import BOUNDS, prefix_of
 
 MOST_STEPS = 40
 """About how many steps two loads take."""
 STEP_SECONDS = 0.002
 """About how long a step takes; a loader is killed somewhere within it."""
+KINDS_OF_STORE = ["lmdb", "redis", "postgres"]
 KINDS = ("mixed", "missing", "going back")
 SAMPLE = 100
 """Keys that one read asks for."""
@@ -194,23 +194,19 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--reads", type=int, default=100_000)
-    parser.add_argument("--kind", choices=["lmdb", "redis"], action="append", help="this store; may be repeated")
+    parser.add_argument("--kind", choices=KINDS_OF_STORE, action="append", help="this store; may be repeated")
     parser.add_argument("--seed", type=int, default=None)
     given = parser.parse_args(words)
     seed = random.SystemRandom().randrange(2**32) if given.seed is None else given.seed
     print("| store | killed loaders | rows read | generations shown | mixed | missing | going back |\n|" + " --- |" * 7)
     failed = False
-    for kind in given.kind or ["lmdb", "redis"]:
+    for kind in given.kind or KINDS_OF_STORE:
         with tempfile.TemporaryDirectory() as folder:
-            name = str(Path(folder) / "online")
-            if kind == "redis":
-                require_redis()
-                name = f"killed-{uuid4().hex}"
+            place = Place("lmdb", str(Path(folder) / "online")) if kind == "lmdb" else on_server(kind)
             try:
-                found = kill_loaders(Place(kind, name), kills=given.kills, reads=given.reads, seed=seed)
+                found = kill_loaders(place, kills=given.kills, reads=given.reads, seed=seed)
             finally:
-                if kind == "redis":
-                    forget(name)
+                place.forget()
         counts = [len(found.steps), found.reads, found.loads, *(found.wrong[each] for each in KINDS)]
         print(f"| {kind} | {' | '.join(f'{count:,}' for count in counts)} |", flush=True)
         print(f"  killed at: {dict(Counter(found.steps))}; seed {seed}", file=sys.stderr)

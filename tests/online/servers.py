@@ -1,4 +1,4 @@
-"""Redis for tests: the server on loopback, where each test has a project of its own, and private ones to stop."""
+"""Redis and PostgreSQL for tests: servers on loopback, where each test has a project of its own; and ones to stop."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,17 +16,37 @@ import pytest
 
 HOST, PORT = "127.0.0.1", 6379
 URL = f"redis://{HOST}:{PORT}/0"
+POSTGRES_PORT = 5432
+POSTGRES = f"postgresql://postgres@{HOST}:{POSTGRES_PORT}/test"
 
 
 def require_redis() -> str:
     """Return the URL of the server on loopback; skip, or in CI fail, where there is none."""
+    return _require("Redis", PORT, URL)
+
+
+def require_postgres() -> str:
+    """Return the URL of the server on loopback; skip, or in CI fail, where there is none."""
+    return _require("PostgreSQL", POSTGRES_PORT, POSTGRES)
+
+
+def _require(name: str, port: int, url: str) -> str:
     try:
-        socket.create_connection((HOST, PORT), timeout=2).close()
+        socket.create_connection((HOST, port), timeout=2).close()
     except OSError as error:
         if os.environ.get("CI") == "true":
             raise
-        pytest.skip(f"no Redis on {HOST}:{PORT}: {error}")
-    return URL
+        pytest.skip(f"no {name} on {HOST}:{port}: {error}")
+    return url
+
+
+def sql(statement: str) -> list[Any]:
+    """Return what a statement gives on the PostgreSQL server on loopback."""
+    import psycopg
+
+    with psycopg.connect(POSTGRES, autocommit=True) as connection:
+        found = connection.execute(statement)
+        return found.fetchall() if found.description else []
 
 
 def client(url: str = URL) -> Any:
@@ -39,6 +61,13 @@ def keys_of(project: str, url: str = URL) -> set[bytes]:
     base = f"workbench:{project}:".encode()
     with client(url) as found:
         return {key.removeprefix(base) for key in found.scan_iter(base + b"*", count=10_000)}
+
+
+def forget_schema(project: str) -> None:
+    """Remove what PostgreSQL has of a project."""
+    from workbench.online.postgres import schema_of
+
+    sql(f'drop schema if exists "{schema_of(project)}" cascade')
 
 
 def forget(project: str, url: str = URL) -> None:
@@ -91,3 +120,54 @@ class Server:
             assert self.process.stdout is not None
             self.process.stdout.close()
             self.process = None
+
+
+class Relay:
+    """Hands on what is said to and by the PostgreSQL server on loopback, until it is killed or holds its tongue."""
+
+    def __init__(self) -> None:
+        self._sockets: list[socket.socket] = []
+        self._is_silent = False
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """Where the server seems to be."""
+        return POSTGRES.replace(f":{POSTGRES_PORT}", f":{self.port}")
+
+    def start(self) -> None:
+        """Begin to listen, at the same port each time."""
+        self._is_silent = False
+        listening = socket.create_server((HOST, self.port))
+        self.port = listening.getsockname()[1]
+        self._sockets = [listening]
+        threading.Thread(target=self._accept, args=(listening, self._sockets), daemon=True).start()
+
+    def kill(self) -> None:
+        """End all connections, and refuse others."""
+        for each in self._sockets:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def fall_silent(self) -> None:
+        """Hand nothing on any more, as a server that is frozen; new connections are accepted."""
+        self._is_silent = True
+
+    def _accept(self, listening: socket.socket, known: list[socket.socket]) -> None:
+        with suppress(OSError):  # it was killed
+            while True:
+                ours, _ = listening.accept()
+                theirs = socket.create_connection((HOST, POSTGRES_PORT))
+                known += [ours, theirs]
+                for pair in ((ours, theirs), (theirs, ours)):
+                    threading.Thread(target=self._hand_on, args=pair, daemon=True).start()
+
+    def _hand_on(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                if not self._is_silent:
+                    target.sendall(data)
+        for each in (source, target):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)

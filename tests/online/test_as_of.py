@@ -13,9 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import workbench as wb
-from tests.online.servers import URL
+from tests.online.conftest import Place
 from tests.online.stage import START, UTC_TIME, Shelf, minutes, rows
-from workbench.online.redis import RedisStore
 from workbench.store import parse_all
 
 INSTANTS = st.integers(-3, 12)
@@ -58,13 +57,12 @@ def test_each_read_is_the_point_in_time_join(history: History, asked: Asked, at:
         equals_the_join(Shelf.at(Path(folder)), history, asked, START + timedelta(minutes=at, microseconds=off))
 
 
-@pytest.mark.service
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories(), ASKED, INSTANTS, st.sampled_from([0, 1, -1]))
-def test_each_read_from_redis_is_the_point_in_time_join(
-    redis_project: str, history: History, asked: Asked, at: int, off: int
+def test_each_read_from_a_server_is_the_point_in_time_join(
+    shared_place: Place, history: History, asked: Asked, at: int, off: int
 ) -> None:
-    store = RedisStore(URL, project=redis_project)  # the history before is replaced by this one
+    store = shared_place.open()  # the history before is replaced by this one
     with tempfile.TemporaryDirectory() as folder:
         equals_the_join(Shelf(Path(folder), store), history, asked, START + timedelta(minutes=at, microseconds=off))
 

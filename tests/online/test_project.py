@@ -16,7 +16,7 @@ import pytest
 
 import workbench as wb
 from tests.conftest import EVENT_VIEW, events
-from tests.online.servers import URL
+from tests.online.conftest import Place
 from tests.promote.conftest import git
 from tests.server.stage import Asked
 from workbench.cli.main import main
@@ -115,10 +115,11 @@ def test_a_release_is_online_when_it_is_cut(published: Project) -> None:
 
 
 @pytest.mark.service
-def test_a_project_may_keep_its_store_on_redis(project_root: Path, redis_project: str) -> None:
+def test_a_project_may_keep_its_store_on_a_server(project_root: Path, shared_place: Place) -> None:
     settings = project_root / "workbench.toml"
-    text = settings.read_text().replace('name = "trial"', f'name = "{redis_project}"')
-    settings.write_text(f'{text}\n[online]\nkind = "redis"\nurl = "{URL}"\nhistory = "all"\n')
+    text = settings.read_text().replace('name = "trial"', f'name = "{shared_place.name}"')
+    online = f'kind = "{shared_place.kind}"\nurl = "{shared_place.url}"\nhistory = "all"'
+    settings.write_text(f"{text}\n[online]\n{online}\n")
     git(project_root, "commit", "-qam", "Declare the online store")
     with closing(wb.open(project_root)) as project:
         project.branch("exp/a", objective="See it work")

@@ -13,7 +13,6 @@ import pytest
 
 from tests.online.conftest import unpacked
 from tests.online.servers import HOST, URL, Server, client, keys_of
-from tests.online.stage import Shelf, minutes, rows
 from workbench.config import OnlineSettings
 from workbench.errors import OnlineError
 from workbench.online import EvictionWarning
@@ -21,7 +20,6 @@ from workbench.online import redis as module
 from workbench.online.backend import BOUNDS, FOREVER, StoredEntity, prefix_of
 from workbench.online.redis import RedisStore
 from workbench.online.store import BACKENDS
-from workbench.store import parse_all
 
 pytestmark = pytest.mark.service
 
@@ -78,37 +76,6 @@ def test_settings_open_it(project: str) -> None:
     store = BACKENDS["redis"](settings, Path("nowhere"), project)
     assert store.place == f"{URL} (project {project})"
     assert store.version() == 0
-
-
-def test_settings_without_an_address_are_refused() -> None:
-    with pytest.raises(ValueError, match='kind "redis" needs a url'):
-        OnlineSettings.model_validate({"kind": "redis"})
-
-
-def test_generations_are_kept_replaced_and_brought_back(store: RedisStore, project: str, tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, store)
-
-    def told() -> tuple[str, float, int]:
-        (view,) = shelf.load().views
-        (answer,) = shelf.reader().read(parse_all("spend:value"), [{"user": "a"}]).values()
-        return view.how, answer["value"].value, answer["value"].generation or 0
-
-    shelf.publish("spend", rows(["a", "b"], minutes(0, 0), [1.0, 10.0]))
-    how, value, first = told()
-    assert (how, value) == ("loaded", 1.0)
-    assert told() == ("kept", 1.0, first)
-    shelf.publish("spend", rows(["a", "b"], minutes(0, 0), [2.0, 20.0]), number="1.1")
-    how, value, second = told()
-    assert (how, value) == ("loaded", 2.0)
-    shelf.roll_back("spend", "1.0")
-    assert told() == ("back", 1.0, first)
-    shelf.publish("spend", rows(["a", "b"], minutes(0, 0), [3.0, 30.0]), number="1.2")
-    how, value, third = told()
-    assert (how, value) == ("loaded", 3.0)
-    assert first < second < third
-    with store.writing() as writer:
-        assert writer.generations() == {first, third}
-    assert not [key for key in keys_of(project) if prefix_of(second) in key]
 
 
 def test_keys_belong_to_a_project_and_a_generation_and_go_with_it(store: RedisStore, project: str) -> None:

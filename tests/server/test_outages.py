@@ -14,12 +14,13 @@ import httpx
 import pytest
 
 import workbench as wb
-from tests.online.servers import Server
+from tests.online.conftest import Place, on_server
+from tests.online.servers import Relay, Server
 from tests.online.stage import Shelf, minutes, rows
 from tests.server.stage import Running, Sockets, fill
 from workbench.config import OnlineSettings, ServeSettings
 from workbench.errors import OnlineError
-from workbench.online.redis import RedisStore
+from workbench.online import backend_of
 from workbench.server import ServiceOptions
 
 if TYPE_CHECKING:
@@ -95,39 +96,50 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_while_redis_is_away_requests_are_sent_back_and_then_answered_without_a_restart(tmp_path: Path) -> None:
-    server = Server(tmp_path, ("--appendonly", "yes"))
+@pytest.fixture(params=["redis", "postgres"])
+def stoppable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Server | Relay, OnlineSettings, str]]:
+    """Give a server that can be stopped and started, where a store on it is, and whose it is."""
+    if request.param == "redis":
+        server: Server | Relay = Server(tmp_path, ("--appendonly", "yes"))
+        place = Place("redis", "p")
+    else:
+        place, server = on_server("postgres"), Relay()
     server.start()
     try:
-        shelf = Shelf(tmp_path, RedisStore(server.url, project="p"))
-        shelf.publish("spend", rows(["a"], minutes(1), [1.0]))
-        shelf.load()
-        online = OnlineSettings(kind="redis", url=server.url)
-        with Sockets(
-            ServiceOptions(
-                tmp_path, online, ServeSettings(log="none", queue_ms=3_600_000, deadline_ms=60_000), project="p"
-            )
-        ) as sockets:
-            url = f"http://127.0.0.1:{sockets.port}"
-            clients = Clients(url, "spend")
-            with clients.reading():
-                for _ in range(2):
-                    clients.wait_for_answers()
-                    server.kill()
-                    clients.wait_for_errors()
-                    body = {"features": "spend", "entities": [{"user": "a"}]}
-                    away = httpx.post(f"{url}/v1/features", json=body, timeout=60)
-                    assert (away.status_code, away.headers["retry-after"]) == (503, "1")
-                    assert server.url not in away.text
-                    assert httpx.get(f"{url}/health/ready", timeout=60).status_code == 503
-                    assert httpx.get(f"{url}/health/live", timeout=60).status_code == 200
-                    server.start()
-                clients.wait_for_answers()
-                assert httpx.get(f"{url}/health/ready", timeout=60).status_code == 200
-        assert clients.strange == []
-        assert {error.partition("\n")[0] for error in clients.errors} == {"The store or the lake cannot be read."}
+        yield server, OnlineSettings(kind=request.param, url=server.url), place.name
     finally:
         server.kill()
+        if request.param == "postgres":
+            place.forget()
+
+
+def test_while_the_store_is_away_requests_are_sent_back_and_then_answered_without_a_restart(
+    tmp_path: Path, stoppable: tuple[Server | Relay, OnlineSettings, str]
+) -> None:
+    server, online, project = stoppable
+    shelf = Shelf(tmp_path, backend_of(online, tmp_path, project))
+    shelf.publish("spend", rows(["a"], minutes(1), [1.0]))
+    shelf.load()
+    limits = ServeSettings(log="none", queue_ms=3_600_000, deadline_ms=60_000)
+    with Sockets(ServiceOptions(tmp_path, online, limits, project=project)) as sockets:
+        url = f"http://127.0.0.1:{sockets.port}"
+        clients = Clients(url, "spend")
+        with clients.reading():
+            for _ in range(2):
+                clients.wait_for_answers()
+                server.kill()
+                clients.wait_for_errors()
+                body = {"features": "spend", "entities": [{"user": "a"}]}
+                away = httpx.post(f"{url}/v1/features", json=body, timeout=60)
+                assert (away.status_code, away.headers["retry-after"]) == (503, "1")
+                assert server.url not in away.text
+                assert httpx.get(f"{url}/health/ready", timeout=60).status_code == 503
+                assert httpx.get(f"{url}/health/live", timeout=60).status_code == 200
+                server.start()
+            clients.wait_for_answers()
+            assert httpx.get(f"{url}/health/ready", timeout=60).status_code == 200
+    assert clients.strange == []
+    assert {error.partition("\n")[0] for error in clients.errors} == {"The store or the lake cannot be read."}
 
 
 @contextmanager

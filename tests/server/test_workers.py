@@ -15,19 +15,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlencode
-from uuid import uuid4
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import workbench as wb
-from tests.online.servers import forget, require_redis
+from tests.online.conftest import on_server
 from tests.online.stage import Shelf, minutes, rows
 from tests.server.stage import Asked, Running, fill, options
 from workbench.config import ServeSettings
 from workbench.errors import AccessRefused, UsageError
-from workbench.online.redis import RedisStore
 from workbench.project import service_options
 from workbench.server import FeatureService, ServiceOptions, TokenFile
 from workbench.server.supervisor import MOST_FILES
@@ -261,23 +259,30 @@ def test_a_project_says_where_its_store_its_lake_and_its_tokens_are(
     assert service_options().tokens == home / "online.tokens.json"
 
 
+@pytest.mark.parametrize(("kind", "option"), [("redis", "socket_timeout"), ("postgres", "connect_timeout")])
 def test_a_machine_that_has_a_url_alone_serves_what_is_on_the_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, option: str
 ) -> None:
-    url, name = require_redis(), f"test {uuid4().hex}"
+    place = on_server(kind, "test {}")
     try:
-        shelf = Shelf(tmp_path, RedisStore(url, project=name))
+        shelf = Shelf(tmp_path, place.open())
         shelf.publish("spend", rows(["a"], minutes(0), [4.0]))
         shelf.load()
         monkeypatch.chdir(tmp_path)
-        served = service_options(f"{url}?{urlencode({'socket_timeout': 60, 'project': name})}")
+        served = service_options(f"{place.url}?{urlencode({option: 60, 'project': place.name})}")
         assert served.tokens == tmp_path / "online.tokens.json"
+        assert ServiceOptions.from_json(served.to_json()) == served
         found = Asked(FeatureService(served)).features(["spend"], [{"user": "a"}]).json()
         assert found["features"]["value"]["values"] == [4.0]
     finally:
-        forget(name)
+        place.forget()
     with pytest.raises(UsageError, match="whose features"):
-        service_options(url)
+        service_options(place.url)
+
+
+def test_an_address_of_no_kind_of_store_is_refused() -> None:
+    with pytest.raises(UsageError, match="no online store of the kind mysql://"):
+        service_options("mysql://ann:s3cret@host/db?project=p")
 
 
 @pytest.mark.parametrize(("name", "value"), [("workers", 0), ("port", 99_999), ("log_reads", 1.5)])

@@ -309,7 +309,8 @@ def serve(
     open
         Answer other machines too while there is no token.
     store
-        On a machine that has no project: the folder of the online store, or redis://host:6379/0?project=NAME.
+        On a machine that has no project: the folder of the online store, redis://host:6379/0?project=NAME, or
+        postgresql://user@host/database?project=NAME.
     """
     from workbench.project import service_options
     from workbench.server import ServiceCommand

@@ -17,11 +17,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import chain, count, repeat
 from operator import itemgetter
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from workbench.errors import OnlineError
 from workbench.online.keys import HASHED, SUFFIX, descending
 
 BOUNDS = struct.Struct(">qq")
@@ -30,6 +31,10 @@ FOREVER = 2**63 - 1
 """Microseconds since the epoch at which a row is replaced that no other replaces."""
 WAIT = 600.0
 """Seconds that a writer waits for another."""
+ATTEMPTS = 20
+"""How often a step begins anew that another's came between."""
+
+T = TypeVar("T")
 
 
 def prefix_of(generation: int) -> bytes:
@@ -192,6 +197,20 @@ def in_blocks(entities: Iterable[StoredEntity | StoredBlock], rows: int) -> Iter
     single += sorted(hashed, key=lambda entity: entity.key)
     for start in range(0, len(single), rows):
         yield StoredBlock.of(single[start : start + rows])
+
+
+def read_in_parts(
+    read: Callable[[Sequence[bytes]], tuple[int, list[T]]], keys: Sequence[bytes], *, size: int, place: str
+) -> tuple[int, list[T]]:
+    """Read many keys by several reads: a version is never used again, so all between two equal ones is of it."""
+    if len(keys) <= size:
+        return read(keys)
+    for _ in range(ATTEMPTS):
+        parts = [read(keys[start : start + size]) for start in range(0, len(keys), size)]
+        versions = {version for version, _ in parts}
+        if len(versions) == 1:
+            return versions.pop(), list(chain.from_iterable(found for _, found in parts))
+    raise OnlineError(f"{place} is loaded again and again while it is read.", remedy="Try again in a moment.")
 
 
 class OnlineBackend(Protocol):

@@ -26,7 +26,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -35,6 +34,7 @@ import msgspec
 
 from workbench.errors import OnlineError
 from workbench.online.backend import (
+    ATTEMPTS,
     BOUNDS,
     WAIT,
     StoredBlock,
@@ -43,6 +43,7 @@ from workbench.online.backend import (
     Written,
     in_order,
     prefix_of,
+    read_in_parts,
 )
 from workbench.online.keys import SUFFIX, descending, instant_of
 from workbench.redaction import redact
@@ -60,7 +61,6 @@ BATCH_BYTES = 4 * 2**20
 """Bytes of rows after which a transaction is sent though it has fewer rows."""
 PART = 5_000
 """Keys that one command reads."""
-ATTEMPTS = 20
 LEASE = 30.0
 """Seconds after which a writer is taken for dead that does not say that it is alive."""
 CONNECT, ANSWER = 2.0, 5.0
@@ -136,12 +136,12 @@ class RedisStore:
     def latest(self, keys: Sequence[bytes]) -> tuple[int, list[bytes | None]]:
         """See `OnlineBackend.latest`."""
         with self._translated():
-            return self._in_parts(self._latest_of, keys)
+            return read_in_parts(self._latest_of, keys, size=PART, place=self.place)
 
     def as_of(self, keys: Sequence[bytes], instant: int) -> tuple[int, list[bytes | None]]:
         """See `OnlineBackend.as_of`."""
         with self._translated():
-            return self._in_parts(lambda part: self._as_of(part, instant), keys)
+            return read_in_parts(lambda part: self._as_of(part, instant), keys, size=PART, place=self.place)
 
     def rows(self, generation: int) -> Iterator[tuple[bytes, bytes]]:
         """See `OnlineBackend.rows`."""
@@ -211,19 +211,6 @@ class RedisStore:
             known, row = _single(found[place])
             rows[place] = row if known <= instant else None
         return int(version or 0), rows
-
-    def _in_parts(
-        self, read: Callable[[Sequence[bytes]], tuple[int, list[T]]], keys: Sequence[bytes]
-    ) -> tuple[int, list[T]]:
-        """Read many keys by several commands: a version is never used again, so all between two equal ones is of it."""
-        if len(keys) <= PART:
-            return read(keys)
-        for _ in range(ATTEMPTS):
-            parts = [read(keys[start : start + PART]) for start in range(0, len(keys), PART)]
-            versions = {version for version, _ in parts}
-            if len(versions) == 1:
-                return versions.pop(), list(chain.from_iterable(found for _, found in parts))
-        raise OnlineError(f"{self.place} is loaded again and again while it is read.", remedy="Try again in a moment.")
 
     def _entities(self, generation: int) -> Iterator[tuple[bytes, bytes | None, list[tuple[int, bytes]]]]:
         """Yield each entity of a generation in order: its key, the row that answers after its bounds, and all rows."""

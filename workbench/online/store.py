@@ -40,9 +40,22 @@ if TYPE_CHECKING:
     from workbench.online.backend import OnlineBackend
     from workbench.workspace import Workspace
 
+
+def _open_postgres(settings: OnlineSettings, home: Path, project: str) -> OnlineBackend:
+    try:
+        from workbench.online.postgres import PostgresStore
+    except ImportError as error:
+        raise OnlineError(
+            f"The online store is on PostgreSQL, whose client psycopg is not installed: {error}.",
+            remedy='Install it: pip install "feature-workbench[postgres]".',
+        ) from error
+    return PostgresStore.of(settings, home, project)
+
+
 BACKENDS: Mapping[str, Callable[[OnlineSettings, Path, str], OnlineBackend]] = {
     "lmdb": LmdbStore.of,
     "redis": RedisStore.of,
+    "postgres": _open_postgres,
 }
 """How the store of each ``kind`` under ``[online]`` is opened, from its settings, the project's home and its name."""
 

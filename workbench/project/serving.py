@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from workbench.errors import UsageError
 from workbench.server import ServiceOptions
@@ -35,15 +35,23 @@ def service_options(store: str | None = None) -> ServiceOptions:
 
 
 def _options_of_server(url: str) -> ServiceOptions:
+    from workbench.config import OnlineSettings
+
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     project = options.pop("project", None)
+    online = OnlineSettings.of_url(parts._replace(query=urlencode(options, quote_via=quote)).geturl())
+    if online is None:
+        raise UsageError(
+            f"There is no online store of the kind {parts.scheme}://.",
+            remedy="Give redis://host:6379/0?project=NAME, postgresql://host/database?project=NAME, or a folder.",
+        )
     if project is None:
         raise UsageError(
             "The URL of the online store does not say whose features are served.",
-            remedy="Add the project's name to it, as in redis://host:6379/0?project=flight-delays.",
+            remedy=f"Add the project's name to it, as in {parts.scheme}://host/0?project=flight-delays.",
         )
-    return ServiceOptions.of_server(parts._replace(query=urlencode(options)).geturl(), project)
+    return ServiceOptions.of_server(online, project)
 
 
 def _options_of(project: Project) -> ServiceOptions:

@@ -52,12 +52,11 @@ class ServiceOptions:
         return cls(folder.absolute().parent, online, serve or ServeSettings())
 
     @classmethod
-    def of_server(cls, url: str, project: str, serve: ServeSettings | None = None) -> Self:
+    def of_server(cls, online: OnlineSettings, project: str, serve: ServeSettings | None = None) -> Self:
         """Return the options of a machine that reads a project's features from a server; it has no other files of it.
 
         Tokens and logged reads are in the working directory.
         """
-        online = OnlineSettings(kind="redis", url=url, fallback="error")
         return cls(Path.cwd(), online, serve or ServeSettings(), project)
 
     @property
