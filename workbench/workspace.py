@@ -42,6 +42,11 @@ class Workspace:
     training_listener: TrainingListener = field(default_factory=TrainingListener)
 
     @property
+    def facts(self) -> Path:
+        """The folder of what is known of computed views and never changes."""
+        return self.hidden / "facts"
+
+    @property
     def home(self) -> Path:
         """The folder of what must not be lost, one for all working trees: lake, journal, outbox, training sets."""
         return self.repository.home

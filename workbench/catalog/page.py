@@ -196,7 +196,7 @@ def open_page(workspace: Workspace, reading: ViewReader, ref: str) -> CatalogPag
             record=record,
             made_from=tuple(_published_inputs(published, version)),
             users=users,
-            facts=workspace.hidden / "facts",
+            facts=workspace.facts,
             data=tuple(data_versions(workspace.repository, published.commit, asked.view, version)),
         )
     if asked.version is not None or not isinstance(reading, BranchReader) or not reading.has(asked.view):
@@ -208,7 +208,7 @@ def open_page(workspace: Workspace, reading: ViewReader, ref: str) -> CatalogPag
         record=None,
         made_from=tuple(_branch_inputs(workspace, reading, asked.view)),
         users=users,
-        facts=workspace.hidden / "facts",
+        facts=workspace.facts,
     )
 
 

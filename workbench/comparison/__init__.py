@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workbench.comparison.budgets import Limits
+from workbench.comparison.cache import cached_compare
 from workbench.comparison.creep import compare_with_first
 from workbench.comparison.diff import Difference, diff
 from workbench.comparison.drift import Drift, drift
@@ -12,6 +13,7 @@ __all__ = [
     "Difference",
     "Drift",
     "Limits",
+    "cached_compare",
     "compare_with_first",
     "diff",
     "drift",

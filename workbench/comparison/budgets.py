@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workbench.comparison.cache import cached_drift
 from workbench.drift import compare_pairs, drift
 from workbench.store import policy_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
 
     import polars as pl
 
@@ -49,11 +51,26 @@ class Limits:
         *,
         by: Sequence[str] = (),
         touched: pl.Expr | None = None,
+        facts: Path | None = None,
     ) -> DriftReport:
         """Return how far `features` moved from the first side to the second, as the second's contract names them.
 
-        Rows that are not `touched` are known to be the same on both sides.
+        Rows that are not `touched` are known to be the same on both sides. What was found is remembered in `facts`.
         """
+        if facts is None or touched is not None:
+            return self._measure(sides, features, by=by, touched=touched)
+        own = {name: budget for name, budget in self.budgets.items() if name in features}
+        settings = [self.measure, self.budget, own, LEAST_IN_COMMON, list(features), list(by)]
+        return cached_drift(facts, *sides, settings, measure=lambda: self._measure(sides, features, by=by))
+
+    def _measure(
+        self,
+        sides: tuple[Side, Side],
+        features: Sequence[str],
+        *,
+        by: Sequence[str],
+        touched: pl.Expr | None = None,
+    ) -> DriftReport:
         left, right = sides
         free = [name for name in features if name not in self.budgets]
         changes = compare_pairs(left, right, free, least=LEAST_IN_COMMON, touched=touched)
@@ -75,4 +92,5 @@ def measure_drift(
     workspace: Workspace, view: str, sides: tuple[Side, Side], features: Sequence[str], *, by: Sequence[str] = ()
 ) -> DriftReport:
     """Measure the drift of features between two sides, by the budgets that main's ``[policy.drift]`` sets."""
-    return Limits.of(policy_of(workspace).drift, view, features).measure_drift(sides, features, by=by)
+    limits = Limits.of(policy_of(workspace).drift, view, features)
+    return limits.measure_drift(sides, features, by=by, facts=workspace.facts)

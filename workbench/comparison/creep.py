@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from workbench.comparison.cache import cached_compare
 from workbench.comparison.refs import side_of
 from workbench.diff import ColumnDiff, Creep, Side, creep
 from workbench.errors import WorkbenchError
@@ -45,7 +46,13 @@ def _creep(
     workspace: Workspace, versions: VersionEvaluation, view: str, version: Version, right: Side, names: list[str]
 ) -> tuple[Creep, ...]:
     try:
-        return creep(_side(workspace, versions, view, version), right, names, number=version.number)
+        return creep(
+            _side(workspace, versions, view, version),
+            right,
+            names,
+            number=version.number,
+            compared=cached_compare(workspace.facts),
+        )
     except WorkbenchError:
         return tuple(
             Creep(ColumnDiff(name, "changed"), version.number, right.contract[name].tolerance) for name in names

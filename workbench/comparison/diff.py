@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from workbench.comparison.budgets import measure_drift
+from workbench.comparison.cache import cached_compare
 from workbench.comparison.creep import compare_with_first
 from workbench.comparison.refs import places, side_at
 from workbench.define import Contract
@@ -91,7 +92,7 @@ class Difference(Reported):
     @cached_property
     def profiles(self) -> tuple[Profile | None, Profile | None]:
         """What each side looks like: computed once for each view id; None where a side has no such view."""
-        facts = self._workspace.hidden / "facts"
+        facts = self._workspace.facts
 
         def of(side: Side | None) -> Profile | None:
             return None if side is None else cached_profile(facts, side.view_id, side.contract, side.frame)
@@ -214,7 +215,7 @@ def diff(workspace: Workspace, view: str, left: str, right: str) -> Difference:
             missing = error
     if missing is not None and not any(sides):
         raise missing
-    found = diff_views(sides[0], sides[1])
+    found = diff_views(sides[0], sides[1], compared=cached_compare(workspace.facts))
     return Difference(view, (left, right), _as_promoted(workspace, view, left, found), workspace)
 
 

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from workbench.diff.align import MatchedRows, RowBlock, columns_of, engine_errors, height, read_pair, same_grain
+from workbench.diff.align import (
+    AT_ONCE,
+    MatchedRows,
+    RowBlock,
+    columns_of,
+    engine_errors,
+    height,
+    read_pair,
+    same_grain,
+)
 from workbench.diff.code import CodeDiff, FileDiff, Hunk, code_diff
 from workbench.diff.contract_diff import ContractChange, contract_changes
 from workbench.diff.creep import creep
 from workbench.diff.diff import ViewDiff, diff_views
+from workbench.diff.engine import Compare, compare
 from workbench.diff.pair import Pair, pair_of
 from workbench.diff.parse_value import value_of
 from workbench.diff.result import Category, ColumnDiff, Creep
 from workbench.diff.side import RowCounts, Side
 
 __all__ = [
+    "AT_ONCE",
     "Category",
     "CodeDiff",
     "ColumnDiff",
+    "Compare",
     "ContractChange",
     "Creep",
     "FileDiff",
@@ -28,6 +40,7 @@ __all__ = [
     "ViewDiff",
     "code_diff",
     "columns_of",
+    "compare",
     "contract_changes",
     "creep",
     "diff_views",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.define import Contract
-from workbench.diff.engine import compare, same_by_digest
+from workbench.diff.engine import Compare, compare, same_by_digest
 from workbench.diff.result import ColumnDiff, Creep
 from workbench.equality import has_floats
 
@@ -25,10 +25,12 @@ def columns_to_compare(columns: Sequence[ColumnDiff], left: Side, right: Side) -
     return tuple(column.name for column in columns if column.status == "same" and may_differ(column.name))
 
 
-def creep(first: Side, right: Side, names: Sequence[str], *, number: str) -> tuple[Creep, ...]:
+def creep(
+    first: Side, right: Side, names: Sequence[str], *, number: str, compared: Compare = compare
+) -> tuple[Creep, ...]:
     """Return which of the columns `names` are not within their tolerance of `first`, in the rows that both have."""
     one, other = _narrow(first, names), _narrow(right, names)
-    _, columns = compare(one, other, called=lambda column: (f"{column} ({number})", column), worst=0)
+    _, columns = compared(one, other, called=lambda column: (f"{column} ({number})", column), worst=0)
     return tuple(
         Creep(column, number, right.contract[column.name].tolerance) for column in columns if column.status != "same"
     )

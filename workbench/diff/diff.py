@@ -19,7 +19,7 @@ from workbench.diff.align import AT_ONCE, height, pairs_of, read_pair, same_grai
 from workbench.diff.code import CodeDiff, code_diff
 from workbench.diff.contract_diff import ContractChange, contract_changes
 from workbench.diff.creep import columns_to_compare
-from workbench.diff.engine import compare, equal_by_digest, unmatched_columns
+from workbench.diff.engine import Compare, compare, equal_by_digest, unmatched_columns
 from workbench.diff.page import Kind, PageRequest, page
 from workbench.diff.result import Category, ColumnDiff, Creep
 from workbench.diff.side import RowCounts, Side
@@ -322,7 +322,14 @@ _SCHEMA: dict[str, Any] = {
 }
 
 
-def diff_views(left: Side | None, right: Side | None, *, worst: int = _WORST, at_once: int = AT_ONCE) -> ViewDiff:
+def diff_views(
+    left: Side | None,
+    right: Side | None,
+    *,
+    worst: int = _WORST,
+    at_once: int = AT_ONCE,
+    compared: Compare = compare,
+) -> ViewDiff:
     """Return how two sides of a view differ.
 
     Rows are matched by entities and event time; see `Pair` for when two values differ. Rows whose key one of the sides
@@ -339,7 +346,7 @@ def diff_views(left: Side | None, right: Side | None, *, worst: int = _WORST, at
     promise, code = contract_changes(left.contract, right.contract), code_diff(left.text, right.text)
     grain = same_grain(left, right)
     if grain:
-        counts, columns = equal_by_digest(left, right) or compare(
+        counts, columns = equal_by_digest(left, right) or compared(
             left, right, called=_value_names(left, right), worst=worst, at_once=at_once
         )
     else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from math import fsum, isfinite
 from operator import or_
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -302,6 +302,15 @@ def unmatched_columns(left: Side, right: Side) -> Columns:
 
     gone = [ColumnDiff(name, "removed", **_facts(left, right, name, None)) for name in left.values]
     return (*_columns(left, right, status), *(column for column in gone if column.name not in right.values))
+
+
+class Compare(Protocol):
+    """What does as `compare` does."""
+
+    def __call__(
+        self, left: Side, right: Side, *, called: Callable[[str], tuple[str, str]], worst: int, at_once: int = AT_ONCE
+    ) -> tuple[RowCounts, Columns]:
+        """Return how rows and columns of two sides of one grain differ."""
 
 
 def compare(

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from workbench.drift.noise import Basis, Noise
+from workbench.drift.pairs import PairedChange
+from workbench.drift.shares import ShareMoved
 from workbench.measures import MEASURES, RESULTS
+from workbench.profile import Bin, Histogram
 from workbench.records import to_plain
 from workbench.shares import percent
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from workbench.drift.noise import Basis, Noise
-    from workbench.drift.pairs import PairedChange
-    from workbench.drift.shares import ShareMoved
-    from workbench.profile import Bin, Histogram
 
 Verdict = Literal["drifted", "no drift", "cannot judge"]
 DriftKind = Literal["numeric", "categorical", "temporal", "boolean", "other"]

@@ -126,9 +126,7 @@ class KnownDefinitions:
             parameters=parameters,
             view_id=identity,
             stored=None if identity is None else self.workspace.cache.get(identity),
-            columns=remembered_columns(
-                self.workspace.hidden / "facts" / "columns", view, inputs, fingerprint.code_hash
-            ),
+            columns=remembered_columns(self.workspace.facts / "columns", view, inputs, fingerprint.code_hash),
         )
 
     def _input(self, name: str) -> InputData:

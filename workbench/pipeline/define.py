@@ -303,7 +303,7 @@ def compute(
     broken = [name for name in definitions.broken if not definitions.has_on_demand(name)]
     wanted = [view] if view else definitions.order([*definitions.views, *broken], names)
     deeply = {name: definitions.order([name], names) if view else [name] for name in wanted} if deep else {}
-    renewed = replaced(workspace.hidden / "facts") if again else None
+    renewed = replaced(workspace.facts) if again else None
 
     def act() -> list[ViewResult]:
         evaluation = Evaluation(definitions, workspace.sources, workspace.cache, progress=progress, replaced=renewed)

@@ -47,7 +47,7 @@ def finish(
     """
     evaluated = next(e for e in evaluation.evaluated if e.prepared.view.name == wanted)
     prepared, stored = evaluated.prepared, evaluated.computed.stored
-    facts = context.workspace.hidden / "facts"
+    facts = context.workspace.facts
     with ThreadPoolExecutor(max_workers=1) as beside:  # both read the view once, and neither needs the other
         profiled = beside.submit(cached_profile, facts, prepared.view_id, prepared.contract, stored.path)
         check = cached_check(facts, prepared, stored)

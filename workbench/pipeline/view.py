@@ -76,7 +76,7 @@ class View(Reported):
     @cached_property
     def profile(self) -> Profile:
         """What its rows look like, keys and features: types, ranges, nulls, quantiles, histograms, period, entities."""
-        facts = self._workspace.hidden / "facts"
+        facts = self._workspace.facts
         return cached_profile(facts, self.view_id, self.contract, self._evaluated.computed.stored.path)
 
     def lineage(self) -> dict[str, Any]:

@@ -271,7 +271,7 @@ def _views(workspace: Workspace, kept: _Kept, *, delete: bool, safety: timedelta
 def _folders(workspace: Workspace, kept: _Kept, *, delete: bool, safety: timedelta) -> Iterator[Trash]:
     """Yield what is remembered of views that are gone, files of definitions that no branch has, and old plans."""
     views = set(workspace.cache.stored()) | kept.views
-    for path in _old(workspace.hidden / "facts", safety):
+    for path in _old(workspace.facts, safety):
         if len(path.name) == 64 and path.name not in views:
             yield from _gone("facts of a view", path, delete=delete)
     for path in _old(workspace.hidden / "definitions", DAY):

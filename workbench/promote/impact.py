@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from workbench.define import Definitions
+    from workbench.diff import Compare
     from workbench.pipeline import VersionEvaluation
     from workbench.promote.version_change import Compared
     from workbench.registry import Registry, Version
@@ -84,6 +85,7 @@ def impacts(
     after: VersionEvaluation,
     definitions: Definitions,
     asked: Collection[str],
+    compared: Compare,
 ) -> tuple[Impact, ...]:
     """Return what reads the changed views, and whether it is affected."""
     found = [*_feature_sets(changes, definitions)]
@@ -106,11 +108,16 @@ def impacts(
             found.append(Impact(reader, "view", view, shown, is_affected, is_included, seconds, stays=stays))
             if is_affected and not is_included:
                 waiting.append((reader, None, True))
-    return (*found, *_in_place(changes, readers=readers, before=before, after=after))
+    return (*found, *_in_place(changes, readers=readers, before=before, after=after, compared=compared))
 
 
 def _in_place(
-    changes: Mapping[str, Compared], *, readers: Readers, before: VersionEvaluation, after: VersionEvaluation
+    changes: Mapping[str, Compared],
+    *,
+    readers: Readers,
+    before: VersionEvaluation,
+    after: VersionEvaluation,
+    compared: Compare,
 ) -> Iterator[Impact]:
     """Yield the published versions that a minor version of what they read would give other values.
 
@@ -133,7 +140,7 @@ def _in_place(
             continue
         definitions = before.evaluation(reader, version).definitions
         sides = [side_of(one, definitions, label=label) for one, label in ((old, "now"), (new, "then"))]
-        if diff_views(*sides).category in BREAKING:
+        if diff_views(*sides, compared=compared).category in BREAKING:
             reads = next(iter(each for each in above if each in minor), above[0])
             yield Impact(reader, "view", reads, None, affected=True, included=False, moves=version.number)
 

@@ -201,7 +201,7 @@ class Sketches:
 
 def sketches_of(workspace: Workspace) -> Sketches:
     """Return the project's sketches."""
-    return Sketches(workspace.hidden / "facts" / "sketches")
+    return Sketches(workspace.facts / "sketches")
 
 
 def plan_refresh(

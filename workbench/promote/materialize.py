@@ -269,7 +269,7 @@ class _Work:
             sources,
             progress=progress,
             shortcut=self._shortcut,
-            replaced=replaced(self.workspace.hidden / "facts") if full else None,
+            replaced=replaced(self.workspace.facts) if full else None,
         )
         self._hows: dict[str, str] = {}
         self._touched: dict[str, pl.Expr] = {}
@@ -391,7 +391,7 @@ class _Work:
             refused = [one.sentence for one in findings if one.action == "refuse" and view not in self.accept]
             if refused:
                 return _Outcome("left", "; ".join(refused), acceptable=True)
-            check = cached_check(self.workspace.hidden / "facts", prepared, evaluated.computed.stored)
+            check = cached_check(self.workspace.facts, prepared, evaluated.computed.stored)
         except (ProjectError, LakeError, SourceMoved):
             raise  # the disk or the source, not the view: what was computed is there when it is run again
         except WorkbenchError as error:
@@ -414,7 +414,7 @@ class _Work:
             self._keep(view, version)
             same = replace(version, inputs=self._inputs(prepared, version))
             return _Outcome("current", f"{self._how(evaluated)}; the published data is the same", same)
-        check = cached_check(self.workspace.hidden / "facts", prepared, stored)
+        check = cached_check(self.workspace.facts, prepared, stored)
         if check.failed:
             return _Outcome("left", f"its rows break its contract: {check.detail}")
         new = self._publish(evaluated, version, lost=wrong)
@@ -530,7 +530,7 @@ class _Work:
         return version if changed == version else replace(changed, materialized_at=datetime.now(UTC))
 
     def _inputs(self, prepared: Prepared, version: Version) -> tuple[InputRecord, ...]:
-        read, facts = self.versions.inputs(version), self.workspace.hidden / "facts"
+        read, facts = self.versions.inputs(version), self.workspace.facts
         view = prepared.view
 
         def confirm() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from workbench.comparison import cached_compare
 from workbench.define import reraise_user_errors
 from workbench.errors import PromotionError, UnknownInput
 from workbench.pipeline import Evaluation, VersionEvaluation
@@ -62,6 +63,7 @@ def propose(
             after=VersionEvaluation(workspace, proposed.registry, proposed.sources, progress=progress, beside=after),
             definitions=proposed.definitions,
             asked={*changes, *unchanged},
+            compared=cached_compare(workspace.facts),
         ),
         notes=tuple(dict.fromkeys([note for view in views.values() for note in view.notes] + unshared)),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.comparison import compare_with_first, side_of
+from workbench.comparison import cached_compare, compare_with_first, side_of
 from workbench.diff import Side, diff_views
 from workbench.errors import WorkbenchError
 from workbench.pipeline import cached_row_count
@@ -66,7 +66,7 @@ def compare(
     evaluated = after.evaluate(view)
     left, notes = (None, ()) if serving is None else _serving_side(proposed, before, view, serving)
     right = side_of(evaluated, proposed.definitions, label=proposed.branch)
-    diff = diff_views(left, right)
+    diff = diff_views(left, right, compared=cached_compare(proposed.workspace.facts))
     if record is not None and serving is not None and diff.category not in BREAKING:
         diff = compare_with_first(proposed.workspace, diff, before, record=record, serving=serving)
     notes += () if serving is None or diff.category in BREAKING else _announced_end(view, serving)
@@ -171,7 +171,7 @@ def _number(record: Record | None, serving: Version | None, category: str) -> Ve
 def _inputs(
     proposed: MergedTree, evaluated: Evaluated, along: Mapping[str, Compared], *, confirm: Callable[[], None]
 ) -> tuple[InputRecord, ...]:
-    found, facts = [], proposed.workspace.hidden / "facts"
+    found, facts = [], proposed.workspace.facts
     for data in evaluated.prepared.inputs:
         version = None
         if data.kind == "view":

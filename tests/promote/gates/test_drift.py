@@ -68,6 +68,20 @@ def test_values_that_differ_within_the_noise_pass_and_equal_ones_are_not_judged(
         assert drift(published, text, budget=0.0).detail == "no value of a published feature differs"
 
 
+def test_what_was_measured_is_asked_once(published: Project) -> None:
+    facts = published.root / ".workbench" / "facts"
+    text = NEARLY.replace("1.0001", "1.0002")
+    before = {*facts.rglob("drift-*.json")}
+    first = drift(published, text)
+    (kept,) = {*facts.rglob("drift-*.json")} - before
+    said = kept.read_text()
+    kept.write_text(said.replace('"drifted": false', '"drifted": true'))
+    assert "drifted beyond the limit" in drift(published, text).detail
+    kept.write_text(said)
+    assert drift(published, text) == first
+    assert len({*facts.rglob("drift-*.json")} - before) == 1
+
+
 def test_the_projects_budget_decides_and_a_features_own_before_it(published: Project) -> None:
     assert not drift(published, NEARLY, measure="ks", budget=0.0).passed
     assert drift(published, VALUED, measure="ks", budget=0.0, budgets={"spend:total": 0.9}).passed

@@ -24,7 +24,7 @@ def contract_gate(subject: GateSubject) -> GateResult:
 
     def ask() -> Sequence[Check]:
         prepared, stored = subject.evaluated.prepared, subject.evaluated.computed.stored
-        return [cached_check(subject.workspace.hidden / "facts", prepared, stored)]
+        return [cached_check(subject.workspace.facts, prepared, stored)]
 
     return _run_check(subject, "contract", ask, remedy="Correct the view, or its FeatureModel, on the branch.")
 
@@ -33,7 +33,7 @@ def probes_gate(subject: GateSubject) -> GateResult:
     """Ask for the probes of every entity: no value of the future, of chance, of other entities, none older."""
 
     def ask() -> Sequence[Check]:
-        return probe(subject.reopened(), subject.evaluated, facts=subject.workspace.hidden / "facts", full=True)
+        return probe(subject.reopened(), subject.evaluated, facts=subject.workspace.facts, full=True)
 
     return _run_check(
         subject, "probes", ask, remedy="Correct the view on the branch: the card of its cell shows the rows."

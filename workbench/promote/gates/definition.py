@@ -24,7 +24,7 @@ def tests_gate(subject: GateSubject) -> GateResult:
     if wrong:
         return GateResult("tests", passed=False, view=subject.view, detail=wrong, remedy="Make the plan again.")
     try:
-        check = run_tests(subject.reopened(), subject.evaluated, facts=subject.workspace.hidden / "facts")
+        check = run_tests(subject.reopened(), subject.evaluated, facts=subject.workspace.facts)
     except WorkbenchError as error:
         return not_run("tests", subject.view, error)
     if check is None and subject.policy.require_tests:

@@ -99,4 +99,6 @@ def _changed_features(diff: ViewDiff, left: Side, right: Side) -> list[str]:
 
 
 def _measure(subject: GateSubject, left: Side, right: Side, changed: list[str]) -> DriftReport:
-    return Limits.of(subject.policy.drift, subject.view, changed).measure_drift((left, right), changed)
+    return Limits.of(subject.policy.drift, subject.view, changed).measure_drift(
+        (left, right), changed, facts=subject.workspace.facts
+    )

@@ -53,7 +53,7 @@ def _faults(subject: GateSubject) -> Iterator[str]:
         evaluation = subject.reopened()
         sources = {
             data.name: cached_row_count(
-                subject.workspace.hidden / "facts", data, confirm=lambda: evaluation.confirm(prepared.view)
+                subject.workspace.facts, data, confirm=lambda: evaluation.confirm(prepared.view)
             )
             for data in prepared.inputs
             if data.kind == "source"
