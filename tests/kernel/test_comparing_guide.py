@@ -13,7 +13,7 @@ from tests.kernel.conftest import running_kernel
 if TYPE_CHECKING:
     from tests.kernel.conftest import Reply
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "04-compare.ipynb"
 
 

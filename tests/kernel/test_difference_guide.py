@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import identify
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "05-differences.ipynb"
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 Run = tuple[Path, dict[str, list[dict[str, Any]]]]
 
 

@@ -9,6 +9,7 @@ import nbclient
 import nbformat
 import pytest
 
+pytestmark = pytest.mark.journey
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "03-promote.ipynb"
 Cells = list[dict[str, Any]]
 

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "06-serve.ipynb"
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.journey, pytest.mark.service]
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import nbclient
 import nbformat
 import pytest
 
+pytestmark = pytest.mark.journey
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02-time.ipynb"
 Cells = list[dict[str, Any]]
 
