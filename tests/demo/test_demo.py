@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from workbench.demo import DemoResult
 
 pytestmark = pytest.mark.timeout(180)
+whole = pytest.mark.journey
+"""The demo from its first step to its last, on all flights."""
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoResult]:
         yield run_demo(folder / "flights")
 
 
+@whole
 def test_all_flights_are_there_with_the_instant_they_were_known(demo: DemoResult) -> None:
     assert demo.rows == {"flights": 336_776, "weather": 26_115, "planes": 3_322}
     flights = pl.read_parquet(demo.root / "data" / "flights.parquet")
@@ -43,12 +46,14 @@ def test_all_flights_are_there_with_the_instant_they_were_known(demo: DemoResult
     assert flights["landed_at"].null_count() == 9_430
 
 
+@whole
 def test_three_views_are_computed_and_hold_their_contracts(demo: DemoResult) -> None:
     assert [result.view for result in demo.results] == ["carrier_delay", "origin_weather", "carrier_trouble"]
     assert demo.passed
     assert all(result.branch == BRANCH for result in demo.results)
 
 
+@whole
 def test_a_model_reads_online_what_a_training_set_has(demo: DemoResult) -> None:
     assert demo.answer is not None
     assert {found.source for found in demo.answer.features.values()} == {"online"}
@@ -60,6 +65,7 @@ def test_a_model_reads_online_what_a_training_set_has(demo: DemoResult) -> None:
     assert {name: found.value for name, found in demo.answer.features.items()}.items() <= right.items()
 
 
+@whole
 def test_they_are_published_and_a_training_set_keeps_every_flight(demo: DemoResult) -> None:
     assert demo.promotion is not None
     assert demo.promotion.versions == {"carrier_delay": "1.0", "carrier_trouble": "1.0", "origin_weather": "1.0"}
@@ -68,6 +74,7 @@ def test_they_are_published_and_a_training_set_keeps_every_flight(demo: DemoResu
     assert [view.share > 0.99 for view in demo.ledger.views] == [True, True, True]
 
 
+@whole
 def test_mlflow_has_comparable_runs(demo: DemoResult) -> None:
     assert all(result.run_id for result in demo.results)
     project = wb.open(demo.root)
@@ -77,6 +84,7 @@ def test_mlflow_has_comparable_runs(demo: DemoResult) -> None:
     project.close()
 
 
+@whole
 def test_a_second_run_computes_and_commits_nothing(demo: DemoResult) -> None:
     again = run_demo(demo.root)
     assert [result.reused for result in again.results] == [True] * len(CELLS)
@@ -84,6 +92,7 @@ def test_a_second_run_computes_and_commits_nothing(demo: DemoResult) -> None:
     assert [result.run_id for result in again.results] == [result.run_id for result in demo.results]
 
 
+@whole
 def test_a_mean_of_the_last_week_is_what_a_hand_would_add_up(demo: DemoResult) -> None:
     flights = pl.read_parquet(demo.root / "data" / "flights.parquet")
     project = wb.open(demo.root)

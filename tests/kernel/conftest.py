@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
     from jupyter_client.manager import KernelManager
 
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
 
 @dataclass
 class Reply:
@@ -108,6 +110,24 @@ def running_kernel(folder: Path, **environment: str) -> Iterator[Kernel]:
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+
+
+def read_guide(name: str) -> Any:
+    """Return a notebook of the guide as it is kept."""
+    import nbformat  # slow to load, and every process that runs tests loads this module
+
+    return nbformat.read(NOTEBOOKS / name, 4)  # type: ignore[no-untyped-call]  # nbformat is not typed
+
+
+def run_guide(name: str, folder: Path) -> list[Any]:
+    """Run a notebook of the guide from top to bottom in `folder`, and return its cells of code with their outputs."""
+    from nbclient import NotebookClient
+
+    notebook = read_guide(name)
+    with pytest.MonkeyPatch.context() as patch:
+        identify(folder, patch)
+        NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 @pytest.fixture(scope="module")

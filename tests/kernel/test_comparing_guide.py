@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kernel.conftest import running_kernel
+from tests.kernel.conftest import read_guide, running_kernel
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.kernel.conftest import Reply
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "04-compare.ipynb"
 
 
 def test_the_guide_compares_two_experiments_and_follows_a_model_back(tmp_path: Path, identity: None) -> None:
-    cells = [cell for cell in json.loads(NOTEBOOK.read_text())["cells"] if cell["cell_type"] == "code"]
+    cells = [cell for cell in read_guide("04-compare.ipynb").cells if cell.cell_type == "code"]
     replies: dict[str, Reply] = {}
     with running_kernel(tmp_path) as kernel:
         for cell in cells:
-            source = "".join(cell["source"])
+            source = cell.source
             replies[source] = kernel.run(source)
             assert replies[source].status == "ok", replies[source].traceback
     compared = replies["%feature compare exp/carriers exp/weather"].text

@@ -6,13 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import nbclient
-import nbformat
 import pytest
 
-from tests.conftest import identify
+from tests.kernel.conftest import run_guide
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "05-differences.ipynb"
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 Run = tuple[Path, dict[str, list[dict[str, Any]]]]
 
@@ -21,12 +18,7 @@ Run = tuple[Path, dict[str, list[dict[str, Any]]]]
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Where it ran, and what each cell displayed; a cell that fails fails this."""
     folder = tmp_path_factory.mktemp("differences")
-    notebook = nbformat.read(NOTEBOOK, 4)  # type: ignore[no-untyped-call]  # nbformat is not typed
-    with pytest.MonkeyPatch.context() as patch:
-        identify(folder, patch)
-        nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    return folder, {cell.source: cell.outputs for cell in cells}
+    return folder, {cell.source: cell.outputs for cell in run_guide("05-differences.ipynb", folder)}
 
 
 def said(run: Run, begins: str) -> str:

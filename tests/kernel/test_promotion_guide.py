@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import nbclient
-import nbformat
 import pytest
 
+from tests.kernel.conftest import run_guide
+
 pytestmark = pytest.mark.journey
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "03-promote.ipynb"
 Cells = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory: pytest.TempPathFactory) -> Cells:
     """The cells with their outputs; one that fails where it should not fails this."""
-    from tests.conftest import identify
-
-    folder = tmp_path_factory.mktemp("promotion")
-    notebook = nbformat.read(NOTEBOOK, 4)  # type: ignore[no-untyped-call]  # nbformat is not typed
-    with pytest.MonkeyPatch.context() as patch:
-        identify(folder, patch)
-        client = nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}})
-        client.execute()
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return run_guide("03-promote.ipynb", tmp_path_factory.mktemp("promotion"))
 
 
 def outputs(cells: Cells, begins: str, place: int = 0) -> list[dict[str, Any]]:

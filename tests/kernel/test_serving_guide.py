@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
-import nbclient
-import nbformat
 import pytest
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "06-serve.ipynb"
+from tests.kernel.conftest import run_guide
+
 pytestmark = [pytest.mark.journey, pytest.mark.service]
 
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
     """The first line of each cell, and what it showed; a cell that fails fails this."""
-    from tests.conftest import identify
-
-    folder = tmp_path_factory.mktemp("serving")
-    notebook = nbformat.read(NOTEBOOK, 4)  # type: ignore[no-untyped-call]  # nbformat is not typed
-    with pytest.MonkeyPatch.context() as patch:
-        identify(folder, patch)
-        nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
     return [
         (cell["source"].splitlines()[0], "\n".join(map(text, cell["outputs"])))
-        for cell in notebook.cells
-        if cell.cell_type == "code"
+        for cell in run_guide("06-serve.ipynb", tmp_path_factory.mktemp("serving"))
     ]
 
 

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
-import nbclient
-import nbformat
 import pytest
 
+from tests.kernel.conftest import NOTEBOOKS, read_guide, run_guide
+
 pytestmark = pytest.mark.journey
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02-time.ipynb"
+NAME = "02-time.ipynb"
 Cells = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory: pytest.TempPathFactory) -> Cells:
     """The cells with their outputs; one that fails where it should not fails this."""
-    from tests.conftest import identify
-
-    folder = tmp_path_factory.mktemp("time")
-    notebook = nbformat.read(NOTEBOOK, 4)  # type: ignore[no-untyped-call]  # nbformat is not typed
-    with pytest.MonkeyPatch.context() as patch:
-        identify(folder, patch)
-        client = nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}})
-        client.execute()
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return run_guide(NAME, tmp_path_factory.mktemp("time"))
 
 
 def shown(cells: Cells, begins: str, kind: str = "text/plain") -> str:
@@ -83,7 +74,6 @@ def test_windows_are_right_at_any_instant_and_the_set_is_built_again(cells: Cell
 
 
 def test_the_notebook_is_kept_without_outputs_and_without_places_of_a_machine() -> None:
-    notebook = nbformat.read(NOTEBOOK, 4)  # type: ignore[no-untyped-call]  # nbformat is not typed
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    code = [cell for cell in read_guide(NAME).cells if cell.cell_type == "code"]
     assert not [cell.source for cell in code if cell.outputs or cell.execution_count is not None]
-    assert not re.search(r"/(home|Users|root|tmp|work)/", NOTEBOOK.read_text(encoding="utf-8"))
+    assert not re.search(r"/(home|Users|root|tmp|work)/", (NOTEBOOKS / NAME).read_text(encoding="utf-8"))

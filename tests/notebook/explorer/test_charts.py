@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 
-import altair as alt
 import pytest
 import vl_convert
 
@@ -31,6 +30,8 @@ def drawings() -> dict[str, dict[str, object]]:
 @pytest.mark.parametrize("name", ["numbers", "times", "names", "line", "line of names"])
 def test_each_chart_is_valid_and_can_be_drawn_without_a_network(name: str) -> None:
     spec = drawings()[name]
+    import altair as alt  # slow to load, and every process that runs tests loads this module
+
     alt.Chart.from_dict(spec | {"data": {"values": []}})  # checks it against the schema of Vega-Lite
     drawn = vl_convert.vegalite_to_svg({**spec, "width": 400})
     assert drawn.count("<path") > 5
