@@ -304,7 +304,7 @@ def microseconds(moment: datetime) -> int:
 
 def from_microseconds(count: int) -> datetime:
     """Return microseconds since the epoch as a time in UTC."""
-    return EPOCH + timedelta(microseconds=count)
+    return EPOCH + timedelta(0, 0, count)  # by name it takes twice as long
 
 
 def instant(column: pl.Expr, dtype: pl.DataType | type[pl.DataType]) -> pl.Expr:

@@ -36,7 +36,7 @@ import uvloop
 from tests.bench.bench_online import VIEWS, compared, new_shelf, shelf_of, table, taken, write
 from tests.server.stage import Running
 from workbench.config import ServeSettings
-from workbench.online.codec import StoredRows
+from workbench.online.answers import StoredAnswer
 from workbench.server import FeatureService, ServiceOptions, TokenFile
 from workbench.server.features import FeatureAnswers
 
@@ -243,8 +243,11 @@ def bodies(folder: Path, rounds: int) -> dict[str, float]:
     def body_of(asked: bytes, *, arrow: bool) -> object:
         """Make the body from rows that are found, and not yet decoded."""
         question, (prepared, found) = looked[asked]
-        rows = [replace(each, rows=StoredRows(each.plan.codec, each.rows._data)) for each in found.found]  # type: ignore[attr-defined]  # they are stored
-        found = replace(found, found=rows)
+        fresh = [
+            StoredAnswer(each.plan, each.instant, each._data, bounded=True)  # type: ignore[attr-defined]  # they are stored
+            for each in found.found
+        ]
+        found = replace(found, found=fresh)
         if arrow:
             return answers._arrow(question, found)
         return answers._json(question, prepared, found, details=question.request.details)

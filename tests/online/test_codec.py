@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -54,7 +55,7 @@ def test_values_keep_their_dtype_and_their_bits(tmp_path: Path, kind: str) -> No
     entities = [{"user": user} for user in users]
     for at in (None, START):
         online = shelf.reader().read(parse_all("spend"), entities, at=at)
-        assert online.found[0].online
+        assert online.found[0].origin == "online"
         assert online.frame()["value"].equals(frame["value"], null_equal=True, check_dtypes=True)
         values = [row["value"].value for row in online.values()]
         assert repr(values).replace("datetime.timezone.utc", "zoneinfo.ZoneInfo(key='UTC')") == repr(
@@ -72,7 +73,7 @@ def test_a_frame_from_the_lake_is_that_from_the_store(tmp_path: Path) -> None:
     reader = shelf.reader(lake=True)
     online = reader.read(parse_all("spend"), [{"user": "a"}, {"user": "b"}])
     lake = reader.read(parse_all("spend"), [{"user": "a"}, {"user": "b"}], at=START)
-    assert [answers.found[0].online for answers in (online, lake)] == [True, False]
+    assert [answers.found[0].origin == "online" for answers in (online, lake)] == [True, False]
     assert online.frame().equals(lake.frame(), null_equal=True)
     assert online.frame().schema == lake.frame().schema
     assert [v.value for v in online.values()[0].values()] == [v.value for v in lake.values()[0].values()]
@@ -139,3 +140,54 @@ def test_a_row_of_another_contract_is_refused() -> None:
         (data,) = encoded(other, row)
         with pytest.raises(ValueError, match=r"A row of|Expected|input data|MessagePack"):
             codec_of(schema).decode(data)
+
+
+def test_many_entities_have_the_values_that_each_has_alone(tmp_path: Path) -> None:
+    """Many are read column by column where nothing is missing, null or expired, and one by one else."""
+    now = datetime.now(UTC)
+    users = [str(number) for number in range(9)]
+    times = [now - timedelta(hours=number) for number in range(9)]
+    numbers = {
+        "user": users,
+        "at": times,
+        "known": times,
+        "n0": list(range(9)),
+        "n1": [number / 4 for number in range(9)],
+    }
+    shelf = Shelf.at(tmp_path)
+    plain = pl.DataFrame(numbers, schema_overrides={"at": UTC_TIME, "known": UTC_TIME})
+    shelf.publish("plain", plain, created="known")
+    shelf.publish("mixed", plain.select("user", "at", m0=pl.col("n0").cast(pl.Date), m1="user", m2=pl.col("n1")))
+    holes = pl.DataFrame(
+        {"user": users[:8], "at": times[:8], "h": [*range(7), None]}, schema_overrides={"at": UTC_TIME}
+    )
+    shelf.publish("holes", holes, ttl=timedelta(hours=4, minutes=30))
+    shelf.load()
+    reader = shelf.reader()
+    for asked in (["plain"], ["plain:n1", "mixed", "plain:n0"], ["holes", "plain"]):
+        references = parse_all(asked)
+        together = reader.read(references, [{"user": user} for user in users], at=now).values()
+        alone = [reader.read(references, [{"user": user}], at=now).values()[0] for user in users]
+        assert together == alone
+        assert list(map(list, together)) == list(map(list, alone))
+        assert [row.created for row in (each["n1"] for each in together)] == times
+    assert Counter(row["h"].status for row in together) == {"present": 5, "expired": 3, "missing": 1}
+    assert together[2]["n1"].value == 0.5
+
+
+def test_a_value_shows_its_times_and_cannot_be_changed(tmp_path: Path) -> None:
+    shelf = Shelf.at(tmp_path)
+    shelf.publish(
+        "spend", pl.DataFrame({"user": ["a"], "at": [START], "value": [1.0]}, schema_overrides={"at": UTC_TIME})
+    )
+    shelf.load()
+    (answer,) = shelf.reader().read(parse_all("spend"), [{"user": "a"}]).values()
+    value = answer["value"]
+    assert repr(value) == (
+        f"FeatureValue(value=1.0, status='present', event_time={START!r}, created=None, version='1.0', generation=1, "
+        "source='online')"
+    )
+    assert list(value.to_dict()) == ["value", "status", "event_time", "created", "version", "generation", "source"]
+    for name in ("value", "event_time"):
+        with pytest.raises(AttributeError):
+            setattr(value, name, None)

@@ -12,10 +12,10 @@ import polars as pl
 from workbench import errors
 from workbench.dtypes import dtype_from_json
 from workbench.errors import JoinError, OnlineError, UsageError, WorkbenchError
-from workbench.online import FeatureValue, as_entities
+from workbench.online import FeatureValue, RowFacts, as_entities
 from workbench.protocol import ARROW, JSON, FeatureAnswer, ProblemDetails, from_json, key_to_json
 from workbench.store import parse_all
-from workbench.times import moment
+from workbench.times import microseconds, moment
 
 if TYPE_CHECKING:
     import httpx
@@ -67,21 +67,25 @@ def values_of(content: bytes, others: Mapping[str, object]) -> list[dict[str, Fe
     """Return one dictionary an entity from an answer in JSON: each feature's value by its column."""
     answer = _answer(content)
     _require_texts(others, {name: dtype_from_json(dtype) for name, dtype in answer.keys.items()})
+    unknown: list[datetime | None] = [None] * answer.rows
+    rows = {
+        name: [
+            RowFacts(_micros(event), _micros(created), view.version, view.generation, view.source)
+            for event, created in zip(view.event_times or unknown, view.created or unknown, strict=True)
+        ]
+        for name, view in answer.views.items()
+    }
     columns = []
     for feature in answer.features.values():
-        view = answer.views[feature.view]
         convert = from_json(dtype_from_json(feature.dtype))
         values = feature.values if convert is None else [convert(value) for value in feature.values]
-        unknown: list[datetime | None] = [None] * answer.rows
-        columns.append(
-            [
-                FeatureValue(value, status, event, created, view.version, view.generation, view.source)  # type: ignore[arg-type]  # one of the statuses
-                for value, status, event, created in zip(
-                    values, feature.statuses or (), view.event_times or unknown, view.created or unknown, strict=True
-                )
-            ]
-        )
+        asked = zip(values, feature.statuses or (), rows[feature.view], strict=True)
+        columns.append([FeatureValue(value, status, row) for value, status, row in asked])  # type: ignore[arg-type]  # one of the statuses
     return [dict(zip(answer.features, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _micros(time: datetime | None) -> int | None:
+    return None if time is None else microseconds(time)
 
 
 def result_of(content: bytes, as_: Form, others: Mapping[str, object]) -> Any:

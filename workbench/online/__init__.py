@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         open_backend,
         verify_online,
     )
-    from workbench.online.values import FeatureReport, FeatureValue
+    from workbench.online.values import FeatureReport, FeatureValue, RowFacts
 
 _HOMES = {
     "catalog": ("OnlineCatalog",),
@@ -49,6 +49,7 @@ _HOMES = {
     "values": (
         "FeatureReport",
         "FeatureValue",
+        "RowFacts",
     ),
 }
 
@@ -68,6 +69,7 @@ __all__ = [
     "OnlineStatus",
     "OnlineVerification",
     "Plan",
+    "RowFacts",
     "as_entities",
     "backend_of",
     "follow_main",

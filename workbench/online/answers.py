@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property
 from itertools import chain, repeat
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import polars as pl
 
 from workbench.errors import JoinError, OnlineError
-from workbench.online.backend import FOREVER, prefix_of
+from workbench.online.backend import BOUNDS, FOREVER, prefix_of
 from workbench.online.catalog import Generation
-from workbench.online.codec import CREATED, EVENT, NEVER, Bits, Row, RowCodec, StoredRows, with_nulls
+from workbench.online.codec import (
+    CREATED,
+    EVENT,
+    Bits,
+    Columns,
+    Row,
+    RowCodec,
+    StoredRows,
+    transposed,
+    with_nulls,
+)
 from workbench.online.keys import EntityKeys
-from workbench.online.values import FeatureValue
+from workbench.online.values import FeatureValue, RowFacts
 from workbench.point_in_time import within_ttl
 from workbench.store import JoinedView, ReadableView
-from workbench.times import from_microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
 
     import numpy.typing as npt
     import pyarrow as pa
@@ -72,13 +81,49 @@ class ViewPlan:
         return self.generation.codec if self.generation else RowCodec(self.part.view.contract)
 
     @cached_property
+    def decode(self) -> Callable[..., Row]:
+        """What decodes one of its rows."""
+        return self.codec.decode
+
+    @cached_property
     def prefix(self) -> bytes:
         """What the keys of its generation begin with."""
         return prefix_of(self.generation.number) if self.generation else b""
 
+    @cached_property
+    def online(self) -> tuple[str | None, int | None, Origin]:
+        """Version, generation and origin of its rows in the online store."""
+        return self.version, self.generation.number if self.generation else None, "online"
+
+    @cached_property
+    def version(self) -> str | None:
+        """The version of the view."""
+        return self.part.view.version
+
+    @cached_property
+    def ttl(self) -> timedelta | None:
+        """For how long a row holds."""
+        return self.part.view.ttl
+
+    @cached_property
+    def has_created(self) -> bool:
+        """Whether its rows say when they became known."""
+        return self.part.view.created is not None
+
+    @cached_property
+    def there(self) -> Status:
+        """The status of a value that is there."""
+        return "stale" if self.stale else "present"
+
     def reaches(self, instant: int) -> bool:
         """Whether its generation can answer for an instant."""
         return self.generation is not None and (self.generation.since is None or instant >= self.generation.since)
+
+    @cached_property
+    def settled(self) -> int:
+        """The instant from which on the latest row of each entity answers; `FOREVER` where bounds say which does."""
+        settled = self.generation.settled if self.generation else None
+        return FOREVER if settled is None else settled
 
     def encode(self, entities: Sequence[Mapping[str, object]]) -> list[bytes | None]:
         """Return the entities' keys; None for one that no row can have."""
@@ -86,7 +131,7 @@ class ViewPlan:
 
     def holds(self, event: Any, instant: int) -> Any:
         """Return whether a row of this event time may be used at an instant, or has expired; or of a column of them."""
-        return within_ttl(instant, event, self.part.view.ttl)
+        return within_ttl(instant, event, self.ttl)
 
 
 @dataclass(frozen=True)
@@ -131,7 +176,7 @@ class OnDemandPlan(ViewPlan):
         stored = [answers.series(column).alias(name) for name, column in self.inputs.items()]
         request = [request_values(each, entities, view=self.view.name) for each in self.view.request]
         made = self.view.compute(pl.DataFrame([*stored, *request]))
-        return ComputedAnswer(self, (), online=False, made=made)
+        return ComputedAnswer(self, answers.instant, made)
 
 
 def request_values(field: RequestField, entities: Sequence[Mapping[str, object]], *, view: str) -> pl.Series:
@@ -160,123 +205,305 @@ def request_values(field: RequestField, entities: Sequence[Mapping[str, object]]
     return request_column(series, field, view=view, where="the entities")
 
 
-@dataclass  # not frozen: a read makes one a view, and that takes three times as long
-class Answer:
-    """The rows of one view for all entities of a request: as stored, or from elsewhere with Python's values.
+FEW = 4
+"""Entities up to which rows are looked at one by one sooner than column by column."""
 
-    Attributes
+
+class Answer:
+    """The rows of one view for all entities of a request, with Python's values.
+
+    Parameters
     ----------
     plan
         How the view is read.
+    instant
+        When the rows have to hold.
     rows
         The row of each entity, whatever its age; None where there is none.
-    online
-        Whether they are those of the online store.
     """
 
-    plan: ViewPlan
-    rows: Sequence[Row | None]
-    online: bool
+    # no dataclass, and no cached properties where a read of one entity looks: they take as long as it does
+    __slots__ = ("__dict__", "_columns", "_rows", "instant", "may_be_null", "plan")
+
+    def __init__(self, plan: ViewPlan, instant: int, rows: Sequence[Row | None]) -> None:
+        self.plan = plan
+        self.instant = instant
+        self.may_be_null = True  # values in `columns`
+        self._rows: Sequence[Row | None] | None = rows
+        self._columns: Columns | Literal[False] | None = False
 
     @property
-    def decoded(self) -> Sequence[Row | None]:
-        """The rows, in a list or tuple."""
-        return self.rows.decoded if isinstance(self.rows, StoredRows) else self.rows
+    def rows(self) -> Sequence[Row | None]:
+        """The row of each entity, whatever its age."""
+        return self._rows or ()
 
-    def usable(self, instant: int) -> Sequence[Row | None]:
-        """Return the rows that have not expired at an instant; None in place of others."""
-        plan, rows = self.plan, self.decoded
-        if not plan.part.view.ttl:
+    @property
+    def columns(self) -> Columns | None:
+        """The rows column by column; None where some entity has none that holds, or there are no entities."""
+        if self._columns is False:
+            self._columns = self._holding(transposed(self.rows))
+        return self._columns
+
+    def _holding(self, columns: Columns | None) -> Columns | None:
+        """Return the columns of rows; None where some of these have expired."""
+        plan = self.plan
+        if columns is not None and plan.ttl and not plan.holds(min(columns[EVENT]), self.instant):
+            return None
+        return columns
+
+    def values(self, features: ViewColumns) -> Iterator[Iterable[FeatureValue]]:
+        """Yield the answers of each entity for features of the view."""
+        plan, pick, shared = self.plan, features.pick, self.shared
+        there, ttl, has_created = plan.there, plan.ttl, plan.has_created
+        for row in self.rows:
+            if row is None:
+                facts = RowFacts(None, None, *shared)
+            else:
+                facts = RowFacts(row[EVENT], row[CREATED] if has_created else None, *shared)
+            if row is None or (ttl and not plan.holds(row[EVENT], self.instant)):
+                without: Status = "missing" if row is None else "expired"
+                yield [
+                    FeatureValue(each.default, without if each.default is None else "default", facts)
+                    for each in features.columns
+                ]
+                continue
+            values = pick(row)
+            if features.converts:
+                values = [self._in_python(each, (row[each.place],))[0] for each in features.columns]
+            if None in values:
+                yield [FeatureValue(value, "null" if value is None else there, facts) for value in values]
+            else:
+                yield map(FeatureValue, values, repeat(there), repeat(facts))
+
+    def values_by_column(self, features: ViewColumns) -> Iterator[FeatureValue]:
+        """Return the answers for features of the view, feature by feature, where every entity has all of them."""
+        columns, plan = self.columns, self.plan
+        assert columns is not None  # who calls this has looked  # noqa: S101
+        facts = [*map(RowFacts, *self.times, *map(repeat, self.shared))]
+        values = chain.from_iterable(features.pick(columns))
+        return map(FeatureValue, values, repeat(plan.there), facts * len(features.columns))
+
+    @property
+    def times(self) -> Columns:
+        """Event time and `created` of the row that each entity has, in microseconds; of an expired one too."""
+        columns = self.columns
+        if columns is None:
+            columns = [[row and row[place] for row in self.rows] for place in (EVENT, CREATED)]
+        events = columns[EVENT]
+        return events, columns[CREATED] if self.plan.has_created else [None] * len(events)
+
+    def column(self, column: Column) -> tuple[Sequence[Any], Sequence[Status]]:
+        """Return a feature's value for each entity, as its Python type, and its status."""
+        columns, there = self.columns, self.plan.there
+        if columns is None:
+            return self._column_of_some(column)
+        values = columns[column.place]
+        statuses: Sequence[Status] = [there] * len(values)
+        if self.may_be_null and None in values:
+            statuses = ["null" if value is None else there for value in values]
+        return self._in_python(column, values), statuses
+
+    def _column_of_some(self, column: Column) -> tuple[Sequence[Any], Sequence[Status]]:
+        """Return what `column` does where some entities have no row that holds."""
+        plan, default = self.plan, column.default
+        values: list[Any] = []
+        statuses: list[Status] = []
+        for found, row in zip(self.rows, self.usable, strict=True):
+            if row is None:
+                values.append(None)
+                statuses.append(("missing" if found is None else "expired") if default is None else "default")
+                continue
+            values.append(value := row[column.place])
+            statuses.append("null" if value is None else plan.there)
+        values = [*self._in_python(column, values)]
+        if default is not None:
+            values = [default if status == "default" else value for value, status in zip(values, statuses, strict=True)]
+        return values, statuses
+
+    def _in_python(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:  # noqa: ARG002 - those stored are not
+        """Return the values of a feature, in Python's types."""
+        return values
+
+    @property
+    def usable(self) -> Sequence[Row | None]:
+        """The rows that have not expired; None in place of others."""
+        plan, rows = self.plan, self.rows
+        if not plan.ttl:
             return rows
-        return [row if row is not None and plan.holds(row[EVENT], instant) else None for row in rows]
+        return [row if row is not None and plan.holds(row[EVENT], self.instant) else None for row in rows]
 
-    def summary(self, instant: int) -> tuple[int, int, int | None]:
-        """Return how many entities have a row, how many of them hold at an instant, and the latest event time."""
-        if isinstance(self.rows, StoredRows) and not self.rows.is_decoded:  # it became columns: Python has no values
-            found, usable = int(self.present.sum()), int(self.usable_at(instant).sum())
-            return found, usable, int(self.events[self.present].max()) if found else None
-        events = [row[EVENT] for row in self.decoded if row is not None]
-        usable = len(events)
-        if self.plan.part.view.ttl:
-            usable = sum(self.plan.holds(event, instant) for event in events)
+    def summary(self) -> tuple[int, int, int | None]:
+        """Return how many entities have a row, how many of them hold, and the latest event time."""
+        columns = self.columns
+        if columns is not None:
+            events = columns[EVENT]
+            return len(events), len(events), max(events)
+        events = [row[EVENT] for row in self.rows if row is not None]
+        usable = sum(self.plan.holds(event, self.instant) for event in events)
         return len(events), usable, max(events, default=None)
 
     @cached_property
     def present(self) -> Bits:
         """Which entities have a row."""
-        return (
-            self.rows.present
-            if isinstance(self.rows, StoredRows)
-            else np.array([r is not None for r in self.rows], np.bool_)
-        )
+        return np.array([row is not None for row in self.rows], np.bool_)
 
     @cached_property
     def events(self) -> npt.NDArray[np.int64]:
         """The event time of each row; any number where there is none."""
-        if isinstance(self.rows, StoredRows):
-            return self.rows.events
         return np.array([0 if row is None else row[EVENT] for row in self.rows], np.int64)
+
+    @property
+    def holds(self) -> Bits:
+        """Which entities have a row that has not expired; it is `usable` for columns."""
+        found: Bits = self.present & self.plan.holds(self.events, self.instant)
+        return found
 
     def series(self, column: Column) -> pl.Series:
         """Return a feature's values with its dtype, of expired rows too; null where there is no row."""
-        if isinstance(self.rows, StoredRows):
-            return self.rows.series(column.feature)
         values = [None if row is None else row[column.place] for row in self.rows]
         return pl.Series(values, dtype=self.plan.part.view.contract[column.feature].dtype, strict=True)
 
-    def usable_at(self, instant: int) -> Bits:
-        """Return which entities have a row that has not expired at an instant; it is `usable` for columns."""
-        holds: Bits = self.present & self.plan.holds(self.events, instant)
-        return holds
+    @property
+    def shared(self) -> tuple[str | None, int | None, Origin]:
+        """What all rows have in common: version, generation and origin."""
+        return self.plan.version, None, self.plan.origin
 
     @property
     def generation(self) -> int | None:
         """The load of the online store that the rows are of; None where they are read elsewhere."""
-        return self.plan.generation.number if self.online and self.plan.generation else None
+        return self.shared[1]
 
     @property
     def origin(self) -> Origin:
         """Where the rows were read."""
-        return "online" if self.online else self.plan.origin
+        return self.shared[2]
 
 
-@dataclass
-class ComputedAnswer(Answer):
-    """What an on-demand view gave for all entities of a request.
+class StoredAnswer(Answer):
+    """The rows of one view as the online store has them; none is decoded before somebody asks for it.
 
-    Attributes
+    Parameters
     ----------
+    plan
+        How the view is read.
+    instant
+        When the rows have to hold.
+    data
+        The row of each entity; None where there is none.
+    bounded
+        Whether they are behind the instants between which they answer.
+    """
+
+    __slots__ = ("_bounded", "_data")
+
+    def __init__(self, plan: ViewPlan, instant: int, data: Sequence[bytes | None], *, bounded: bool) -> None:
+        self.plan = plan
+        self.instant = instant
+        self.may_be_null = True
+        self._rows = None
+        self._columns = False
+        self._data = data
+        self._bounded = bounded
+
+    @cached_property
+    def stored(self) -> StoredRows:
+        """The rows, for numpy."""
+        return StoredRows(self.plan.codec, self._data, bounded=self._bounded)
+
+    @property
+    def rows(self) -> Sequence[Row | None]:
+        """The rows with their stored values."""
+        if self._rows is None:
+            decode, start = self.plan.decode, BOUNDS.size if self._bounded else 0
+            self._rows = [None if row is None else decode(row, start) for row in self._data]
+        return self._rows
+
+    @property
+    def columns(self) -> Columns | None:
+        """The rows column by column."""
+        if self._columns is False:
+            data, codec = self._data, self.plan.codec
+            columns = None
+            if data and None not in data:
+                columns = codec.decode_entries(data) if self._bounded else codec.decode_columns(data)  # type: ignore[arg-type]  # none is None
+            self.may_be_null = columns is None or bool(codec.rest)
+            self._columns = self._holding(transposed(self.rows) if columns is None else columns)
+        return self._columns
+
+    def is_late(self) -> bool:
+        """Whether some of the rows, which are behind their bounds, do not answer at the instant."""
+        return not self.stored.answer_at(self.instant)
+
+    def _in_python(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
+        convert = column.convert
+        return values if convert is None else [None if value is None else convert(value) for value in values]
+
+    def summary(self) -> tuple[int, int, int | None]:
+        """Return what `Answer.summary` does; by numpy where the rows became columns of a frame."""
+        if self._columns is not False or self._rows is not None:
+            return super().summary()
+        found, usable = int(self.present.sum()), int(self.holds.sum())
+        return found, usable, int(self.events[self.present].max()) if found else None
+
+    @property
+    def present(self) -> Bits:
+        """Which entities have a row."""
+        return self.stored.present
+
+    @property
+    def events(self) -> npt.NDArray[np.int64]:
+        """The event time of each row."""
+        return self.stored.events
+
+    def series(self, column: Column) -> pl.Series:
+        """Return a feature's values with its dtype."""
+        return self.stored.series(column.feature)
+
+    @property
+    def shared(self) -> tuple[str | None, int | None, Origin]:
+        """What all rows have in common."""
+        return self.plan.online
+
+
+class ComputedAnswer(Answer):
+    """What an on-demand view gave for all entities of a request: rows without times, none of which expires.
+
+    Parameters
+    ----------
+    plan
+        How the view is computed.
+    instant
+        When the rows hold.
     made
         A row an entity.
     """
 
-    made: pl.DataFrame
+    def __init__(self, plan: ViewPlan, instant: int, made: pl.DataFrame) -> None:
+        super().__init__(plan, instant, ())
+        self.made = made
 
     @cached_property
-    def decoded(self) -> Sequence[Row | None]:
+    def rows(self) -> Sequence[Row | None]:
         """The rows, which have no times."""
         return [(None, None, *row) for row in self.made.iter_rows()]
 
-    def usable(self, instant: int) -> Sequence[Row | None]:  # noqa: ARG002 - none expires
-        """Return all rows."""
-        return self.decoded
-
-    def summary(self, instant: int) -> tuple[int, int, int | None]:  # noqa: ARG002 - none expires
+    def summary(self) -> tuple[int, int, int | None]:
         """Return how many rows there are; they have no event time."""
         return self.made.height, self.made.height, None
 
-    @cached_property
-    def present(self) -> Bits:
+    @property
+    def holds(self) -> Bits:
         """Say that all entities have a row."""
         return np.ones(self.made.height, np.bool_)
+
+    @property
+    def present(self) -> Bits:
+        """Say that all entities have a row."""
+        return self.holds
 
     def series(self, column: Column) -> pl.Series:
         """Return a feature's values."""
         return self.made[column.feature]
-
-    def usable_at(self, instant: int) -> Bits:  # noqa: ARG002 - none expires
-        """Return that all rows hold."""
-        return self.present
 
 
 @dataclass(frozen=True)
@@ -289,6 +516,26 @@ class Column:
     place: int
     default: Any
     convert: Callable[[Any], Any] | None
+
+
+@dataclass(frozen=True)
+class ViewColumns:
+    """The features of one view that a request asks for."""
+
+    columns: tuple[Column, ...]
+
+    @cached_property
+    def pick(self) -> Callable[[Sequence[Any]], Sequence[Any]]:
+        """What takes them out of a row, or out of the columns of rows."""
+        places = [column.place for column in self.columns]
+        if len(places) > 1:
+            return itemgetter(*places)  # several at once, without a step of Python's for each
+        return lambda row: [row[place] for place in places]
+
+    @cached_property
+    def converts(self) -> bool:
+        """Whether the stored values of some are not Python's."""
+        return any(column.convert is not None for column in self.columns)
 
 
 @dataclass(frozen=True)
@@ -328,28 +575,30 @@ class Plan:
         return tuple(column.name for column in self.columns)
 
     @cached_property
-    def by_view(self) -> tuple[tuple[Column, ...], ...]:
+    def by_view(self) -> tuple[ViewColumns, ...]:
         """The columns of each view."""
         places = range(len(self.all_views))
-        return tuple(tuple(column for column in self.columns if column.view == place) for place in places)
+        return tuple(ViewColumns(tuple(each for each in self.columns if each.view == place)) for place in places)
 
     @cached_property
     def grouped_names(self) -> tuple[str, ...]:
         """The names of the columns, view by view."""
-        return tuple(column.name for columns in self.by_view for column in columns)
+        return tuple(column.name for features in self.by_view for column in features.columns)
 
     @cached_property
-    def converts(self) -> tuple[tuple[tuple[int, Callable[[Any], Any]], ...], ...]:
-        """For each view the places in a row whose stored values are not Python's, with what converts them."""
-        return tuple(
-            tuple({column.place: column.convert for column in columns if column.convert is not None}.items())
-            for columns in self.by_view
-        )
+    def prefixes(self) -> tuple[bytes, ...]:
+        """What the keys of each view's rows begin with."""
+        return tuple(view.prefix for view in self.views)
 
     @cached_property
-    def picks(self) -> tuple[Callable[[Row], Sequence[Any]], ...]:
-        """For each view what takes the values of its columns out of a row."""
-        return tuple(_picker([column.place for column in columns]) for columns in self.by_view)
+    def converts(self) -> bool:
+        """Whether the stored values of some columns are not Python's."""
+        return any(features.converts for features in self.by_view)
+
+    @cached_property
+    def settled(self) -> int:
+        """The instant from which on the latest row of each entity answers, in all views."""
+        return max((view.settled for view in self.views), default=-FOREVER)
 
     @cached_property
     def places(self) -> range:
@@ -394,102 +643,34 @@ class Answers:
     def series(self, column: Column) -> pl.Series:
         """Return a feature's value for each entity with its dtype: null where no row holds, whatever the default."""
         answer = self.found[column.view]
-        holds = answer.usable_at(self.instant)
-        series = answer.series(column)
+        series, holds = answer.series(column), answer.holds
         return series if holds.all() else with_nulls(series, holds)
 
     def values(self) -> list[dict[str, FeatureValue]]:
         """Return one dictionary an entity: each feature's answer by its column."""
-        by_view = [self._values_of(place, columns) for place, columns in enumerate(self.plan.by_view)]
-        names, in_order = self.plan.grouped_names, self.plan.names
-        found = [dict(zip(names, chain(*parts), strict=True)) for parts in zip(*by_view, strict=True)]
-        return found if names == in_order else [{name: each[name] for name in in_order} for each in found]
-
-    def _values_of(self, view: int, columns: Sequence[Column]) -> list[list[FeatureValue]]:
-        """Return the answers of one view, a list an entity."""
-        answer, pick = self.found[view], self.plan.picks[view]
-        converts = self.plan.converts[view] if answer.online else ()
-        there: Status = "stale" if answer.plan.stale else "present"
-        facts = tuple(map(repeat, (answer.plan.part.view.version, answer.generation, answer.origin)))
-        found = []
-        for row, usable, event, created in zip(answer.decoded, self._usable[view], *self.times(view), strict=True):
-            values: Sequence[Any]
-            statuses: Iterable[Status]
-            if usable is None:
-                values = [column.default for column in columns]
-                without: Status = "missing" if row is None else "expired"
-                statuses = [without if value is None else "default" for value in values]
-            else:
-                values = pick(_converted(usable, converts) if converts else usable)
-                statuses = repeat(there)
-                if None in values:
-                    statuses = ["null" if value is None else there for value in values]
-            found.append(list(map(FeatureValue, values, statuses, repeat(event), repeat(created), *facts)))
-        return found
+        plan, count, names = self.plan, len(self.entities), self.plan.grouped_names
+        if count > FEW and not plan.converts and all(each.columns and not each.may_be_null for each in self.found):
+            parts = zip(self.found, plan.by_view, strict=True)
+            values = [*chain.from_iterable(answer.values_by_column(features) for answer, features in parts)]
+            found = [dict(zip(names, values[row::count], strict=True)) for row in range(count)]
+        else:
+            by_view = [answer.values(features) for answer, features in zip(self.found, plan.by_view, strict=True)]
+            found = [dict(zip(names, chain.from_iterable(row), strict=True)) for row in zip(*by_view, strict=True)]
+        return found if names == plan.names else [{name: each[name] for name in plan.names} for each in found]
 
     def column(self, column: Column) -> tuple[Sequence[Any], Sequence[Status]]:
         """Return a feature's value for each entity, as its Python type, and its status."""
-        columns, all_there = self._columns[column.view]
-        answer, convert = self.found[column.view], column.convert
-        if convert is not None and not answer.online:
-            convert = None
-        if columns:  # every entity has a row that holds
-            values = columns[column.place]
-            if None not in values:
-                return values if convert is None else [convert(value) for value in values], all_there
-            statuses: list[Status] = ["null" if value is None else all_there[0] for value in values]
-            return values if convert is None else [v if v is None else convert(v) for v in values], statuses
-        values, statuses = [], []
-        there: Status = "stale" if answer.plan.stale else "present"
-        rows = self._usable[column.view]
-        place, default = column.place, column.default
-        for found, row in zip(answer.decoded, rows, strict=True):
-            if row is None:
-                values.append(default)
-                statuses.append(("missing" if found is None else "expired") if default is None else "default")
-                continue
-            value = row[place]
-            values.append(value if value is None or convert is None else convert(value))
-            statuses.append("null" if value is None else there)
-        return values, statuses
-
-    @cached_property
-    def _usable(self) -> list[Sequence[Row | None]]:
-        """The rows of each view that have not expired."""
-        return [answer.usable(self.instant) for answer in self.found]
-
-    @cached_property
-    def _columns(self) -> list[tuple[Sequence[Sequence[Any]], list[Status]]]:
-        """The columns of each view's rows, and the status of values that are there.
-
-        A view that has no usable row for some entity has no columns.
-        """
-        found: list[tuple[Sequence[Sequence[Any]], list[Status]]] = []
-        for answer, rows in zip(self.found, self._usable, strict=True):
-            there: Status = "stale" if answer.plan.stale else "present"
-            found.append(((), []) if None in rows else (tuple(zip(*rows, strict=True)), [there] * len(rows)))
-        return found
-
-    def times(self, view: int) -> tuple[list[datetime | None], list[datetime | None]]:
-        """Return event time and `created` of the row that each entity has in a view; of an expired one too."""
-        rows, absent = self.found[view].decoded, (None, NEVER)
-        if isinstance(self.found[view], ComputedAnswer):
-            return [None] * len(rows), [None] * len(rows)
-        events = [None if row is None else from_microseconds(row[EVENT]) for row in rows]
-        if self.found[view].plan.part.view.created is None:
-            return events, [None] * len(rows)
-        created = [None if row is None or row[CREATED] in absent else from_microseconds(row[CREATED]) for row in rows]
-        return events, created
+        return self.found[column.view].column(column)
 
     def frame(self, *, details: bool = False) -> pl.DataFrame:
         """Return one row an entity: the keys, then one column a feature with its dtype.
 
         With `details`, also ``<column>__status``, and ``<view>__event_time`` for each view.
         """
-        usable = [answer.usable_at(self.instant) for answer in self.found]
+        holding = [answer.holds for answer in self.found]
         columns, statuses = self._keys(), []
         for column in self.plan.columns:
-            answer, holds = self.found[column.view], usable[column.view]
+            answer, holds = self.found[column.view], holding[column.view]
             series = answer.series(column).alias(column.name)
             if details:
                 statuses.append(_statuses(column, answer, holds, series))
@@ -516,17 +697,9 @@ class Answers:
         ]
 
 
-def _picker(places: Sequence[int]) -> Callable[[Row], Sequence[Any]]:
-    if len(places) > 1:
-        return itemgetter(*places)  # several at once, without a step of Python's for each
-    return lambda row: [row[place] for place in places]
-
-
-def _converted(row: Row, converts: Iterable[tuple[int, Callable[[Any], Any]]]) -> Row:
-    values = list(row)
-    for place, convert in converts:
-        values[place] = None if values[place] is None else convert(values[place])
-    return values
+def _times(rows: Sequence[Row | None]) -> tuple[list[Any], list[Any]]:
+    """Return the event times and `created` of rows; None where there is no row."""
+    return [row and row[EVENT] for row in rows], [row and row[CREATED] for row in rows]
 
 
 def _with_default(series: pl.Series, holds: Bits, column: Column) -> pl.Series:

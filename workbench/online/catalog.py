@@ -71,6 +71,9 @@ class Generation(msgspec.Struct, frozen=True):
         The earliest instant it can answer for, in microseconds since the epoch; None for any.
     loaded_at
         When it was loaded, in ISO 8601 and UTC.
+    settled
+        The instant from which on each entity's latest row answers, in microseconds since the epoch; None where some
+        rows are dated after the loading, so that bounds say which row answers.
     """
 
     number: int
@@ -84,6 +87,7 @@ class Generation(msgspec.Struct, frozen=True):
     digest: str
     since: int | None
     loaded_at: str
+    settled: int | None = None
 
     @property
     def codec(self) -> RowCodec:

@@ -27,6 +27,8 @@ LONGEST = 400
 SUFFIX = 8
 """Bytes of an instant at the end of a row's key."""
 PLAIN, HASHED = b"\x00", b"\x01"
+NO_ROW = b""
+"""What stands for the key of an entity that no row can have: no row has it."""
 _END, _ZERO = b"\x00\x01", b"\x00\xff"
 _MICROSECOND = timedelta(microseconds=1)
 _PER_MICROSECOND = {"us": 1, "ns": 1_000}
@@ -119,15 +121,11 @@ class EntityKeys:
             return [self.encode(entity, names) for entity in entities]
         ((name, encode),) = self.encoders
         called = names.get(name, name) if names else name
-        found: list[bytes | None] = []
-        for entity in entities:
-            try:
-                part = encode(entity[called])
-            except (KeyError, WrongKind):
-                found.append(self.encode(entity, names))  # which says what is wrong, or that it is null
-                continue
-            found.append(None if part is None else PLAIN + part if len(part) <= LONGEST else whole_key(part))
-        return found
+        try:
+            parts = [encode(entity[called]) for entity in entities]
+        except (KeyError, WrongKind):
+            return [self.encode(entity, names) for entity in entities]  # which says what is wrong, or that it is null
+        return [None if part is None else PLAIN + part if len(part) <= LONGEST else whole_key(part) for part in parts]
 
     def encode_columns(self, columns: Sequence[pl.Series]) -> list[bytes]:
         """Return the keys of entities of the view itself, none of which is null, from their columns."""

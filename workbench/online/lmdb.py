@@ -113,7 +113,7 @@ class LmdbStore:
         try:  # not by `_reading`, whose generator would take half as long as the read
             with self._environment.begin() as transaction:
                 get = transaction.get
-                return _version(transaction, catalog), [get(key, db=latest) for key in keys]
+                return _number(get(VERSION, None, catalog)), [get(key, None, latest) for key in keys]
         except _lmdb().Error as error:
             raise self._failure(error) from error
 

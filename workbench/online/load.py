@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from workbench.errors import OnlineError
-from workbench.online.backend import StoredBlock
+from workbench.online.backend import FOREVER, StoredBlock
 from workbench.online.catalog import (
     META,
     Generation,
@@ -174,7 +174,8 @@ def _write(
     frame = published.lake.scan(
         view, version.major, version.delta_version, version.contract, digest=version.data_digest
     )
-    written = writer.append(number, stored_blocks(view, version, frame, now=instant, since=since))
+    newest = _Newest(stored_blocks(view, version, frame, now=instant, since=since))
+    written = writer.append(number, newest)
     if (stored := writer.read_back(number)) != written:
         writer.remove(number)
         raise OnlineError(
@@ -194,7 +195,21 @@ def _write(
         digest=written.digest,
         since=since,
         loaded_at=now.isoformat(),
+        settled=newest.known if newest.known <= instant else None,
     )
+
+
+class _Newest:
+    """Blocks on their way, and since when the newest of their rows is known."""
+
+    def __init__(self, blocks: Iterable[StoredBlock]) -> None:
+        self._blocks = blocks
+        self.known = -FOREVER
+
+    def __iter__(self) -> Iterator[StoredBlock]:
+        for block in self._blocks:
+            self.known = max(self.known, int(block.known.max()))
+            yield block
 
 
 def stored_blocks(

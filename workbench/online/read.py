@@ -15,10 +15,11 @@ import polars as pl
 
 from workbench.config import free_name
 from workbench.errors import JoinError, OnlineError, UsageError
-from workbench.online.answers import Answer, Answers, Column, OnDemandPlan, Plan, ViewPlan
-from workbench.online.backend import BOUNDS, ReadOnlyBackend
+from workbench.online.answers import Answer, Answers, Column, OnDemandPlan, Plan, StoredAnswer, ViewPlan
+from workbench.online.backend import ReadOnlyBackend
 from workbench.online.catalog import OnlineCatalog
-from workbench.online.codec import FIRST, Row, StoredRows
+from workbench.online.codec import FIRST, Row
+from workbench.online.keys import NO_ROW
 from workbench.online.registry_reader import OnlineRegistryReader
 from workbench.point_in_time import ViewRows, epoch_microseconds, join_views
 from workbench.store import JoinedView, Resolution, ResolvedFeature, joined_views, resolve_all
@@ -153,53 +154,41 @@ class OnlineReader:
     ) -> list[Answer] | None:
         """Return the rows of each view; None where the catalogue has moved on."""
         places = plan.places if instant >= plan.online_since else plan.online_at(instant)
-        encoded: dict[int, list[bytes | None]] = {}
-        asked: list[bytes] = []
+        keys: dict[int, list[bytes]] = {}
         for place in places:
-            view, source = plan.views[place], plan.key_sources[place]
-            keys = encoded.get(source)
-            if keys is None:
-                keys = encoded[source] = view.encode(entities)
-            prefix = view.prefix
-            asked += [prefix + key for key in keys if key is not None]
-        version, rows = self._latest(asked, instant) if now else self.backend.as_of(asked, instant)
-        if version != plan.version:
+            source = plan.key_sources[place]
+            if source not in keys:
+                keys[source] = [key or NO_ROW for key in plan.views[place].encode(entities)]
+        found = self._stored(plan, places, keys, instant, latest=now)
+        if now and found is not None and instant < plan.settled:
+            late = [place for place, answer in found.items() if instant < answer.plan.settled and answer.is_late()]
+            others = self._stored(plan, late, keys, instant, latest=False) if late else {}
+            found = None if others is None else found | others
+        if found is None:
             return None
-        found: dict[int, Answer] = {}
-        begin = 0
-        for place in places:
-            view, keys = plan.views[place], encoded[plan.key_sources[place]]
-            end = begin + len(keys) - keys.count(None)
-            own, begin = rows[begin:end], end
-            if None in keys:
-                left = iter(own)
-                own = [None if key is None else next(left) for key in keys]
-            found[place] = Answer(view, StoredRows(view.codec, own), online=True)
         return [
-            found.get(place) or Answer(view, lake_rows(view, entities, [instant] * len(entities)), online=False)
+            found.get(place) or Answer(view, instant, lake_rows(view, entities, [instant] * len(entities)))
             for place, view in enumerate(plan.views)
         ]
 
-    def _latest(self, keys: Sequence[bytes], instant: int) -> tuple[int, list[bytes | None]]:
-        """Return the catalogue's version and the rows that answer now; -1 where it changed in between."""
-        version, entries = self.backend.latest(keys)
-        bounds, start = BOUNDS.unpack_from, BOUNDS.size
-        rows: list[bytes | None] = []
-        late = []
-        for place, entry in enumerate(entries):
-            if entry is None:
-                rows.append(None)
-                continue
-            since, until = bounds(entry)
-            if not since <= instant < until:
-                late.append(place)
-            rows.append(entry[start:])
-        if late:
-            later, others = self.backend.as_of([keys[place] for place in late], instant)
-            for place, other in zip(late, others, strict=True):
-                rows[place] = other
-            version = version if version == later else -1
-        return version, rows
+    def _stored(
+        self, plan: Plan, places: Sequence[int], keys: Mapping[int, Sequence[bytes]], instant: int, *, latest: bool
+    ) -> dict[int, StoredAnswer] | None:
+        """Return what the store has of some views: the latest rows, or those of an instant.
+
+        None where the catalogue has moved on.
+        """
+        prefixes, sources, views = plan.prefixes, plan.key_sources, plan.views
+        asked = [prefixes[place] + key for place in places for key in keys[sources[place]]]
+        version, rows = self.backend.latest(asked) if latest else self.backend.as_of(asked, instant)
+        if version != plan.version:
+            return None
+        found, begin = {}, 0
+        for place in places:
+            end = begin + len(keys[sources[place]])
+            found[place] = StoredAnswer(views[place], instant, rows[begin:end], bounded=latest)
+            begin = end
+        return found
 
 
 def planned(asked: Resolution, reading: ViewReader, catalog: OnlineCatalog | None) -> Plan:
@@ -268,7 +257,7 @@ def _read_lake(plan: Plan, asked: Sequence[tuple[Sequence[Mapping[str, object]],
     answers, begins = [], 0
     for each, instant in asked:
         ends = begins + len(each)
-        rows = [Answer(view, own[begins:ends], online=False) for view, own in zip(plan.views, found, strict=True)]
+        rows = [Answer(view, instant, own[begins:ends]) for view, own in zip(plan.views, found, strict=True)]
         found_then = Answers(plan, each, instant, rows)
         answers.append(found_then.with_computed() if plan.on_demand else found_then)
         begins = ends
@@ -333,7 +322,7 @@ def _lake_frame(plan: ViewPlan, instant: int) -> pl.LazyFrame:
 
 def as_entities(given: object) -> list[Mapping[str, object]]:
     """Return the entities of a request, one mapping a row."""
-    if isinstance(given, list) and all(isinstance(entity, Mapping) for entity in given):
+    if isinstance(given, list) and set(map(type, given)) <= {dict}:
         return [*given]
     if isinstance(given, pl.DataFrame):
         return list(given.to_dicts())

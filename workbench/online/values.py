@@ -10,11 +10,30 @@ from typing import Any, Literal
 import msgspec
 
 from workbench.render import Report, Reported, Table
+from workbench.times import from_microseconds
 
 Status = Literal["present", "null", "expired", "missing", "default", "stale"]
 """``null``: the row says so; ``expired``: the row is older than the ttl; ``missing``: there is no row; ``default``: one
 of these two, and the feature declares a default; ``stale``: the value holds, and newer source data is not published."""
 Origin = Literal["online", "lake", "branch", "on demand"]
+
+
+class RowFacts(msgspec.Struct, frozen=True, gc=False):
+    """What is known of the row that answered for an entity: all its features share it.
+
+    Attributes
+    ----------
+    event, created
+        Its times in microseconds since the epoch; None where there is none.
+    version, generation, source
+        As in `FeatureValue`.
+    """
+
+    event: int | None
+    created: int | None
+    version: str | None
+    generation: int | None
+    source: Origin
 
 
 class FeatureValue(msgspec.Struct, frozen=True, gc=False):
@@ -39,15 +58,46 @@ class FeatureValue(msgspec.Struct, frozen=True, gc=False):
 
     value: Any
     status: Status
-    event_time: datetime | None = None
-    created: datetime | None = None
-    version: str | None = None
-    generation: int | None = None
-    source: Origin = "online"
+    row: RowFacts  # shared by the row's features: to make a time of each for each would take longer than to read them
+
+    @property
+    def event_time(self) -> datetime | None:
+        """When what the row says happened."""
+        return _moment(self.row.event)
+
+    @property
+    def created(self) -> datetime | None:
+        """When the row became known."""
+        return _moment(self.row.created)
+
+    @property
+    def version(self) -> str | None:
+        """The version of the view."""
+        return self.row.version
+
+    @property
+    def generation(self) -> int | None:
+        """The load of the online store."""
+        return self.row.generation
+
+    @property
+    def source(self) -> Origin:
+        """Where the row was read."""
+        return self.row.source
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer's fields by name."""
-        return msgspec.structs.asdict(self)
+        return {name: getattr(self, name) for name in _FIELDS}
+
+    def __repr__(self) -> str:
+        return f"FeatureValue({', '.join(f'{name}={value!r}' for name, value in self.to_dict().items())})"
+
+
+_FIELDS = ("value", "status", "event_time", "created", "version", "generation", "source")
+
+
+def _moment(micros: int | None) -> datetime | None:
+    return None if micros is None else from_microseconds(micros)
 
 
 @dataclass(frozen=True, slots=True)

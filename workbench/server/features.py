@@ -293,9 +293,9 @@ class FeatureAnswers:
             if convert is not None:
                 values = column_to_json(values, convert)
             features[column.name] = FeatureColumn(view_name, dtype, values, statuses if details else None)
-        for place, answer in answers.shown:
+        for _, answer in answers.shown:
             view = answer.plan.part.view
-            events, created = answers.times(place) if details else (None, None)
+            events, created = map(_moments, answer.times) if details else (None, None)
             views[answer.plan.part.name] = ViewAnswer(
                 view.version, answer.origin, answer.generation, events, created if view.created else None
             )
@@ -325,7 +325,7 @@ class FeatureAnswers:
         metrics.count_entities(len(answers.entities))
         for answer in answers.found:
             view, total = answer.plan.part.view.name, len(answers.entities)
-            found, usable, newest = answer.summary(answers.instant)
+            found, usable, newest = answer.summary()
             metrics.count_rows(view, answer.origin, usable)
             metrics.count_rows(view, "expired", found - usable)
             metrics.count_rows(view, "missing", total - found)
@@ -439,6 +439,10 @@ def _explain(error: WorkbenchError, token: Token | None) -> NoReturn:
         raise Problem(500, error.message, remedy=error.remedy, field="features", error="ComputeError") from error
     what = "A record of what is published" if isinstance(error, RegistryError) else "The store or the lake"
     raise busy(f"{what} cannot be read.") from error
+
+
+def _moments(times: Sequence[int | None]) -> list[datetime | None]:
+    return [None if time is None else from_microseconds(time) for time in times]
 
 
 def _by_row(given: list[dict[str, Key]] | dict[str, list[Key]]) -> Sequence[Mapping[str, Key]]:

@@ -108,7 +108,7 @@ def logged_line(
 
 def _logged_view(answer: Answer) -> LoggedView:
     part, generation = answer.plan.part, answer.plan.generation
-    if answer.online and generation is not None:
+    if answer.origin == "online" and generation is not None:
         return LoggedView(part.view.name, part.keys, generation.delta_version, generation.data_digest)
     data = part.view.data
     return LoggedView(part.view.name, part.keys, data.delta_version, data.data_digest)

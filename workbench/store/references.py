@@ -113,9 +113,10 @@ def parse_all(features: object) -> tuple[Reference, ...]:
     asked = tuple(features)
     if not asked:
         raise UsageError("No features were given.", remedy='List features: ["view:feature", "other_view"].')
-    if all(isinstance(ref, str | Reference) for ref in asked):
+    try:
         return _parse_each(asked)
-    return tuple(Reference.parse(ref) for ref in asked)
+    except TypeError:  # one has no hash, so it is not a reference
+        return tuple(Reference.parse(ref) for ref in asked)
 
 
 @lru_cache(maxsize=1_024)  # a model asks for the same features again and again, and parsing takes longer than reading
