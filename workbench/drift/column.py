@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -73,9 +73,10 @@ def compare_column(
     current: pl.DataFrame,
     asked: ColumnRequest,
     *,
+    cut: Callable[[pl.Series | None, pl.Series | None, tuple[int, int]], Blocks | None] = Blocks.of,
     segment: tuple[tuple[str, str | None], ...] = (),
 ) -> FeatureDrift:
-    """Measure the drift of a column."""
+    """Measure the drift of a column; `cut` cuts the reference by both sides' times, as `Blocks.of` does."""
     families = family_of(reference[VALUE].dtype), family_of(current[VALUE].dtype)
     family = families[1] if families[0] == "empty" else families[0]
     known = FeatureDrift(
@@ -93,7 +94,7 @@ def compare_column(
         drifted = "empty" not in families and families[0] != families[1]
         return replace(known, reason=reason, drifted=drifted, judged=drifted or families == ("empty", "empty"))
     before, now = (frame.get_column(TIME) if TIME in frame.columns else None for frame in (reference, current))
-    blocks = Blocks.of(before, now, (reference.height, current.height))
+    blocks = cut(before, now, (reference.height, current.height))
     compare = _categories if family == "category" else _numbers
     return compare(known, reference[VALUE], current[VALUE], blocks)
 

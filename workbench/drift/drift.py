@@ -6,11 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from workbench.define import ColumnContract, Contract
+from workbench.drift.blocks import Blocks
 from workbench.drift.column import TIME, VALUE, ColumnRequest, compare_column
 from workbench.drift.noise import check_time
 from workbench.drift.result import FeatureDrift
@@ -161,7 +163,7 @@ def drift(
         _check_columns((*names, *by), schema, label)
     time = _time(contract, event_time, schemas[0], labels[0])
     timed = time is not None and time in schemas[1] and _kind(schemas[0][time]) == _kind(schemas[1][time])
-    sides = _Sides(reference, current, time, tuple(by), timed)
+    sides = _Sides(reference, current, time, tuple(by), timed, _Cut())
     rows, chosen = _sizes(sides)
     for count, label in zip(rows, labels, strict=True):
         if not count:
@@ -209,6 +211,26 @@ def contract_of_frame(
     )
 
 
+class _Cut:
+    """The blocks of the reference, made once for all columns that were read with the same times."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._known: tuple[tuple[pl.Series | None, ...], tuple[int, int], Blocks | None] | None = None
+
+    def __call__(self, before: pl.Series | None, now: pl.Series | None, rows: tuple[int, int]) -> Blocks | None:
+        with self._lock:
+            if self._known is None:
+                self._known = (before, now), rows, Blocks.of(before, now, rows)
+            times, counted, blocks = self._known
+        same = rows == counted and all(map(_equal, times, (before, now)))
+        return blocks if same else Blocks.of(before, now, rows)
+
+
+def _equal(one: pl.Series | None, other: pl.Series | None) -> bool:
+    return one is other is None or (one is not None and other is not None and one.equals(other))
+
+
 @dataclass(frozen=True, slots=True)
 class _Sides:
     """Both frames, and which columns cut and divide them."""
@@ -219,6 +241,7 @@ class _Sides:
     by: tuple[str, ...]
     is_timed: bool
     """Whether the current rows have times of the same kind."""
+    cut: _Cut
 
     def keys(self) -> list[pl.Expr]:
         return [pl.col(name).cast(pl.String).alias(f"key{place}") for place, name in enumerate(self.by)]
@@ -254,7 +277,7 @@ def _compare(
     sides: _Sides, chosen: pl.DataFrame | None, asked: ColumnRequest
 ) -> tuple[FeatureDrift, list[FeatureDrift]]:
     reference, current = sides.column(asked.name)
-    whole = compare_column(reference, current, asked)
+    whole = compare_column(reference, current, asked, cut=sides.cut)
     if chosen is None:
         return whole, []
     one, two = _divide(reference, chosen), _divide(current, chosen)
