@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -42,18 +43,19 @@ class Place:
 
         return PostgresStore(POSTGRES, project=self.name)
 
-    def forget(self) -> None:
-        """Remove it, if it is on a server."""
-        if self.kind == "redis":
-            forget(self.name)
-        elif self.kind == "postgres":
-            forget_schema(self.name)
 
-
-def on_server(kind: str, name: str = "test-{}") -> Place:
-    """Return a store on a server that nobody knows of; skip, or in CI fail, where there is no server."""
+@contextmanager
+def on_server(kind: str, name: str = "test-{}") -> Iterator[Place]:
+    """Give an empty store on a server, and forget it afterwards; skip, or in CI fail, where there is no server."""
     {"redis": require_redis, "postgres": require_postgres}[kind]()
-    return Place(kind, name.format(uuid4().hex))
+    place = Place(kind, name.format(uuid4().hex))
+    try:
+        yield place
+    finally:
+        if kind == "redis":
+            forget(place.name)
+        else:
+            forget_schema(place.name)
 
 
 SERVERS = [pytest.param(kind, marks=pytest.mark.service) for kind in ("redis", "postgres")]
@@ -62,21 +64,15 @@ SERVERS = [pytest.param(kind, marks=pytest.mark.service) for kind in ("redis", "
 @pytest.fixture
 def redis_project() -> Iterator[str]:
     """Give the name of a project that the server on loopback knows nothing of; it forgets it afterwards."""
-    place = on_server("redis")
-    try:
+    with on_server("redis") as place:
         yield place.name
-    finally:
-        place.forget()
 
 
 @pytest.fixture(params=SERVERS)
 def shared_place(request: pytest.FixtureRequest) -> Iterator[Place]:
     """Give an empty store on a server of either kind."""
-    place = on_server(request.param)
-    try:
+    with on_server(request.param) as place:
         yield place
-    finally:
-        place.forget()
 
 
 @pytest.fixture(params=["lmdb", *SERVERS])
@@ -85,11 +81,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if request.param == "lmdb":
         yield Place("lmdb", str(tmp_path / "online"))
         return
-    place = on_server(request.param)
-    try:
+    with on_server(request.param) as place:
         yield place
-    finally:
-        place.forget()
 
 
 @pytest.fixture

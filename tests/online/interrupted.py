@@ -15,11 +15,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 from tests.online.conftest import Place, on_server
@@ -201,12 +200,9 @@ def main(words: Sequence[str] | None = None) -> int:
     print("| store | killed loaders | rows read | generations shown | mixed | missing | going back |\n|" + " --- |" * 7)
     failed = False
     for kind in given.kind or KINDS_OF_STORE:
-        with tempfile.TemporaryDirectory() as folder:
-            place = Place("lmdb", str(Path(folder) / "online")) if kind == "lmdb" else on_server(kind)
-            try:
-                found = kill_loaders(place, kills=given.kills, reads=given.reads, seed=seed)
-            finally:
-                place.forget()
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as servers:
+            place = Place("lmdb", folder) if kind == "lmdb" else servers.enter_context(on_server(kind))
+            found = kill_loaders(place, kills=given.kills, reads=given.reads, seed=seed)
         counts = [len(found.steps), found.reads, found.loads, *(found.wrong[each] for each in KINDS)]
         print(f"| {kind} | {' | '.join(f'{count:,}' for count in counts)} |", flush=True)
         print(f"  killed at: {dict(Counter(found.steps))}; seed {seed}", file=sys.stderr)

@@ -27,11 +27,8 @@ MANY = [StoredEntity(place.to_bytes(2, "big"), [(2, b"two"), (1, b"one")][place 
 
 @pytest.fixture
 def project() -> Iterator[str]:
-    place = on_server("postgres")
-    try:
+    with on_server("postgres") as place:
         yield place.name
-    finally:
-        place.forget()
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ import signal
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 import workbench as wb
-from tests.online.conftest import Place, on_server
+from tests.online.conftest import on_server
 from tests.online.servers import Relay, Server
 from tests.online.stage import Shelf, minutes, rows
 from tests.server.stage import Running, Sockets, fill
@@ -99,18 +99,15 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 @pytest.fixture(params=["redis", "postgres"])
 def stoppable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Server | Relay, OnlineSettings, str]]:
     """Give a server that can be stopped and started, where a store on it is, and whose it is."""
-    if request.param == "redis":
-        server: Server | Relay = Server(tmp_path, ("--appendonly", "yes"))
-        place = Place("redis", "p")
-    else:
-        place, server = on_server("postgres"), Relay()
-    server.start()
-    try:
-        yield server, OnlineSettings(kind=request.param, url=server.url), place.name
-    finally:
-        server.kill()
-        if request.param == "postgres":
-            place.forget()
+    with ExitStack() as forgotten:
+        if request.param == "redis":
+            server: Server | Relay = Server(tmp_path, ("--appendonly", "yes"))
+            name = "p"
+        else:
+            server, name = Relay(), forgotten.enter_context(on_server("postgres")).name
+        server.start()
+        forgotten.callback(server.kill)
+        yield server, OnlineSettings(kind=request.param, url=server.url), name
 
 
 def test_while_the_store_is_away_requests_are_sent_back_and_then_answered_without_a_restart(

@@ -263,8 +263,7 @@ def test_a_project_says_where_its_store_its_lake_and_its_tokens_are(
 def test_a_machine_that_has_a_url_alone_serves_what_is_on_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, option: str
 ) -> None:
-    place = on_server(kind, "test {}")
-    try:
+    with on_server(kind, "test {}") as place:
         shelf = Shelf(tmp_path, place.open())
         shelf.publish("spend", rows(["a"], minutes(0), [4.0]))
         shelf.load()
@@ -274,8 +273,6 @@ def test_a_machine_that_has_a_url_alone_serves_what_is_on_the_server(
         assert ServiceOptions.from_json(served.to_json()) == served
         found = Asked(FeatureService(served)).features(["spend"], [{"user": "a"}]).json()
         assert found["features"]["value"]["values"] == [4.0]
-    finally:
-        place.forget()
     with pytest.raises(UsageError, match="whose features"):
         service_options(place.url)
 

@@ -19,12 +19,15 @@ import pytest
 
 import workbench as wb
 from tests.conftest import identify
+from tests.online.conftest import on_server
 from tests.server.stage import Asked, Running
 from tests.server.test_workers import FORBIDDEN
 from tests.store.conftest import opened
 from tests.store.test_on_demand import define, written
 from workbench import errors
-from workbench.config import ServeSettings
+from workbench.config import OnlineSettings, ServeSettings
+from workbench.online.load import load
+from workbench.online.store import published
 from workbench.project import Project
 from workbench.protocol import ARROW
 from workbench.server import FeatureService, ServiceOptions
@@ -107,6 +110,20 @@ def test_an_answer_is_what_a_training_set_gives(asked: Asked, folder: Path) -> N
     assert found["keys"] == {"user": "String", "amount": "Float64"}
     arrow = pl.read_ipc_stream(asked.features(["ratio", "spend:total"], ENTITIES, accept=ARROW).content)
     assert arrow.select(train.columns).equals(train)
+
+
+@pytest.mark.parametrize("kind", ["redis", "postgres"])
+def test_a_service_that_has_a_url_alone_computes_it_too(folder: Path, asked: Asked, kind: str) -> None:
+    with on_server(kind) as place, closing(on_main(folder)) as project:
+        online = OnlineSettings(kind=kind, url=place.url, fallback="error")  # type: ignore[arg-type]  # one of the kinds
+        load(place.open(), lambda _: published(project._workspace))
+        settings = ServeSettings(on_demand=True, deadline_ms=60_000)
+        running = FeatureService(ServiceOptions.of_server(online, place.name, settings))
+        answer = Asked(running).features(["ratio", "spend:total"], ENTITIES)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["features"] == asked.features(["ratio", "spend:total"], ENTITIES).json()["features"]
+        assert running._on_demand is not None
+        running._on_demand.close()
 
 
 def test_an_older_version_and_the_catalog_are_there(asked: Asked) -> None:
@@ -200,7 +217,9 @@ def test_the_service_itself_loads_no_definition_and_no_pandera(folder: Path) -> 
     program = f"""
 import asyncio, json, sys
 from pathlib import Path
-from workbench.config import ServeSettings
+from workbench.config import OnlineSettings, ServeSettings
+from workbench.online.load import load
+from workbench.online.store import published
 from workbench.server import FeatureService, ServiceOptions
 import httpx
 settings = ServeSettings(on_demand=True, deadline_ms=60_000)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import workbench as wb
 from tests.conftest import identify
+from tests.online.conftest import SERVERS, on_server
 from tests.store.conftest import START, opened
 from tests.store.test_on_demand import define, written
 from workbench import errors
@@ -24,22 +25,35 @@ from workbench.project import Project
 USERS = ("u0", "u3", "u6", "nobody")
 
 
-@pytest.fixture(scope="module", params=["online", "lake", "branch"])
+@pytest.fixture(scope="module", params=["lmdb", *SERVERS, "lake", "branch"])
 def shop_window(
     request: pytest.FixtureRequest, kiosk_once: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Project]:
-    """The kiosk read from the online store, from the lake without one, or as the experiment has it."""
+    """The kiosk read from an online store of each kind, from the lake without one, or as the experiment has it."""
     folder = tmp_path_factory.mktemp(request.param)
-    with pytest.MonkeyPatch.context() as environment:
+    with pytest.MonkeyPatch.context() as environment, stored_in(request.param) as settings:
         identify(folder, environment)
         branch = "exp/first" if request.param == "branch" else "main"
         project = opened(kiosk_once, folder / "trial", branch=branch)
-        if request.param == "online":
+        if settings:
             toml = project.root / "workbench.toml"
-            toml.write_text(toml.read_text() + '\n[online]\nhistory = "all"\n')
+            toml.write_text(settings(toml.read_text()))
             project.load_online()
         yield project
         project.close()
+
+
+@contextmanager
+def stored_in(kind: str) -> Iterator[Callable[[str], str] | None]:
+    """Give what writes an online store of a kind, which is there meanwhile, into a project's settings."""
+    if kind in {"lake", "branch"}:
+        yield None
+    elif kind == "lmdb":
+        yield lambda text: f'{text}\n[online]\nhistory = "all"\n'
+    else:
+        with on_server(kind) as place:
+            online = f'[online]\nkind = "{kind}"\nurl = "{place.url}"\nhistory = "all"\n'
+            yield lambda text: text.replace('name = "trial"', f'name = "{place.name}"') + f"\n{online}"
 
 
 @pytest.fixture
