@@ -116,10 +116,10 @@ def test_the_readmes_two_commands_are_one_line_each(mark: str) -> None:
     assert found[1].startswith("python3 -m venv .venv && .venv/bin/pip install")
 
 
-def test_ci_runs_the_command_that_readers_are_given_and_the_guides_that_it_leaves_out() -> None:
+def test_ci_runs_the_command_that_readers_are_given_and_the_journeys_that_it_leaves_out() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "<!-- tests -->" in script
-    assert re.search(r"^\.venv/bin/pytest .*-m journey$", script, re.MULTILINE)
+    assert re.search(r'^\.venv/bin/pytest .*-m "journey and not slow"$', script, re.MULTILINE)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -143,6 +143,7 @@ def test_the_steps_to_add_something_name_files_and_what_is_in_them() -> None:
             assert name in {"checked", "applies", "main"} or re.search(rf"\b{name}\b", content), f"{name} in {path}"
 
 
+@pytest.mark.journey
 @pytest.mark.timeout(300)
 def test_the_readmes_five_minutes_run_and_print_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     identify(tmp_path, monkeypatch)

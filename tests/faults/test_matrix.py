@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+pytestmark = pytest.mark.journey
+
 EACH_TIME = {
     "promote": {PYTHON_KILLED: 2, GIT_KILLED: 2, GROUP_KILLED: 1},
     "define": {PYTHON_KILLED: 1, GIT_KILLED: 2},

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from tests.online.conftest import Place
 from tests.online.interrupted import kill_loaders
+
+pytestmark = pytest.mark.journey
 
 KILLS, READS = 15, 10_000
 

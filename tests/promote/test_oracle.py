@@ -11,6 +11,8 @@ from tests.promote import oracle
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.journey
+
 
 @pytest.mark.parametrize("seed", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_what_is_stored_is_what_a_computation_in_full_gives(tmp_path: Path, identity: None, seed: int) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from workbench.project import Project
 
+pytestmark = pytest.mark.journey
+
 races = pytest.mark.parametrize(
     ("with_remote", "rivals"),
     [

@@ -11,6 +11,8 @@ from tests.promote.walk import walk
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.journey
+
 
 @pytest.mark.parametrize("seed", [1, pytest.param(5, marks=pytest.mark.slow)])
 def test_readers_get_what_a_plain_model_says(tmp_path: Path, seed: int) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.journey, pytest.mark.service]
 
 SECONDS = 120
 """How long to wait for what must come."""

@@ -12,7 +12,7 @@ from tests.server.soak import Soak
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.journey, pytest.mark.service]
 
 EVENTS = {"promotion": 3, "materialization": 1, "rollback": 1, "revocation": 1, "killed worker": 1}
 

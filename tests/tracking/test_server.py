@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.journey
+
 
 class Server:
     """An MLflow tracking server that can be killed and started again on the same port."""
