@@ -60,6 +60,13 @@ def free_name(name: str, taken: Container[str]) -> str:
     return name
 
 
+def _major_reference(text: str) -> str:
+    view, at, major = text.partition("@")
+    if not at or not NAME.fullmatch(view) or not major.isdecimal():
+        raise ValueError(f"{text!r} does not name a major version; write it as VIEW@MAJOR, such as spend@1")
+    return text
+
+
 def _source_name(name: str) -> str:
     try:
         return valid_name("source", name)
@@ -507,6 +514,8 @@ class PolicySettings(_Section):
     """Addresses of those who may change what is published, but not promote."""
     deprecation_days: int = Field(default=30, ge=0)
     """The shortest time between `deprecate` and `retire`, in days."""
+    keep_fresh: tuple[Annotated[str, AfterValidator(_major_reference)], ...] = ()
+    """Superseded major versions, as `spend@1`, that `materialize` refreshes although nothing reads or pins them."""
     require_metadata: bool = True
     """Whether an experiment needs an objective, and a view an owner and a description."""
     require_tests: bool = False

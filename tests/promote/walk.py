@@ -142,14 +142,32 @@ class Model:
         self.put(replace(version, status=status))
         self.current[version.view] = version.label
 
-    def materialize(self, *, accept: bool) -> dict[tuple[str, str], str]:
-        """Bring live versions up to date, and return what became of each."""
+    def materialize(self, pinned: set[tuple[str, int]], *, accept: bool) -> dict[tuple[str, str], str]:
+        """Bring live versions up to date that serve, or that something reads or pins; return what became of each."""
+        read = {version.base_major for version in self.of("top") if self._is_needed(version, pinned)}
         states: dict[tuple[str, str], str] = {}
         for view in ("base", "top"):
             for version in self.of(view):
-                if version.is_live:
-                    states[view, version.label] = self._refreshed(version, states, accept=accept)
+                if not version.is_live:
+                    continue
+                needed = self._is_needed(version, pinned) or (view == "base" and version.major in read)
+                act = self._refreshed if needed else self._frozen
+                states[view, version.label] = act(version, states, accept=accept)
         return states
+
+    def _is_needed(self, version: Expected, pinned: set[tuple[str, int]]) -> bool:
+        serving = self.serving(version.view)
+        older = serving is not None and version.major < serving.major
+        return version.is_live and (not older or (version.view, version.major) in pinned)
+
+    def _frozen(self, version: Expected, states: dict[tuple[str, str], str], *, accept: bool) -> str:
+        base = self.live("base", version.base_major) if version.view == "top" else None
+        if version.view == "top" and (base is None or states["base", base.label] == "frozen"):
+            return "frozen"
+        if (self.source if base is None else base.rows) != version.made_from:
+            return "frozen"
+        self.put(replace(version, held=False))
+        return "current"
 
     def _refreshed(self, version: Expected, states: dict[tuple[str, str], str], *, accept: bool) -> str:
         inputs = self.source
@@ -302,7 +320,13 @@ class Walk:
         accepted = dict.fromkeys(["base", "top"], "walking") if accept else {}
         done = self.project.materialize(accept=accepted)
         found = {(view.view, view.number): view.state for view in done.views}
-        assert found == self.model.materialize(accept=accept)
+        pinned = {
+            (view, serving.major)
+            for release in self.releases.values()
+            for view in ("base", "top")
+            if (serving := release.serving(view)) is not None
+        }
+        assert found == self.model.materialize(pinned, accept=accept)
         assert done.passed == ("left" not in found.values())
         title = done.report().title
         assert (title == "Up to date") == (set(found.values()) <= {"current"}), title

@@ -18,7 +18,7 @@ from tests.store.stage import commit
 from tests.store.test_on_demand import define, with_amounts, written
 from workbench import errors
 from workbench.project import Project
-from workbench.promote.lifecycle import Pin, pins
+from workbench.promote.pins import Pin, pins
 from workbench.registry import OnDemandRecord, Registry
 from workbench.store import RegistryReader
 

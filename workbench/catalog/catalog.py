@@ -151,7 +151,12 @@ class Catalog(Reported):
         )
 
     def _stale(self) -> tuple[str, ...]:
-        return tuple(f"{e.view} {e.version} is {e.staleness}." for e in self.entries[:ROWS] if e.staleness)
+        shown = self.entries[:ROWS]
+        frozen = [f"{e.view} {', '.join(e.frozen)}" for e in shown if e.frozen]
+        return (
+            *(f"{e.view} {e.version} is {e.staleness}." for e in shown if e.staleness),
+            *((f"Superseded and no longer refreshed: {'; '.join(frozen)}.",) if frozen else ()),
+        )
 
     def _line(self, entry: CatalogEntry) -> tuple[object, ...]:
         version = entry.version or UNPUBLISHED

@@ -51,6 +51,8 @@ class CatalogEntry:
     behind, held
         Why the current version's data is older than its sources, as `materialize` found it; the data it was rolled
         back to.
+    frozen
+        The numbers of the versions that were superseded and are no longer refreshed.
     """
 
     view: str
@@ -68,6 +70,7 @@ class CatalogEntry:
     published_by: str | None = None
     behind: Behind | None = None
     held: Hold | None = None
+    frozen: tuple[str, ...] = ()
     request: tuple[str, ...] | None = None
 
     @classmethod
@@ -128,6 +131,7 @@ class CatalogEntry:
             published_by=version.published_by,
             behind=version.behind,
             held=version.held,
+            frozen=summary.frozen,
         )
 
     @classmethod

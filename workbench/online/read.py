@@ -228,7 +228,7 @@ def _view_plan(part: JoinedView, reading: ViewReader, catalog: OnlineCatalog | N
         return ViewPlan(part, "branch", None, stale=False)
     version = reading.registry.version(view.name, view.version) if isinstance(reading, OnlineRegistryReader) else None
     found = catalog.generation(view.name, version) if catalog is not None and version is not None else None
-    return ViewPlan(part, "lake", found, stale=version is not None and version.behind is not None)
+    return ViewPlan(part, "lake", found, stale=version is not None and (version.behind or version.frozen) is not None)
 
 
 def read_offline(

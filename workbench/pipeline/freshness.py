@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from workbench.sources import Snapshot
     from workbench.workspace import Workspace
 
-FreshnessState = Literal["current", "behind", "held", "missing", "not looked at"]
+FreshnessState = Literal["current", "behind", "held", "frozen", "missing", "not looked at"]
 TONES: Mapping[FreshnessState, Tone] = {
     "current": "good",
     "behind": "bad",
     "held": "warn",
+    "frozen": "warn",
     "missing": "bad",
     "not looked at": "warn",
 }
@@ -40,10 +41,10 @@ class Freshness:
     view, number
         The version; the number is empty where the view's record cannot be read.
     state
-        ``current``, ``behind`` its sources, ``held`` at data that it was rolled back to, ``missing`` where its rows are
-        not in the lake, or ``not looked at``.
+        ``current``, ``behind`` its sources, ``held`` at data that it was rolled back to, ``frozen`` where it was
+        superseded and is no longer refreshed, ``missing`` where its rows are not in the lake, or ``not looked at``.
     since
-        When it was left behind, or rolled back; else when it got the data that it has.
+        When it was left behind, rolled back or frozen; else when it got the data that it has.
     why
         What moved, is missing, or could not be read.
     """
@@ -117,6 +118,8 @@ class _Look:
             return found("missing", None, error.message)
         except LakeError as error:
             return found("not looked at", None, error.message)
+        if version.frozen is not None:
+            return found("frozen", version.frozen.since, version.frozen.why)
         try:
             moved = [said for read in version.inputs if (said := self._moved(read))]
         except WorkbenchError as error:

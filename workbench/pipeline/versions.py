@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from workbench.compute import InputData
 from workbench.define import load_tree, reraise_user_errors
 from workbench.errors import FeatureNotFound
-from workbench.pipeline.evaluate import Evaluation, Upstream
+from workbench.pipeline.evaluate import Evaluation, Upstream, source_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +96,10 @@ class VersionEvaluation:
         evaluation = self.evaluation(view, version)
         with reraise_user_errors(evaluation.definitions, {}):
             return evaluation.evaluate(view)
+
+    def source_digest(self, name: str) -> str:
+        """Return the digest of what views see today of a source."""
+        return source_digest(self._sources[name], self._snapshots.snapshot(name))
 
     def stored(self, view_id: str) -> StoredView | None:
         """Return a computed view, where it is kept."""

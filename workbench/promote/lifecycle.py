@@ -5,20 +5,21 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from workbench.define import load_tree
 from workbench.errors import PromotionError, UsageError, did_you_mean
 from workbench.promote.after_publish import announce
+from workbench.promote.pins import pins
 from workbench.promote.policy import require_permission
-from workbench.promote.trunk import TrunkWriter, in_line
+from workbench.promote.trunk import TrunkWriter, commit_of, in_line
 from workbench.registry import lifecycle, record_path, split_version
 from workbench.render import Report, Reported, Table, format_elapsed
-from workbench.store import main_config, saved_sets
+from workbench.store import main_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from workbench.promote.pins import Pin
     from workbench.registry import Record, Registry, Version
     from workbench.workspace import Workspace
 
@@ -187,67 +188,6 @@ def retire(
     return in_main(workspace, step)
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """Something that asks for a version: its kind, its name, and how it does."""
-
-    kind: Literal["feature set", "view", "release", "training set"]
-    name: str
-    how: str
-
-    @property
-    def sentence(self) -> str:
-        """Return it as a sentence without a full stop."""
-        return f"{self.kind} {self.name} {self.how}"
-
-
-def pins(workspace: Workspace, registry: Registry, view: str, version: Version) -> list[Pin]:
-    """Return who asks for any minor version of the major version of `version`."""
-    from workbench.promote.releases import releases
-
-    record, major = registry.record(view), version.major
-    is_current = record.serving is not None and record.serving.major == major
-
-    def asks(reference: str) -> bool:
-        name, asked = split_version(reference.partition(":")[0])
-        return name == view and (is_current if asked is None else asked.partition(".")[0] == str(major))
-
-    definitions = load_tree(workspace.repository, commit_of(registry), cache=workspace.hidden)
-    found = [
-        Pin("feature set", name, f"reads {reference}")
-        for name in definitions.set_files
-        for reference in definitions.feature_set(name).features
-        if asks(reference)
-    ]
-    found += [
-        Pin("view", name, f"{reader.number} is made from {view} {read.version}")
-        for name in registry.views
-        for reader in registry.record(name).versions
-        for read in reader.inputs
-        if reader.is_live and read.version is not None and asks(f"{read.name}@{read.version}")
-    ]
-    found += [
-        Pin("view", name, f"{reader.number} reads {read['ref']} on demand")
-        for name in registry.on_demand_views
-        for reader in registry.on_demand(name).versions
-        for read in reader.reads
-        if reader.status == "live" and asks(read["ref"])
-    ]
-    found += [
-        Pin("release", release.name, "pins it")
-        for release in releases(workspace)
-        for pinned in release.versions
-        if asks("@".join(pinned.rsplit(" ", 1)))
-    ]
-    found += [
-        Pin("training set", saved.name, f"asks for {reference.target}")
-        for saved in saved_sets(workspace.home)
-        for reference in saved.question.features
-        if reference.version is not None and asks(reference.target)
-    ]
-    return list(dict.fromkeys(found))
-
-
 def in_main(workspace: Workspace, step: Callable[[TrunkWriter], Standing]) -> Standing:
     """Run `step` on main, and again if another commit came first."""
     started = time.monotonic()
@@ -370,10 +310,3 @@ def _day(until: date | str | None, *, earliest: date, window: int) -> date | Non
             remedy=f"Choose {earliest} or later.",
         )
     return day
-
-
-def commit_of(registry: Registry) -> str:
-    """Return the commit that a registry was read at."""
-    if registry.commit is None:
-        raise PromotionError("Branch main does not have commits.", remedy="Promote something first.")
-    return registry.commit

@@ -31,10 +31,11 @@ from workbench.pipeline import (
 from workbench.promote.after_publish import CAUGHT_UP, LEFT, announce
 from workbench.promote.incremental import Refresh, plan_refresh, remember, sketches_of
 from workbench.promote.new_data import DataFinding, lost_rows, moved_values
+from workbench.promote.pins import superseded
 from workbench.promote.policy import require_permission
 from workbench.promote.publish import write_rows
 from workbench.promote.trunk import TrunkWriter, in_line
-from workbench.registry import Behind, InputRecord, VersionNumber, record_path
+from workbench.registry import Behind, Frozen, InputRecord, VersionNumber, record_path
 from workbench.render import Mark, Report, Reported, Table, format_elapsed
 from workbench.sources import Sources
 from workbench.store import main_config
@@ -51,9 +52,10 @@ if TYPE_CHECKING:
     from workbench.render import Tone
     from workbench.workspace import Workspace
 
-MATERIALIZED = "Materialized"
+MATERIALIZED, FROZEN = "Materialized", "Frozen"
 ELSEWHERE = "they were published to another lake, or the lake was lost; check [lake] in workbench.toml"
-State = Literal["updated", "current", "left", "held"]
+State = Literal["updated", "current", "left", "held", "frozen"]
+UNCHANGED = "its sources did not change"
 CONSEQUENCE = ", which it reads, was not updated"
 _TONES: tuple[Tone, ...] = ("good", "warn", "bad")
 
@@ -67,7 +69,8 @@ class Refreshed:
     view, number
         The version.
     state
-        ``updated``, ``current``, ``left`` with the data that it had, or ``held`` at data that it was rolled back to.
+        ``updated``, ``current``, ``left`` with the data that it had, ``held`` at data that it was rolled back to, or
+        ``frozen`` where its sources moved, a newer major version serves and nothing reads or pins this one.
     how
         What was computed, or why nothing was published.
     before, after
@@ -185,6 +188,8 @@ class Materialized(Reported):
         said = [f"{done} of {len(self.views)} published versions brought up to date"] if done else []
         said = [f"{view.view} {view.number}: {view.warnings[0]}" for view in odd[:1]] + said
         said = [f"{view.view} {view.number} {view.how}" for view in held[:1]] + said
+        frozen = sum(view.state == "frozen" for view in self.views)
+        said += ([] if said or left else ["Up to date"]) + [f"{frozen} superseded and not refreshed"] if frozen else []
         if left:
             first = min(left, key=lambda view: view.how.endswith(CONSEQUENCE))
             also = f", and {len(left) - 1} more" if len(left) > 1 else ""
@@ -204,8 +209,14 @@ class Materialized(Reported):
             for v in self.besides
             if v.state == "updated"
         ]
+        frozen = [f"{v.view}@{v.number.partition('.')[0]}" for v in self.views if v.state == "frozen"]
+        keep = [
+            f"Readers of {', '.join(frozen)} are warned of old data. To keep one fresh, let a feature set or a release "
+            f'name it, or add it to [policy] on main: keep_fresh = ["{frozen[0]}"].'
+            for _ in frozen[:1]
+        ]
         unknown = [f"{v.view} {v.number}, not checked: {said}." for v in self.views for said in v.not_judged]
-        return (*odd, *dict.fromkeys(accept), *unknown, *besides)
+        return (*odd, *dict.fromkeys(accept), *unknown, *besides, *keep)
 
 
 def materialize(
@@ -219,7 +230,8 @@ def materialize(
     """Bring published versions up to date with the sources, each after what it reads.
 
     A version whose new data fails its contract, or is refused by ``[policy.new_data]``, is left as it is, and so is
-    what reads it; one whose data was rolled back stays so. Run again after a kill it goes on where it was: what was
+    what reads it; one whose data was rolled back stays so; one that a newer major version superseded is not refreshed
+    where nothing reads or pins it. Run again after a kill it goes on where it was: what was
     computed is there.
     """
     started = time.monotonic()
@@ -276,6 +288,7 @@ class _Work:
         self._unread: list[Refreshed] = []
         self._asked: dict[VersionKey, Version] = {}
         self._done: dict[VersionKey, tuple[Refreshed, Version | None]] = {}
+        self._superseded: dict[VersionKey, str] = {}
 
     def done(self, views: Sequence[str] | None, started: float) -> Materialized:
         """Refresh the versions of `views`, and commit the records that changed."""
@@ -286,6 +299,7 @@ class _Work:
                 raise UsageError(f"{view!r} is accepted without a reason.", remedy=f"Write {view}=REASON.")
         self._asked = {(view, version.number): version for view, version in self._served_versions(views)}
         require_permission(self.workspace, self.main, sorted({view for view, _ in self._asked}))
+        self._superseded = superseded(self.workspace, self.registry, self.config.policy.keep_fresh)
         for (view, _), version in self._asked.items():
             self._refresh(view, version)
         records: dict[str, Record] = {}
@@ -332,6 +346,10 @@ class _Work:
         if key in self._done:
             return
         begun = time.monotonic()
+        successor = self._superseded.get(key)
+        if successor is not None and not self._missing_reason(view, version):
+            self._done[key] = self._leave_superseded(view, version, successor)
+            return
         try:
             inputs = self.versions.inputs(version)
         except FeatureNotFound as error:
@@ -343,10 +361,13 @@ class _Work:
             found = _Outcome("left", f"{', '.join(above)}{CONSEQUENCE}") if above else self._one(view, version)
         new = found.version or version
         if found.state == "left":
-            since = datetime.now(UTC) if version.behind is None else version.behind.since
-            new = replace(version, behind=Behind(since, found.how))
-        elif found.state != "held":
-            new = replace(new, behind=None, held=None)
+            earlier = version.behind or version.frozen
+            since = datetime.now(UTC) if earlier is None else earlier.since
+            new = replace(version, behind=Behind(since, found.how), frozen=None)
+        elif found.state == "held":
+            new = replace(new, frozen=None)
+        else:
+            new = replace(new, behind=None, held=None, frozen=None)
         seconds = time.monotonic() - begun
         entry = Refreshed(
             view=view,
@@ -361,6 +382,32 @@ class _Work:
             acceptable=found.acceptable,
         )
         self._done[key] = entry, None if new == version else new
+
+    def _leave_superseded(self, view: str, version: Version, successor: str) -> tuple[Refreshed, Version | None]:
+        """Return the outcome for a version that needs no new data: frozen once there is some."""
+        if any(self._has_moved(read) for read in version.inputs):
+            why = f"{view}@{VersionNumber.parse(successor).major} supersedes it, and nothing reads or pins it"
+            since = datetime.now(UTC) if version.frozen is None else version.frozen.since
+            entry = Refreshed(view, version.number, "frozen", why, version.rows, version.rows, 0.0)
+            new = replace(version, frozen=Frozen(since, why))
+        else:
+            entry = Refreshed(view, version.number, "current", UNCHANGED, version.rows, version.rows, 0.0)
+            new = replace(version, behind=None, held=None, frozen=None)
+        return entry, None if new == version else new
+
+    def _has_moved(self, read: InputRecord) -> bool:
+        """Whether an input is not what a version was computed from; one that cannot be read may well have moved."""
+        if read.kind == "source":
+            try:
+                return self.versions.source_digest(read.name) != read.digest
+            except WorkbenchError:
+                return True
+        version = self.registry.input_version(read)
+        key = read.name, version.number
+        if key in self._superseded or key in self._asked:
+            self._refresh(read.name, version)
+            version = self._done[key][1] or version
+        return version.data_digest != read.digest or version.frozen is not None
 
     def _one(self, view: str, version: Version) -> _Outcome:
         """Return what became of one version."""
@@ -383,7 +430,7 @@ class _Work:
             if is_current and not self.full:
                 remember(prepared, evaluation, self.sketches)
                 same = replace(version, inputs=self._inputs(prepared, version))
-                return _Outcome("current", "its sources did not change", same)
+                return _Outcome("current", UNCHANGED, same)
             evaluated = self.versions.evaluate(view, version)
             if is_current:
                 return self._verify(evaluated, version)
@@ -553,20 +600,29 @@ class _Work:
         )
         new = {key: entry for key, (entry, version) in self._done.items() if version is not None and key in self._asked}
         left = [entry for entry in new.values() if entry.state == "left"]
-        done = sorted({entry.view for entry in new.values() if entry.state != "left"})
-        title = (
-            f"Materialize {', '.join(done)}" if done else f"Leave {', '.join(sorted({e.view for e in left}))} behind"
-        )
+        frozen = [f"{entry.view} {entry.number}" for entry in new.values() if entry.state == "frozen"]
+        done = sorted({entry.view for entry in new.values() if entry.state not in {"left", "frozen"}})
+        if done:
+            title = f"Materialize {', '.join(done)}"
+        elif left:
+            title = f"Leave {', '.join(sorted({entry.view for entry in left}))} behind"
+        else:
+            title = f"Freeze {', '.join(frozen)}"
         accepted = [f"  {view}: {reason}" for view, reason in sorted(self.accept.items())]
         parts = [title, "\n".join(f"{entry.view} {entry.number} left: {entry.how}" for entry in left)]
         parts += ["\n".join(["Accepted by name", *accepted])] if accepted else []
-        caught_up = [key for key in new if self._asked[key].behind is not None and new[key].state != "left"]
+        caught_up = [
+            key
+            for key, entry in new.items()
+            if self._asked[key].behind is not None and entry.state not in {"left", "frozen"}
+        ]
         return self.line.commit(
             tree,
             expected=self.main,
             message="\n\n".join(part for part in parts if part),
             trailers=(
                 *((MATERIALIZED, f"{view} {records[view].current}") for view in done),
+                *((FROZEN, version) for version in frozen),
                 *((LEFT, f"{entry.view} {entry.number}") for entry in left),
                 *((CAUGHT_UP, f"{view} {number}") for view, number in caught_up),
             ),

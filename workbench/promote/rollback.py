@@ -23,8 +23,9 @@ from workbench.errors import (
 from workbench.fingerprint import SourceCodes, code_hash
 from workbench.pipeline import VersionEvaluation
 from workbench.promote.impact import Readers
-from workbench.promote.lifecycle import Standing, commit_of, in_main, parse_version_ref, write
+from workbench.promote.lifecycle import Standing, in_main, parse_version_ref, write
 from workbench.promote.policy import require_permission
+from workbench.promote.trunk import commit_of
 from workbench.registry import Hold, VersionNumber, data_versions, lifecycle, split_version
 from workbench.source_tree import data_of, parts_of
 from workbench.sources import Sources
@@ -134,6 +135,9 @@ def _target(workspace: Workspace, registry: Registry, view: str, number: str | N
         target = _with_data(workspace, view, target, data)
     elif target.status == "superseded":
         notes += _older_data(record, target)
+    elif target.frozen is not None:
+        since = target.frozen.since
+        notes.append(f"{view} {target.number} was not refreshed since {since:%Y-%m-%d}: `materialize {view}` does now.")
     after = record if target.number == record.current else lifecycle.roll_back(record, target)
     served = next(version for version in after.versions if version.number == target.number)
     if data is not None and served != target:

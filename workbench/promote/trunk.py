@@ -138,3 +138,10 @@ def in_line(line: TrunkWriter, step: Callable[[], Result]) -> Result:
         f"{line.workspace.trunk} moved in each of {ATTEMPTS} attempts: other commits came first.",
         remedy="Nothing was published. Run the same command again later.",
     )
+
+
+def commit_of(registry: Registry) -> str:
+    """Return the commit that a registry was read at."""
+    if registry.commit is None:
+        raise PromotionError("Branch main does not have commits.", remedy="Promote something first.")
+    return registry.commit

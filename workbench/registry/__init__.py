@@ -8,7 +8,7 @@ from __future__ import annotations
 from workbench.registry import lifecycle
 from workbench.registry.history import DataVersion, data_versions
 from workbench.registry.on_demand_record import OnDemandRecord, OnDemandVersion, on_demand_path
-from workbench.registry.record import FOLDER, Behind, Hold, InputRecord, Record, Status, Version, record_path
+from workbench.registry.record import FOLDER, Behind, Frozen, Hold, InputRecord, Record, Status, Version, record_path
 from workbench.registry.registry import Registry
 from workbench.registry.releases import RELEASE_PREFIX, valid_release
 from workbench.registry.summary import Summary
@@ -19,6 +19,7 @@ __all__ = [
     "RELEASE_PREFIX",
     "Behind",
     "DataVersion",
+    "Frozen",
     "Hold",
     "InputRecord",
     "OnDemandRecord",

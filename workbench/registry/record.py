@@ -72,6 +72,14 @@ class Behind:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """That `materialize` does not refresh a version any more: since when, and why."""
+
+    since: Moment
+    why: str
+
+
 @dataclass(frozen=True)
 class Version:
     """One published version of a view.
@@ -110,6 +118,8 @@ class Version:
         Why its data is older than its sources, where new data was there and was not published.
     held
         The data that was rolled back, where its data is an earlier one.
+    frozen
+        Why it gets no newer data, where a newer major version serves and nothing reads or pins this one.
     until, successor
         For a deprecated version: the last day it is served, and what to read instead.
     accepted
@@ -141,6 +151,7 @@ class Version:
     materialized_at: Moment | None = None
     behind: Behind | None = None
     held: Hold | None = None
+    frozen: Frozen | None = None
     until: date | None = None
     successor: str | None = None
     accepted: tuple[str, ...] = ()
@@ -158,7 +169,7 @@ class Version:
 
     @property
     def is_live(self) -> bool:
-        """Whether it is what its major version gives, and is kept up to date."""
+        """Whether it is what its major version gives, and is kept up to date unless it is frozen."""
         return self.status in {"live", "deprecated"}
 
     @property

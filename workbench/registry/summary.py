@@ -10,6 +10,7 @@ from workbench.registry.record import DAMAGE, FORMAT, Record, Version
 
 _HEAD = "\n[[versions]]\n"
 _NUMBER = re.compile(r'^number = "([0-9.]+)"$', re.MULTILINE)
+_FROZEN = "\n[versions.frozen]\n"
 _STATUS = re.compile(r'^status = "([a-z]+)"$', re.MULTILINE)
 
 
@@ -25,6 +26,8 @@ class Summary:
         The number of the version that its bare name gives; None where none is served any more.
     versions
         Number and status of each version, oldest first.
+    frozen
+        The numbers of the versions that are no longer refreshed.
     shown
         The current version; the last one where none is.
     """
@@ -32,13 +35,15 @@ class Summary:
     view: str
     current: str | None
     versions: tuple[tuple[str, str], ...]
+    frozen: tuple[str, ...]
     shown: Version
 
     @classmethod
     def of(cls, record: Record) -> Summary:
         """Return the summary of a whole record."""
         versions = tuple((version.number, version.status) for version in record.versions)
-        return cls(record.view, record.current, versions, record.serving or record.versions[-1])
+        frozen = tuple(version.number for version in record.versions if version.frozen is not None)
+        return cls(record.view, record.current, versions, frozen, record.serving or record.versions[-1])
 
 
 def summary_of(text: str, *, path: str) -> Summary:
@@ -64,7 +69,8 @@ def _read(text: str, path: str) -> Summary | None:
     numbers = [number for number, _ in versions]
     place = -1 if current is None else numbers.index(current)
     values = read_toml(f"[[versions]]\n{parts[place]}")["versions"][0]
-    return Summary(facts["view"], current, versions, Version.from_dict(values))
+    frozen = tuple(number for number, part in zip(numbers, parts, strict=True) if _FROZEN in part)
+    return Summary(facts["view"], current, versions, frozen, Version.from_dict(values))
 
 
 def _only(pattern: re.Pattern[str], part: str) -> str:

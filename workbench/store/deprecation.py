@@ -1,4 +1,4 @@
-"""What readers of a deprecated version are told."""
+"""What readers of a version are told that is deprecated, or that gets no newer data."""
 
 from __future__ import annotations
 
@@ -13,10 +13,26 @@ if TYPE_CHECKING:
 
 
 class DeprecatedVersionWarning(UserWarning):
-    """A published version was read that will not be served for much longer."""
+    """A published version was read that will not be served for much longer, or that is no longer refreshed."""
 
 
 def deprecation_of(view: str, version: Version) -> str:
+    """Return what readers of a version must know: that it is deprecated, or no longer refreshed; empty for others."""
+    return " ".join(filter(None, (_ending_of(view, version), _freezing_of(view, version))))
+
+
+def _freezing_of(view: str, version: Version) -> str:
+    """Return since when a version gets no newer data, and why."""
+    if version.frozen is None:
+        return ""
+    has = version.materialized_at or version.published_at
+    return (
+        f"{view}@{version.number} has not been refreshed since {version.frozen.since:%Y-%m-%d} (its data is of "
+        f"{has:%Y-%m-%d}): {version.frozen.why}."
+    )
+
+
+def _ending_of(view: str, version: Version) -> str:
     """Return until when a deprecated version is served and what to read instead; empty for any other."""
     if version.status != "deprecated":
         return ""
@@ -30,6 +46,6 @@ def deprecation_of(view: str, version: Version) -> str:
 
 
 def warn_of(sentences: Iterable[str], *, stacklevel: int) -> None:
-    """Warn of each deprecated version that was read, once each."""
+    """Warn of each version that was read and is deprecated or no longer refreshed, once each."""
     for sentence in dict.fromkeys(filter(None, sentences)):
         warnings.warn(sentence, DeprecatedVersionWarning, stacklevel=stacklevel + 1)

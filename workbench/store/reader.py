@@ -78,7 +78,7 @@ class ReadableView:
     contract, entities, event_time, created, ttl, lookback
         As declared.
     deprecation
-        For a deprecated version: until when it is served and what to read instead, as a sentence; else empty.
+        For a version that is deprecated, or no longer refreshed: until or since when, and what to read; else empty.
     run
         The MLflow run that is recorded with a published version.
     """
