@@ -46,11 +46,18 @@ def test_a_broken_definition_is_shown_and_takes_no_other_down(project: Project) 
     assert states == {"odd": "broken", "spend": "computed"}
 
 
-def test_an_experiment_is_described_once_and_found_again(project: Project) -> None:
-    again = project.branch("exp/first", objective="See it work", metrics=["rmse"])
-    assert (again.objective, again.metrics) == ("See it work", ("rmse",))
-    with pytest.raises(errors.BranchError, match="another objective"):
-        project.branch("exp/first", objective="Something else")
+def test_an_experiment_is_described_later_and_what_is_not_given_stays(project: Project) -> None:
+    before = project.branch("exp/first")
+    assert project.branch("exp/first", objective="See it work", metrics=["rmse"]) == before, "nothing to commit"
+    project.define(EVENT_VIEW, log=False)
+    again = project.branch("exp/first", hypothesis="It will", tags={"team": "eu"})
+    assert (again.objective, again.hypothesis, again.metrics) == ("See it work", "It will", ("rmse",))
+    last = project.branch("exp/first", objective="Something else", metrics=["mae", "r2"])
+    assert (last.objective, last.hypothesis, last.metrics) == ("Something else", "It will", ("mae", "r2"))
+    assert last.tags == {"team": "eu"}
+    assert [view.name for view in project.status().views] == ["spend"]
+    with pytest.raises(errors.ProtectedBranch):
+        project.branch("main", objective="Everything")
 
 
 def test_branches_lists_the_current_one_first_marked(project: Project) -> None:

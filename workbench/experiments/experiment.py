@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import BranchError
 from workbench.render import Report, Reported, Table
 
 if TYPE_CHECKING:
@@ -88,27 +87,16 @@ def open_experiment(
     metrics: Sequence[str],
     tags: Mapping[str, str],
 ) -> Branch:
-    """Return the branch `name`, made from `start` where it does not exist."""
+    """Return the branch `name`, made from `start` where it does not exist, described as far as a description is given."""
     repository = workspace.repository
+    metrics, tags = tuple(metrics), dict(tags)
     if not repository.exists(name):
         return repository.create(
-            name,
-            start=start,
-            objective=objective,
-            hypothesis=hypothesis,
-            metrics=tuple(metrics),
-            tags=dict(tags),
+            name, start=start, objective=objective, hypothesis=hypothesis, metrics=metrics, tags=tags
         )
-    branch = repository.branch(name)
-    asked = {"objective": objective, "hypothesis": hypothesis, "metrics": tuple(metrics), "tags": dict(tags)}
-    other = [word for word, value in asked.items() if value and value != getattr(branch, word)]
-    if other:
-        raise BranchError(
-            f"Branch {name!r} exists, with another {' and '.join(other)}.",
-            lines=[f"  {word}: {getattr(branch, word)}" for word in other],
-            remedy="Leave these options out to switch to it, or start a new experiment under another name.",
-        )
-    return branch
+    if not (objective or hypothesis or metrics or tags):
+        return repository.branch(name)
+    return repository.describe(name, objective=objective, hypothesis=hypothesis, metrics=metrics, tags=tags)
 
 
 def list_branches(workspace: Workspace, *, current: str | None) -> BranchList:

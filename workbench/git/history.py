@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MADE_AT = "Made-At"
 """The trailer that says to the microsecond when a commit was made: git keeps seconds."""
 
+DESCRIBED = "Described"
+"""The trailer of a commit that describes its experiment anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Commit:
@@ -48,7 +51,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A branch, and the experiment it is where its first commit describes one.
+    """A branch, and the experiment it is where one of its commits describes one.
 
     Attributes
     ----------
@@ -178,18 +181,23 @@ def experiment_trailers(
     ]
 
 
-def find_first(name: str, commits: Iterable[Commit]) -> Commit | None:
-    """Return the oldest of `commits` (newest first) that describes the experiment `name`."""
-    found = None
+def find_description(name: str, commits: Iterable[Commit]) -> Commit | None:
+    """Return which of `commits` (newest first) describes the experiment `name`: the last one that describes it anew.
+
+    Where none does it is the one that began it, since later ones may say ``Experiment`` for reasons of their own.
+    """
+    began = None
     for commit in commits:
+        if (DESCRIBED, name) in commit.trailers:
+            return commit
         if ("Experiment", name) in commit.trailers:
-            found = commit
-    return found
+            began = commit
+    return began
 
 
-def describe_branch(name: str, tip: str, base: str | None, ahead: int, first: Commit | None) -> Branch:
-    """Return the branch `name`, described by its `first` commit."""
-    trailers = first.trailers if first else ()
+def describe_branch(name: str, tip: str, base: str | None, ahead: int, description: Commit | None) -> Branch:
+    """Return the branch `name`, as the commit `description` describes it."""
+    trailers = description.trailers if description else ()
     values = dict(trailers)
     tags = (value.partition("=") for key, value in trailers if key == "Tag")
     return Branch(
@@ -272,9 +280,9 @@ def read_branches(git: Git, tips: Mapping[str, str], *, trunk: str, main: str | 
     for name in sorted(tips):
         own, bases = beyond.of(tips[name]) if name != trunk else ([], set())
         base = None if name == trunk else _base(git, tips[name], main, own, bases)
-        first = find_first(name, own)
-        found[name] = describe_branch(name, tips[name], base, len(own), first)
-        if first is None and base is not None:
+        description = find_description(name, own)
+        found[name] = describe_branch(name, tips[name], base, len(own), description)
+        if description is None and base is not None:
             undescribed.append(name)
     if main and undescribed:  # promoted already, perhaps: then main holds the description
         published = parse_log(git.run(*LOG, "--grep=^Experiment: ", main, "--"))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from workbench.errors import BranchError, BranchMoved, BranchNotFound
 from workbench.git.command import GitFailed, explain_failure, is_full_id
-from workbench.git.history import add_trailers, experiment_trailers
+from workbench.git.history import DESCRIBED, add_trailers, experiment_trailers
 from workbench.git.locks import writer_lock
 from workbench.git.names import refuse_clashes, valid_branch, valid_tag
 from workbench.git.signatures import Signature, SignedObject, verify_signature
@@ -75,6 +76,42 @@ class Repository(Writer, Trusting):
             self._swap(name, commit, "0" * len(commit))
         except BranchMoved:
             raise BranchError(f"Branch {name!r} exists since a moment ago.", remedy="Switch to it.") from None
+        return self.branch(name)
+
+    def describe(
+        self,
+        name: str,
+        *,
+        objective: str | None,
+        hypothesis: str | None,
+        metrics: Sequence[str],
+        tags: Mapping[str, str],
+    ) -> Branch:
+        """Describe the experiment `name` anew, in a commit that changes no file; what is not given stays as it was.
+
+        Raises
+        ------
+        BranchMoved
+            Where somebody else committed at the same moment.
+        ProtectedBranch, BranchError
+            Where the branch may not be written, or git knows no identity.
+        """
+        branch = self.branch(name)
+        described = replace(
+            branch,
+            objective=objective or branch.objective,
+            hypothesis=hypothesis or branch.hypothesis,
+            metrics=tuple(metrics) or branch.metrics,
+            tags={**branch.tags, **tags},
+        )
+        if described == branch:
+            return branch
+        trailers = [
+            (DESCRIBED, name),
+            *experiment_trailers(name, described.objective, described.hypothesis, described.metrics, described.tags),
+        ]
+        tree = self.show(branch.tip).tree
+        self.commit_tree(name, tree, expected=branch.tip, message=f"Describe {name}", trailers=trailers)
         return self.branch(name)
 
     def _start(self, start: str) -> str | None:

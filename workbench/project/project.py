@@ -217,7 +217,8 @@ class Project:
             The branch or commit a new experiment starts from; the branch with what is published if absent.
         objective, hypothesis, metrics, tags
             What the experiment is for, what you expect, what it is judged by, and what else its runs should carry;
-            kept as trailers of the branch's first commit. They belong to a new branch.
+            kept as trailers of the branch's first commit. On a branch that exists they are changed by a commit that
+            changes no file, and what is not given stays as it was.
 
         Returns
         -------
@@ -231,7 +232,9 @@ class Project:
         BranchNotFound
             Where `start` does not exist.
         BranchError
-            Where git knows no identity, or an existing branch is described again.
+            Where git knows no identity.
+        ProtectedBranch
+            Where a branch is described that only ``promote`` may write.
         """
         from workbench.experiments import open_experiment
 
