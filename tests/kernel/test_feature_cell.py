@@ -81,11 +81,30 @@ def test_a_protected_branch_is_refused_with_the_remedy(kernel: Kernel, event_vie
     assert "%feature branch exp/" in plain(reply.traceback)
 
 
-def test_braces_and_dollars_are_not_expanded(kernel: Kernel) -> None:
-    kernel.run("name = 'expanded'")
-    reply = kernel.run("%feature branch exp/x --objective '{name} $name'")
+def test_values_of_the_notebook_are_put_into_lines_and_unknown_names_stay(kernel: Kernel, event_view: str) -> None:
+    kernel.run("name, rows = 'given', [1, 2]")
+    reply = kernel.run('%feature branch exp/of-$name --objective "{name} in {len(rows)} rows"')
     assert reply.status == "ok", reply.traceback
-    assert "{name} $name" in reply.text
+    assert "exp/of-given" in reply.text
+    assert "given in 2 rows" in reply.text
+    reply = kernel.run('%feature branch exp/of-$name --objective "for $5 {unknown}"')
+    assert "InvalidName" in plain(reply.traceback)
+    assert "exp/of-$name" in plain(reply.traceback)
+    assert kernel.run(feature(event_view, "--branch exp/of-$name")).status == "ok"
+    assert "exp/of-given" in kernel.run("%feature branch").text
+
+
+def test_a_handle_opened_in_the_notebook_is_on_the_branch_chosen_there(kernel: Kernel) -> None:
+    chosen = kernel.run("%feature branch").text
+    opened = kernel.run("import workbench as wb\nproject = wb.open()\nproject")
+    branch = re.findall(r"On (exp/\S+), as `%feature branch` chose here", opened.stdout)
+    assert len(branch) == 1
+    assert f"On {branch[0]}" in chosen
+    assert f"on {branch[0]}>" in opened.text
+    assert "on main>" in kernel.run("wb.open(branch='main')").text
+    assert not kernel.run("wb.source('events')").stdout
+    kernel.run("%feature branch exp/gone\n%feature branch --delete exp/gone")
+    assert "on main>" in kernel.run("wb.open()").text
 
 
 def test_an_unknown_verb_or_option_says_what_was_meant(kernel: Kernel, event_view: str) -> None:

@@ -66,7 +66,7 @@ def branch(
     start
         The branch or commit the experiment starts from; the one with what is published if absent.
     objective
-        What the experiment is for.
+        What the experiment is for; can be given later, as the next three can.
     hypothesis
         What you expect.
     metric

@@ -87,7 +87,7 @@ def open_experiment(
     metrics: Sequence[str],
     tags: Mapping[str, str],
 ) -> Branch:
-    """Return the branch `name`, made from `start` where it does not exist, described as far as a description is given."""
+    """Return the branch `name`, made from `start` where it does not exist, with what is given of its description."""
     repository = workspace.repository
     metrics, tags = tuple(metrics), dict(tags)
     if not repository.exists(name):

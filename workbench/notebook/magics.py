@@ -10,8 +10,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from IPython import get_ipython
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from workbench.drivers import library_error, translate_errors
 from workbench.errors import BranchError, ContractViolation, Interrupted, PromotionRefused, UsageError, WorkbenchError
@@ -88,7 +89,14 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         self._ready()
         return self._project()
 
-    @no_var_expand  # type: ignore[untyped-decorator]  # IPython's own
+    def chosen_branch(self, root: Path) -> str | None:
+        """Return the branch that was chosen here for the project in `root`; `None` where none was or it is gone."""
+        if root not in self._opened:
+            return None
+        project = self._opened[root][1]
+        branch = project.chosen_branch
+        return branch if branch is not None and project.repository.exists(branch) else None
+
     @line_cell_magic(MAGIC)  # type: ignore[untyped-decorator]  # IPython's own
     def feature(self, line: str, cell: str | None = None) -> Any:
         """Define a feature view in a cell, or run one of Feature Workbench's verbs.
@@ -106,7 +114,8 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
 
         On a line
         ---------
-        ``%feature VERB [words]``, the words of the command line's ``workbench VERB``:
+        ``%feature VERB [words]``, the words of the command line's ``workbench VERB``; ``$name`` and ``{expression}``
+        stand for values of the notebook:
 
         (``%feature --help`` lists them)
 
@@ -264,6 +273,13 @@ def register(shell: InteractiveShell) -> None:
         shell.Completer.custom_matchers.append(magics.matcher())
     offer(shell)
     magics.warm_up()
+
+
+def chosen_branch(root: Path) -> str | None:
+    """Return the branch that ``%feature branch`` chose in this kernel for the project in `root`, if there is one."""
+    shell = get_ipython()
+    magics = shell.magics_manager.registry.get(FeatureMagics.__name__) if shell else None
+    return magics.chosen_branch(root) if magics else None
 
 
 def _interrupted(what: str) -> Interrupted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ def open_project(
     path
         Where to look; the working directory if absent.
     branch
-        Start on this branch.
+        Start on this branch. If absent, in a notebook, the one that ``%feature branch`` chose there, which is printed.
     remembered
         Start on the branch that the command line chose last, rather than on the one checked out.
 
@@ -36,7 +37,9 @@ def open_project(
         Where ``workbench.toml`` is wrong.
     """
     root = find_root(path)
-    project = Project(root, branch=remembered_branch(root) if remembered else branch)
+    if branch is None:
+        branch = remembered_branch(root) if remembered else _notebook_branch(root)
+    project = Project(root, branch=branch)
     project.recover()
     return project
 
@@ -87,6 +90,15 @@ def remembered_branch(root: Path) -> str | None:
         return name if name and repository.exists(name) else None
 
 
+def _notebook_branch(root: Path) -> str | None:
+    """Return the branch that ``%feature branch`` chose in this kernel for the project in `root`, and say so."""
+    magics = sys.modules.get("workbench.notebook.magics")  # loaded by `%load_ext workbench`, and by nothing else
+    branch = magics.chosen_branch(root) if magics else None
+    if branch is not None:
+        print(f"On {branch}, as `%feature branch` chose here.")
+    return branch
+
+
 def source(name: str, *, path: str | os.PathLike[str] | None = None) -> pl.LazyFrame:
     """Return the source `name` of the project around `path`, to explore it in a plain cell.
 
@@ -107,7 +119,7 @@ def source(name: str, *, path: str | os.PathLike[str] | None = None) -> pl.LazyF
     SourceNotFound
         Where ``workbench.toml`` declares no such source (did you mean).
     """
-    project = open_project(path)
+    project = Project(find_root(path))
     try:
         return project.sources[name].frame()
     finally:
