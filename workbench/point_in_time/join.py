@@ -2,8 +2,9 @@
 
 Each view's rows are reduced to (keys, instant, row number), sorted once and joined as-of to the equally narrow spine;
 the features are then fetched by row number. So the sort moves a few integers a row however many features there are,
-and the spine keeps its rows, order and columns, since nothing but new columns is set beside it. Stored views are read
-in two steps: keys and times (`winners`), then the rows that won (`fetch`).
+and the spine keeps its rows, order and columns, since nothing but new columns is set beside it. Where the spine's rows
+are known and the view's may be read twice, that is done in two steps: keys and times (`winners`), then the rows that
+won (`fetch`). Else it is one plan.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from workbench.point_in_time.candidates import (
     usable_rows,
 )
 from workbench.point_in_time.pruning import Reach, hash_texts, reach_of, reachable_rows
-from workbench.point_in_time.row_lookup import fetch, find_runs, numbered_rows, search_runs
+from workbench.point_in_time.row_lookup import fetch, find_runs, inverse, numbered_rows, search_runs
 from workbench.times import microseconds, parse_duration, utc_zone
 
 OUTCOMES = pl.Enum(["matched", "expired", "missing"])
@@ -71,7 +72,9 @@ class FeatureRequest:
     Parameters
     ----------
     rows
-        `AT` (microseconds since the epoch) and the keys under `names`, in the spine's order.
+        `AT` (microseconds since the epoch) and the keys under `names`, in order of `AT`.
+    places
+        The place of each of the spine's rows in `rows`.
     names
         Its columns that the view's keys must equal, in their order.
     reach
@@ -81,6 +84,7 @@ class FeatureRequest:
     """
 
     rows: pl.DataFrame
+    places: pl.Series
     names: Sequence[str]
     reach: Reach
     as_known: bool
@@ -92,7 +96,8 @@ def winners(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest) -> 
     Only keys and times are read, and where files follow each other in time, only those of the period asked for.
     """
     told = [outcome(view, ROW, EVENT).alias(view.outcome)] if view.outcome else []
-    return _latest(view, pairs, asked).select(pl.when(holds(view, ROW, EVENT)).then(ROW), *told)
+    found = _latest(view, pairs, asked).select(pl.when(holds(view, ROW, EVENT)).then(ROW), *told)
+    return found.select(pl.all().gather(asked.places))
 
 
 def join_winners(asked: pl.LazyFrame, known: pl.LazyFrame, names: Sequence[str]) -> pl.LazyFrame:
@@ -109,7 +114,7 @@ def join_winners(asked: pl.LazyFrame, known: pl.LazyFrame, names: Sequence[str])
 
 
 def _latest(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest) -> pl.DataFrame:
-    """Return `AT`, and `ROW` and `EVENT` of the winner, whatever its age; one row a row asked for."""
+    """Return `AT`, and `ROW` and `EVENT` of the winner, whatever its age; one row a row asked for, in their order."""
     reachable = reachable_rows(view, pairs, asked.reach)
     pairs = hash_texts(view, pairs, asked.reach)
     spine = asked.rows.select(
@@ -117,14 +122,15 @@ def _latest(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest) -> 
     )
     if view.created is None:
         rows = narrow_rows(view, pairs, asked.names, reachable).collect(engine="streaming").drop_nulls()
-        runs = None if rows[EVENT].is_sorted() else find_runs(rows, asked.names)
+        in_order = rows[EVENT].is_sorted()
+        runs = None if in_order else find_runs(rows, asked.names)
         if runs is not None:
             return search_runs(spine, rows, runs, asked.names)
-        known = rank_rows(view, rows.lazy(), asked.names, as_known=asked.as_known)
+        ranked = usable_rows if in_order else rank_rows
+        known = ranked(view, rows.lazy(), asked.names, as_known=asked.as_known)
     else:
         known = candidates(view, pairs, asked.names, reachable=reachable, as_known=asked.as_known)
-    timed = spine.lazy().with_row_index(INDEX).sort(AT)
-    return join_winners(timed, known, asked.names).sort(INDEX).select(AT, ROW, EVENT).collect(engine="streaming")
+    return join_winners(spine.lazy(), known, asked.names).select(AT, ROW, EVENT).collect(engine="streaming")
 
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
@@ -248,15 +254,17 @@ def _join_views(
     names = {key: f"__key{n}" for n, key in enumerate(dict.fromkeys(_spine_key(p) for pairs in matched for p in pairs))}
     keys = [pl.col(column).cast(dtype).alias(name) for (column, dtype), name in names.items()]
     reach = None if known is None else reach_of(known, time, sorted({column for column, _ in names}))
-    asked = spine.select(at, *keys)
-    narrow = None if known is None else asked.collect()
-    found = asked.with_row_index(INDEX).sort(AT)
+    found = spine.select(at, *keys).with_row_index(INDEX).sort(AT)
+    asked = None
+    if reach is not None:
+        timed = found.collect()
+        asked = FeatureRequest(timed.drop(INDEX), inverse(timed[INDEX]), (), reach, as_known)
     columns: dict[int, list[pl.LazyFrame]] = {}
     read: dict[int, ViewRows] = {}
     for number, (view, pairs) in enumerate(zip(views, matched, strict=True)):
         by = [names[_spine_key(pair)] for pair in pairs]
-        if view.stored and narrow is not None and reach is not None and isinstance(view.rows, pl.LazyFrame):
-            columns[number] = _stored(view, view.rows, pairs, FeatureRequest(narrow, by, reach, as_known))
+        if asked is not None and (view.stored or isinstance(view.rows, pl.DataFrame)):
+            columns[number] = _in_two_steps(view, pairs, replace(asked, names=by))
             continue
         condition = None if reach is None else reachable_rows(view, pairs, reach)
         read[number] = _read_once(view, condition)
@@ -270,10 +278,10 @@ def _join_views(
     return pl.concat([spine.with_columns(_in_utc(time, schema[time])), *parts], how="horizontal")
 
 
-def _stored(view: ViewRows, rows: pl.LazyFrame, pairs: Sequence[KeyPair], asked: FeatureRequest) -> list[pl.LazyFrame]:
+def _in_two_steps(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest) -> list[pl.LazyFrame]:
     """Return the view's features, and its outcome if asked for, read already."""
     found = winners(view, pairs, asked)
-    parts = [fetch(rows, view.features, found[ROW]).lazy()] if view.features else []
+    parts = [fetch(view.rows, view.features, found[ROW]).lazy()] if view.features else []
     return [*parts, found.select(view.outcome).lazy()] if view.outcome else parts
 
 

@@ -14,18 +14,37 @@ from workbench.point_in_time.candidates import AT, EVENT, INDEX, ROW
 GAP = 262_144
 """Rows that nobody asked for, from which it pays not to read them: a row group of a computed view."""
 PARTS = 64
+FEW_A_ROW = 8
+"""Rows for each that is asked for, up to which it pays to read all."""
 
 
-def fetch(rows: pl.LazyFrame, features: Mapping[str, str], numbers: pl.Series) -> pl.DataFrame:
+def fetch(rows: pl.LazyFrame | pl.DataFrame, features: Mapping[str, str], numbers: pl.Series) -> pl.DataFrame:
     """Return the rows with the given `numbers`."""
-    wanted = numbers.drop_nulls().unique().sort()
-    columns = rows.select(**{name: pl.col(column) for name, column in features.items()})
-    if wanted.is_empty():
+    chosen = {name: pl.col(column) for name, column in features.items()}
+    if isinstance(rows, pl.DataFrame):
+        return _gather(rows.select(**chosen).lazy(), numbers)
+    columns = rows.select(**chosen)
+    first, last = numbers.min(), numbers.max()
+    if not isinstance(first, int) or not isinstance(last, int):
         return pl.DataFrame(schema=columns.collect_schema()).clear(len(numbers))
+    if last - first < FEW_A_ROW * len(numbers):
+        return _gather(columns.slice(first, last - first + 1), numbers - first)
+    wanted = numbers.drop_nulls().unique().sort()
     row = free_name(ROW, features)
     read = pl.concat([_between(columns, part, row) for part in _parts(wanted)]).drop(row).collect(engine="streaming")
     places = pl.Series(np.searchsorted(wanted.to_numpy(), numbers.fill_null(0).to_numpy()))
-    return read.select(pl.all().gather(places.set(numbers.is_null(), None)))
+    return _gather(read.lazy(), places.set(numbers.is_null(), None))
+
+
+def _gather(rows: pl.LazyFrame, places: pl.Series) -> pl.DataFrame:
+    return rows.gather(places.to_frame().lazy()).collect(engine="streaming")
+
+
+def inverse(order: pl.Series) -> pl.Series:
+    """Return the place of each number in `order`, which has each from 0 once."""
+    places = np.empty(len(order), dtype=order.to_numpy().dtype)
+    places[order.to_numpy()] = np.arange(len(order))
+    return pl.Series(places)
 
 
 def numbered_rows(rows: pl.LazyFrame, numbers: pl.Series, row: str) -> pl.LazyFrame:
