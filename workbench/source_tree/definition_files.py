@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from workbench.errors import DefinitionError
@@ -51,18 +52,26 @@ def texts_of(path: str, sources: Mapping[str, bytes]) -> dict[str, str]:
 def _imported(path: str, sources: Mapping[str, bytes]) -> Iterator[str]:
     """Yield the files that `path` imports relatively, with the packages that they are in."""
     try:
-        tree = ast.parse(sources[path])
+        imports = _relative_imports(sources[path])
     except (SyntaxError, ValueError) as error:
         raise DefinitionError(
             f"features/{path} is not valid Python: {error}.", remedy="Correct it on the branch."
         ) from None
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.ImportFrom) or not node.level:
-            continue
-        above = path.split("/")[: -node.level]
-        base = [*above, *(node.module.split(".") if node.module else [])]
-        for parts in (base, *([*base, alias.name] for alias in node.names)):
+    for level, module, names in imports:
+        above = path.split("/")[:-level]
+        base = [*above, *(module.split(".") if module else [])]
+        for parts in (base, *([*base, name] for name in names)):
             yield from _module_files(parts, sources)
+
+
+@lru_cache(maxsize=2_000)  # each reading of a branch asks this of every file several times
+def _relative_imports(source: bytes) -> tuple[tuple[int, str | None, tuple[str, ...]], ...]:
+    """Return level, module and names of a module's relative imports."""
+    return tuple(
+        (node.level, node.module, tuple(alias.name for alias in node.names))
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom) and node.level
+    )
 
 
 def _module_files(parts: list[str], sources: Mapping[str, bytes]) -> Iterator[str]:
