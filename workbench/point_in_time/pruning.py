@@ -14,7 +14,7 @@ import polars as pl
 from workbench.point_in_time.candidates import KeyPair, ViewRows, epoch_microseconds
 from workbench.times import from_microseconds, microseconds
 
-FEW = 200_000  # from here on, looking up each row's key costs more than sorting the rows that it would leave out
+FEW = 200_000  # from here on, looking up each row's number costs more than joining the rows that it would leave out
 _WORTH = 10  # with fewer rows than this for each spine row, most keys are asked for
 _SLACK = timedelta(milliseconds=1)  # stored times may be coarser than microseconds
 _LONG = timedelta(days=365 * 1000)
@@ -50,7 +50,7 @@ class Reach:
 def reach_of(spine: pl.DataFrame, time: str, columns: Sequence[str]) -> Reach:
     """Return what `spine` asks for in its `time` and key `columns`."""
     at = spine.select(epoch_microseconds(time, spine.schema, "the spine")).to_series()
-    few = columns if spine.height <= FEW else ()
+    few = [column for column in columns if spine.height <= FEW or spine.schema[column] == pl.String]
     return Reach(
         spine.height,
         _moment(at.min()),

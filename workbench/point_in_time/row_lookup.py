@@ -14,6 +14,7 @@ from workbench.point_in_time.candidates import AT, EVENT, INDEX, ROW
 GAP = 262_144
 """Rows that nobody asked for, from which it pays not to read them: a row group of a computed view."""
 PARTS = 64
+TABLE = 16
 FEW_A_ROW = 8
 """Rows for each that is asked for, up to which it pays to read all."""
 
@@ -32,8 +33,18 @@ def fetch(rows: pl.LazyFrame | pl.DataFrame, features: Mapping[str, str], number
     wanted = numbers.drop_nulls().unique().sort()
     row = free_name(ROW, features)
     read = pl.concat([_between(columns, part, row) for part in _parts(wanted)]).drop(row).collect(engine="streaming")
-    places = pl.Series(np.searchsorted(wanted.to_numpy(), numbers.fill_null(0).to_numpy()))
+    places = pl.Series(_places(wanted.to_numpy(), numbers.fill_null(first).to_numpy()))
     return _gather(read.lazy(), places.set(numbers.is_null(), None))
+
+
+def _places(wanted: NDArray[np.uint32], numbers: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Return where in `wanted`, which is sorted, each of `numbers` is: by a table where that is not much larger."""
+    first, size = wanted[0], int(wanted[-1] - wanted[0]) + 1
+    if size > TABLE * len(wanted):
+        return np.searchsorted(wanted, numbers)
+    table = np.empty(size, dtype=np.int64)
+    table[wanted - first] = np.arange(len(wanted))
+    return table[numbers - first]
 
 
 def _gather(rows: pl.LazyFrame, places: pl.Series) -> pl.DataFrame:
