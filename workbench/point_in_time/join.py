@@ -72,7 +72,7 @@ class FeatureRequest:
     Parameters
     ----------
     rows
-        `AT` (microseconds since the epoch) and the keys under `names`, in order of `AT`.
+        `AT` (microseconds since the epoch) and the keys under `names`: rows of equal keys together, in order of `AT`.
     places
         The place of each of the spine's rows in `rows`.
     names
@@ -89,6 +89,16 @@ class FeatureRequest:
     reach: Reach
     as_known: bool
 
+    @classmethod
+    def of(cls, timed: pl.DataFrame, names: Sequence[str], reach: Reach, *, as_known: bool) -> FeatureRequest:
+        """Return what a spine asks of views with the same keys; `timed` has `INDEX` and is in order of `AT`.
+
+        Rows of equal keys come together: the rows that they are joined with are then looked at together.
+        """
+        order = [pl.col(name).hash() if timed.schema[name] == pl.String else pl.col(name) for name in names]
+        rows = timed.sort(order, maintain_order=True) if order else timed
+        return cls(rows.drop(INDEX), inverse(rows[INDEX]), names, reach, as_known)
+
 
 def winners(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest) -> pl.DataFrame:
     """Return the number of the view's row that wins for each row of the spine.
@@ -101,14 +111,14 @@ def winners(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest) -> 
 
 
 def join_winners(asked: pl.LazyFrame, known: pl.LazyFrame, names: Sequence[str]) -> pl.LazyFrame:
-    """Return `asked`, which is in order of `AT`, with `ROW` and `EVENT` of the winner of `known`, whatever its age."""
+    """Return `asked` with `ROW` and `EVENT` of the winner of `known`, whatever its age; equal keys in order of `AT`."""
     joined = asked.join_asof(
         known,
         left_on=AT,
         right_on=KNOWN,
         by=list(names) or None,
         strategy="backward",
-        check_sortedness=False,  # both sides are sorted here; the in-memory engine cannot check with keys, and warns
+        check_sortedness=False,  # both are sorted, key by key; the in-memory engine cannot check with keys, and warns
     )
     return joined.drop(KNOWN)
 
@@ -255,16 +265,16 @@ def _join_views(
     keys = [pl.col(column).cast(dtype).alias(name) for (column, dtype), name in names.items()]
     reach = None if known is None else reach_of(known, time, sorted({column for column, _ in names}))
     found = spine.select(at, *keys).with_row_index(INDEX).sort(AT)
-    asked = None
-    if reach is not None:
-        timed = found.collect()
-        asked = FeatureRequest(timed.drop(INDEX), inverse(timed[INDEX]), (), reach, as_known)
+    timed = None if reach is None else found.collect()
+    requests: dict[tuple[str, ...], FeatureRequest] = {}
     columns: dict[int, list[pl.LazyFrame]] = {}
     read: dict[int, ViewRows] = {}
     for number, (view, pairs) in enumerate(zip(views, matched, strict=True)):
-        by = [names[_spine_key(pair)] for pair in pairs]
-        if asked is not None and (view.stored or isinstance(view.rows, pl.DataFrame)):
-            columns[number] = _in_two_steps(view, pairs, replace(asked, names=by))
+        by = tuple(names[_spine_key(pair)] for pair in pairs)
+        if timed is not None and reach is not None and (view.stored or isinstance(view.rows, pl.DataFrame)):
+            if by not in requests:
+                requests[by] = FeatureRequest.of(timed, by, reach, as_known=as_known)
+            columns[number] = _in_two_steps(view, pairs, requests[by])
             continue
         condition = None if reach is None else reachable_rows(view, pairs, reach)
         read[number] = _read_once(view, condition)

@@ -44,7 +44,8 @@ def _places(wanted: NDArray[np.uint32], numbers: NDArray[np.uint32]) -> NDArray[
         return np.searchsorted(wanted, numbers)
     table = np.empty(size, dtype=np.int64)
     table[wanted - first] = np.arange(len(wanted))
-    return table[numbers - first]
+    places: NDArray[np.int64] = table[numbers - first]
+    return places
 
 
 def _gather(rows: pl.LazyFrame, places: pl.Series) -> pl.DataFrame:
