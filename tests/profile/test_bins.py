@@ -175,3 +175,16 @@ def test_there_is_no_chart_of_a_reference_without_values() -> None:
 def test_a_column_of_dtype_null_has_no_values(values: list[None]) -> None:
     assert len(numeric(values, pl.Null).ordered) == 0
     assert Categorical.of(pl.Series(values, dtype=pl.Null)).counts == {}
+
+
+@given(
+    st.lists(st.floats(-3, 3) | st.integers(-2, 2).map(float), min_size=1, max_size=60),
+    st.lists(st.floats(allow_nan=True, allow_infinity=True) | st.integers(-3, 3).map(float) | st.none(), max_size=40),
+)
+def test_each_row_is_in_the_bin_in_which_it_is_counted(reference: list[float], current: list[float | None]) -> None:
+    bins = NumericBins.of(numeric(reference).ordered)
+    for values in (reference, current):
+        side = pl.Series(values, dtype=pl.Float64)
+        placed = np.bincount(bins.places(side), minlength=bins.width)
+        if bins.width > 5:
+            assert placed.tolist() == bins.counts(Numeric.of(side)).tolist()

@@ -27,6 +27,9 @@ NAMED = 100
 FEWEST_NAMED = 5
 """Rarer categories of the reference are counted together."""
 
+_AT_ONCE = 1 << 15
+"""Numbers that stay in a core's cache."""
+
 BinKind = Literal["values", "value", "below", "above", "other", "new", "null", "nan", "infinite"]
 
 
@@ -103,7 +106,7 @@ class NumericBins:
     def places(self, values: pl.Series) -> Counts:
         """Return the bin of each of `values`, numbers in no order, as `counts` has the bins."""
         numbers = values.fill_null(0.0).to_numpy()
-        steps = np.searchsorted(self.edges, numbers, side="right")
+        steps = _steps(self.edges, numbers)
         width = self.width - 4
         if self.discrete:
             steps = np.where(steps == len(self.edges), width - 2, np.where(steps % 2, steps // 2 + 1, width - 1))
@@ -225,6 +228,21 @@ def histograms(reference: Numeric, current: Numeric, *, whole: bool) -> tuple[Hi
     counts = tuple(int(count) for count in np.diff(ends))
     second = Histogram(first.edges, counts, below=int(ends[0]), above=len(current.ordered) - int(ends[-1]))
     return first, second
+
+
+def _steps(edges: Numbers, numbers: Numbers) -> Counts:
+    """Return how many of a few `edges` each number, in no order, is not below; of NaN nothing in particular.
+
+    To compare with each edge takes a fifth of the time of a binary search, whose branches cannot be predicted.
+    """
+    steps = np.empty(len(numbers), dtype=np.int64)
+    for start in range(0, len(numbers), _AT_ONCE):
+        some = numbers[start : start + _AT_ONCE]
+        passed = np.zeros(len(some), dtype=np.int16)
+        for edge in edges:
+            passed += some >= edge
+        steps[start : start + _AT_ONCE] = passed
+    return steps
 
 
 def _few(ordered: Numbers) -> Numbers | None:
