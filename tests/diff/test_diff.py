@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import math
+import tempfile
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -304,8 +307,8 @@ def same(left: float | None, right: float | None, tolerance: float) -> bool:
     return repr(left) == repr(right)
 
 
-@given(left=ROWS, right=ROWS, tolerance=st.sampled_from([0.0, 0.1]))
-def test_any_two_frames_differ_as_plain_python_says(left: Any, right: Any, tolerance: float) -> None:
+@given(left=ROWS, right=ROWS, tolerance=st.sampled_from([0.0, 0.1]), at_once=st.sampled_from([1, 2, 100]))
+def test_any_two_frames_differ_as_plain_python_says(left: Any, right: Any, tolerance: float, at_once: int) -> None:
     sides = [
         side(
             {"k": [row[0] for row in rows], "j": [row[1] for row in rows], "x": [row[2] for row in rows]},
@@ -320,7 +323,7 @@ def test_any_two_frames_differ_as_plain_python_says(left: Any, right: Any, toler
     old, new = ({row[:2]: row[2] for row in rows if row[:2] not in many} for rows in (left, right))
     common = old.keys() & new.keys()
     moved = {key for key in common if not same(old[key], new[key], tolerance)}
-    diff = diff_views(*sides)
+    diff = diff_views(*sides, at_once=at_once)
     assert counted(diff) == (
         len(common - moved),
         len(moved),
@@ -331,6 +334,22 @@ def test_any_two_frames_differ_as_plain_python_says(left: Any, right: Any, toler
         sum(key in many for key in each) for each in keys
     )
     assert {row[:2] for row in diff.changed_rows().rows()} == moved
+
+
+def test_rows_in_no_order_are_matched_class_by_class_and_leave_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    rows = [(row * 37) % 101 for row in range(101)]
+    named = {"k": rows, "j": [f"j{row % 3}" for row in rows], "x": [float(row) for row in rows]}
+    left = side(named, keys=("k", "j"), dtypes={"j": pl.Enum(["j0", "j1", "j2"])})
+    right = replace(left, frame=left.frame.reverse().with_columns(x=pl.when(pl.col("k") == 5).then(9).otherwise("x")))
+    diff = diff_views(left, right, at_once=5)
+    assert counted(diff) == (100, 1, 0, 0)
+    assert [*tmp_path.iterdir()] == []
+    monkeypatch.setattr(tempfile, "tempdir", "/dev/full/nowhere")
+    with pytest.raises(ComputeError, match="cannot be compared"):
+        diff_views(left, right, at_once=5)
 
 
 def test_a_contract_of_a_frame_serves_as_well() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from math import ceil
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -361,15 +364,13 @@ class PairReader:
 
     def _by_hash(self) -> Iterator[RowBlock]:
         classes = ceil(max(self.heights) / (_SCATTERED * self.at_once))
-        which = (
-            sum((pl.col(key).hash(seed) for seed, key in enumerate(self.keys)), start=pl.lit(0, dtype=pl.UInt64))
-            % classes
-        )
-        for number in range(classes):
+        with tempfile.TemporaryDirectory(prefix="workbench-diff-", ignore_cleanup_errors=True) as name:
             left, right = (
-                frame.filter(which == number).collect(engine="streaming").rechunk() for frame in (self.left, self.right)
+                _ScatteredRows.write(frame, self.keys, Path(name) / side, classes=classes, at_once=self.at_once)
+                for frame, side in ((self.left, "left"), (self.right, "right"))
             )
-            yield RowBlock(left, right, ordered=False)
+            for number in range(classes):
+                yield RowBlock(left.read(number), right.read(number), ordered=False)
 
     def _by_place(self) -> Iterator[RowBlock]:
         left, right = _BatchReader(self.left, self.at_once), _BatchReader(self.right, self.at_once)
@@ -449,6 +450,67 @@ def _until_cut(
     ends = [(left, right)[place].rows.tail(1) for place in unread]
     cut = ends[0] if len(ends) == 1 or not below(ends[1], ends[0], order) else ends[1]
     return below(left.rows, cut, order), below(right.rows, cut, order)
+
+
+@dataclass(frozen=True, slots=True)
+class _ScatteredRows:
+    """A side's rows by classes of their keys' hashes, in files: the side itself is read once, however many there are.
+
+    Attributes
+    ----------
+    folder
+        Where a folder for each class is.
+    schema
+        The columns.
+    """
+
+    folder: Path
+    schema: pl.Schema
+
+    @classmethod
+    def write(
+        cls, frame: pl.LazyFrame, keys: Sequence[str], folder: Path, *, classes: int, at_once: int
+    ) -> _ScatteredRows:
+        """Write the rows of `frame`, in files of some batches each."""
+        hashes = sum((pl.col(key).hash(seed) for seed, key in enumerate(keys)), start=pl.lit(0, dtype=pl.UInt64))
+        for number in range(classes):
+            (folder / str(number)).mkdir(parents=True)
+        batches = frame.collect_batches(chunk_size=at_once, maintain_order=True)
+        place = 0
+        while some := [_grouped(batch, hashes % classes, classes) for batch in islice(batches, _SCATTERED)]:
+            for number in range(classes):
+                rows = pl.concat([batch.slice(ends[number], ends[number + 1] - ends[number]) for batch, ends in some])
+                if rows.height:
+                    _write_rows(rows, folder / str(number) / f"{place}.arrow")
+            place += 1
+        return cls(folder, frame.collect_schema())
+
+    def read(self, number: int) -> pl.DataFrame:
+        """Return the rows of one class."""
+        parts = [pl.read_ipc(path) for path in sorted((self.folder / str(number)).iterdir())]
+        return pl.concat([pl.DataFrame(schema=self.schema), *parts], rechunk=True)
+
+
+def _grouped(batch: pl.DataFrame, which: pl.Expr, classes: int) -> tuple[pl.DataFrame, list[int]]:
+    """Return the rows class by class, and where each class begins, with the end."""
+    numbers = batch.select(which.cast(pl.Int64)).to_series().to_numpy()
+    if classes <= np.iinfo(np.int16).max:
+        order = np.argsort(numbers.astype(np.int16), kind="stable")  # so few numbers are sorted by their digits
+    else:
+        order = np.argsort(numbers, kind="stable")
+    ends = np.cumsum(np.bincount(numbers, minlength=classes))
+    return batch[pl.Series(order)], [0, *ends.tolist()]
+
+
+def _write_rows(rows: pl.DataFrame, path: Path) -> None:
+    try:
+        rows.write_ipc(path, compression="uncompressed")
+    except OSError as error:
+        raise ComputeError(
+            f"Rows in no order are kept in {path.parents[2].parent} while they are compared, and that failed: "
+            f"{error.strerror or error}.",
+            remedy="Free space there, or set TMPDIR to a folder on a larger disk.",
+        ) from None
 
 
 class _BatchReader:
