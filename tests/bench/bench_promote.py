@@ -1,8 +1,11 @@
 """What publishing costs: promotion, fresh data, rollback, planning; each beside the least that could do it.
 
-A view of ``--rows`` rows over a source of as many: two features of 100,000 users. "bare" is a Delta commit of the same
-file for `promote`, Polars' rewrite of the same file for `materialize`, a git commit for `rollback`. Planning is a dry
-run of one view in a project with 200 published ones.
+A view of ``--rows`` rows over a source of as many: six features of 100,000 users, and a second version of it in which
+all values differ. "first" is its promotion as a new view, beside a bare Delta commit of the same file; "over a
+published version" is a dry run and then the promotion of the second version, beside the difference of the two alone,
+which both need. What probes cost in full is told by itself: a promotion has them from `check --full`, or pays them.
+"bare" is Polars' rewrite of the same file for `materialize`, a git commit for `rollback`. Planning is a dry run of one
+view in a project with 200 published ones. Then promotions of 1, 10 and 50 tiny views, probed before, in CPU.
 
 Then in seconds of CPU, of a view of windows over a tenth of the rows: a cell at first and again, promotion, and 1 % of
 new data, beside Polars alone, which computes the view and writes it.
@@ -28,9 +31,19 @@ import polars as pl
 
 import workbench as wb
 from tests.bench.bench_lake import bare_commit
+from tests.bench.targets import forget_peak, judge, peak_mb
 from workbench.project import Project
 
-TARGETS = {"promote s": 1.0, "materialize": 2.2, "rollback s": 0.5, "plan s": 2.0}
+TARGETS = {
+    "promote a new view, s beyond a bare commit": 1.0,
+    "promote over a published version, s beyond the diff": 2.0,
+    "the same, peak MB": 800.0,
+    "promote after its dry run, s": 2.0,
+    "materialize 1 %, times a rewrite": 2.2,
+    "rollback, s beyond a git commit": 0.5,
+    "plan among 200 views, s": 2.0,
+    "promote 50 tiny views, times one": 3.0,
+}
 VIEWS = 200
 TOML = """\
 [project]
@@ -45,14 +58,18 @@ VIEW = '''\
 class Big(FeatureModel):
     user: str
     at: UTC
-    doubled: float = Feature(description="Twice the amount")
-    rest: float = Feature(description="What is left of it")
+    f0: float = Feature(description="What was spent, in a unit")
+    f1: float = Feature(description="What was spent, in another one")
+    f2: float = Feature(description="What was spent, in another one")
+    f3: float = Feature(description="What was spent, in another one")
+    f4: float = Feature(description="What was spent, in another one")
+    f5: float = Feature(description="What was spent, in another one")
 
 
 @feature_view(entities="user", event_time="at", lookback="1d", owner="bench")
 def big(events: pl.LazyFrame) -> LazyFrame[Big]:
-    """What was spent, in two ways."""
-    return events.select("user", "at", doubled=pl.col("amount") * FACTOR, rest=pl.col("amount") % 7)
+    """What was spent, in six ways."""
+    return events.select("user", "at", *((pl.col("amount") * FACTOR + n).alias(f"f{n}") for n in range(6)))
 '''
 SMALL = VIEW.replace("FACTOR", "2")
 WINDOWS = '''\
@@ -112,11 +129,19 @@ def big(folder: Path, rows: int) -> dict[str, float]:
     stored = made._workspace.cache.get(made.view("big").view_id)
     assert stored is not None
     found = {
+        "probes in full": timed(lambda: made.check("big", full=True)),
         "promote": timed(lambda: made.promote("big")),
         "bare commit": timed(lambda: bare_commit(folder, stored.path)),
     }
-    made.define(VIEW.replace("FACTOR", "3"), log=False)
-    made.promote("big", accept={"big": "thrice"})
+    made.define(VIEW.replace("FACTOR", "2.1"), log=False)
+    made.check("big", full=True)
+    accept = {"big": "a little more"}
+    found["diff"] = timed(lambda: made.diff("big"))
+    forget(made.root)
+    base = forget_peak()
+    found["dry run"] = timed(lambda: made.promote("big", dry_run=True, accept=accept))
+    found["peak MB"] = peak_mb() - base
+    found["promote after it"] = timed(lambda: made.promote("big", accept=accept))
     found["rollback"] = min(timed(partial(made.rollback, "big", to)) for to in ("1.0", "2.0", "1.0"))
     made.rollback("big", "2.0")
     note = folder / "note.txt"
@@ -135,6 +160,13 @@ def big(folder: Path, rows: int) -> dict[str, float]:
     made.close()
     small.close()
     return found
+
+
+def forget(root: Path) -> None:
+    """Forget what was found of two versions."""
+    for kind in ("diff", "drift"):
+        for path in (root / ".workbench" / "facts").rglob(f"{kind}-*.json"):
+            path.unlink()
 
 
 def cpu(act: Callable[[], Any]) -> float:
@@ -169,6 +201,18 @@ def windows(folder: Path, rows: int) -> dict[str, float]:
     return found
 
 
+def tiny(folder: Path, views: int) -> float:
+    """Return the seconds of CPU that the promotion of so many tiny views takes, which were probed before."""
+    made = project(folder, 200)
+    for number in range(views):
+        name = f"big_{number}"
+        made.define(SMALL.replace("def big", f"def {name}").replace("Big", f"Big{number}"), log=False)
+    made.check(full=True)
+    found = cpu(made.promote)
+    made.close()
+    return found
+
+
 def many(folder: Path) -> dict[str, float]:
     """Measure planning among 200 published views."""
     made = project(folder, 200)
@@ -194,30 +238,28 @@ def main() -> int:
     os.environ["GIT_CONFIG_NOSYSTEM"] = "1"
     with tempfile.TemporaryDirectory(prefix="bench-promote-") as folder:
         found = big(Path(folder) / "big", arguments.rows) | many(Path(folder) / "many")
+        found |= {f"{views} tiny views, CPU": tiny(Path(folder) / f"tiny{views}", views) for views in (1, 10, 50)}
         spent = windows(Path(folder) / "windows", arguments.rows // 10)
-    rows = [
-        ("promote beyond a bare Delta commit", found["promote"] - found["bare commit"], f"<= {TARGETS['promote s']} s"),
-        (
-            "materialize 1 %, against a rewrite",
-            found["materialize"] / found["bare rewrite"],
-            f"<= {TARGETS['materialize']} x",
-        ),
-        ("rollback beyond a git commit", found["rollback"] - found["git commit"], f"<= {TARGETS['rollback s']} s"),
-        ("plan among 200 views", found["plan among 200"], f"<= {TARGETS['plan s']} s"),
-        ("plan, first of a handle", found["plan, first of a handle"], ""),
-    ]
+    results = {
+        "promote a new view, s beyond a bare commit": found["promote"] - found["bare commit"],
+        "promote over a published version, s beyond the diff": found["dry run"] - found["diff"],
+        "the same, peak MB": found["peak MB"],
+        "promote after its dry run, s": found["promote after it"],
+        "materialize 1 %, times a rewrite": found["materialize"] / found["bare rewrite"],
+        "rollback, s beyond a git commit": found["rollback"] - found["git commit"],
+        "plan among 200 views, s": found["plan among 200"],
+        "promote 50 tiny views, times one": found["50 tiny views, CPU"] / found["1 tiny views, CPU"],
+    }
     print(f"{arguments.rows:,} rows")
-    for what, value, target in rows:
-        print(f"{what:40} {value:8.3f}  {target}")
     for what, seconds in found.items():
-        print(f"    {what:36} {seconds:8.3f} s")
+        print(f"    {what:36} {seconds:8.3f}")
     print(f"{arguments.rows // 10:,} rows, windows: CPU")
     for what, seconds in spent.items():
         print(f"    {what:36} {seconds:8.3f} s {seconds / spent['Polars alone']:8.2f} x")
     if arguments.json is not None:
-        report = {"rows": arguments.rows, "seconds": found, "targets": TARGETS, "cpu": spent}
+        report = {"rows": arguments.rows, "seconds": found, "results": results, "targets": TARGETS, "cpu": spent}
         arguments.json.write_text(json.dumps(report, indent=2))
-    return 0
+    return judge(results, TARGETS)
 
 
 if __name__ == "__main__":
