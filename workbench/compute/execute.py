@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from workbench.compute.cache import DATA, ViewCache
 from workbench.compute.digest import digests
+from workbench.compute.entity_ranges import RangedQuery
 from workbench.compute.metadata import StoredView, ViewRecord, now, versions
 from workbench.compute.plan import InputData, build, engine_error, plan_hash
 from workbench.compute.progress import Report, Ticker
@@ -29,9 +30,11 @@ _NO_PERMISSION = re.compile(r"\(os error (?:1|13|30)\)")
 
 
 def write_parquet(frame: pl.LazyFrame, path: Path, *, view: str) -> None:
-    """Compute `frame` into the new file `path`."""
+    """Compute `frame` into the new file `path`, by ranges of entities where it can be."""
+    query = RangedQuery.of(frame, path.parent)
     try:
-        frame.sink_parquet(path, compression="lz4", statistics=True, row_group_size=ROW_GROUP)
+        rows = frame if query is None else query.frame()
+        rows.sink_parquet(path, compression="lz4", statistics=True, row_group_size=ROW_GROUP)
     except KeyboardInterrupt:
         # Polars and Python both report one Ctrl-C. Let the second come up here, where it disturbs no cleaning up: it is
         # raised where a loop turns, and nothing that could raise it stands between this line and the loop.
@@ -41,12 +44,16 @@ def write_parquet(frame: pl.LazyFrame, path: Path, *, view: str) -> None:
         except KeyboardInterrupt:
             pass
         raise
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as raised:
+        error = raised if query is None or query.error is None else query.error
         if isinstance(error, OSError) and not _from_polars(error):
             raise  # a Python function in the query met it: the author's own error
         if _ABORTED in str(error):
             raise KeyboardInterrupt from error
         raise _failure(view, error, path) from error
+    finally:
+        if query is not None:
+            query.stopped.set()
 
 
 def _from_polars(error: OSError) -> bool:

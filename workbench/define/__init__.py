@@ -13,6 +13,7 @@ from workbench.lazy import loading
 if TYPE_CHECKING:
     from workbench.define.cell import Cell, parse_cell
     from workbench.define.contract import ColumnContract, Contract, rule_identity
+    from workbench.define.entity_frame import EntityFrame, LocalPlan
     from workbench.define.examples import Example, Rows, example
     from workbench.define.feature_sets import FeatureSet, feature_set
     from workbench.define.loader import Definitions, load_tree
@@ -40,6 +41,10 @@ _HOMES = {
         "ColumnContract",
         "Contract",
         "rule_identity",
+    ),
+    "entity_frame": (
+        "EntityFrame",
+        "LocalPlan",
     ),
     "examples": (
         "Example",
@@ -95,6 +100,7 @@ __all__ = [
     "ColumnContract",
     "Contract",
     "Definitions",
+    "EntityFrame",
     "Example",
     "Feature",
     "FeatureModel",
@@ -102,6 +108,7 @@ __all__ = [
     "FeatureView",
     "InputColumn",
     "LazyFrame",
+    "LocalPlan",
     "Observations",
     "OnDemandInput",
     "OnDemandView",

@@ -67,6 +67,14 @@ def centre_integers(column: str, group: str) -> pl.Expr:
     return (wide - wide.drop_nulls().first().over(group)).cast(pl.Float64).alias(f"{_CENTRED}{column}")
 
 
+def is_opaque(value: pl.Expr) -> bool:
+    """Return whether `value` has a Python function in it, or cannot be looked into."""
+    try:
+        return _holds_python(msgspec.msgpack.decode(value.meta.serialize()))
+    except (pl.exceptions.PolarsError, msgspec.DecodeError, TypeError, ValueError):
+        return True
+
+
 def exact(name: str, value: pl.Expr, schema: Mapping[str, pl.DataType]) -> Exact:
     """Return the aggregation `value` so that it is exact, or fails where its result does not fit."""
     try:

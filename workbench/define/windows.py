@@ -13,12 +13,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Literal
 
 import polars as pl
 import polars.selectors as cs
 
-from workbench.define.exact_windows import Exact, centre_integers, exact, widen
+from workbench.define.entity_frame import EntityFrame, LocalPlan
+from workbench.define.exact_windows import Exact, centre_integers, exact, is_opaque, widen
 from workbench.errors import WindowError, did_you_mean
 from workbench.times import format_duration, instant, parse_duration
 
@@ -171,22 +173,48 @@ def windowed(
     nulled = tuple(name for name, value in aggregations.items() if empty_is_null(value, schema))
     wide = _wide(schema, aggregations, apart=(*keys, time))
     values = {name: exact(name, value, {**schema, **wide}) for name, value in aggregations.items()}
+    windows_of = partial(_windows, keys, time, spans, _ENTERS[closed], values, nulled)
+    events = _events(frame, keys, time, schema[time], wide)
+    read = dict.fromkeys([*keys, time, *(root for value in aggregations.values() for root in value.meta.root_names())])
+    local = (
+        None if any(map(is_opaque, aggregations.values())) else LocalPlan(events.select(*read), keys, time, windows_of)
+    )
+    return EntityFrame.of(windows_of(events.sort(*keys, time, maintain_order=True)), local)
+
+
+windowed.__semantics__ = 2  # type: ignore[attr-defined]  # part of every fingerprint: raised when values change
+
+
+def _windows(
+    keys: Sequence[str],
+    time: str,
+    spans: Sequence[_Span],
+    enters: int,
+    values: Mapping[str, Exact],
+    nulled: Sequence[str],
+    ordered: pl.LazyFrame,
+) -> pl.LazyFrame:
+    """Return the rows of `windowed` for events that are sorted by entity and time."""
     centre = sorted(frozenset[str]().union(*(value.centred for value in values.values())))
     events = (
-        _events(frame, keys, time, schema[time], wide)
+        ordered.with_columns(_runs(keys).set_sorted().alias(_RUN))
         .with_columns(centre_integers(name, _RUN) for name in centre)
         .cache()
     )
     entities = events.filter(_starts()).select(keys)
-    rows = _instants(events, time, spans, _ENTERS[closed]).cache()
+    rows = _instants(events, time, spans, enters).cache()
     tables = [_contents(events, time, span, values, nulled).gather(rows.select(span.pointer)) for span in spans]
-    columns = [rows.select(pl.col(time) + pl.duration(microseconds=_ENTERS[closed])), *tables]
+    columns = [rows.select(pl.col(time) + pl.duration(microseconds=enters)), *tables]
     if keys:
         columns.insert(0, entities.gather(rows.select(_RUN)))
     return pl.concat(columns, how="horizontal")
 
 
-windowed.__semantics__ = 2  # type: ignore[attr-defined]  # part of every fingerprint: raised when values change
+def _runs(keys: Sequence[str]) -> pl.Expr:
+    """Return the number of each row's entity."""
+    if not keys:
+        return pl.lit(0, pl.UInt32)
+    return (pl.col(keys[0]) if len(keys) == 1 else pl.struct(keys)).rle_id()
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,12 +282,10 @@ def _wide(schema: pl.Schema, aggregations: Mapping[str, pl.Expr], *, apart: Sequ
 def _events(
     frame: pl.LazyFrame, keys: Sequence[str], time: str, dtype: pl.DataType, wide: Mapping[str, pl.DataType]
 ) -> pl.LazyFrame:
-    """Return the readable events sorted by entity and time, entities numbered, times in UTC microseconds."""
-    known = frame.filter(pl.all_horizontal(pl.col(time, *keys).is_not_null())).with_columns(
+    """Return the readable events, times in UTC microseconds."""
+    return frame.filter(pl.all_horizontal(pl.col(time, *keys).is_not_null())).with_columns(
         instant(pl.col(time), dtype).alias(time), *(pl.col(name).cast(wider) for name, wider in wide.items())
     )
-    run = pl.struct(keys).rle_id() if keys else pl.lit(0, pl.UInt32)
-    return known.sort(*keys, time, maintain_order=True).with_columns(run.set_sorted().alias(_RUN))
 
 
 def _starts() -> pl.Expr:

@@ -1,0 +1,183 @@
+"""Computing a frame range of entities by range of entities: in bounded memory, on several threads.
+
+The events are read once. Those that do not fit are kept in a folder meanwhile, and read again for each range.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import reduce
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+from typing import TYPE_CHECKING, Self
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from workbench.define import EntityFrame
+
+if TYPE_CHECKING:
+    from polars import DataFrame, Expr, LazyFrame
+
+    from workbench.define import LocalPlan
+
+RANGE = 64 << 20
+"""How many bytes of events are in memory at a time, before they are sorted."""
+PART = 100_000
+"""How many events are computed at once by a thread, unless one entity has more."""
+_BATCH = 1_000_000
+_SAMPLE = 1_000
+_SEED = 20_240_229
+_ORDERED = (pl.Boolean, pl.String, pl.Enum, pl.Date, pl.Datetime, pl.Duration, pl.Time)
+
+
+@dataclass(slots=True)
+class RangedQuery:
+    """A frame that is computed by ranges while it is read, once.
+
+    Attributes
+    ----------
+    error
+        What was raised meanwhile: Polars says it in its own words only.
+    stopped
+        Set when no further part is to be computed.
+    """
+
+    local: LocalPlan
+    schema: pl.Schema
+    folder: Path
+    error: BaseException | None = None
+    stopped: Event = field(default_factory=Event)
+
+    @classmethod
+    def of(cls, frame: LazyFrame, folder: Path) -> Self | None:
+        """Return `frame` as a query by ranges, if it has any; events that do not fit are kept in `folder`."""
+        local = frame.local if isinstance(frame, EntityFrame) else None
+        if local is None or not local.keys:
+            return None
+        schema = local.events.collect_schema()
+        ordered = all(schema[name].is_integer() or isinstance(schema[name], _ORDERED) for name in local.keys)
+        return cls(local, frame.collect_schema(), folder) if ordered else None
+
+    def frame(self) -> LazyFrame:
+        """Return the rows, sorted by entity and time."""
+        return register_io_source(self._read, schema=self.schema)
+
+    def _read(
+        self, columns: list[str] | None, predicate: Expr | None, rows: int | None, _: int | None
+    ) -> Iterator[DataFrame]:
+        assert rows is None  # noqa: S101 - the whole is written
+        try:
+            for part in self._parts():
+                kept = part if predicate is None else part.filter(predicate)
+                yield kept if columns is None else kept.select(columns)
+        except Exception as error:
+            self.error = error
+            raise
+
+    def _parts(self) -> Iterator[DataFrame]:
+        """Yield the rows of some entities at a time."""
+        workers = max(1, min(4, os.cpu_count() or 1))
+        with TemporaryDirectory(dir=self.folder, ignore_cleanup_errors=True) as folder:
+            events = _Events.read(self.local, Path(folder))
+            with ThreadPoolExecutor(workers, thread_name_prefix="entities") as pool:
+                running: list[Future[DataFrame]] = []
+                for part in self._sorted_parts(events):
+                    running.append(pool.submit(self._compute, part))
+                    del part
+                    if len(running) >= workers:
+                        yield running.pop(0).result()
+                for left in running:
+                    yield left.result()
+
+    def _sorted_parts(self, events: _Events) -> Iterator[DataFrame]:
+        for some in events.ranges():
+            ordered = some.sort(*self.local.keys, self.local.time, maintain_order=True)
+            del some
+            for start, stop in pairwise(_cuts(ordered, self.local.keys)):
+                if self.stopped.is_set():
+                    return
+                yield ordered.slice(start, stop - start)
+
+    def _compute(self, events: DataFrame) -> DataFrame:
+        return self.local.of(events.lazy()).collect(engine="in-memory")
+
+
+@dataclass(slots=True)
+class _Events:
+    """The events of a plan: in memory, or in files where they are too many."""
+
+    keys: Sequence[str]
+    held: list[DataFrame] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    size: int = 0
+    sample: list[DataFrame] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, local: LocalPlan, folder: Path) -> _Events:
+        """Read the events once, in their order."""
+        found = cls(local.keys)
+        for batch in local.events.collect_batches(chunk_size=_BATCH, maintain_order=True):
+            found.held.append(batch)
+            found.size += int(batch.estimated_size())
+            found.sample.append(batch.select(local.keys).sample(min(batch.height, _SAMPLE), seed=_SEED))
+            if found.size > RANGE:
+                found._write(folder)
+        if found.files:
+            found._write(folder)
+        return found
+
+    def _write(self, folder: Path) -> None:
+        for batch in self.held:
+            path = folder / f"{len(self.files)}.parquet"
+            batch.write_parquet(path, compression="lz4")
+            self.files.append(path)
+        self.held.clear()
+
+    def ranges(self) -> Iterator[DataFrame]:
+        """Yield the events of one range of entities after the other, those of an entity in their order."""
+        if not self.files:
+            held, self.held = self.held, []
+            if held:
+                yield pl.concat(held)
+            return
+        bounds = self._bounds()
+        scan = pl.scan_parquet(self.files, glob=False)
+        for low, high in pairwise([None, *bounds, None]):
+            inside = [~self._below(low)] if low is not None else []
+            inside += [self._below(high)] if high is not None else []
+            yield scan.filter(inside).collect(engine="streaming")
+
+    def _bounds(self) -> list[tuple[object, ...]]:
+        """Return the first entity of each range but the first one, so that each has about as many events."""
+        sample = pl.concat(self.sample).sort(self.keys)
+        ranges = -(-self.size // RANGE)
+        places = [sample.height * number // ranges for number in range(1, ranges)]
+        return sample[places].unique(maintain_order=True).rows()
+
+    def _below(self, bound: Sequence[object]) -> Expr:
+        """Return whether a row's entity comes before `bound`, in the order of a sort."""
+        same: list[Expr] = []
+        below: list[Expr] = []
+        for (name, dtype), value in zip(self.sample[0].schema.items(), bound, strict=True):
+            limit = pl.lit(value, dtype)
+            below.append(reduce(operator.and_, same, pl.col(name) < limit))
+            same.append(pl.col(name) == limit)
+        return reduce(operator.or_, below)
+
+
+def _cuts(ordered: DataFrame, keys: Sequence[str]) -> list[int]:
+    """Return where sorted events are cut: between entities, some `PART` of them apart."""
+    starts = ordered.select(
+        pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in keys).arg_true()
+    ).to_series()
+    wanted = pl.Series(range(0, ordered.height, PART), dtype=pl.UInt32)
+    places = starts.search_sorted(wanted)
+    cuts = starts.filter(pl.int_range(starts.len(), eager=True).is_in(places.implode()))
+    return [0, *(cut for cut in cuts if cut), ordered.height]
