@@ -21,6 +21,7 @@ from workbench.pipeline.evaluate import (
 from workbench.pipeline.init import start_project
 from workbench.pipeline.on_demand import PreparedOnDemand, StoredInputs, identity_of, prepare_on_demand
 from workbench.pipeline.probing import probe
+from workbench.pipeline.removal import Removal, remove
 from workbench.pipeline.result import ResultList, ViewResult
 from workbench.pipeline.run_record import origin
 from workbench.pipeline.status import Status, ViewStatus, status
@@ -40,6 +41,7 @@ __all__ = [
     "InputTimes",
     "Prepared",
     "PreparedOnDemand",
+    "Removal",
     "ResultList",
     "Status",
     "StoredInputs",
@@ -63,6 +65,7 @@ __all__ = [
     "prepare_on_demand",
     "probe",
     "published_definitions",
+    "remove",
     "replaced",
     "run_tests",
     "source_digest",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from workbench.git import Branch, Repository
     from workbench.lineage import Lineage
     from workbench.online import FeatureReport, OnlineLoad, OnlineStatus, OnlineVerification
-    from workbench.pipeline import Status, Trust, UiLink, View, ViewResult, WhyChanged
+    from workbench.pipeline import Removal, Status, Trust, UiLink, View, ViewResult, WhyChanged
     from workbench.project.feature_store import FeatureStore
     from workbench.promote import ApprovalReport, Garbage, Materialized, PromotionReport, Release, ReleaseList, Standing
     from workbench.reproduce import Reproduction
@@ -451,6 +451,32 @@ class Project:
         from workbench.pipeline import trust
 
         return trust(self._workspace, branch, revoke=revoke)
+
+    @verb()
+    def remove(self, view: str, *, branch: str | None = None) -> Removal:
+        """Take a view out of an experiment: the branch has it as it began with it, or no longer.
+
+        What is published stays as it is: a published version ends by `rollback`, or by `deprecate` and `retire`.
+
+        Parameters
+        ----------
+        view
+            A view or on-demand view of the branch, also one that does not load.
+        branch
+            The experiment's branch; this handle's if absent.
+
+        Raises
+        ------
+        FeatureNotFound
+            Where the branch has no such view.
+        DefinitionError
+            Where other definitions of the branch read it, or the experiment does not change it.
+        ProtectedBranch
+            On a branch only ``promote`` may write.
+        """
+        from workbench.pipeline import remove
+
+        return remove(self._workspace, view, branch=self._revision(self._existing(branch)))
 
     def experiment(self, name: str, *, branch: str | None = None) -> ModelRun:
         """Return a run of the experiment `name` with a model, to be opened by ``with``; MLflow gets what it logs.
