@@ -268,18 +268,6 @@ def test_a_file_that_was_begun_the_day_before_is_read(served: Served) -> None:
     assert served.skew(since=since).compared == 1
 
 
-def test_what_is_not_stored_is_listed_as_not_compared(served: Served) -> None:
-    served.ask("spend", [{"user": "a"}, {"user": "b"}])
-    (path,) = (served.shelf.folder / "reads").rglob("*.jsonl")
-    read = json.loads(path.read_bytes())
-    path.write_text(json.dumps(read | {"views": {}, "columns": {}}) + "\n")
-    report = served.skew()
-    assert not report.passed
-    assert [(each.view, each.reads) for each in report.uncompared] == [("spend@1.0", 2)]
-    assert "computed from stored features" in report.to_markdown()
-    assert "Nothing was compared" in report.to_markdown()
-
-
 def test_damaged_lines_are_counted_and_left_out(served: Served) -> None:
     served.ask("spend", [{"user": "a"}])
     (path,) = (served.shelf.folder / "reads").rglob("*.jsonl")

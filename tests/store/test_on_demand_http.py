@@ -200,15 +200,22 @@ def test_a_definition_that_never_ends_is_ended_by_the_deadline(folder: Path) -> 
     running._on_demand.close()
 
 
-def test_logged_reads_leave_it_and_the_request_out(folder: Path, tmp_path: Path) -> None:
+def test_logged_reads_say_what_it_was_computed_from(folder: Path, tmp_path: Path) -> None:
     running = service(folder, log_reads=1.0, reads=str(tmp_path / "reads"))
-    assert Asked(running).features(["ratio", "spend:total"], ENTITIES).status_code == 200
+    entities = [{**each, "name": "secret"} for each in ENTITIES]
+    assert Asked(running).features(["ratio:is_large", "spend:total"], entities).status_code == 200
     running._log.close()
-    text = "".join(path.read_text() for path in (tmp_path / "reads").rglob("*") if path.is_file())
-    line = json.loads(text.splitlines()[0])
-    assert line["columns"] == {"total": "total"}
+    (path,) = (tmp_path / "reads").rglob("*.jsonl")
+    line = json.loads(path.read_text())
+    assert line["columns"] == {"is_large": "is_large", "total": "total"}
     assert list(line["views"]) == ["spend"]
-    assert line["entities"] == [{"user": "u0"}, {"user": "nobody"}, {"user": "u0"}]
+    assert line["computed"]["ratio"]["version"] == "2.0"
+    assert line["computed"]["ratio"]["request"] == ["amount"]
+    assert [(each["view"], each["version"]) for each in line["computed"]["ratio"]["inputs"]] == [
+        ("spend", "1.0"),
+        ("recent", "1.0"),
+    ]
+    assert line["entities"] == ENTITIES
     assert running._on_demand is not None
     running._on_demand.close()
 

@@ -15,12 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import workbench as wb
-from tests.conftest import identify
+from tests.conftest import events, identify
 from tests.online.conftest import SERVERS, on_server
+from tests.server.stage import Asked
 from tests.store.conftest import START, opened
 from tests.store.test_on_demand import define, written
 from workbench import errors
-from workbench.project import Project
+from workbench.project import Project, service_options
+from workbench.server import FeatureService
 
 USERS = ("u0", "u3", "u6", "nobody")
 
@@ -165,3 +167,39 @@ def test_a_reader_without_functions_refuses_it_by_name(served: Project) -> None:
 def test_the_command_line_takes_request_values(served: Project) -> None:
     report = served.get("ratio", {"user": "u0", "amount": "12.5"}, at=START + timedelta(minutes=100))
     assert report.features["is_large"].value is True
+
+
+def test_what_was_computed_for_requests_is_compared_with_what_training_computes(
+    served: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(served.root)
+    service = FeatureService(service_options().with_serve(on_demand=True, log_reads=1.0, deadline_ms=60_000))
+    asked = Asked(service)
+    entities = [{"user": "u0", "amount": 3}, {"user": "nobody", "amount": 30.5}]
+    for body in ({}, {"at": "2024-01-01T01:30:00"}):
+        assert asked.features(["ratio"], entities[:1], **body).status_code == 200
+    assert asked.features(["spend", "ratio:is_large"], entities).status_code == 200
+    service._log.close(60)
+    assert service._on_demand is not None
+    service._on_demand.close()
+    report = served.skew("ratio")
+    assert report.passed, report.to_dict()
+    assert {each.feature: each.compared for each in report.features} == {"ratio": 2, "is_large": 4}
+    assert {each.view for each in served.skew().features} == {"ratio@1.0", "spend@1.0"}
+
+    (path,) = (served._workspace.home / "reads").rglob("*.jsonl")
+    kept = path.read_text()
+    path.write_text(kept.replace('"values":[false]', '"values":[true]'))
+    wrong = {each.feature: each for each in served.skew("ratio").features}
+    assert wrong["ratio"].mismatches == 0
+    assert wrong["is_large"].causes == {"store": 2}
+    assert wrong["is_large"].examples[0].entity == {"user": "u0", "amount": 3.0}
+    path.write_text(kept.replace('"version":"1.0","request"', '"version":"9.0","request"'))
+    assert {each.reason for each in served.skew("ratio").uncompared} == {"The registry has no such version."}
+    path.write_text(kept)
+
+    events(410).write_parquet(served.root / "data" / "events.parquet")
+    served.materialize()
+    later = {each.feature: each for each in served.skew("ratio").features}
+    assert later["ratio"].causes == {"later": 1}  # new rows are older than the request for now, not than the other
+    assert later["is_large"].mismatches == 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from workbench.lazy import loading
 
 if TYPE_CHECKING:
-    from workbench.online.answers import Answer, Answers, Column, Plan
+    from workbench.online.answers import Answer, Answers, Column, OnDemandPlan, Plan
     from workbench.online.catalog import OnlineCatalog
     from workbench.online.on_demand_process import OnDemandProcesses
     from workbench.online.read import OnlineReader, as_entities, read_offline, replay_offline
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "catalog": ("OnlineCatalog",),
-    "answers": ("Answer", "Answers", "Column", "Plan"),
+    "answers": ("Answer", "Answers", "Column", "OnDemandPlan", "Plan"),
     "read": ("OnlineReader", "as_entities", "read_offline", "replay_offline"),
     "on_demand_process": ("OnDemandProcesses",),
     "redis": ("EvictionWarning",),
@@ -61,6 +61,7 @@ __all__ = [
     "FeatureReport",
     "FeatureValue",
     "OnDemandFunctions",
+    "OnDemandPlan",
     "OnDemandProcesses",
     "OnlineBehindWarning",
     "OnlineCatalog",

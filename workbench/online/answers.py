@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain, repeat
+from itertools import accumulate, chain, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -170,13 +170,20 @@ class OnDemandPlan(ViewPlan):
         )
         return cls(JoinedView(view.label, None, (), rows), "on demand", None, False, view, inputs)  # noqa: FBT003
 
-    def compute(self, answers: Answers) -> ComputedAnswer:
-        """Return its features for each entity of a request, from what was found of the stored views."""
-        entities = answers.entities
+    def compute(self, asked: Sequence[Answers]) -> list[ComputedAnswer]:
+        """Return its features for each entity of some requests, from what was found of the stored views."""
+        rows = [self._rows(answers) for answers in asked]
+        made = self.view.compute(rows[0] if len(rows) == 1 else pl.concat(rows))
+        ends = accumulate(each.height for each in rows)
+        return [
+            ComputedAnswer(self, answers.instant, made[end - each.height : end])
+            for answers, each, end in zip(asked, rows, ends, strict=True)
+        ]
+
+    def _rows(self, answers: Answers) -> pl.DataFrame:
         stored = [answers.series(column).alias(name) for name, column in self.inputs.items()]
-        request = [request_values(each, entities, view=self.view.name) for each in self.view.request]
-        made = self.view.compute(pl.DataFrame([*stored, *request]))
-        return ComputedAnswer(self, answers.instant, made)
+        request = [request_values(each, answers.entities, view=self.view.name) for each in self.view.request]
+        return pl.DataFrame([*stored, *request])
 
 
 def request_values(field: RequestField, entities: Sequence[Mapping[str, object]], *, view: str) -> pl.Series:
@@ -638,7 +645,7 @@ class Answers:
 
     def with_computed(self) -> Answers:
         """Return the answers with those of the on-demand views, which are computed now."""
-        return replace(self, found=[*self.found, *(view.compute(self) for view in self.plan.on_demand)])
+        return all_with_computed([self])[0]
 
     def series(self, column: Column) -> pl.Series:
         """Return a feature's value for each entity with its dtype: null where no row holds, whatever the default."""
@@ -695,6 +702,15 @@ class Answers:
             pl.Series(name, [entity[name] for entity in self.entities], dtype=dtype, strict=False)
             for name, dtype in dtypes.items()
         ]
+
+
+def all_with_computed(asked: Sequence[Answers]) -> list[Answers]:
+    """Return the answers to requests of one plan with those of its on-demand views, computed once for all of them."""
+    by_view = [view.compute(asked) for view in asked[0].plan.on_demand] if asked else []
+    return [
+        replace(answers, found=[*answers.found, *(of_view[place] for of_view in by_view)])
+        for place, answers in enumerate(asked)
+    ]
 
 
 def _times(rows: Sequence[Row | None]) -> tuple[list[Any], list[Any]]:

@@ -15,7 +15,16 @@ import polars as pl
 
 from workbench.config import free_name
 from workbench.errors import JoinError, OnlineError, UsageError
-from workbench.online.answers import Answer, Answers, Column, OnDemandPlan, Plan, StoredAnswer, ViewPlan
+from workbench.online.answers import (
+    Answer,
+    Answers,
+    Column,
+    OnDemandPlan,
+    Plan,
+    StoredAnswer,
+    ViewPlan,
+    all_with_computed,
+)
 from workbench.online.backend import ReadOnlyBackend
 from workbench.online.catalog import OnlineCatalog
 from workbench.online.codec import FIRST, Row
@@ -244,10 +253,10 @@ def read_offline(
 
 
 def replay_offline(
-    wanted: Sequence[ResolvedFeature], reading: ViewReader, asked: Sequence[tuple[Sequence[Mapping[str, object]], int]]
+    wanted: Resolution, reading: ViewReader, asked: Sequence[tuple[Sequence[Mapping[str, object]], int]]
 ) -> list[Answers]:
     """Return the answers to several requests for the same features, each some entities at an instant, by one join."""
-    return _read_lake(planned(Resolution(tuple(wanted)), reading, None), asked)
+    return _read_lake(planned(wanted, reading, None), asked)
 
 
 def _read_lake(plan: Plan, asked: Sequence[tuple[Sequence[Mapping[str, object]], int]]) -> list[Answers]:
@@ -258,10 +267,9 @@ def _read_lake(plan: Plan, asked: Sequence[tuple[Sequence[Mapping[str, object]],
     for each, instant in asked:
         ends = begins + len(each)
         rows = [Answer(view, instant, own[begins:ends]) for view, own in zip(plan.views, found, strict=True)]
-        found_then = Answers(plan, each, instant, rows)
-        answers.append(found_then.with_computed() if plan.on_demand else found_then)
+        answers.append(Answers(plan, each, instant, rows))
         begins = ends
-    return answers
+    return all_with_computed(answers) if plan.on_demand else answers
 
 
 def lake_rows(plan: ViewPlan, entities: Sequence[Mapping[str, object]], instants: Sequence[int]) -> list[Row | None]:

@@ -16,7 +16,8 @@ Cause = Literal["store", "behind", "later", "unknown"]
 """``store``: the answer is not what its own data gives. ``behind``: newer data was published already. ``later``: data
 that was published after the request says otherwise. ``unknown``: the data that answered is no longer in the lake."""
 CAUSES: Mapping[Cause, str] = {
-    "store": "the store answered something else than its own data gives: `workbench online verify --full`.",
+    "store": "the store answered something else than its own data gives: `workbench online verify --full`; or an "
+    "on-demand view's function gave something else than it does here.",
     "behind": "newer data was published when the store still answered with older: see `workbench online`.",
     "later": "data that was published after the request reaches back before it. With a `created` column, which says "
     "since when a row is known, training sets leave such rows out.",
