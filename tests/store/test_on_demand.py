@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -188,12 +188,37 @@ def test_an_empty_spine_has_its_columns(till: Project) -> None:
 def test_it_is_refused_where_stored_rows_are_wanted(till: Project) -> None:
     with pytest.raises(errors.FeatureNotFound, match="'ratio' is an on-demand view: it has no stored rows"):
         till.view("ratio")
-    with pytest.raises(errors.WorkbenchError, match="it has no stored rows"):
+    with pytest.raises(errors.WorkbenchError, match="it has no stored rows") as why:
         till.store.why("ratio:ratio", {"user": "u0"}, START + timedelta(hours=1))
+    assert "spend:total, recent:odd, which have rows" in why.value.remedy
+    compared: list[Callable[[], object]] = [
+        lambda: till.diff("ratio"),
+        lambda: till.diff("ratio", "main", "exp/first"),
+        lambda: till.drift("ratio", reference="2024-01-01", current="exp/first"),
+    ]
+    for compare in compared:
+        with pytest.raises(errors.FeatureNotFound, match="has no stored rows to compare") as refused:
+            compare()
+        assert "training sets" in refused.value.remedy
     with pytest.raises(errors.JoinError, match="under another name"):
         joined(till, with_amounts(), "ratio as other (user=user)")
     with pytest.raises(errors.FeatureNotFound, match="ratio:rato"):
         joined(till, with_amounts(), "ratio:rato")
+
+
+def test_its_drift_is_that_between_the_rows_of_training_sets(till: Project, tmp_path: Path) -> None:
+    spine = spine_of(*((f"u{number % 7}", 100.0 + number) for number in range(60)))
+    small, large = (
+        till.store.training_set(with_amounts(spine, [scale * number for number in range(60)]), ["ratio", "spend:total"])
+        for scale in (1.0, 40.0)
+    )
+    found = till.drift("ratio", reference=small, current=large)
+    assert {each.name for each in found.features} == {"ratio", "is_large"}
+    assert "ratio" in {each.name for each in found.drifted}
+    assert not till.drift("ratio:ratio", reference=small, current=small.frame).drifted
+    large.frame.write_parquet(tmp_path / "large.parquet")
+    small.save("before")
+    assert till.drift("ratio", reference="before", current=str(tmp_path / "large.parquet")).drifted
 
 
 def test_a_stored_view_cannot_read_it(till: Project) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.comparison.refs import side_at
+from workbench.comparison.refs import contract_at, side_at
 from workbench.define import Contract
 from workbench.diff import Side, value_of
 from workbench.drift import contract_of_frame
@@ -66,8 +66,8 @@ def stretch(workspace: Workspace, view: str, wanted: object, *, otherwise: str) 
     if isinstance(wanted, TrainingSet | SavedTrainingSet):
         wanted = wanted.frame
     if isinstance(wanted, pl.DataFrame | pl.LazyFrame):
-        view_side = side_at(workspace, view, otherwise)
-        return _of_rows(wanted.lazy(), view, view_side, label=f"{_height(wanted)}rows", time=None)
+        contract = contract_at(workspace, view, otherwise)
+        return _of_rows(wanted.lazy(), view, contract, label=f"{_height(wanted)}rows", time=None)
     if isinstance(wanted, Period):
         wanted = str(wanted)
     if not isinstance(wanted, str | Path):
@@ -83,19 +83,19 @@ def stretch(workspace: Workspace, view: str, wanted: object, *, otherwise: str) 
 
 def _place(workspace: Workspace, view: str, place: str, otherwise: str) -> Side:
     if format_of(Path(place)) is not None:
-        view_side = side_at(workspace, view, otherwise)
-        return _of_rows(_file(place, view_side), view, view_side, label=place, time=None)
+        contract = contract_at(workspace, view, otherwise)
+        return _of_rows(_file(place, contract), view, contract, label=place, time=None)
     if place in names(workspace.home):
         saved = saved_training_set(workspace.home, place)
-        view_side = side_at(workspace, view, otherwise)
-        return _of_rows(pl.scan_parquet(saved.path), view, view_side, label=place, time=saved.question.time)
+        contract = contract_at(workspace, view, otherwise)
+        return _of_rows(pl.scan_parquet(saved.path), view, contract, label=place, time=saved.question.time)
     return side_at(workspace, view, place)
 
 
-def _file(path: str, side: Side) -> pl.LazyFrame:
+def _file(path: str, contract: Contract) -> pl.LazyFrame:
     """Return the rows of a file; columns that are texts in the view stay texts, and what was decided is told."""
-    times = {column.name: column.name for column in side.contract.columns if isinstance(column.dtype, pl.Datetime)}
-    texts = frozenset(column.name for column in side.contract.columns if column.dtype == pl.String)
+    times = {column.name: column.name for column in contract.columns if isinstance(column.dtype, pl.Datetime)}
+    texts = frozenset(column.name for column in contract.columns if column.dtype == pl.String)
     try:
         rows, notes = read_file(Origin("file", "The file"), Path(path), times=times, dialect=Dialect(texts=texts))
     except SourceError as error:
@@ -105,23 +105,23 @@ def _file(path: str, side: Side) -> pl.LazyFrame:
     return rows.lazy()
 
 
-def _of_rows(rows: pl.LazyFrame, view: str, side: Side, *, label: str, time: str | None) -> Side:
+def _of_rows(rows: pl.LazyFrame, view: str, promised: Contract, *, label: str, time: str | None) -> Side:
     """Return rows that no view made as a side: their columns that are the view's, under the view's names."""
     columns = rows.collect_schema()
-    wanted = [column.name for column in side.contract.features]
+    wanted = [column.name for column in promised.features]
     found = {name: next((c for c in (f"{view}__{name}", name) if c in columns), None) for name in wanted}
     named = {column: name for name, column in found.items() if column is not None}
     if not named:
         raise FeatureNotFound.absent(wanted[0] if wanted else view, where=label, known=columns.names())
-    keys = [c.name for c in side.contract.columns if c.role == "entity" and c.name in columns]
-    event_time = next((c.name for c in side.contract.columns if c.role == "event_time"), None)
+    keys = [c.name for c in promised.columns if c.role == "entity" and c.name in columns]
+    event_time = next((c.name for c in promised.columns if c.role == "event_time"), None)
     at = event_time if event_time in columns else time
     kept = [*(pl.col(key) for key in keys), *(pl.col(column).alias(name) for column, name in named.items())]
     if at is not None and event_time is not None:
         kept.append(pl.col(at).alias(event_time))
     frame = rows.select(kept)
     contract = contract_of_frame(frame, event_time=None if at is None else event_time, entities=keys)
-    known = {column.name: column for column in side.contract.columns}
+    known = {column.name: column for column in promised.columns}
     described = tuple(
         replace(column, unit=known[column.name].unit) if column.name in known else column for column in contract.columns
     )

@@ -21,7 +21,7 @@ from workbench.tracking import RecordedView
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from workbench.define import Definitions
+    from workbench.define import Contract, Definitions
     from workbench.git import Repository
     from workbench.pipeline import Evaluated
     from workbench.registry import Version
@@ -51,6 +51,15 @@ def side_at(workspace: Workspace, view: str, ref: str) -> Side:
     return _branch_side(workspace, view, commit, label=ref)
 
 
+def contract_at(workspace: Workspace, view: str, ref: str) -> Contract:
+    """Return what `view` promises as a branch or commit has it; an on-demand view has no rows, but a contract."""
+    commit = workspace.repository.resolve(ref)
+    definitions = load_tree(workspace.repository, commit, cache=workspace.hidden)
+    if definitions.has_on_demand(view):
+        return definitions.on_demand(view).contract
+    return side_at(workspace, view, ref).contract
+
+
 def side_of(evaluated: Evaluated, definitions: Definitions, *, label: str) -> Side:
     """Return a computed view as one side of a comparison."""
     prepared, stored = evaluated.prepared, evaluated.computed.stored
@@ -68,6 +77,8 @@ def side_of(evaluated: Evaluated, definitions: Definitions, *, label: str) -> Si
 
 def _branch_side(workspace: Workspace, view: str, commit: str, *, label: str) -> Side:
     definitions = load_tree(workspace.repository, commit, cache=workspace.hidden)
+    if definitions.has_on_demand(view):
+        raise _without_rows(view)
     if label == workspace.trunk and f"{view}.py" not in definitions.files.sources:
         return _published_side(
             workspace, RegistryReader.of(workspace), view, None
@@ -77,6 +88,8 @@ def _branch_side(workspace: Workspace, view: str, commit: str, *, label: str) ->
 
 
 def _published_side(workspace: Workspace, reading: RegistryReader, view: str, asked: str | None) -> Side:
+    if view in reading.registry.on_demand_views:
+        raise _without_rows(view)
     found = reading.view(view, asked)
     version = reading.registry.version(view, asked)
     return Side(
@@ -87,6 +100,14 @@ def _published_side(workspace: Workspace, reading: RegistryReader, view: str, as
         code_hash=version.code_hash,
         metadata_hash=version.metadata_hash,
         view_id=version.view_id,
+    )
+
+
+def _without_rows(view: str) -> FeatureNotFound:
+    return FeatureNotFound(
+        f"{view!r} is an on-demand view: it has no stored rows to compare.",
+        remedy="Compare its values in training sets: `drift` takes the names of two saved ones, or files, as reference "
+        "and current.",
     )
 
 

@@ -575,7 +575,7 @@ class Project:
         Parameters
         ----------
         view
-            The view, or ``view:feature`` for one feature.
+            The view, or ``view:feature`` for one feature. An on-demand view has rows in training sets and files only.
         reference, current
             A period (``2013-01..2013-03``, both ends included), a branch, ``@1.2``, ``release/NAME``, a run's id, a
             saved training set, a file of Parquet, CSV or NDJSON, or ``column=value``; several of them between commas,

@@ -94,9 +94,11 @@ def refuse_renamed(view: str) -> JoinError:
     )
 
 
-def refuse_stored(view: str) -> DefinitionError:
+def refuse_stored(view: ReadableOnDemand) -> DefinitionError:
     """Return the error for an on-demand view where stored rows are wanted."""
+    reads = [f"{each.view}{f'@{each.version}' if each.version else ''}:{each.feature}" for each in view.reads]
+    instead = f" It reads {', '.join(reads)}, which have rows." if reads else ""
     return DefinitionError(
-        f"{view!r} is an on-demand view: it has no stored rows.",
-        remedy="Read it by training_set or get_feature, which pass it the values of the request.",
+        f"{view.label!r} is an on-demand view: it has no stored rows.",
+        remedy=f"Read it by training_set or get_feature, which pass it the values of the request.{instead}",
     )

@@ -148,7 +148,7 @@ def resolve(references: Sequence[Reference], reading: ViewReader, *, full_names:
     """Return the stored features that `references` name, as `resolve_all` does; on-demand views are refused."""
     found = resolve_all(references, reading, full_names=full_names)
     for part in found.parts:
-        raise refuse_stored(part.view.label)
+        raise refuse_stored(part.view)
     return found.visible
 
 
@@ -201,8 +201,8 @@ def named_view(ref: str | Reference, reading: ViewReader) -> tuple[ReadableView,
             remedy=f"Write {reference.target!r}.",
         )
     if not reading.has(reference.view, reference.version):
-        if reading.on_demand(reference.view, reference.version) is not None:
-            raise refuse_stored(reference.target)
+        if (computed := reading.on_demand(reference.view, reference.version)) is not None:
+            raise refuse_stored(computed)
         raise _unknown(reference, reading)
     view = reading.view(reference.view, reference.version)
     return view, _of_view(view, reference)
