@@ -100,6 +100,29 @@ def test_the_same_data_is_published_once(lake: Lake, publish: Publish) -> None:
     assert lake.info("spend", 1, first).metadata == {"by": "first"}
 
 
+def test_rows_are_added_to_the_newest_version_alone(
+    lake: Lake, writer: LakeWriter, publish: Publish, tmp_path: Path
+) -> None:
+    first, more = publish("a1"), rows(range(100, 104))
+    both = pl.concat([rows(), more])
+    path = saved(more, tmp_path / "more.parquet")
+
+    def add(view_id: str, onto: int) -> int:
+        return writer.publish(
+            both.lazy(), added=(path, onto), view="spend", major=1, contract=SPEND, view_id=view_id, metadata={}
+        )
+
+    second = add("a2", first)
+    assert set(lake.files("spend", 1, first)) < set(lake.files("spend", 1, second))
+    third = add("a3", first)  # others were published since
+    assert len(lake.files("spend", 1, third)) == 1
+    Path(lake.files("spend", 1, third)[0]).unlink()
+    fourth = add("a4", third)
+    for version in (second, fourth):
+        assert_frame_equal(read(lake, version), both, check_row_order=False)
+    assert_frame_equal(read(lake, first), rows())
+
+
 def test_data_that_is_published_again_counts_as_new(lake: Lake, publish: Publish) -> None:
     (path,) = lake.files("spend", 1, publish("a1"))
     os.utime(path, (0, 0))

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from tests.pipeline.test_moving_sources import replaced_in_time
 from tests.promote.conftest import record_of
 from tests.promote.stage import Table, begin, computed, differing, lake_rows, write
-from workbench.compute import digests
+from workbench.compute import digest_frame, digests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,6 +114,64 @@ def test_every_bit_that_changes_in_a_source_is_published(
             .equals(changed.select("k", "t", v=pl.col("x").reinterpret(dtype=pl.UInt64)))
         )
         assert project.materialize().commit is None
+
+
+def files(project: Project, view: str) -> list[str]:
+    """Return the files of the lake that hold the current version of `view`."""
+    version = record_of(project, view).version()
+    return project._workspace.lake.files(view, version.major, version.delta_version)
+
+
+def test_rows_that_come_are_added_in_a_file_of_their_own(
+    tmp_path: Path, identity: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(begin(tmp_path / "p", {"ev": Table(hourly(300), "t", "t")})) as project:
+        unique = PLAIN.replace('unit="count"', 'unit="count", ge=0, unique=True').replace("Plain", "Other")
+        project.define(PLAIN.replace('unit="count"', 'unit="count", ge=0'), log=False)
+        project.define(unique.replace("def plain", "def other").replace('pl.col("x")', 'pl.col("x") * 2'), log=False)
+        project.promote(["plain", "other"])
+        first = record_of(project, "plain").version()
+        (kept,) = files(project, "plain")
+
+        write(project.root, "ev", pl.concat([hourly(300), hourly(10, 300)]))
+        project.materialize()
+        assert files(project, "plain")[0] == kept
+        assert len(files(project, "plain")) == 2
+        version = record_of(project, "plain").version()
+        rows = lake_rows(project, "plain")
+        assert version.data_digest == digest_frame(rows.lazy(), keys=["k", "t"]).exact
+        assert (version.rows, version.period) == (310, (rows["t"].min(), rows["t"].max()))
+        stored = project._workspace.cache.get(version.view_id)
+        assert stored is not None
+        assert stored.frame().collect().sort("t").equals(rows.sort("t"))
+
+        project.rollback("plain", data=first.delta_version)
+        assert lake_rows(project, "plain").height == 300
+        assert [view.state for view in project.materialize("plain", accept={"plain": "again"}).views] == ["updated"]
+        assert record_of(project, "plain").version().data_digest == version.data_digest
+
+        # an added row that breaks a rule, alone or beside a row that is kept
+        double = pl.concat([hourly(300), hourly(11, 300).with_columns(x=pl.col("x") % 310)])
+        write(project.root, "ev", double)
+        states = {view.view: (view.state, view.how) for view in project.materialize().views}
+        assert states["plain"][0] == "updated"
+        assert states["other"][0] == "left", "two rows have the same value"
+        write(
+            project.root,
+            "ev",
+            double.with_columns(x=pl.when(pl.col("t") == double["t"].max()).then(-1.0).otherwise("x")),
+        )
+        assert {view.state for view in project.materialize().views} == {"left"}
+
+        # a row that changes has all files written anew, and so have too many files
+        write(project.root, "ev", hourly(312).with_columns(x=pl.when(pl.col("x") == 7).then(8.5).otherwise("x")))
+        project.materialize("plain")
+        assert len(files(project, "plain")) == 1
+        monkeypatch.setattr("workbench.promote.incremental.MOST_FILES", 1)
+        write(project.root, "ev", hourly(313).with_columns(x=pl.when(pl.col("x") == 7).then(8.5).otherwise("x")))
+        project.materialize("plain")
+        assert len(files(project, "plain")) == 1
+        assert differing(lake_rows(project, "plain"), computed(project, "plain")).is_empty()
 
 
 SUMMED = '''\

@@ -127,7 +127,8 @@ def test_what_somebody_wrote_on_main_by_hand_is_not_published(published: Project
     same(lake_rows(published, "spend").join(before, on=["user", "at"], how="semi"), before)
 
 
-def test_an_older_major_version_that_still_serves_stays_fresh(published: Project) -> None:
+def test_an_older_major_version_that_a_release_pins_stays_fresh(published: Project) -> None:
+    published.cut_release("r1")
     published.define(VALUED, log=False)
     published.promote("spend", accept={"spend": "twice"})
     more_events(published.root, 30)

@@ -5,7 +5,7 @@ Every check of this room returns a `Check`; none of them changes, casts or drops
 
 from __future__ import annotations
 
-from workbench.checks.contract import check_contract
+from workbench.checks.contract import check_contract, is_checked_by_row
 from workbench.checks.definition.examples import check_on_demand_examples, examples_of, frame_of, named
 from workbench.checks.definition.review import Review
 from workbench.checks.definition.tests import TestRun, start_tests
@@ -31,6 +31,7 @@ __all__ = [
     "examples_of",
     "find_unequal",
     "frame_of",
+    "is_checked_by_row",
     "named",
     "probe_view",
     "remade_from",

@@ -141,6 +141,12 @@ def check_contract(
     )
 
 
+def is_checked_by_row(contract: Contract, model: type[FeatureModel]) -> bool:
+    """Whether rows that come to others keep the contract by themselves, where none has the key of another."""
+    key = [column.name for column in contract.columns if column.role != "feature"]
+    return rules_of(contract, model).by_row and _unique_groups(contract, model) == [key]
+
+
 def _pin(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path) -> pl.LazyFrame:
     """Return a frame that can be read several times without computing anything again."""
     if isinstance(data, (str, Path)):

@@ -3,6 +3,7 @@
 ::
 
     <root>/<view id>/data.parquet, view.json     never changed once they are there; replaced where they are wrong
+    <root>/<view id>/kept-0.parquet, ...         rows that it has from earlier data of the view, by link
     <root>/.plans/<plan hash>                    names the view id that was computed by that plan
     <root>/.work/<view id>.<random>/             being written, by the holder of the lock
     <root>/.locks/<view id>.lock                 freed by the system when its holder dies
@@ -35,7 +36,7 @@ from workbench.records import from_json, to_json
 _HEX = re.compile(r"[0-9a-f]{8,128}")
 _KEEP_DAMAGED = 3
 _NOTED = 600.0
-DATA, RECORD = "data.parquet", "view.json"
+RECORD = "view.json"
 
 
 class DamagedViewWarning(UserWarning):
@@ -92,10 +93,8 @@ class ViewCache:
     def adopt(self, record: ViewRecord, other: StoredView) -> StoredView:
         """Store the data of `other` under another view id too, without copying where the file system can link."""
         with self.work_folder(record.view_id) as work:
-            try:
-                os.link(other.path, work / DATA)
-            except OSError:
-                shutil.copyfile(other.path, work / DATA)
+            for name in other.record.files:
+                link(other.folder / name, work / name)
             return self.commit(work, record)
 
     @contextmanager
@@ -114,10 +113,10 @@ class ViewCache:
     def commit(self, work: Path, record: ViewRecord) -> StoredView:
         """Make what was written in `work` the view of `record.view_id`, at once and durably; never overwrites."""
         folder = self._folder(record.view_id)
-        record = replace(record, size=(work / DATA).stat().st_size)
+        record = replace(record, size=sum((work / name).stat().st_size for name in record.files))
         try:
             (work / RECORD).write_text(to_json(record, indent=1), encoding="utf-8")
-            for path in (work / DATA, work / RECORD, work):
+            for path in (*(work / name for name in record.files), work / RECORD, work):
                 sync(path)
             try:
                 work.rename(folder)
@@ -131,7 +130,7 @@ class ViewCache:
                 self._index(record.plan_hash, record.view_id)
         except OSError as error:
             raise ProjectError.not_writable(str(self.root), _reason(error)) from error
-        return StoredView(record.view_id, folder / DATA, record)
+        return StoredView(record.view_id, folder, record)
 
     def replace(self, work: Path, record: ViewRecord) -> StoredView:
         """Make what was written in `work` the view of `record.view_id`; what was stored is set aside. Hold its lock."""
@@ -227,6 +226,16 @@ class ViewCache:
         warnings.warn(message, DamagedViewWarning, stacklevel=4)
 
 
+def link(source: Path, target: Path) -> None:
+    """Link a file, or copy it where the file system cannot."""
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def remove(folder: Path) -> bool:
     """Remove `folder` and what is in it; True if it was there. A second Ctrl-C does not stop it."""
     there = folder.exists()
@@ -240,16 +249,16 @@ def remove(folder: Path) -> bool:
 
 
 def _read(folder: Path, view_id: str) -> StoredView:
-    data = folder / DATA
     record = from_json((folder / RECORD).read_bytes(), ViewRecord)
     if record.view_id != view_id:
         raise ValueError(f"its record belongs to {record.view_id[:12]}")
-    size = data.stat().st_size
+    paths = [folder / name for name in record.files]
+    size = sum(path.stat().st_size for path in paths)
     if size != record.size:
         raise ValueError(f"{size} bytes instead of {record.size}")
-    if tuple(pl.read_parquet_schema(data)) != record.order:
+    if any(tuple(pl.read_parquet_schema(path)) != record.order for path in paths):
         raise ValueError("its columns differ from its record")
-    return StoredView(view_id, data, record)
+    return StoredView(view_id, folder, record)
 
 
 def _valid(name: str) -> str:

@@ -72,7 +72,12 @@ def digests(path: Path, *, keys: Sequence[str], columns: Sequence[str] | None = 
 
 
 def digest_frame(frame: pl.LazyFrame, *, keys: Sequence[str]) -> OutputDigest:
-    """Digest a frame's rows as `digests` does a file's: batch by batch, on as many threads as there are processors."""
+    """Digest a frame's rows as `digests` does a file's."""
+    return sum_frame(frame, keys=keys).digest()
+
+
+def sum_frame(frame: pl.LazyFrame, *, keys: Sequence[str]) -> Sums:
+    """Return the sums over a frame's rows: batch by batch, on as many threads as there are processors."""
     schema = frame.collect_schema()
     sums = Sums(schema, keys)
     batches = frame.collect_batches(chunk_size=_BATCH, maintain_order=False)
@@ -85,7 +90,19 @@ def digest_frame(frame: pl.LazyFrame, *, keys: Sequence[str]) -> OutputDigest:
                 sums.merge(running.pop(0).result())
         for left in running:
             sums.merge(left.result())
-    return sums.digest()
+    return sums
+
+
+Lane = tuple[int, int, int]
+
+
+class SumsRecord(msgspec.Struct, frozen=True):
+    """Sums over rows, as they are stored: the digest of more rows is made from them and from the others' alone."""
+
+    rows: int
+    key: Lane
+    row: Lane
+    columns: Mapping[str, Lane]
 
 
 @dataclass(slots=True)
@@ -132,6 +149,22 @@ class Sums:
         self.row.merge(other.row)
         for name, lanes in other.columns.items():
             self.columns[name].merge(lanes)
+
+    def to_plain(self) -> SumsRecord:
+        """Return the sums as plain values, to go on from."""
+        lanes = {name: (one.first, one.second, one.bits) for name, one in self.columns.items()}
+        key, row = ((one.first, one.second, one.bits) for one in (self.key, self.row))
+        return SumsRecord(self.rows, key, row, lanes)
+
+    def add_plain(self, other: SumsRecord) -> None:
+        """Add sums over other rows of the same schema and keys, as `to_plain` gave them."""
+        columns = {name: Lanes(*one) for name, one in other.columns.items()}
+        self.merge(Sums(self.schema, self.keys, other.rows, Lanes(*other.key), Lanes(*other.row)).with_columns(columns))
+
+    def with_columns(self, columns: dict[str, Lanes]) -> Sums:
+        """Return these sums with those of the columns."""
+        self.columns = columns
+        return self
 
     def _add_block(self, block: Mapping[str, tuple[Words, Words]], height: int) -> None:
         scratch = np.empty(height, dtype=np.uint64)

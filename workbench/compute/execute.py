@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 from msgspec.structs import replace
 
-from workbench.compute.cache import DATA, ViewCache
-from workbench.compute.digest import digests
+from workbench.compute.cache import ViewCache, link
+from workbench.compute.digest import sum_frame
 from workbench.compute.entity_ranges import RangedQuery
-from workbench.compute.metadata import StoredView, ViewRecord, now, versions
+from workbench.compute.metadata import DATA, StoredView, ViewRecord, now, versions
 from workbench.compute.plan import InputData, build, engine_error, plan_hash
 from workbench.compute.progress import Report, Ticker
 from workbench.errors import ProjectError, WorkbenchError
@@ -82,8 +82,11 @@ def _failure(view: str, error: BaseException, path: Path) -> WorkbenchError:
 
 Reuse = Literal[False, "view id", "plan"]
 
-Shortcut = Callable[[Path], bool]
-"""Writes a view's data to a file from a part of its inputs; False where that is not what all of them give."""
+Shortcut = Callable[[Path], bool | StoredView]
+"""Writes a view's data to a file from a part of its inputs; False where that is not what all of them give.
+
+A stored view where the file holds only the rows that come to those of this one.
+"""
 
 Replaced = Callable[[StoredView, StoredView], str]
 """Says why what is stored, the first, is not what was computed now; empty where the two are equal."""
@@ -200,7 +203,7 @@ def _renew(task: _Task, stored: StoredView, replaced: Replaced, cache: ViewCache
     plan = plan_hash(frame, {data.name: data.digest for data in task.inputs})
     with cache.work_folder(task.view_id) as work:
         record = _write(task, frame, plan, work / DATA, ticker)
-        wrong = replaced(stored, StoredView(task.view_id, work / DATA, record))
+        wrong = replaced(stored, StoredView(task.view_id, work, record))
         kept = cache.replace(work, record) if wrong else stored
         return Computed(kept, reused=False, seconds=ticker.seconds, repaired=wrong)
 
@@ -208,12 +211,21 @@ def _renew(task: _Task, stored: StoredView, replaced: Replaced, cache: ViewCache
 def _write(task: _Task, frame: pl.LazyFrame, plan: str | None, path: Path, ticker: Ticker) -> ViewRecord:
     """Compute a view into `path`, and return its record."""
     ticker.phase("computing")
-    if task.shortcut is None or not task.shortcut(path):
+    written = task.shortcut(path) if task.shortcut is not None else False
+    if not written:
         write_parquet(frame, path, view=task.view.name)
     task.confirm_inputs()
+    before = written if isinstance(written, StoredView) else None
+    kept = () if before is None else tuple(_keep(before, path.parent))
     schema = pl.read_parquet_schema(path)
-    ticker.phase("digesting", _rows(path))
-    digest = digests(path, keys=_keys(task.view))
+    ticker.phase("digesting", _rows(path) + (before.record.rows if before is not None else 0))
+    sums = sum_frame(pl.scan_parquet(path, glob=False), keys=_keys(task.view))
+    periods = [_period(path, task.view.event_time)]
+    if before is not None and before.record.sums is not None:
+        sums.add_plain(before.record.sums)
+        periods.append(before.record.period)
+    known = [period for period in periods if period is not None]
+    digest = sums.digest()
     return ViewRecord(
         **task.identity(),
         plan_hash=plan,
@@ -223,9 +235,19 @@ def _write(task: _Task, frame: pl.LazyFrame, plan: str | None, path: Path, ticke
         schema={name: str(dtype) for name, dtype in schema.items()},
         order=tuple(schema),
         keys=_keys(task.view),
-        period=_period(path, task.view.event_time),
+        period=(min(first for first, _ in known), max(last for _, last in known)) if known else None,
         seconds=ticker.seconds,
+        sums=sums.to_plain(),
+        files=(*kept, path.name),
     )
+
+
+def _keep(before: StoredView, folder: Path) -> Iterator[str]:
+    """Link the files of earlier data into the folder of a view that has their rows too, and yield their names."""
+    for number, path in enumerate([*before.kept, before.path]):
+        name = f"kept-{number}.parquet"
+        link(path, folder / name)
+        yield name
 
 
 def _keys(view: FeatureView) -> tuple[str, ...]:

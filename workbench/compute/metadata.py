@@ -12,7 +12,10 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from workbench.compute.digest import OutputDigest
+from workbench.compute.digest import OutputDigest, Sums, SumsRecord
+
+DATA = "data.parquet"
+"""The file that is written for a view."""
 
 
 class ViewRecord(msgspec.Struct, frozen=True):
@@ -46,6 +49,10 @@ class ViewRecord(msgspec.Struct, frozen=True):
         When it was computed.
     versions
         Of python, polars and workbench.
+    sums
+        What the digest was made of; None where other code stored the view.
+    files
+        The names of the files that hold its rows: those that it has from earlier data of the view, then its own.
     """
 
     view: str
@@ -64,22 +71,57 @@ class ViewRecord(msgspec.Struct, frozen=True):
     period: tuple[datetime, datetime] | None
     created_at: datetime
     versions: Mapping[str, str]
+    sums: SumsRecord | None = None
+    files: tuple[str, ...] = (DATA,)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredView:
-    """A view in the cache: where its data is, and its record."""
+    """A view in the cache: where its data is, and its record.
+
+    Attributes
+    ----------
+    view_id
+        The address it is stored under.
+    folder
+        Where its files are.
+    record
+        What is known of it.
+    """
 
     view_id: str
-    path: Path
+    folder: Path
     record: ViewRecord
+
+    @property
+    def path(self) -> Path:
+        """The file that was written for it: all its rows, unless others of earlier data are `kept`."""
+        return self.folder / self.record.files[-1]
+
+    @property
+    def kept(self) -> tuple[Path, ...]:
+        """The files that it has from earlier data of the view."""
+        return tuple(self.folder / name for name in self.record.files[:-1])
+
+    @property
+    def place(self) -> Path:
+        """Where its rows are: the file, or the folder where there are several."""
+        return self.folder if self.kept else self.path
+
+    def digest_of_sums(self) -> str:
+        """Return the exact digest that the stored sums give; empty where there are none."""
+        if self.record.sums is None:
+            return ""
+        sums = Sums(pl.read_parquet_schema(self.path), self.record.keys)
+        sums.add_plain(self.record.sums)
+        return sums.digest().exact
 
     def frame(self, row: str | None = None) -> pl.LazyFrame:
         """Return the data, lazily: the contract's columns in order, one row for each entity and event time.
 
         With `row` it has a column of this name before them, of the rows' numbers.
         """
-        return pl.scan_parquet(self.path, glob=False, row_index_name=row)
+        return pl.scan_parquet([*self.kept, self.path], glob=False, row_index_name=row)
 
 
 def now() -> datetime:

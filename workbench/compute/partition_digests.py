@@ -89,7 +89,7 @@ def sketch(
     moment = latest_time(schema, known_since).dt.epoch("us")
     try:
         width = _width(frame, moment, like=width)
-        hashed = pl.struct(_exact(pl.col(name), dtype).alias(name) for name, dtype in schema.items()).hash(SCHEME)
+        hashed = pl.struct(exact_bits(pl.col(name), dtype).alias(name) for name, dtype in schema.items()).hash(SCHEME)
         cells = frame.select(
             group=group_of(keys),
             period=moment // (width * 1_000_000),
@@ -144,17 +144,17 @@ def latest_time(schema: Mapping[str, pl.DataType], columns: Sequence[str]) -> pl
     return pl.when(pl.all_horizontal(time.is_not_null() for time in times)).then(pl.max_horizontal(times))
 
 
-def _exact(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+def exact_bits(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """Return floats as their bits, since Polars hashes -0.0 as 0.0 and all NaN as one; all else as it is."""
     if dtype in BITS:
         return column.reinterpret(dtype=BITS[dtype])
     if isinstance(dtype, pl.Array):
-        return _exact(column.arr.to_list(), pl.List(dtype.inner))
+        return exact_bits(column.arr.to_list(), pl.List(dtype.inner))
     if isinstance(dtype, pl.List):
-        return column.list.eval(_exact(pl.element(), instance(dtype.inner)))
+        return column.list.eval(exact_bits(pl.element(), instance(dtype.inner)))
     if isinstance(dtype, pl.Struct):
         fields = [(field.name, instance(field.dtype)) for field in dtype.fields]
-        parts = [_exact(column.struct.field(name), inner).alias(name) for name, inner in fields]
+        parts = [exact_bits(column.struct.field(name), inner).alias(name) for name, inner in fields]
         return pl.struct(column.is_null().alias(""), *parts)
     return column
 

@@ -140,7 +140,7 @@ def _feature_rows(views: Any) -> list[tuple[str, str | None, str]]:
 
 def _view(workspace: Workspace, view: ReadView) -> DatasetRecord:
     stored = workspace.cache.get(view.view_id)
-    place = {} if stored is None else {"path": workspace.place(stored.path)}
+    place = {} if stored is None else {"path": workspace.place(stored.place)}
     source = {**place, "view_id": view.view_id, "version": view.version}
     return DatasetRecord(name=view.label, digest=view.data_digest, kind="view", context="view", source=source)
 

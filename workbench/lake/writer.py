@@ -55,9 +55,18 @@ class LakeWriter:
         metadata: Mapping[str, str],
         replace: bool = True,
         anew: bool = False,
+        added: tuple[Path, int] | None = None,
     ) -> int:
-        """Make `data` the newest Delta version of the table of `view` and `major`."""
+        """Make `data` the newest Delta version of the table of `view` and `major`.
+
+        `added` are a file and a Delta version that together hold the data: where this version is the newest, the file
+        is added to it, and the files that it has are kept.
+        """
         table = self.lake.table(view, major)
+        if added is not None:
+            found = self._add(table, *added, _commit(contract, view_id, metadata), contract)
+            if found is not None:
+                return found
         commit = _commit(contract, view_id, metadata)
         present = None if replace else table.newest()
         number = 0 if present is None else _next(table.names(present))
@@ -73,6 +82,25 @@ class LakeWriter:
             return transaction.add_file(table, base, contract, file, commit)
 
         return self._write(table, contract, commit, data, attempt, number=number, anew=anew)
+
+    def _add(self, table: TableAt, path: Path, onto: int, commit: DeltaCommit, contract: Contract) -> int | None:
+        """Add a file to a Delta version; None where it is not the newest one, or does not have all of its files."""
+        base = table.newest()
+        if base is None or base.version() != onto or not transaction.same_columns(base, contract):
+            return None
+        names = table.names(base)
+        if table.missing(names):
+            return None
+        placement.check(path, table.view, contract)
+        file = placement.place(table, contract, path, number=_next(names))
+        try:
+            return transaction.add_file(table, base, contract, file, commit)
+        except Lost:
+            placement.discard(table, file)
+            return None
+        except Refused as refusal:
+            placement.discard(table, file)
+            raise refusal.error from refusal.__cause__
 
     def orphans(self, *, older_than: timedelta = SAFETY) -> list[str]:
         """Return the places of data files that no Delta version names: left by somebody who was killed."""

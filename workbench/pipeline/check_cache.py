@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.checks import Check, check_contract
+from workbench.checks import Check, check_contract, is_checked_by_row
 from workbench.files import replace_atomically
 from workbench.profile import Profile, profile
 from workbench.records import read_record, to_json
@@ -40,13 +41,25 @@ def cached_profile(folder: Path, view_id: str, contract: Contract, data: Path | 
     return found
 
 
-def cached_check(folder: Path, prepared: Prepared, stored: StoredView) -> Check:
-    """Return whether `stored` keeps the contract; asked once a view id and contract, unless it failed."""
-    path = folder / stored.view_id / f"{CONTRACT.replace('/', '-')}-{prepared.contract.hash[:16]}.json"
+def cached_check(folder: Path, prepared: Prepared, stored: StoredView, *, before: StoredView | None = None) -> Check:
+    """Return whether `stored` keeps the contract; asked once a view id and contract, unless it failed.
+
+    It has the rows of `before`, if given, and those of its own file, none of which has the key of one of these.
+    """
+    name = f"{CONTRACT.replace('/', '-')}-{prepared.contract.hash[:16]}.json"
+    path = folder / stored.view_id / name
     known = read_record(path, Check)
     if known is not None:
         return known
-    check = check_contract(prepared.contract, prepared.view.model, stored)
+    kept = read_record(folder / before.view_id / name, Check) if before is not None else None
+    if kept is not None and kept.passed and is_checked_by_row(prepared.contract, prepared.view.model):
+        check = check_contract(prepared.contract, prepared.view.model, stored.path)
+        if check.passed:
+            check = replace(check, detail=f"{check.detail} that were added; {kept.detail}")
+        elif not check.failed:
+            check = kept
+    else:
+        check = check_contract(prepared.contract, prepared.view.model, stored)
     if not check.failed:
         write_facts(path, check)
     return check

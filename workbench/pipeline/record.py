@@ -49,7 +49,7 @@ def finish(
     prepared, stored = evaluated.prepared, evaluated.computed.stored
     facts = context.workspace.facts
     with ThreadPoolExecutor(max_workers=1) as beside:  # both read the view once, and neither needs the other
-        profiled = beside.submit(cached_profile, facts, prepared.view_id, prepared.contract, stored.path)
+        profiled = beside.submit(cached_profile, facts, prepared.view_id, prepared.contract, stored.frame())
         check = cached_check(facts, prepared, stored)
         profile = profiled.result()
     with started_tests(evaluation, evaluated, facts=facts) as tests:

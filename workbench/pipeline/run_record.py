@@ -84,7 +84,7 @@ def run_record(
             features={feature.name: _statistics(feature, profile.rows) for feature in profile.features},
             checks={check.name: check.state for check in checks},
             columns={column.name: str(column.dtype) for column in prepared.contract.columns},
-            data=context.workspace.place(computed.stored.path),
+            data=context.workspace.place(computed.stored.place),
             data_digest=record.digest.exact,
             versions=record.versions,
             artifacts={

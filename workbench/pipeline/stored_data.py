@@ -74,7 +74,7 @@ def _check_published(workspace: Workspace, view: str) -> list[Check]:
     return [
         _with_remedy(_version(workspace, versions, view, version), f"`materialize {view} --full` replaces them")
         for version in registry.record(view).versions
-        if version.is_live
+        if version.is_live and version.frozen is None
     ]
 
 

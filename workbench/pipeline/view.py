@@ -77,7 +77,7 @@ class View(Reported):
     def profile(self) -> Profile:
         """What its rows look like, keys and features: types, ranges, nulls, quantiles, histograms, period, entities."""
         facts = self._workspace.facts
-        return cached_profile(facts, self.view_id, self.contract, self._evaluated.computed.stored.path)
+        return cached_profile(facts, self.view_id, self.contract, self._evaluated.computed.stored.frame())
 
     def lineage(self) -> dict[str, Any]:
         """Return what the view is made from: code, contract, parameters, inputs with their digests, versions."""

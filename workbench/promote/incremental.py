@@ -26,6 +26,7 @@ from workbench.compute import (
     Sketch,
     build,
     compare_sketches,
+    exact_bits,
     group_of,
     latest_time,
     sketch,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from workbench.compute import StoredView
     from workbench.define import FeatureView
     from workbench.pipeline import Evaluation, Prepared
     from workbench.registry import Version
@@ -45,8 +47,21 @@ if TYPE_CHECKING:
 
 _UNTOUCHED = datetime.max.replace(tzinfo=UTC)
 _LONG = timedelta(days=365 * 500)
+MOST_TOUCHED = 0.5
+"""Share of a view's rows that are computed again, from which on all its files are written anew."""
+MOST_FILES = 16
+"""Files of a view, from which on they are merged into one."""
+_ROW = "__workbench_row"
 MOST = 0.8
 """Share of groups from which on all entities are computed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written: why it is not what a computation in full gives, if so; and the rows that it only adds to."""
+
+    wrong: str
+    base: StoredView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,8 @@ class Refresh:
         Rows readable since then are computed again, of these groups of entities; of all if None.
     evaluation
         Knows the inputs' times.
+    base
+        The same rows in the cache, where these can be kept as they are and added to.
     """
 
     narrowing: Narrowing
@@ -70,6 +87,7 @@ class Refresh:
     since: datetime
     groups: frozenset[int] | None
     evaluation: Evaluation
+    base: StoredView | None = None
 
     @property
     def how(self) -> str:
@@ -94,35 +112,60 @@ class Refresh:
             return pl.lit(value=True)
         return group_of(self.narrowing.prepared.view.entities).is_in(sorted(self.groups))
 
-    def write(self, path: Path) -> str:
-        """Write all rows of the view to `path`; return why they differ from a full computation, or an empty text."""
+    def write(self, path: Path) -> Written:
+        """Write the view's rows to `path`: all of them, or those alone that come to the rows of `base`."""
         part = path.with_name("part.parquet")
         try:
             return self._write(path, part)
         except ProjectError:
             raise
         except Exception as error:  # noqa: BLE001 - the author's code may need rows that were left out: all are there next
-            return f"it cannot be computed from a part of its inputs ({type(error).__name__})"
+            return Written(f"it cannot be computed from a part of its inputs ({type(error).__name__})")
         finally:
             part.unlink(missing_ok=True)
 
-    def _write(self, path: Path, part: Path) -> str:
+    def _write(self, path: Path, part: Path) -> Written:
         prepared = self.narrowing.prepared
         view, order = prepared.view, prepared.contract.names
         fresh = build(view, self._inputs(self.groups)).select(order).filter(self._recent)
         write_parquet(fresh, part, view=view.name)
         fresh = pl.scan_parquet(part, glob=False)
         if not fresh.filter(~self._own).head(1).collect().is_empty():
-            return "its entities differ from those of its inputs"
-        write_parquet(pl.concat([self.old.select(order).filter(~self.touched), fresh]), path, view=view.name)
-        return disagreement(
-            path,
+            return Written("its entities differ from those of its inputs")
+        added = None if self.base is None else self._added(self.base, fresh)
+        if self.base is None or added is None:
+            base = None
+            write_parquet(pl.concat([self.old.select(order).filter(~self.touched), fresh]), path, view=view.name)
+        else:
+            base = self.base
+            write_parquet(added.lazy(), path, view=view.name)
+        written = pl.scan_parquet(path, glob=False)
+        wrong = disagreement(
+            written if base is None else pl.concat([base.frame(), written]),
             self.narrowing,
             self.evaluation,
             since=self.since,
             groups=self.groups,
             trimmed=lambda: self._inputs(None),
         )
+        return Written(wrong, base)
+
+    def _added(self, base: StoredView, fresh: pl.LazyFrame) -> pl.DataFrame | None:
+        """Return the fresh rows that come to those of `base`, where all of its touched rows are among them.
+
+        Rows are compared to the bit. None where rows of the base changed or went, or most of it was touched.
+        """
+        height = int(fresh.select(pl.len()).collect().item())
+        if height > base.record.rows * MOST_TOUCHED:
+            return None
+        exact = [exact_bits(pl.col(name), dtype).alias(name) for name, dtype in fresh.collect_schema().items()]
+        names = base.record.order
+        old = base.frame().filter(self.touched).select(exact).collect()
+        rows = fresh.collect()
+        new = rows.select(exact).with_row_index(_ROW)
+        added = new.join(old, on=names, how="anti", nulls_equal=True)[_ROW]
+        is_among = old.join(new, on=names, how="anti", nulls_equal=True).is_empty()
+        return rows[added.sort()] if is_among and old.height + added.len() == rows.height else None
 
     def _inputs(self, groups: frozenset[int] | None) -> list[InputData]:
         """Return the inputs with the rows alone that the changed rows of the view can depend on."""
@@ -205,9 +248,18 @@ def sketches_of(workspace: Workspace) -> Sketches:
 
 
 def plan_refresh(
-    prepared: Prepared, version: Version, *, old: pl.LazyFrame, evaluation: Evaluation, sketches: Sketches
+    prepared: Prepared,
+    version: Version,
+    *,
+    old: pl.LazyFrame,
+    evaluation: Evaluation,
+    sketches: Sketches,
+    base: StoredView | None,
 ) -> Refresh | str:
-    """Return how to bring `version` up to date, or why it must be computed in full."""
+    """Return how to bring `version` up to date, or why it must be computed in full.
+
+    `base` is its data in the cache; it is used only where it is what the version's record says.
+    """
     narrowing = Narrowing(
         prepared, {data.name: keys_in(prepared.view, data.frame.collect_schema()) for data in prepared.inputs}
     )
@@ -227,7 +279,14 @@ def plan_refresh(
         return "rows without a time changed"
     if groups is None and _limit(prepared.view) is None:
         return "rows of all its entities changed, and no lookback is declared"
-    return Refresh(narrowing, old, since, groups, evaluation)
+    return Refresh(narrowing, old, since, groups, evaluation, base if _can_be_added_to(base, version) else None)
+
+
+def _can_be_added_to(base: StoredView | None, version: Version) -> bool:
+    """Whether rows may come to those of a stored view: it is a version's data, in few files, and can be compared."""
+    if base is None or len(base.record.files) >= MOST_FILES or base.digest_of_sums() != version.data_digest:
+        return False
+    return not any(dtype.is_nested() for dtype in version.contract.schema.values())
 
 
 def remember(prepared: Prepared, evaluation: Evaluation, sketches: Sketches) -> None:

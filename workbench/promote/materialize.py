@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+import polars as pl
+
 from workbench.errors import (
     FeatureNotFound,
     LakeDataMissing,
@@ -30,7 +32,7 @@ from workbench.pipeline import (
 )
 from workbench.promote.after_publish import CAUGHT_UP, LEFT, announce
 from workbench.promote.incremental import Refresh, plan_refresh, remember, sketches_of
-from workbench.promote.new_data import DataFinding, lost_rows, moved_values
+from workbench.promote.new_data import Change, DataFinding, lost_rows, moved_values
 from workbench.promote.pins import superseded
 from workbench.promote.policy import require_permission
 from workbench.promote.publish import write_rows
@@ -44,9 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    import polars as pl
-
-    from workbench.compute import Progress, Shortcut
+    from workbench.compute import Progress, Shortcut, StoredView
     from workbench.pipeline import Evaluated, Prepared, VersionKey
     from workbench.registry import Record, Registry, Version
     from workbench.render import Tone
@@ -285,6 +285,7 @@ class _Work:
         )
         self._hows: dict[str, str] = {}
         self._touched: dict[str, pl.Expr] = {}
+        self._bases: dict[str, StoredView] = {}
         self._unread: list[Refreshed] = []
         self._asked: dict[VersionKey, Version] = {}
         self._done: dict[VersionKey, tuple[Refreshed, Version | None]] = {}
@@ -438,7 +439,8 @@ class _Work:
             refused = [one.sentence for one in findings if one.action == "refuse" and view not in self.accept]
             if refused:
                 return _Outcome("left", "; ".join(refused), acceptable=True)
-            check = cached_check(self.workspace.facts, prepared, evaluated.computed.stored)
+            base = self._bases.get(prepared.view_id)
+            check = cached_check(self.workspace.facts, prepared, evaluated.computed.stored, before=base)
         except (ProjectError, LakeError, SourceMoved):
             raise  # the disk or the source, not the view: what was computed is there when it is run again
         except WorkbenchError as error:
@@ -523,10 +525,11 @@ class _Work:
         if found or lost:
             return found
         old = self.versions.published_rows(prepared.view.name, version).frame
-        touched = self._touched.get(prepared.view_id)
-        return moved_values(
-            prepared.view.name, version, old, stored.frame(), prepared.contract, policy, touched=touched
+        change = Change(
+            self._touched.get(prepared.view_id),
+            pl.scan_parquet(stored.path, glob=False) if prepared.view_id in self._bases else None,
         )
+        return moved_values(prepared.view.name, version, old, stored.frame(), prepared.contract, policy, change=change)
 
     def _shortcut(self, key: VersionKey, prepared: Prepared) -> Shortcut | None:
         """Return what computes only what new data touches; None where all is to be computed."""
@@ -541,7 +544,12 @@ class _Work:
         old = self.versions.published_rows(view, version).frame
         found = (
             plan_refresh(
-                prepared, version, old=old, evaluation=self.versions.evaluation(view, version), sketches=self.sketches
+                prepared,
+                version,
+                old=old,
+                evaluation=self.versions.evaluation(view, version),
+                sketches=self.sketches,
+                base=self.versions.stored(version.view_id),
             )
             if prepared.contract.schema == version.contract.schema and prepared.parameters == version.parameters
             else "its columns changed"
@@ -551,12 +559,16 @@ class _Work:
         self._hows[prepared.view_id] = f"computed in full: {found}"
         return None
 
-    def _compute_refresh(self, view_id: str, found: Refresh, path: Path) -> bool:
-        wrong = found.write(path)
-        self._hows[view_id] = f"computed in full: {wrong}" if wrong else found.how
-        if not wrong:
-            self._touched[view_id] = found.touched
-        return not wrong
+    def _compute_refresh(self, view_id: str, found: Refresh, path: Path) -> bool | StoredView:
+        written = found.write(path)
+        self._hows[view_id] = f"computed in full: {written.wrong}" if written.wrong else found.how
+        if written.wrong:
+            return False
+        self._touched[view_id] = found.touched
+        if written.base is None:
+            return True
+        self._bases[view_id] = written.base
+        return written.base
 
     def _publish(self, evaluated: Evaluated, version: Version, *, lost: str) -> Version:
         """Write the data to the lake, unless it is there, and return the version that says so."""
@@ -564,7 +576,10 @@ class _Work:
         digest = stored.record.digest.exact
         delta = version.delta_version
         if (digest != version.data_digest or lost) and (prepared.view.name, version.number) in self._asked:
-            delta = write_rows(self.workspace, self.writer, evaluated, number=version.number, anew=bool(lost))
+            onto = version.delta_version if prepared.view_id in self._bases and not lost else None
+            delta = write_rows(
+                self.workspace, self.writer, evaluated, number=version.number, anew=bool(lost), onto=onto
+            )
         changed = replace(
             version,
             view_id=prepared.view_id,

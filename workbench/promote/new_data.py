@@ -40,6 +40,22 @@ class DataFinding:
     action: Literal["refuse", "warn", "note"]
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is known of how new data differs from what is published.
+
+    Attributes
+    ----------
+    touched
+        Which rows may differ; any may if None.
+    added
+        The rows that came to those that are published, where these all stay as they are.
+    """
+
+    touched: pl.Expr | None = None
+    added: pl.LazyFrame | None = None
+
+
 def lost_rows(version: Version, rows: int, sources: Mapping[str, int], policy: NewDataSettings) -> list[DataFinding]:
     """Return findings if the version, or one of its sources, lost more rows than the policy allows."""
     if policy.rows == "ignore":
@@ -70,7 +86,7 @@ def moved_values(
     contract: Contract,
     policy: PolicySettings,
     *,
-    touched: pl.Expr | None = None,
+    change: Change,
 ) -> list[DataFinding]:
     """Return which features moved further than they do by themselves, and which cannot be judged.
 
@@ -84,7 +100,7 @@ def moved_values(
     limits = Limits.of(policy.drift, view, names)
     reference = Side(f"published {version.number}", old, contract)
     found: list[DataFinding] = []
-    for label, part, known in _parts(version, old, new, touched):
+    for label, part, known in _parts(version, old, new, change):
         try:
             report = limits.measure_drift((reference, Side(label, part, contract)), names, touched=known)
         except WorkbenchError as error:
@@ -120,7 +136,7 @@ def gross_fault(one: FeatureDrift) -> str:
 
 
 def _parts(
-    version: Version, old: pl.LazyFrame, new: pl.LazyFrame, touched: pl.Expr | None
+    version: Version, old: pl.LazyFrame, new: pl.LazyFrame, change: Change
 ) -> Iterator[tuple[str, pl.LazyFrame, pl.Expr | None]]:
     """Yield the rows to look at: those that are newer than what is published, and the others where they changed.
 
@@ -130,10 +146,12 @@ def _parts(
         yield "all rows", new, None
         return
     newer = pl.col(version.event_time) > version.period[1]
-    since = new.filter(newer)
-    kept = new.filter(~newer)
+    since = (new if change.added is None else change.added).filter(newer)
+    kept, touched = new.filter(~newer), change.touched
     if since.select(pl.len()).collect().item():
         yield "new rows", since, None
+    if change.added is not None and change.added.filter(~newer).head(1).collect().is_empty():
+        return
     compared = (kept, old) if touched is None else (kept.filter(touched), old.filter(touched))
     if _fingerprint(compared[0]) != _fingerprint(compared[1]) and kept.select(pl.len()).collect().item():
         yield "rows published before", kept, touched

@@ -77,12 +77,22 @@ def _data(workspace: Workspace, writer: LakeWriter, view: Compared) -> int:
 
 
 def write_rows(
-    workspace: Workspace, writer: LakeWriter, evaluated: Evaluated, *, number: str, anew: bool = False
+    workspace: Workspace,
+    writer: LakeWriter,
+    evaluated: Evaluated,
+    *,
+    number: str,
+    anew: bool = False,
+    onto: int | None = None,
 ) -> int:
-    """Write a view's rows for the version `number`, with what tells whose they are; return the Delta version."""
+    """Write a view's rows for the version `number`, with what tells whose they are; return the Delta version.
+
+    Where the Delta version `onto` holds all but those of the view's last file, only these are added to it.
+    """
     prepared, stored = evaluated.prepared, evaluated.computed.stored
     return writer.publish(
-        stored.path,
+        stored.frame() if stored.kept else stored.path,
+        added=None if onto is None else (stored.path, onto),
         view=prepared.view.name,
         major=VersionNumber.parse(number).major,
         contract=prepared.contract,

@@ -19,7 +19,6 @@ from workbench.times import format_duration
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from workbench.pipeline import Evaluation, Prepared
 
@@ -61,7 +60,7 @@ class Narrowing:
 
 
 def disagreement(
-    path: Path,
+    rows: pl.LazyFrame,
     narrowing: Narrowing,
     evaluation: Evaluation,
     *,
@@ -69,13 +68,13 @@ def disagreement(
     groups: frozenset[int] | None,
     trimmed: Callable[[], list[InputData]],
 ) -> str:
-    """Return how the rows at `path` differ from a computation in full, and which promise is broken; empty if equal."""
+    """Return how the view's `rows` differ from a computation in full, and which promise is broken; empty if equal."""
     prepared = narrowing.prepared
     view, order = prepared.view, prepared.contract.names
     keys = [*view.entities, *view.known_since]
     entities = _entities(narrowing, evaluation, since=since, groups=groups)
     sample, rest = _sample(entities, view.entities)
-    stored = pl.scan_parquet(path, glob=False).join(rest.lazy(), on=view.entities, how="anti", nulls_equal=True)
+    stored = rows.join(rest.lazy(), on=view.entities, how="anti", nulls_equal=True)
     right = build(view, narrowing.to(sample) if rest.height else prepared.inputs).select(order).collect()
     found = find_unequal(stored.collect(), right, keys=keys)
     if not found:

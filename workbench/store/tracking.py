@@ -175,7 +175,7 @@ def _place(workspace: Workspace, view: SourceView) -> dict[str, object]:
         table = workspace.lake.table(view.view, VersionNumber.parse(view.version).major)
         return {"uri": table.uri, "version": view.delta_version}
     stored = workspace.cache.get(view.view_id)
-    return {} if stored is None else {"path": workspace.place(stored.path)}
+    return {} if stored is None else {"path": workspace.place(stored.place)}
 
 
 def _itself(workspace: Workspace, saved: SavedTrainingSet) -> DatasetRecord:
