@@ -1,12 +1,13 @@
-"""One run of Feast's point-in-time join, for `bench_join`: it runs in a Python that has ``feast[duckdb]``, alone.
+"""Runs of Feast's point-in-time join, for `joining`: in a Python that has ``feast[duckdb]``, alone.
 
-Feast takes and gives pandas frames; its offline store here is DuckDB over the same Parquet files.
+Feast takes and gives pandas frames; its offline store here is DuckDB over the same Parquet files. What is asked for is
+JSON: the project, its spine's file, and whether keys are texts.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
+import sys
 import tempfile
 import time
 from datetime import timedelta
@@ -14,23 +15,23 @@ from pathlib import Path
 from typing import Any
 
 
-def store(folder: Path, repository: Path) -> Any:
-    """Return a Feast store of the three views in `folder`, and the names of their features."""
+def store(files: list[str], repository: Path, *, texts: bool) -> Any:
+    """Return a Feast store of the views in `files`, and the names of their features."""
     # found in the Python that has Feast, and by no type checker of ours
     from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig  # type: ignore[import-not-found]  # as above
     from feast.types import Float64  # type: ignore[import-not-found]  # as above
     from feast.value_type import ValueType  # type: ignore[import-not-found]  # as above
 
-    key = Entity(name="key", join_keys=["key"], value_type=ValueType.INT64)
+    key = Entity(name="user", join_keys=["user"], value_type=ValueType.STRING if texts else ValueType.INT64)
     views = [
         FeatureView(
             name=f"view{number}",
             entities=[key],
             ttl=timedelta(days=30),
-            schema=[Field(name=f"v{number}_{column}", dtype=Float64) for column in range(5)],
-            source=FileSource(path=str(folder / f"view{number}.parquet"), timestamp_field="at"),
+            schema=[Field(name=f"f{number}_{column}", dtype=Float64) for column in range(5)],
+            source=FileSource(path=file, timestamp_field="at"),
         )
-        for number in range(3)
+        for number, file in enumerate(files)
     ]
     made = FeatureStore(
         config=RepoConfig(
@@ -43,43 +44,50 @@ def store(folder: Path, repository: Path) -> Any:
         )
     )
     made.apply([key, *views])
-    return made, [f"view{number}:v{number}_{column}" for number in range(3) for column in range(5)]
+    return made, [f"view{number}:f{number}_{column}" for number in range(len(files)) for column in range(5)]
 
 
 def main() -> None:
-    """Join once small, then measure one join."""
+    """Join once small, once to have seen all, then measure."""
     import pandas as pd  # of the Python that has Feast
 
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--spine", type=int, required=True)
-    options = parser.parse_args()
+    asked = json.loads(sys.argv[1])
+    root = Path(asked["root"])
     with tempfile.TemporaryDirectory() as repository:
-        feast, features = store(options.folder, Path(repository))
-        spine = pd.read_parquet(options.folder / f"spine{options.spine}.parquet").rename(
-            columns={"at": "event_timestamp"}
-        )
-        feast.get_historical_features(entity_df=spine.head(10), features=features).to_arrow()
-        base, used, begin = peak(reset=True), time.process_time(), time.perf_counter()
-        joined = feast.get_historical_features(entity_df=spine, features=features).to_arrow()
-        seconds = time.perf_counter() - begin
-        columns = [joined.column(name) for name in ("v0_0", "v1_0", "v2_0")]
+        files = json.loads((root / "views.json").read_text())
+        feast, features = store(files, Path(repository), texts=asked["texts"])
+        spine = pd.read_parquet(root / asked["spine"]).rename(columns={"at": "event_timestamp"})
+
+        def join(rows: Any) -> Any:
+            return feast.get_historical_features(entity_df=rows, features=features).to_arrow()
+
+        join(spine.head(10))
+        base = resident("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5")
+        joined = join(spine)
+        peak = resident("VmHWM") - base
+        runs = []
+        for _ in range(3):
+            used, begin = time.process_time(), time.perf_counter()
+            join(spine)
+            runs.append((time.perf_counter() - begin, time.process_time() - used))
+        column = joined.column(f"f{len(files) - 1}_0")
+        total = sum(value for value in column.to_pylist() if value is not None)
         measured = {
-            "seconds": round(seconds, 3),
-            "cpu": round(time.process_time() - used, 3),
-            "peak_mb": peak() - base,
-            "rows_out": joined.num_rows,
-            "found": sum(len(column) - column.null_count for column in columns),
+            "seconds": round(min(run[0] for run in runs), 3),
+            "cpu": round(min(run[1] for run in runs), 3),
+            "peak_mb": peak,
+            "rows": joined.num_rows,
+            "found": len(column) - column.null_count,
+            "total": round(total, 3),
         }
     print(json.dumps(measured))
 
 
-def peak(*, reset: bool = False) -> int:
-    """Return the most memory that this process had since the last reset, in MiB; Linux alone can say."""
-    if reset:
-        Path("/proc/self/clear_refs").write_text("5")
+def resident(name: str) -> int:
+    """Return a line of what Linux says of this process's memory, in MiB."""
     status = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) // 1024
+    return next(int(line.split()[1]) for line in status if line.startswith(f"{name}:")) // 1024
 
 
 if __name__ == "__main__":
