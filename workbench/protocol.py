@@ -69,7 +69,7 @@ class FeatureRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     details: bool = True
 
 
-class ViewFacts(msgspec.Struct, frozen=True):
+class ViewFacts(msgspec.Struct, frozen=True, gc=False):
     """What answered for one view.
 
     Attributes
@@ -87,7 +87,7 @@ class ViewFacts(msgspec.Struct, frozen=True):
     generation: int | None
 
 
-class ViewAnswer(ViewFacts, frozen=True, omit_defaults=True):
+class ViewAnswer(ViewFacts, frozen=True, omit_defaults=True, gc=False):
     """What answered for one view, with the times of each entity's row.
 
     Attributes
@@ -102,7 +102,7 @@ class ViewAnswer(ViewFacts, frozen=True, omit_defaults=True):
     created: list[datetime | None] | None = None
 
 
-class FeatureColumn(msgspec.Struct, frozen=True, omit_defaults=True):
+class FeatureColumn(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One feature of all entities, in the order asked.
 
     Attributes
@@ -123,7 +123,7 @@ class FeatureColumn(msgspec.Struct, frozen=True, omit_defaults=True):
     statuses: Sequence[str] | None = None
 
 
-class FeatureAnswer(msgspec.Struct, frozen=True):
+class FeatureAnswer(msgspec.Struct, frozen=True, gc=False):
     """Features of entities at an instant.
 
     Attributes
@@ -232,9 +232,14 @@ def from_json(dtype: pl.DataType) -> Convert | None:
 
 def column_to_json(values: Sequence[Any], convert: Convert) -> Sequence[Any]:
     """Return the values of a column ready for JSON, by what `to_json` returned for its dtype."""
-    if convert is _real_to_json and math.isfinite(sum(filter(None, values))):
+    if is_real(convert) and math.isfinite(sum(filter(None, values))):
         return values  # no sum of numbers with a NaN or an infinity among them is finite
     return [convert(value) for value in values]
+
+
+def is_real(convert: Convert | None) -> bool:
+    """Whether values are numbers that JSON has, or null where they are a NaN or an infinity."""
+    return convert is _real_to_json
 
 
 def key_from_json(dtype: pl.DataType, *, texts: bool = False) -> Convert | None:

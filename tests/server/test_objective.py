@@ -16,13 +16,13 @@ def test_burn_is_the_share_of_bad_answers_in_a_window_beside_the_share_that_may_
     counts = [0.0, 0.0]
     budget = ErrorBudget(0.99, lambda: (counts[0], counts[1]))
     budget.note(now=1.0)
-    assert budget.burn(now=2.0) == {"5m": 0.0, "1h": 0.0, "6h": 0.0}, "nothing was asked"
+    assert budget.burn((0.0, 0.0), now=2.0) == {"5m": 0.0, "1h": 0.0, "6h": 0.0}, "nothing was asked"
     counts[:] = [900.0, 100.0]
     budget.note(now=3_000.0)
-    assert budget.burn(now=3_000.0) == pytest.approx({"5m": 0.0, "1h": 10.0, "6h": 10.0})
-    counts[:] = [1_899.0, 101.0]
-    assert budget.burn(now=3_200.0) == pytest.approx({"5m": 0.1, "1h": 5.05, "6h": 5.05})
-    assert budget.burn(now=100_000.0)["6h"] == 0.0, "what is known is older than the window"
+    assert budget.burn((900.0, 100.0), now=3_000.0) == pytest.approx({"5m": 0.0, "1h": 10.0, "6h": 10.0})
+    later = (1_899.0, 101.0)
+    assert budget.burn(later, now=3_200.0) == pytest.approx({"5m": 0.1, "1h": 5.05, "6h": 5.05})
+    assert budget.burn(later, now=100_000.0)["6h"] == 0.0, "what is known is older than the window"
 
 
 def test_a_worker_that_takes_anothers_place_knows_what_was_counted_before(tmp_path: Path) -> None:
@@ -32,7 +32,11 @@ def test_a_worker_that_takes_anothers_place_knows_what_was_counted_before(tmp_pa
     counts[:] = [1.0, 1.0]
     heir = ErrorBudget(0.9, lambda: (counts[0], counts[1]), tmp_path)
     heir.note(now=1_001.0)
-    assert heir.burn(now=1_002.0) == first.burn(now=1_002.0) == pytest.approx({"5m": 5.0, "1h": 5.0, "6h": 5.0})
+    assert (
+        heir.burn((1.0, 1.0), now=1_002.0)
+        == first.burn((1.0, 1.0), now=1_002.0)
+        == pytest.approx({"5m": 5.0, "1h": 5.0, "6h": 5.0})
+    )
 
 
 def metrics(asked: object) -> dict[tuple[str, ...], float]:

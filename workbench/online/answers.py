@@ -244,12 +244,20 @@ class Answer:
         """The row of each entity, whatever its age."""
         return self._rows or ()
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
     @property
     def columns(self) -> Columns | None:
         """The rows column by column; None where some entity has none that holds, or there are no entities."""
         if self._columns is False:
             self._columns = self._holding(transposed(self.rows))
         return self._columns
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is known that every entity has a row that holds, without a null."""
+        return self.columns is not None and not self.may_be_null
 
     def _holding(self, columns: Columns | None) -> Columns | None:
         """Return the columns of rows; None where some of these have expired."""
@@ -416,6 +424,9 @@ class StoredAnswer(Answer):
     def stored(self) -> StoredRows:
         """The rows, for numpy."""
         return StoredRows(self.plan.codec, self._data, bounded=self._bounded)
+
+    def __len__(self) -> int:
+        return len(self._data)
 
     @property
     def rows(self) -> Sequence[Row | None]:
@@ -656,7 +667,7 @@ class Answers:
     def values(self) -> list[dict[str, FeatureValue]]:
         """Return one dictionary an entity: each feature's answer by its column."""
         plan, count, names = self.plan, len(self.entities), self.plan.grouped_names
-        if count > FEW and not plan.converts and all(each.columns and not each.may_be_null for each in self.found):
+        if count > FEW and not plan.converts and all(each.is_whole for each in self.found):
             parts = zip(self.found, plan.by_view, strict=True)
             values = [*chain.from_iterable(answer.values_by_column(features) for answer, features in parts)]
             found = [dict(zip(names, values[row::count], strict=True)) for row in range(count)]

@@ -176,7 +176,9 @@ class OnlineReader:
         if found is None:
             return None
         return [
-            found.get(place) or Answer(view, instant, lake_rows(view, entities, [instant] * len(entities)))
+            found[place]
+            if place in found
+            else Answer(view, instant, lake_rows(view, entities, [instant] * len(entities)))
             for place, view in enumerate(plan.views)
         ]
 

@@ -23,7 +23,7 @@ from starlette.routing import Route
 from workbench.errors import WorkbenchError
 from workbench.protocol import ARROW, CATALOG, FEATURES, JSON, METRICS
 from workbench.server.features import FeatureAnswers
-from workbench.server.limits import Lateness, RateLimit, WorkPool, late
+from workbench.server.limits import Deadline, Lateness, RateLimit, WorkPool, late
 from workbench.server.listing import list_features
 from workbench.server.logs import LOGGER
 from workbench.server.metrics import Counters, ServiceMetrics
@@ -226,7 +226,7 @@ class FeatureService:
         parts: list[bytes] = []
         size = 0
         try:
-            async with asyncio.timeout(self._deadline):
+            with Deadline(self._deadline):
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
@@ -37,6 +38,7 @@ from workbench.protocol import (
     ViewFacts,
     column_to_json,
     form_of,
+    is_real,
     key_from_json,
     to_json,
 )
@@ -50,7 +52,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from workbench.config import ServeSettings
-    from workbench.online import Answers, Column, OnlineReader, Plan
+    from workbench.online import Answer, Answers, OnlineReader, Plan
+    from workbench.online.values import Status
+    from workbench.protocol import Convert
     from workbench.server.metrics import ServiceMetrics
     from workbench.server.tokens import Token
     from workbench.server.tracing import Traces
@@ -71,7 +75,7 @@ _JSON_HEADERS = [(b"content-type", JSON.encode())]
 _ARROW_HEADERS = [(b"content-type", ARROW.encode())]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: every request makes one
 class Question:
     """A request as it was read.
 
@@ -108,15 +112,25 @@ class Prepared:
         What turns keys, and a request's values, that JSON has no kind for into their values, with the dtype, by column.
     key_types
         The dtype of each key column, and of each value of a request, as JSON.
-    columns
-        Of each feature its place in the plan, its view's name, its dtype as JSON, and what makes its values ready for
-        JSON.
+    names, views, dtypes
+        Of each feature its column's name, its view's name and its dtype as JSON.
+    converts
+        What makes the values of each feature ready for JSON; None where they are.
+    places
+        The places of each feature's view in the plan, and of its values in a row.
+    is_plain
+        Whether all stored values go into JSON as they are, but for a NaN and infinities.
     """
 
     plan: Plan
     keys: Mapping[str, tuple[Callable[[Any], Any], pl.DataType]]
     key_types: dict[str, Any]
-    columns: Sequence[tuple[Column, str, Any, Callable[[Any], Any] | None]]
+    names: Sequence[str]
+    views: Sequence[str]
+    dtypes: Sequence[Any]
+    converts: Sequence[Convert | None]
+    places: Sequence[tuple[int, int]]
+    is_plain: bool
 
 
 class FeatureAnswers:
@@ -164,7 +178,7 @@ class FeatureAnswers:
         features, given = request.features, request.entities
         if not isinstance(features, str) and len(features) > self._settings.max_features:
             raise _too_many("features", len(features), self._settings.max_features)
-        if any(len(ref) > LONGEST for ref in ([features] if isinstance(features, str) else features)):
+        if max(map(len, [features] if isinstance(features, str) else features), default=0) > LONGEST:
             raise Problem(
                 422, f"A reference has more than {LONGEST} letters.", remedy="Write view:feature.", field="features"
             )
@@ -287,23 +301,32 @@ class FeatureAnswers:
                 )
 
     def _json(self, question: Question, prepared: Prepared, answers: Answers, *, details: bool) -> bytes:
-        features, views = {}, {}
-        for column, view_name, dtype, convert in prepared.columns:
-            values, statuses = answers.column(column)
-            if convert is not None:
-                values = column_to_json(values, convert)
-            features[column.name] = FeatureColumn(view_name, dtype, values, statuses if details else None)
-        for _, answer in answers.shown:
-            view = answer.plan.part.view
-            events, created = map(_moments, answer.times) if details else (None, None)
-            views[answer.plan.part.name] = ViewAnswer(
-                view.version, answer.origin, answer.generation, events, created if view.created else None
+        """Return a `FeatureAnswer`."""
+        is_plain = prepared.is_plain and all(answer.is_whole for answer in answers.found)
+        if is_plain:
+            values = [answers.found[view].columns[place] for view, place in prepared.places]  # type: ignore[index]  # each is whole
+            there = [[answer.plan.there] * len(answer) for answer in answers.found]
+            statuses: list[Sequence[Status]] = [there[view] for view, _ in prepared.places]
+        else:
+            found = [answers.column(column) for column in prepared.plan.columns]
+            pairs = zip((own for own, _ in found), prepared.converts, strict=True)
+            values = [own if convert is None else column_to_json(own, convert) for own, convert in pairs]
+            statuses = [known for _, known in found]
+        views = {answer.plan.part.name: _view_answer(answer, details=details) for _, answer in answers.shown}
+        instant, rows = from_microseconds(answers.instant), len(question.entities)
+
+        def encoded(values: Iterable[Sequence[Any]]) -> bytes:
+            features = map(
+                FeatureColumn, prepared.views, prepared.dtypes, values, statuses if details else repeat(None)
             )
-        return _encode(
-            FeatureAnswer(
-                from_microseconds(answers.instant), len(question.entities), features, views, prepared.key_types
-            )
-        )
+            named = dict(zip(prepared.names, features, strict=True))
+            return _encode(FeatureAnswer(instant, rows, named, views, prepared.key_types))
+
+        body = encoded(values)
+        if is_plain and b"null" in body:  # perhaps a NaN or an infinity, for which there is a text
+            pairs = zip(values, prepared.converts, strict=True)
+            return encoded(own if convert is None else column_to_json(own, convert) for own, convert in pairs)
+        return body
 
     def _arrow(self, question: Question, answers: Answers) -> bytes:
         import pyarrow as pa
@@ -321,20 +344,24 @@ class FeatureAnswers:
         return bytes(sink.getvalue().to_pybytes())
 
     def _count(self, answers: Answers) -> None:
-        metrics = self._metrics
-        metrics.count_entities(len(answers.entities))
+        metrics, total = self._metrics, len(answers.entities)
+        metrics.count_entities(total)
         for answer in answers.found:
-            view, total = answer.plan.part.view.name, len(answers.entities)
             found, usable, newest = answer.summary()
-            metrics.count_rows(view, answer.origin, usable)
-            metrics.count_rows(view, "expired", found - usable)
-            metrics.count_rows(view, "missing", total - found)
-            if newest is not None:
-                metrics.count_age(view, max(0, answers.instant - newest) / 1_000_000)
+            age = None if newest is None else max(0, answers.instant - newest) / 1_000_000
+            metrics.count_rows(
+                answer.plan.part.view.name,
+                answer.origin,
+                usable,
+                expired=found - usable,
+                missing=total - found,
+                age=age,
+            )
 
 
 def _prepared(plan: Plan, *, texts: bool) -> Prepared:
-    keys, key_types = {}, {}
+    keys: dict[str, tuple[Callable[[Any], Any], pl.DataType]] = {}
+    key_types: dict[str, Any] = {}
     for view in plan.views:
         for entity, column in view.part.keys:
             dtype = view.part.view.contract[entity].dtype
@@ -347,12 +374,30 @@ def _prepared(plan: Plan, *, texts: bool) -> Prepared:
         convert = key_from_json(each.dtype, texts=texts)
         if convert is not None:
             keys[each.name] = convert, each.dtype
-    columns = []
-    for feature in plan.columns:
-        part = plan.all_views[feature.view].part
-        dtype = part.view.contract[feature.feature].dtype
-        columns.append((feature, part.name, dtype_to_json(dtype), to_json(dtype, texts=texts)))
-    return Prepared(plan, keys, key_types, columns)
+    parts = [plan.all_views[column.view].part for column in plan.columns]
+    dtypes = [part.view.contract[column.feature].dtype for part, column in zip(parts, plan.columns, strict=True)]
+    converts = [to_json(dtype, texts=texts) for dtype in dtypes]
+    return Prepared(
+        plan=plan,
+        keys=keys,
+        key_types=key_types,
+        names=plan.names,
+        views=[part.name for part in parts],
+        dtypes=[dtype_to_json(dtype) for dtype in dtypes],
+        converts=converts,
+        places=[(column.view, column.place) for column in plan.columns],
+        is_plain=not plan.converts and all(convert is None or is_real(convert) for convert in converts),
+    )
+
+
+def _view_answer(answer: Answer, *, details: bool) -> ViewAnswer:
+    version, generation, origin = answer.shared
+    if not details:
+        return ViewAnswer(version, origin, generation)
+    events, created = answer.times
+    return ViewAnswer(
+        version, origin, generation, _moments(events), _moments(created) if answer.plan.has_created else None
+    )
 
 
 def _with_values(

@@ -12,6 +12,7 @@ import os
 import struct
 import threading
 import time
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.protocol import FEATURES
-from workbench.server.objective import ErrorBudget
+from workbench.server.objective import Counts, ErrorBudget
 
 if TYPE_CHECKING:
     from workbench.config import ServeSettings
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 CAPACITY = 16_384
 """Series that a worker counts; what is beyond them is left out."""
 _RECORD, _KEY = 256, 10
+_STEP = _RECORD // 8
 _LENGTH = struct.Struct("<H")
 _BETWEEN = "\x1f"
 
@@ -68,7 +70,7 @@ class Counters:
         """Add to a number."""
         place = self._place.get(series) or self._begin(series)
         if place:
-            self._numbers[place * (_RECORD // 8)] += amount
+            self._numbers[place * _STEP] += amount
 
     def totals(self) -> dict[Series, float]:
         """Return the sums over all workers."""
@@ -135,15 +137,14 @@ class ServiceMetrics:
     def __init__(self, counters: Counters, settings: ServeSettings, folder: Path | None = None) -> None:
         self._counters = counters
         self._objective, self._in_time = settings.objective, settings.objective_ms / 1_000
-        self.budget = ErrorBudget(settings.objective, self._answered, folder)
+        self.budget = ErrorBudget(settings.objective, lambda: _answered(counters.totals()), folder)
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""
         add, code = self._counters.add, str(status)
         add((REQUESTS, route, code))
         add((SECONDS, route, code), seconds)
-        place = next((number for number, bound in enumerate(BOUNDS) if seconds <= bound), len(BOUNDS))
-        add((BUCKET, route, code, str(place)))
+        add((BUCKET, route, code, str(bisect_left(BOUNDS, seconds))))
         if route == FEATURES and (status < 400 or status >= 500):  # what the client did wrong is not the service's
             add((ANSWERED, "well" if status < 400 and seconds <= self._in_time else "badly"))
 
@@ -155,15 +156,18 @@ class ServiceMetrics:
         """Count the entities of a request."""
         self._counters.add((ENTITIES,), entities)
 
-    def count_rows(self, view: str, outcome: str, rows: int) -> None:
-        """Count rows of a view by what became of them."""
-        if rows:
-            self._counters.add((ROWS, view, outcome), rows)
-
-    def count_age(self, view: str, seconds: float) -> None:
-        """Note the age of a view's newest row in an answer."""
-        self._counters.add((AGE, view), seconds)
-        self._counters.add((AGED, view))
+    def count_rows(self, view: str, origin: str, usable: int, *, expired: int, missing: int, age: float | None) -> None:
+        """Count rows of a view by what became of them, and note the age in seconds of the newest one."""
+        add = self._counters.add
+        if usable:
+            add((ROWS, view, origin), usable)
+        if expired:
+            add((ROWS, view, "expired"), expired)
+        if missing:
+            add((ROWS, view, "missing"), missing)
+        if age is not None:
+            add((AGE, view), age)
+            add((AGED, view))
 
     def count_reads(self, outcome: str, lines: int) -> None:
         """Count reads that were ``logged``, or why they were dropped."""
@@ -175,12 +179,13 @@ class ServiceMetrics:
         from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collector(self._counters.totals(), reader, self._objective, self.budget.burn()))
+        totals = self._counters.totals()
+        registry.register(_Collector(totals, reader, self._objective, self.budget.burn(_answered(totals))))
         return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
-    def _answered(self) -> tuple[float, float]:
-        totals = self._counters.totals()
-        return totals.get((ANSWERED, "well"), 0.0), totals.get((ANSWERED, "badly"), 0.0)
+
+def _answered(totals: Mapping[Series, float]) -> Counts:
+    return totals.get((ANSWERED, "well"), 0.0), totals.get((ANSWERED, "badly"), 0.0)
 
 
 class _Collector:

@@ -62,10 +62,10 @@ class ErrorBudget:
         if not seen or at - seen > STEP:
             _SEEN.pack_into(self._ring, place, at, *self._counts())
 
-    def burn(self, now: float | None = None) -> dict[str, float]:
-        """Return the burn in each window, or since the service began; 0 where nothing was asked."""
+    def burn(self, counts: Counts, now: float | None = None) -> dict[str, float]:
+        """Return the burn until `counts` in each window, or since the service began; 0 where nothing was asked."""
         at = time.monotonic() if now is None else now
-        good, bad = self._counts()
+        good, bad = counts
         seen = sorted(each for each in _SEEN.iter_unpack(self._ring[:]) if each[0])
         found = {}
         for name, span in WINDOWS.items():
