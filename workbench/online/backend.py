@@ -116,10 +116,19 @@ class StoredBlock:
 
     def row_keys(self) -> list[bytes]:
         """Return the rows' keys, without the generation: they are in order."""
-        lengths = np.diff(self.starts, append=len(self.rows)).tolist()
-        keys = chain.from_iterable(map(repeat, self.keys, lengths))
-        suffixes = (2**63 - 1 - self.known).astype(">u8").tobytes()
-        return [key + suffixes[place : place + SUFFIX] for key, place in zip(keys, count(0, SUFFIX))]
+        lengths = np.diff(self.starts, append=len(self.rows))
+        suffixes = (2**63 - 1 - self.known).astype(">u8")
+        sizes = set(map(len, self.keys))
+        if len(sizes) == 1:  # as of numbers: all are put together at once
+            (size,) = sizes
+            keys = np.empty(len(self.rows), [("entity", f"V{size}"), ("known", ">u8")])
+            keys["entity"] = np.repeat(np.frombuffer(b"".join(self.keys), f"V{size}"), lengths)
+            keys["known"] = suffixes
+            data, width = keys.tobytes(), keys.itemsize
+            return [data[place : place + width] for place in range(0, len(data), width)]
+        data = suffixes.tobytes()
+        repeated = chain.from_iterable(map(repeat, self.keys, lengths.tolist()))
+        return [key + data[place : place + SUFFIX] for key, place in zip(repeated, count(0, SUFFIX))]
 
     def answers(self) -> list[bytes]:
         """Return the row that answers now of each entity, after the instants between which it does."""
@@ -132,7 +141,7 @@ class StoredBlock:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How many rows and entities a generation has, and a digest of their keys and bytes in the order of keys."""
+    """How many rows and entities a generation has, and a digest of keys and bytes in the order of keys."""
 
     entities: int
     rows: int
@@ -144,7 +153,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.entities = self.rows = 0
-        self._digest = hashlib.blake2b(digest_size=16)
+        self._keys, self._data = hashlib.sha256(), hashlib.sha256()  # processors have instructions for it
 
     def add(self, key: bytes, row: bytes) -> None:
         """Count a row under its key, which is without the generation."""
@@ -153,12 +162,13 @@ class Tally:
     def add_all(self, keys: Sequence[bytes], rows: Sequence[bytes]) -> None:
         """Count rows under their keys."""
         self.rows += len(rows)
-        self._digest.update(b"".join(chain.from_iterable(zip(keys, rows, strict=True))))
+        self._keys.update(b"".join(keys))
+        self._data.update(b"".join(rows))
 
     @property
     def written(self) -> Written:
         """What was counted."""
-        return Written(self.entities, self.rows, self._digest.hexdigest())
+        return Written(self.entities, self.rows, self._keys.hexdigest() + self._data.hexdigest())
 
 
 def in_order(entities: Iterable[StoredEntity | StoredBlock]) -> Iterator[StoredEntity]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
@@ -133,8 +133,11 @@ class EntityKeys:
             _whole_column(column) if column.dtype.is_integer() and column.dtype != pl.UInt64 else map(encode, column)
             for column, (_, encode) in zip(columns, self.encoders, strict=True)
         ]
-        whole: Iterable[bytes] = parts[0] if len(parts) == 1 else map(b"".join, zip(*parts, strict=True))  # type: ignore[assignment]  # none is None
-        return [PLAIN + each if len(each) <= LONGEST else whole_key(each) for each in whole]
+        joined = parts[0] if len(parts) == 1 else map(b"".join, zip(*parts, strict=True))
+        whole: list[bytes] = list(joined)  # type: ignore[arg-type]  # as before
+        if max(map(len, whole), default=0) <= LONGEST:
+            return list(map(PLAIN.__add__, whole))
+        return [whole_key(each) for each in whole]
 
     def _missing(self, column: str, entity: Mapping[str, object]) -> JoinError:
         return JoinError(

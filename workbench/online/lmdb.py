@@ -178,6 +178,18 @@ class LmdbStore:
                 start = keys[-1] + b"\x00"
                 yield [key[length:] for key in keys], values
 
+    def _count(self, table: Any, prefix: bytes) -> int:
+        """Return how many keys begin with `prefix`."""
+        start, found, is_last = prefix, 0, False
+        while not is_last:  # some at a time, as in `_range`
+            with self._reading() as transaction:
+                cursor = transaction.cursor(table)
+                keys = list(islice(cursor.iternext(values=False), BATCH)) if cursor.set_range(start) else []
+            is_last = len(keys) < BATCH or not keys[-1].startswith(prefix)
+            found += bisect_left(keys, True, key=lambda key: not key.startswith(prefix)) if is_last else len(keys)  # noqa: FBT003 - what is sought
+            start = keys[-1] + b"\x00" if keys else start
+        return found
+
     @contextmanager
     def _reading(self) -> Iterator[Any]:
         try:
@@ -280,7 +292,7 @@ class _Writer:
         prefix, tally = prefix_of(generation), Tally()
         for keys, rows in self._store._range(self._rows, prefix):
             tally.add_all(keys, rows)
-        tally.entities = sum(len(keys) for keys, _ in self._store._range(self._latest, prefix))
+        tally.entities = self._store._count(self._latest, prefix)
         return tally.written
 
     def change(self, values: Mapping[str, bytes | None]) -> int:

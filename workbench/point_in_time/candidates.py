@@ -174,8 +174,16 @@ def known_rows(view: ViewRows, *, known: str, event: str, created: str, row: str
     schema = view.rows.collect_schema()
     pairs = key_pairs(view, pl.Schema({name: schema[column] for name, column in view.keys.items()}), schema)
     names = [f"__key {number}" for number in range(len(pairs))]
+    if view.created is None:  # every row wins from its event time on: there is nothing to rank, and nothing to look up
+        times = epoch_microseconds(view.event_time, schema, f"view {view.name!r}")
+        usable = (
+            view.rows.lazy()
+            .with_row_index(row)
+            .with_columns(times.alias(known), times.alias(event), pl.lit(None, pl.Int64).alias(created))
+        )
+        return usable.filter(pl.all_horizontal(pl.col(event, *view.keys.values()).is_not_null()))
     winning = candidates(view, pairs, names, reachable=None, as_known=True)
-    creation = _creation(view, schema) or [pl.lit(None, pl.Int64).alias(CREATED)]
+    creation = _creation(view, schema)
     numbered = view.rows.lazy().with_columns(*(each.alias(created) for each in creation)).with_row_index(row)
     return numbered.join(
         winning.select(pl.col(ROW).alias(row), pl.col(KNOWN).alias(known), pl.col(EVENT).alias(event)), on=row
