@@ -5,18 +5,69 @@ Nothing here computes, and nothing that is drawn grows with a view's rows.
 
 from __future__ import annotations
 
-from workbench.render.card import Card
-from workbench.render.card_html import card_html
-from workbench.render.card_text import card_text, render_text
-from workbench.render.code_diff import DiffListing, listings
-from workbench.render.diagram import Box, Diagram, Link, Row
-from workbench.render.distribution import Overlay, Overlays, overlays
-from workbench.render.figure import Figure
-from workbench.render.format import format_elapsed
-from workbench.render.profiles import profile_table, profiles_table
-from workbench.render.report import Report, Reported, report_kind
-from workbench.render.sparkline import blocks, sparkline
-from workbench.render.table import Drawn, Mark, ShareBar, Table, Tone
+from typing import TYPE_CHECKING
+
+from workbench.lazy import loading
+
+if TYPE_CHECKING:
+    from workbench.render.card import Card
+    from workbench.render.card_html import card_html
+    from workbench.render.card_text import card_text, render_text
+    from workbench.render.code_diff import DiffListing, listings
+    from workbench.render.diagram import Box, Diagram, Link, Row
+    from workbench.render.distribution import Overlay, Overlays, overlays
+    from workbench.render.figure import Figure
+    from workbench.render.format import format_elapsed
+    from workbench.render.profiles import profile_table, profiles_table
+    from workbench.render.report import Report, Reported, report_kind
+    from workbench.render.sparkline import blocks, sparkline
+    from workbench.render.table import Drawn, Mark, ShareBar, Table, Tone
+
+_HOMES = {
+    "card": ("Card",),
+    "card_html": ("card_html",),
+    "card_text": (
+        "card_text",
+        "render_text",
+    ),
+    "code_diff": (
+        "DiffListing",
+        "listings",
+    ),
+    "diagram": (
+        "Box",
+        "Diagram",
+        "Link",
+        "Row",
+    ),
+    "distribution": (
+        "Overlay",
+        "Overlays",
+        "overlays",
+    ),
+    "figure": ("Figure",),
+    "format": ("format_elapsed",),
+    "profiles": (
+        "profile_table",
+        "profiles_table",
+    ),
+    "report": (
+        "Report",
+        "Reported",
+        "report_kind",
+    ),
+    "sparkline": (
+        "blocks",
+        "sparkline",
+    ),
+    "table": (
+        "Drawn",
+        "Mark",
+        "ShareBar",
+        "Table",
+        "Tone",
+    ),
+}
 
 __all__ = [
     "Box",
@@ -47,3 +98,5 @@ __all__ = [
     "report_kind",
     "sparkline",
 ]
+
+__getattr__, __dir__ = loading(__name__, _HOMES)

@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import re
 import secrets
+import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
@@ -312,6 +313,7 @@ class FeatureService:
                 self._lateness.start()
                 self._metrics.budget.start()
                 await send({"type": "lifespan.startup.complete"})
+                threading.Thread(target=_load_arrow, name="arrow", daemon=True).start()
             elif message["type"] == "lifespan.shutdown":
                 self._is_stopping = True
                 self._lateness.stop()
@@ -328,8 +330,6 @@ class FeatureService:
 
     def _warm(self) -> None:
         """Read the catalogue, so that the first request does not."""
-        import pyarrow as pa  # noqa: F401 - the first answer in Arrow does not wait for it
-
         self._tokens.refresh()
         try:
             catalog = self._reader.catalog()
@@ -391,6 +391,11 @@ class FeatureService:
     async def _page(self, request: Request) -> StarletteResponse:  # noqa: ARG002
         headers = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
         return StarletteResponse(page(), media_type="text/html", headers=headers)
+
+
+def _load_arrow() -> None:
+    """Load what the first answer in Arrow would else wait for; answers in JSON do without."""
+    import pyarrow as pa  # noqa: F401
 
 
 def _traces_of(settings: ServeSettings) -> Traces | None:

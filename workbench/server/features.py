@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 
     from workbench.config import ServeSettings
     from workbench.online import Answer, Answers, OnlineReader, Plan
-    from workbench.online.values import Status
     from workbench.protocol import Convert
     from workbench.server.metrics import ServiceMetrics
     from workbench.server.tokens import Token
@@ -306,7 +305,7 @@ class FeatureAnswers:
         if is_plain:
             values = [answers.found[view].columns[place] for view, place in prepared.places]  # type: ignore[index]  # each is whole
             there = [[answer.plan.there] * len(answer) for answer in answers.found]
-            statuses: list[Sequence[Status]] = [there[view] for view, _ in prepared.places]
+            statuses: list[Sequence[str]] = [there[view] for view, _ in prepared.places]
         else:
             found = [answers.column(column) for column in prepared.plan.columns]
             pairs = zip((own for own, _ in found), prepared.converts, strict=True)
