@@ -373,6 +373,15 @@ class Answer:
         found: Bits = self.present & self.plan.holds(self.events, self.instant)
         return found
 
+    @cached_property
+    def all_there(self) -> pl.Series:
+        """The status of each entity where all have a value."""
+        return pl.Series([self.plan.there]).new_from_index(0, len(self))
+
+    def numbers(self, column: Column) -> npt.NDArray[Any] | None:  # noqa: ARG002 - those stored have some
+        """Return a feature's values as numpy has them; None where it does not, or some are null or not there."""
+        return None
+
     def series(self, column: Column) -> pl.Series:
         """Return a feature's values with its dtype, of expired rows too; null where there is no row."""
         values = [None if row is None else row[column.place] for row in self.rows]
@@ -472,6 +481,10 @@ class StoredAnswer(Answer):
     def events(self) -> npt.NDArray[np.int64]:
         """The event time of each row."""
         return self.stored.events
+
+    def numbers(self, column: Column) -> npt.NDArray[Any] | None:
+        """Return a feature's values as numpy has them."""
+        return self.stored.numbers(column.feature)
 
     def series(self, column: Column) -> pl.Series:
         """Return a feature's values with its dtype."""
@@ -688,21 +701,50 @@ class Answers:
         holding = [answer.holds for answer in self.found]
         columns, statuses = self._keys(), []
         for column in self.plan.columns:
-            answer, holds = self.found[column.view], holding[column.view]
-            series = answer.series(column).alias(column.name)
-            if details:
-                statuses.append(_statuses(column, answer, holds, series))
-            if not holds.all():
-                series = with_nulls(series, holds) if column.default is None else _with_default(series, holds, column)
+            series, status = self._series(column, holding[column.view])
             columns.append(series)
+            statuses.append(status)
         if details:
-            stored = (answer for _, answer in self.shown if not isinstance(answer, ComputedAnswer))
-            columns += [*statuses, *(_event_times(answer) for answer in stored)]
+            columns += [*statuses, *map(_event_times, self._with_times())]
         return pl.DataFrame(columns)
 
     def arrow(self, *, details: bool = False) -> pa.Table:
-        """Return `frame` as an Arrow table."""
-        return self.frame(details=details).to_arrow()
+        """Return `frame` as an Arrow table; numbers that are all there become none of Polars's series in between."""
+        import pyarrow as pa
+
+        holding = [answer.holds for answer in self.found]
+        whole = [bool(holds.all()) for holds in holding]
+        there = [answer.all_there.to_arrow() if details else None for answer in self.found]
+        features: dict[str, Any] = {}
+        statuses: dict[str, Any] = {}
+        for column in self.plan.columns:
+            numbers = self.found[column.view].numbers(column) if whole[column.view] else None
+            status = _status_name(column)
+            if numbers is None:
+                features[column.name], statuses[status] = self._series(column, holding[column.view])
+            else:
+                features[column.name], statuses[status] = pa.array(numbers), there[column.view]
+        columns = {series.name: series for series in self._keys()} | features
+        if details:
+            columns |= statuses | {_time_name(answer): _event_times(answer) for answer in self._with_times()}
+        drawn = pl.DataFrame({name: each for name, each in columns.items() if isinstance(each, pl.Series)}).to_arrow()
+        fields = {field.name: field for field in drawn.schema}
+        columns |= dict(zip(fields, drawn.columns, strict=True))
+        schema = pa.schema([fields.get(name) or pa.field(name, each.type) for name, each in columns.items()])
+        return pa.table([*columns.values()], schema=schema)
+
+    def _series(self, column: Column, holds: Bits) -> tuple[pl.Series, pl.Series]:
+        """Return a feature's values, the default where no row holds, and their statuses."""
+        answer = self.found[column.view]
+        series = answer.series(column).alias(column.name)
+        status = _statuses(column, answer, holds, series)
+        if not holds.all():
+            series = with_nulls(series, holds) if column.default is None else _with_default(series, holds, column)
+        return series, status
+
+    def _with_times(self) -> list[Answer]:
+        """Return the answers of views whose rows have an event time."""
+        return [answer for _, answer in self.shown if not isinstance(answer, ComputedAnswer)]
 
     def _keys(self) -> list[pl.Series]:
         dtypes: dict[str, pl.DataType] = {}
@@ -724,25 +766,28 @@ def all_with_computed(asked: Sequence[Answers]) -> list[Answers]:
     ]
 
 
-def _times(rows: Sequence[Row | None]) -> tuple[list[Any], list[Any]]:
-    """Return the event times and `created` of rows; None where there is no row."""
-    return [row and row[EVENT] for row in rows], [row and row[CREATED] for row in rows]
-
-
 def _with_default(series: pl.Series, holds: Bits, column: Column) -> pl.Series:
     default = pl.Series(series.name, [column.default], dtype=series.dtype)
     return series.zip_with(pl.Series(holds), default)
 
 
+def _status_name(column: Column) -> str:
+    return f"{column.name}__status"
+
+
 def _statuses(column: Column, answer: Answer, holds: Bits, series: pl.Series) -> pl.Series:
     """Return what `Answers.column` says of the values in `series`, as a column ``<column>__status``."""
-    name, there = f"{column.name}__status", "stale" if answer.plan.stale else "present"
     if not series.null_count() and holds.all():
-        return pl.Series(name, [there]).new_from_index(0, series.len())
+        return answer.all_there.alias(_status_name(column))
     without = np.where(answer.present, "expired", "missing") if column.default is None else "default"
-    return pl.Series(name, np.where(holds, np.where(series.is_null().to_numpy(), "null", there), without))
+    statuses = np.where(holds, np.where(series.is_null().to_numpy(), "null", answer.plan.there), without)
+    return pl.Series(_status_name(column), statuses)
+
+
+def _time_name(answer: Answer) -> str:
+    return f"{answer.plan.part.name}__event_time"
 
 
 def _event_times(answer: Answer) -> pl.Series:
-    times = pl.Series(f"{answer.plan.part.name}__event_time", answer.events).cast(pl.Datetime("us", "UTC"))
-    return with_nulls(times, answer.present)
+    times = pl.Series(_time_name(answer), answer.events).cast(pl.Datetime("us", "UTC"))
+    return times if answer.present.all() else with_nulls(times, answer.present)

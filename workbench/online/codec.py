@@ -297,9 +297,17 @@ class StoredRows(Sequence["Row | None"]):
         return row in (self._data if row is None else self.decoded)
 
     @cached_property
+    def _whole(self) -> bytes | None:
+        """All of them at once; None where one is not there."""
+        try:
+            return b"".join(self._data)  # type: ignore[arg-type]  # which is found out so
+        except TypeError:
+            return None
+
+    @cached_property
     def present(self) -> Bits:
         """Which of them are there."""
-        if None not in self._data:
+        if self._whole is not None:
             return np.ones(len(self._data), np.bool_)
         return np.array([row is not None for row in self._data], np.bool_)
 
@@ -317,11 +325,24 @@ class StoredRows(Sequence["Row | None"]):
         if heads is None or name not in codec.fixed:
             return codec.series(name, [None if row is None else row[FIRST + place] for row in self.decoded])
         series = pl.Series(name, np.ascontiguousarray(heads[str(place)]))
-        bit = codec.fixed.index(name)
-        nulls = heads["nulls"][:, bit // 8] & (1 << bit % 8)
-        if nulls.any():
-            series = with_nulls(series, nulls == 0)
+        if not self._is_without_nulls:
+            bit = codec.fixed.index(name)
+            nulls = heads["nulls"][:, bit // 8] & (1 << bit % 8)
+            if nulls.any():
+                series = with_nulls(series, nulls == 0)
         return codec.restored(series)
+
+    def numbers(self, name: str) -> npt.NDArray[Any] | None:
+        """Return the feature `name` of all rows as numpy has it; None where a number is null, or is stored else."""
+        codec, heads = self.codec, self._heads
+        if heads is None or name not in codec.fixed or codec.stored[name] != codec.contract[name].dtype:
+            return None
+        return np.ascontiguousarray(heads[str(codec.features.index(name))]) if self._is_without_nulls else None
+
+    @cached_property
+    def _is_without_nulls(self) -> bool:
+        """Whether every row is there, and no number in it is null."""
+        return self._heads is not None and not self._heads["nulls"].any()
 
     @cached_property
     def _heads(self) -> npt.NDArray[np.void] | None:
@@ -329,6 +350,9 @@ class StoredRows(Sequence["Row | None"]):
         codec, start = self.codec, BOUNDS.size if self._bounded else 0
         head = codec.bounded_head if self._bounded else codec.head
         size = head.itemsize
+        if not codec.rest and self._whole is not None and len(self._whole) == len(self._data) * size:
+            heads = np.frombuffer(self._whole, head)  # none is longer, so none is shorter
+            return heads if (heads["width"] == len(codec.features)).all() else None
         rows: Sequence[bytes] = self._data  # type: ignore[assignment]  # which has no None then
         if None in self._data:
             absent = bytes(start) + codec.absent

@@ -340,7 +340,8 @@ class FeatureAnswers:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as stream:
             stream.write_table(table)
-        return bytes(sink.getvalue().to_pybytes())
+        body: bytes = sink.getvalue().to_pybytes()
+        return body
 
     def _count(self, answers: Answers) -> None:
         metrics, total = self._metrics, len(answers.entities)
