@@ -1,8 +1,9 @@
 """What an HTTP request for features costs, beside the least that could answer it, and beside Feast's feature server.
 
 Three views of five floats each, 100,000 entities, in LMDB, one entity and 15 features a request. "bare" is an ASGI
-callable on the same uvicorn that looks the same rows up and writes them as JSON; "full" is the service with a token,
-metrics and one in a hundred reads logged, "lean" without these. Feast's server runs in a Python of its own, which
+callable on the same uvicorn that looks the same rows up and writes their values as JSON; "full" is the service with a
+token, metrics and one in a hundred reads logged, "lean" without these. Both answer with statuses, times and dtypes as
+well, unless asked for "values" alone, which is what "bare" answers. Feast's server runs in a Python of its own, which
 `--feast` names, by one worker without an access log; without one it is left out.
 
 The client keeps 16 connections busy from this process. What counts is the processor time of the server for a request,
@@ -34,6 +35,7 @@ import polars as pl
 import uvloop
 
 from tests.bench.bench_online import VIEWS, compared, new_shelf, shelf_of, table, taken, write
+from tests.bench.targets import judge
 from tests.server.stage import Running
 from workbench.config import ServeSettings
 from workbench.online.answers import StoredAnswer
@@ -42,8 +44,10 @@ from workbench.server.features import FeatureAnswers
 
 CLIENTS = 16
 TICK = os.sysconf("SC_CLK_TCK")
-LEAST = {"bare / full (cpu)": 0.7, "Feast / full (cpu)": 8.0, "two workers / one (requests)": 1.7}
-MOST = {
+CORES = os.cpu_count() or 1
+TARGETS = {
+    "bare / full (cpu), at least": 0.7,
+    "Feast / full (cpu), at least": 8.0,
     "p99 / p50": 10.0,
     "Arrow / JSON bodies (cpu)": 0.25,
     "share of metrics, tokens and log": 0.2,
@@ -51,6 +55,10 @@ MOST = {
     "publish seen after (ms)": 100.0,
     "rollback seen after (ms)": 100.0,
 }
+# two workers and the client keep three cores busy: on fewer, what counts is that a request costs two little more
+TARGETS |= (
+    {"two workers / one (requests), at least": 1.7} if CORES > 2 else {"two workers / one (cpu of a request)": 2 / 1.7}
+)
 
 
 class _Client(asyncio.Protocol):
@@ -197,6 +205,7 @@ def requests(folder: Path, feast: str | None, rounds: int, seconds: float) -> di
         "bare": (lambda: one_process("bare", store), ours),
         "lean": (lambda: one_process("lean", store), ours),
         "full": (lambda: one_process("full", store), post("/v1/features", body, token)),
+        "values": (lambda: one_process("full", store), post("/v1/features", body | {"details": False}, token)),
     }
     if feast:
         repository = folder / "feast"
@@ -324,8 +333,8 @@ def _asked(client: httpx.Client) -> tuple[str, int]:
     return answer.headers["x-request-id"].partition("-")[0], answer.json()["views"]["spend"]["generation"]
 
 
-def report(measured: dict[str, Any]) -> dict[str, Any]:
-    """Print what was measured, and return it with the ratios."""
+def report(measured: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Print what was measured, and return it with the ratios, and 1 where a target is missed."""
     runs: dict[str, dict[str, float]] = measured["requests"] | measured["workers"]
     print(f"{'server':12}{'us of cpu':>12}{'requests/s':>12}{'p50 us':>10}{'p99 us':>10}")
     for name, run in runs.items():
@@ -335,9 +344,10 @@ def report(measured: dict[str, Any]) -> dict[str, Any]:
         print(f"{name:28}{micros:>12,.0f}")
     full, bodies = runs["full"], measured["bodies"]
     ratios = {
-        "bare / full (cpu)": runs["bare"]["cpu"] / full["cpu"],
-        "two workers / one (requests)": runs["2 workers"]["per_second"] / runs["1 worker"]["per_second"],
-        "one worker / two (cpu of a request)": runs["1 worker"]["cpu"] / runs["2 workers"]["cpu"],
+        "bare / full (cpu), at least": runs["bare"]["cpu"] / full["cpu"],
+        "bare / full, values alone (cpu)": runs["bare"]["cpu"] / runs["values"]["cpu"],
+        "two workers / one (requests), at least": runs["2 workers"]["per_second"] / runs["1 worker"]["per_second"],
+        "two workers / one (cpu of a request)": runs["2 workers"]["cpu"] / runs["1 worker"]["cpu"],
         "p99 / p50": full["p99"] / full["p50"],
         "Arrow / JSON bodies (cpu)": bodies["Arrow body"] / bodies["JSON body"],
         "Arrow / JSON requests (cpu)": bodies["Arrow request"] / bodies["JSON request"],
@@ -347,18 +357,12 @@ def report(measured: dict[str, Any]) -> dict[str, Any]:
         "rollback seen after (ms)": measured["changes"]["rollback"],
     }
     if "Feast" in runs:
-        ratios["Feast / full (cpu)"] = runs["Feast"]["cpu"] / full["cpu"]
-    for name, ratio in ratios.items():
-        wanted = ""
-        if name in MOST:
-            wanted = f"  at most {MOST[name]:g}{'' if ratio <= MOST[name] else '  MISSED'}"
-        elif name in LEAST:
-            wanted = f"  at least {LEAST[name]:g}{'' if ratio >= LEAST[name] else '  MISSED'}"
-        print(f"{name:40}{ratio:>8.2f}{wanted}")
-    return measured | {"ratios": ratios, "at_most": MOST, "at_least": LEAST}
+        ratios["Feast / full (cpu), at least"] = runs["Feast"]["cpu"] / full["cpu"]
+    status = judge(ratios, TARGETS)
+    return measured | {"ratios": ratios, "targets": TARGETS}, status
 
 
-def main() -> None:
+def main() -> int:
     """Measure requests, workers, bodies, the start and how soon a change is seen."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000, help="entities of each view")
@@ -380,10 +384,11 @@ def main() -> None:
             "requests": requests(folder, options.feast, options.repeat, options.seconds),
             "workers": workers(folder, options.repeat, options.seconds),
         }
-        result = report(measured)
+        result, status = report(measured)
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + "\n")
+    return status
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
