@@ -230,7 +230,7 @@ def stored_blocks(
         above = pl.col(_KNOWN).shift()
         # the row above answers at all instants that such a row could
         beaten = (above == pl.col(_KNOWN)) | (pl.lit(value=False) if since is None else above <= since)
-        kept = ordered.filter(pl.col(_FIRST) | ~beaten).drop(_ROW).collect(engine="streaming")
+        kept = ordered.filter(pl.col(_FIRST) | ~beaten).drop(_ROW).collect()
         for block in _blocks(kept):
             yield _block(block, version.entities, keys, codec, now=now)
 
