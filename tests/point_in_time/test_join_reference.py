@@ -31,6 +31,15 @@ def test_fifty_cases_at_a_time_are_joined_as_the_reference_joins_them(how: str, 
     assert not wrong, (wrong[0], world.settings)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_views_too_large_to_be_read_at_once_are_joined_as_the_reference_joins_them(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.point_in_time.join.FEW_READ", 0)
+    world = make_world(Random(f"large {seed}"), cases=50, views=3)
+    assert joined(world, "eager", as_known=seed % 3 > 0).to_dicts() == world.wanted(as_known=seed % 3 > 0)
+
+
 @given(
     chance=st.randoms(use_true_random=False),
     how=st.sampled_from(["eager", "streaming", "in-memory"]),

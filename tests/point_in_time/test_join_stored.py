@@ -14,6 +14,7 @@ import pytest
 from tests.point_in_time.worlds import MICRO, NOON, TIME
 from workbench.point_in_time import ViewRows, join_views, latest_rows
 from workbench.point_in_time.candidates import AT, EVENT, ROW, KeyPair
+from workbench.point_in_time.join import FEW_READ
 from workbench.point_in_time.pruning import Reach, hash_texts
 from workbench.point_in_time.row_lookup import GAP, fetch, find_runs, search_runs
 
@@ -87,7 +88,11 @@ def test_rows_that_were_known_late_are_told_from_files_too(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("created", [None, "made"])
 @pytest.mark.parametrize("keys", [["user", "kind"], ["user"], []], ids=["two keys", "one key", "by time alone"])
-def test_files_that_number_their_rows_give_the_same(keys: list[str], created: str | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize("few", [0, FEW_READ])
+def test_files_that_number_their_rows_give_the_same(
+    keys: list[str], created: str | None, few: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.point_in_time.join.FEW_READ", few)
     late = pl.duration(seconds=pl.int_range(SIZE).hash(6) % 9_000)
     made = view_rows().with_columns(
         pl.when(pl.col("x") % 7 > 0).then("user").alias("user"), made=pl.col("event") + late, __row=pl.lit("taken")

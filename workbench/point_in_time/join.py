@@ -146,6 +146,9 @@ def _latest(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest) -> 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 _OUTCOME = "__outcome"
+FEW_ASKED = 20_000
+FEW_READ = 1_000_000
+"""Rows that are held with their features, so that files are read once."""
 
 
 def point_in_time_join(
@@ -290,9 +293,20 @@ def _join_views(
 
 def _in_two_steps(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest) -> list[pl.LazyFrame]:
     """Return the view's features, and its outcome if asked for, read already."""
+    view = _read_few(view, pairs, asked.reach)
     found = winners(view, pairs, asked)
     parts = [fetch(view.rows, view.features, found[ROW]).lazy()] if view.features else []
     return [*parts, found.select(view.outcome).lazy()] if view.outcome else parts
+
+
+def _read_few(view: ViewRows, pairs: Sequence[KeyPair], reach: Reach) -> ViewRows:
+    """Return the view with the rows that a small spine can reach in memory, where they are few: read in one pass."""
+    condition = reachable_rows(view, pairs, reach)
+    if reach.rows > FEW_ASKED or condition is None or isinstance(view.rows, pl.DataFrame):
+        return view
+    read = {pair.rows for pair in pairs} | {view.event_time, *filter(None, [view.created]), *view.features.values()}
+    near = view.rows.filter(condition).select(sorted(read)).head(FEW_READ + 1).collect(engine="streaming")
+    return view if near.height > FEW_READ else replace(view, rows=near, numbered=None)
 
 
 def _matching(keys: str | Sequence[str] | Mapping[str, str]) -> dict[str, str]:

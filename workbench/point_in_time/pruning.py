@@ -88,7 +88,7 @@ def hash_texts(view: ViewRows, pairs: Sequence[KeyPair], reach: Reach) -> tuple[
 
 def _listed(view: ViewRows, schema: pl.Schema, pair: KeyPair, reach: Reach) -> pl.Series | None:
     """Return the keys that are asked for, where rows with others are left out."""
-    if isinstance(view.rows, pl.DataFrame) and view.rows.height < _WORTH * reach.rows:
+    if not view.stored and isinstance(view.rows, pl.DataFrame) and view.rows.height < _WORTH * reach.rows:
         return None
     if pair.spine not in reach.keys or schema[pair.rows] != pair.dtype:
         return None
