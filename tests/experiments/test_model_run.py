@@ -14,21 +14,18 @@ import weakref
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
 import workbench as wb
-from tests.conftest import EVENT_VIEW, identify, let_send, make_trial
+from tests.conftest import EVENT_VIEW
 from workbench import errors
 from workbench.experiments import ModelRun
 from workbench.tracking.queue import Outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from workbench.project import Project
     from workbench.tracking import RunRecord
 
@@ -280,55 +277,3 @@ def test_a_killed_kernel_loses_nothing(quiet: Project) -> None:
     assert adopt(quiet._workspace.tracker.places) == 0
     (record,) = records(quiet)
     assert (record.status, record.metrics["rmse"], record.params["features"]) == ("KILLED", 2.5, "spend:total")
-
-
-@pytest.fixture(scope="module")
-def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, Any]]:
-    """A project whose model was trained, and the run as MLflow has it."""
-    folder = tmp_path_factory.mktemp("model")
-    with pytest.MonkeyPatch.context() as patch:
-        identify(folder, patch)
-        root = make_trial(folder)
-        let_send(root)
-        project = wb.open(root)
-        project.branch("exp/first", objective="See it work")
-        project.define(EVENT_VIEW, log=False)
-        (folder / "model.txt").write_text("weights")
-        with project.experiment("late") as run:
-            project.store.training_set(spine(), "spend", label="label", save="first")
-            for step in range(3):
-                run.log_metric("loss", 1.0 / (step + 1), step=step)
-            run.log_metric("odd", math.inf)
-            run.log_model_file(folder / "model.txt")
-        run_id = run.run_id
-        import mlflow
-
-        yield project, mlflow.MlflowClient(project._workspace.tracker.target.uri).get_run(run_id)
-        project.close()
-
-
-pytestmark = [pytest.mark.timeout(150), pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")]
-
-
-def test_mlflow_has_the_curve_the_model_and_the_datasets(sent: tuple[Project, Any]) -> None:
-    _, run = sent
-    assert run.info.run_name == "late"
-    assert run.data.metrics["loss"] == pytest.approx(1 / 3)
-    assert "odd" not in run.data.metrics
-    assert run.data.tags["workbench.metrics_left_out"] == "odd"
-    assert {each.dataset.name for each in run.inputs.dataset_inputs} == {"first", "spend"}
-    place = Path(unquote(run.info.artifact_uri.removeprefix("file://")))
-    assert (place / "model" / "model.txt").read_text() == "weights"
-    assert len(run.data.tags["workbench.model.model.txt"]) == 64
-
-
-def test_the_model_leads_to_its_features_and_back(sent: tuple[Project, Any]) -> None:
-    project, run = sent
-    lineage = project.lineage("late")
-    assert "spend" in {node.name for node in lineage.upstream("late")}
-    assert [node.name for node in project.lineage("spend").downstream("spend:total")] == [
-        "first",
-        f"late {run.info.run_id[:8]}",
-    ]
-    by_id = project.lineage(run.info.run_id[:10]).to_dict()
-    assert {"events", "spend", "first"} <= {node["name"] for node in by_id["nodes"]}

@@ -27,7 +27,7 @@ from workbench.tracking import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from workbench.git import Branch
     from workbench.tracking import Facts, Measured, ReadView
@@ -39,14 +39,16 @@ OWN_PARAMS = ("experiment", "branch", "features", "training_set", "rows", "label
 """Parameters that say what a model was trained on; a user's own may not have these names."""
 
 
-def opening_record(workspace: Workspace, name: str, branch: Branch) -> RunRecord:
+def opening_record(
+    workspace: Workspace, name: str, branch: Branch, *, tags: Mapping[str, str] | None = None
+) -> RunRecord:
     """Return the run of the experiment `name` as it begins on `branch`."""
     at = time.time_ns() // 1_000_000
     user = ""
     with suppress(BranchError):  # nothing is committed: without an identity the run is nobody's
         user = workspace.repository.identity()
     place = origin()
-    tags: dict[str, str | None] = {
+    ours: dict[str, str | None] = {
         MODEL_TAG: name,
         "mlflow.source.name": place,
         "mlflow.source.type": "NOTEBOOK" if place.endswith(".ipynb") else "LOCAL",
@@ -68,7 +70,7 @@ def opening_record(workspace: Workspace, name: str, branch: Branch) -> RunRecord
         end=at,
         status="KILLED",
         user=user,
-        tags={**branch.tags, **{key: value for key, value in tags.items() if value}},
+        tags={**branch.tags, **{key: value for key, value in ours.items() if value}, **(tags or {})},
         params={"experiment": name, "branch": branch.name},
         note="\n\n".join(note),
     )

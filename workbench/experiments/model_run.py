@@ -13,7 +13,7 @@ from workbench.errors import UsageError
 from workbench.experiments.model_record import OWN_PARAMS, metrics_event, opening_record, training_event
 from workbench.records import to_plain
 from workbench.render import Report, Reported, Table
-from workbench.tracking import Event, Measured, check_fits
+from workbench.tracking import Event, FluentBlock, Measured, check_fits
 
 if TYPE_CHECKING:
     import os
@@ -35,6 +35,12 @@ class ModelRun(Reported):
     Everything that is logged is on disk when the call returns, so a killed kernel loses nothing; MLflow gets the run
     when the block ends. An exception in the block marks the run failed, Ctrl-C killed. Training sets that the project's
     store builds inside the block are attached by themselves.
+
+    Where ``mlflow`` is imported, before the block or in it, the run exists in MLflow from then on and is its active one
+    until the block ends: ``mlflow.log_metric``, autologging, nested runs and ``mlflow.<flavor>.log_model`` go to it, in
+    the project's store and experiment. What was set before is put back. A run of yours that is active becomes its
+    parent. Where MLflow does not answer within seconds, a warning says that ``mlflow`` calls will fail, and the block
+    goes on. Processes that are started in the block get store and experiment by their environment.
 
     Parameters
     ----------
@@ -63,6 +69,7 @@ class ModelRun(Reported):
         self._open: OpenRun | None = None
         self._closed: RunRecord | None = None
         self._ticket: Ticket | None = None
+        self._fluent = FluentBlock(workspace.tracker)
         self._measured: list[Measured] = []
         self._params: dict[str, str] = {}
         self._used: dict[str, TrainingFacts] = {}
@@ -78,7 +85,13 @@ class ModelRun(Reported):
                 "A run of an experiment is open already, and runs cannot be nested.",
                 remedy="End the first block, or log seeds and folds in it: log_metric('rmse', 12.3, seed=1).",
             )
-        self._open = self._workspace.tracker.open(opening_record(self._workspace, self.name, self._described))
+        record = opening_record(self._workspace, self.name, self._described, tags=self._fluent.parent())
+        self._open = self._workspace.tracker.open(record)
+        try:
+            self._fluent.enter(self._open)
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
         listener.hear = self._attach
         return self
 
@@ -92,10 +105,13 @@ class ModelRun(Reported):
             status = "FAILED" if isinstance(error, Exception) else "KILLED"
             text = "".join(traceback.format_exception(kind, error, where))
             run.log(Event(tags={"workbench.error": _error_text(error)}, artifacts={"error.txt": text}))
-        run.log(metrics_event(self._measured))
-        self._closed = run.closed(status)
-        self._ticket = self._workspace.tracker.close(run, status)
-        self._open = None
+        try:
+            self._fluent.leave(failed=error is not None)
+        finally:
+            run.log(metrics_event(self._measured))
+            self._closed = run.closed(status)
+            self._ticket = self._workspace.tracker.close(run, status)
+            self._open = None
 
     def log_param(self, name: str, value: object) -> None:
         """Log one parameter of the model, see `log_params`."""
@@ -239,8 +255,11 @@ class ModelRun(Reported):
 
     @property
     def run_id(self) -> str | None:
-        """The id of the MLflow run; waits up to a minute while it is being sent, then None. None inside the block."""
-        return None if self._ticket is None else self._ticket.run_id(timeout=60)
+        """The id of the MLflow run; waits up to a minute while it is being sent, then None.
+
+        Inside the block it is None unless ``mlflow`` is imported.
+        """
+        return self._fluent.run_id if self._ticket is None else self._ticket.run_id(timeout=60)
 
     @property
     def key(self) -> str | None:

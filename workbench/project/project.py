@@ -489,6 +489,12 @@ class Project:
                 run.log_metric("rmse", 12.3, seed=1)
                 run.log_model_file("model.txt")
 
+        Where you import ``mlflow``, before the block or in it, the run is its active one until the block ends:
+        ``mlflow.log_metric``, autologging, nested runs and ``mlflow.<flavor>.log_model`` go to it. What was set before
+        is put back; a run of yours that is active becomes its parent. Where MLflow does not answer, a warning says
+        within 20 seconds that ``mlflow`` calls will fail, and the block goes on. With ``[tracking] send = false``
+        MLflow is left alone.
+
         Parameters
         ----------
         name

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from workbench.tracking.comparison import Comparison, differ, run_label
 from workbench.tracking.computations import ComputationJournal, Entry, RecordedView, own_runs
+from workbench.tracking.fluent import FluentBlock, TrackingWarning
 from workbench.tracking.journal import MODEL_TAG, TRAINING, Facts, RunSummary
 from workbench.tracking.measures import Measured, check_fits, is_repeat, repeats_of
 from workbench.tracking.record import SourceFacts, ViewFacts, record_of
@@ -30,6 +31,7 @@ __all__ = [
     "Entry",
     "Event",
     "Facts",
+    "FluentBlock",
     "Measured",
     "OpenRun",
     "ReadView",
@@ -43,6 +45,7 @@ __all__ = [
     "Ticket",
     "Tracker",
     "TrackingStatus",
+    "TrackingWarning",
     "TrainingFacts",
     "TrainingListener",
     "Ui",

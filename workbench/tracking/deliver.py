@@ -13,17 +13,22 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from msgspec.structs import replace
+
 from workbench.tracking.limits import DIGEST_LENGTH, batches
 from workbench.tracking.paths import Places, Target
 from workbench.tracking.runs import DatasetRecord, RunRecord
+from workbench.tracking.tables import TABLES_TAG, joined_tables
 
 if TYPE_CHECKING:
+    from mlflow.entities import RunData
     from mlflow.tracking import MlflowClient
 
 KEY_TAG = "workbench.key"
 SOURCE_TYPE = "workbench"
 """What MLflow calls our dataset sources; the plugin reads them back."""
 
+_NAME, _NOTE = "mlflow.runName", "mlflow.note.content"
 _FIRST_TAGS = 90
 _METRICS_PER_BATCH = 800
 _PERMANENT = frozenset({"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS", "MALFORMED_REQUEST"})
@@ -45,10 +50,11 @@ _COLUMN_TYPES = {
 
 
 class Delivered(NamedTuple):
-    """Where a record arrived."""
+    """Where a record arrived, and the record with what others logged to its run."""
 
     run_id: str
     experiment_id: str
+    record: RunRecord
 
 
 class Deliverer:
@@ -77,16 +83,27 @@ class Deliverer:
 
     def deliver(self, record: RunRecord, *, attempted: bool) -> Delivered:
         """Make MLflow hold `record` exactly once."""
+        run = self._run(record, look=attempted)
+        if record.begun:
+            record = _beside(record, run.data)
+        if run.info.lifecycle_stage == "active":
+            self._fill(record, run.info.run_id)
+        if record.begun:
+            record = _with_logged(record, self._client.get_run(run.info.run_id).data)
+        return Delivered(run.info.run_id, run.info.experiment_id, record)
+
+    def begin(self, record: RunRecord) -> Any:
+        """Return MLflow's run for `record`, which is still being written: made, unless it is there."""
+        return self._run(record, look=True)
+
+    def _run(self, record: RunRecord, *, look: bool) -> Any:
         try:
             experiment = self._experiment(record.experiment)
-            run = self._find(record.key, experiment) if attempted else None
-            run = run or self._create(record, experiment)
+            found = self._find(record.key, experiment) if look else None
+            return found or self._create(record, experiment)
         except Exception:
             self._experiments.clear()  # it may have been deleted meanwhile
             raise
-        if run.info.lifecycle_stage == "active":
-            self._fill(record, run.info.run_id)
-        return Delivered(run.info.run_id, run.info.experiment_id)
 
     def _experiment(self, name: str) -> str:
         """Return the experiment's id; made if absent, restored if somebody deleted it."""
@@ -119,7 +136,7 @@ class Deliverer:
         return self._client.create_run(experiment, start_time=record.start, tags=tags, run_name=record.name)
 
     def _fill(self, record: RunRecord, run_id: str) -> None:
-        """Log all but the first tags; every call may be repeated."""
+        """Log all but the tags that the run was made with; every call may be repeated."""
         from mlflow.entities import Metric, Param, RunTag
 
         metrics = iter(
@@ -127,7 +144,8 @@ class Deliverer:
             + [Metric(key, value, at, step) for key, points in record.history.items() for step, value, at in points]
         )
         params = batches(record.params)
-        tags = batches(dict(islice(_tags(record).items(), _FIRST_TAGS, None)), count=10)
+        first = 0 if record.begun else _FIRST_TAGS
+        tags = batches(dict(islice(_tags(record).items(), first, None)), count=10)
         while True:
             some_metrics = list(islice(metrics, _METRICS_PER_BATCH))
             some_params = [Param(key, value) for key, value in next(params, {}).items()]
@@ -158,6 +176,34 @@ class Deliverer:
         return DatasetInput(entity, [InputTag("mlflow.data.context", dataset.context)])
 
 
+def _beside(record: RunRecord, data: RunData) -> RunRecord:
+    """Return what of `record` is to be logged to a run to which others have logged `data`: theirs stays.
+
+    MLflow refuses another value of a parameter; ours is kept as ``workbench.<name>`` then.
+    """
+    params = {
+        key if data.params.get(key, value) == value else f"workbench.{key}": value
+        for key, value in record.params.items()
+    }
+    theirs = {key for key in data.tags if key.startswith("mlflow.")} - {TABLES_TAG}
+    tags = {key: value for key, value in record.tags.items() if key not in theirs}
+    if TABLES_TAG in tags:
+        tags[TABLES_TAG] = joined_tables(data.tags.get(TABLES_TAG), tags[TABLES_TAG])
+    note = data.tags.get(_NOTE, record.note)
+    return replace(record, params=params, tags=tags, note=note, name=data.tags.get(_NAME, record.name))
+
+
+def _with_logged(record: RunRecord, data: RunData) -> RunRecord:
+    """Return `record` with the parameters, metrics and tags that its run has in MLflow."""
+    tags = {key: value for key, value in data.tags.items() if not key.startswith("mlflow.") and key != KEY_TAG}
+    return replace(
+        record,
+        params={**data.params, **record.params},
+        metrics={**data.metrics, **record.metrics},
+        tags={**tags, **record.tags},
+    )
+
+
 def is_permanent(error: Exception) -> bool:
     """Return whether MLflow refused the record itself, so that trying again cannot help."""
     return getattr(error, "error_code", None) in _PERMANENT
@@ -165,11 +211,11 @@ def is_permanent(error: Exception) -> bool:
 
 def _tags(record: RunRecord) -> dict[str, str]:
     """Return the run's tags, the key first: `_find` must work however few were written."""
-    ours = {KEY_TAG: record.key, "mlflow.runName": record.name, "workbench.project": record.project}
+    ours = {KEY_TAG: record.key, _NAME: record.name, "workbench.project": record.project}
     if record.user:
         ours["mlflow.user"] = record.user
     if record.note:
-        ours["mlflow.note.content"] = record.note
+        ours[_NOTE] = record.note
     return ours | {key: value for key, value in record.tags.items() if key not in ours}
 
 

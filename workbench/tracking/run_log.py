@@ -4,6 +4,8 @@
 
     <home>/outbox/open/<key>.jsonl    the record as it began, then one line an event
     <home>/outbox/open/<key>.lock     held as long as the process that writes it lives
+    <home>/outbox/open/<key>.begin    there where MLflow is to have the run already; the sender makes it
+    <home>/outbox/open/<key>.begun    the sender's answer to that
     <home>/outbox/files/<key>/        copies of the files that were logged
 
 Closing it makes one record of it and queues that. What a dead process left open is queued by the sender, as killed.
@@ -26,7 +28,7 @@ from msgspec.structs import replace
 
 from workbench.errors import ProjectError, UsageError
 from workbench.files import replace_atomically, replacing
-from workbench.records import from_json, to_json
+from workbench.records import from_json, read_record, to_json
 from workbench.tracking.limits import artifact_path
 from workbench.tracking.measures import Measured, summarise
 from workbench.tracking.paths import Places
@@ -58,6 +60,22 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     files: Mapping[str, str] = {}
     datasets: tuple[DatasetRecord, ...] | None = None
     measured: tuple[Measured, ...] = ()
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """What became of a run that MLflow was to have while it is being written.
+
+    Parameters
+    ----------
+    run_id, experiment_id
+        MLflow's; empty where it has none.
+    error
+        Why it has none.
+    """
+
+    run_id: str = ""
+    experiment_id: str = ""
+    error: str | None = None
 
 
 def close_record(record: RunRecord, events: Sequence[Event], *, status: RunStatus, end: int) -> RunRecord:
@@ -145,6 +163,16 @@ class OpenRun:
                     message = f"{self._path} cannot be written ({self.trouble}): what is logged is only in memory."
                     warnings.warn(message, UnsavedRunWarning, stacklevel=4)
 
+    def request(self) -> None:
+        """Have the sender make the run in MLflow already."""
+        self.record = replace(self.record, begun=True)
+        with suppress(OSError):  # a full disk: nobody will answer
+            replace_atomically(_request(self._places, self.record.key), "")
+
+    def answer(self) -> Begun | None:
+        """Return what the sender answered to `request`; None until it did."""
+        return read_record(_answer(self._places, self.record.key), Begun)
+
     def keep(self, file: Path, *, to: str) -> Event:
         """Copy a file, or a folder's files, and log it as an artifact `to`."""
         found = (
@@ -178,6 +206,7 @@ class OpenRun:
         """Leave nothing open: the run's record is in the outbox, and a second one would be dropped for its key."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
+            _forget_request(self._places, self.record.key)
         self._let_go()
 
     def _let_go(self) -> None:
@@ -186,6 +215,22 @@ class OpenRun:
                 _lock(self._places, self.record.key).unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
+
+
+def requests(places: Places) -> Iterator[tuple[str, RunRecord]]:
+    """Yield key and beginning of each open run that MLflow is to have and that nobody answered for yet."""
+    for path, key in _open_runs(places):
+        if not _request(places, key).exists() or _answer(places, key).exists():
+            continue
+        with suppress(OSError, ValueError), path.open(encoding="utf-8") as stream:
+            yield key, from_json(stream.readline(), RunRecord)
+
+
+def answer(places: Places, key: str, begun: Begun) -> None:
+    """Tell the process that writes the run `key` what became of its request."""
+    replace_atomically(_answer(places, key), to_json(begun))
+    if not _request(places, key).exists():
+        _answer(places, key).unlink(missing_ok=True)  # it was closed meanwhile
 
 
 def adopt(places: Places) -> int:
@@ -199,6 +244,7 @@ def adopt(places: Places) -> int:
             if path.exists():  # else it was closed in this moment
                 _queue(places, path)
                 path.unlink(missing_ok=True)
+                _forget_request(places, key)
             _lock(places, key).unlink(missing_ok=True)
     return alive
 
@@ -213,7 +259,8 @@ def _queue(places: Places, path: Path) -> None:
     events = list(_readable(rest))
     end = path.stat().st_mtime_ns // 1_000_000
     tags = {**record.tags, "workbench.error": "its process ended before the experiment did"}
-    Outbox(places).put(close_record(replace(record, tags=tags), events, status="KILLED", end=end))
+    begun = _request(places, record.key).exists()
+    Outbox(places).put(close_record(replace(record, tags=tags, begun=begun), events, status="KILLED", end=end))
 
 
 def _readable(lines: Sequence[str]) -> Iterator[Event]:
@@ -233,6 +280,19 @@ def _open_runs(places: Places) -> list[tuple[Path, str]]:
 
 def _lock(places: Places, key: str) -> Path:
     return places.open / f"{key}.lock"
+
+
+def _request(places: Places, key: str) -> Path:
+    return places.open / f"{key}.begin"
+
+
+def _answer(places: Places, key: str) -> Path:
+    return places.open / f"{key}.begun"
+
+
+def _forget_request(places: Places, key: str) -> None:
+    _request(places, key).unlink(missing_ok=True)
+    _answer(places, key).unlink(missing_ok=True)
 
 
 def _files(folder: Path) -> list[Path]:

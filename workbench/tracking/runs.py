@@ -93,6 +93,8 @@ class RunRecord(
         Path below the run's artifact folder to SHA-256, of files that the outbox holds (`Places.files`).
     note
         Markdown shown as the run's description.
+    begun
+        Whether MLflow was asked for the run while it was being written, and may hold what others logged to it.
     """
 
     project: str
@@ -111,3 +113,4 @@ class RunRecord(
     artifacts: Mapping[str, str] = {}
     files: Mapping[str, str] = {}
     note: str = ""
+    begun: bool = False

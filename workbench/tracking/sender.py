@@ -31,7 +31,7 @@ from workbench.tracking.limits import fit
 from workbench.tracking.paths import VARIABLE, Places, Target, read_json
 from workbench.tracking.process import try_lock
 from workbench.tracking.queue import Corrupt, Outbox, Queued
-from workbench.tracking.run_log import adopt
+from workbench.tracking.run_log import Begun, adopt, answer, requests
 
 if TYPE_CHECKING:
     from workbench.tracking.deliver import Deliverer
@@ -79,6 +79,7 @@ class Sender:
         self._warm()
         quiet_since = time.monotonic()
         while self.places.home.is_dir():  # a project that was removed must not come back as an empty folder
+            self._begin()
             if adopt(self.places):  # somebody is writing a run: be there if their process dies
                 quiet_since = time.monotonic()
             newest = self._newest()
@@ -101,6 +102,7 @@ class Sender:
     def drain(self) -> bool:
         """Deliver what is queued, oldest first; return whether MLflow took it all."""
         for queued in self.outbox:
+            self._begin()  # somebody waits for it
             try:
                 self._one(queued)
             except Exception as error:  # noqa: BLE001  # the boundary: logged, reported, tried again
@@ -123,14 +125,27 @@ class Sender:
             self.outbox.set_aside(queued.path, str(error))
             return
         mark = self.outbox.attempt_mark(queued.path)
-        attempted = mark.exists()
-        if not attempted:
+        attempted = record.begun or mark.exists()
+        if not mark.exists():
             replace_atomically(mark, "", durable=True)
         delivered = self._client().deliver(record, attempted=attempted)
         self._failures = 0
         self._report(error=None, reachable=True)  # before anybody can see the run as sent
-        self.journal.append(record, run_id=delivered.run_id, experiment_id=delivered.experiment_id)
+        self.journal.append(delivered.record, run_id=delivered.run_id, experiment_id=delivered.experiment_id)
         self.outbox.remove(queued.path)
+
+    def _begin(self) -> None:
+        """Make the runs in MLflow that are still being written and are to be there; each is tried once."""
+        for key, record in requests(self.places):
+            try:
+                found = self._client().begin(fit(record))
+            except Exception as error:  # noqa: BLE001  # the boundary: logged and told; the run is delivered later
+                traceback.print_exc()
+                self._report(error=_explain(error), reachable=_reached(error))
+                answer(self.places, key, Begun(error=_explain(error)))
+            else:
+                self._report(error=None, reachable=True)
+                answer(self.places, key, Begun(found.info.run_id, found.info.experiment_id))
 
     def _refuse(self, queued: Queued, error: Exception) -> bool:
         """Set a record aside that MLflow refused several times, so that the others pass; return whether it was."""
@@ -185,7 +200,7 @@ class Sender:
         pause = min(_FIRST_PAUSE * 2 ** min(self._failures - 1, 10), _LONGEST_PAUSE)
         until = time.monotonic() + pause
         time.sleep(min(pause, _FIRST_PAUSE))
-        while time.monotonic() < until and self._newest() == newest:
+        while time.monotonic() < until and self._newest() == newest and not any(True for _ in requests(self.places)):
             time.sleep(_POLL)
 
     def _report(self, *, error: str | None, reachable: bool | None) -> None:

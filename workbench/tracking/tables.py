@@ -27,3 +27,15 @@ def table_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def tables_tag(*paths: str) -> str:
     """Return the value of `TABLES_TAG` for a run with tables under these paths."""
     return json.dumps([{"path": path, "type": "table"} for path in paths])
+
+
+def joined_tables(theirs: str | None, ours: str) -> str:
+    """Return the value of `TABLES_TAG` for a run that has the tables of both.
+
+    Examples
+    --------
+    >>> joined_tables(tables_tag("a.json"), tables_tag("a.json", "b.json")) == tables_tag("a.json", "b.json")
+    True
+    """
+    found = [*json.loads(theirs or "[]"), *json.loads(ours)]
+    return json.dumps(list({entry["path"]: entry for entry in found}.values()))

@@ -22,7 +22,7 @@ from workbench.tracking.limits import fit
 from workbench.tracking.paths import VARIABLE, Places, Target, read_json
 from workbench.tracking.process import is_held, reap, spawn
 from workbench.tracking.queue import Corrupt, Outbox, Queued
-from workbench.tracking.run_log import OpenRun
+from workbench.tracking.run_log import Begun, OpenRun
 from workbench.tracking.runs import RunRecord, RunStatus
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ _WAIT = 0.05
 _STARTING = 3.0
 """Seconds within which a sender that was started takes its lock."""
 _KEPT_IN_MEMORY = 100
+_BEGINNING, _BEGINNING_AFTER_FAILURE = 20.0, 1.0
+"""Seconds that the beginning of a run waits for MLflow; a sender that must start takes several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,22 @@ class Tracker:
         run = OpenRun(self.places, record if record.experiment else replace(record, experiment=self.experiment))
         self.warm()
         return run
+
+    def begin(self, run: OpenRun) -> Begun:
+        """Have MLflow make `run` while it is being written, and wait for it a bounded time."""
+        run.request()
+        failed = read_json(self.places.sender_state).get("error") and is_held(self.places.sender_lock)
+        seconds = _BEGINNING_AFTER_FAILURE if failed else _BEGINNING
+        until = time.monotonic() + seconds
+        while (begun := run.answer()) is None and time.monotonic() < until:
+            self.warm()
+            time.sleep(_WAIT)
+        return begun or Begun(error=self._trouble or f"no answer within {seconds:.0f} seconds")
+
+    @property
+    def sends(self) -> bool:
+        """Whether runs are sent to MLflow now."""
+        return self._sends
 
     def close(self, run: OpenRun, status: RunStatus) -> Ticket:
         """Queue `run` as it stands and return at once; never raises."""
