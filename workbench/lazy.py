@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 
+class _Room(ModuleType):
+    """A package in which a function has the name of its module: the name stays the function's.
+
+    Importing a module puts it into its package under its name, and then ``__getattr__`` would not be asked.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (isinstance(value, ModuleType) and name in self.__dict__["_HOMES"].get(name, ())):
+            super().__setattr__(name, value)
+
+
 def loading(
     package: str, homes: Mapping[str, Sequence[str]]
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """Return a package's ``__getattr__`` and ``__dir__`` (PEP 562); `homes` has the names that each module gives it."""
+    """Return a package's ``__getattr__`` and ``__dir__`` (PEP 562).
+
+    `homes` has the names that each module gives it; the package calls it ``_HOMES``.
+    """
     home_of = {name: home for home, names in homes.items() for name in names}
+
+    if any(name in names for name, names in homes.items()):
+        sys.modules[package].__class__ = _Room
 
     def load(name: str) -> object:
         if name not in home_of:

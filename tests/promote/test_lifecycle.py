@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -97,6 +98,23 @@ def test_within_a_major_version_a_rollback_moves_what_the_major_gives(published:
     with pytest.raises(FeatureNotFound, match="visits"):
         reader.store.training_set(SPINE, "spend:visits")
     assert reader.store.training_set(SPINE, "spend@1.1:visits").frame["visits"].item() is not None
+
+
+@pytest.mark.parametrize("automatic", [True, False])
+def test_loose_objects_are_packed_as_git_is_configured(twice: Project, *, automatic: bool) -> None:
+    def named(number: int) -> str:
+        content = str(number).encode()
+        return hashlib.sha1(b"blob %d\0%s" % (len(content), content)).hexdigest()
+
+    for name, value in (("gc.auto", "1"), ("gc.autoDetach", "false"), ("maintenance.auto", str(automatic).lower())):
+        git(twice.root, "config", name, value)
+    for number in [number for number in range(2_000) if named(number).startswith("17")][:2]:  # git counts these
+        (twice.root / "blob").write_text(str(number))
+        git(twice.root, "hash-object", "-w", "blob")
+    twice.rollback("spend", "1.0")
+    assert ("in-pack: 0" in git(twice.root, "count-objects", "-v")) is not automatic
+    assert twice.rollback("spend", "2.0").record.current == "2.0"
+    git(twice.root, "fsck", "--strict")
 
 
 def test_a_rollback_to_where_it_is_or_to_nowhere_changes_nothing(published: Project) -> None:

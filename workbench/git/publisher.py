@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -78,6 +79,12 @@ class Publisher(Writer):
         except WorkbenchError as error:  # it is published; the next `follow_remote` finishes, or says why it cannot
             warn_unfinished([_unfollowed(self._top, branch, remote.name, error)])
         return commit
+
+    def pack(self) -> None:
+        """Have git pack loose objects, as its settings say: when there are many, in the background, or never."""
+        with suppress(WorkbenchError):
+            if self._git.run("config", "--type=bool", "--default=true", "--get", "maintenance.auto").strip() == "true":
+                self._git.run("gc", "--auto", "--quiet")
 
     def _refuse_unpushed(self, branch: str, expected: str, remote: Remote) -> None:
         """Refuse to push, along with a commit, others below it that nobody has looked at where `remote` keeps them."""

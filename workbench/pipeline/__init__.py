@@ -2,37 +2,67 @@
 
 from __future__ import annotations
 
-from workbench.pipeline.check_cache import (
-    cached_check,
-    cached_profile,
-    cached_row_count,
-    write_facts,
-)
-from workbench.pipeline.define import compute, define
-from workbench.pipeline.evaluate import (
-    Evaluated,
-    Evaluation,
-    InputTimes,
-    Prepared,
-    on_steady_sources,
-    source_digest,
-    view_data,
-)
-from workbench.pipeline.init import start_project
-from workbench.pipeline.on_demand import PreparedOnDemand, StoredInputs, identity_of, prepare_on_demand
-from workbench.pipeline.probing import probe
-from workbench.pipeline.removal import Removal, remove
-from workbench.pipeline.result import ResultList, ViewResult
-from workbench.pipeline.run_record import origin
-from workbench.pipeline.status import Status, ViewStatus, status
-from workbench.pipeline.stored_data import replaced, wrong_rows
-from workbench.pipeline.testing import NO_TESTS, run_tests
-from workbench.pipeline.trust import Trust, trust
-from workbench.pipeline.ui import UiLink, ui_link
-from workbench.pipeline.versions import VersionEvaluation, VersionKey, published_definitions
-from workbench.pipeline.view import View, open_view
-from workbench.pipeline.warm import warm
-from workbench.pipeline.why_changed import WhyChanged, why_changed
+from typing import TYPE_CHECKING
+
+from workbench.lazy import loading
+
+if TYPE_CHECKING:
+    from workbench.pipeline.check_cache import cached_check, cached_profile, cached_row_count, write_facts
+    from workbench.pipeline.define import compute, define
+    from workbench.pipeline.evaluate import (
+        Evaluated,
+        Evaluation,
+        InputTimes,
+        Prepared,
+        on_steady_sources,
+        source_digest,
+        view_data,
+    )
+    from workbench.pipeline.init import start_project
+    from workbench.pipeline.on_demand import PreparedOnDemand, StoredInputs, identity_of, prepare_on_demand
+    from workbench.pipeline.probing import probe
+    from workbench.pipeline.removal import Removal, remove
+    from workbench.pipeline.result import ResultList, ViewResult
+    from workbench.pipeline.run_record import origin
+    from workbench.pipeline.status import Status, ViewStatus, status
+    from workbench.pipeline.stored_data import replaced, wrong_rows
+    from workbench.pipeline.testing import NO_TESTS, run_tests
+    from workbench.pipeline.trust import Trust, trust
+    from workbench.pipeline.ui import UiLink, ui_link
+    from workbench.pipeline.versions import VersionEvaluation, VersionKey, published_definitions
+    from workbench.pipeline.view import View, open_view
+    from workbench.pipeline.warm import warm
+    from workbench.pipeline.why_changed import WhyChanged, why_changed
+
+_HOMES = {
+    "check_cache": ("cached_check", "cached_profile", "cached_row_count", "write_facts"),
+    "define": ("compute", "define"),
+    "evaluate": (
+        "Evaluated",
+        "Evaluation",
+        "InputTimes",
+        "Prepared",
+        "on_steady_sources",
+        "source_digest",
+        "view_data",
+    ),
+    "init": ("start_project",),
+    "on_demand": ("PreparedOnDemand", "StoredInputs", "identity_of", "prepare_on_demand"),
+    "probing": ("probe",),
+    "removal": ("Removal", "remove"),
+    "result": ("ResultList", "ViewResult"),
+    "run_record": ("origin",),
+    "status": ("Status", "ViewStatus", "status"),
+    "stored_data": ("replaced", "wrong_rows"),
+    "testing": ("NO_TESTS", "run_tests"),
+    "trust": ("Trust", "trust"),
+    "ui": ("UiLink", "ui_link"),
+    "versions": ("VersionEvaluation", "VersionKey", "published_definitions"),
+    "view": ("View", "open_view"),
+    "warm": ("warm",),
+    "why_changed": ("WhyChanged", "why_changed"),
+}
+__getattr__, __dir__ = loading(__name__, _HOMES)
 
 __all__ = [
     "NO_TESTS",

@@ -10,11 +10,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from workbench.comparison import side_of
-from workbench.compute import column_lineage
-from workbench.diff import diff_views
 from workbench.errors import WorkbenchError
-from workbench.pipeline import view_data
 from workbench.promote.view_change import BREAKING, Impact
 from workbench.registry import split_version
 
@@ -123,6 +119,10 @@ def _in_place(
 
     Its values may differ within the tolerance of its own columns, and by more in what is computed from them.
     """
+    from workbench.comparison import side_of
+    from workbench.diff import diff_views
+    from workbench.pipeline import view_data
+
     minor = {name: each for name, each in changes.items() if not each.change.is_breaking and _is_other(each)}
     for name, each in minor.items():
         assert each.serving is not None  # noqa: S101 - a minor version follows one
@@ -177,6 +177,8 @@ def _used_columns(before: VersionEvaluation, reader: str, version: Version, view
     except WorkbenchError:
         return None
     used: set[str] = set()
+    from workbench.compute import column_lineage
+
     for inputs in column_lineage(prepared.view, prepared.inputs).columns.values():
         if view not in inputs:
             continue

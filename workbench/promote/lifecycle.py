@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import PromotionError, UsageError, did_you_mean
 from workbench.promote.after_publish import announce
-from workbench.promote.pins import pins
 from workbench.promote.policy import require_permission
 from workbench.promote.trunk import TrunkWriter, commit_of, in_line
 from workbench.registry import lifecycle, record_path, split_version
@@ -119,6 +118,8 @@ def deprecate(
     now: datetime | None = None,
 ) -> Standing:
     """Announce the end of a major version: it serves until that day, and warns its readers."""
+    from workbench.promote.pins import pins
+
     today = (now or datetime.now(UTC)).date()
 
     def step(line: TrunkWriter) -> Standing:
@@ -155,6 +156,8 @@ def retire(
     workspace: Workspace, ref: str, *, accept: Mapping[str, str] | None = None, now: datetime | None = None
 ) -> Standing:
     """Stop serving a deprecated major version whose last day is over. Its data stays until `gc` takes it."""
+    from workbench.promote.pins import pins
+
     today = (now or datetime.now(UTC)).date()
 
     def step(line: TrunkWriter) -> Standing:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import BranchError, PromotionRefused
 from workbench.promote.approvals import ApprovalCount
-from workbench.promote.gates.data import not_run
 from workbench.promote.identities import Person, at_work, evidence
 from workbench.promote.rules import permission, policy_results
 from workbench.store import main_config
@@ -29,6 +28,8 @@ def policy_gates(
         promoter = at_work(repository, policy, main=main)
         said = evidence(repository, policy, main=main, commit=commit, now=now)
     except BranchError as error:
+        from workbench.promote.gates.data import not_run
+
         return [not_run("signatures" if policy.require_signed else "approvals", None, error)]
     return policy_results(policy, views=views, promoter=promoter, said=said, now=now)
 

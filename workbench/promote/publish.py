@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import PromotionError
-from workbench.lake import LakeWriter
 from workbench.promote.merge import FROM, SET
 from workbench.registry import (
     OnDemandVersion,
@@ -25,6 +24,7 @@ from workbench.registry import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from workbench.lake import LakeWriter
     from workbench.pipeline import Evaluated
     from workbench.promote.on_demand_change import ComparedOnDemand, OnDemandChange
     from workbench.promote.plan import Plan
@@ -40,6 +40,8 @@ VIEW, PLAN, ON_DEMAND = "Promoted-View", "Promotion-Plan", "Promoted-On-Demand-V
 
 def publish(line: TrunkWriter, proposal: Proposal, *, message: str | None, approved_by: tuple[str, ...] = ()) -> str:
     """Publish what `proposal` proposes, whose gates have passed, and return the commit on main."""
+    from workbench.lake import LakeWriter
+
     workspace, candidate = line.workspace, proposal.candidate
     writer = LakeWriter(workspace.lake)
     facts = _Facts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.compute import InputData, build
 from workbench.define import load_tree, reraise_user_errors
 from workbench.errors import (
     DefinitionError,
@@ -21,13 +21,12 @@ from workbench.errors import (
     WorkbenchError,
 )
 from workbench.fingerprint import SourceCodes, code_hash
-from workbench.pipeline import VersionEvaluation
 from workbench.promote.impact import Readers
 from workbench.promote.lifecycle import Standing, in_main, parse_version_ref, write
 from workbench.promote.policy import require_permission
 from workbench.promote.trunk import commit_of
 from workbench.registry import Hold, VersionNumber, data_versions, lifecycle, split_version
-from workbench.source_tree import data_of, parts_of
+from workbench.source_tree import data_of, parts_of, texts_of
 from workbench.sources import Sources
 from workbench.store import main_config
 
@@ -85,9 +84,9 @@ def rollback(
             return Standing(f"{bare} is at {first.target.number} already", first.after, main)
         steps = [first, *(_downstream(registry, first) if with_downstream else ())]
         require_permission(workspace, main, [each.view for each in steps])
-        changes, notes = _definitions(workspace, main, steps)
+        changes, notes, same = _definitions(workspace, main, steps)
         tree = workspace.repository.tree_with(main, changes)
-        accepted = _require_fit(workspace, registry, steps, main=main, tree=tree, accept=accept or {})
+        accepted = _require_fit(workspace, registry, steps, main=main, tree=tree, same=same, accept=accept or {})
         commit = write(
             line,
             main,
@@ -227,8 +226,10 @@ def _is_made_from(version: Version, targets: Mapping[str, Version]) -> bool:
     )
 
 
-def _definitions(workspace: Workspace, main: str, steps: Sequence[_Step]) -> tuple[dict[str, str | bytes], list[str]]:
-    """Return the files with which main defines the views as they were published, and what to say.
+def _definitions(
+    workspace: Workspace, main: str, steps: Sequence[_Step]
+) -> tuple[dict[str, str | bytes], list[str], set[str]]:
+    """Return the files with which main defines the views as they were published, what to say, and which are all there.
 
     A view's own file is restored, with the data files that it alone declares: a helper or a data file that others share
     stays as it is, and then main's definition is not the version's, which is said. The version serves all the same, and
@@ -237,6 +238,7 @@ def _definitions(workspace: Workspace, main: str, steps: Sequence[_Step]) -> tup
     repository = workspace.repository
     changes: dict[str, str | bytes] = {}
     notes: list[str] = []
+    same: set[str] = set()
     olds: dict[str, dict[str, bytes]] = {}
     shared = _data_of_others(workspace, main, [step.view for step in steps])
     for step in steps:
@@ -255,6 +257,9 @@ def _definitions(workspace: Workspace, main: str, steps: Sequence[_Step]) -> tup
     for step in steps:
         if step.view not in olds:
             continue
+        if _same_files(f"{step.view}.py", olds[step.view], definitions.files.sources):
+            same.add(step.view)
+            continue
         try:
             found = code_hash(definitions.view(step.view), sources=SourceCodes()).code_hash
         except WorkbenchError:
@@ -268,7 +273,15 @@ def _definitions(workspace: Workspace, main: str, steps: Sequence[_Step]) -> tup
                 f"{helpers} changed since. "
                 "The version keeps its own code; experiments start from main's."
             )
-    return changes, notes
+    return changes, notes, same
+
+
+def _same_files(path: str, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> bool:
+    """Whether a definition and all that it reads are the same: then so is its fingerprint, and nothing is loaded."""
+    try:
+        return all(old[name] == new.get(name) for name in parts_of(path, old))
+    except (DefinitionError, KeyError):
+        return False
 
 
 def _data_of_others(workspace: Workspace, main: str, views: Collection[str]) -> set[str]:
@@ -282,13 +295,20 @@ def _data_of_others(workspace: Workspace, main: str, views: Collection[str]) -> 
 
 
 def _require_fit(
-    workspace: Workspace, registry: Registry, steps: Sequence[_Step], *, main: str, tree: str, accept: Mapping[str, str]
+    workspace: Workspace,
+    registry: Registry,
+    steps: Sequence[_Step],
+    *,
+    main: str,
+    tree: str,
+    same: Collection[str],
+    accept: Mapping[str, str],
 ) -> str:
     """Refuse a rollback after which main could not compute what it serves, and return what is accepted by name.
 
     Nothing is computed: definitions are planned on inputs without rows.
     """
-    unfit = dict(_unfit(workspace, registry, steps, main=main, tree=tree))
+    unfit = dict(_unfit(workspace, registry, steps, main=main, tree=tree, same=same))
     for name, reason in accept.items():
         if name not in registry:
             raise FeatureNotFound.unpublished(name, registry.views)
@@ -321,31 +341,56 @@ def _remedy(registry: Registry, first: _Step, refused: Collection[str]) -> str:
 
 
 def _unfit(
-    workspace: Workspace, registry: Registry, steps: Sequence[_Step], *, main: str, tree: str
+    workspace: Workspace,
+    registry: Registry,
+    steps: Sequence[_Step],
+    *,
+    main: str,
+    tree: str,
+    same: Collection[str],
 ) -> Iterator[tuple[str, str]]:
-    """Yield each served view that could be computed before and could not afterwards, with a sentence of why."""
+    """Yield each served view that could be computed before and could not afterwards, with a sentence of why.
+
+    The views in `same` are on main with all their files as they were published.
+    """
+    from workbench.pipeline import published_definitions
+
     sources = Sources(main_config(workspace, main).sources, root=workspace.root, cache=workspace.hidden)
     before = load_tree(workspace.repository, main, cache=workspace.hidden)
     after = load_tree(workspace.repository, tree, cache=workspace.hidden, written=main)
     targets = {step.view: step for step in steps}
     for name in registry.serving:
+        if name in same and all(read.name in sources for read in targets[name].target.inputs):
+            continue
+        if name not in targets and not _mentions(after, name, targets):
+            continue
         wrong = _fault(after, name, sources, near=targets)
         if wrong and not _fault(before, name, sources, near=targets):
             yield name, f"{name}, as main would define it: {wrong}"
-    versions = VersionEvaluation(workspace, registry, sources)
     for name, version in Readers(registry).live:
-        now = versions.inputs(version)
+        now = {read.name: registry.input_version(read) for read in version.inputs if read.kind == "view"}
         then = now | {
             read: step.target
             for read, step in targets.items()
             if read in now and now[read].major == step.target.major and now[read].number != step.target.number
         }
         moved = [read for read in now if now[read] is not then[read]]
-        definitions = versions.evaluation(name, version).definitions if moved else after
-        wrong = _fault(definitions, name, sources, near=moved, given=then) if moved else ""
+        if not moved:
+            continue
+        definitions = published_definitions(workspace, main, version.features)
+        wrong = _fault(definitions, name, sources, near=moved, given=then)
         if wrong and not _fault(definitions, name, sources, near=moved, given=now):
             on = " and ".join(f"{read} {then[read].number}" for read in moved)
             yield name, f"{name} {version.number}, which would be computed from {on}: {wrong}"
+
+
+def _mentions(definitions: Definitions, name: str, views: Collection[str]) -> bool:
+    """Whether the text of a view names one of `views`: what it reads is named by a parameter."""
+    try:
+        texts = texts_of(f"{name}.py", definitions.files.sources)
+    except KeyError:
+        return True
+    return any(not set(views).isdisjoint(re.findall(r"\w+", text)) for text in texts.values())
 
 
 def _fault(
@@ -361,6 +406,8 @@ def _fault(
     `given` are the versions that it reads; what the same tree defines if absent. What needs a source that cannot be
     read now is not tried: a rollback must be possible then too.
     """
+    from workbench.compute import InputData, build
+
     if name not in definitions.files.stems():
         return ""
     try:

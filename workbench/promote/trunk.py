@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from workbench.errors import BranchMoved, PromotionError
 from workbench.git import Publisher, writer_lock
-from workbench.online import follow_main
 from workbench.promote.identities import allowed_signers, unproven
 from workbench.registry import Registry
 from workbench.store import main_config
@@ -39,6 +38,7 @@ class TrunkWriter:
         self.workspace = workspace
         self.publisher = publisher
         self.remote = workspace.repository.remote()
+        self._has_moved = False
 
     @classmethod
     @contextmanager
@@ -50,7 +50,12 @@ class TrunkWriter:
             line = cls(workspace, publisher)
             line.catch_up()
             yield line
-            follow_main(workspace)
+            if workspace.config.online is not None:
+                from workbench.online import follow_main
+
+                follow_main(workspace)
+            if line._has_moved:
+                publisher.pack()
         finally:
             publisher.close()
 
@@ -111,7 +116,7 @@ class TrunkWriter:
                     remedy=f"Sign with a key that {policy.allowed_signers} on {self.workspace.trunk} lists for you.",
                 )
 
-        return self.publisher.commit(
+        commit = self.publisher.commit(
             self.workspace.trunk,
             tree,
             expected=expected,
@@ -122,6 +127,8 @@ class TrunkWriter:
             confirm=confirm if policy.require_signed else None,
             remote=self.remote,
         )
+        self._has_moved = True
+        return commit
 
 
 def in_line(line: TrunkWriter, step: Callable[[], Result]) -> Result:
