@@ -78,19 +78,29 @@ _DTYPES = (
     *("String", "Boolean", "Int8", "Int16", "Int32", "Int64", "Int128", "UInt8", "UInt16", "UInt32", "UInt64"),
     *("Float32", "Float64", "Date", "Datetime", "Time", "Decimal"),
 )
+_PYTHON_NAMES = {
+    "str": "String",
+    "int": "Int64",
+    "float": "Float64",
+    "bool": "Boolean",
+    "date": "Date",
+    "time": "Time",
+    "datetime": "Datetime",
+}
 _DTYPE = re.compile(r"(\w+)(?:\(\s*([^()]*?)\s*\))?")
 
 
 def dtype_named(name: str) -> pl.DataType:
-    """Return the Polars dtype that `name` stands for, e.g. ``Int64``, ``Decimal(24, 4)``, ``Datetime(us, UTC)``."""
+    """Return the dtype that `name` stands for, e.g. ``Int64``, ``int``, ``Decimal(24, 4)``, ``Datetime(us, UTC)``."""
     import polars as pl
 
     match = _DTYPE.fullmatch(name.strip())
     kind, words = (
         (match[1], [word.strip("'\" ") for word in (match[2] or "").split(",") if word]) if match else ("", [])
     )
+    kind = _PYTHON_NAMES.get(kind, kind)
     if kind not in _DTYPES:
-        raise ValueError(f"{name!r} is not a dtype; {did_you_mean(kind or name, _DTYPES)}")
+        raise ValueError(f"{name!r} is not a dtype; {did_you_mean(kind or name, [*_DTYPES, *_PYTHON_NAMES])}")
     if kind == "Decimal":
         if len(words) != 2 or not all(word.isdecimal() for word in words) or not 1 <= int(words[0]) <= 38:
             raise ValueError(f"{name!r} is not a dtype; write Decimal(precision, scale), e.g. Decimal(24, 4)")
@@ -180,14 +190,14 @@ class Place:
 class SourceSettings(_Section):
     """``[sources.<name>]``: where one input table is, its time and key columns, and how its files are read.
 
-    Exactly one of `path`, `delta` and `sql` is given. `path` and a relative `database` are read from
-    the project's root. `dtypes` names Polars dtypes of text files' columns and of ``key=value`` folders' keys; what is
-    not named is read from all values. `time_zone` is that of the time columns where they state none.
+    Exactly one of `path`, `delta` and `sql` is given, and either `event_time` or `static`. `path` and a relative
+    `database` are read from the project's root. What `dtypes` does not name is read from all values. `time_zone` is
+    that of the time columns where they state none.
     """
 
     path: Annotated[str | None, Place("files")] = None
-    """A file, folder or glob of Parquet, CSV or JSON, from the project's root."""
-    format: Literal["parquet", "csv", "json", "ndjson"] | None = None
+    """A file, folder or glob of Parquet, CSV, JSON or Excel, from the project's root."""
+    format: Literal["parquet", "csv", "json", "ndjson", "excel"] | None = None
     """The files' format, where their name does not tell."""
     delta: Annotated[str | None, Place("delta")] = None
     """A Delta table: a path or a URI. Its version is the snapshot."""
@@ -195,22 +205,30 @@ class SourceSettings(_Section):
     """A query that returns the rows: of files, of a DuckDB file, or of PostgreSQL."""
     database: str | None = Field(default=None, repr=False)  # a URL may hold a password
     """What `sql` is asked of: a DuckDB file or a PostgreSQL URL; DuckDB over files if absent."""
-    event_time: str
-    """The column that says when a row happened."""
+    event_time: str | None = None
+    """The column that says when a row happened; needed unless the table is `static`."""
     available_at: str | None = None
     """The column that says when a row became known; `event_time` if absent."""
+    static: bool = False
+    """Whether the table has no times: its rows are taken as known always, also at times before they were written."""
     key: tuple[str, ...] = ()
     """Columns that identify a row. Duplicates are counted and reported as a warning."""
     description: str = ""
     """What the table holds."""
     dtypes: dict[str, Annotated[str, AfterValidator(_dtype_name)]] = Field(default_factory=dict)
-    """Polars dtypes of columns of text files and of keys of `key=value` folders; others are inferred from all
-    values. E.g. `{ zip = "String", price = "Decimal(12, 2)" }`.
+    """Dtypes of columns of text files and of keys of `key=value` folders, by their names in Polars or Python; others
+    are inferred from all values. E.g. `{ zip = "str", shipped = "date", price = "Decimal(12, 2)" }`.
     """
     separator: str = Field(default=",", min_length=1, max_length=1)
     """What separates the fields of a CSV file."""
     decimal: Literal[".", ","] = "."
     """The decimal mark of a CSV file."""
+    thousands: str | None = Field(default=None, min_length=1, max_length=1)
+    """What groups the digits of numbers in a CSV file by thousands; nothing if absent."""
+    quote: str = Field(default='"', max_length=1)
+    """What encloses a field of a CSV file that holds a separator or a line end; nothing if empty."""
+    sheet: str | None = None
+    """The sheet of an Excel file; its first one if absent."""
     encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
     """The text encoding of a CSV file."""
     null_values: tuple[str, ...] = ()
@@ -243,11 +261,32 @@ class SourceSettings(_Section):
                 raise ValueError(f"{key} goes with path")
         if self.separator in {self.decimal, *_NO_SEPARATORS} or not self.separator.isascii():
             raise ValueError(f"{self.separator!r} cannot separate fields whose decimal mark is {self.decimal!r}")
+        if self.thousands is not None and (self.thousands == self.decimal or _OF_NUMBERS.fullmatch(self.thousands)):
+            raise ValueError(
+                f"{self.thousands!r} cannot group digits of numbers whose decimal mark is {self.decimal!r}"
+            )
+        if self.quote in {self.separator, *"\r\n"} or not self.quote.isascii():
+            raise ValueError(f"{self.quote!r} cannot enclose fields separated by {self.separator!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_times_or_none(self) -> Self:
+        if self.static:
+            given = [key for key in _OF_TIMES if getattr(self, key) is not None]
+            if given:
+                raise ValueError(f"a static table has no times: take out static or {', '.join(given)}")
+        elif self.event_time is None:
+            raise ValueError(
+                "event_time is missing: name the column that says when a row happened, "
+                "or write static = true for a table without times, whose rows are taken as known always"
+            )
         return self
 
 
-_OF_FILES = ("dtypes", "separator", "decimal", "encoding", "null_values", "time_format")
+_OF_FILES = ("dtypes", "separator", "decimal", "thousands", "quote", "encoding", "null_values", "time_format", "sheet")
+_OF_TIMES = ("event_time", "available_at", "time_format", "time_zone")
 _NO_SEPARATORS = frozenset('"\r\n')
+_OF_NUMBERS = re.compile(r"[\w+\-\r\n]")
 
 
 class TrackingSettings(_Section):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 import math
 import re
@@ -11,13 +13,17 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from workbench.config import SourceSettings
 from workbench.errors import SourceError
+from workbench.sources.dialect import Dialect
 
 from .conftest import Declare
 from .reading import read
+
+GERMAN: dict[str, Any] = {"separator": ";", "decimal": ",", "thousands": "."}
 
 
 def write(root: Path, **files: str) -> None:
@@ -374,3 +380,83 @@ def test_what_pythons_json_wrote_is_read_as_it_is_or_refused(
     for record, row in zip(records, found.rows(named=True), strict=True):
         assert set(record) <= set(row)
         assert all(like(record.get(name), value) for name, value in row.items()), (record, row)
+
+
+def test_marks_of_thousands_are_read_where_they_are_declared() -> None:
+    found, notes = read("a;b;c;d\n1,5;1.000,5;7;00.100\n-,25;2,5;1.234.567;1.000\n", **GERMAN)
+    assert found.select("a", "b", "c").rows() == [(1.5, 1000.5, 7), (-0.25, 2.5, 1234567)]
+    assert found["d"].to_list() == ["00.100", "1.000"], "an id, and no number"
+    assert read("a\n1.00,5\n2\n", **GERMAN)[0]["a"].to_list() == ["1.00,5", "2"]
+    assert read("a\n1'000\n2\n", thousands="'")[0]["a"].to_list() == [1000, 2]
+    assert not [note for note in notes if "'c'" in note]
+
+
+@pytest.mark.parametrize(("mark", "text"), [(" ", "1 234"), ("'", "1'234"), ("\u00a0", "1\u00a0234"), (".", "1.234,5")])
+def test_the_note_of_marks_of_thousands_names_the_setting(mark: str, text: str) -> None:
+    content = f"a;b\n{text};2\n12;1\n"
+    settings: Any = {"separator": ";", "decimal": ","}
+    assert f'thousands = "{mark}"' in read(content, **settings)[1][0]
+    assert read(content, thousands=mark, **settings)[0]["a"].dtype.is_numeric()
+
+
+def test_quotes_are_what_is_declared() -> None:
+    assert read("a,b\n'x,\"y',1\n", quote="'")[0].rows() == [('x,"y', 1)]
+    assert read('a,b\n5" pipe,1\n', quote="")[0].rows() == [('5" pipe', 1)]
+    with pytest.raises(SourceError) as caught:
+        read('a,b\n"5" pipe,1\n')
+    assert "`quote`" in caught.value.remedy
+    assert "read_csv" in caught.value.remedy
+
+
+CELLS = st.text(st.characters(codec="cp1252", exclude_characters="\r\n\0"), max_size=6)
+
+
+@given(
+    rows=st.lists(st.tuples(CELLS, st.integers(-(10**9), 10**9), st.floats(-1e9, 1e9)), min_size=1, max_size=8),
+    separator=st.sampled_from(";\t|,"),
+    decimal=st.sampled_from(".,"),
+    grouped=st.sampled_from(["grouped", ""]),
+    quote=st.sampled_from("\"'"),
+    encoding=st.sampled_from(["utf-8", "cp1252", "utf-16"]),
+)
+def test_a_file_reads_back_as_it_was_written(
+    rows: list[tuple[str, int, float]], separator: str, decimal: str, grouped: str, quote: str, encoding: str
+) -> None:
+    assume(separator != decimal)
+    mark = {".": ",", ",": "."}[decimal] if grouped else None
+    swapped = str.maketrans({".": decimal, ",": mark or ""})
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=separator, quotechar=quote, quoting=csv.QUOTE_ALL)
+    writer.writerow(["text", "whole", "real"])
+    for text, whole, real in rows:
+        writer.writerow([text, f"{whole:,}".translate(swapped), f"{real:,.3f}".translate(swapped)])
+    dtypes: Any = {"text": pl.String(), "whole": pl.Int64(), "real": pl.Float64()}
+    settings: Any = {
+        "separator": separator,
+        "decimal": decimal,
+        "thousands": mark,
+        "quote": quote,
+        "encoding": encoding,
+    }
+    found, _ = read(out.getvalue().encode(encoding), dtypes=dtypes, **settings)
+    assert found["text"].to_list() == [text for text, _, _ in rows]
+    assert found["whole"].to_list() == [whole for _, whole, _ in rows]
+    assert found["real"].to_list() == [float(f"{real:.3f}") for _, _, real in rows]
+    inferred, _ = read(out.getvalue().encode(encoding), dtypes={"text": pl.String()}, **settings)
+    assert inferred["whole"].to_list() == found["whole"].to_list()
+
+
+def test_other_settings_are_another_source(declare: Declare, root: Path) -> None:
+    write(root, a_csv="at;v\n2024-01-01;1.234\n")
+    digests = {
+        declare(path="data/a.csv", separator=";", **settings).reading
+        for settings in ({}, {"thousands": ","}, {"quote": "'"}, {"decimal": ","}, {"dtypes": {"v": "str"}})
+    }
+    assert len(digests) == 5
+
+
+def test_dtypes_go_by_the_names_of_python_too() -> None:
+    settings = SourceSettings(path="a.csv", event_time="at", dtypes={"a": "str", "b": "int", "c": "float", "d": "date"})
+    assert list(Dialect.of(settings).dtypes.values()) == [pl.String(), pl.Int64(), pl.Float64(), pl.Date()]
+    with pytest.raises(ValueError, match="did you mean 'float'"):
+        SourceSettings(path="a.csv", event_time="at", dtypes={"a": "flaot"})

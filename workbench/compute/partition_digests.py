@@ -139,7 +139,9 @@ def compare_sketches(old: Sketch, new: Sketch) -> ChangedGroups:
 
 
 def latest_time(schema: Mapping[str, pl.DataType], columns: Sequence[str]) -> pl.Expr:
-    """Return the latest time of each row in `columns`, as ``Datetime("us", "UTC")``; null where one of them is null."""
+    """Return the latest time of each row in `columns`, as ``Datetime("us", "UTC")``; null where one is, or none is."""
+    if not columns:
+        return pl.lit(None, pl.Datetime("us", "UTC"))
     times = [instant(pl.col(name), schema[name]) for name in columns]
     return pl.when(pl.all_horizontal(time.is_not_null() for time in times)).then(pl.max_horizontal(times))
 

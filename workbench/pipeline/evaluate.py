@@ -63,15 +63,18 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class InputTimes:
-    """The time columns of an input: when a row happened; and those that must all have come for it to be known."""
+    """The time columns of an input: when a row happened; and those that must all have come for it to be known.
 
-    event_time: str
+    A static source has none of either: its rows are known always.
+    """
+
+    event_time: str | None
     known_since: tuple[str, ...]
 
     @property
     def columns(self) -> tuple[str, ...]:
         """All of them, each once."""
-        return tuple(dict.fromkeys((self.event_time, *self.known_since)))
+        return tuple(dict.fromkeys(filter(None, (self.event_time, *self.known_since))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,9 +112,11 @@ def answer_into_file(store: FeatureStore, query: str, *, out: Path | None) -> An
 
 
 def _require_writable(out: Path) -> None:
-    if format_of(out) is None:
+    if format_of(out) in {None, "excel"}:
+        known = [suffix for suffix in SUFFIXES if format_of(Path("a" + suffix)) != "excel"]
         raise UsageError(
-            f"--out {out} has an unknown suffix.", remedy=f"Give a file that ends in one of {', '.join(SUFFIXES)}."
+            f"--out {out} has a suffix that is not written.",
+            remedy=f"Give a file that ends in one of {', '.join(known)}.",
         )
 
 

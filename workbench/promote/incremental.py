@@ -183,10 +183,10 @@ class Refresh:
         frame, lookback = data.frame, _limit(self.narrowing.prepared.view)
         if groups is not None:
             frame = frame.filter(group_of(keys).is_in(sorted(groups)))
-        if lookback is not None and self.since != _UNTOUCHED:
+        times = self.evaluation.times_of(data)
+        if lookback is not None and self.since != _UNTOUCHED and times.event_time is not None:
             schema = frame.collect_schema()
             first = self.since - lookback
-            times = self.evaluation.times_of(data)
             instants = [latest_time(schema, [name]) for name in times.columns]
             recent = pl.any_horizontal(time.is_null() | (time >= first) for time in instants)
             happened = latest_time(schema, [times.event_time])

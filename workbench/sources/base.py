@@ -66,19 +66,19 @@ class Source:
         return self._declared.root
 
     @property
-    def event_time(self) -> str:
-        """The column that says when a row happened."""
+    def event_time(self) -> str | None:
+        """The column that says when a row happened; None for a static table."""
         return self.settings.event_time
 
     @property
-    def available_at(self) -> str:
-        """The column that says when a row became known; `event_time` where none is declared."""
+    def available_at(self) -> str | None:
+        """The column that says when a row became known: `event_time` if none is declared; None for a static table."""
         return self.settings.available_at or self.settings.event_time
 
     @property
     def known_since(self) -> tuple[str, ...]:
-        """The columns whose times must all have come before a row is known."""
-        return (self.available_at,)
+        """The columns whose times must all have come before a row is known; none for a static table."""
+        return () if self.available_at is None else (self.available_at,)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -89,7 +89,7 @@ class Source:
     def reading(self) -> str:
         """The digest of how rows are made of its data: other settings are other rows."""
         settings = self.settings
-        times = [settings.event_time, settings.available_at or "", settings.format or ""]
+        times = [settings.event_time or "", settings.available_at or "", settings.format or ""]
         return digest_of([_READING_SCHEME, times, Dialect.of(settings).to_json()])
 
     def snapshot(self, *, recheck: bool = False) -> Snapshot:

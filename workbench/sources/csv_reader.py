@@ -72,7 +72,7 @@ def _read_file(
     import pyarrow as pa
 
     try:
-        marks = _Marks.of(file)
+        marks = _Marks.of(file, dialect.quote.encode())
         if marks.quotes or marks.returns:
             returns = _refuse_broken_rows(origin, file, len(header), dialect)
             wide = _codec(dialect.encoding).startswith(("utf-16", "utf-32"))  # in which a mark is not one byte
@@ -102,7 +102,10 @@ def _batches(stream: Any, width: int, dialect: Dialect) -> Iterator[Any]:
         _Utf8(stream, _codec(dialect.encoding)),
         read_options=pa.csv.ReadOptions(autogenerate_column_names=True, block_size=_BLOCK),
         parse_options=pa.csv.ParseOptions(
-            delimiter=dialect.separator, newlines_in_values=True, ignore_empty_lines=width > 1
+            delimiter=dialect.separator,
+            quote_char=dialect.quote or False,
+            newlines_in_values=True,
+            ignore_empty_lines=width > 1,
         ),
         convert_options=pa.csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.large_string()),
@@ -151,12 +154,12 @@ class _Marks:
     returns: int
 
     @classmethod
-    def of(cls, file: Path) -> _Marks:
+    def of(cls, file: Path, quote: bytes) -> _Marks:
         quotes = feeds = False
         returns, last = 0, b""
         with decompress(file) as stream:
             while block := stream.read(_BLOCK):
-                quotes = quotes or b'"' in block
+                quotes = quotes or (quote != b"" and quote in block)
                 feeds = feeds or b"\n" in block
                 if b"\r" in block or last == b"\r":
                     returns += block.count(b"\r") - block.count(b"\r\n") - (last + block[:1] == b"\r\n")
@@ -183,7 +186,13 @@ def _records(origin: Origin, file: Path, dialect: Dialect) -> Iterator[tuple[int
         with decompress(file) as stream:
             codec = _codec(dialect.encoding)
             text = io.TextIOWrapper(stream, encoding="utf-8-sig" if codec == "utf-8" else codec, newline="")
-            reader = csv.reader(text, delimiter=dialect.separator, strict=True)
+            reader = csv.reader(
+                text,
+                delimiter=dialect.separator,
+                quotechar=dialect.quote or None,
+                quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
+                strict=True,
+            )
             try:
                 for fields in reader:
                     if fields:

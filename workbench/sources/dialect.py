@@ -20,10 +20,13 @@ class Dialect:
     dtypes: Mapping[str, pl.DataType] = field(default_factory=dict)
     separator: str = ","
     decimal: str = "."
+    thousands: str | None = None
+    quote: str = '"'
     encoding: str = "utf-8"
     null_values: tuple[str, ...] = ()
     time_format: str | None = None
     time_zone: str | None = None
+    sheet: str | None = None
     texts: frozenset[str] = frozenset()
     """Columns that stay texts, where they are there."""
     side: Side = "data"
@@ -36,10 +39,13 @@ class Dialect:
             dtypes={name: dtype_named(dtype) for name, dtype in settings.dtypes.items()},
             separator=settings.separator,
             decimal=settings.decimal,
+            thousands=settings.thousands,
+            quote=settings.quote,
             encoding=settings.encoding,
             null_values=settings.null_values,
             time_format=settings.time_format,
             time_zone=settings.time_zone,
+            sheet=settings.sheet,
         )
 
     def to_json(self) -> list[object]:
@@ -49,8 +55,11 @@ class Dialect:
             dtypes,
             self.separator,
             self.decimal,
+            self.thousands,
+            self.quote,
             self.encoding,
             list(self.null_values),
             self.time_format,
             self.time_zone,
+            self.sheet,
         ]

@@ -51,6 +51,11 @@ class Origin:
             'write it with `sql "from NAME" --out FILE.parquet`, and give that.'
         )
 
+    @property
+    def by_sql(self) -> str:
+        """A sentence that shows how DuckDB reads a CSV file that no setting fits; empty where there are no settings."""
+        return "" if self.section is None else " What no setting reads, `sql = \"select * from read_csv('...')\"` may."
+
 
 def counted(count: int, noun: str) -> str:
     """Return a count with its noun: ``1 value``, ``2,000 values``."""
@@ -98,7 +103,8 @@ def unknown_format(source: str, name: str) -> SourceError:
     """Return the error for a file whose suffix says nothing."""
     return SourceError(
         f"Source {source!r}: the format of {name} is not known from its name.",
-        remedy=f'Set `format = "parquet"`, "csv", "json" or "ndjson" in [sources.{source}].',
+        remedy=f'Set `format = "parquet"`, "csv", "json", "ndjson" or "excel" in [sources.{source}]; a file of fields '
+        'separated by tabs is `format = "csv"` with `separator = "\\t"`.',
     )
 
 
@@ -106,8 +112,8 @@ def unknown_file(origin: Origin, file: object) -> SourceError:
     """Return the error for a file whose name does not say what it holds."""
     return SourceError(
         f"{origin.title}: the format of {file} is not known from its name.",
-        remedy="Give a file of Parquet (.parquet, .pq), CSV (.csv, .csv.gz, .csv.zst), NDJSON (.ndjson, .jsonl) "
-        "or JSON (.json).",
+        remedy="Give a file of Parquet (.parquet, .pq), CSV (.csv, .csv.gz, .csv.zst), NDJSON (.ndjson, .jsonl), "
+        "JSON (.json) or Excel (.xlsx).",
     )
 
 
@@ -322,7 +328,8 @@ def no_such_time(
     return SourceError(
         f"{origin.title}: {counted(count, 'value')} of its {role} {column!r} {_are(count)} {said}, "
         f"e.g. {_short(example)!r}.",
-        remedy=f"Correct `time_format` in {origin.section}; %y reads two digits of a year, %Y four."
+        remedy=f"Correct `time_format` in {origin.section}; %y reads two digits of a year, %Y four. SQL reads "
+        f"several formats in one column: `strptime({sql_name(column)}, ['{time_format}', '...'])`."
         if time_format
         else "Correct these values where they are written, or leave them empty.",
     )
@@ -361,7 +368,9 @@ def other_separator(origin: Origin, file: object, header: str, mark: str) -> Sou
     shown = "\\t" if mark == "\t" else mark
     return SourceError(
         f"{origin.title}: {file} has one column, {_short(header)!r}.",
-        remedy="It seems to be separated by another character. " + origin.cure(f'separator = "{shown}"'),
+        remedy="It seems to be separated by another character. "
+        + origin.cure(f'separator = "{shown}"')
+        + origin.by_sql,
     )
 
 
@@ -373,7 +382,8 @@ def row_of_other_length(origin: Origin, file: object, line: int, fields: Sequenc
         remedy="It may be half written: wait for its writer, or correct the line; a value that holds the separator is "
         "quoted."
         + (
-            f" If another character separates the fields, set `separator` in {origin.section}."
+            f" If another character separates the fields or encloses them, set `separator` or `quote` in "
+            f"{origin.section}.{origin.by_sql}"
             if origin.section
             else ""
         ),
@@ -385,7 +395,12 @@ def not_a_record(origin: Origin, file: object, line: int, reason: str) -> Source
     return SourceError(
         f"{origin.title}: line {line:,} of {file} cannot be understood: {reason}.",
         remedy="A quoted field ends with a quote before the next separator, and a quote within is written twice; "
-        "a file that ends within a field is half written.",
+        "a file that ends within a field is half written."
+        + (
+            f" If another character encloses fields, or none, set `quote` in {origin.section}.{origin.by_sql}"
+            if origin.section
+            else ""
+        ),
     )
 
 
@@ -393,7 +408,8 @@ def two_line_ends(origin: Origin, file: object) -> SourceError:
     """Return the error for a CSV file some of whose lines end in a carriage return alone, and some in a line feed."""
     return SourceError(
         f"{origin.title}: some lines of {file} end in a carriage return and some in a line feed.",
-        remedy="A value that holds a carriage return must be quoted; or write all lines with one kind of end.",
+        remedy="A value that holds a carriage return must be quoted; or write all lines with one kind of end."
+        + origin.by_sql,
     )
 
 
@@ -403,7 +419,8 @@ def not_in_encoding(origin: Origin, file: object, line: int, encoding: str, erro
     likely = "utf-16" if start in {b"\xff\xfe", b"\xfe\xff"} else "cp1252"
     return SourceError(
         f"{origin.title}: line {line:,} of {file} is not {encoding}: {getattr(error, 'reason', str(error))}.",
-        remedy=origin.cure(f'encoding = "{likely}"') + " Use the encoding that its program writes."
+        remedy=origin.cure(f'encoding = "{likely}"')
+        + " Use the encoding that its program writes: cp1252 is that of Windows in the West, and nearly Latin-1."
         if encoding == "utf-8"
         else f"Correct `encoding` in {origin.section}.",
     )
@@ -417,6 +434,42 @@ def not_json(origin: Origin, file: object, reason: str) -> SourceError:
         remedy="It may be half written or damaged: wait for its writer, or write it again; "
         "one object a line, or a list of objects.",
     )
+
+
+def excel_missing(origin: Origin, file: object) -> SourceError:
+    """Return the error for an Excel file where its reader is not installed."""
+    return SourceError(
+        f"{origin.title}: {file} is an Excel file, whose reader is not installed.",
+        remedy='Install it: pip install "feature-workbench[excel]"; or save the sheet as CSV.',
+    )
+
+
+def no_sheet(origin: Origin, file: object, sheet: str, known: Iterable[str]) -> SourceError:
+    """Return the error for an Excel file without the declared sheet."""
+    return SourceError(
+        f"{origin.title}: {file} has no sheet {sheet!r}; it has {some(map(repr, known))}.",
+        remedy=f"{did_you_mean(sheet, known)} Correct `sheet` in {origin.section}.".strip(),
+    )
+
+
+def mixed_cells(origin: Origin, file: object, reason: str) -> SourceError:
+    """Return the error for a column of an Excel sheet whose cells are of several kinds."""
+    lines = [line.strip() for line in plain(reason).splitlines()]
+    column = next((line.rpartition(" ")[2] for line in lines if "dtype for column" in line), "COLUMN")
+    return SourceError(
+        f"{origin.title}: the cells of the column {column!r} in {file} are of several kinds.",
+        lines=[f"  {line}" for line in lines[:1]],
+        remedy="Write cells of one kind. "
+        + origin.cure(f'dtypes = {{ {toml_key(column)} = "str" }}').removesuffix(".")
+        + " to read them as text."
+        if origin.section
+        else "Write cells of one kind.",
+    )
+
+
+def toml_key(name: str) -> str:
+    """Return a column's name as a key in TOML."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def mixed_kinds(origin: Origin, file: object, path: str, before: str, after: str) -> SourceError:

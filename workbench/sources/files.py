@@ -20,19 +20,20 @@ from workbench.sources.snapshot import Snapshot, SourceWarning
 from workbench.sources.text import read_text
 
 _SCHEME = 2
-_OF_CSV = frozenset({"separator", "decimal", "encoding", "null_values"})
+_OF_CSV = frozenset({"separator", "decimal", "thousands", "quote", "encoding", "null_values"})
 _IDLE: dict[Format, frozenset[str]] = {
-    "csv": frozenset(),
-    "json": _OF_CSV,
-    "ndjson": _OF_CSV,
-    "parquet": _OF_CSV | {"dtypes", "time_format"},
+    "csv": frozenset({"sheet"}),
+    "json": _OF_CSV | {"sheet"},
+    "ndjson": _OF_CSV | {"sheet"},
+    "excel": _OF_CSV,
+    "parquet": _OF_CSV | {"dtypes", "time_format", "sheet"},
 }
 """Settings that say nothing about files of a format; `dtypes` may still be of ``key=value`` folders."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilesReader:
-    """Reads Parquet where it lies, and CSV and JSON from a Parquet copy made once for each content.
+    """Reads Parquet where it lies, and text files and Excel from a Parquet copy made once for each content.
 
     Parameters
     ----------

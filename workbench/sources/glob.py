@@ -14,7 +14,7 @@ from workbench.config import SourceSettings
 from workbench.redaction import redact
 from workbench.sources import faults
 
-Format = Literal["parquet", "csv", "json", "ndjson"]
+Format = Literal["parquet", "csv", "json", "ndjson", "excel"]
 
 _FORMATS: dict[str, Format] = {
     ".parquet": "parquet",
@@ -23,10 +23,16 @@ _FORMATS: dict[str, Format] = {
     ".json": "json",
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+    ".xlsb": "excel",
+    ".xls": "excel",
+    ".ods": "excel",
 }
 _COMPRESSED = (".gz", ".zst")
+_TEXTS = ("csv", "json", "ndjson")
 SUFFIXES = tuple(_FORMATS) + tuple(
-    suffix + packed for suffix, kind in _FORMATS.items() if kind != "parquet" for packed in _COMPRESSED
+    suffix + packed for suffix, kind in _FORMATS.items() if kind in _TEXTS for packed in _COMPRESSED
 )
 """How the names of files end whose format is known from their name."""
 

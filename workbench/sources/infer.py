@@ -7,6 +7,7 @@ which is told. What `dtypes` declares is taken at its word, and refused where a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,11 +22,13 @@ from workbench.sources.times import ISO, TimeFacts, as_time, parse_times
 
 _MISSING = ("NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "nil", "-", ".", "?", "missing", r"\N")
 _WORDS = r"^-?(?i:nan|inf|infinity)$"
-_LIKE_A_NUMBER = r"^\s*[+-]?[\d.,\s]*\d[.,]?\s*$"
+_LIKE_A_NUMBER = r"^\s*[+-]?[\d.,'\x{2019}\s]*\d[.,]?\s*$"
 _LEADING_ZEROS = r"^[+-]?0\d"
 _EXPONENT = r"[eE]"
 _WRITTEN_EXPONENT = r"^-?(?:\d\.\d+[eE][+-]?\d+|\d[eE][+-]\d+|\d[eE](?:1[6-9]|[2-9]\d|\d{3}))$"
 """How programs write floats with an exponent: 1.5e7, 1e+16, 1e-05, and from 1e16 on some leave out the sign."""
+_THOUSANDS = (" ", "\u00a0", "\u202f", "'", "\u2019")
+"""Marks that group digits, beside point and comma."""
 _SUSPECT_DIGITS = 16
 _FEW = 3
 _INTEGERS = {pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.Int128, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64}
@@ -67,7 +70,7 @@ def _facts(name: str, dialect: Dialect) -> pl.Expr:
     text, number = pl.col(name), _number(pl.col(name), dialect)
     return pl.struct(
         (text != "").sum().alias("values"),
-        (number.cast(pl.Int64, strict=False).cast(pl.String) == text).sum().alias("whole"),
+        (number.cast(pl.Int64, strict=False).cast(pl.String) == number).sum().alias("whole"),
         (number.cast(pl.Float64, strict=False).cast(pl.String) == number).sum().alias("exact"),
         number.cast(pl.Float64, strict=False).count().alias("floats"),
         text.str.contains(_WORDS).sum().alias("words"),
@@ -78,7 +81,11 @@ def _facts(name: str, dialect: Dialect) -> pl.Expr:
 
 
 def _number(text: pl.Expr, dialect: Dialect) -> pl.Expr:
-    """Return `text` with its decimal mark as a point; a point that is not a decimal mark makes no number."""
+    """Return `text` with its decimal mark as a point and no marks of thousands; any other mark makes no number."""
+    if dialect.thousands is not None:
+        mark, point = re.escape(dialect.thousands), re.escape(dialect.decimal)
+        grouped = text.str.contains(rf"^[+-]?[1-9]\d{{0,2}}(?:{mark}\d{{3}})+(?:{point}\d*)?$")
+        text = pl.when(grouped).then(text.str.replace_all(dialect.thousands, "", literal=True)).otherwise(text)
     if dialect.decimal == ".":
         return text
     return text.str.replace_all(".", "_", literal=True).str.replace(",", ".", literal=True)
@@ -204,10 +211,13 @@ def _near_number(text: pl.Series, dialect: Dialect) -> _Doubt | None:
     mark, other = dialect.decimal, "," if dialect.decimal == "." else "."
     for what, pattern, cure in (
         ("spaces around", r"^\s|\s$", ""),
-        (
-            "thousands separators",
-            rf"^[+-]?\d{{1,3}}(?:\{other}\d{{3}})+(?:\{mark}\d+)?$",
-            "`sql` with replace(...) reads it",
+        *(
+            (
+                "thousands separators",
+                rf"^[+-]?\d{{1,3}}(?:{re.escape(each)}\d{{3}})+(?:\{mark}\d+)?$",
+                f'thousands = "{each}" reads numbers',
+            )
+            for each in (other, *_THOUSANDS)
         ),
         (f"{other!r} for the decimal mark", rf"^[+-]?\d*\{other}\d+$", f'decimal = "{other}" reads numbers'),
     ):

@@ -102,7 +102,7 @@ class QueryReader:
     def snapshot(self, *, recheck: bool) -> Snapshot:  # noqa: ARG002  the query is always run again
         """Return the identity of the rows that the query returns now, and land them."""
         settings = self.declared.settings
-        rows = in_order(self._run(), [settings.event_time, *settings.key])
+        rows = in_order(self._run(), [*filter(None, [settings.event_time]), *settings.key])
         taken = self.declared.take_snapshot(
             "query",
             rows_digest(rows),

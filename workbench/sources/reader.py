@@ -40,10 +40,10 @@ class Declared:
 
     @property
     def roles(self) -> dict[str, str]:
-        """The time columns: role to column; just ``event_time`` where rows are known when they happen."""
-        available = self.settings.available_at
-        roles = {"event_time": self.settings.event_time}
-        return roles if available in (None, self.settings.event_time) else {**roles, "available_at": str(available)}
+        """The time columns, by role: ``available_at`` only where it is another, none for a static table."""
+        event_time, available = self.settings.event_time, self.settings.available_at
+        roles = {} if event_time is None else {"event_time": event_time}
+        return roles if available in (None, event_time) else {**roles, "available_at": available}
 
     @property
     def digests(self) -> Path:

@@ -1,7 +1,7 @@
-"""Text files: CSV, JSON and NDJSON, read once and wholly by one reader, whether a source, a spine or any other file.
+"""Files that are no tables yet: CSV, JSON, NDJSON and Excel, whether a source, a spine or any other file.
 
-Such files say nothing of their types, so every value is looked at, never just the first rows. What cannot be read
-without a guess is refused by name, or stays text and is told.
+They are read once and wholly by one reader, and every value is looked at, never just the first rows. What cannot be
+read without a guess is refused by name, or stays text and is told.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from workbench.drivers import translate_errors
-from workbench.sources import csv_reader, faults, json_reader
+from workbench.sources import csv_reader, excel_reader, faults, json_reader
 from workbench.sources.dialect import Dialect
 from workbench.sources.faults import Origin
 from workbench.sources.glob import Format
@@ -47,7 +47,8 @@ def read_text(
         if format == "csv":
             frame, notes = infer_types(origin, csv_reader.read(origin, files, dialect, spool), dialect, roles)
         else:
-            found = json_reader.read(origin, files, dialect, spool)
+            reader = excel_reader if format == "excel" else json_reader
+            found = reader.read(origin, files, dialect, spool)
             times = {role: column for role, column in roles.items() if column not in dialect.dtypes}
             frame, notes = parse_times(origin, found, dialect, times)
             frame = apply_dtypes(origin, frame, dialect, roles)

@@ -75,14 +75,15 @@ def _behind(
         return BehindRows(data.name, data.kind, None, 0, note)
     mine = [pl.col(name) == pl.lit(value.item(), dtype=value.dtype) for name, value in keys.items()]
     known = latest_time(schema, data.times.known_since)
-    frame = data.frame.filter(*mine, known <= made)
-    if lookback:
+    frame = data.frame.filter(*mine, known <= made) if data.times.known_since else data.frame.filter(*mine)
+    if lookback and data.times.columns:
         ages = [pl.lit(made) - latest_time(schema, [name]) for name in data.times.columns]
         frame = frame.filter(pl.any_horizontal(age <= lookback for age in ages))
-    last = frame.sort(known, descending=True, maintain_order=True).head(ROWS)
+    last = (frame.sort(known, descending=True, maintain_order=True) if data.times.known_since else frame).head(ROWS)
     total, rows = pl.collect_all([frame.select(pl.len()), last])
     count = int(total.item())
-    more = f"{count:,} rows of {data.name} were known by then; the last {ROWS} are shown." if count > ROWS else ""
+    which = "last" if data.times.known_since else "first"
+    more = f"{count:,} rows of {data.name} were known by then; the {which} {ROWS} are shown." if count > ROWS else ""
     return BehindRows(data.name, data.kind, rows, count, " ".join(filter(None, [data.note, more])))
 
 

@@ -27,6 +27,7 @@ _WAY = "__workbench_way"
 def telling(inputs: Sequence[ProbeInput], times: pl.Series, *, most: int, head: int | None = None) -> list[datetime]:
     """Return instants to cut at, within the period of a view: of each kind in turn."""
     first, last = times[0], times[-1]
+    inputs = [data for data in inputs if data.known]
     looked_at = [data if head is None else replace(data, frame=data.frame.head(head)) for data in inputs]
     queries = [query for data in looked_at for query in _queries(data, first, last, most)]
     kinds = [frame.sort("rows", TIME, descending=True)[TIME].to_list() for frame in pl.collect_all(queries)]
@@ -45,7 +46,7 @@ def _queries(data: ProbeInput, first: datetime, last: datetime, most: int) -> It
         gaps = frame.select(known.alias(TIME), way.alias(_WAY)).filter(pl.col(_WAY) > 0)
         within = gaps.filter(pl.col(TIME).is_between(first, last))
         yield within.group_by(_WAY).agg(_at(0.5), pl.len().alias("rows")).select(TIME, "rows").top_k(most, by="rows")
-    if data.known != (data.event_time,):
+    if data.event_time is not None and data.known != (data.event_time,):
         happened = instant(pl.col(data.event_time), schema[data.event_time])
         late = frame.select(happened.alias(TIME), (known - happened).alias(_WAY))
         within = late.filter(pl.col(_WAY) > pl.duration(), pl.col(TIME).is_between(first, last)).sort(_WAY)
@@ -231,7 +232,7 @@ def own_cuts(inputs: Sequence[ProbeInput], rows: pl.DataFrame, entities: pl.Data
     the next row is nearest (it falls into the same hour, day or week), the newest, the first ones, those where a value
     is missing, and some that a hash chooses. One cut has one instant of each entity; all have one where there are few.
     """
-    narrowed = [data for data in inputs if data.units]
+    narrowed = [data for data in inputs if data.units and data.known]
     names = [name for name in entities.columns if name != UNIT]
     seen = rows.lazy().join(entities.lazy(), on=names).select(UNIT, pl.col(TIME).alias(_AT), input=False, gappy=False)
     events = pl.concat([*map(_events, narrowed), seen]).drop_nulls(_AT)

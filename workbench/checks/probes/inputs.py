@@ -38,9 +38,10 @@ class ProbeInput:
     frame
         All its rows.
     event_time
-        When a row happened.
+        When a row happened; None for a static source.
     known
-        A row is known once the time in each of these columns has come; where one is null it never is.
+        A row is known once the time in each of these columns has come; where one is null it never is. Always, where
+        there are none.
     remade
         For an upstream view that leaks: what it would have given, had it been computed at an instant.
     units
@@ -49,7 +50,7 @@ class ProbeInput:
 
     name: str
     frame: pl.LazyFrame
-    event_time: str
+    event_time: str | None
     known: tuple[str, ...]
     remade: Callable[[datetime], pl.LazyFrame] | None = None
     units: bool = False
@@ -111,10 +112,10 @@ class Alteration:
             frame = frame.join(own.lazy(), on=UNIT, how="inner", maintain_order="left")
         until = pl.lit(self.until) if own is None else pl.col(UNTIL)
         since = pl.lit(self.since) if own is None else pl.col(SINCE)
-        if self.until is not None:
+        if self.until is not None and data.event_time is not None:
             times = (data.event_time,) if self.by_event_time else data.known
             frame = frame.filter(instant(pl.col(name), schema[name]) <= until for name in times)
-        if self.since is not None and self.trimmed in (None, data.name):
+        if self.since is not None and data.event_time is not None and self.trimmed in (None, data.name):
             times = tuple(dict.fromkeys((data.event_time, *data.known)))
             moments = [instant(pl.col(name), schema[name]) for name in times]
             young = pl.any_horizontal(moment.is_null() | (moment >= since) for moment in moments)
@@ -124,9 +125,12 @@ class Alteration:
         return frame if self.seed is None else shuffled(frame, self.seed)
 
 
-def source_input(name: str, frame: pl.LazyFrame, *, event_time: str, available_at: str | None = None) -> ProbeInput:
-    """Return a source as an input: its rows are known from `available_at` on, or when they happened."""
-    return ProbeInput(name, frame, event_time, (available_at or event_time,))
+def source_input(
+    name: str, frame: pl.LazyFrame, *, event_time: str | None, available_at: str | None = None
+) -> ProbeInput:
+    """Return a source as an input: its rows are known from `available_at` on, or when they happened, or always."""
+    known = available_at or event_time
+    return ProbeInput(name, frame, event_time, () if known is None else (known,))
 
 
 def view_input(

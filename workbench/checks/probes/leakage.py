@@ -44,7 +44,7 @@ def _cause(subject: Subject, group: Group, cut: Cut, found: Differences, base: A
     leaky = [data.name for data in subject.inputs if data.remade is not None]
     if leaky and _vanishes(subject, group, cut, base.but(trusting=True)):
         return causes.upstream(leaky)
-    late = [data for data in subject.inputs if data.known != (data.event_time,)]
+    late = [data for data in subject.inputs if data.event_time and data.known != (data.event_time,)]
     if late and _vanishes(subject, group, cut, base.but(by_event_time=True)):
         dated = [data for data in late if _dated_when_happened(data, found, subject.grain, base)]
         if dated or (found.missing and not found.changed):
@@ -72,5 +72,5 @@ def _dated_when_happened(data: ProbeInput, found: Differences, grain: Grain, bas
         latest = pl.max_horizontal(instant(pl.col(name), schema[name]) for name in names)
         return latest.unique().is_in(times).sum()
 
-    happened, came = frame.select(happened=share(data.event_time), came=share(*data.known)).collect().row(0)
+    happened, came = frame.select(happened=share(str(data.event_time)), came=share(*data.known)).collect().row(0)
     return int(happened) > int(came)
