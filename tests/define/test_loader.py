@@ -240,6 +240,10 @@ BROKEN = {
     "unit": "from workbench import Feature\n\nX = Feature(unit='minutez')\n",
     "missing": "from .nowhere import x\n",
     "uninstalled": "import no_such_library\n",
+    "notebook": "X = LIMIT + 1\n",
+    "keyword": "from workbench import Feature\n\nX = Feature(min=0)\n",
+    "misspelt": "from workbench import feature_view\n\nX = feature_view(lokback='1d')\n",
+    "others": "import polars as pl\n\nX = pl.col('x').alias(nam='y')\n",
 }
 
 
@@ -261,6 +265,10 @@ def test_a_broken_file_does_not_take_the_others_down(load: Load, view_text: Text
         ("unit", r"(?s)minutez.*features/bad\.py, line 3.*did you mean 'minute'"),
         ("missing", r"(?s)No module named 'features\.nowhere'.*features/nowhere\.py is not committed on this branch"),
         ("uninstalled", "Install no_such_library"),
+        ("notebook", "sees its own file, not the notebook: import or define 'LIMIT' in the cell"),
+        ("keyword", "Feature does not take 'min': did you mean 'ge'"),
+        ("misspelt", "feature_view does not take 'lokback': did you mean 'lookback'"),
+        ("others", "Correct the line above"),
     ],
 )
 def test_a_broken_file_shows_the_users_lines_and_a_remedy(load: Load, kind: str, message: str) -> None:
@@ -269,6 +277,22 @@ def test_a_broken_file_shows_the_users_lines_and_a_remedy(load: Load, kind: str,
         definitions.view("bad")
     assert definitions.package not in str(caught.value)
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("place", ["beside the definition", "beside the notebook"])
+def test_a_file_of_the_users_own_is_nothing_to_install(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if place == "beside the definition":
+        definitions, said = load(bad="from rates import euro\n", rates="euro = 1.0\n"), "write `from .rates import"
+    else:
+        (tmp_path / "rates.py").write_text("euro = 1.0\n")
+        definitions, said = load(bad="from rates import euro\n"), "move rates there, commit it, and write"
+    with pytest.raises(DefinitionError) as caught:
+        definitions.view("bad")
+    assert said in str(caught.value)
+    assert "Install" not in str(caught.value)
 
 
 def test_an_interrupt_is_not_swallowed(load: Load) -> None:

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
 from typing import Protocol
 
-from workbench.errors import DefinitionError, DefinitionFailed, UndeclaredInput, WorkbenchError
+from workbench.errors import DefinitionError, DefinitionFailed, UndeclaredInput, WorkbenchError, did_you_mean
 from workbench.source_tree import FOLDER, TreeFiles
 
 _MOST = 8
 _SHOWN = 160
+_UNEXPECTED = re.compile(r"(\w+)\(\) got an unexpected keyword argument '(\w+)'")
+_TAKEN = frozenset({"Feature", "feature_view", "on_demand", "feature_set", "windowed", "example"})
+_MEANT = {
+    **dict.fromkeys(("min", "minimum"), "ge"),
+    **dict.fromkeys(("max", "maximum"), "le"),
+    **dict.fromkeys(("entity", "key", "keys", "join_keys", "primary_key"), "entities"),
+    **dict.fromkeys(("timestamp", "time", "timestamp_field", "event_timestamp"), "event_time"),
+    **dict.fromkeys(("null", "nulls", "optional", "required"), "nullable"),
+    **dict.fromkeys(("choices", "values", "allowed"), "isin"),
+}
+"""What other libraries call an argument, by what it is called here."""
 
 
 class HasFiles(Protocol):
@@ -49,9 +64,8 @@ def definition_failed(
     package = getattr(definitions, "package", FOLDER)
     said = str(exception.msg if isinstance(exception, SyntaxError) else exception).replace(package, FOLDER)
     named = type(exception).__name__ + (f": {said}" if said else "")
-    return DefinitionFailed(
-        f"{what}: {named}", lines=user_frames(exception, definitions, offsets), remedy=_remedy(exception, package)
-    )
+    remedy = _known_remedy(exception, package, definitions.files) or "Correct the line above and run its cell again."
+    return DefinitionFailed(f"{what}: {named}", lines=user_frames(exception, definitions, offsets), remedy=remedy)
 
 
 @contextmanager
@@ -76,21 +90,52 @@ def reraise_user_errors(definitions: HasFiles, offsets: Mapping[str, int]) -> It
         raise DefinitionFailed(
             f"The definition raised {type(error).__name__}: {short}",
             lines=user_frames(error, definitions, offsets),
-            remedy="Correct the definition and run it again; nothing was published.",
+            remedy=_known_remedy(error, getattr(definitions, "package", FOLDER), definitions.files)
+            or "Correct the definition and run it again; nothing was published.",
         ) from error
 
 
-def _remedy(exception: BaseException, package: str) -> str:
+def _known_remedy(exception: BaseException, package: str, files: TreeFiles) -> str | None:
+    """Return the remedy of a mistake that is known; None for another one."""
     if isinstance(exception, ModuleNotFoundError) and exception.name:
         if exception.name.startswith(f"{package}."):
             path = exception.name.replace(package, FOLDER, 1).replace(".", "/")
             return f"{path}.py is not committed on this branch: add and commit it, then run the same again."
-        return f"Install {exception.name.partition('.')[0]} in this environment, then run the same again."
+        return _module_remedy(exception.name.partition(".")[0], files)
+    if isinstance(exception, NameError) and exception.name:
+        return (
+            f"A definition sees its own file, not the notebook: import or define {exception.name!r} in the cell, "
+            "or make it a keyword-only parameter of the view."
+        )
+    if isinstance(exception, TypeError) and (found := _UNEXPECTED.search(str(exception))):
+        return _keyword_remedy(*found.groups())
     if isinstance(exception, TypeError) and "for |" in str(exception) and "NoneType" in str(exception):
         return (
             "Remove `| None` and write Feature(nullable=True): `|` needs Python types, and a Polars dtype is not one."
         )
-    return "Correct the line above and run its cell again."
+    return None
+
+
+def _module_remedy(name: str, files: TreeFiles) -> str:
+    """Return the remedy for a module that was not found; the user's own file is nothing to install."""
+    if f"{name}.py" in files.sources or any(path.startswith(f"{name}/") for path in files.sources):
+        return f"{FOLDER}/{name} stands beside the definition: write `from .{name} import ...`."
+    if any((Path.cwd() / place).exists() for place in (f"{name}.py", name)):
+        return (
+            f"A definition imports only libraries and files below {FOLDER}/: move {name} there, commit it, "
+            f"and write `from .{name} import ...`."
+        )
+    return f"Install {name} in this environment, then run the same again."
+
+
+def _keyword_remedy(function: str, keyword: str) -> str | None:
+    """Return which argument of one of our functions was meant."""
+    if function not in _TAKEN:
+        return None
+    known = inspect.signature(getattr(import_module("workbench"), function)).parameters
+    meant = _MEANT.get(keyword)
+    hint = f"did you mean '{meant}'?" if meant in known else did_you_mean(keyword, known)
+    return f"{function} does not take {keyword!r}: {hint}"
 
 
 def lines_at(filename: str, number: int, definitions: HasFiles, offsets: Mapping[str, int] | None = None) -> list[str]:
