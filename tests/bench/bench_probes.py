@@ -125,7 +125,7 @@ def _forget(folder: Path, view_id: str) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--rows", type=int, help="events; 60,000 and a million if absent")
@@ -167,7 +167,8 @@ def main() -> None:
     if arguments.json:
         report: dict[str, Any] = {"seconds": found, "cpu": suite, "goals": goals}
         arguments.json.write_text(json.dumps(report, indent=2) + "\n")
+    return 0 if all(goals.values()) else 1
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pandera.polars as pa
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from workbench.checks import Check, check_contract
+from workbench.checks.contract import KeyOrder
 from workbench.define import Contract, Feature, FeatureModel, feature_view
 from workbench.define.model import LazyFrame
 from workbench.define.view import contract_of
@@ -136,6 +139,38 @@ def test_duplicate_keys_far_apart_are_found_when_read_in_pieces(tmp_path: Path) 
     assert check.failures is not None
     assert check.failures["carrier"].to_list() == ["C0", "C0"]
     assert check.failures["landed_at"].to_list() == [START, START]
+
+
+@given(
+    places=st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 6)), min_size=1, max_size=30),
+    order=st.sampled_from([("carrier", "landed_at"), ("landed_at", "carrier"), ()]),
+    piece=st.integers(1, 7),
+    distinct=st.booleans(),
+)
+def test_rows_that_share_a_key_are_found_however_they_are_sorted(
+    places: list[tuple[str, int]],
+    order: tuple[str, ...],
+    piece: int,
+    distinct: bool,  # noqa: FBT001 - Hypothesis gives it by name
+) -> None:
+    places = list(dict.fromkeys(places)) if distinct else places
+    moments = [START + timedelta(minutes=minute) for _, minute in places]
+    frame = rows(len(places), carrier=[carrier for carrier, _ in places], landed_at=moments)
+    check = checked(frame.sort(order) if order else frame, cells=piece * len(CONTRACT.columns))
+    shared = frame.filter(pl.struct("carrier", "landed_at").is_duplicated()).height
+    assert check.counts == ({"unique carrier, landed_at": shared} if shared else {})
+
+
+@pytest.mark.parametrize("carriers", [["a", "b", "a"], ["a", "c", "b"], ["a", None, "b"], ["a", "a", "b"]])
+def test_only_rows_that_are_seen_to_be_sorted_are_not_hashed(carriers: list[str | None]) -> None:
+    frame = rows(3, carrier=carriers, landed_at=[START, START, START])
+    order = KeyOrder.of(CONTRACT)
+    for place in range(3):
+        order.add(frame[place : place + 1])
+    assert not order.strict
+    order = KeyOrder.of(CONTRACT)
+    order.add(rows(3, carrier=["a", "b", "c"], landed_at=[START, START, START]))
+    assert order.strict
 
 
 def test_a_created_column_lets_the_same_event_be_known_twice() -> None:

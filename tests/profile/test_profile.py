@@ -172,6 +172,7 @@ def test_huge_values_give_no_number_that_json_cannot_hold() -> None:
 
 
 def test_above_the_limit_a_sample_is_used_and_said_and_is_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feature_module, "EXACT", 20_000)
     monkeypatch.setattr(feature_module, "SAMPLE", 20_000)
     values = np.arange(100_000, dtype=np.float64)
     made = one(x=values)

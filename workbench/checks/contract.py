@@ -1,6 +1,7 @@
 """`check_contract`: whether a computed view keeps its contract. Nothing is coerced, filled or dropped.
 
-The schema first, then the rules on values, then keys that rows share, in the memory of one 64-bit hash a row.
+The schema first, then the rules on values, then keys that rows share: none where the rows are seen to be sorted by
+their key; else by one 64-bit hash a row.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import polars as pl
 
@@ -97,6 +98,52 @@ def _together(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     return rows.sort(by, maintain_order=True).head(SHOWN)
 
 
+@dataclass(slots=True)
+class KeyOrder:
+    """Whether each row's key is greater than that of the row before, so that no two rows share one.
+
+    Attributes
+    ----------
+    orders
+        The orders of the key's columns that rows may have: the entity or the time first, as the first rows show.
+    """
+
+    orders: list[list[str]]
+    _last: pl.DataFrame | None = None
+
+    @classmethod
+    def of(cls, contract: Contract) -> Self:
+        """Return the orders of a view's key in which its rows may be sorted."""
+        names = [column.name for column in contract.columns if column.role == "entity"]
+        times = [column.name for column in contract.columns if column.role not in ("entity", "feature")]
+        flat = not any(contract[name].dtype.is_nested() for name in (*names, *times))
+        return cls([[*names, *times], [*times, *names]] if flat and times else [])
+
+    @property
+    def strict(self) -> bool:
+        """Whether the rows so far are sorted, and none shares its key with another."""
+        return bool(self.orders)
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Look at the next rows."""
+        if not self.orders or rows.is_empty():
+            return
+        keys = rows.select(sorted(self.orders[0]))
+        joined = keys if self._last is None else pl.concat([self._last, keys])
+        fits = next((order for order in self.orders if _is_increasing(joined, order)), None)
+        self.orders = [] if fits is None else self.orders if joined.height == 1 else [fits]
+        self._last = keys.tail(1)
+
+
+def _is_increasing(rows: pl.DataFrame, order: Sequence[str]) -> bool:
+    """Return whether each row comes after the one before it, by the columns `order`; False where one is null."""
+    greater = pl.lit(value=False)
+    for name in reversed(order):
+        before = pl.col(name).shift(1)
+        greater = (pl.col(name) > before) | ((pl.col(name) == before) & greater)
+    return bool(rows.select(greater.slice(1).fill_null(value=False).all()).item())
+
+
 CELLS = 8_000_000
 """How many values are in memory at once while a stored view is checked: some 64 MB of numbers."""
 
@@ -144,7 +191,7 @@ def check_contract(
 def is_checked_by_row(contract: Contract, model: type[FeatureModel]) -> bool:
     """Whether rows that come to others keep the contract by themselves, where none has the key of another."""
     key = [column.name for column in contract.columns if column.role != "feature"]
-    return rules_of(contract, model).by_row and _unique_groups(contract, model) == [key]
+    return rules_of(contract, model).by_row and _unique_groups(contract, model, key) == [key]
 
 
 def _pin(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path) -> pl.LazyFrame:
@@ -168,15 +215,20 @@ def _values(
 ) -> str:
     """Check what the columns hold, and return the line that says what was found."""
     rules = rules_of(contract, model)
+    key = [column.name for column in contract.columns if column.role != "feature"]
+    order = KeyOrder.of(contract)
     unitless = _check_units(contract, failures, required=require_units)
     nulls = dict.fromkeys(contract.names, 0)
     step = max(1, cells // len(contract.columns)) if rules.by_row else max(1, total)
     for piece in _pieces(frame.select(contract.names), total, step):
         check_rows(piece, rules, failures)
+        order.add(piece)
         for name in contract.names:
             nulls[name] += piece[name].null_count()
-    groups = _unique_groups(contract, model)
+    groups = _unique_groups(contract, model, key)
     for group in groups:
+        if group == key and order.strict:
+            continue
         _check_unique(frame, group, failures, unless_null=len(group) == 1)
     count = rules.count + len(groups) + sum(_is_measure(column) for column in contract.features)
     if failures.counts:
@@ -195,9 +247,8 @@ def _pieces(frame: pl.LazyFrame, total: int, step: int) -> Iterator[pl.DataFrame
         yield frame.slice(offset, step).collect()
 
 
-def _unique_groups(contract: Contract, model: type[FeatureModel]) -> list[list[str]]:
+def _unique_groups(contract: Contract, model: type[FeatureModel], key: list[str]) -> list[list[str]]:
     """Return the columns that are unique together: the view's key, and what the model declares."""
-    key = [column.name for column in contract.columns if column.role != "feature"]
     declared = model.to_schema().unique or []
     singles = [[column.name] for column in contract.columns if column.unique and [column.name] != key]
     return [*([key] if key else []), *singles, *([list(declared)] if declared and set(declared) != set(key) else [])]

@@ -12,8 +12,11 @@ from workbench.profile.histogram import Histogram
 
 Kind = Literal["number", "time", "duration", "category", "boolean", "other"]
 
-SAMPLE = 1_000_000
-"""Above so many values, quantiles, histogram and categories come from a random sample of this size."""
+EXACT = 1_000_000
+"""Above so many values, quantiles, histogram and categories come from a random sample."""
+
+SAMPLE = 200_000
+"""How many values that sample has."""
 
 TOP = 20
 _SHARES = {"p01": 0.01, "p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "p99": 0.99}
@@ -41,7 +44,7 @@ class FeatureProfile:
         Over all values, never a sample. `std` is the sample standard deviation.
     quantiles
         ``p01``, ``p05``, ``p25``, ``p50``, ``p75``, ``p95``, ``p99``, interpolated linearly; exact up to a million
-        values. Above that from a random sample of a million: the rank is off by less than 0.1 percentage points in 19
+        values. Above that from a random sample of 200,000: the rank is off by less than 0.22 percentage points in 19
         of 20 cases, by the binomial distribution.
     histogram
         See `Histogram`.
@@ -152,8 +155,8 @@ def _categories(present: pl.Series) -> dict[str, Any]:
 
 
 def _sample(values: pl.Series) -> pl.Series:
-    """Return `values`, or a million of them drawn without replacement; the same ones each time."""
-    return values if values.len() <= SAMPLE else values.sample(SAMPLE, seed=_SEED)
+    """Return `values`, or `SAMPLE` of them drawn without replacement; the same ones each time."""
+    return values if values.len() <= EXACT else values.sample(SAMPLE, seed=_SEED)
 
 
 def _runs(ordered: pl.Series) -> int:
