@@ -8,6 +8,7 @@ The multipliers are those of splitmix64 and Murmur3 (public domain; Steele et al
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -30,6 +31,7 @@ _SHIFT_32 = np.uint64(32)
 _SHIFT_29 = np.uint64(29)
 
 
+@cache
 def constant(*parts: str) -> np.uint64:
     """Return the fixed odd multiplier that belongs to `parts` (a purpose, a position)."""
     from hashlib import blake2b
@@ -120,7 +122,7 @@ def words(series: pl.Series) -> tuple[Words, Words]:
 
 
 def _canonical(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    out: npt.NDArray[np.float64] = values.astype(np.float64) + 0.0  # -0.0 + 0.0 is 0.0
+    out: npt.NDArray[np.float64] = np.add(values, 0.0, dtype=np.float64)  # -0.0 + 0.0 is 0.0
     missing = np.isnan(out)
     if missing.any():
         out[missing] = np.nan  # one bit pattern for all of them

@@ -38,7 +38,6 @@ def round_digits(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         out = np.multiply(values, scales)
         np.rint(out, out=out)
         np.divide(out, scales, out=out)
-    kept = (exponents < _SMALLEST) | (exponents == _SPECIAL)
-    if kept.any():
-        np.copyto(out, values, where=kept)
+    if exponents.min(initial=_SPECIAL) < _SMALLEST or exponents.max(initial=0) == _SPECIAL:
+        np.copyto(out, values, where=(exponents < _SMALLEST) | (exponents == _SPECIAL))
     return out
