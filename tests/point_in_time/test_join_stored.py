@@ -110,6 +110,17 @@ def test_files_that_number_their_rows_give_the_same(
         assert last[0].height == len(last[0].unique(keys) if keys else [1])
 
 
+def test_rows_in_place_of_the_stored_ones_have_numbers_of_their_own(tmp_path: Path) -> None:
+    _, scan = written(view_rows(), "by time", tmp_path)
+    view = ViewRows(
+        "v", scan, {"user": "user"}, {"x": "x"}, event_time="event", stored=True, numbered=scan.with_row_index
+    )
+    some = view_rows().tail(50)
+    own = replace(view, rows=some, stored=False)
+    spine = asked(some, 20)
+    assert join_views(spine, [own], time="at").equals(join_views(spine, [replace(own, numbered=None)], time="at"))
+
+
 def test_only_texts_of_a_known_few_are_compared_by_their_hashes() -> None:
     keys = pl.Series(["a", "b"]), pl.Series([1, 2])
     pairs = [KeyPair("text", "text", pl.String()), KeyPair("number", "number", pl.Int64())]

@@ -50,7 +50,7 @@ class ViewRows:
         same order. Keys and times are then read first, and of the features only what is near winning rows.
     numbered
         Returns the rows with their numbers in a column of the given name, as their files are scanned: a condition on
-        the rows then decides what is read of the files. None adds the numbers to `rows`.
+        the rows then decides what is read of the files. None, or rows that are not `stored`, adds them to `rows`.
     """
 
     name: str
@@ -66,7 +66,9 @@ class ViewRows:
 
     def with_numbers(self, row: str) -> pl.LazyFrame:
         """Return the rows with their numbers, from 0, in the column `row`."""
-        return self.rows.lazy().with_row_index(row) if self.numbered is None else self.numbered(row)
+        if self.stored and self.numbered is not None:
+            return self.numbered(row)
+        return self.rows.lazy().with_row_index(row)
 
     def outputs(self) -> list[str]:
         """Return the names of the columns that the view adds."""
