@@ -16,15 +16,22 @@ import pytest
 import workbench as wb
 from tests.conftest import EVENT_VIEW, identify, let_send, make_trial
 from tests.experiments.test_model_run import spine
+from workbench import errors
 from workbench.tracking import TrackingWarning
+from workbench.tracking.fluent import _flavor
 from workbench.tracking.paths import Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from workbench.experiments import ModelRun
     from workbench.project import Project
 
-pytestmark = [pytest.mark.timeout(150), pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")]
+pytestmark = [
+    pytest.mark.timeout(150),
+    pytest.mark.filterwarnings("ignore:.*:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning"),  # by mlflow.pyfunc's own import
+]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +43,7 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, An
         root = make_trial(folder)
         let_send(root)
         project = wb.open(root)
-        project.branch("exp/first", objective="See it work")
+        project.branch("exp/first", objective="See it work", metrics=["rmse"])
         project.define(EVENT_VIEW, log=False)
         (folder / "model.txt").write_text("weights")
         with project.experiment("late") as run:
@@ -44,6 +51,7 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, An
             for step in range(3):
                 run.log_metric("loss", 1.0 / (step + 1), step=step)
             run.log_metric("odd", math.inf)
+            run.log_metric("rmse", 2.0)
             run.log_model_file(folder / "model.txt")
         run_id = run.run_id
         import mlflow
@@ -55,6 +63,7 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, An
 def test_mlflow_has_the_curve_the_model_and_the_datasets(sent: tuple[Project, Any]) -> None:
     _, run = sent
     assert run.info.run_name == "late"
+    assert (next(iter(run.data.metrics)), list(run.data.metrics)[-1]) == ("rmse", "run/seconds")
     assert run.data.metrics["loss"] == pytest.approx(1 / 3)
     assert "odd" not in run.data.metrics
     assert run.data.tags["workbench.metrics_left_out"] == "odd"
@@ -190,16 +199,54 @@ def test_a_store_that_contradicts_the_projects_is_told_and_put_back(
 
 
 def test_without_an_answer_the_block_goes_on_and_the_run_is_sent_later(sent: tuple[Project, Any]) -> None:
+    from sklearn.linear_model import LinearRegression
+
     project, _ = sent
     tracker = project._workspace.tracker
     real, tracker.target = tracker.target, Target("http://127.0.0.1:9", None)
-    try:
-        with as_before(), pytest.warns(TrackingWarning, match="will fail"), project.experiment("alone") as run:
+
+    def train() -> ModelRun:
+        with project.experiment("alone") as run:
             run.log_metric("rmse", 2.0)
+            with pytest.raises(errors.TrackingError, match="does not have this run"):
+                run.log_model(LinearRegression())
+        return run
+
+    try:
+        with as_before(), pytest.warns(TrackingWarning, match="will fail"):
+            run = train()
     finally:
         tracker.target = real
         tracker.warm()
     assert in_mlflow(project, run.run_id).data.metrics["rmse"] == 2.0
+
+
+def test_a_model_is_logged_by_its_flavor_and_registered(sent: tuple[Project, Any]) -> None:
+    import mlflow
+    from sklearn.linear_model import LinearRegression
+
+    class Own(LinearRegression):  # type: ignore[misc]  # scikit-learn has no types
+        """A class of the user's own is known by what it is derived from."""
+
+    project, _ = sent
+    with as_before(), project.experiment("registered") as run:
+        mlflow.sklearn.autolog(log_models=False, silent=True)
+        try:
+            model = LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])
+        finally:
+            mlflow.sklearn.autolog(disable=True)
+        logged = run.log_model(model, registered_model_name="late", pip_requirements=["scikit-learn"])
+        with pytest.raises(errors.UsageError, match=r"no flavor for a builtins\.dict"):
+            run.log_model({})
+        assert _flavor(Own())[0] is mlflow.sklearn
+    with pytest.raises(errors.UsageError, match="No run"):
+        run.log_model(model)
+    client = mlflow.MlflowClient(project._workspace.tracker.target.uri)
+    assert logged.run_id == run.run_id
+    assert [version.run_id for version in client.search_model_versions("name = 'late'")] == [run.run_id]
+    found = in_mlflow(project, run.run_id)
+    assert found.data.params["fit_intercept"] == "True", "autologging goes to the run"
+    assert "training_r2_score" in found.data.metrics
 
 
 IMPORTED = """

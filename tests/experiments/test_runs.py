@@ -174,6 +174,9 @@ def test_everything_is_json_markdown_and_a_page(shop: Project, tmp_path: Path) -
     values = json.loads(json.dumps(comparison.to_dict()))
     assert values["baseline"] == "exp/first"
     assert [side["label"] for side in values["sides"]] == ["exp/first", "exp/second"]
+    waiting = len(comparison.comparison.runs)
+    assert values["on_their_way"] == waiting
+    assert f"{waiting} runs are on the way to MLflow, and not on its pages yet." in comparison.report().notes
     assert "| rmse | 5 ± 1 \\(n=3\\) |" in comparison.to_markdown()
     assert "rmse" in comparison.save(tmp_path / "comparison.html").read_text()
     assert "rmse" in comparison._repr_mimebundle_()["text/plain"]

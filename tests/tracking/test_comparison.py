@@ -64,6 +64,7 @@ def test_the_page_names_exactly_these_runs(tracker: Tracker) -> None:
     (page,) = tracker.compare(run_ids=["aaaa", "bbbb"]).pages
     route, _, query = page.fragment.partition("?")
     assert route == "#/compare-runs"
+    assert parse_qs(query)["workflowType"] == ["machine_learning"], "else MLflow's UI may open for chat traces"
     assert not set('[]",') & set(query)
     assert json.loads(parse_qs(query)["runs"][0]) == ["a" * 32, "b" * 32]
     assert json.loads(unquote(parse_qs(query)["experiments"][0])) == ["7"]
@@ -93,6 +94,7 @@ def test_a_queued_run_is_compared_too_but_not_on_the_page(tracker: Tracker) -> N
     tracker.submit(make_record(params={"code": "three"}, start=10_000))
     found = tracker.compare()
     assert [run.state for run in found.runs] == ["queued", "sent", "sent"]
+    assert (found.on_their_way, tracker.compare(run_ids=["aaaa"]).on_their_way) == (1, 0)
     assert found.frame.filter(key="code").drop("kind", "key").row(0) == ("three", "two", "one")
     assert found.pages == tracker.compare(run_ids=["bbbb", "aaaa"]).pages
 

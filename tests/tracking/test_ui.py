@@ -16,7 +16,7 @@ from tests.tracking.stores import PATIENCE, make_record, make_tracker, until
 from workbench.errors import TrackingError
 from workbench.tracking.paths import Places, Target, read_json
 from workbench.tracking.process import is_held, reap
-from workbench.tracking.ui import start
+from workbench.tracking.ui import TRAINING_MODE, start
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,8 @@ def test_the_ui_starts_once_and_shows_the_runs(warm: Tracker) -> None:
         url = warm.compare().url
         assert url is not None
         assert url.startswith(f"{first.url}/#/compare-runs?runs=")
-        assert warm.ui().run("1", str(run_id)) == f"{first.url}/#/experiments/1/runs/{run_id}"
+        assert warm.ui().run("1", str(run_id)) == f"{first.url}/#/experiments/1/runs/{run_id}?{TRAINING_MODE}"
+        assert warm.ui().experiment(warm.experiment_id()) == f"{first.url}/#/experiments/1/runs?{TRAINING_MODE}"
     finally:
         assert warm.stop_ui()
     assert not warm.stop_ui()

@@ -216,6 +216,49 @@ class ModelRun(Reported):
         kept = run.keep(place, to=f"model/{place.resolve().name}")
         run.log(Event(tags={f"workbench.model.{file.removeprefix('model/')}": sha for file, sha in kept.files.items()}))
 
+    def log_model(
+        self,
+        model: object,
+        name: str = "model",
+        *,
+        signature: object = None,
+        registered_model_name: str | None = None,
+        **options: Any,
+    ) -> Any:
+        """Log a model to MLflow, by the flavor that knows its class: ``mlflow.sklearn``, ``mlflow.xgboost``, ...
+
+        This imports ``mlflow``, and waits for it. `log_model_file` keeps a file on disk at once, and sends it later.
+
+        Parameters
+        ----------
+        model
+            A model of scikit-learn, XGBoost, LightGBM, PyTorch, ..., or an ``mlflow.pyfunc.PythonModel``.
+        name
+            What it is called in the run.
+        signature
+            Of ``mlflow.models.infer_signature``: columns and dtypes of inputs and outputs.
+        registered_model_name
+            Register it in MLflow's model registry under this name, as its next version.
+        options
+            What the flavor's ``log_model`` takes besides, e.g. ``input_example=`` or ``pip_requirements=``.
+
+        Returns
+        -------
+        mlflow.models.model.ModelInfo
+            What MLflow says of it, e.g. ``.model_uri``.
+
+        Raises
+        ------
+        TrackingError
+            Where MLflow does not have the run: it does not answer, or runs are not sent.
+        UsageError
+            For an object of a class that no flavor knows.
+        """
+        self._open_run()
+        return self._fluent.log_model(
+            model, name=name, signature=signature, registered_model_name=registered_model_name, **options
+        )
+
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Put tags on the run.
 

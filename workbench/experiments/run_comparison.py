@@ -98,6 +98,7 @@ class RunComparison(Reported):
             "runs": to_plain(self.comparison.runs),
             "rows": self.frame.to_dicts(),
             "metrics": self.to_frame().to_dicts(),
+            "on_their_way": self.comparison.on_their_way,
             "url": self.comparison.url,
             "pages": [{"about": page.about, "url": page.url} for page in self.comparison.pages],
         }
@@ -160,6 +161,9 @@ class RunComparison(Reported):
             notes.append(f"Differences are from {titles[base]}.")
         if left:
             notes.append(f"{left} more rows: --json has them all.")
+        if waiting := self.comparison.on_their_way:
+            said = "1 run is" if waiting == 1 else f"{waiting} runs are"
+            notes.append(f"{said} on the way to MLflow, and not on its pages yet.")
         if self.comparison.pages and not self.comparison.url:
             notes.append("`ui` starts the MLflow UI; then this shows a link to its compare page.")
         return notes

@@ -13,11 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class UiLink(Reported):
-    """Where the MLflow UI is, and whether it answers yet."""
+    """Where the MLflow UI is, and whether it answers yet.
+
+    `experiment` is the address of the project's runs in it.
+    """
 
     url: str | None
     state: Literal["starting", "live", "stopped"]
     log: str | None
+    experiment: str | None = None
 
     def report(self) -> Report:
         """Return the link, and how long to wait."""
@@ -25,7 +29,7 @@ class UiLink(Reported):
             return Report("The MLflow UI is not running")
         waits = f"It is starting, which takes about 15 seconds. Log: {self.log}" if self.log else "It does not answer."
         notes = () if self.state == "live" else (waits,)
-        return Report(f"MLflow UI: {self.state}", notes=notes, links=(("Open MLflow", self.url),))
+        return Report(f"MLflow UI: {self.state}", notes=notes, links=(("Open MLflow", self.experiment or self.url),))
 
 
 def ui_link(workspace: Workspace, *, stop: bool) -> UiLink:
@@ -34,4 +38,5 @@ def ui_link(workspace: Workspace, *, stop: bool) -> UiLink:
         workspace.tracker.stop_ui()
         return UiLink(None, "stopped", None)
     ui = workspace.tracker.ui()
-    return UiLink(ui.url, ui.state, str(ui.log) if ui.log else None)
+    found = workspace.tracker.experiment_id()
+    return UiLink(ui.url, ui.state, str(ui.log) if ui.log else None, ui.experiment(found))

@@ -487,7 +487,7 @@ class Project:
                 train = project.store.training_set(spine, features, label="late")
                 run.log_params({"depth": 6})
                 run.log_metric("rmse", 12.3, seed=1)
-                run.log_model_file("model.txt")
+                run.log_model_file("model.txt")  # or run.log_model(model), by MLflow's flavors
 
         Where you import ``mlflow``, before the block or in it, the run is its active one until the block ends:
         ``mlflow.log_metric``, autologging, nested runs and ``mlflow.<flavor>.log_model`` go to it. What was set before

@@ -14,6 +14,7 @@ from workbench.records import to_plain
 from workbench.tracking.journal import Facts, RunSummary
 from workbench.tracking.sides import RunSide, side_of_run
 from workbench.tracking.tables import TABLES_TAG
+from workbench.tracking.ui import TRAINING_MODE
 
 if TYPE_CHECKING:
     import polars as pl
@@ -68,6 +69,11 @@ class Comparison:
     def runs(self) -> tuple[RunSummary, ...]:
         """All runs, side by side."""
         return tuple(run for side in self.sides for run in side.runs)
+
+    @property
+    def on_their_way(self) -> int:
+        """How many of the runs MLflow does not have yet, so that its pages cannot show them."""
+        return sum(run.run_id is None for run in self.runs)
 
     @property
     def facts(self) -> tuple[Facts, ...]:
@@ -141,6 +147,7 @@ class Comparison:
             ],
             "rows": [{"kind": kind, "key": key, "values": list(values)} for kind, key, values in self.rows()],
             "metrics": self.differences().to_dicts(),
+            "on_their_way": self.on_their_way,
             "url": self.url,
             "pages": [{"about": page.about, "url": page.url} for page in self.pages],
         }
@@ -177,7 +184,8 @@ def compare_pages(runs: Sequence[RunSummary], *, server: str | None) -> tuple[Co
     found = []
     for about, alike in several.items():
         experiments = list(dict.fromkeys(run.experiment_id for run in alike))
-        fragment = f"#/compare-runs?runs={_encoded([run.run_id for run in alike])}&experiments={_encoded(experiments)}"
+        ids = _encoded([run.run_id for run in alike])
+        fragment = f"#/compare-runs?runs={ids}&experiments={_encoded(experiments)}&{TRAINING_MODE}"
         found.append(ComparePage(about, fragment, f"{server}/{fragment}" if server else None))
     return tuple(found)
 

@@ -29,6 +29,8 @@ SOURCE_TYPE = "workbench"
 """What MLflow calls our dataset sources; the plugin reads them back."""
 
 _NAME, _NOTE = "mlflow.runName", "mlflow.note.content"
+_KIND, _TRAINING = "mlflow.experimentKind", "custom_model_development"
+"""Without it the UI guesses what an experiment is for, and may show it as one of chat traces."""
 _FIRST_TAGS = 90
 _METRICS_PER_BATCH = 800
 _PERMANENT = frozenset({"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS", "MALFORMED_REQUEST"})
@@ -111,10 +113,12 @@ class Deliverer:
             return self._experiments[name]
         found = self._client.get_experiment_by_name(name)
         if found is None:
-            tags = {"mlflow.experimentKind": "custom_model_development"}  # else the UI guesses and shows chat traces
+            tags = {_KIND: _TRAINING}
             found_id = self._client.create_experiment(name, artifact_location=self._artifacts(name), tags=tags)
         else:
             found_id = found.experiment_id
+            if _KIND not in found.tags:
+                self._client.set_experiment_tag(found_id, _KIND, _TRAINING)
             if found.lifecycle_stage == "deleted":
                 self._client.restore_experiment(found_id)
                 print(f"experiment {name!r} had been deleted in MLflow and is restored", flush=True)
@@ -139,9 +143,10 @@ class Deliverer:
         """Log all but the tags that the run was made with; every call may be repeated."""
         from mlflow.entities import Metric, Param, RunTag
 
-        metrics = iter(
-            [Metric(key, value, record.end, 0) for key, value in record.metrics.items() if key not in record.history]
-            + [Metric(key, value, at, step) for key, points in record.history.items() for step, value, at in points]
+        metrics = (
+            Metric(key, value, at, step)
+            for key in _metrics_in_order(record)
+            for step, value, at in record.history.get(key) or ((0, record.metrics[key], record.end),)
         )
         params = batches(record.params)
         first = 0 if record.begun else _FIRST_TAGS
@@ -202,6 +207,13 @@ def _with_logged(record: RunRecord, data: RunData) -> RunRecord:
         metrics={**data.metrics, **record.metrics},
         tags={**tags, **record.tags},
     )
+
+
+def _metrics_in_order(record: RunRecord) -> list[str]:
+    """Return the metrics, what the experiment is judged by first: MLflow's compare page draws the first of a run."""
+    declared = record.tags.get("workbench.metrics", "").split(", ")
+    keys = dict.fromkeys((*record.metrics, *record.history))
+    return sorted(keys, key=lambda key: (key not in declared, key.startswith("run/")))
 
 
 def is_permanent(error: Exception) -> bool:

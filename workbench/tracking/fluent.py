@@ -11,10 +11,13 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.errors import TrackingError, UsageError
 from workbench.redaction import redact
 
 if TYPE_CHECKING:
@@ -25,6 +28,8 @@ _URI, _RUN = "MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID"
 _EXPERIMENT, _EXPERIMENT_ID = "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"
 _USER, _PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_FLAVORS = {"torch": "pytorch", "pyspark": "spark", "mlflow": "pyfunc"}
+"""The flavors that are not called as the package whose models they know."""
 _VARIABLES = (_URI, _RUN, _EXPERIMENT, _EXPERIMENT_ID, _USER, _PASSWORD, _RETRIES)
 PARENT_TAG = "mlflow.parentRunId"
 
@@ -104,6 +109,29 @@ class FluentBlock:
         if error:
             os.environ.setdefault(_RETRIES, "1")  # else each call retries for minutes
             _warn(f"mlflow.log_* will fail in this block ({error}); what is logged to `run` is kept and sent later.")
+
+    def log_model(self, model: object, **options: Any) -> Any:
+        """Log a model to the block's run by the flavor that knows its class; return MLflow's `ModelInfo`."""
+        if not self.tracker.sends:
+            raise TrackingError(
+                "MLflow is not used with `send = false` under [tracking].",
+                remedy="Keep the model's file: run.log_model_file(path).",
+            )
+        try:
+            import mlflow  # noqa: F401 - the block meets it here
+        except ImportError as error:
+            raise TrackingError(
+                f"MLflow cannot be imported: {error}.", remedy="Keep the model's file: run.log_model_file(path)."
+            ) from None
+        self.join()
+        flavor, argument = _flavor(model)
+        if self.run_id is None:
+            raise TrackingError(
+                "MLflow does not have this run, so it cannot take its model.",
+                remedy="Keep the model's file, which is sent later: run.log_model_file(path).",
+            )
+        given = {argument: model} if argument else {}
+        return flavor.log_model(*([] if argument else [model]), **given, **options)
 
     def leave(self, *, failed: bool) -> None:
         """Put back what was there before the block."""
@@ -204,6 +232,22 @@ class _Finder:
 
         loader.exec_module = exec_module
         return spec
+
+
+def _flavor(model: object) -> tuple[Any, str | None]:
+    """Return MLflow's module for the class of `model` or what that is derived from, and the argument it takes it by."""
+    for kind in type(model).__mro__:
+        package = kind.__module__.partition(".")[0]
+        name = _FLAVORS.get(package, package)
+        if not package.startswith("_") and find_spec(f"mlflow.{name}") is not None:
+            module = import_module(f"mlflow.{name}")
+            if hasattr(module, "log_model"):
+                return module, "python_model" if name == "pyfunc" else None
+    kind = type(model)
+    raise UsageError(
+        f"MLflow has no flavor for a {kind.__module__}.{kind.__qualname__}.",
+        remedy="Keep its file with run.log_model_file(path), or log it by mlflow.pyfunc.log_model in this block.",
+    )
 
 
 def _active_runs() -> list[Any]:

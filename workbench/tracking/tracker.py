@@ -270,6 +270,11 @@ class Tracker:
         wanted = [run for run in found.values() if branch in {None, run.branch} and view in {None, run.view}]
         return sorted(wanted, key=lambda run: run.start, reverse=True)[:limit]
 
+    def experiment_id(self) -> str | None:
+        """Return MLflow's id of the project's experiment; None before the first run of it was delivered."""
+        sent = (run for run in self._journal.runs().values() if run.experiment == self.experiment)
+        return next((run.experiment_id for run in sent), None)
+
     def compare(
         self,
         *,

@@ -21,6 +21,8 @@ from workbench.tracking.paths import Places, Target, read_json
 from workbench.tracking.process import is_held, reap, spawn, try_lock
 from workbench.tracking.server import STORE
 
+TRAINING_MODE = "workflowType=machine_learning"
+"""What MLflow 3's UI takes from an address; without it the browser's last choice holds, and GenAI at first."""
 _FIRST_PORT, _PORTS = 5000, 200
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -48,7 +50,12 @@ class Ui:
 
     def run(self, experiment_id: str, run_id: str) -> str:
         """Return the address of one run's page."""
-        return f"{self.url}/#/experiments/{experiment_id}/runs/{run_id}"
+        return f"{self.url}/#/experiments/{experiment_id}/runs/{run_id}?{TRAINING_MODE}"
+
+    def experiment(self, experiment_id: str | None) -> str:
+        """Return the address of an experiment's runs; of all experiments where it is None."""
+        place = "experiments" if experiment_id is None else f"experiments/{experiment_id}/runs"
+        return f"{self.url}/#/{place}?{TRAINING_MODE}"
 
 
 def current(places: Places, target: Target, *, probe: bool = True) -> Ui | None:
