@@ -126,6 +126,6 @@ def test_the_link_opens_the_models_and_diff_only_leaves_what_differs(tried: Proj
     assert metrics["rmse"] == ["1.6", "1.3"]
     assert "rmse_std" not in metrics
     tags = table(page, "Tags")
-    assert tags["workbench.hypothesis"] == ["cum_sum tells it", "cum_max tells it"]
-    assert "workbench.objective" not in tags
+    assert tags["hypothesis"] == ["cum_sum tells it", "cum_max tells it"]
+    assert "objective" not in tags
     assert "features.json" in page.inner_text("body"), "tables of one name in both runs are set side by side"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import subprocess
@@ -66,11 +67,14 @@ def test_mlflow_has_the_curve_the_model_and_the_datasets(sent: tuple[Project, An
     assert (next(iter(run.data.metrics)), list(run.data.metrics)[-1]) == ("rmse", "run/seconds")
     assert run.data.metrics["loss"] == pytest.approx(1 / 3)
     assert "odd" not in run.data.metrics
-    assert run.data.tags["workbench.metrics_left_out"] == "odd"
+    assert run.data.tags["metrics_left_out"] == "odd"
     assert {each.dataset.name for each in run.inputs.dataset_inputs} == {"first", "spend"}
     place = Path(unquote(run.info.artifact_uri.removeprefix("file://")))
     assert (place / "model" / "model.txt").read_text() == "weights"
-    assert len(run.data.tags["workbench.model.model.txt"]) == 64
+    identity = json.loads((place / "identity.json").read_text())
+    assert len(identity["model.model.txt"]) == 64
+    assert {"data_digest", "features.spend"} <= set(identity)
+    assert [name for name in run.data.tags if name.startswith("workbench.")] == ["workbench.key"]
 
 
 def test_the_model_leads_to_its_features_and_back(sent: tuple[Project, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -61,12 +62,16 @@ def test_tags_say_what_it_was_for_and_from_which_commit(
     tags, result = runs[0].data.tags, tracked[1][0]
     assert tags["mlflow.source.git.commit"] == result.commit
     assert tags["mlflow.source.git.branch"] == "exp/a"
-    assert tags["workbench.view_id"] == result.view_id
-    assert tags["workbench.objective"] == "Spend"
-    assert tags["workbench.hypothesis"] == "It adds up"
+    assert tags["view_id"] == result.view_id
+    assert tags["objective"] == "Spend"
+    assert tags["hypothesis"] == "It adds up"
     assert tags["team"] == "shop"
-    assert tags["workbench.status"] == "passed"
-    assert {"workbench.code_hash", "workbench.contract_hash", "mlflow.note.content"} <= set(tags)
+    assert tags["status"] == "passed"
+    assert "mlflow.note.content" in tags
+    assert [name for name in tags if name.startswith("workbench.")] == ["workbench.key"]
+    place = Path(unquote(runs[0].info.artifact_uri.removeprefix("file://")))
+    identity = json.loads((place / "identity.json").read_text())
+    assert {"code_hash", "contract_hash", "data_digest", "source.events"} <= set(identity)
 
 
 def test_metrics_describe_every_feature(runs: list[Any]) -> None:
@@ -78,7 +83,7 @@ def test_metrics_describe_every_feature(runs: list[Any]) -> None:
 
 def test_a_broken_contract_is_a_failed_run(runs: list[Any]) -> None:
     assert [run.info.status for run in runs] == ["FINISHED", "FINISHED", "FINISHED", "FAILED"]
-    assert runs[3].data.tags["workbench.checks.contract"] == "failed"
+    assert runs[3].data.tags["checks"].startswith("contract failed; ")
 
 
 def test_sources_and_the_view_are_datasets_and_the_view_loads_back(
@@ -98,7 +103,7 @@ def test_artifacts_have_fixed_names(runs: list[Any], tracked: tuple[Project, lis
     place = Path(runs[0].info.artifact_uri.removeprefix("file://"))
     assert place.is_relative_to(project.root)
     texts = {"definition.py", "contract.json", "lineage.json", "profile.json"}
-    assert {path.name for path in place.iterdir()} == {*texts, "feature_statistics.json"}
+    assert {path.name for path in place.iterdir()} == {*texts, "feature_statistics.json", "identity.json"}
     assert EVENT_VIEW in (place / "definition.py").read_text()
     lineage = json.loads((place / "lineage.json").read_text())
     assert lineage["inputs"][0]["snapshot"]["kind"] == "files"

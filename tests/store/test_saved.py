@@ -116,4 +116,4 @@ def test_mlflow_has_it_as_a_dataset_that_loads_back(shop: Project) -> None:
     assert {tag.key: tag.value for tag in inputs["first"].tags}["mlflow.data.context"] == "training"
     assert pl.read_parquet(mlflow.data.get_source(inputs["first"].dataset).load()).equals(train.frame)
     assert run.data.metrics["spend/matched_share"] == 1.0
-    assert run.data.tags["workbench.training_set"] == "first"
+    assert run.data.tags["training_set"] == "first"

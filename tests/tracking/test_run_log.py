@@ -144,7 +144,7 @@ def test_mlflow_gets_curves_and_files_and_the_outbox_is_empty(copied: Tracker, t
     query = "select step, value from metrics where run_uuid = ? and key = 'loss' order by step"
     assert rows(root, query, run_id) == [(1, 1.0), (2, 0.5), (4, 0.25)]
     assert rows(root, "select value from latest_metrics where run_uuid = ? and key = 'loss'", run_id) == [(0.25,)]
-    left_out = "select value from tags where run_uuid = ? and key = 'workbench.metrics_left_out'"
+    left_out = "select value from tags where run_uuid = ? and key = 'metrics_left_out'"
     assert rows(root, left_out, run_id) == [("rmse",)]
     (place,) = rows(root, "select artifact_uri from runs where run_uuid = ?", run_id)[0]
     assert (Path(unquote(place.removeprefix("file://"))) / "model.bin").read_bytes() == b"weights"

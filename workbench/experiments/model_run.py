@@ -156,7 +156,7 @@ class ModelRun(Reported):
             The metric, e.g. ``rmse``.
         value
             A number. One that is NaN or infinite is kept in the run's ``metrics.json`` and named in its tag
-            ``workbench.metrics_left_out``: MLflow cannot store it.
+            ``metrics_left_out``: MLflow cannot store it.
         step
             Where on a curve it stands, e.g. the epoch.
         seed, fold

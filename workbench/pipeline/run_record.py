@@ -26,8 +26,10 @@ SETTINGS = ("entities", "event_time", "created", "scope", "ttl", "lookback", "ow
 
 
 def origin() -> str:
-    """Return where this was run from: the notebook's path under Jupyter, else the program's name."""
-    return os.environ.get("JPY_SESSION_NAME") or Path(sys.argv[0] or "python").name
+    """Return where this was run from: the notebook's path where its front end tells it, else the program's name."""
+    path = os.environ.get("JPY_SESSION_NAME") or getattr(sys.modules.get("__main__"), "__vsc_ipynb_file__", None)
+    program = Path(sys.argv[0] or "python").name
+    return path or ("a notebook" if program == "ipykernel_launcher.py" else program)
 
 
 def lineage_of(evaluation: Evaluation, evaluated: Evaluated, *, branch: str, commit: str) -> dict[str, Any]:

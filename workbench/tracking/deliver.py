@@ -19,12 +19,12 @@ from workbench.tracking.limits import DIGEST_LENGTH, batches
 from workbench.tracking.paths import Places, Target
 from workbench.tracking.runs import DatasetRecord, RunRecord
 from workbench.tracking.tables import TABLES_TAG, joined_tables
+from workbench.tracking.tags import IDENTITY, KEY_TAG, identity_text, shown_tags
 
 if TYPE_CHECKING:
     from mlflow.entities import RunData
     from mlflow.tracking import MlflowClient
 
-KEY_TAG = "workbench.key"
 SOURCE_TYPE = "workbench"
 """What MLflow calls our dataset sources; the plugin reads them back."""
 
@@ -160,7 +160,8 @@ class Deliverer:
             self._client.log_batch(run_id, metrics=some_metrics, params=some_params, tags=some_tags, synchronous=True)
         if record.datasets:
             self._client.log_inputs(run_id, [self._input(dataset) for dataset in record.datasets])
-        for path, text in record.artifacts.items():
+        identity = identity_text(record)
+        for path, text in (record.artifacts if identity is None else {**record.artifacts, IDENTITY: identity}).items():
             self._client.log_text(run_id, text, path)
         for path in record.files:
             self._client.log_artifact(run_id, str(self._files(record.key) / path), posixpath.dirname(path) or None)
@@ -200,7 +201,8 @@ def _beside(record: RunRecord, data: RunData) -> RunRecord:
 
 def _with_logged(record: RunRecord, data: RunData) -> RunRecord:
     """Return `record` with the parameters, metrics and tags that its run has in MLflow."""
-    tags = {key: value for key, value in data.tags.items() if not key.startswith("mlflow.") and key != KEY_TAG}
+    ours = _tags(record)
+    tags = {key: value for key, value in data.tags.items() if not key.startswith("mlflow.") and key not in ours}
     return replace(
         record,
         params={**data.params, **record.params},
@@ -223,12 +225,12 @@ def is_permanent(error: Exception) -> bool:
 
 def _tags(record: RunRecord) -> dict[str, str]:
     """Return the run's tags, the key first: `_find` must work however few were written."""
-    ours = {KEY_TAG: record.key, _NAME: record.name, "workbench.project": record.project}
+    ours = {KEY_TAG: record.key, _NAME: record.name, "project": record.project}
     if record.user:
         ours["mlflow.user"] = record.user
     if record.note:
         ours[_NOTE] = record.note
-    return ours | {key: value for key, value in record.tags.items() if key not in ours}
+    return ours | {key: value for key, value in shown_tags(record).items() if key not in ours}
 
 
 def _schema(columns: Mapping[str, str]) -> str | None:

@@ -3,7 +3,7 @@
 MLflow cuts tags over 8,000 and parameters over 6,000 characters in silence and refuses some characters in keys,
 non-numbers and long digests. Here a long value ends in ``... (cut, sha256 <digest of the whole>)``, so that two cut
 values compare equal only if the whole ones are; a refused character becomes ``_``; a metric that is NaN or infinite is
-left out and named in the tag ``workbench.metrics_left_out`` (MLflow stores +inf as 1.8e308).
+left out and named in the tag ``metrics_left_out`` (MLflow stores +inf as 1.8e308).
 """
 
 from __future__ import annotations
