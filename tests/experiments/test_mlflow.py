@@ -239,6 +239,7 @@ def test_a_model_is_logged_by_its_flavor_and_registered(sent: tuple[Project, Any
             model = LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])
         finally:
             mlflow.sklearn.autolog(disable=True)
+        project.store.training_set(spine(), "spend")
         logged = run.log_model(model, registered_model_name="late", pip_requirements=["scikit-learn"])
         with pytest.raises(errors.UsageError, match=r"no flavor for a builtins\.dict"):
             run.log_model({})
@@ -248,6 +249,8 @@ def test_a_model_is_logged_by_its_flavor_and_registered(sent: tuple[Project, Any
     client = mlflow.MlflowClient(project._workspace.tracker.target.uri)
     assert logged.run_id == run.run_id
     assert [version.run_id for version in client.search_model_versions("name = 'late'")] == [run.run_id]
+    assert "late/1" in {node.name for node in project.lineage("spend").downstream("spend:total")}
+    assert {"events", "spend"} <= {node.name for node in project.lineage("late/1").upstream("late/1")}
     found = in_mlflow(project, run.run_id)
     assert found.data.params["fit_intercept"] == "True", "autologging goes to the run"
     assert "training_r2_score" in found.data.metrics

@@ -28,7 +28,8 @@ _SAID = ("experiment", "branch", "features", "view")
 _TELLING = ("mean", "std", "p50", "null_share")
 _TOLD = re.compile(
     r"workbench\.(objective|hypothesis|metrics|branch|view|experiment|view_id|code_hash|contract_hash|metadata_hash|"
-    r"data_digest|spine_digest|training_set|training_commit|reused|source\.|upstream\.|features\.|view_id\.)|mlflow\."
+    r"data_digest|spine_digest|training_set|training_commit|reused|registered\.|source\.|"
+    r"upstream\.|features\.|view_id\.)|mlflow\."
 )
 """Tags that repeat what parameters tell; all rows have them."""
 _OF_A_PART = re.compile(r"^.*?\.(?=workbench\.|mlflow\.)")

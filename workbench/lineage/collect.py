@@ -110,7 +110,9 @@ def trace_lineage(
         [*known.nodes(), *(node for node, _ in removed), *recorded.nodes()],
         [*known.edges(), *(edge for _, edges in removed for edge in edges), *recorded.edges()],
     ).mark_nodes(changed)
-    ends = [node for node in things.nodes if node.kind in {"feature set", "training set", "model run"}]
+    ends = [
+        node for node in things.nodes if node.kind in {"feature set", "training set", "model run", "registered model"}
+    ]
     columns = Graph.of([*known.column_nodes(), *ends], [*known.column_edges(), *recorded.column_edges()]).mark_nodes(
         changed
     )

@@ -10,8 +10,22 @@ from typing import Any, Literal
 
 from workbench.errors import FeatureNotFound, did_you_mean
 
-Kind = Literal["source", "column", "view", "feature", "feature set", "version", "training set", "run", "model run"]
-"""``column`` is a column of a source, or a key or time of a view; ``run`` one that computed a view."""
+Kind = Literal[
+    "source",
+    "column",
+    "view",
+    "feature",
+    "feature set",
+    "version",
+    "training set",
+    "run",
+    "model run",
+    "registered model",
+]
+"""``column`` is a column of a source, or a key or time of a view; ``run`` one that computed a view.
+
+A ``registered model`` is a version in MLflow's model registry.
+"""
 
 Mark = Literal["added", "modified", "affected", "removed"]
 """Against main: ``affected`` was not touched, but what it is made from was."""

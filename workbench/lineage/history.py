@@ -8,10 +8,10 @@ from workbench.errors import WorkbenchError
 from workbench.experiments import training_of_run
 from workbench.lineage.graph import Edge, Node
 from workbench.registry import Registry
-from workbench.tracking import own_runs
+from workbench.tracking import REGISTERED_TAG, own_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from workbench.lineage.definitions import KnownDefinitions
     from workbench.lineage.outline import Outlined
@@ -53,7 +53,9 @@ class RecordedHistory:
         self._own = {run.key for run in own}
         self._view_runs = _newest_by_view(run for run in own if run.kind == "view")
         models = [run for run in runs if run.kind == "model"][:LOOKED_AT]
-        self._read = {run.key: training_of_run(workspace.tracker.facts(run)) for run in models}
+        facts = {run.key: workspace.tracker.facts(run) for run in models}
+        self._read = {key: training_of_run(of_run) for key, of_run in facts.items()}
+        self._registered = {key: tuple(_registered(of_run.tags)) for key, of_run in facts.items()}
         self._models = [run for run in models if self._concerns(run)][:MODEL_RUNS]
 
     def nodes(self) -> Iterator[Node]:
@@ -67,6 +69,8 @@ class RecordedHistory:
                 yield Node("run", f"{name} {_short(run)}", _run_facts(run))
         for run in self._models:
             yield Node("model run", _model_name(run), {**_run_facts(run), "experiment": run.name})
+            for model, number in self._registered[run.key]:
+                yield Node("registered model", f"{model}/{number}", {"model": model, "version": int(number)})
 
     def edges(self) -> Iterator[Edge]:
         """Yield what versions, feature sets, training sets and runs are made from."""
@@ -86,6 +90,12 @@ class RecordedHistory:
                     yield Edge(f"training set:{self._title(facts)}", end)
                 else:
                     yield from self._into(end, facts)
+        yield from self._registrations()
+
+    def _registrations(self) -> Iterator[Edge]:
+        for run in self._models:
+            for model, number in self._registered[run.key]:
+                yield Edge(f"model run:{_model_name(run)}", f"registered model:{model}/{number}")
 
     def _into_version(self, name: str, version: Version) -> Iterator[Edge]:
         view = name.partition("@")[0]
@@ -116,6 +126,7 @@ class RecordedHistory:
                     yield Edge(f"training set:{self._title(facts)}", end)
                 else:
                     yield from self._from_features(facts.references, end)
+        yield from self._registrations()
 
     def _from_features(self, references: Iterable[str], end: str) -> Iterator[Edge]:
         for reference in references:
@@ -159,6 +170,14 @@ def _versions(registry: Registry) -> Iterator[tuple[str, Version]]:
         for version in record.versions:
             if version.number == record.current or version.status in {"live", "deprecated"}:
                 yield f"{view}@{version.number}", version
+
+
+def _registered(tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield name and version of each registered model that was made from a run."""
+    for tag, versions in tags.items():
+        if tag.startswith(REGISTERED_TAG):
+            for version in versions.split(", "):
+                yield tag.removeprefix(REGISTERED_TAG), version
 
 
 def _newest_by_view(runs: Iterable[RunSummary]) -> dict[str, RunSummary]:

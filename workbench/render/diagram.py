@@ -28,8 +28,9 @@ _HUES = {
     "training set": "#e69f00",
     "run": "#999999",
     "model run": "#d55e00",
+    "registered model": "#882255",
 }
-"""Okabe and Ito's colours, distinct for the colour-blind; the box also names each kind."""
+"""Okabe and Ito's colours and a wine red, distinct for the colour-blind; the box also names each kind."""
 _SIGNS = {"added": "+", "modified": "~", "affected": "›", "removed": "-"}  # noqa: RUF001 - an arrowhead
 
 STYLE = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from workbench.tracking.comparison import Comparison, differ, run_label
 from workbench.tracking.computations import ComputationJournal, Entry, RecordedView, own_runs
 from workbench.tracking.fluent import FluentBlock, TrackingWarning
-from workbench.tracking.journal import MODEL_TAG, TRAINING, Facts, RunSummary
+from workbench.tracking.journal import MODEL_TAG, REGISTERED_TAG, TRAINING, Facts, RunSummary
 from workbench.tracking.measures import Measured, check_fits, is_repeat, repeats_of
 from workbench.tracking.record import SourceFacts, ViewFacts, record_of
 from workbench.tracking.run_log import Event, OpenRun, UnsavedRunWarning
@@ -22,6 +22,7 @@ from workbench.tracking.ui import Ui
 
 __all__ = [
     "MODEL_TAG",
+    "REGISTERED_TAG",
     "TABLES_TAG",
     "TRAINING",
     "Comparison",

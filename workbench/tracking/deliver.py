@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
+from workbench.tracking.journal import REGISTERED_TAG
 from workbench.tracking.limits import DIGEST_LENGTH, batches
 from workbench.tracking.paths import Places, Target
 from workbench.tracking.runs import DatasetRecord, RunRecord
@@ -92,6 +93,7 @@ class Deliverer:
             self._fill(record, run.info.run_id)
         if record.begun:
             record = _with_logged(record, self._client.get_run(run.info.run_id).data)
+            record = replace(record, tags={**record.tags, **self._registered(run.info.run_id)})
         return Delivered(run.info.run_id, run.info.experiment_id, record)
 
     def begin(self, record: RunRecord) -> Any:
@@ -166,6 +168,18 @@ class Deliverer:
         for path in record.files:
             self._client.log_artifact(run_id, str(self._files(record.key) / path), posixpath.dirname(path) or None)
         self._client.set_terminated(run_id, status=record.status, end_time=record.end)
+
+    def _registered(self, run_id: str) -> dict[str, str]:
+        """Return the versions of registered models that were made from a run, as tags; none without a registry."""
+        from mlflow.exceptions import MlflowException
+
+        found: dict[str, list[int]] = {}
+        try:
+            for each in self._client.search_model_versions(f"run_id = '{run_id}'"):
+                found.setdefault(each.name, []).append(int(each.version))
+        except MlflowException as error:
+            print(f"the model registry does not answer: {error}", flush=True)
+        return {f"{REGISTERED_TAG}{name}": ", ".join(map(str, sorted(versions))) for name, versions in found.items()}
 
     def _input(self, dataset: DatasetRecord) -> Any:
         from mlflow.entities import Dataset, DatasetInput, InputTag

@@ -105,7 +105,8 @@ class FluentBlock:
                 self._state.activate(begun.run_id)
                 self.run_id = begun.run_id
         except Exception as failure:  # noqa: BLE001 - the boundary to MLflow: a training goes on without it
-            error = f"{type(failure).__name__}: {failure}".splitlines()[0][:300]
+            said = redact(f"{type(failure).__name__}: {failure}", url=self.tracker.target.uri)
+            error = said.splitlines()[0][:300]
         if error:
             os.environ.setdefault(_RETRIES, "1")  # else each call retries for minutes
             _warn(f"mlflow.log_* will fail in this block ({error}); what is logged to `run` is kept and sent later.")
@@ -145,7 +146,8 @@ class FluentBlock:
             if self._state is not None:
                 self._state.restore(self.run_id, failed=failed)
         except Exception as error:  # noqa: BLE001 - the boundary to MLflow: the block's own run is closed whatever happens
-            _warn(f"A run that was left open in this block could not be ended: {error}".splitlines()[0][:300])
+            said = redact(str(error), url=self.tracker.target.uri)
+            _warn(f"A run that was left open in this block could not be ended: {said}".splitlines()[0][:300])
         finally:
             for name, value in self._environment.items():
                 if value is None:

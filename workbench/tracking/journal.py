@@ -19,6 +19,8 @@ from workbench.tracking.runs import RunRecord
 RunKind = Literal["view", "training set", "model"]
 MODEL_TAG = "workbench.experiment"
 """On runs of `project.experiment`; its value is the experiment's name."""
+REGISTERED_TAG = "workbench.registered."
+"""Begins the tags of delivered runs that say which versions of a registered model were made from them."""
 TRAINING = "training.json"
 """The artifact of an experiment's run that says what it was trained on."""
 KEPT = (TRAINING,)
