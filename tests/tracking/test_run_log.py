@@ -121,6 +121,26 @@ def test_a_disk_that_cannot_be_written_warns_once_and_loses_nothing_that_lives(i
     assert {"depth 1", "depth 2"} <= set(queued(idle)[0].params)
 
 
+def test_a_run_that_cannot_be_asked_for_is_said_at_once(idle: Tracker) -> None:
+    run = idle.open(make_record("model", metrics={}))
+    idle.places.open.rename(idle.places.open.with_name("away"))
+    idle.places.open.write_text("in the way")
+    begun = idle.begin(run)
+    assert (begun.run_id, "cannot be written" in (begun.error or "")) == ("", True)
+
+
+def test_the_run_that_mlflow_was_asked_for_is_found_again_after_a_kill(copied: Tracker) -> None:
+    run = copied.open(make_record("model", metrics={}))
+    run_id = copied.begin(run).run_id
+    run.log(Event(measured=(Measured("rmse", 2.5),)))
+    run._let_go()  # as a killed process does
+    root = copied.places.root
+    until(lambda: rows(root, "select 1 from runs where run_uuid = ? and status = 'KILLED'", run_id), "the killed run")
+    assert len(rows(root, "select 1 from tags where key = 'workbench.key' and value = ?", run.record.key)) == 1
+    until(lambda: copied.pending() == 0, "the journal")
+    assert not list(copied.places.open.iterdir())
+
+
 def test_a_folder_is_kept_as_a_folder_and_nothing_is_an_error(idle: Tracker, tmp_path: Path) -> None:
     (tmp_path / "model" / "deep").mkdir(parents=True)
     (tmp_path / "model" / "deep" / "w.txt").write_text("w")

@@ -166,8 +166,7 @@ class OpenRun:
     def request(self) -> None:
         """Have the sender make the run in MLflow already."""
         self.record = replace(self.record, begun=True)
-        with suppress(OSError):  # a full disk: nobody will answer
-            replace_atomically(_request(self._places, self.record.key), "")
+        replace_atomically(_request(self._places, self.record.key), "")
 
     def answer(self) -> Begun | None:
         """Return what the sender answered to `request`; None until it did."""

@@ -192,7 +192,10 @@ class Tracker:
 
     def begin(self, run: OpenRun) -> Begun:
         """Have MLflow make `run` while it is being written, and wait for it a bounded time."""
-        run.request()
+        try:
+            run.request()
+        except OSError as error:
+            return Begun(error=f"{self.places.open} cannot be written: {error.strerror or error}")
         failed = read_json(self.places.sender_state).get("error") and is_held(self.places.sender_lock)
         seconds = _BEGINNING_AFTER_FAILURE if failed else _BEGINNING
         until = time.monotonic() + seconds
