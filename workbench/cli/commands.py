@@ -12,10 +12,10 @@ from typing import Any, Literal
 from workbench.cli.derive import command, from_file
 from workbench.cli.parameters import ProgressArg, ProjectArg, parse_pairs
 from workbench.errors import PromotionRefused, UsageError
-from workbench.project import Verb, init_project
+from workbench.project import Verb, declare_sources, init_project
 
 
-def init(path: Path = Path(), *, name: str | None = None) -> Any:
+def init(path: Path = Path(), *, name: str | None = None, from_: list[Path] | None = None) -> Any:
     """Make a project: workbench.toml, features/, registry/, notebooks/; a git repository if there is none.
 
     Nothing that exists is overwritten.
@@ -26,7 +26,12 @@ def init(path: Path = Path(), *, name: str | None = None) -> Any:
         The folder; this one if absent.
     name
         The project's name; the folder's if absent.
+    from_
+        A file to declare as a source, with the settings that read it, and a notebook with a first feature; may be
+        repeated.
     """
+    if from_:
+        return declare_sources(path, from_, name=name)
     return init_project(path, name=name).status()
 
 

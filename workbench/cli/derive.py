@@ -189,7 +189,7 @@ def options(command: Callable[..., Any]) -> list[str]:
         if parameter.kind is not parameter.KEYWORD_ONLY or name in {"project", "progress", "text"}:
             continue
         marks = [mark for mark in get_args(parameter.annotation) if isinstance(mark, Parameter)]
-        named = next((each for mark in marks for each in mark.name or ()), name.replace("_", "-"))
+        named = next((each for mark in marks for each in mark.name or ()), name.strip("_").replace("_", "-"))
         word = named.removeprefix("--")
         found.append(f"--no-{word}" if parameter.default is True else f"--{word}")
     return found

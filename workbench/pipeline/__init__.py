@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         source_digest,
         view_data,
     )
+    from workbench.pipeline.first_feature import DeclaredSources, propose, sources_toml, write_notebook
     from workbench.pipeline.init import start_project
     from workbench.pipeline.on_demand import PreparedOnDemand, StoredInputs, identity_of, prepare_on_demand
     from workbench.pipeline.probing import probe
@@ -46,6 +47,7 @@ _HOMES = {
         "source_digest",
         "view_data",
     ),
+    "first_feature": ("DeclaredSources", "propose", "sources_toml", "write_notebook"),
     "init": ("start_project",),
     "on_demand": ("PreparedOnDemand", "StoredInputs", "identity_of", "prepare_on_demand"),
     "probing": ("probe",),
@@ -66,6 +68,7 @@ __getattr__, __dir__ = loading(__name__, _HOMES)
 
 __all__ = [
     "NO_TESTS",
+    "DeclaredSources",
     "Evaluated",
     "Evaluation",
     "InputTimes",
@@ -94,11 +97,13 @@ __all__ = [
     "origin",
     "prepare_on_demand",
     "probe",
+    "propose",
     "published_definitions",
     "remove",
     "replaced",
     "run_tests",
     "source_digest",
+    "sources_toml",
     "start_project",
     "status",
     "trust",
@@ -107,5 +112,6 @@ __all__ = [
     "warm",
     "why_changed",
     "write_facts",
+    "write_notebook",
     "wrong_rows",
 ]

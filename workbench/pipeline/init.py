@@ -45,8 +45,8 @@ REGISTRY = "Published versions, one file for each view. Only `promote` writes th
 NOTEBOOKS = "Notebooks of this project.\n"
 
 
-def start_project(root: Path, *, name: str | None = None) -> None:
-    """Write a project's files into `root`, and make a git repository where there is none.
+def start_project(root: Path, *, name: str | None = None, sources: str = "") -> None:
+    """Write a project's files into `root`, with more `sources` in its settings, and make a git repository if needed.
 
     In a new repository the files are its first commit; in an existing one they are left for the user to commit.
     """
@@ -55,6 +55,9 @@ def start_project(root: Path, *, name: str | None = None) -> None:
         repository = Repository.init(root)
         default = re.sub(r"[^A-Za-z0-9_.-]+", "-", root.name).strip("-") or "project"
         files = _write(root, name or default, _protected_branches(repository))
+        if sources:
+            toml = root / "workbench.toml"
+            toml.write_text(toml.read_text(encoding="utf-8").rstrip("\n") + "\n" + sources, encoding="utf-8")
     except OSError as error:
         raise ProjectError.not_writable(str(root), error.strerror or str(error)) from None
     try:

@@ -12,7 +12,14 @@ from workbench.lazy import loading
 if TYPE_CHECKING:
     from workbench.project.feature_store import FeatureStore, facts_of
     from workbench.project.files import TrainingSetReport, answer_into_file, training_set_of_file
-    from workbench.project.opening import find_root, init_project, open_project, remembered_branch, source
+    from workbench.project.opening import (
+        declare_sources,
+        find_root,
+        init_project,
+        open_project,
+        remembered_branch,
+        source,
+    )
     from workbench.project.project import Project
     from workbench.project.serving import service_options
     from workbench.project.verb import Verb, verbs_of
@@ -28,6 +35,7 @@ _HOMES = {
         "training_set_of_file",
     ),
     "opening": (
+        "declare_sources",
         "find_root",
         "init_project",
         "open_project",
@@ -48,6 +56,7 @@ __all__ = [
     "TrainingSetReport",
     "Verb",
     "answer_into_file",
+    "declare_sources",
     "facts_of",
     "find_root",
     "init_project",

@@ -12,7 +12,11 @@ from workbench.errors import ProjectError
 from workbench.project.project import Project
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
+
+    from workbench.pipeline import DeclaredSources
 
 
 def open_project(
@@ -53,7 +57,12 @@ def find_root(path: str | os.PathLike[str] | None = None) -> Path:
     raise _no_project(str(start))
 
 
-def init_project(path: str | os.PathLike[str] = ".", *, name: str | None = None) -> Project:
+def init_project(
+    path: str | os.PathLike[str] = ".",
+    *,
+    name: str | None = None,
+    from_: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+) -> Project:
     """Make a project in `path` and open it. Nothing that exists is overwritten.
 
     Writes ``workbench.toml``, ``features/``, ``registry/``, ``notebooks/`` and ``.gitignore``, and makes a git
@@ -65,17 +74,30 @@ def init_project(path: str | os.PathLike[str] = ".", *, name: str | None = None)
         The folder; made where absent.
     name
         The project's name; the folder's if absent.
+    from_
+        Files to declare as sources. Each is read as a whole: separator, decimal mark, encoding, types, time column and
+        its format are found, and a notebook with a first feature is written.
 
     Raises
     ------
     ProjectError
-        Where the folder cannot be written.
+        Where the folder cannot be written, or a source of a file's name is declared already.
+    SourceError
+        For a file that no settings read.
     """
-    from workbench.pipeline import start_project
+    files = [from_] if isinstance(from_, str | os.PathLike) else list(from_)
+    declare_sources(path, [Path(file) for file in files], name=name)
+    return Project(Path(path).expanduser().resolve())
+
+
+def declare_sources(path: str | os.PathLike[str], files: Sequence[Path], *, name: str | None = None) -> DeclaredSources:
+    """Make a project where there is none, declare `files` as its sources, and return what was found about them."""
+    from workbench.pipeline import DeclaredSources, propose, sources_toml, start_project, write_notebook
 
     root = Path(path).expanduser().resolve()
-    start_project(root, name=name)
-    return Project(root)
+    proposals = propose(root, files)
+    start_project(root, name=name, sources=sources_toml(proposals))
+    return DeclaredSources(str(root), proposals, write_notebook(root, proposals))
 
 
 def remembered_branch(root: Path) -> str | None:

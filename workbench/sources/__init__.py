@@ -13,6 +13,7 @@ from workbench.sources.duckdb import rows_of
 from workbench.sources.faults import Origin
 from workbench.sources.file import FileReadWarning, read_file
 from workbench.sources.glob import SUFFIXES, format_of
+from workbench.sources.propose import Proposal, propose_source
 from workbench.sources.snapshot import Snapshot, SourceWarning
 from workbench.sources.times import clock_changes, in_zone, is_naive
 
@@ -21,6 +22,7 @@ __all__ = [
     "Dialect",
     "FileReadWarning",
     "Origin",
+    "Proposal",
     "Snapshot",
     "Source",
     "SourceWarning",
@@ -30,6 +32,7 @@ __all__ = [
     "format_of",
     "in_zone",
     "is_naive",
+    "propose_source",
     "read_file",
     "rows_of",
 ]

@@ -313,11 +313,16 @@ _TIME_FORMATS = (
 
 def _time_format(example: str) -> str:
     """Return a format that may fit `example`, to be checked by somebody who knows the data."""
+    return guess_time_format(example) or "%d/%m/%Y %H:%M:%S"
+
+
+def guess_time_format(example: str) -> str | None:
+    """Return the format of a known kind that `example` has."""
     for pattern, found in _TIME_FORMATS:
         if match := re.match(pattern, example):
             rest = re.sub(r"\d{2}", "%H", re.sub(r"\d{2}:\d{2}:\d{2}", "%H:%M:%S", example[match.end() :]), count=1)
             return found + re.sub(r"%H:\d{2}", "%H:%M", rest)
-    return "%d/%m/%Y %H:%M:%S"
+    return None
 
 
 def no_such_time(

@@ -1,0 +1,141 @@
+"""Sources that `init --from` declares for files, and a notebook with a first feature of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import tomli_w
+
+from workbench.config import CONFIG_FILE, Config
+from workbench.errors import ProjectError
+from workbench.render import Report, Reported, Table
+from workbench.sources import Proposal, propose_source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_CELL = '''\
+%%feature
+class {model}(FeatureModel):
+    {entity}: {kind}
+    {time}: UTC
+{features}
+
+@feature_view(entities="{entity}", event_time="{time}", lookback="7d", owner="me")
+def {view}({source}: pl.LazyFrame) -> LazyFrame[{model}]:
+    """What happened to each {entity} in the last seven days."""
+    rows = {source}.select({columns})
+    return windowed(rows, by="{entity}", time="{time}", windows=["7d"], {aggregates})
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredSources(Reported):
+    """What was proposed for each file: the source's settings and why, its first rows, and what is left to decide."""
+
+    root: str
+    proposals: dict[str, Proposal]
+    notebook: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return settings, reasons and questions as JSON-ready values."""
+        sources = {
+            name: {"settings": each.settings, "reasons": list(each.reasons), "questions": list(each.open_questions)}
+            for name, each in self.proposals.items()
+        }
+        return {"root": self.root, "sources": sources, "notebook": self.notebook}
+
+    def report(self) -> Report:
+        """Return the settings, the first rows as they are read, and what is left to decide."""
+        tables, notes = [], []
+        for name, each in self.proposals.items():
+            titled = [f"{column}: {dtype}" for column, dtype in each.rows.schema.items()]
+            tables.append(Table(f"{name}, as it is read", tuple(titled), tuple(each.rows.iter_rows())))
+            notes += [f"{name}: {'; '.join(each.reasons)}", *each.open_questions]
+        ending = f"Open {self.notebook}: its cell computes a first feature. " if self.notebook else ""
+        ending += f"Commit {CONFIG_FILE} before you promote."
+        facts = tuple((f"[sources.{name}]", str(each.settings["path"])) for name, each in self.proposals.items())
+        return Report(f"{self.root}: {CONFIG_FILE}", facts, tuple(tables), (*notes, ending))
+
+
+def propose(root: Path, files: Sequence[Path]) -> dict[str, Proposal]:
+    """Return what is proposed for each file, by the source's name; nothing is written."""
+    declared = Config.read(root / CONFIG_FILE).sources if (root / CONFIG_FILE).exists() else {}
+    found: dict[str, Proposal] = {}
+    for file in files:
+        name = _name(file.name.split(".")[0])
+        if name in declared or name in found:
+            raise ProjectError(
+                f"There is a source {name!r} already.",
+                remedy=f"Edit [sources.{name}] in {CONFIG_FILE}, or rename {file}.",
+            )
+        place = file.expanduser().resolve()
+        path = place.relative_to(root).as_posix() if place.is_relative_to(root) else str(place)
+        found[name] = propose_source(name, path, root=root)
+    return found
+
+
+def sources_toml(proposals: dict[str, Proposal]) -> str:
+    """Return the tables for ``workbench.toml``."""
+    return "".join("\n" + tomli_w.dumps({"sources": {name: each.settings}}) for name, each in proposals.items())
+
+
+def write_notebook(root: Path, proposals: dict[str, Proposal]) -> str | None:
+    """Write a notebook with a first feature; None where no source has what that needs, or the file is there."""
+    cell = next((cell for name, each in proposals.items() if (cell := first_cell(name, each))), None)
+    path = root / "notebooks" / "first-feature.ipynb"
+    if cell is None or path.exists():
+        return None
+    texts = ["%load_ext workbench", '%feature branch exp/first --objective "Try a first feature"', cell.rstrip("\n")]
+    cells: list[dict[str, Any]] = [
+        {"cell_type": "code", "id": f"c{place}", "metadata": {}, "execution_count": None, "outputs": [], "source": text}
+        for place, text in enumerate(texts)
+    ]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    book = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(book, indent=1) + "\n", encoding="utf-8")
+    return path.relative_to(root).as_posix()
+
+
+def first_cell(source: str, proposal: Proposal) -> str | None:
+    """Return a cell with what happened to each entity in seven days; None where there is no time or no entity."""
+    schema, time = proposal.rows.schema, proposal.settings.get("event_time")
+    key = proposal.settings.get("key", [])
+    able = [name for name, dtype in schema.items() if name != time and (dtype == pl.String or dtype.is_integer())]
+    entity = next((name for name in able if name not in key), next(iter(able), None))
+    if time is None or entity is None:
+        return None
+    number = next((name for name, dtype in schema.items() if dtype.is_numeric() and name not in {entity, *key}), None)
+    chosen = dict.fromkeys(name for name in (entity, time, number) if name is not None)
+    names: dict[str, str] = {}
+    for name in chosen:
+        plain = _name(name)
+        names[name] = plain if plain not in names.values() else f"{plain}_{len(names)}"
+    aggregates, features = ["count=pl.len()"], ['    count_7d: int = Feature(unit="count", ge=0)']
+    if number is not None:
+        aggregates.append(f'total=pl.col("{names[number]}").cast(pl.Float64).sum()')
+        features.append('    total_7d: float = Feature(unit="dimensionless", nullable=True)')
+    view = f"{source[:50]}_week"
+    return _CELL.format(
+        model="".join(part.title() for part in view.split("_")),
+        entity=names[entity],
+        kind="str" if schema[entity] == pl.String else "int",
+        time=names[time],
+        features="\n".join(features),
+        view=view,
+        source=source,
+        columns=", ".join(f"{plain}={json.dumps(name, ensure_ascii=False)}" for name, plain in names.items()),
+        aggregates=", ".join(aggregates),
+    )
+
+
+def _name(text: str) -> str:
+    """Return a name of ours like `text`."""
+    plain = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:60]
+    return plain if plain[:1].isalpha() else f"x_{plain}".strip("_")
