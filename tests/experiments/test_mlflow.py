@@ -172,7 +172,9 @@ def test_what_was_set_is_put_back_after_an_exception(sent: tuple[Project, Any], 
     assert in_mlflow(project, run.run_id).info.status == "FINISHED"
 
 
-def test_an_active_run_in_the_same_store_becomes_the_parent(sent: tuple[Project, Any]) -> None:
+def test_an_active_run_in_the_same_store_becomes_the_parent(
+    sent: tuple[Project, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     import mlflow
 
     project, _ = sent
@@ -186,6 +188,11 @@ def test_an_active_run_in_the_same_store_becomes_the_parent(sent: tuple[Project,
         mlflow.set_tracking_uri(None)
     assert in_mlflow(project, run.run_id).data.tags["mlflow.parentRunId"] == outer.info.run_id
     assert in_mlflow(project, outer.info.run_id).data.metrics == {"best": 1.0}
+    monkeypatch.setenv("MLFLOW_RUN_ID", outer.info.run_id)  # as `mlflow run` starts a program
+    with as_before(), pytest.warns(TrackingWarning, match="becomes its child"), project.experiment("in") as run:
+        fold = mlflow.start_run(nested=True)
+    assert in_mlflow(project, run.run_id).data.tags["mlflow.parentRunId"] == outer.info.run_id
+    assert in_mlflow(project, fold.info.run_id).data.tags["mlflow.parentRunId"] == run.run_id
 
 
 def test_a_store_that_contradicts_the_projects_is_told_and_put_back(

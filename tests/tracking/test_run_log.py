@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.tracking.stores import PATIENCE, make_record, rows, until
+from tests.tracking.stores import PATIENCE, change, make_record, rows, until
 from workbench.errors import UsageError
 from workbench.records import from_json, to_json
 from workbench.tracking import Event, Measured, UnsavedRunWarning
@@ -154,6 +154,7 @@ def test_a_folder_is_kept_as_a_folder_and_nothing_is_an_error(idle: Tracker, tmp
 
 
 def test_mlflow_gets_curves_and_files_and_the_outbox_is_empty(copied: Tracker, tmp_path: Path) -> None:
+    change(copied.places.root, "delete from experiment_tags")  # as an experiment that others made
     (tmp_path / "model.bin").write_bytes(b"weights")
     run = copied.open(make_record("model", metrics={}))
     run.log(Event(measured=tuple(Measured("loss", 1.0 / step, step=step, at=step) for step in (1, 2, 4))))
@@ -169,6 +170,7 @@ def test_mlflow_gets_curves_and_files_and_the_outbox_is_empty(copied: Tracker, t
     (place,) = rows(root, "select artifact_uri from runs where run_uuid = ?", run_id)[0]
     assert (Path(unquote(place.removeprefix("file://"))) / "model.bin").read_bytes() == b"weights"
     until(lambda: not copied.places.files(run.record.key).exists(), "the copies to go")
+    assert rows(root, "select value from experiment_tags") == [("custom_model_development",)]
 
 
 def test_the_sender_sends_what_a_dead_process_left_open(copied: Tracker) -> None:
