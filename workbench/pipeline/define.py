@@ -21,7 +21,7 @@ from workbench.registry import Registry
 from workbench.source_tree import MOST_BYTES, declared_paths, too_large
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from workbench.compute import Progress
@@ -300,8 +300,7 @@ def compute(
     if view is not None and definitions.has_on_demand(view):
         return on_steady_sources(lambda: [_try_again(workspace, definitions, view, context)])
     names = workspace.sources.names()
-    broken = [name for name in definitions.broken if not definitions.has_on_demand(name)]
-    wanted = [view] if view else definitions.order([*definitions.views, *broken], names)
+    wanted = [view] if view else _all_views(definitions, names)
     deeply = {name: definitions.order([name], names) if view else [name] for name in wanted} if deep else {}
     renewed = replaced(workspace.facts) if again else None
 
@@ -312,6 +311,12 @@ def compute(
         return [*stored, *(_try_again(workspace, definitions, name, context) for name in requested)]
 
     return on_steady_sources(act)
+
+
+def _all_views(definitions: Definitions, sources: Collection[str]) -> list[str]:
+    """Return the stored views, also those that do not load, each after what it uses; every file of the branch runs."""
+    broken = [name for name in definitions.broken if not definitions.has_on_demand(name)]
+    return definitions.order([*definitions.views, *broken], sources)
 
 
 def _try_again(workspace: Workspace, definitions: Definitions, view: str, where: Callable[..., Context]) -> ViewResult:
