@@ -67,14 +67,18 @@ def test_values_are_those_of_the_store_in_this_process(served: Shelf, remote: Re
             assert value.to_dict() | {"value": 0} == theirs[name].to_dict() | {"value": 0}
 
 
+@pytest.mark.parametrize("users", [USERS, USERS[:1] * 9], ids=["some are not there", "all are there"])
 @pytest.mark.parametrize("details", [True, False])
-def test_frames_are_those_of_the_store_in_this_process(served: Shelf, remote: RemoteStore, *, details: bool) -> None:
-    right = served.reader().read(parse_all("kinds"), USERS).frame(details=details)
-    found = remote.batch_get_features("kinds", USERS, as_="polars", details=details)
+def test_frames_are_those_of_the_store_in_this_process(
+    served: Shelf, remote: RemoteStore, users: list[dict[str, str]], *, details: bool
+) -> None:
+    right = served.reader().read(parse_all("kinds"), users).frame(details=details)
+    found = remote.batch_get_features("kinds", users, as_="polars", details=details)
     assert found.equals(right, null_equal=True)
     assert found.schema == right.schema
-    table = remote.batch_get_features("kinds", USERS, as_="arrow", details=details)
+    table = remote.batch_get_features("kinds", users, as_="arrow", details=details)
     assert pl.DataFrame(table).equals(right, null_equal=True)
+    assert pl.DataFrame(table).schema == right.schema
 
 
 @settings(deadline=None, max_examples=25)

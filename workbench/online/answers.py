@@ -723,7 +723,7 @@ class Answers:
             if numbers is None:
                 features[column.name], statuses[status] = self._series(column, holding[column.view])
             else:
-                features[column.name], statuses[status] = pa.array(numbers), there[column.view]
+                features[column.name], statuses[status] = _in_arrow(numbers), there[column.view]
         columns = {series.name: series for series in self._keys()} | features
         if details:
             columns |= statuses | {_time_name(answer): _event_times(answer) for answer in self._with_times()}
@@ -755,6 +755,16 @@ class Answers:
             pl.Series(name, [entity[name] for entity in self.entities], dtype=dtype, strict=False)
             for name, dtype in dtypes.items()
         ]
+
+
+def _in_arrow(numbers: np.ndarray[Any, Any]) -> pa.Array:
+    """Return an array as it is in memory, or its bits. `pyarrow.array` would load pandas."""
+    import pyarrow as pa
+
+    if numbers.dtype == np.bool_:
+        return pl.Series(numbers).to_arrow()
+    flat = np.ascontiguousarray(numbers)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(flat.dtype), len(flat), [None, pa.py_buffer(flat)])
 
 
 def all_with_computed(asked: Sequence[Answers]) -> list[Answers]:
