@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -38,6 +39,16 @@ def replace_atomically(path: Path, text: str, *, durable: bool = False, for_user
     """Write `text` to `path`, in one step: see `replacing`."""
     with replacing(path, durable=durable, for_user=for_user) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Link a file, or copy it where the file system cannot link."""
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def sync(path: Path) -> None:

@@ -30,7 +30,7 @@ from msgspec.structs import replace
 
 from workbench.compute.metadata import StoredView, ViewRecord
 from workbench.errors import InvalidName, ProjectError
-from workbench.files import replace_atomically, sync
+from workbench.files import link_or_copy, replace_atomically, sync
 from workbench.records import from_json, to_json
 
 _HEX = re.compile(r"[0-9a-f]{8,128}")
@@ -94,7 +94,7 @@ class ViewCache:
         """Store the data of `other` under another view id too, without copying where the file system can link."""
         with self.work_folder(record.view_id) as work:
             for name in other.record.files:
-                link(other.folder / name, work / name)
+                link_or_copy(other.folder / name, work / name)
             return self.commit(work, record)
 
     @contextmanager
@@ -224,16 +224,6 @@ class ViewCache:
             return
         message = f"The stored view {folder.name[:12]} is damaged ({reason}); set aside in {aside}, computing it again."
         warnings.warn(message, DamagedViewWarning, stacklevel=4)
-
-
-def link(source: Path, target: Path) -> None:
-    """Link a file, or copy it where the file system cannot."""
-    try:
-        os.link(source, target)
-    except FileNotFoundError:
-        raise
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def remove(folder: Path) -> bool:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 from msgspec.structs import replace
 
-from workbench.compute.cache import ViewCache, link
+from workbench.compute.cache import ViewCache
 from workbench.compute.digest import sum_frame
 from workbench.compute.entity_ranges import RangedQuery
 from workbench.compute.metadata import DATA, StoredView, ViewRecord, now, versions
 from workbench.compute.plan import InputData, build, engine_error, plan_hash
 from workbench.compute.progress import Report, Ticker
 from workbench.errors import ProjectError, WorkbenchError
+from workbench.files import link_or_copy
 
 if TYPE_CHECKING:
     from workbench.define import FeatureView
@@ -246,7 +247,7 @@ def _keep(before: StoredView, folder: Path) -> Iterator[str]:
     """Link the files of earlier data into the folder of a view that has their rows too, and yield their names."""
     for number, path in enumerate([*before.kept, before.path]):
         name = f"kept-{number}.parquet"
-        link(path, folder / name)
+        link_or_copy(path, folder / name)
         yield name
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from workbench.drivers import reason
 from workbench.errors import LakeError
-from workbench.files import sync
+from workbench.files import link_or_copy, sync
 from workbench.lake.storage import WORK, StoredFile
 
 _WRITERS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
@@ -87,12 +87,7 @@ class LocalFolder:
         target = self.path / name
         with self._writing(target):
             self.path.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(source, target)
-            except FileNotFoundError:
-                raise
-            except OSError:
-                shutil.copyfile(source, target)
+            link_or_copy(source, target)
             self.settle(name)
             return target.stat().st_size
 

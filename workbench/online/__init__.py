@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from workbench.lazy import loading
 
 if TYPE_CHECKING:
-    from workbench.online.answers import Answer, Answers, Column, OnDemandPlan, Plan
+    from workbench.online.answers import Answer, Answers
     from workbench.online.catalog import OnlineCatalog
     from workbench.online.on_demand_process import OnDemandProcesses
+    from workbench.online.plan import Column, OnDemandPlan, Plan
     from workbench.online.read import OnlineReader, as_entities, read_offline, replay_offline
     from workbench.online.redis import EvictionWarning
     from workbench.online.registry_reader import OnDemandFunctions
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "catalog": ("OnlineCatalog",),
-    "answers": ("Answer", "Answers", "Column", "OnDemandPlan", "Plan"),
+    "answers": ("Answer", "Answers"),
+    "plan": ("Column", "OnDemandPlan", "Plan"),
     "read": ("OnlineReader", "as_entities", "read_offline", "replay_offline"),
     "on_demand_process": ("OnDemandProcesses",),
     "redis": ("EvictionWarning",),

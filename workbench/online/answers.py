@@ -1,4 +1,4 @@
-"""Plans and answers: how a request is read, and what was found for it in every form that is asked for."""
+"""Answers: what was found for a request, in every form that is asked for."""
 
 from __future__ import annotations
 
@@ -6,184 +6,32 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain, repeat
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
 
-from workbench.errors import JoinError, OnlineError
-from workbench.online.backend import BOUNDS, FOREVER, prefix_of
-from workbench.online.catalog import Generation
+from workbench.errors import JoinError
+from workbench.online.backend import BOUNDS
 from workbench.online.codec import (
     CREATED,
     EVENT,
     Bits,
     Columns,
     Row,
-    RowCodec,
     StoredRows,
     transposed,
     with_nulls,
 )
-from workbench.online.keys import EntityKeys
 from workbench.online.values import FeatureValue, RowFacts
-from workbench.point_in_time import within_ttl
-from workbench.store import JoinedView, ReadableView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import timedelta
-
     import numpy.typing as npt
     import pyarrow as pa
 
     from workbench.define import RequestField
+    from workbench.online.plan import Column, OnDemandPlan, Plan, ViewColumns, ViewPlan
     from workbench.online.values import Origin, Status
-    from workbench.store import ReadableData, ReadableOnDemand
-
-
-@dataclass(frozen=True)
-class ViewPlan:
-    """How one view of a request is read.
-
-    Attributes
-    ----------
-    part
-        The view, under its alias and with its renamed keys.
-    origin
-        Where its rows are.
-    generation
-        What has its rows online; None where nothing does.
-    stale
-        Whether newer source data is known and not published.
-    """
-
-    part: JoinedView
-    origin: Origin
-    generation: Generation | None
-    stale: bool
-
-    @cached_property
-    def keys(self) -> EntityKeys:
-        """How its entities become keys."""
-        view = self.part.view
-        return EntityKeys(view.name, tuple((name, view.contract[name].dtype) for name in view.entities))
-
-    @cached_property
-    def names(self) -> Mapping[str, str]:
-        """What a request calls the view's entity columns, where that is another name."""
-        return {entity: column for entity, column in self.part.keys if entity != column}
-
-    @cached_property
-    def codec(self) -> RowCodec:
-        """What decodes its rows."""
-        return self.generation.codec if self.generation else RowCodec(self.part.view.contract)
-
-    @cached_property
-    def decode(self) -> Callable[..., Row]:
-        """What decodes one of its rows."""
-        return self.codec.decode
-
-    @cached_property
-    def prefix(self) -> bytes:
-        """What the keys of its generation begin with."""
-        return prefix_of(self.generation.number) if self.generation else b""
-
-    @cached_property
-    def online(self) -> tuple[str | None, int | None, Origin]:
-        """Version, generation and origin of its rows in the online store."""
-        return self.version, self.generation.number if self.generation else None, "online"
-
-    @cached_property
-    def version(self) -> str | None:
-        """The version of the view."""
-        return self.part.view.version
-
-    @cached_property
-    def ttl(self) -> timedelta | None:
-        """For how long a row holds."""
-        return self.part.view.ttl
-
-    @cached_property
-    def has_created(self) -> bool:
-        """Whether its rows say when they became known."""
-        return self.part.view.created is not None
-
-    @cached_property
-    def there(self) -> Status:
-        """The status of a value that is there."""
-        return "stale" if self.stale else "present"
-
-    def reaches(self, instant: int) -> bool:
-        """Whether its generation can answer for an instant."""
-        return self.generation is not None and (self.generation.since is None or instant >= self.generation.since)
-
-    @cached_property
-    def settled(self) -> int:
-        """The instant from which on the latest row of each entity answers; `FOREVER` where bounds say which does."""
-        settled = self.generation.settled if self.generation else None
-        return FOREVER if settled is None else settled
-
-    def encode(self, entities: Sequence[Mapping[str, object]]) -> list[bytes | None]:
-        """Return the entities' keys; None for one that no row can have."""
-        return self.keys.encode_all(entities, self.names)
-
-    def holds(self, event: Any, instant: int) -> Any:
-        """Return whether a row of this event time may be used at an instant, or has expired; or of a column of them."""
-        return within_ttl(instant, event, self.ttl)
-
-
-@dataclass(frozen=True)
-class OnDemandPlan(ViewPlan):
-    """How one on-demand view of a request is computed: from columns of its stored views, and from the request.
-
-    Attributes
-    ----------
-    view
-        The view.
-    inputs
-        The stored features that it reads, by the column that its function knows.
-    """
-
-    view: ReadableOnDemand
-    inputs: Mapping[str, Column]
-
-    @classmethod
-    def of(cls, view: ReadableOnDemand, inputs: Mapping[str, Column]) -> Self:
-        """Return the plan of an on-demand view, which looks like a view without keys and times."""
-
-        def refuse() -> ReadableData:
-            raise OnlineError(f"{view.label} has no stored rows.", remedy="It is computed on demand.")
-
-        rows = ReadableView(
-            name=view.name,
-            version=view.version,
-            contract=view.contract,
-            entities=(),
-            event_time="",
-            created=None,
-            ttl=None,
-            lookback=None,
-            load=refuse,
-            load_inputs=tuple,
-        )
-        return cls(JoinedView(view.label, None, (), rows), "on demand", None, False, view, inputs)  # noqa: FBT003
-
-    def compute(self, asked: Sequence[Answers]) -> list[ComputedAnswer]:
-        """Return its features for each entity of some requests, from what was found of the stored views."""
-        rows = [self._rows(answers) for answers in asked]
-        made = self.view.compute(rows[0] if len(rows) == 1 else pl.concat(rows))
-        ends = accumulate(each.height for each in rows)
-        return [
-            ComputedAnswer(self, answers.instant, made[end - each.height : end])
-            for answers, each, end in zip(asked, rows, ends, strict=True)
-        ]
-
-    def _rows(self, answers: Answers) -> pl.DataFrame:
-        stored = [answers.series(column).alias(name) for name, column in self.inputs.items()]
-        request = [request_values(each, answers.entities, view=self.view.name) for each in self.view.request]
-        return pl.DataFrame([*stored, *request])
 
 
 def request_values(field: RequestField, entities: Sequence[Mapping[str, object]], *, view: str) -> pl.Series:
@@ -537,122 +385,6 @@ class ComputedAnswer(Answer):
         return self.made[column.feature]
 
 
-@dataclass(frozen=True)
-class Column:
-    """One feature of a request: its name, its view's place in the plan, and its own place in a row."""
-
-    name: str
-    view: int
-    feature: str
-    place: int
-    default: Any
-    convert: Callable[[Any], Any] | None
-
-
-@dataclass(frozen=True)
-class ViewColumns:
-    """The features of one view that a request asks for."""
-
-    columns: tuple[Column, ...]
-
-    @cached_property
-    def pick(self) -> Callable[[Sequence[Any]], Sequence[Any]]:
-        """What takes them out of a row, or out of the columns of rows."""
-        places = [column.place for column in self.columns]
-        if len(places) > 1:
-            return itemgetter(*places)  # several at once, without a step of Python's for each
-        return lambda row: [row[place] for place in places]
-
-    @cached_property
-    def converts(self) -> bool:
-        """Whether the stored values of some are not Python's."""
-        return any(column.convert is not None for column in self.columns)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A request, resolved: valid while the catalogue has this version.
-
-    Attributes
-    ----------
-    version
-        The catalogue's.
-    views
-        The views whose stored rows are read.
-    columns
-        What was asked for.
-    on_demand
-        The views that are computed from these; in what is found they stand behind the stored ones.
-    """
-
-    version: int
-    views: tuple[ViewPlan, ...]
-    columns: tuple[Column, ...]
-    on_demand: tuple[OnDemandPlan, ...] = ()
-
-    @cached_property
-    def all_views(self) -> tuple[ViewPlan, ...]:
-        """The views whose rows are stored, then those that are computed."""
-        return (*self.views, *self.on_demand)
-
-    @cached_property
-    def shown(self) -> frozenset[int]:
-        """The places of the views that were asked for; others are only read by on-demand views."""
-        return frozenset(column.view for column in self.columns)
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """The names of the columns."""
-        return tuple(column.name for column in self.columns)
-
-    @cached_property
-    def by_view(self) -> tuple[ViewColumns, ...]:
-        """The columns of each view."""
-        places = range(len(self.all_views))
-        return tuple(ViewColumns(tuple(each for each in self.columns if each.view == place)) for place in places)
-
-    @cached_property
-    def grouped_names(self) -> tuple[str, ...]:
-        """The names of the columns, view by view."""
-        return tuple(column.name for features in self.by_view for column in features.columns)
-
-    @cached_property
-    def prefixes(self) -> tuple[bytes, ...]:
-        """What the keys of each view's rows begin with."""
-        return tuple(view.prefix for view in self.views)
-
-    @cached_property
-    def converts(self) -> bool:
-        """Whether the stored values of some columns are not Python's."""
-        return any(features.converts for features in self.by_view)
-
-    @cached_property
-    def settled(self) -> int:
-        """The instant from which on the latest row of each entity answers, in all views."""
-        return max((view.settled for view in self.views), default=-FOREVER)
-
-    @cached_property
-    def places(self) -> range:
-        """The places of the views whose rows are stored."""
-        return range(len(self.views))
-
-    @cached_property
-    def online_since(self) -> int:
-        """The instant from which on the store answers for all views; `FOREVER` where it does not have one of them."""
-        generations = [view.generation for view in self.views]
-        return max((FOREVER if each is None else each.since or -FOREVER for each in generations), default=-FOREVER)
-
-    def online_at(self, instant: int) -> list[int]:
-        """Return the places of the views that the store answers for at an instant."""
-        return [place for place, view in enumerate(self.views) if view.reaches(instant)]
-
-    @cached_property
-    def key_sources(self) -> tuple[int, ...]:
-        """For each view the place of the first one whose entities become the same keys: they are encoded once."""
-        forms = [[(view.names.get(name, name), dtype) for name, dtype in view.keys.columns] for view in self.views]
-        return tuple(forms.index(form) for form in forms)
-
-
 @dataclass  # not frozen: as `Answer`
 class Answers:
     """What was found for each entity of a request, in the order asked."""
@@ -769,11 +501,28 @@ def _in_arrow(numbers: np.ndarray[Any, Any]) -> pa.Array:
 
 def all_with_computed(asked: Sequence[Answers]) -> list[Answers]:
     """Return the answers to requests of one plan with those of its on-demand views, computed once for all of them."""
-    by_view = [view.compute(asked) for view in asked[0].plan.on_demand] if asked else []
+    by_view = [_compute(view, asked) for view in asked[0].plan.on_demand] if asked else []
     return [
         replace(answers, found=[*answers.found, *(of_view[place] for of_view in by_view)])
         for place, answers in enumerate(asked)
     ]
+
+
+def _compute(view: OnDemandPlan, asked: Sequence[Answers]) -> list[ComputedAnswer]:
+    """Return the features of a view for each entity of some requests, from what was found of its stored views."""
+    rows = [_input_rows(view, answers) for answers in asked]
+    made = view.view.compute(rows[0] if len(rows) == 1 else pl.concat(rows))
+    ends = accumulate(each.height for each in rows)
+    return [
+        ComputedAnswer(view, answers.instant, made[end - each.height : end])
+        for answers, each, end in zip(asked, rows, ends, strict=True)
+    ]
+
+
+def _input_rows(view: OnDemandPlan, answers: Answers) -> pl.DataFrame:
+    stored = [answers.series(column).alias(name) for name, column in view.inputs.items()]
+    request = [request_values(each, answers.entities, view=view.view.name) for each in view.view.request]
+    return pl.DataFrame([*stored, *request])
 
 
 def _with_default(series: pl.Series, holds: Bits, column: Column) -> pl.Series:

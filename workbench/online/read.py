@@ -15,20 +15,12 @@ import polars as pl
 
 from workbench.config import free_name
 from workbench.errors import JoinError, OnlineError, UsageError
-from workbench.online.answers import (
-    Answer,
-    Answers,
-    Column,
-    OnDemandPlan,
-    Plan,
-    StoredAnswer,
-    ViewPlan,
-    all_with_computed,
-)
+from workbench.online.answers import Answer, Answers, StoredAnswer, all_with_computed
 from workbench.online.backend import ReadOnlyBackend
 from workbench.online.catalog import OnlineCatalog
 from workbench.online.codec import FIRST, Row
 from workbench.online.keys import NO_ROW
+from workbench.online.plan import Column, OnDemandPlan, Plan, ViewPlan
 from workbench.online.registry_reader import OnlineRegistryReader
 from workbench.point_in_time import ViewRows, epoch_microseconds, join_views
 from workbench.store import JoinedView, Resolution, ResolvedFeature, joined_views, resolve_all

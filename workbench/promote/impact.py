@@ -172,13 +172,13 @@ def _changed_columns(compared: Compared) -> frozenset[str] | None:
 
 def _used_columns(before: VersionEvaluation, reader: str, version: Version, view: str) -> frozenset[str] | None:
     """Return the columns of `view` that a version of `reader` uses; None where that cannot be told."""
+    from workbench.compute import column_lineage
+
     try:
         prepared = before.prepare(reader, version)
     except WorkbenchError:
         return None
     used: set[str] = set()
-    from workbench.compute import column_lineage
-
     for inputs in column_lineage(prepared.view, prepared.inputs).columns.values():
         if view not in inputs:
             continue
