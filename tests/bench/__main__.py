@@ -1,17 +1,39 @@
 """Run the benchmarks: ``python -m tests.bench [NAME ...] [--rows N]``. Each prints a table and writes a JSON file.
 
-Ratios are measured side by side in one run; seconds are this machine's.
+Ratios are measured side by side in one run; seconds are this machine's. ``--document`` writes what is found, with the
+machine and the date, into the guide's table; benchmarks that do not run keep their rows.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import platform
 import subprocess
 import sys
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.bench.targets import RECORD, Target
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER.parents[1] / "bench-results"
+PAGE = FOLDER.parents[1] / "notebooks" / "benchmarks.md"
+HEAD = """\
+# Benchmarks
+
+What `python -m tests.bench --document` printed. Each figure is measured beside what does the same work with less around
+it, in one run on one machine: Polars, DuckDB or Delta by hand, a bare get from LMDB, a bare handler on the same web
+server, Feast, Evidently. A target that is missed is told as missed. Times vary with the machine and with what else it
+does; ratios of processor time (CPU) vary least.
+
+"""
 
 
 def main() -> int:
@@ -19,6 +41,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(known)}; all if absent")
     parser.add_argument("--rows", type=int, help="rows, where the benchmark takes them")
+    parser.add_argument("--document", action="store_true", help=f"write the table in {PAGE.name}")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(known)
     if unknown:
@@ -26,11 +49,63 @@ def main() -> int:
     RESULTS.mkdir(exist_ok=True)
     status = 0
     for name in arguments.names or known:
-        command = [sys.executable, str(FOLDER / f"bench_{name}.py"), "--json", str(RESULTS / f"{name}.json")]
-        if arguments.rows is not None:
-            command += ["--rows", str(arguments.rows)]
-        status |= subprocess.run(command, check=False).returncode
+        status |= run(name, arguments.rows)
+    if arguments.document:
+        PAGE.write_text(HEAD + "\n".join(sections(known)), encoding="utf-8")
     return status
+
+
+def run(name: str, rows: int | None) -> int:
+    """Run one benchmark, keep what it found, and return its exit status."""
+    command = [sys.executable, str(FOLDER / f"bench_{name}.py"), "--json", str(RESULTS / f"{name}.json")]
+    if rows is not None:
+        command += ["--rows", str(rows)]
+    figures = RESULTS / f"{name}.targets.json"
+    figures.unlink(missing_ok=True)
+    begin = time.perf_counter()
+    status = subprocess.run(command, check=False, env=os.environ | {RECORD: str(figures)}).returncode
+    if not figures.exists():
+        print(f"{name} judged nothing: it is in no table.", file=sys.stderr)
+        return 1
+    facts = {
+        "rows": rows,
+        "minutes": round((time.perf_counter() - begin) / 60, 1),
+        "machine": machine(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "figures": json.loads(figures.read_text()),
+    }
+    figures.write_text(json.dumps(facts, indent=2) + "\n")
+    return status
+
+
+def machine() -> str:
+    """Return what this machine is, and how busy it was."""
+    memory = psutil.virtual_memory().total / 2**30
+    load = os.getloadavg()[2]
+    return (
+        f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB, {platform.system()}, "
+        f"Python {platform.python_version()}, load {load:.1f} over the last 15 minutes"
+    )
+
+
+def sections(names: list[str]) -> Iterator[str]:
+    """Yield the table of each benchmark that has figures."""
+    for name in names:
+        path = RESULTS / f"{name}.targets.json"
+        if path.exists():
+            yield section(name, json.loads(path.read_text()))
+
+
+def section(name: str, facts: Mapping[str, Any]) -> str:
+    """Return a heading, and a row for each figure."""
+    rows = f", `--rows {facts['rows']}`" if facts["rows"] else ""
+    lines = [f"## {name}", "", f"{facts['date']}{rows}; {facts['machine']}.", ""]
+    lines += ["| figure | found | target | |", "| --- | ---: | ---: | --- |"]
+    for target in (Target(**figure) for figure in facts["figures"]):
+        bound = "" if target.bound is None else f"{'at least' if target.at_least else 'at most'} {target.bound:.4g}"
+        verdict = {None: "", True: "met", False: "**missed**"}[target.met]
+        lines.append(f"| {target.name} | {target.value:,.3g} | {bound} | {verdict} |")
+    return "\n".join([*lines, ""])
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.joining import Data, Spine, best_plan, ratios, run_cases
-from tests.bench.measured import Target, judged
+from tests.bench.targets import Target, judged
 
 SMALL = 336_000
 CASES = [

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.joining import Data, Spine, ratios, run_cases
-from tests.bench.measured import Target, judged
+from tests.bench.targets import Target, judged
 
 SPINES = [(10_000, 100_000), (10_000, 200), (100_000, 100_000)]
 LAYOUTS = ["time", "entity", "none"]

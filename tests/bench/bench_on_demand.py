@@ -19,6 +19,7 @@ import polars as pl
 import pytest
 
 import workbench as wb
+from tests.bench.targets import Target, judged
 from tests.conftest import EVENT_VIEW, identify, make_trial
 from tests.server.stage import Asked
 from tests.store.stage import declare
@@ -95,7 +96,7 @@ def measure(root: Path, repeats: int) -> dict[str, dict[int, float]]:
     return found
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--rows", type=int, help="not used")
@@ -110,7 +111,14 @@ def main() -> None:
         print(f"{name:<32}" + "".join(f"{times[count]:>10.2f}" for count in BATCHES))
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(found, indent=1))
+    return judged(
+        [
+            Target(f"{name}, {count:,} entities, ms", times[count], None)
+            for name, times in found.items()
+            for count in BATCHES
+        ]
+    )
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -21,7 +21,8 @@ import polars as pl
 
 import workbench as wb
 from tests.bench.joining import Data, features, make
-from tests.bench.measured import Target, judged, least, measured, taken
+from tests.bench.measured import least, measured, taken
+from tests.bench.targets import Target, judged
 
 MOMENT = "1970-07-01T00:00:00Z"
 MOST = {"time": 1.15, "CPU": 1.15, "MB": 1024}

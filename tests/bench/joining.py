@@ -31,7 +31,8 @@ import duckdb
 import polars as pl
 
 import workbench as wb
-from tests.bench.measured import Target, least, measured, taken, timed
+from tests.bench.measured import least, measured, taken, timed
+from tests.bench.targets import Target
 from workbench.point_in_time import ViewRows, join_views
 
 TTL = timedelta(days=30)

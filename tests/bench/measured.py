@@ -1,4 +1,4 @@
-"""What calls take, each in a process of its own: seconds, processor time and memory; and targets, met or missed."""
+"""What calls take, each in a process of its own: seconds, processor time and memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,24 +49,3 @@ def taken(command: Sequence[str]) -> dict[str, Any]:
 def least(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the least of each figure of several processes that did the same."""
     return {name: min(run[name] for run in runs) for name in runs[0]}
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a figure should be at most."""
-
-    name: str
-    value: float
-    most: float
-
-    @property
-    def met(self) -> bool:
-        """Whether it is."""
-        return self.value <= self.most
-
-
-def judged(targets: Sequence[Target]) -> int:
-    """Print each target, met or missed, and return the exit status that says whether all are met."""
-    for target in targets:
-        print(f"{'met   ' if target.met else 'MISSED'} {target.value:8.2f} of at most {target.most:<6g} {target.name}")
-    return 0 if all(target.met for target in targets) else 1

@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+RECORD = "WORKBENCH_BENCH_TARGETS"
+"""The environment variable that names the file in which a benchmark leaves its figures for the table of all."""
 
 
-def judge(found: Mapping[str, float], targets: Mapping[str, float]) -> int:
-    """Print each number with its target, which is met by what is not above it; return 1 where any is missed, else 0.
+@dataclass(frozen=True)
+class Target:
+    """A figure and what it should be: at most `bound`, or at least; without a bound it is only told."""
 
-    A target whose name ends in ``at least`` is met by what is not below it.
+    name: str
+    value: float
+    bound: float | None
+    at_least: bool = False
+
+    @property
+    def met(self) -> bool | None:
+        """Whether it is what it should be; `None` without a bound."""
+        if self.bound is None:
+            return None
+        return self.value >= self.bound if self.at_least else self.value <= self.bound
+
+    def __str__(self) -> str:
+        if self.bound is None:
+            return f"{'':6} {self.value:10.3f} {'':18} {self.name}"
+        most = "at least" if self.at_least else "at most"
+        return f"{'met' if self.met else 'MISSED':6} {self.value:10.3f} {most:>8} {self.bound:<9g} {self.name}"
+
+
+def judged(targets: Sequence[Target]) -> int:
+    """Print each figure, met or missed, and return the exit status that says whether all are met."""
+    for target in targets:
+        print(target)
+    if place := os.environ.get(RECORD):
+        Path(place).write_text(json.dumps([asdict(target) for target in targets], indent=2) + "\n")
+    return 1 if any(target.met is False for target in targets) else 0
+
+
+def judge(found: Mapping[str, float], bounds: Mapping[str, float]) -> int:
+    """Print each number with its bound, as `judged` does.
+
+    A bound whose name ends in ``at least`` is met by what is not below it.
     """
-    missed = 0
-    width = max(map(len, found), default=0)
-    for name, value in found.items():
-        target = targets.get(name)
-        if target is None:
-            print(f"{name:{width}} {value:10.3f}")
-            continue
-        met = value >= target if name.endswith("at least") else value <= target
-        missed += not met
-        print(f"{name:{width}} {value:10.3f}   target {target:g}: {'met' if met else 'MISSED'}")
-    return int(missed > 0)
+    return judged(
+        [
+            Target(name.removesuffix(", at least"), value, bounds.get(name), name.endswith(", at least"))
+            for name, value in found.items()
+        ]
+    )
 
 
 def peak_mb() -> int:
