@@ -27,6 +27,8 @@ def outlined(**files: str) -> Outline:
 def test_a_view_has_its_inputs_and_features() -> None:
     (view,) = outlined(spend=MODEL + VIEW, test_spend=VIEW, conftest=VIEW, __init__=VIEW).views.values()
     assert (view.name, view.inputs, view.features) == ("spend", ("events", "other"), ("value",))
+    assert (view.entities, view.event_time) == (("key",), "at")
+    assert view.annotations == {"key": "str", "at": "UTC", "value": "float"}
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ class Reply:
     displays: dict[str, dict[str, Any]] = field(default_factory=dict)
     stdout: str = ""
     error: list[str] = field(default_factory=list)
+    next_input: str = ""
 
     @property
     def html(self) -> str:
@@ -70,7 +71,10 @@ class Kernel:
             is_ours = msg["parent_header"].get("msg_id") == message
             if is_ours and msg["msg_type"] == "status" and msg["content"]["execution_state"] == "idle":
                 break
-        reply.status = self._reply(message, timeout)["content"]["status"]
+        content = self._reply(message, timeout)["content"]
+        reply.status = content["status"]
+        following = [each["text"] for each in content.get("payload", ()) if each["source"] == "set_next_input"]
+        reply.next_input = following[-1] if following else ""
         return reply
 
     def complete(self, code: str) -> list[str]:

@@ -142,6 +142,16 @@ def test_completion_knows_options_branches_and_views(
     assert expected in kernel.complete(typed)
 
 
+def test_a_skeleton_is_put_into_the_cell_below_and_runs(kernel: Kernel) -> None:
+    reply = kernel.run("%feature new cumulative events")
+    assert reply.status == "ok", reply.traceback
+    assert "event_id" in reply.html
+    defined = kernel.run(reply.next_input)
+    assert defined.status == "ok", defined.traceback
+    assert "events_so_far" in defined.text
+    assert not kernel.run("%feature new").next_input
+
+
 def test_a_module_of_the_cell_is_not_completed_by_us(kernel: Kernel) -> None:
     kernel.run("some_long_name = 1")
     assert "%%feature\nsome_long_name" in kernel.complete("%%feature\nsome_lo")

@@ -92,6 +92,7 @@ CALLS: dict[str, Call] = {
     "status": lambda project, _: project.status(),
     "branch": lambda project, _: project.branches(),
     "trust": lambda project, _: project.trust(),
+    "new": lambda project, branch: project.new("on-view", "spend", branch=branch),
     "remove": lambda project, branch: project.remove("absent", branch=branch),
     "define": lambda project, branch: project.define(CELL, branch=branch, log=False),
     "compute": lambda project, branch: project.compute(branch=branch, log=False),

@@ -104,6 +104,33 @@ cell = command("define", Verb(), supplied=frozenset({"text"}))
 define = from_file(cell, "text", said="A file that holds what a %%feature cell would.")
 
 
+def new(
+    kind: str | None = None,
+    of: str | None = None,
+    *,
+    name: str | None = None,
+    branch: str | None = None,
+    project: ProjectArg,
+) -> Any:
+    """Write a skeleton of a feature view that runs as it is, with the columns of a source or view; nothing is stored.
+
+    In a notebook it is put into the cell below; a terminal prints it, for define.
+
+    Parameters
+    ----------
+    kind
+        windowed, lag, ratio, target-encoding, cumulative, global, on-view, static or embedding. If absent, all kinds
+        are listed, with what they can be made of here.
+    of
+        The source or view that it reads; the first one that suits if absent.
+    name
+        The new view's name.
+    branch
+        The branch whose views are meant; the current one if absent. None of its code runs.
+    """
+    return project.new(kind, of, branch=branch, name=name)
+
+
 def promote(
     view: list[str] | None = None,
     *,

@@ -67,6 +67,8 @@ def _run(words: Sequence[str]) -> int:
         result.start()
     if call.as_json:
         _print_json(result.to_dict())
+    elif isinstance(verbatim := getattr(result, "verbatim", None), str):
+        print(verbatim, end="")
     else:
         _console().print(result)
     return 0 if getattr(result, "passed", True) else FAILED

@@ -23,6 +23,7 @@ WITH_PROJECT: dict[str, Callable[..., Any]] = {
     **derive_commands(),
     "branch": commands.branch,
     "define": commands.define,
+    "new": commands.new,
     "promote": commands.promote,
     "release": commands.release,
     "online": commands.online,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         input_columns,
         on_demand,
     )
+    from workbench.define.outline import Outline
     from workbench.define.tracebacks import definition_failed, reraise_user_errors, user_frames
     from workbench.define.units import parse_unit, same_unit
     from workbench.define.view import FeatureView, contract_of, feature_view
@@ -78,6 +79,7 @@ _HOMES = {
         "input_columns",
         "on_demand",
     ),
+    "outline": ("Outline",),
     "tracebacks": (
         "definition_failed",
         "reraise_user_errors",
@@ -112,6 +114,7 @@ __all__ = [
     "Observations",
     "OnDemandInput",
     "OnDemandView",
+    "Outline",
     "RequestField",
     "Rows",
     "contract_of",

@@ -30,11 +30,20 @@ class ViewOutline:
         The sources and views that it reads.
     features
         Its features; empty where its model is made otherwise than by a class of these files.
+    entities
+        Its key columns, as far as the decorator spells them out.
+    event_time
+        Its event time; empty where the decorator does not spell it out.
+    annotations
+        What the model writes behind each column, keys and times among them.
     """
 
     name: str
     inputs: tuple[str, ...]
     features: tuple[str, ...]
+    entities: tuple[str, ...] = ()
+    event_time: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +111,18 @@ def outline_of(files: TreeFiles) -> Outline:
             continue
         view = _view_in(tree, stem)
         if view is not None:
-            views[stem] = ViewOutline(stem, _inputs(view), modules.features(view, f"{stem}.py"))
+            columns, own = modules.columns(view, f"{stem}.py"), set(_texts(view, *_COLUMNS))
+            views[stem] = ViewOutline(
+                stem,
+                _inputs(view),
+                tuple(column for column in columns if column not in own),
+                entities=tuple(_texts(view, "entities")),
+                event_time=next(_texts(view, "event_time"), ""),
+                annotations=columns,
+            )
         requested = _view_in(tree, stem, "on_demand")
         if requested is not None:
-            features = modules.features(requested, f"{stem}.py")
+            features = tuple(modules.columns(requested, f"{stem}.py"))
             inputs, request = _written(requested, "inputs"), _written(requested, "request")
             on_demand[stem] = OnDemandOutline(stem, inputs, request, features)
         for made in _sets_in(tree):
@@ -201,36 +218,36 @@ class _Modules:
             self._trees[path] = self._parse(path)
         return self._trees[path]
 
-    def features(self, function: ast.FunctionDef, path: str) -> tuple[str, ...]:
-        """Return the columns of the model in the view's return annotation, without its keys and times."""
+    def columns(self, function: ast.FunctionDef, path: str) -> dict[str, str]:
+        """Return the columns of the model in the view's return annotation, each with what is written behind it."""
         annotation = function.returns
         if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
             try:
                 annotation = ast.parse(annotation.value, mode="eval").body
             except (SyntaxError, ValueError, MemoryError, RecursionError):
-                return ()
+                return {}
         if not isinstance(annotation, ast.Subscript):
-            return ()
-        name = _dotted_name(annotation.slice)
-        own = set(_own_columns(function))
-        return tuple(column for column in self._columns(name, path, _DEEPEST) if column not in own)
+            return {}
+        return self._columns(_dotted_name(annotation.slice), path, _DEEPEST)
 
-    def _columns(self, name: str | None, path: str, deepest: int) -> tuple[str, ...]:
+    def _columns(self, name: str | None, path: str, deepest: int) -> dict[str, str]:
         """Return the columns of the class that is called `name` in a file, those of its bases first."""
         tree = self.tree(path)
+        found: dict[str, str] = {}
         if name is None or tree is None or deepest == 0:
-            return ()
-        found: dict[str, None] = {}
+            return found
         for statement in _statements(tree.body):
             if isinstance(statement, ast.ClassDef) and statement.name == name:
-                bases = [self._columns(_dotted_name(base), path, deepest - 1) for base in statement.bases]
-                found = dict.fromkeys([*(column for base in bases for column in base), *_annotated_names(statement)])
+                found = {}
+                for base in statement.bases:
+                    found |= self._columns(_dotted_name(base), path, deepest - 1)
+                found |= dict(_annotations(statement))
             elif isinstance(statement, ast.ImportFrom):
                 for item in statement.names:
                     if (item.asname or item.name) == name:
                         other = self._imported_file(statement, path)
-                        found = dict.fromkeys(self._columns(item.name, other, deepest - 1) if other else ())
-        return tuple(found)
+                        found = self._columns(item.name, other, deepest - 1) if other else {}
+        return found
 
     def _imported_file(self, statement: ast.ImportFrom, path: str) -> str | None:
         """Return the file that a relative import reads; None for any other."""
@@ -249,19 +266,19 @@ class _Modules:
             return None
 
 
-def _annotated_names(model: ast.ClassDef) -> Iterator[str]:
+def _annotations(model: ast.ClassDef) -> Iterator[tuple[str, str]]:
     for statement in model.body:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            name, kind = statement.target.id, ast.unparse(statement.annotation).partition("[")[0]
-            if not name.startswith("_") and kind not in _NOT_COLUMNS:
-                yield name
+            name, written = statement.target.id, ast.unparse(statement.annotation)
+            if not name.startswith("_") and written.partition("[")[0] not in _NOT_COLUMNS:
+                yield name, written
 
 
-def _own_columns(function: ast.FunctionDef) -> Iterator[str]:
-    """Yield the keys and times that the decorator names."""
+def _texts(function: ast.FunctionDef, *options: str) -> Iterator[str]:
+    """Yield the texts that these options of the decorator are written with."""
     for decorator in function.decorator_list:
         for word in decorator.keywords if isinstance(decorator, ast.Call) else ():
-            if word.arg in _COLUMNS:
+            if word.arg in options:
                 yield from (
                     each.value
                     for each in ast.walk(word.value)

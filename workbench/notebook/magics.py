@@ -137,6 +137,7 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         from IPython.display import display
 
         from workbench.cli import WITH_PROJECT, WITHOUT_PROJECT, parser
+        from workbench.pipeline import NewCell
         from workbench.promote import PromotionReport
 
         line = line.rstrip()
@@ -158,6 +159,8 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         if isinstance(result, PromotionReport) and result.is_refused:
             display(result)
             raise PromotionRefused.of(result, result.plan.refusals).without_lines()
+        if isinstance(result, NewCell):
+            self.shell.set_next_input(result.cell.rstrip("\n"))
         return None if is_silent else result
 
     def _warm_charts(self) -> None:

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     )
     from workbench.pipeline.first_feature import DeclaredSources, propose, sources_toml, write_notebook
     from workbench.pipeline.init import start_project
+    from workbench.pipeline.new_cell import NewCell, SkeletonKinds, new_cell, skeleton_kinds
     from workbench.pipeline.on_demand import PreparedOnDemand, StoredInputs, identity_of, prepare_on_demand
     from workbench.pipeline.probing import probe
     from workbench.pipeline.removal import Removal, remove
     from workbench.pipeline.result import ResultList, ViewResult
     from workbench.pipeline.run_record import origin
+    from workbench.pipeline.skeleton import KINDS, InputTable, Skeleton, write_skeleton
     from workbench.pipeline.status import Status, ViewStatus, status
     from workbench.pipeline.stored_data import replaced, wrong_rows
     from workbench.pipeline.testing import NO_TESTS, run_tests
@@ -49,11 +51,13 @@ _HOMES = {
     ),
     "first_feature": ("DeclaredSources", "propose", "sources_toml", "write_notebook"),
     "init": ("start_project",),
+    "new_cell": ("NewCell", "SkeletonKinds", "new_cell", "skeleton_kinds"),
     "on_demand": ("PreparedOnDemand", "StoredInputs", "identity_of", "prepare_on_demand"),
     "probing": ("probe",),
     "removal": ("Removal", "remove"),
     "result": ("ResultList", "ViewResult"),
     "run_record": ("origin",),
+    "skeleton": ("KINDS", "InputTable", "Skeleton", "write_skeleton"),
     "status": ("Status", "ViewStatus", "status"),
     "stored_data": ("replaced", "wrong_rows"),
     "testing": ("NO_TESTS", "run_tests"),
@@ -67,15 +71,20 @@ _HOMES = {
 __getattr__, __dir__ = loading(__name__, _HOMES)
 
 __all__ = [
+    "KINDS",
     "NO_TESTS",
     "DeclaredSources",
     "Evaluated",
     "Evaluation",
+    "InputTable",
     "InputTimes",
+    "NewCell",
     "Prepared",
     "PreparedOnDemand",
     "Removal",
     "ResultList",
+    "Skeleton",
+    "SkeletonKinds",
     "Status",
     "StoredInputs",
     "Trust",
@@ -92,6 +101,7 @@ __all__ = [
     "compute",
     "define",
     "identity_of",
+    "new_cell",
     "on_steady_sources",
     "open_view",
     "origin",
@@ -102,6 +112,7 @@ __all__ = [
     "remove",
     "replaced",
     "run_tests",
+    "skeleton_kinds",
     "source_digest",
     "sources_toml",
     "start_project",
@@ -113,5 +124,6 @@ __all__ = [
     "why_changed",
     "write_facts",
     "write_notebook",
+    "write_skeleton",
     "wrong_rows",
 ]

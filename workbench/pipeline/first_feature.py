@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import tomli_w
 
 from workbench.config import CONFIG_FILE, Config
-from workbench.errors import ProjectError
+from workbench.errors import ProjectError, UsageError
+from workbench.pipeline.skeleton import InputTable, column_name, write_skeleton
 from workbench.render import Report, Reported, Table
 from workbench.sources import Proposal, propose_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-_CELL = '''\
-%%feature
-class {model}(FeatureModel):
-    {entity}: {kind}
-    {time}: UTC
-{features}
-
-@feature_view(entities="{entity}", event_time="{time}", lookback="7d", owner="me")
-def {view}({source}: pl.LazyFrame) -> LazyFrame[{model}]:
-    """What happened to each {entity} in the last seven days."""
-    rows = {source}.select({columns})
-    return windowed(rows, by="{entity}", time="{time}", windows=["7d"], {aggregates})
-'''
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +53,7 @@ def propose(root: Path, files: Sequence[Path]) -> dict[str, Proposal]:
     declared = Config.read(root / CONFIG_FILE).sources if (root / CONFIG_FILE).exists() else {}
     found: dict[str, Proposal] = {}
     for file in files:
-        name = _name(file.name.split(".")[0])
+        name = column_name(file.name.split(".")[0])
         if name in declared or name in found:
             raise ProjectError(
                 f"There is a source {name!r} already.",
@@ -105,37 +90,11 @@ def write_notebook(root: Path, proposals: dict[str, Proposal]) -> str | None:
 
 def first_cell(source: str, proposal: Proposal) -> str | None:
     """Return a cell with what happened to each entity in seven days; None where there is no time or no entity."""
-    schema, time = proposal.rows.schema, proposal.settings.get("event_time")
-    key = proposal.settings.get("key", [])
-    able = [name for name, dtype in schema.items() if name != time and (dtype == pl.String or dtype.is_integer())]
-    entity = next((name for name in able if name not in key), next(iter(able), None))
-    if time is None or entity is None:
-        return None
-    number = next((name for name, dtype in schema.items() if dtype.is_numeric() and name not in {entity, *key}), None)
-    chosen = dict.fromkeys(name for name in (entity, time, number) if name is not None)
-    names: dict[str, str] = {}
-    for name in chosen:
-        plain = _name(name)
-        names[name] = plain if plain not in names.values() else f"{plain}_{len(names)}"
-    aggregates, features = ["count=pl.len()"], ['    count_7d: int = Feature(unit="count", ge=0)']
-    if number is not None:
-        aggregates.append(f'total=pl.col("{names[number]}").cast(pl.Float64).sum()')
-        features.append('    total_7d: float = Feature(unit="dimensionless", nullable=True)')
-    view = f"{source[:50]}_week"
-    return _CELL.format(
-        model="".join(part.title() for part in view.split("_")),
-        entity=names[entity],
-        kind="str" if schema[entity] == pl.String else "int",
-        time=names[time],
-        features="\n".join(features),
-        view=view,
-        source=source,
-        columns=", ".join(f"{plain}={json.dumps(name, ensure_ascii=False)}" for name, plain in names.items()),
-        aggregates=", ".join(aggregates),
+    settings = proposal.settings
+    table = InputTable(
+        source, dict(proposal.rows.schema), time=settings.get("event_time"), key=tuple(settings.get("key", ()))
     )
-
-
-def _name(text: str) -> str:
-    """Return a name of ours like `text`."""
-    plain = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:60]
-    return plain if plain[:1].isalpha() else f"x_{plain}".strip("_")
+    try:
+        return f"%%feature\n{write_skeleton('windowed', table).text}"
+    except UsageError:
+        return None

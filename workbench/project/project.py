@@ -30,7 +30,17 @@ if TYPE_CHECKING:
     from workbench.git import Branch, Repository
     from workbench.lineage import Lineage
     from workbench.online import FeatureReport, OnlineLoad, OnlineStatus, OnlineVerification
-    from workbench.pipeline import Removal, Status, Trust, UiLink, View, ViewResult, WhyChanged
+    from workbench.pipeline import (
+        NewCell,
+        Removal,
+        SkeletonKinds,
+        Status,
+        Trust,
+        UiLink,
+        View,
+        ViewResult,
+        WhyChanged,
+    )
     from workbench.project.feature_store import FeatureStore
     from workbench.promote import ApprovalReport, Garbage, Materialized, PromotionReport, Release, ReleaseList, Standing
     from workbench.reproduce import Reproduction
@@ -417,6 +427,36 @@ class Project:
         workspace = self._workspace
         commit = workspace.repository.resolve(self._revision(branch))
         return sorted(load_tree(workspace.repository, commit, cache=workspace.hidden).outline.views)
+
+    def new(
+        self, kind: str | None = None, of: str | None = None, *, branch: str | None = None, name: str | None = None
+    ) -> NewCell | SkeletonKinds:
+        """Return a skeleton of a feature view, filled with the columns of a source or view; nothing is written.
+
+        It runs as it is. In a notebook it is put into the cell below; a terminal prints it, for ``define``.
+
+        Parameters
+        ----------
+        kind
+            ``windowed``, ``lag``, ``ratio``, ``target-encoding``, ``cumulative``, ``global``, ``on-view``, ``static``
+            or ``embedding``. If absent, all kinds are listed, with what they can be made of here.
+        of
+            The source or view that it reads; the first one that suits if absent.
+        branch
+            The branch whose views are meant; this handle's if absent. None of its code runs.
+        name
+            The new view's name.
+
+        Raises
+        ------
+        UsageError
+            For an unknown kind, source or view (did you mean), and where there are no suitable columns.
+        """
+        from workbench.pipeline import new_cell, skeleton_kinds
+
+        if kind is None:
+            return skeleton_kinds(self._workspace, branch=self._revision(branch))
+        return new_cell(self._workspace, kind, of, branch=self._revision(branch), name=name)
 
     @verb()
     @at_one_moment
