@@ -54,9 +54,9 @@ def _verbs() -> Iterator[str]:
 ## Verbs
 
 Each verb is a command, `workbench VERB`, and a line in a notebook, `%feature VERB`. Every verb takes `--help`,
-`--json` (the result as JSON) and `--no-sign` (sign nothing that need not be signed). The exit code is 0; 1 if the verb
-or a check failed; 2 if the words were wrong; 130 if it was interrupted. Give an option that *may be repeated* once for
-each value.
+`--all` (show what the report folds or cuts), `--json` (the result as JSON) and `--no-sign` (sign nothing that need not
+be signed). The exit code is 0; 1 if the verb or a check failed; 2 if the words were wrong; 130 if it was interrupted.
+Give an option that *may be repeated* once for each value.
 """
     app = parser("workbench")
     for word in {**WITHOUT_PROJECT, **WITH_PROJECT}:

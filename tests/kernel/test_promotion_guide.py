@@ -47,7 +47,7 @@ def test_the_leak_is_refused_and_these_cells_alone_fail(cells: Cells) -> None:
         '%feature approve carrier_delay --note "Looked at the examples"',
     ]
     planned = shown(cells, "%feature promote carrier_delay --dry-run")
-    assert "probes carrier_delay ✗ FAIL leakage" in planned
+    assert "✗ FAIL probes of carrier_delay: leakage" in planned
     assert "PromotionRefused" in shown(cells, "%feature promote carrier_delay", 1)
 
 

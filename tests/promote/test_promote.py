@@ -61,6 +61,26 @@ def test_a_dry_run_changes_nothing_and_says_everything(shop: Project) -> None:
     assert "gates pass" in text
 
 
+def test_a_dry_run_judges_what_would_keep_main_from_moving(shop: Project, tmp_path: Path) -> None:
+    git(shop.root, "clone", "-q", "--bare", str(shop.root), str(tmp_path / "origin.git"))
+    git(shop.root, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    git(shop.root, "fetch", "-q", "origin")
+    assert shop.promote("spend", dry_run=True).passed
+    git(shop.root, "commit", "-q", "--allow-empty", "-m", "Only here")
+    planned = shop.promote("spend", dry_run=True)
+    assert [gate.name for gate in planned.gates if not gate.passed] == ["main"]
+    assert "→ Publish them first, as origin lets you: git push origin main." in planned.report().text(width=200)
+    with pytest.raises(PromotionRefused, match="would be published along"):
+        shop.promote("spend")
+    git(shop.root, "push", "-q", "origin", "main")
+    mine = shop.root / "features" / "spend.py"
+    mine.write_text("# mine")
+    planned = shop.promote("spend", dry_run=True)
+    assert [gate.name for gate in planned.gates if not gate.passed] == ["main"]
+    assert "features/spend.py" in planned.report().text(width=200)
+    assert mine.read_text() == "# mine"
+
+
 def test_promoting_publishes_definition_record_and_data_in_one_commit(shop: Project) -> None:
     before = shop.repository.resolve("main")
     report = shop.promote("spend")

@@ -49,13 +49,16 @@ def test_what_users_pass_is_never_taken_for_a_drawing() -> None:
     assert "&lt;b&gt;" in html
 
 
-def test_fifty_rows_are_shown_and_the_rest_is_counted() -> None:
+def test_fifty_rows_are_shown_and_the_rest_is_counted_and_on_a_page_folded() -> None:
     rows = tuple((place,) for place in range(51))
     table = Table("t", ("n",), rows)
-    for said in (table.html(), table.text(), table.markdown()):
+    first, rest = table.html().split("<details>")
+    for said in (first, table.text(), table.markdown()):
         assert "49" in said
         assert "50" not in said
-        assert "and 1 more row" in said
+        assert ("and 1 more row" in said) == (said is not first)
+    assert rest.startswith("<summary>and 1 more row</summary>")
+    assert ">50<" in rest
     whole = Table("t", ("n",), rows, most=None)
     assert "50" in whole.html()
     assert "more row" not in whole.html()

@@ -25,6 +25,7 @@ class Call:
     wants: frozenset[str]
     as_json: bool
     no_sign: bool
+    everything: bool
     is_help: bool
 
     def run(self, **supplied: object) -> Any:
@@ -33,6 +34,10 @@ class Call:
         with project.unsigned() if self.no_sign and isinstance(project, Project) else nullcontext():
             return self.function(*self.args, **self.kwargs, **{k: v for k, v in supplied.items() if k in self.wants})
 
+    def shown(self, result: Any) -> Any:
+        """Return what shows `result`: unfolded where all of it was asked for, and there is something to unfold."""
+        return result.unfolded() if self.everything and hasattr(result, "unfolded") else result
+
 
 def bind(app: App, words: Sequence[str]) -> Call:
     """Parse `words` with `app`."""
@@ -40,13 +45,16 @@ def bind(app: App, words: Sequence[str]) -> Call:
 
     tokens, as_json = _take("--json", words)
     tokens, no_sign = _take("--no-sign", tokens)
+    tokens, everything = _take("--all", tokens)
     try:
         function, bound, ignored = app.parse_args(tokens, print_error=False, exit_on_error=False)[:3]
     except CycloptsError as error:
         name = app.name[0]
         raise UsageError(f"{name}: {error}", remedy=f"{name} --help lists its options.") from None
     is_help = getattr(function, "__name__", "") in {"help_print", "version_print"}
-    return Call(function, tuple(bound.args), dict(bound.kwargs), frozenset(ignored), as_json, no_sign, is_help)
+    return Call(
+        function, tuple(bound.args), dict(bound.kwargs), frozenset(ignored), as_json, no_sign, everything, is_help
+    )
 
 
 def _take(flag: str, words: Sequence[str]) -> tuple[list[str], bool]:

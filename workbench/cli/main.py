@@ -70,7 +70,7 @@ def _run(words: Sequence[str]) -> int:
     elif isinstance(verbatim := getattr(result, "verbatim", None), str):
         print(verbatim, end="")
     else:
-        _console().print(result)
+        _console().print(call.shown(result))
     return 0 if getattr(result, "passed", True) else FAILED
 
 

@@ -33,7 +33,10 @@ WITH_PROJECT: dict[str, Callable[..., Any]] = {
 }
 """Verbs of an open project."""
 
-EPILOGUE = "Every verb takes --json, and --no-sign, which signs only what the policy requires."
+EPILOGUE = (
+    "Every verb takes --all, which shows what a report folds or cuts, --json, and --no-sign, which signs only what the "
+    "policy requires."
+)
 
 
 def parser(name: str) -> App:

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from workbench.errors import BranchError, BranchMoved, WorkbenchError
-from workbench.git.command import Git, GitFailed, explain_failure, is_full_id
+from workbench.git.command import GitFailed, explain_failure, is_full_id
 from workbench.git.history import MADE_AT, add_trailers
 from workbench.git.names import refuse_clashes, valid_tag
 from workbench.git.remote import drop_tag
 from workbench.git.tags import TAGS, Tag
-from workbench.git.worktrees import Unfinished, refuse_lost_edits, warn_unfinished
+from workbench.git.worktrees import Unfinished, warn_unfinished
 from workbench.git.writer import Writer
 
 if TYPE_CHECKING:
@@ -69,10 +69,8 @@ class Publisher(Writer):
         if remote is None:
             self._advance(branch, commit, expected)
             return commit
-        self._refuse_unpushed(branch, expected, remote)
-        for place in self._worktrees():
-            if place.branch == branch:
-                refuse_lost_edits(Git(place.folder, locks=self._git.locks), expected, commit)
+        self.refuse_unpushed(branch, expected, remote)
+        self.refuse_lost_edits(branch, expected, commit)
         replace(remote, _protected=()).push(commit, branch)
         try:
             self._advance(branch, commit, expected)
@@ -85,18 +83,6 @@ class Publisher(Writer):
         with suppress(WorkbenchError):
             if self._git.run("config", "--type=bool", "--default=true", "--get", "maintenance.auto").strip() == "true":
                 self._git.run("gc", "--auto", "--quiet")
-
-    def _refuse_unpushed(self, branch: str, expected: str, remote: Remote) -> None:
-        """Refuse to push, along with a commit, others below it that nobody has looked at where `remote` keeps them."""
-        theirs = remote.tip(branch)
-        if theirs is None or theirs == expected:
-            return
-        if not self.contains(expected, theirs):
-            raise BranchMoved.at_remote(branch, remote=remote.name)
-        raise BranchError(
-            f"Branch {branch!r} here has commits that {remote.name} does not have, and they would be published along.",
-            remedy=f"Publish them first, as {remote.name} lets you: git push {remote.name} {branch}.",
-        )
 
     def follow_remote(self, branch: str, *, remote: Remote | None = None) -> str | None:
         """Bring `branch` and its working trees up to the remote's, as last fetched, and return its tip.

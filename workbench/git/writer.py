@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Literal
 
 from workbench.errors import BranchError, BranchMoved, BranchNotFound, ProtectedBranch, SigningFailed
 from workbench.files import sync
-from workbench.git.command import GitFailed, explain_failure
+from workbench.git.command import Git, GitFailed, explain_failure
 from workbench.git.hooks import Hooks
 from workbench.git.merge import Conflict, MergeResult, merge_text
 from workbench.git.reader import Reader
 from workbench.git.remote import Remote, find_remote
 from workbench.git.signatures import Signature, SignedObject, add_signature, can_sign, sign, verify_signature
 from workbench.git.tags import TAGS, tag_payload
-from workbench.git.worktrees import branches_in_rebase, warn_unfinished
+from workbench.git.worktrees import branches_in_rebase, refuse_lost_edits, warn_unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -87,6 +87,24 @@ class Writer(Reader):
         It refuses to push what this handle refuses to write.
         """
         return find_remote(self._git, name, branch=branch or self.trunk, protected=self.protected)
+
+    def refuse_unpushed(self, branch: str, expected: str, remote: Remote) -> None:
+        """Refuse to push, along with a commit, others below it that nobody has looked at where `remote` keeps them."""
+        theirs = remote.tip(branch)
+        if theirs is None or theirs == expected:
+            return
+        if not self.contains(expected, theirs):
+            raise BranchMoved.at_remote(branch, remote=remote.name)
+        raise BranchError(
+            f"Branch {branch!r} here has commits that {remote.name} does not have, and they would be published along.",
+            remedy=f"Publish them first, as {remote.name} lets you: git push {remote.name} {branch}.",
+        )
+
+    def refuse_lost_edits(self, branch: str, expected: str, after: str) -> None:
+        """Refuse to move `branch` to the commit or tree `after` where a working tree that has it would lose edits."""
+        for place in self._worktrees():
+            if place.branch == branch:
+                refuse_lost_edits(Git(place.folder, locks=self._git.locks), expected, after)
 
     def _content(self, tree: str | None, path: str) -> bytes | None:
         found = self._objects.find(tree, self._file(path)) if tree else None

@@ -157,11 +157,11 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
             self._live().watch(result)
             return None
         if isinstance(result, PromotionReport) and result.is_refused:
-            display(result)
+            display(call.shown(result))
             raise PromotionRefused.of(result, result.plan.refusals).without_lines()
         if isinstance(result, NewCell):
             self.shell.set_next_input(result.cell.rstrip("\n"))
-        return None if is_silent else result
+        return None if is_silent else call.shown(result)
 
     def _warm_charts(self) -> None:
         """Load what interactive views need while the user reads what a first cell showed."""

@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from workbench.records import to_plain
-from workbench.render import Mark, Report, Reported, Table, format_elapsed
+from workbench.render import Finding, Fold, Mark, Report, Reported, Table, format_elapsed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from workbench.render import Tone
 
 FORMAT = 1
-SHOWN = 2
-"""Failures of a gate that the plan shows; `to_dict` has all."""
+NAMED = 4
+"""New versions that a headline names; of more it gives the number."""
 CONTEXT = 3
 """Lines shown around those that differ."""
 MARKS: dict[GateState, tuple[str, Tone]] = {
@@ -122,35 +122,112 @@ class Plan(Reported):
         gates = [gate.to_dict() for gate in self.gates]
         return {"format": FORMAT, "digest": self.digest, "passed": self.passed, **to_plain(self), "gates": gates}
 
+    @property
+    def verdict(self) -> str:
+        """What the gates say together, without a full stop."""
+        if self.conflicts:
+            count = len(self.conflicts)
+            return f"{count} file{'' if count == 1 else 's'} changed on main and on {self.branch}"
+        counts = Counter(gate.state for gate in self.gates)
+        words: dict[GateState, str] = {"fail": "failed", "not checked": "could not be checked"}
+        refused = [(counts[state], word) for state, word in words.items() if counts[state]]
+        if refused:
+            (count, word), *others = refused
+            return ", ".join([f"{count} of {len(self.gates)} gates {word}", *(f"{n} {word}" for n, word in others)])
+        return _count_passes(counts)
+
+    @property
+    def names(self) -> str:
+        """What gets a new version, in few words."""
+        named = [*(f"{change.view} {change.number}" for change in self.versions), *self.sets]
+        return ", ".join(named) if len(named) <= NAMED else f"{len(named)} views"
+
     def report(self) -> Report:
-        """Return the plan as tables: changes, columns, what is hit, gates."""
+        """Return whether it may be published, what is in the way, the new versions, and folded what every gate said."""
+        title = f"Ready: {self.verdict}" if self.passed else f"Refused: {self.verdict}. Nothing was published"
+        gates = self._gates_table()
+        is_short = len(self.versions) < 2 and self.passed
         return Report(
-            f"Plan {self.digest[:10]}: {self.branch} to main",
+            f"{title}.",
+            tone="good" if self.passed else "bad",
+            findings=self._findings(),
             facts=(
-                ("from", f"{self.branch} at {self.tip[:10]}"),
-                ("onto", f"main at {self.main[:10]}"),
-                (
-                    "publishes",
-                    ", ".join(f"{c.view} {c.number}" for c in self.versions) or "no new version",
-                ),
+                ("plan", f"{self.digest[:10]}: {self.branch} at {self.tip[:10]} onto main at {self.main[:10]}"),
                 *((("feature sets in", ", ".join(self.sets)),) if self.sets else ()),
                 *((("as published", ", ".join(self.unchanged)),) if self.unchanged else ()),
             ),
-            tables=tuple(table for table in self._tables() if table.rows),
-            notes=(*self.notes, self._verdict()),
+            tables=tuple(table for table in (*self._tables(), *([gates] if is_short else [])) if table.rows),
+            notes=self.notes,
+            folded=() if is_short or not gates.rows else (Fold(f"What all {len(self.gates)} gates said", (gates,)),),
         )
 
+    def _findings(self) -> tuple[Finding, ...]:
+        """Return what is in the way, then what was accepted by name; what several views have in common once."""
+        found = [
+            Finding(
+                Mark("✗ CONFLICT", "bad"),
+                each["path"] or "",
+                f"was changed on main and on {self.branch}",
+                remedy=f"Merge main into {self.branch} (git merge main), write the definition that you mean, then "
+                "promote again.",
+            )
+            for each in self.conflicts
+        ]
+        alike: dict[tuple[object, ...], list[GateResult]] = {}
+        for gate in self._ranked:
+            if not gate.passed or gate.accepted:
+                alike.setdefault((gate.name, gate.state, gate.detail, gate.failures, gate.remedy), []).append(gate)
+        for gate, *others in alike.values():
+            views = ", ".join(each.view for each in (gate, *others) if each.view)
+            says = gate.detail.rstrip(".") + (f" (accepted: {gate.accepted})" if gate.accepted else "")
+            about = f"{gate.name} of {views}" if views else gate.name
+            found.append(Finding(Mark(*MARKS[gate.state]), about, f"{says}.", gate.failures, gate.remedy))
+        return tuple(found)
+
+    @property
+    def _ranked(self) -> list[GateResult]:
+        """All gates: those in the way, those accepted by name, those that passed."""
+        order = ("fail", "not checked", "accepted", "pass", "not applicable")
+        return sorted(self.gates, key=lambda gate: order.index(gate.state))
+
+    def _gates_table(self) -> Table:
+        rows = tuple(
+            (
+                gate.name,
+                gate.view or "",
+                Mark(*MARKS[gate.state]),
+                gate.detail + (f" ({gate.accepted})" if gate.accepted else ""),
+            )
+            for gate in self._ranked
+        )
+        return Table("Gates", ("gate", "view", "", "detail"), rows, most=None)
+
+    def _gates_of(self, view: str) -> Mark:
+        """Return what the gates said of one view."""
+        counts = Counter(gate.state for gate in self.gates if gate.view == view)
+        if counts["fail"]:
+            return Mark(f"✗ {counts['fail']} failed", "bad")
+        if counts["not checked"]:
+            return Mark(f"? {counts['not checked']} not checked", "warn")
+        if counts["accepted"]:
+            return Mark(f"! {counts['accepted']} accepted", "warn")
+        return Mark(f"✓ {counts['pass']} pass", "good")
+
     def _tables(self) -> tuple[Table, ...]:
+        def ranked(view: str) -> int:
+            return ("bad", "warn", "good").index(self._gates_of(view).tone)
+
         changes = tuple(
             (
                 f"{SIGNS.get(c.category, '?')} {c.view}",
                 f"{c.previous or 'none'} -> {c.number}",
                 c.category + (" (by what it reads)" if c.indirect else ""),
-                "\n".join(c.why),
+                self._gates_of(c.view),
                 c.rows,
                 f"{c.work} in {format_elapsed(c.seconds)}" if c.work == "computed" else "reused",
+                "\n".join(c.why),
             )
-            for c in self.changes
+            for c in sorted(self.changes, key=lambda c: ranked(c.view))
         )
         columns = tuple(
             (c.view, name, status)
@@ -163,47 +240,30 @@ class Plan(Reported):
                 f"{SIGNS.get(c.category, '?')} {c.view}",
                 f"{c.previous or 'none'} -> {c.number}",
                 c.category,
+                self._gates_of(c.view),
                 "\n".join(c.why),
                 ", ".join(c.reads.values()),
                 ", ".join(c.request),
             )
-            for c in self.on_demand
+            for c in sorted(self.on_demand, key=lambda c: ranked(c.view))
         )
-        impacts = tuple((i.name, i.kind, i.reads, i.sentence) for i in self.impacts)
-        gates = tuple(
-            (
-                gate.name,
-                gate.view or "",
-                Mark(*MARKS[gate.state]),
-                _describe_gate(gate)
-                if not gate.passed
-                else gate.detail + (f" ({gate.accepted})" if gate.accepted else ""),
-            )
-            for gate in self.gates
+        impacts = tuple(
+            (i.name, i.kind, i.reads, i.sentence) for i in sorted(self.impacts, key=lambda i: not i.in_the_way)
         )
         return (
             *(_sides(conflict, self.branch) for conflict in self.conflicts),
-            Table("Versions", ("view", "version", "category", "why", "rows", "data"), changes),
-            Table("Computed on demand", ("view", "version", "category", "why", "reads", "request"), on_demand),
+            Table("Versions", ("view", "version", "category", "gates", "rows", "data", "why"), changes),
+            Table("Computed on demand", ("view", "version", "category", "gates", "why", "reads", "request"), on_demand),
             Table("Columns", ("view", "column", "is"), columns),
             Table("Downstream", ("name", "kind", "reads", "what happens"), impacts),
-            Table("Gates", ("gate", "view", "", "detail"), gates),
         )
 
-    def _verdict(self) -> str:
-        if self.conflicts:
-            return (
-                f"Refused: merge main into {self.branch} (git merge main), write the definition that you mean, then "
-                "promote again. Nothing was changed."
-            )
-        counts = Counter(gate.state for gate in self.gates)
-        if not self.passed:
-            words: dict[GateState, str] = {"fail": "failed", "not checked": "could not be checked"}
-            said = [f"{counts[state]} {word}" for state, word in words.items() if counts[state]]
-            return f"Refused: of {len(self.gates)} gates {', '.join(said)}. Nothing was changed."
-        left = [f"{counts[state]} {word}" for state, word in NO_PASS.items() if counts[state]]
-        passes = f"{counts['pass']} gate{' passes' if counts['pass'] == 1 else 's pass'}"
-        return f"{', '.join([passes, *left])}."
+
+def _count_passes(counts: Counter[GateState]) -> str:
+    """Return how many gates passed, and which did so otherwise."""
+    left = [f"{counts[state]} {word}" for state, word in NO_PASS.items() if counts[state]]
+    passes = f"{counts['pass']} gate{' passes' if counts['pass'] == 1 else 's pass'}"
+    return ", ".join([passes, *left])
 
 
 def _sides(conflict: Mapping[str, str | None], branch: str) -> Table:
@@ -218,11 +278,6 @@ def _sides(conflict: Mapping[str, str | None], branch: str) -> Table:
             for left, right in zip_longest(ours[first:last], theirs[from_:to], fillvalue=""):
                 rows.append((_indent(left), " " if kind == "equal" else "|", _indent(right)))
     return Table(f"{conflict['path']} was changed on both sides", ("main", "", branch), tuple(rows))
-
-
-def _describe_gate(gate: GateResult) -> str:
-    """Return what a gate that failed found, what is in the way, and what to do."""
-    return "\n".join([f"{gate.detail.rstrip('.')}.", *gate.failures[:SHOWN], *([gate.remedy] if gate.remedy else [])])
 
 
 def _indent(line: str) -> str:

@@ -146,10 +146,15 @@ def _missing_input(proposed: MergedTree, views: Sequence[str], error: UnknownInp
     read = {name for view in views for name in proposed.proposed.view(view).inputs}
     undeclared = sorted(name for name in read if name in workspace.sources and name not in proposed.sources)
     if undeclared:
-        names = ", ".join(undeclared)
+        names, remote = ", ".join(undeclared), workspace.repository.remote()
+        steps = [
+            *([f"git switch {trunk}"] if workspace.repository.head() != trunk else []),
+            f"git add workbench.toml && git commit -m 'Declare {names}'",
+            *([f"git push {remote.name} {trunk}"] if remote else []),
+        ]
         return PromotionError(
             f"workbench.toml on {trunk} does not declare the source {names}, which the promoted views read.",
-            remedy=f"Commit the declaration to {trunk}: git add workbench.toml && git commit -m 'Declare {names}'.",
+            remedy=f"Bring the declaration to {trunk}: {' && '.join(steps)}.",
         )
     missing = sorted(read & set(proposed.proposed.outline.views) - set(proposed.definitions.outline.views))
     if missing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,16 +82,21 @@ class PromotionReport(Reported):
     def report(self) -> Report:
         """Return the plan's tables, under what became of it."""
         drawn = self.plan.report()
-        names = ", ".join([*(f"{c.view} {c.number}" for c in self.plan.versions), *self.plan.sets])
         if self.commit is not None:
-            title = f"Published {names}"
-            facts = (*drawn.facts, ("commit", f"{self.commit[:10]} on main"), ("took", format_elapsed(self.seconds)))
+            done = (("commit", f"{self.commit[:10]} on main, in {format_elapsed(self.seconds)}"),)
             undo = tuple(
                 f"To undo: rollback {c.view} --to {c.previous}" for c in self.plan.changes if c.previous is not None
             )
-            return Report(title, facts, drawn.tables, (*drawn.notes, *self.notes, *undo))
-        saved = (f"promote --plan {display_path(self.saved)} executes it.",) if self.saved and self.passed else ()
-        return Report(drawn.title, drawn.facts, drawn.tables, (*drawn.notes, *saved))
+            return replace(
+                drawn,
+                title=f"Published {self.plan.names}: {self.plan.verdict}.",
+                facts=(*done, *drawn.facts),
+                notes=(*drawn.notes, *self.notes, *undo),
+            )
+        if not self.passed:
+            return drawn
+        saved = f" `promote --plan {display_path(self.saved)}` executes this plan." if self.saved else ""
+        return replace(drawn, steps=(f"Would publish {self.plan.names}: nothing has been published yet.{saved}",))
 
     def __repr__(self) -> str:
         done = "published" if self.commit else "planned" if self.passed else "REFUSED"

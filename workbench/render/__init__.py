@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workbench.render.figure import Figure
     from workbench.render.format import format_elapsed
     from workbench.render.profiles import profile_table, profiles_table
-    from workbench.render.report import Report, Reported, report_kind
+    from workbench.render.report import Finding, Fold, Report, Reported, Unfolded, report_kind
     from workbench.render.sparkline import blocks, sparkline
     from workbench.render.table import Drawn, Mark, ShareBar, Table, Tone
 
@@ -52,8 +52,11 @@ _HOMES = {
         "profiles_table",
     ),
     "report": (
+        "Finding",
+        "Fold",
         "Report",
         "Reported",
+        "Unfolded",
         "report_kind",
     ),
     "sparkline": (
@@ -76,6 +79,8 @@ __all__ = [
     "DiffListing",
     "Drawn",
     "Figure",
+    "Finding",
+    "Fold",
     "Link",
     "Mark",
     "Overlay",
@@ -86,6 +91,7 @@ __all__ = [
     "ShareBar",
     "Table",
     "Tone",
+    "Unfolded",
     "blocks",
     "card_html",
     "card_text",

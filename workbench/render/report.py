@@ -1,10 +1,10 @@
-"""A small report: facts, tables and notes, drawn as HTML for a notebook and by rich for a terminal."""
+"""A report: its verdict first, then findings, facts and tables, as HTML for a notebook and by rich for a terminal."""
 
 from __future__ import annotations
 
 import html
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from workbench.redaction import redact_urls
 from workbench.render.format import print_value
 from workbench.render.markdown import address, quote_markdown
 from workbench.render.sparkline import ASCII, BLOCKS
-from workbench.render.table import COLOURS
+from workbench.render.table import COLOURS, Drawn, Mark, Table
 
 if TYPE_CHECKING:
     import os
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from rich.segment import Segment
 
     from workbench.render.figure import Figure
-    from workbench.render.table import Table, Tone
+    from workbench.render.table import Tone
 
 
 _LIKE = str.maketrans(
-    BLOCKS + "→·…–‹›─│├└✓✗\u00a0\ufffd",  # noqa: RUF001 - what is drawn with
-    ASCII + ">|~-<>-||`+x ?",
+    BLOCKS + "→▸·…–‹›─│├└✓✗\u00a0\ufffd",  # noqa: RUF001 - what is drawn with
+    ASCII + ">>|~-<>-||`+x ?",
 )
 
 
@@ -65,7 +65,13 @@ STYLE = (
     ".wb-report p{margin:.35em 0}"
     ".wb-report .wb-named td:first-child{white-space:nowrap}"
     ".wb-report .wb-num{text-align:right!important;font-variant-numeric:tabular-nums}"
-    ".wb-report .wb-left{color:var(--jp-ui-font-color2,GrayText)}"
+    ".wb-report .wb-left,.wb-report summary{color:var(--jp-ui-font-color2,GrayText)}"
+    ".wb-report summary{cursor:pointer}"
+    ".wb-report details{margin:.35em 0}"
+    ".wb-report .wb-finding{border-left:3px solid;padding:.05em 0 .05em .8em;margin:.6em 0;max-width:64em}"
+    ".wb-report .wb-finding>*{margin:.1em 0!important;overflow-wrap:anywhere}"
+    ".wb-report .wb-finding p,.wb-report .wb-finding ul{color:var(--jp-ui-font-color1,CanvasText)}"
+    ".wb-report .wb-finding ul{padding-left:1.3em}"
 )
 
 PAGE = (
@@ -75,11 +81,103 @@ PAGE = (
 )
 
 
+LINES = 10
+"""Instances of a finding that are shown at first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What to look at before all else: what it is about, what is the matter, each instance of it, and what to do."""
+
+    mark: Mark
+    about: str
+    says: str
+    instances: tuple[str, ...] = ()
+    remedy: str = ""
+
+    def html(self) -> str:
+        """Return it as one block, every value escaped."""
+        shown, rest = self.instances[:LINES], self.instances[LINES:]
+        parts = [
+            f"<div class='wb-finding' style='border-left-color:{COLOURS[self.mark.tone][0]}'>",
+            f"<p>{self.mark.html()} <b>{_text(self.about)}</b>: {_text(self.says)}</p>",
+            _list(shown),
+            f"<details><summary>and {len(rest):,} more</summary>{_list(rest)}</details>" if rest else "",
+            f"<p>→ {_text(self.remedy)}</p>" if self.remedy else "",
+            "</div>",
+        ]
+        return "".join(parts)
+
+    def rich(self, *, width: int, everything: bool) -> RenderableType:
+        """Return it for a terminal, its mark in a column of `width` characters."""
+        from rich.padding import Padding
+        from rich.table import Table as Grid
+        from rich.text import Text
+
+        shown = self.instances if everything else self.instances[:LINES]
+        left = len(self.instances) - len(shown)
+        lines: list[RenderableType] = [
+            Text.assemble((self.about, "bold"), ": ", print_value(self.says)),
+            *(Padding(Text(print_value(line)), (0, 0, 0, 2)) for line in shown),
+            *([Padding(Text(f"and {left:,} more", style="dim"), (0, 0, 0, 2))] if left else []),
+            *([Text(f"→ {print_value(self.remedy)}")] if self.remedy else []),
+        ]
+        grid = Grid.grid(padding=(0, 2, 0, 0))
+        grid.add_column(width=width, no_wrap=True)
+        grid.add_column(overflow="fold")
+        for place, line in enumerate(lines):
+            grid.add_row(self.mark if not place else "", line)
+        return grid
+
+    def markdown(self) -> str:
+        """Return it as an item of a list."""
+        head = f"- {quote_markdown(self.mark)} **{quote_markdown(self.about)}**: {quote_markdown(self.says)}"
+        lines = [*self.instances[:LINES], *([f"→ {self.remedy}"] if self.remedy else [])]
+        return "\n".join([head, *(f"  - {quote_markdown(line)}" for line in lines)])
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Figures for those who ask for them: folded on a page, one line in a terminal."""
+
+    title: str
+    figures: tuple[Figure, ...]
+
+    def html(self, *, everything: bool) -> str:
+        """Return them folded; no script is needed to see them."""
+        drawn = "".join(
+            (f"<h4>{_text(figure.title)}</h4>" if figure.title else "") + _figure_html(figure, everything=everything)
+            for figure in self.figures
+        )
+        return f"<details{' open' if everything else ''}><summary>{_text(self.title)}</summary>{drawn}</details>"
+
+    def markdown(self) -> str:
+        """Return them folded, as GitHub folds."""
+        parts = [f"<details><summary>{html.escape(print_value(self.title))}</summary>"]
+        for figure in self.figures:
+            parts += [f"#### {quote_markdown(figure.title)}"] if figure.title else []
+            parts.append(figure.markdown())
+        return "\n\n".join([*parts, "</details>"])
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a verb says: a title, labelled facts, figures, tables, notes, and links as (text, address).
+    """What a verb says: its verdict, what to look at first, what to do next, then facts, figures, tables and the rest.
 
-    The title is drawn in the colour of `tone`, where it has one; its words say the same.
+    Attributes
+    ----------
+    title, tone
+        The verdict, drawn in the colour of its tone, where it has one; its words say the same.
+    findings
+        What is in the way, the worst first, each with its remedy.
+    steps
+        What to do next.
+    facts, figures, tables
+        Labelled values, then drawings.
+    notes, links
+        Sentences, and addresses as (text, address).
+    folded
+        What only those see who ask for it: folded on a page, and in a terminal by ``--all``.
     """
 
     title: str
@@ -89,25 +187,31 @@ class Report:
     links: tuple[tuple[str, str], ...] = ()
     figures: tuple[Figure, ...] = ()
     tone: Tone | None = None
+    findings: tuple[Finding, ...] = ()
+    steps: tuple[str, ...] = ()
+    folded: tuple[Fold, ...] = ()
 
-    def html(self) -> str:
-        """Return the report as one self-contained HTML fragment, every value escaped."""
+    def html(self, *, everything: bool = False) -> str:
+        """Return the report as one self-contained HTML fragment, every value escaped; with `everything` unfolded."""
         style = f" style='color:{COLOURS[self.tone][0]}'" if self.tone else ""
         parts = [f"<div class='wb-report'><style>{STYLE}</style><h4{style}>{_text(self.title)}</h4>"]
+        parts += [finding.html() for finding in self.findings]
+        parts += [f"<p>→ {_text(step)}</p>" for step in self.steps]
         if self.facts:
-            rows = "".join(f"<tr><th scope='row'>{_text(k)}</th><td>{_text(v)}</td></tr>" for k, v in self.facts)
+            rows = "".join(f"<tr><th scope='row'>{_text(k)}</th><td>{_cell(v)}</td></tr>" for k, v in self.facts)
             parts.append(f"<table>{rows}</table>")
         for figure in self._drawn:
             parts += [f"<h4>{_text(figure.title)}</h4>"] if figure.title else []
-            parts.append(figure.html())
+            parts.append(_figure_html(figure, everything=everything))
         parts += [f"<p>{_text(note)}</p>" for note in self.notes]
         parts += [
             f"<p><a href='{_text(to)}' target='_blank' rel='noopener'>{_text(says)}</a></p>" for says, to in self.links
         ]
+        parts += [fold.html(everything=everything) for fold in self.folded]
         return "".join([*parts, "</div>"])
 
-    def rich(self) -> Group:
-        """Return the report as a rich renderable."""
+    def rich(self, *, everything: bool = False) -> Group:
+        """Return the report as a rich renderable; with `everything` unfolded."""
         from rich.console import Group
         from rich.markup import escape
         from rich.table import Table as Grid
@@ -115,20 +219,37 @@ class Report:
 
         colour = COLOURS[self.tone][1] if self.tone else ""
         parts: list[Any] = [Text(self.title, style=colour if "bold" in colour else f"bold {colour}".strip())]
+        if self.findings:
+            width = max(len(finding.mark.words) for finding in self.findings)
+            for finding in self.findings:
+                parts += [Text()] if finding.instances or finding.remedy else []
+                parts.append(finding.rich(width=width, everything=everything))
+            parts += [Text()] if self.steps else []
+        parts += [Text(f"→ {step}") for step in self.steps]
         if self.facts:
             grid = Grid.grid(padding=(0, 2))
             for label, value in self.facts:
-                grid.add_row(Text(label, style="dim"), escape(print_value(value)))
-            parts.append(grid)
+                grid.add_row(Text(label, style="dim"), value if isinstance(value, Mark) else escape(print_value(value)))
+            parts += [Text(), grid] if self.findings or self.steps else [grid]
         for figure in self._drawn:
-            parts += [Text(), *([Text(figure.title, style="bold")] if figure.title else []), figure]
+            parts += _titled(figure, everything=everything)
         parts += [Text(note) for note in self.notes]
         parts += [Text(f"{says}: {to}") for says, to in self.links]
+        if everything:
+            for fold in self.folded:
+                parts += [Text(), Text(fold.title, style="bold")]
+                parts += [part for figure in fold.figures for part in _titled(figure, everything=True)]
+        elif self._is_cut:
+            parts += [Text(f"▸ {fold.title}", style="dim") for fold in self.folded]
+            parts.append(Text("--all shows everything.", style="dim"))
         return Group(Plain(Group(*parts)))
 
     def markdown(self) -> str:
         """Return the report in GitHub's Markdown, fit for a pull request; every value is escaped."""
         parts = [f"### {quote_markdown(self.title)}"]
+        if self.findings:
+            parts.append("\n".join(finding.markdown() for finding in self.findings))
+        parts += [f"→ {quote_markdown(step)}" for step in self.steps]
         if self.facts:
             parts.append(
                 "\n".join(f"- **{quote_markdown(label)}**: {quote_markdown(value)}" for label, value in self.facts)
@@ -138,11 +259,18 @@ class Report:
             parts.append(figure.markdown())
         parts += [quote_markdown(note) for note in self.notes]
         parts += [f"[{quote_markdown(says)}](<{address(to)}>)" for says, to in self.links]
+        parts += [fold.markdown() for fold in self.folded]
         return "\n\n".join(parts) + "\n"
 
     @property
     def _drawn(self) -> tuple[Figure, ...]:
         return (*self.figures, *self.tables)
+
+    @property
+    def _is_cut(self) -> bool:
+        """Whether a terminal shows only a part."""
+        cut = any(isinstance(figure, Table) and figure.is_cut for figure in self._drawn)
+        return bool(self.folded) or cut or any(len(finding.instances) > LINES for finding in self.findings)
 
     def page(self) -> str:
         """Return the report as a whole HTML page that needs nothing else: no script, no network, light and dark."""
@@ -152,12 +280,12 @@ class Report:
             f"<title>{_text(self.title)}</title><style>{PAGE}</style></head><body>{self.html()}</body></html>\n"
         )
 
-    def text(self, *, width: int = 100) -> str:
-        """Return the report as plain text, `width` characters wide."""
+    def text(self, *, width: int = 100, everything: bool = False) -> str:
+        """Return the report as plain text, `width` characters wide; with `everything` unfolded."""
         from rich.console import Console
 
         console = Console(file=StringIO(), width=width, color_system=None, force_jupyter=False, legacy_windows=False)
-        console.print(self.rich())
+        console.print(self.rich(everything=everything))
         assert isinstance(console.file, StringIO)  # noqa: S101 - it is the one given above
         return console.file.getvalue().rstrip("\n")
 
@@ -215,12 +343,49 @@ class Reported:
             raise ProjectError.not_writable(str(place), error.strerror or str(error)) from None
         return place
 
+    def unfolded(self) -> Unfolded:
+        """Return what shows all of it, nothing folded and no table cut."""
+        return Unfolded(self.report)
+
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         report = self.report()
         return {"text/html": report.html(), "text/plain": report.text()}
 
     def __rich__(self) -> Group:
         return self.report().rich()
+
+
+@dataclass(frozen=True, slots=True)
+class Unfolded:
+    """A report that shows all of itself."""
+
+    report: Callable[[], Report]
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        report = self.report()
+        return {"text/html": report.html(everything=True), "text/plain": report.text(everything=True)}
+
+    def __rich__(self) -> Group:
+        return self.report().rich(everything=True)
+
+
+def _titled(figure: Figure, *, everything: bool) -> list[RenderableType]:
+    from rich.text import Text
+
+    shown = replace(figure, most=None) if everything and isinstance(figure, Table) else figure
+    return [Text(), *([Text(figure.title, style="bold")] if figure.title else []), shown]
+
+
+def _figure_html(figure: Figure, *, everything: bool) -> str:
+    return figure.html(everything=everything) if isinstance(figure, Table) else figure.html()
+
+
+def _list(lines: tuple[str, ...]) -> str:
+    return f"<ul>{''.join(f'<li>{_text(line)}</li>' for line in lines)}</ul>" if lines else ""
+
+
+def _cell(value: object) -> str:
+    return value.html() if isinstance(value, Drawn) else _text(value)
 
 
 def _text(value: object) -> str:

@@ -25,7 +25,9 @@ COLOURS: dict[Tone, tuple[str, str]] = {
 }
 """Of each tone, its colour on a page and in a terminal."""
 MOST_ROWS = 50
-"""How many rows are drawn unless a table says otherwise: more is for frames."""
+"""How many rows are drawn at first, unless a table says otherwise."""
+MOST_FOLDED = 200
+"""How many more a page holds, folded: more is for frames."""
 
 
 class Drawn:
@@ -99,7 +101,7 @@ class Table:
     rows
         Printable values, `Drawn` ones among them.
     most
-        How many rows are drawn, what is left being counted below them; None for all.
+        How many rows are drawn at first, what is left being counted and on a page folded below them; None for all.
     """
 
     title: str
@@ -107,13 +109,27 @@ class Table:
     rows: tuple[tuple[object, ...], ...]
     most: int | None = MOST_ROWS
 
-    def html(self) -> str:
-        """Return the table as HTML, numbers to the right."""
+    def html(self, *, everything: bool = False) -> str:
+        """Return the table as HTML, numbers to the right, with the rows after the first ones folded."""
+        shown = len(self._shown)
+        rest = self.rows[shown : shown + MOST_FOLDED]
+        left = _more(len(self.rows) - shown - len(rest))
+        parts = [
+            self._grid(self._shown),
+            f"<details{' open' if everything else ''}><summary>{self._left}</summary>{self._grid(rest)}"
+            if rest
+            else "",
+            f"<p class='wb-left'>{left}: --json has them all.</p>" if left else "",
+            "</details>" if rest else "",
+        ]
+        return "".join(parts)
+
+    def _grid(self, rows: Sequence[tuple[object, ...]]) -> str:
         numbers = self._numbers()
         named = " class=wb-named" if self._has_names else ""
         parts = [f"<div class='wb-wide'><table{named}><tr>{_cells('th', self.columns, numbers)}</tr>"]
-        parts += [f"<tr>{_cells('td', row, numbers)}</tr>" for row in self._shown]
-        return "".join([*parts, "</table></div>", f"<p class='wb-left'>{self._left}</p>" if self._left else ""])
+        parts += [f"<tr>{_cells('td', row, numbers)}</tr>" for row in rows]
+        return "".join([*parts, "</table></div>"])
 
     def text(self) -> str:
         """Return the table as plain text."""
@@ -160,9 +176,13 @@ class Table:
         return self.rows if self.most is None else self.rows[: self.most]
 
     @property
+    def is_cut(self) -> bool:
+        """Whether rows are left out at first."""
+        return len(self._shown) < len(self.rows)
+
+    @property
     def _left(self) -> str:
-        count = len(self.rows) - len(self._shown)
-        return f"and {count:,} more row{'' if count == 1 else 's'}" if count else ""
+        return _more(len(self.rows) - len(self._shown))
 
     def _numbers(self) -> set[int]:
         """Return the places of the columns that hold numbers alone, or nothing."""
@@ -172,6 +192,10 @@ class Table:
             if held and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in held):
                 found.add(place)
         return found
+
+
+def _more(count: int) -> str:
+    return f"and {count:,} more row{'' if count == 1 else 's'}" if count else ""
 
 
 def _cells(tag: str, values: Sequence[object], numbers: set[int]) -> str:

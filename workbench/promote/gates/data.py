@@ -90,11 +90,19 @@ def _rows(failures: pl.DataFrame) -> list[dict[str, object]]:
 
 
 def _line(row: dict[str, object]) -> str:
-    ours = ("column", "value", "reason")
-    keys = ", ".join(f"{key}={value}" for key, value in row.items() if key not in ours and value is not None)
+    """Return a row as its keys, its column and what is the matter with it: by rule, or on both sides of a probe."""
+    names = list(row)
+    place = names.index("column") if "column" in names else len(names)
+    keys = ", ".join(f"{name}={_said(row[name])}" for name in names[:place] if row[name] is not None)
+    sides = [f"{name} {_said(row[name])}" for name in names[place + 1 :] if name not in {"value", "reason"}]
     value = f" = {row['value']}" if row.get("value") is not None else ""
-    said = f"{row.get('column') or ''}{value}: {row.get('reason') or ''}".removesuffix(": ")
+    told = ", ".join(sides) or row.get("reason") or ""
+    said = f"{row.get('column') or ''}{value}: {told}".removesuffix(": ")
     return f"{keys}: {said}" if keys else said
+
+
+def _said(value: object) -> str:
+    return str(value).removesuffix("+00:00")
 
 
 def another(subject: GateSubject) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from workbench.checks import Review
-from workbench.errors import WorkbenchError
+from workbench.errors import BranchError, BranchMoved, WorkbenchError
 from workbench.pipeline import Evaluation
 from workbench.promote.gates.branch import downstream_gate, merge_gate, metadata_gate, upstream_gate
 from workbench.promote.gates.context import GateSubject
@@ -88,7 +88,29 @@ def judge(workspace: Workspace, proposal: Proposal, *, shared: Mapping[str, tupl
         results += on_demand_gates(candidate, compared, proposal.plan.accepted, review=review, branch=branch)
     results += [_shared_files_gate(name, files) for name, files in shared.items()]
     results += policy_of(workspace, proposal)
-    return tuple(results)
+    return (*results, main_gate(workspace, proposal))
+
+
+def main_gate(workspace: Workspace, proposal: Proposal) -> GateResult:
+    """Ask that main can move: it has no commit that the remote lacks, and no working tree on it would lose edits."""
+    repository, trunk, main = workspace.repository, workspace.trunk, proposal.plan.main
+    remote = repository.remote()
+    try:
+        if remote is not None:
+            repository.refuse_unpushed(trunk, main, remote)
+        repository.refuse_lost_edits(trunk, main, proposal.plan.tree)
+    except BranchMoved:
+        raise
+    except BranchError as error:
+        return GateResult(
+            trunk,
+            passed=False,
+            detail=error.message.rstrip("."),
+            remedy=error.remedy,
+            failures=tuple(line.strip() for line in error.lines),
+        )
+    said = f"as {remote.name} has it, and no edits are in its way" if remote else "no edits are in its way"
+    return GateResult(trunk, passed=True, detail=said)
 
 
 def policy_of(workspace: Workspace, proposal: Proposal) -> list[GateResult]:
