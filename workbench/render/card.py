@@ -97,6 +97,22 @@ class Card:
             return "not checked"
         return ", ".join(["check passed" if count == 1 else f"{passed} check{'s' if passed > 1 else ''} passed", *left])
 
+SENTENCES = ("reason", "says")
+"""The columns of failing rows that hold sentences; all others are values."""
+
+
+def groups(failures: pl.DataFrame, limit: int) -> tuple[tuple[str, pl.DataFrame], ...]:
+    """Return at most `limit` failing rows; those that fail for one reason together, after the reason.
+
+    Where no reason is that of several rows, it stays in its column.
+    """
+    rows = some(failures, limit)
+    named = [name for name in ("column", "reason") if name in rows.columns]
+    if "reason" not in named or rows.height == rows["reason"].n_unique():
+        return (("", rows),)
+    parts = rows.with_columns(pl.col(named).fill_null("")).partition_by(named, maintain_order=True)
+    return tuple((": ".join(filter(None, part.select(named).row(0))), part.drop(named)) for part in parts)
+
 
 def some(failures: pl.DataFrame, limit: int) -> pl.DataFrame:
     """Return at most `limit` of a check's failing rows, in their order, some from each rule that is broken."""

@@ -5,8 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from workbench.render.card import some
-from workbench.render.format import amount, dtype, escape_html, figure, format_elapsed, span, within
+from workbench.render.card import SENTENCES, groups
+from workbench.render.format import (
+    LONG,
+    amount,
+    dtype,
+    escape_html,
+    figure,
+    format_elapsed,
+    moment_text,
+    span,
+    unit_text,
+    within,
+)
 from workbench.render.sparkline import ends, sparkline
 from workbench.shares import percent
 
@@ -40,7 +51,7 @@ border:1px solid var(--wb-line);border-left:3px solid var(--wb-good);border-radi
 .wb-card .wb-state b{font-weight:600}
 .wb-card .wb-about{margin:1px 0 4px;max-width:72ch}
 .wb-card .wb-where{color:var(--wb-dim);font-size:12px;overflow-wrap:anywhere}
-.wb-card .wb-where>span+span::before{content:"·";margin:0 7px}
+.wb-card :is(.wb-bare,svg+.wb-line){display:none}
 .wb-card code,.wb-card .wb-mono{font:12px/1.5 var(--wb-mono);color:inherit;background:none;padding:0;border:0}
 .wb-card .wb-facts{display:flex;flex-wrap:wrap;gap:6px 34px;margin:0;background:var(--wb-soft)}
 .wb-card .wb-facts div{min-width:0}
@@ -57,8 +68,9 @@ font-weight:400;max-width:none;white-space:normal}
 white-space:nowrap}
 .wb-card.wb-card.wb-card tbody tr+tr :is(th,td){border-top:1px solid var(--wb-soft)}
 .wb-card.wb-card.wb-card .wb-num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.wb-card .wb-feature{font:600 12.5px/1.4 var(--wb-mono);display:block}
-.wb-card .wb-sub{display:block;font-size:11px;line-height:1.4;color:var(--wb-dim)}
+.wb-card .wb-feature{font:600 12.5px/1.4 var(--wb-mono)}
+.wb-card .wb-unit{white-space:nowrap}
+.wb-card .wb-sub{font-size:11px;line-height:1.4;color:var(--wb-dim)}
 .wb-card .wb-dist{width:190px}
 .wb-card .wb-spark{display:block;width:100%;min-width:96px;max-width:190px;height:30px;overflow:visible}
 .wb-card .wb-bar{fill:var(--wb-hue);fill-opacity:.85}
@@ -66,7 +78,7 @@ white-space:nowrap}
 .wb-card .wb-ends{display:flex;justify-content:space-between;gap:8px;max-width:190px;font-size:10.5px;line-height:1.35;
 color:var(--wb-dim);font-variant-numeric:tabular-nums}
 .wb-card .wb-ends span{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-.wb-card .wb-ends span+span{flex:none}
+.wb-card .wb-ends .wb-high{flex:none}
 .wb-card .wb-none{color:var(--wb-dim)}
 .wb-card.wb-card.wb-card .wb-list{list-style:none;margin:0;padding:0}
 .wb-card .wb-list>li{display:grid;grid-template-columns:20px minmax(0,1fr) auto;column-gap:4px;padding:2px 0;margin:0;
@@ -83,6 +95,8 @@ align-items:baseline}
 .wb-card.wb-card.wb-card .wb-rows :is(th,td){font-size:12px;padding:2px 16px 2px 0;vertical-align:baseline}
 .wb-card.wb-card.wb-card .wb-rows td.wb-mono{white-space:nowrap}
 .wb-card .wb-rows td:last-child{min-width:160px}
+.wb-card .wb-why{margin:0 0 3px;overflow-wrap:anywhere}
+.wb-card .wb-wide+.wb-why{margin-top:9px}
 .wb-card .wb-more{margin:4px 0 0;font-size:11px;color:var(--wb-dim)}
 .wb-card .wb-foot{display:flex;flex-wrap:wrap;gap:2px 18px;justify-content:space-between;font-size:12px;
 color:var(--wb-dim)}
@@ -114,13 +128,20 @@ MARKS: dict[State, tuple[str, str, str]] = {
 def card_html(card: Card) -> str:
     """Return `card` as HTML: inline style and SVG, no script, nothing fetched, every value escaped.
 
-    Its size grows with the number of features, never with the rows.
+    Its size grows with the number of features, never with the rows. Where a page takes style and drawings away, as
+    GitHub and untrusted notebooks do, it reads in order: blocks stay blocks, and what the class ``wb-bare`` hides, the
+    punctuation between parts that stand apart, and ``wb-line``, the drawing as a line of characters, are there.
     """
     label = escape_html(f"{card.view}: {card.status}, {card.verdict}")
     broken = {"pass": "", "fail": " wb-broken", "not checked": " wb-unseen"}[card.state]
     parts = [_head(card), _facts(card), _features(card), _checks(card), _messages(card), _foot(card)]
     style = "".join(STYLE.splitlines())
-    return f'<section class="wb-card{broken}" aria-label="{label}"><style>{style}</style>{"".join(parts)}</section>'
+    return f'<div class="wb-card{broken}" role="group" aria-label="{label}"><style>{style}</style>{"".join(parts)}</div>'
+
+
+def _bare(text: str) -> str:
+    """Return what stands between two parts where they are not set apart by style."""
+    return f'<span class="wb-bare">{text}</span>'
 
 
 def _head(card: Card) -> str:
@@ -131,10 +152,10 @@ def _head(card: Card) -> str:
     ]
     if card.owner:
         where.append(f"<span>{escape_html(card.owner)}</span>")
-    about = f'<div class="wb-about">{escape_html(card.description)}</div>' if card.description else ""
+    about = f'<div class="wb-about">{escape_html(card.description, limit=LONG)}</div>' if card.description else ""
     return (
-        f'<div class="wb-head"><div class="wb-top"><span class="wb-name">{escape_html(card.view)}</span>'
-        f'{_state(card)}</div>{about}<div class="wb-where">{"".join(where)}</div></div>'
+        f'<div class="wb-head"><div class="wb-top"><b class="wb-name">{escape_html(card.view)}</b>{_bare(" · ")}'
+        f'{_state(card)}</div>{about}<div class="wb-where">{" · ".join(where)}</div></div>'
     )
 
 
@@ -142,7 +163,7 @@ def _state(card: Card) -> str:
     took = {"computed": f" in {format_elapsed(card.seconds)}", "failed": f" after {format_elapsed(card.seconds)}"}
     kind, mark, _ = MARKS[card.state]
     return (
-        f'<span class="wb-state"><span class="wb-none">{escape_html(card.status)}{took.get(card.status, "")}</span>'
+        f'<span class="wb-state"><span class="wb-none">{escape_html(card.status)}{took.get(card.status, "")}</span>{_bare(" · ")}'
         f'<span class="wb-{kind}"><span class="wb-mark" aria-hidden="true">{mark}</span> '
         f"<b>{escape_html(card.verdict)}</b></span></span>"
     )
@@ -158,7 +179,7 @@ def _facts(card: Card) -> str:
         facts.append(("against main", card.against_main))
     label = '<span class="wb-label">'
     listed = "".join(
-        f"<div>{label}{escape_html(name)}</span><b>{escape_html(value)}</b></div>" for name, value in facts
+        f"<div>{label}{escape_html(name)}{_bare(': ')}</span><b>{escape_html(value)}</b></div>" for name, value in facts
     )
     return f'<div class="wb-facts">{listed}</div>'
 
@@ -179,12 +200,12 @@ def _features(card: Card) -> str:
 
 
 def _feature(feature: FeatureProfile) -> str:
-    unit = f" · {escape_html(feature.unit)}" if feature.unit else ""
+    unit = f' · <span class="wb-unit">{escape_html(unit_text(feature.unit), limit=60)}</span>' if feature.unit else ""
     if feature.tolerance is not None:
         unit += f' · <span title="values this close are the same value">{within(feature.tolerance)}</span>'
     name = (
-        f'<span class="wb-feature">{escape_html(feature.name).replace("_", "_<wbr>")}</span>'
-        f'<span class="wb-sub">{escape_html(dtype(feature), limit=60)}{unit}</span>'
+        f'<div class="wb-feature">{escape_html(feature.name).replace("_", "_<wbr>")}</div>'
+        f'<div class="wb-sub">{escape_html(dtype(feature), limit=60)}{unit}</div>'
     )
     quantiles = feature.quantiles
     low, high = quantiles.get("p05"), quantiles.get("p95")
@@ -204,9 +225,9 @@ def _absent(feature: FeatureProfile) -> str:
     """Return the share of nulls, and whatever else is no usable value."""
     nulls = percent(feature.nulls, feature.rows)
     said = [nulls if feature.nulls else f'<span class="wb-none">{nulls}</span>']
-    said += [f'<span class="wb-sub">NaN {percent(feature.nans, feature.rows)}</span>'] if feature.nans else []
+    said += [f'<div class="wb-sub">NaN {percent(feature.nans, feature.rows)}</div>'] if feature.nans else []
     said += (
-        [f'<span class="wb-sub">inf {percent(feature.infinities, feature.rows)}</span>'] if feature.infinities else []
+        [f'<div class="wb-sub">inf {percent(feature.infinities, feature.rows)}</div>'] if feature.infinities else []
     )
     return "".join(said)
 
@@ -223,11 +244,17 @@ def _distribution(feature: FeatureProfile) -> str:
         left = " · ".join(f"{escape_html(value, limit=20)} {percent(count, total)}" for value, count in shown)
         rest = (feature.distinct or 0) - len(shown)
         right = f"+{figure(rest)}" if rest > 0 else ""
-        return f'{drawing}<div class="wb-ends"><span>{left}</span><span>{right}</span></div>'
+        return drawing + _ends(left, right, " · ")
     low, high = ends(feature, feature.histogram)
     left = f"{'‹ ' if feature.histogram.below else ''}{amount(low, feature, near=high - low)}"  # noqa: RUF001
     right = f"{amount(high, feature, near=high - low)}{' ›' if feature.histogram.above else ''}"  # noqa: RUF001
-    return f'{drawing}<div class="wb-ends"><span>{left}</span><span>{right}</span></div>'
+    return drawing + _ends(left, right, " to ")
+
+
+def _ends(left: str, right: str, between: str) -> str:
+    """Return what stands below a drawing, at both its ends."""
+    after = f'{_bare(between)}<span class="wb-high">{right}</span>' if right else ""
+    return f'<div class="wb-ends"><span>{left}</span>{after}</div>'
 
 
 def _checks(card: Card) -> str:
@@ -241,34 +268,39 @@ def _check(check: Check) -> str:
     kind, mark, word = MARKS[check.state]
     rows = "" if check.failures is None or check.failures.is_empty() else _rows(check, check.failures)
     return (
-        f'<li class="wb-{kind}"><span class="wb-mark" role="img" aria-label="{word}" title="{word}">{mark}</span>'
+        f'<li class="wb-{kind}"><span class="wb-mark" role="img" aria-label="{word}" title="{word}">{mark}</span> '
         f'<span class="wb-said"><b>{escape_html(check.name)}{"" if check.passed else f" {word}"}</b>'
-        f"{escape_html(check.detail)}"
-        f'</span><span class="wb-time">{format_elapsed(check.seconds)}</span>{rows}</li>'
+        f"{_bare(': ') if check.detail else ''}{escape_html(check.detail, limit=LONG)}"
+        f'</span>{_bare(" · ")}<span class="wb-time">{format_elapsed(check.seconds)}</span>{rows}</li>'
     )
 
 
 def _rows(check: Check, failures: pl.DataFrame) -> str:
-    head = "".join(f'<th scope="col">{escape_html(name, limit=63)}</th>' for name in failures.columns)
-    body = "".join(
-        "<tr>" + "".join(_cell(value, name) for name, value in row.items()) + "</tr>"
-        for row in some(failures, ROWS).iter_rows(named=True)
-    )
+    parts = []
+    for said, rows in groups(failures, ROWS):
+        parts += [f'<p class="wb-why">{escape_html(said, limit=LONG)}</p>'] if said else []
+        head = "".join(f'<th scope="col">{escape_html(name, limit=63)}</th>' for name in rows.columns)
+        body = "".join(
+            "<tr>" + "".join(_cell(value, name) for name, value in row.items()) + "</tr>"
+            for row in rows.iter_rows(named=True)
+        )
+        parts.append(
+            '<div class="wb-wide"><table aria-label="failing rows">'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        )
     total, shown = max(sum(check.counts.values()), failures.height), min(ROWS, failures.height)
     more = f'<p class="wb-more">{shown} of {total:,} failing rows</p>' if total > shown else ""
-    return (
-        '<div class="wb-rows"><div class="wb-wide"><table aria-label="failing rows">'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{more}</div>"
-    )
+    return f'<div class="wb-rows">{"".join(parts)}{more}</div>'
 
 
 def _cell(value: object, name: str) -> str:
     if value is None:
         return '<td class="wb-none">–</td>'  # noqa: RUF001
     if isinstance(value, datetime):
-        value = value.isoformat(sep=" ").removesuffix("+00:00")
-    mono = "" if name == "reason" else ' class="wb-mono"'
-    return f"<td{mono}>{escape_html(value, limit=160)}</td>"
+        value = moment_text(value)
+    if name in SENTENCES:
+        return f"<td>{escape_html(value, limit=LONG)}</td>"
+    return f'<td class="wb-mono">{escape_html(value, limit=160)}</td>'
 
 
 def _messages(card: Card) -> str:
@@ -284,8 +316,8 @@ def _messages(card: Card) -> str:
 
 def _message(kind: str, mark: str, word: str, text: str) -> str:
     return (
-        f'<li class="wb-{kind}"><span class="wb-mark" role="img" aria-label="{word}" title="{word}">{mark}</span>'
-        f'<span class="wb-said">{escape_html(text)}</span></li>'
+        f'<li class="wb-{kind}"><span class="wb-mark" role="img" aria-label="{word}" title="{word}">{mark}</span> '
+        f'<span class="wb-said">{escape_html(text, limit=LONG)}</span></li>'
     )
 
 

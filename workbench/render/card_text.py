@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from workbench.render.card import some
-from workbench.render.format import amount, dtype, format_elapsed, plain, span, within
+from workbench.render.card import SENTENCES, groups
+from workbench.render.format import LONG, amount, dtype, format_elapsed, moment_text, plain, span, unit_text, within
 from workbench.render.sparkline import blocks
+from workbench.render.table import FittedGrid
 from workbench.shares import percent
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class CardText:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Any]:
         """Yield the card's parts."""
-        yield from _card(self.card, _ASCII if options.ascii_only else _Signs())
+        yield from _card(self.card, _ASCII if options.ascii_only else _Signs(), options.max_width)
 
 
 def card_text(card: Card) -> CardText:
@@ -76,7 +78,7 @@ def render_text(renderable: Any, *, width: int = 80) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
 
 
-def _card(card: Card, signs: _Signs) -> Iterator[Any]:
+def _card(card: Card, signs: _Signs, width: int) -> Iterator[Any]:
     from rich.rule import Rule
     from rich.table import Table
     from rich.text import Text
@@ -87,17 +89,17 @@ def _card(card: Card, signs: _Signs) -> Iterator[Any]:
     top.add_row(Text(signs.text(plain(card.view)), style="bold"), Text(_state(card), style=_tone(card)))
     yield top
     if card.description:
-        yield Text(signs.text(plain(card.description)))
+        yield Text(signs.text(plain(card.description, limit=LONG)))
     where = [card.branch, card.commit[:8], f"view {card.view_id[:12]}", *([card.owner] if card.owner else [])]
     yield Text(signs.text(signs.dot.join(plain(part) for part in where)), style="dim")
     yield Text(signs.text(_facts(card, signs)))
     if card.features:
         yield Text()
-        yield _features(card, signs)
+        yield from _features(card, signs, width)
     yield Rule(characters=signs.rule, style="dim")
-    width = max((len(_mark(check.state, signs)[0]) for check in card.checks), default=0)
+    marked = max((len(_mark(check.state, signs)[0]) for check in card.checks), default=0)
     for check in card.ranked:
-        yield from _check(check, signs, width)
+        yield from _check(check, signs, marked)
     yield from _messages(card, signs)
 
 
@@ -122,30 +124,36 @@ def _facts(card: Card, signs: _Signs) -> str:
     return signs.dot.join(facts)
 
 
-def _features(card: Card, signs: _Signs) -> Any:
-    from rich.table import Table
+def _features(card: Card, signs: _Signs, width: int) -> Iterator[Any]:
+    """Yield a line a feature, its type and unit in a column, or where that is too wide in a line of their own."""
     from rich.text import Text
 
-    table = Table(box=None, expand=True, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("feature", overflow="fold", ratio=1, min_width=14)
-    table.add_column("type", overflow="fold", max_width=12)
-    table.add_column("distribution", no_wrap=True, min_width=14)
-    for title in ("median", signs.text("5 – 95%"), "null"):  # noqa: RUF001
-        table.add_column(title, justify="right", no_wrap=True)
-    for feature in card.features[:FEATURES]:
-        cells = [feature.name, _dtype(feature), _distribution(feature, signs), *_measures(feature)]
-        styles = ("bold", "dim", "cyan" if feature.histogram else "", "", "", "")
-        table.add_row(*(Text(signs.text(plain(c)), style=s) for c, s in zip(cells, styles, strict=True)))
+    heads = ["feature", "type", "distribution", "median", "5 – 95%", "null"]  # noqa: RUF001
+    styles = ["bold", "dim", "cyan", "", "", ""]
+    rows = [
+        [plain(each.name), plain(_dtype(each)), plain(_distribution(each, signs)), *_measures(each)]
+        for each in card.features[:FEATURES]
+    ]
+    rows = [[signs.text(cell) for cell in row] for row in rows]
+    heads = [signs.text(head) for head in heads]
+    needs = sum(max(map(len, column)) + 1 for column in zip(heads, *rows, strict=True)) - 1
+    cells = [[Text(cell, style=style) for cell, style in zip(row, styles, strict=True)] for row in rows]
+    if needs > width:
+        cells = [[Text("\n").join(row[:2]), *row[2:]] for row in cells]
+        heads.remove("type")
+    last = len(heads)
+    right, whole = range(last - 3, last), range(last - 4, last)
+    yield FittedGrid([Text(head, style="dim") for head in heads], cells, right=right, whole=whole, gap=1)
     if len(card.features) > FEATURES:
-        table.add_row(Text(f"and {len(card.features) - FEATURES} more", style="dim"))
-    return table
+        yield Text(f"and {len(card.features) - FEATURES} more", style="dim")
 
 
 def _dtype(feature: FeatureProfile) -> str:
     short = re.sub(
         r"^(U?)(Int|Float)(?=\d)", lambda found: (found[1] or found[2][0]).lower(), dtype(feature)
     ).removesuffix(" UTC")
-    return " ".join(filter(None, (short, feature.unit, within(feature.tolerance))))
+    unit = unit_text(feature.unit) if feature.unit else None
+    return " ".join(filter(None, (short, unit, within(feature.tolerance))))
 
 
 def _distribution(feature: FeatureProfile, signs: _Signs) -> str:
@@ -186,31 +194,36 @@ def _check(check: Check, signs: _Signs, width: int) -> Iterator[Any]:
     line.add_column(width=width, no_wrap=True)
     line.add_column(overflow="fold")
     mark, style = _mark(check.state, signs)
-    said = Text.assemble((signs.text(plain(check.name)), "bold"), "  ", signs.text(plain(check.detail)))
+    said = Text.assemble((signs.text(plain(check.name)), "bold"), "  ", signs.text(plain(check.detail, limit=LONG)))
     line.add_row(Text(mark, style=style), said)
     yield line
     if check.failures is not None and not check.failures.is_empty():
-        yield _rows(check, check.failures, signs)
+        yield from _rows(check, check.failures, signs)
 
 
-def _rows(check: Check, failures: pl.DataFrame, signs: _Signs) -> Any:
+def _rows(check: Check, failures: pl.DataFrame, signs: _Signs) -> Iterator[Any]:
     from rich.padding import Padding
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for name in failures.columns:
-        table.add_column(Text(signs.text(plain(name))), overflow="fold", ratio=3 if name == "reason" else None)
-    for row in some(failures, ROWS).rows():
-        table.add_row(*(Text(signs.text(_cell(value))) for value in row))
-    total, shown = max(sum(check.counts.values()), failures.height), min(ROWS, failures.height)
+    shown = 0
+    for said, rows in groups(failures, ROWS):
+        if said:
+            yield Padding(Text(signs.text(plain(said, limit=LONG))), (0, 0, 0, 2))
+        heads = [Text(signs.text(plain(name)), style="dim") for name in rows.columns]
+        cells = [
+            [Text(signs.text(_cell(value, name))) for name, value in row.items()] for row in rows.iter_rows(named=True)
+        ]
+        yield Padding(FittedGrid(heads, cells), (0, 0, 0, 4 if said else 2))
+        shown += rows.height
+    total = max(sum(check.counts.values()), failures.height)
     if total > shown:
-        table.add_row(Text(f"{shown} of {total:,}", style="dim"))
-    return Padding(table, (0, 0, 0, 2))
+        yield Padding(Text(f"{shown} of {total:,}", style="dim"), (0, 0, 0, 2))
 
 
-def _cell(value: object) -> str:
-    return "-" if value is None else plain(str(value).removesuffix("+00:00"), limit=80)
+def _cell(value: object, name: str) -> str:
+    if value is None:
+        return "-"
+    return plain(moment_text(value) if isinstance(value, datetime) else value, limit=LONG if name in SENTENCES else 80)
 
 
 def _messages(card: Card, signs: _Signs) -> Iterator[Any]:
@@ -220,9 +233,9 @@ def _messages(card: Card, signs: _Signs) -> Iterator[Any]:
     if not card.rows and card.status != "failed":
         warnings.insert(0, "The view has no rows.")
     for text in warnings:
-        yield Text(signs.text(f"! {plain(text)}"), style="yellow")
+        yield Text(signs.text(f"! {plain(text, limit=LONG)}"), style="yellow")
     for text in card.notes[:8]:
-        yield Text(signs.text(plain(text)), style="dim")
+        yield Text(signs.text(plain(text, limit=LONG)), style="dim")
     if card.run:
         said = "pending" if card.run == "queued" else plain(card.run, limit=500)
         yield Text(signs.text(f"MLflow run: {said}"), style="dim")

@@ -166,6 +166,7 @@ _FILL = f"class='wb-one' fill='{REFERENCE}' fill-opacity='.5'"
 _LINE = f"fill='none' stroke='{CURRENT}' stroke-width='1.6' stroke-linejoin='round'"
 _PLOT, _TAIL, _GAP = 84, 9, 5
 _ROW, _FROM, _TO, _LETTERS = 15, 102, 214, 16
+_IN_A_LINE = 16
 LEAST_SCALE = 0.1
 """A share of the rows that bars reach no further than alone: a thousandth is to look like little."""
 
@@ -176,7 +177,10 @@ share is written, and it would press the bins flat."""
 
 
 def overlay_svg(drift: FeatureDrift, labels: tuple[str, str]) -> str:
-    """Return both distributions as an inline SVG of at most some 6 kB; empty where there is nothing to draw."""
+    """Return both distributions as an inline SVG of at most some 6 kB; empty where there is nothing to draw.
+
+    Letters between its shapes are not drawn: they are what is left, in order, where a page takes the drawing away.
+    """
     rows = bars(drift)
     parts, height = [], 0.0
     if has_histogram(drift) and drift.histograms is not None:
@@ -197,7 +201,8 @@ def overlay_svg(drift: FeatureDrift, labels: tuple[str, str]) -> str:
 def swatch(side: int) -> str:
     """Return the mark of one side for a key: 0 is filled, 1 is outlined."""
     drawn = f"d='M1 2h14v8h-14z' {_FILL}" if side == 0 else f"d='M1 11V6h5V2h5v5h4v4' {_LINE}"
-    return f"<svg width='16' height='12' viewBox='0 0 16 12' aria-hidden='true'><path {drawn}/></svg>"
+    arrow = "→ " if side else ""  # not drawn, see `overlay_svg`
+    return f"<svg width='16' height='12' viewBox='0 0 16 12' aria-hidden='true'>{arrow}<path {drawn}/></svg>"
 
 
 def _histograms(drift: FeatureDrift, pair: tuple[Histogram, Histogram]) -> str:
@@ -209,13 +214,14 @@ def _histograms(drift: FeatureDrift, pair: tuple[Histogram, Histogram]) -> str:
     right = WIDTH - (_TAIL + _GAP if pair[0].above or pair[1].above else 0)
     filled, line = (side.path(top, left, right) for side in sides)
     ends = Scale.of(drift).ends(pair[0])
+    lines = " → ".join(ramp([fit_bars(side.counts, _IN_A_LINE) for side in sides])).replace(" ", _HELD)
     return (
-        f"<path d='{filled}' {_FILL}/><path d='M0 {_PLOT}.5H{WIDTH}' stroke='currentColor' stroke-opacity='.3'/>"
+        f"{lines} · <path d='{filled}' {_FILL}/><path d='M0 {_PLOT}.5H{WIDTH}' stroke='currentColor' stroke-opacity='.3'/>"
         f"<path d='{line}' {_LINE}/><g fill-opacity='.7'>"
-        f"<text x='0' y='{_PLOT + 13}'>{'‹ ' if left else ''}{escape_html(ends[0])}</text>"  # noqa: RUF001
+        f"<text x='0' y='{_PLOT + 13}'>{'‹ ' if left else ''}{escape_html(ends[0])}</text> to "  # noqa: RUF001
         f"<text x='{WIDTH}' y='{_PLOT + 13}' text-anchor='end'>"
         f"{escape_html(ends[1])}{' ›' if right < WIDTH else ''}</text>"  # noqa: RUF001
-        "</g>"
+        "</g> · "
     )
 
 
@@ -256,10 +262,10 @@ def _bars(rows: Sequence[Bar], start: float) -> str:
         line += [f"M{_FROM} {_short(y + 2)}h{_short(wide[1])}v10H{_FROM}z"] if wide[1] else []
         words.append(
             f"<text y='{_short(y + 11)}'>{escape_html(bar.label, limit=_LETTERS)}"
-            f"{f'<title>{escape_html(bar.label)}</title>' if len(bar.label) > _LETTERS else ''}</text>"
+            f"{f'<title> ({escape_html(bar.label)})</title>' if len(bar.label) > _LETTERS else ''}</text> "
             f"<text x='{WIDTH}' y='{_short(y + 11)}' text-anchor='end' fill-opacity='.7'>{escape_html(bar.said)}</text>"
         )
-    return f"<path d='{''.join(filled)}' {_FILL}/><path d='{''.join(line)}' {_LINE}/>{''.join(words)}"
+    return f"<path d='{''.join(filled)}' {_FILL}/><path d='{''.join(line)}' {_LINE}/>{' · '.join(words)}"
 
 
 def _words(drift: FeatureDrift, labels: tuple[str, str], rows: Sequence[Bar]) -> str:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from workbench.profile import FeatureProfile
 
 _DAY = 86_400.0
+LONG = 2_000
+"""Characters of a sentence that are shown: what is wrong stands at its beginning, the remedy at its end."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CONTROLS = dict.fromkeys(
     {*range(32), *range(127, 160), 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)} - {9, 10},
@@ -67,6 +70,34 @@ def escape_html(text: object, *, limit: int = 300) -> str:
     return html.escape(plain(text, limit=limit), quote=True)
 
 
+def moment_text(moment: datetime) -> str:
+    """Return a moment as it stands in a cell: UTC without saying so, and in words where a window leaves out its end.
+
+    Such a window, of events strictly before, takes an event in one microsecond after it happened.
+
+    Examples
+    --------
+    >>> at = datetime(2013, 1, 13, 1, 19, tzinfo=UTC)
+    >>> moment_text(at), moment_text(at + timedelta(microseconds=1))
+    ('2013-01-13 01:19:00', 'just after 2013-01-13 01:19:00')
+    """
+    said = ""
+    if moment.microsecond == 1:
+        said, moment = "just after ", moment.replace(microsecond=0)
+    return said + moment.isoformat(sep=" ").removesuffix("+00:00")
+
+
+def unit_text(unit: str) -> str:
+    """Return a unit without spaces, in which no line is broken.
+
+    Examples
+    --------
+    >>> unit_text("kilometer / hour ** 2")
+    'kilometer/hour**2'
+    """
+    return unit.replace(" ", "")
+
+
 def print_value(value: object) -> str:
     r"""Return a value of a report as it stands in a cell, of as many lines as it has, without control characters.
 
@@ -85,8 +116,8 @@ def print_value(value: object) -> str:
         return f"{value:.6g}"
     if isinstance(value, int):
         return f"{value:,}"
-    if isinstance(value, datetime) and value.utcoffset() == timedelta(0):
-        value = value.replace(tzinfo=None)  # all times are UTC here
+    if isinstance(value, datetime):
+        return moment_text(value)
     return redact_urls(str(value).translate(_CONTROLS))
 
 

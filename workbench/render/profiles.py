@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.render.format import amount, dtype, figure, plain, within
+from workbench.render.format import amount, dtype, figure, plain, unit_text, within
 from workbench.render.sparkline import blocks, sparkline
 from workbench.render.table import Drawn, Table
 from workbench.shares import percent
@@ -25,7 +25,7 @@ class DistributionCell(Drawn):
     def html(self) -> str:
         """Return a small drawing; it has its colour from here, since a report's style is taken away in places."""
         drawn = sparkline(self.column).replace("<svg ", "<svg width='110' height='18' style='display:block' ", 1)
-        return f"<span style='display:inline-block;fill:#0072b2'>{drawn}</span>" if drawn else "constant"
+        return f"<div style='fill:#0072b2'>{drawn}</div>" if drawn else "constant"
 
     def __str__(self) -> str:
         if not self.column.categories:
@@ -57,7 +57,7 @@ def _drawn(column: FeatureProfile) -> tuple[Drawn | None]:
 
 
 def _type(column: FeatureProfile) -> str:
-    return " ".join(filter(None, (dtype(column), column.unit, within(column.tolerance))))
+    return " ".join(filter(None, (dtype(column), column.unit and unit_text(column.unit), within(column.tolerance))))
 
 
 def _measures(column: FeatureProfile) -> tuple[str, str, str, str]:

@@ -56,6 +56,7 @@ STYLE = (
     ".wb-report h4{margin:1.2em 0 .3em!important;font-size:13px;font-weight:600;font-style:normal}"
     ".wb-report>h4:first-of-type{font-size:15px;margin:.2em 0 .3em!important;overflow-wrap:anywhere}"
     ".wb-report .wb-wide{overflow-x:auto}"
+    ".wb-report svg+.wb-line{display:none}"
     ".wb-report table{border-collapse:collapse;margin:0!important;table-layout:auto!important}"
     ".wb-report table tr{background:none!important}"
     ".wb-report table th,.wb-report table td{padding:2px 14px 2px 0;text-align:left!important;vertical-align:top;"

@@ -27,11 +27,13 @@ ASCII = "_.-=+*%#"
 def sparkline(feature: FeatureProfile) -> str:
     """Return the distribution of `feature` as an inline SVG; empty where there is nothing to draw.
 
-    It has a title for pointers and a label for screen readers, takes its colours from the classes ``wb-bar`` and
+    It has a title for pointers and screen readers, takes its colours from the classes ``wb-bar`` and
     ``wb-tail``, and has at most one shape a bin whatever the rows. Tails outside a histogram's edges stand apart.
+    A histogram is followed by the same as a line of characters, of the class ``wb-line``, which a style is to hide
+    after an SVG: so that it shows where drawings are taken away.
     """
     if feature.histogram is not None and len(feature.histogram.counts) > 1:
-        return _svg(describe_sparkline(feature), _bars(feature.histogram))
+        return _svg(describe_sparkline(feature), _bars(feature.histogram), blocks(feature))
     if feature.categories:
         return _svg(describe_sparkline(feature), _segments(feature))
     return ""
@@ -68,11 +70,12 @@ def fit_bars(counts: Sequence[float], width: int) -> list[float]:
     return _merge_bars(wide, width)
 
 
-def _svg(label: str, shapes: str) -> str:
-    said = escape_html(label)
+def _svg(label: str, shapes: str, line: str = "") -> str:
+    # of spaces, HTML keeps those that do not break
+    text = f'<samp class="wb-line">{line.replace(" ", "&nbsp;")}</samp>' if line else ""
     return (
-        f'<svg class="wb-spark" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{said}"><title>{said}</title>{shapes}</svg>'
+        f'<div role="img" title="{escape_html(label)}"><svg class="wb-spark" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'preserveAspectRatio="none" aria-hidden="true">{shapes}</svg>{text}</div>'
     )
 
 
