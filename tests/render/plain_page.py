@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import html
+import re
 from html.parser import HTMLParser
 
-ALLOWED = frozenset(
-    "h1 h2 h3 h4 h5 h6 br b i strong em a pre code img tt div ins del sup sub p picture ol ul table thead tbody tfoot "
-    "blockquote dl dt dd kbd q samp var hr ruby rt rp li tr td th s strike summary details caption figure figcaption "
-    "abbr bdo cite dfn mark small source span time wbr".split()
+ALLOWED = re.compile(
+    "h[1-6]|br|b|i|strong|em|a|pre|code|img|tt|div|ins|del|sup|sub|p|picture|ol|ul|table|thead|tbody|tfoot|blockquote|"
+    "dl|dt|dd|kbd|q|samp|var|hr|ruby|rt|rp|li|tr|td|th|s|strike|summary|details|caption|figure|figcaption|abbr|bdo|"
+    "cite|dfn|mark|small|source|span|time|wbr"
 )
 """The elements that GitHub's sanitizer lets through; of others the content stays, but for scripts and styles."""
 
-ATTRIBUTES = frozenset(
-    "href src alt title align aria-describedby aria-hidden aria-label aria-labelledby colspan rowspan scope "
-    "width height role tabindex".split()
+ATTRIBUTES = re.compile(
+    "href|src|alt|title|align|aria-(describedby|hidden|label|labelledby)|(col|row)span|scope|width|height|role|tabindex"
 )
-WITH_CONTENT = frozenset({"script", "style"})
-VOID = frozenset({"br", "wbr", "img", "hr", "source"})
-BLOCKS = frozenset("h1 h2 h3 h4 h5 h6 div p ul ol li table tr blockquote pre dl dt dd br hr".split())
+WITH_CONTENT = re.compile("script|style")
+VOID = re.compile("w?br|img|hr|source")
+BLOCKS = re.compile("h[1-6]|div|p|ul|ol|li|table|tr|blockquote|pre|dl|dt|dd|br|hr")
 
 
 class _Sanitizer(HTMLParser):
@@ -28,14 +28,15 @@ class _Sanitizer(HTMLParser):
         self._silent = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._silent += tag in WITH_CONTENT
-        if tag in ALLOWED:
-            held = "".join(f' {name}="{html.escape(value or "")}"' for name, value in attrs if name in ATTRIBUTES)
+        self._silent += bool(WITH_CONTENT.fullmatch(tag))
+        if ALLOWED.fullmatch(tag):
+            kept = ((name, value or "") for name, value in attrs if ATTRIBUTES.fullmatch(name))
+            held = "".join(f' {name}="{html.escape(value)}"' for name, value in kept)
             self.kept += f"<{tag}{held}>"
 
     def handle_endtag(self, tag: str) -> None:
-        self._silent -= tag in WITH_CONTENT
-        if tag in ALLOWED and tag not in VOID:
+        self._silent -= bool(WITH_CONTENT.fullmatch(tag))
+        if ALLOWED.fullmatch(tag) and not VOID.fullmatch(tag):
             self.kept += f"</{tag}>"
 
     def handle_data(self, data: str) -> None:
@@ -49,13 +50,13 @@ class _Reader(HTMLParser):
         self.text = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in BLOCKS:
+        if BLOCKS.fullmatch(tag):
             self.text += "\n"
         if tag in {"td", "th"}:
             self.text += " | "
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in BLOCKS:
+        if BLOCKS.fullmatch(tag):
             self.text += "\n"
 
     def handle_data(self, data: str) -> None:

@@ -160,7 +160,8 @@ def test_drawings_and_marks_have_words_for_screen_readers() -> None:
     labels = page.values("aria-label")
     assert labels[0] == "carrier_delay: computed, 1 of 2 checks failed"
     assert page.tags.count("svg") == 2
-    assert len([title for title in page.values("title") if title.startswith(("delay_mean_7d: histogram", "airport: JFK"))]) == 2
+    drawn = ("delay_mean_7d: histogram", "airport: JFK")
+    assert sum(title.startswith(drawn) for title in page.values("title")) == 2
     assert {"checks", "messages", "failing rows", "passed", "failed", "warning", "note"} <= set(labels)
     assert page.values("role") == ["group", *["img"] * (2 + 2 + 2)]  # drawings, checks, messages
     assert page.values("scope")

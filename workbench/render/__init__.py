@@ -12,7 +12,7 @@ from workbench.lazy import loading
 if TYPE_CHECKING:
     from workbench.render.card import Card
     from workbench.render.card_html import card_html
-    from workbench.render.card_text import card_text, render_text
+    from workbench.render.card_text import card_text
     from workbench.render.code_diff import DiffListing, listings
     from workbench.render.diagram import Box, Diagram, Link, Row
     from workbench.render.distribution import Overlay, Overlays, overlays
@@ -22,14 +22,12 @@ if TYPE_CHECKING:
     from workbench.render.report import Finding, Fold, Report, Reported, Unfolded, report_kind
     from workbench.render.sparkline import blocks, sparkline
     from workbench.render.table import Drawn, Mark, ShareBar, Table, Tone
+    from workbench.render.terminal import render_text
 
 _HOMES = {
     "card": ("Card",),
     "card_html": ("card_html",),
-    "card_text": (
-        "card_text",
-        "render_text",
-    ),
+    "card_text": ("card_text",),
     "code_diff": (
         "DiffListing",
         "listings",
@@ -70,6 +68,7 @@ _HOMES = {
         "Table",
         "Tone",
     ),
+    "terminal": ("render_text",),
 }
 
 __all__ = [

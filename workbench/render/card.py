@@ -97,6 +97,7 @@ class Card:
             return "not checked"
         return ", ".join(["check passed" if count == 1 else f"{passed} check{'s' if passed > 1 else ''} passed", *left])
 
+
 SENTENCES = ("reason", "says")
 """The columns of failing rows that hold sentences; all others are values."""
 

@@ -136,7 +136,8 @@ def card_html(card: Card) -> str:
     broken = {"pass": "", "fail": " wb-broken", "not checked": " wb-unseen"}[card.state]
     parts = [_head(card), _facts(card), _features(card), _checks(card), _messages(card), _foot(card)]
     style = "".join(STYLE.splitlines())
-    return f'<div class="wb-card{broken}" role="group" aria-label="{label}"><style>{style}</style>{"".join(parts)}</div>'
+    inside = f"<style>{style}</style>{''.join(parts)}"
+    return f'<div class="wb-card{broken}" role="group" aria-label="{label}">{inside}</div>'
 
 
 def _bare(text: str) -> str:
@@ -162,9 +163,10 @@ def _head(card: Card) -> str:
 def _state(card: Card) -> str:
     took = {"computed": f" in {format_elapsed(card.seconds)}", "failed": f" after {format_elapsed(card.seconds)}"}
     kind, mark, _ = MARKS[card.state]
+    said = f"{escape_html(card.status)}{took.get(card.status, '')}"
     return (
-        f'<span class="wb-state"><span class="wb-none">{escape_html(card.status)}{took.get(card.status, "")}</span>{_bare(" · ")}'
-        f'<span class="wb-{kind}"><span class="wb-mark" aria-hidden="true">{mark}</span> '
+        f'<span class="wb-state"><span class="wb-none">{said}</span>{_bare(" · ")}<span class="wb-{kind}">'
+        f'<span class="wb-mark" aria-hidden="true">{mark}</span> '
         f"<b>{escape_html(card.verdict)}</b></span></span>"
     )
 
@@ -226,9 +228,7 @@ def _absent(feature: FeatureProfile) -> str:
     nulls = percent(feature.nulls, feature.rows)
     said = [nulls if feature.nulls else f'<span class="wb-none">{nulls}</span>']
     said += [f'<div class="wb-sub">NaN {percent(feature.nans, feature.rows)}</div>'] if feature.nans else []
-    said += (
-        [f'<div class="wb-sub">inf {percent(feature.infinities, feature.rows)}</div>'] if feature.infinities else []
-    )
+    said += [f'<div class="wb-sub">inf {percent(feature.infinities, feature.rows)}</div>'] if feature.infinities else []
     return "".join(said)
 
 

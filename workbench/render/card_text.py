@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from workbench.render.card import SENTENCES, groups
 from workbench.render.format import LONG, amount, dtype, format_elapsed, moment_text, plain, span, unit_text, within
 from workbench.render.sparkline import blocks
-from workbench.render.table import FittedGrid
+from workbench.render.terminal import FittedGrid
 from workbench.shares import percent
 
 if TYPE_CHECKING:
@@ -65,17 +64,6 @@ class CardText:
 def card_text(card: Card) -> CardText:
     """Return `card` as a rich renderable. Colours only repeat what words say."""
     return CardText(card)
-
-
-def render_text(renderable: Any, *, width: int = 80) -> str:
-    """Return what rich would print, as plain text without colours."""
-    from rich.console import Console
-
-    out = StringIO()
-    Console(
-        file=out, width=width, color_system=None, force_terminal=False, force_jupyter=False, legacy_windows=False
-    ).print(renderable)
-    return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
 
 
 def _card(card: Card, signs: _Signs, width: int) -> Iterator[Any]:

@@ -216,7 +216,8 @@ def _histograms(drift: FeatureDrift, pair: tuple[Histogram, Histogram]) -> str:
     ends = Scale.of(drift).ends(pair[0])
     lines = " → ".join(ramp([fit_bars(side.counts, _IN_A_LINE) for side in sides])).replace(" ", _HELD)
     return (
-        f"{lines} · <path d='{filled}' {_FILL}/><path d='M0 {_PLOT}.5H{WIDTH}' stroke='currentColor' stroke-opacity='.3'/>"
+        f"{lines} · <path d='{filled}' {_FILL}/>"
+        f"<path d='M0 {_PLOT}.5H{WIDTH}' stroke='currentColor' stroke-opacity='.3'/>"
         f"<path d='{line}' {_LINE}/><g fill-opacity='.7'>"
         f"<text x='0' y='{_PLOT + 13}'>{'‹ ' if left else ''}{escape_html(ends[0])}</text> to "  # noqa: RUF001
         f"<text x='{WIDTH}' y='{_PLOT + 13}' text-anchor='end'>"
