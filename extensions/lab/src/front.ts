@@ -1,0 +1,27 @@
+/** Which contents path and kernel are in front: those of the notebook, else the folder that the file browser shows. */
+
+import type { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
+import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+
+import type { Model } from './model';
+
+export function followFront(model: Model, notebooks: INotebookTracker, browser: IDefaultFileBrowser | null): void {
+  let watched: NotebookPanel | null = null;
+
+  function look(): void {
+    const panel = notebooks.currentWidget;
+    if (panel !== watched) {
+      watched?.sessionContext?.kernelChanged.disconnect(look);
+      watched?.context?.pathChanged.disconnect(look);
+      watched = panel;
+      panel?.sessionContext.kernelChanged.connect(look);
+      panel?.context.pathChanged.connect(look);
+    }
+    const path = panel ? panel.context.path : (browser?.model.path ?? '');
+    void model.follow({ path, kernel: panel?.sessionContext.session?.kernel?.id ?? '' });
+  }
+
+  notebooks.currentChanged.connect(look);
+  browser?.model.pathChanged.connect(look);
+  look();
+}

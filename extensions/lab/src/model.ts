@@ -1,0 +1,230 @@
+/** What the panel, the status bar and the documents show: one state, loaded in parts, that follows the notebook in front. */
+
+import { Signal, type ISignal } from '@lumino/signaling';
+
+import type {
+  BranchInfo,
+  CatalogAnswer,
+  Changed,
+  FeatureAnswer,
+  OtherProject,
+  Problem,
+  ProjectInfo,
+  RunAnswer
+} from './api/answers';
+import { type Client, type Place, problemOf } from './api/client';
+
+/** A part of the state: what was loaded last, why the newest attempt failed, and whether one is under way. */
+export interface Part<T> {
+  value: T | null;
+  problem: Problem | null;
+  isLoading: boolean;
+}
+
+/** The contents path that is in front, and the kernel of its notebook. */
+export interface Front {
+  path: string;
+  kernel: string;
+}
+
+export interface Selection {
+  view: string;
+  version: string | null;
+}
+
+export interface State {
+  front: Front;
+  project: Part<ProjectInfo>;
+  others: OtherProject[];
+  branches: Part<BranchInfo[]>;
+  features: Part<FeatureAnswer>;
+  runs: Part<RunAnswer>;
+  catalog: Part<CatalogAnswer>;
+  selection: Selection | null;
+  /** Grows with each change that was told; what shows one view loads it anew then. */
+  revision: number;
+}
+
+const EMPTY = { value: null, problem: null, isLoading: false };
+const PARTS: readonly Changed[] = ['branches', 'features', 'runs', 'catalog'];
+const RETRY = { first: 1000, most: 30000 };
+
+export class Model {
+  constructor(private readonly client: Client) {}
+
+  get state(): State {
+    return this._state;
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** Where requests are about; null while there is no project. */
+  get place(): Place | null {
+    const project = this._state.project.value;
+    return project && { project: project.id, branch: project.branch, kernel: this._state.front.kernel };
+  }
+
+  /** Follow another notebook or folder. */
+  async follow(front: Front): Promise<void> {
+    const last = this._state.front;
+    if (this._isFollowing && last.path === front.path && last.kernel === front.kernel) {
+      return;
+    }
+    this._isFollowing = true;
+    this.set({ front });
+    await this.locate(front.path);
+  }
+
+  /** Show the project at a path, whatever is in front. */
+  async locate(path: string): Promise<void> {
+    const turn = ++this._turn;
+    this.set({ project: { ...this._state.project, isLoading: true } });
+    try {
+      const found = await this.client.projects(path, this._state.front.kernel);
+      if (turn === this._turn) {
+        this.set({ others: found.others });
+        this.enter(found.project, found.problem);
+      }
+    } catch (error) {
+      if (turn === this._turn) {
+        this.set({ project: { ...this._state.project, problem: problemOf(error), isLoading: false } });
+      }
+    }
+  }
+
+  /** Load everything anew. */
+  async refresh(): Promise<void> {
+    await this.locate(this._state.project.value?.path ?? this._state.front.path);
+  }
+
+  async createProject(body: { path: string; name?: string; files?: string[] }): Promise<ProjectInfo> {
+    const project = await this.client.createProject(body);
+    this.enter(project, null);
+    return project;
+  }
+
+  /** Switch this notebook to a branch, or start an experiment. */
+  async chooseBranch(
+    name: string,
+    experiment: { objective?: string; hypothesis?: string; metrics?: string[] } = {}
+  ): Promise<void> {
+    const place = this.place;
+    if (place) {
+      const chosen = { project: place.project, kernel: place.kernel ?? '', name, ...experiment };
+      this.enter(await this.client.chooseBranch(chosen), null);
+    }
+  }
+
+  select(selection: Selection | null): void {
+    this.set({ selection });
+  }
+
+  dispose(): void {
+    this._watch?.abort();
+    Signal.clearData(this);
+  }
+
+  private enter(project: ProjectInfo | null, problem: Problem | null): void {
+    const last = this._state.project.value;
+    const isSame = last?.id === project?.id;
+    const isSameBranch = isSame && last?.branch === project?.branch;
+    this.set({ project: { value: project, problem, isLoading: false } });
+    if (!isSame) {
+      this.set({ branches: EMPTY, features: EMPTY, runs: EMPTY, catalog: EMPTY, selection: null });
+      this._watch?.abort();
+      this._watch = null;
+    } else if (!isSameBranch) {
+      this.set({ features: EMPTY, runs: EMPTY });
+    }
+    if (project) {
+      void this.load(PARTS);
+      if (!this._watch) {
+        this._watch = new AbortController();
+        void this.watch(project.id, this._watch.signal);
+      }
+    }
+  }
+
+  private async load(parts: readonly Changed[]): Promise<void> {
+    const place = this.place;
+    if (!place) {
+      return;
+    }
+    this.set({ revision: this._state.revision + 1 });
+    await Promise.all(parts.map(part => this.loadPart(part, place)));
+  }
+
+  private async loadPart(part: Changed, place: Place): Promise<void> {
+    const turn = (this._turns[part] = (this._turns[part] ?? 0) + 1);
+    const isLast = () => turn === this._turns[part] && place.project === this.place?.project;
+    this.set({ [part]: { ...this._state[part], isLoading: true } });
+    try {
+      const value = await this.client[part](place);
+      if (isLast()) {
+        this.set({ [part]: { value, problem: null, isLoading: false } });
+      }
+    } catch (error) {
+      if (isLast()) {
+        this.set({ [part]: { ...this._state[part], problem: problemOf(error), isLoading: false } });
+      }
+    }
+  }
+
+  /** Load what changed, as long as the project is shown; a lost connection is made again. */
+  private async watch(project: string, signal: AbortSignal): Promise<void> {
+    let wait = RETRY.first;
+    while (!signal.aborted) {
+      try {
+        for await (const changed of this.client.changes(project, signal)) {
+          wait = RETRY.first;
+          await this.told(changed);
+        }
+      } catch {
+        // the parts say what is wrong when they are loaded
+      }
+      if (!signal.aborted) {
+        await new Promise(resolve => setTimeout(resolve, wait));
+        wait = Math.min(2 * wait, RETRY.most);
+      }
+    }
+  }
+
+  private async told(changed: Changed[]): Promise<void> {
+    const before = this._state.project.value;
+    if (changed.includes('branches') && before?.path !== undefined) {
+      const found = await this.client.projects(before?.path ?? this._state.front.path, this._state.front.kernel);
+      if (found.project?.id === before?.id && found.project?.branch !== before?.branch) {
+        this.enter(found.project, null);
+        return;
+      }
+      if (found.project?.id === before?.id) {
+        this.set({ project: { value: found.project, problem: null, isLoading: false } });
+      }
+    }
+    await this.load(changed);
+  }
+
+  private set(change: Partial<State>): void {
+    this._state = { ...this._state, ...change };
+    this._changed.emit();
+  }
+
+  private _state: State = {
+    front: { path: '', kernel: '' },
+    project: { ...EMPTY, isLoading: true },
+    others: [],
+    branches: EMPTY,
+    features: EMPTY,
+    runs: EMPTY,
+    catalog: EMPTY,
+    selection: null,
+    revision: 0
+  };
+  private readonly _changed = new Signal<this, void>(this);
+  private _isFollowing = false;
+  private _turn = 0;
+  private _turns: Partial<Record<Changed, number>> = {};
+  private _watch: AbortController | null = null;
+}
