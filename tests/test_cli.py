@@ -17,12 +17,12 @@ from cyclopts import App
 
 import workbench as wb
 from tests.conftest import EVENT_VIEW
-from workbench.cli import main, options
+from workbench.cli import Overview, main, options
 from workbench.cli.call import bind
 from workbench.cli.derive import command
+from workbench.cli.overview import GROUPS
 from workbench.cli.parsers import WITH_PROJECT, WITHOUT_PROJECT, parser
 from workbench.errors import UsageError
-from workbench.notebook.completion import candidates
 from workbench.project import Project, Verb
 
 
@@ -167,25 +167,8 @@ def test_words_that_bind_to_nothing_are_a_usage_error() -> None:
         bind(parser("workbench"), ["why-changed"])
 
 
-@pytest.mark.parametrize(
-    ("words", "token", "is_cell", "expected"),
-    [
-        ([], "st", False, ["status"]),
-        (["branch"], "exp/", False, ["exp/a"]),
-        (["branch", "exp/a"], "--obj", False, ["--objective"]),
-        (["why-changed"], "sp", False, ["spend"]),
-        (["why-changed", "spend", "--against"], "m", False, ["main"]),
-        (["compare", "--view"], "", False, ["spend"]),
-        ([], "--no", True, ["--no-log"]),
-        (["--branch"], "exp", True, ["exp/a"]),
-        (["nonsense"], "--", False, []),
-    ],
-)
-def test_completion_offers_what_may_stand_there(
-    words: list[str],
-    token: str,
-    is_cell: bool,  # noqa: FBT001 - a parameter of the test
-    expected: list[str],
-) -> None:
-    found = candidates(words, token, is_cell=is_cell, branches=lambda: ["exp/a", "main"], views=lambda: ["spend"])
-    assert found == expected
+def test_the_overview_has_every_verb_once() -> None:
+    groups = Overview().to_dict()
+    words = [word for group in groups.values() if isinstance(group, dict) for word in group]
+    assert sorted(words) == sorted({**WITHOUT_PROJECT, **WITH_PROJECT})
+    assert set().union(*GROUPS.values()) <= set(words)

@@ -74,6 +74,9 @@ class Kernel:
         content = self._reply(message, timeout)["content"]
         reply.status = content["status"]
         following = [each["text"] for each in content.get("payload", ()) if each["source"] == "set_next_input"]
+        for each in content.get("payload", ()):
+            if each["source"] == "page":
+                reply.outputs.append(each["data"])
         reply.next_input = following[-1] if following else ""
         return reply
 
@@ -82,6 +85,12 @@ class Kernel:
         content = self._reply(message, 300)["content"]
         start = content["cursor_start"]
         return [code[:start] + match for match in content["matches"]]
+
+    def kinds(self, code: str) -> dict[str, str]:
+        """Return what completes `code`, each with its kind."""
+        message = self.client.complete(code, len(code))
+        found = self._reply(message, 300)["content"]["metadata"]["_jupyter_types_experimental"]
+        return {each["text"]: each["type"] for each in found}
 
     def inspect(self, code: str) -> str:
         message = self.client.inspect(code, len(code))

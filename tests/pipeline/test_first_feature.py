@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
 import workbench as wb
-from workbench.errors import ProjectError
-from workbench.sources import propose_source
+from workbench.cli.main import main
+from workbench.errors import ProjectError, SourceError, WorkbenchError
+from workbench.sources import is_database, propose_source
+from workbench.sources.propose import _database
 
 GERMAN = (
     "Kunde;Bestellt;Betrag;Ort\n00001;31.01.2024 10:00;1.234,50;K\u00f6ln\n"
@@ -65,3 +69,59 @@ def test_settings_are_found_and_what_is_open_is_said(
     assert found.settings == {"path": "a.csv", "event_time": "t", **settings}
     assert question in " ".join(found.open_questions)
     assert isinstance(found.rows.schema["t"], pl.Datetime)
+
+
+def test_a_table_of_a_database_becomes_a_source(
+    project_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(duckdb.connect(str(project_root / "data" / "shop.db"))) as database:
+        at = "timestamptz '2024-01-01' + to_days(range::int) as at"
+        database.execute('create schema "my shop"')
+        database.execute(
+            f'create table "my shop"."Big ""Orders" as select range as id, range % 3 as client, {at} from range(9)'
+        )
+        database.execute("create table cities as select 'Ulm' as name, 3 as size")
+    (project_root / "notebooks").mkdir(exist_ok=True)
+    monkeypatch.chdir(project_root / "notebooks")
+    place = "duckdb:///../data/shop.db"
+    assert main(["init", "--from", f'{place}?table=my shop.Big "Orders', "--from", f"{place}?table=cities"]) == 0
+    said = capsys.readouterr().out
+    assert "Open notebooks/first-feature.ipynb" in said
+    assert "password" not in said
+    declared = tomllib.loads((project_root / "workbench.toml").read_text())["sources"]
+    assert declared["big_orders"] == {
+        "sql": 'select * from "my shop"."Big ""Orders"', "database": "data/shop.db", "event_time": "at", "key": ["id"]
+    }  # fmt: skip
+    assert declared["cities"]["static"]
+    with closing(wb.open()) as project:
+        assert project.sources["big_orders"].frame().collect().height == 9
+        assert project.new("windowed", "big_orders").to_dict()["choices"][0]["column"] == "client"
+    with pytest.raises(SourceError, match="names no table") as raised:
+        wb.init(project_root, from_="../data/shop.db")
+    assert 'my shop.Big "Orders, cities' in raised.value.remedy
+    assert not (project_root / "notebooks" / "workbench.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "read", "kept"),
+    [
+        (
+            "postgresql://ann:s3%3Acret@db:5432/shop?table=orders&sslmode=require",
+            "postgresql://ann:s3%3Acret@db:5432/shop?sslmode=require",
+            "postgresql://ann@db:5432/shop?sslmode=require",
+        ),
+        (
+            "postgres://db/shop?password=s3cret&table=a.b&sslpassword=x",
+            "postgres://db/shop?password=s3cret&sslpassword=x",
+            "postgres://db/shop",
+        ),
+        ("postgresql://ann@/shop?table=orders", "postgresql://ann@/shop", "postgresql://ann@/shop"),
+    ],
+)
+def test_a_password_is_used_and_not_kept(tmp_path: Path, place: str, read: str, kept: str) -> None:
+    assert _database(place, tmp_path) == (read, kept)
+    assert is_database(place)
+    with pytest.raises(WorkbenchError) as raised:
+        wb.init(tmp_path, from_=place.replace("@db", "@127.0.0.1").replace("//db", "//127.0.0.1").replace("5432", "1"))
+    assert "cret" not in f"{raised.value} {raised.value.remedy}"
+    assert not list(tmp_path.iterdir())

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from workbench.cli.call import Call, bind
     from workbench.cli.commands import cell
     from workbench.cli.derive import options, summary
+    from workbench.cli.overview import Overview
     from workbench.cli.parsers import WITH_PROJECT, WITHOUT_PROJECT, cell_parser, parser
 
 _HOMES = {
@@ -25,6 +26,7 @@ _HOMES = {
         "options",
         "summary",
     ),
+    "overview": ("Overview",),
     "parsers": (
         "WITHOUT_PROJECT",
         "WITH_PROJECT",
@@ -37,6 +39,7 @@ __all__ = [
     "WITHOUT_PROJECT",
     "WITH_PROJECT",
     "Call",
+    "Overview",
     "bind",
     "cell",
     "cell_parser",

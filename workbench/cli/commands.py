@@ -7,15 +7,17 @@ A command takes the open project as `project` and returns an object with ``to_di
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from workbench.cli.derive import command, from_file
-from workbench.cli.parameters import ProgressArg, ProjectArg, parse_pairs
+from cyclopts import Parameter
+
+from workbench.cli.derive import from_file
+from workbench.cli.parameters import ProgressArg, ProjectArg, SuppliedArg, parse_pairs
 from workbench.errors import PromotionRefused, UsageError
-from workbench.project import Verb, declare_sources, init_project
+from workbench.project import declare_sources, init_project
 
 
-def init(path: Path = Path(), *, name: str | None = None, from_: list[Path] | None = None) -> Any:
+def init(path: Path | None = None, *, name: str | None = None, from_: list[str] | None = None) -> Any:
     """Make a project: workbench.toml, features/, registry/, notebooks/; a git repository if there is none.
 
     Nothing that exists is overwritten.
@@ -23,19 +25,25 @@ def init(path: Path = Path(), *, name: str | None = None, from_: list[Path] | No
     Parameters
     ----------
     path
-        The folder; this one if absent.
+        The folder. If absent, this one; with --from, the project that this one is in.
     name
         The project's name; the folder's if absent.
     from_
-        A file to declare as a source, with the settings that read it, and a notebook with a first feature; may be
-        repeated.
+        A file to declare as a source, with the settings that read it, and a notebook with a first feature; or a table:
+        duckdb:///file.db?table=orders, or postgresql://user@host/database?table=orders, whose password is not kept. May
+        be repeated.
     """
     if from_:
         return declare_sources(path, from_, name=name)
-    return init_project(path, name=name).status()
+    return init_project(path or Path(), name=name).status()
 
 
-def demo(*, dir: Path = Path("workbench-demo"), run: bool = True, progress: ProgressArg = None) -> Any:  # noqa: A002 - the option is called --dir
+def demo(
+    *,
+    dir: Path = Path("workbench-demo"),  # noqa: A002 - the option is called --dir
+    run: Annotated[bool, Parameter(negative="--no-run")] = True,
+    progress: ProgressArg = None,
+) -> Any:
     """Run the whole loop on 336,776 real flights, in a project of its own.
 
     Parameters
@@ -98,8 +106,33 @@ def branch(
     return project.branches()
 
 
-cell = command("define", Verb(), supplied=frozenset({"text"}))
-"""What ``%%feature`` calls with the cell's text."""
+def cell(
+    *,
+    branch: str | None = None,
+    log: Annotated[bool, Parameter(negative="--no-log")] = True,
+    message: str | None = None,
+    helper: str | None = None,
+    text: SuppliedArg,
+    project: ProjectArg,
+    progress: ProgressArg = None,
+) -> Any:
+    """Define the feature view in text: commit it to the branch, compute it, check it, log it to MLflow.
+
+    Parameters
+    ----------
+    branch
+        The branch to write; the current one if absent.
+    log
+        Send a run to MLflow.
+    message
+        The commit's subject; Define and the view's name if absent.
+    helper
+        Write the text as a module of this name that views import (from .NAME import ...), instead of a view.
+    """
+    if helper is not None:
+        return project.define_helper(helper, text, branch=branch, message=message)
+    return project.define(text, branch=branch, log=log, message=message, progress=progress)
+
 
 define = from_file(cell, "text", said="A file that holds what a %%feature cell would.")
 

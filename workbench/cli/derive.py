@@ -95,6 +95,7 @@ class _Read:
         self.name = parameter.name
         self.is_variadic = parameter.kind is parameter.VAR_POSITIONAL
         self._type = str(parameter.annotation)
+        self._default = parameter.default
         self._option = verb.options.get(self.name, self.name if is_first else _singular(self.name, self._type))
         positional = parameter.kind if self.is_variadic else parameter.POSITIONAL_OR_KEYWORD
         kind = positional if is_first and parameter.kind is not parameter.KEYWORD_ONLY else parameter.KEYWORD_ONLY
@@ -125,6 +126,8 @@ class _Read:
         else:
             kind = int if self._type.startswith("int") else str
         kind = kind if is_needed or self._type == "bool" else kind | None
+        if self._type == "bool" and self._default is True:
+            return Annotated[kind, Parameter(name=f"--{self._option}", negative=f"--no-{self._option}")]
         return kind if self._option == self.name else Annotated[kind, Parameter(name=f"--{self._option}")]
 
     def value(self, given: Any) -> Any:

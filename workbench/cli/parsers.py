@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cyclopts import App
+from cyclopts import App, Parameter
+from rich.console import Console
 
 from workbench.cli import commands
 from workbench.cli.derive import derive_commands
@@ -39,10 +40,25 @@ EPILOGUE = (
 )
 
 
+_PLAIN = Parameter(negative_bool=(), negative_iterable=())
+"""Only what is on unless somebody says no has a ``--no-`` option."""
+_WIDTH = 92
+"""How wide help is in a notebook: what JupyterLab shows beside its side bar."""
+
+
+def _console(name: str) -> Console | None:
+    """Return what help is printed on: as wide as the terminal, or narrow enough for a notebook."""
+    return Console(width=_WIDTH, force_jupyter=False) if name.startswith("%") else None
+
+
 def parser(name: str) -> App:
     """Return the parser of all verbs, for a front end called `name`."""
     app = App(
-        name=name, help="Feature Workbench: from a notebook cell to a feature in production.", help_epilogue=EPILOGUE
+        name=name,
+        help="Feature Workbench: from a notebook cell to a feature in production.",
+        help_epilogue=EPILOGUE,
+        default_parameter=_PLAIN,
+        console=_console(name),
     )
     for word, verb in {**WITHOUT_PROJECT, **WITH_PROJECT}.items():
         app.command(verb, name=word)
@@ -51,6 +67,11 @@ def parser(name: str) -> App:
 
 def cell_parser() -> App:
     """Return the parser of ``%%feature``'s own options."""
-    app = App(name="%%feature", help="Define the feature view in this cell.")
+    app = App(
+        name="%%feature",
+        help="Define the feature view in this cell.",
+        default_parameter=_PLAIN,
+        console=_console("%%feature"),
+    )
     app.default(commands.cell)
     return app

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from workbench.lazy import loading
 
 if TYPE_CHECKING:
-    from workbench.define.cell import Cell, parse_cell
+    from workbench.define.cell import CELL_NAMES, Cell, HelperText, parse_cell, parse_helper
     from workbench.define.contract import ColumnContract, Contract, rule_identity
     from workbench.define.entity_frame import EntityFrame, LocalPlan
     from workbench.define.examples import Example, Rows, example
@@ -35,8 +35,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "cell": (
+        "CELL_NAMES",
         "Cell",
+        "HelperText",
         "parse_cell",
+        "parse_helper",
     ),
     "contract": (
         "ColumnContract",
@@ -98,6 +101,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "CELL_NAMES",
     "Cell",
     "ColumnContract",
     "Contract",
@@ -108,6 +112,7 @@ __all__ = [
     "FeatureModel",
     "FeatureSet",
     "FeatureView",
+    "HelperText",
     "InputColumn",
     "LazyFrame",
     "LocalPlan",
@@ -127,6 +132,7 @@ __all__ = [
     "load_tree",
     "on_demand",
     "parse_cell",
+    "parse_helper",
     "parse_unit",
     "readable_paths",
     "refuse",

@@ -6,7 +6,7 @@ import ast
 import re
 import symtable
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -25,6 +25,13 @@ _OURS = (
     "on_demand",
     "windowed",
 )
+CELL_NAMES: Mapping[str, str] = {
+    "pl": "polars",
+    **{name: f"datetime.{name}" for name in _STDLIB},
+    **{name: f"workbench.{name}" for name in _OURS},
+    "wb": "workbench",
+}
+"""What a cell may name without importing it, each with where it comes from."""
 _LINE_LENGTH = 88
 _LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
@@ -207,6 +214,52 @@ def parse_cell(text: str) -> Cell:
         return Cell(
             view=view, decorator=decorator, text=text, module=module, offset=offset, names=top_level_names(text)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class HelperText:
+    """The text of a helper module.
+
+    Attributes
+    ----------
+    name
+        The module's name.
+    module
+        The text with the imports of ours that it goes without.
+    offset
+        How many lines further down its statements are in `module`.
+    names
+        The functions, classes and variables that it defines, in order.
+    """
+
+    name: str
+    module: str
+    offset: int
+    names: tuple[str, ...]
+
+
+def parse_helper(name: str, text: str) -> HelperText:
+    """Return the helper module `name` with this text, which defines no view; nothing of it is run.
+
+    Examples
+    --------
+    >>> parse_helper("money", "def euros(cents: pl.Expr) -> pl.Expr: return cents / 100").names
+    ('euros',)
+    """
+    _storable(text)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = _parse(text)
+        for decorator in DECORATORS:
+            called = set(spellings(tree, decorator))
+            if found := [node for node in ast.walk(tree) if isinstance(node, _Definition) and is_view(node, called)]:
+                raise CellError(
+                    f"The cell defines the view {found[0].name!r}.",
+                    remedy="Run it as `%%feature`, without --helper; what several views share goes into a cell "
+                    "without a view.",
+                )
+        module, offset = with_imports(text, tree)
+        return HelperText(name, module, offset, top_level_names(text))
 
 
 def _storable(text: str) -> None:

@@ -228,6 +228,10 @@ class Definitions:
         """Return the views that `name` uses directly; its other inputs are sources, as far as can be told."""
         return [used for used in self.view(name).inputs if self._is_view(used)]
 
+    def module(self, name: str) -> ModuleType:
+        """Return the module in a file, given without ``.py``; imports it."""
+        return self._module(name)
+
     def module_file(self, view: str) -> Path:
         """Return where the file of `view` stands in the cache."""
         self._require_view(view)

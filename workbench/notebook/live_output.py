@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from IPython.display import display
 
 from workbench.errors import WorkbenchError
+from workbench.pipeline import HelperModule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,9 +70,11 @@ class LiveOutput:
         if self._handle is not None:
             self._push(_Line(""))
 
-    def show(self, result: ViewResult) -> None:
+    def show(self, result: ViewResult | HelperModule) -> None:
         """Show the card, and once more when MLflow has its run."""
         self._push(result)
+        if isinstance(result, HelperModule):
+            return
         if self._pushes and result.ticket is not None and result.card.run == "queued":
             threading.Thread(target=self._delivered, args=(result,), name="workbench-delivery", daemon=True).start()
 

@@ -15,7 +15,10 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from workbench.drivers import library_error, translate_errors
-from workbench.errors import BranchError, ContractViolation, Interrupted, PromotionRefused, UsageError, WorkbenchError
+from workbench.errors import ContractViolation, Interrupted, PromotionRefused, UsageError, WorkbenchError
+from workbench.notebook.cell_names import CellNames
+from workbench.notebook.completer import Completer
+from workbench.notebook.completion import open_string
 from workbench.redaction import redact_urls
 
 if TYPE_CHECKING:
@@ -25,8 +28,9 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from workbench.cli import Call
+    from workbench.notebook.completion import Candidate
     from workbench.notebook.live_output import LiveOutput
-    from workbench.pipeline import ViewResult
+    from workbench.pipeline import HelperModule, ViewResult
     from workbench.project import Project
 
 MAGIC = "feature"
@@ -45,19 +49,26 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         self._opened: dict[Path, tuple[str, Project]] = {}
         self._quiet_since = time.monotonic()
         self._charts: threading.Thread | None = None
+        self._apart: Project | None = None
+        self._verbs_loaded = threading.Event()
+        self._names = CellNames()
+        self._completer = Completer(self._own_handle, self._verbs_loaded.is_set)
         self._warm = threading.Thread(target=self._warm_up, name="workbench-warm-up", daemon=True)
 
     def warm_up(self) -> None:
         """Load what the first cell will need while the user types."""
+        self._names.offer(self.shell)
         self._warm.start()
 
     def _warm_up(self) -> None:
-        import workbench.pipeline  # noqa: F401 - loaded for the first cell
         from workbench.cli import WITH_PROJECT, WITHOUT_PROJECT, summary
+        from workbench.notebook import completion  # noqa: F401 - loaded for the first Tab
 
         verbs = (f"{word:13}{summary(command)}" for word, command in {**WITHOUT_PROJECT, **WITH_PROJECT}.items())
         text = "\n".join(textwrap.fill(line, 110, subsequent_indent=" " * 13) for line in verbs)
         type(self).feature.__doc__ = str(type(self).feature.__doc__).replace(_VERBS, textwrap.indent(text, " " * 8))
+        self._verbs_loaded.set()
+        self._names.load()
         try:
             project = self._project()
         except WorkbenchError:
@@ -110,6 +121,7 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         --branch NAME    the branch to write; the current experiment's if absent
         --message TEXT   the commit's subject
         --no-log         send no run to MLflow
+        --helper NAME    write the cell as a module that views import, not as a view
         --help           all of this again
 
         On a line
@@ -119,9 +131,9 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
 
         (``%feature --help`` lists them)
 
-        ``%feature VERB --help`` explains a verb. Names the cell may use without importing them: pl, datetime,
-        timedelta, LazyFrame, UTC, Feature, FeatureModel, feature_view, on_demand, feature_set,
-        windowed.
+        ``%feature`` alone lists the verbs by what they are for, ``%feature VERB --help`` explains one. Names that a
+        cell may use without importing them: pl, datetime, timedelta, LazyFrame, UTC, Feature, FeatureModel,
+        feature_view, on_demand, feature_set, windowed.
         """
         try:
             self._quiet_since = math.inf
@@ -136,13 +148,16 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
     def _line(self, line: str) -> Any:
         from IPython.display import display
 
-        from workbench.cli import WITH_PROJECT, WITHOUT_PROJECT, parser
-        from workbench.pipeline import NewCell
+        from workbench.cli import WITH_PROJECT, WITHOUT_PROJECT, Overview, parser
+        from workbench.pipeline import DeclaredSources, NewCell
         from workbench.promote import PromotionReport
 
         line = line.rstrip()
         is_silent = line.endswith(";")
-        call = self._bind(parser("%feature"), line.rstrip(";") or "--help")
+        if not line.strip(" ;"):
+            self._ready()
+            return Overview()
+        call = self._bind(parser("%feature"), line.rstrip(";"))
         if call.is_help:
             call.run()
             return None
@@ -161,6 +176,9 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
             raise PromotionRefused.of(result, result.plan.refusals).without_lines()
         if isinstance(result, NewCell):
             self.shell.set_next_input(result.cell.rstrip("\n"))
+        if isinstance(result, DeclaredSources) and result.first is not None:
+            begin = '%feature branch exp/first --objective "Try a first feature"'
+            self.shell.set_next_input(f"{begin}\n%feature new windowed {result.first}")
         return None if is_silent else call.shown(result)
 
     def _warm_charts(self) -> None:
@@ -183,16 +201,17 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
 
     def _cell(self, line: str, cell: str) -> None:
         from workbench.cli import cell_parser
+        from workbench.pipeline import HelperModule
 
         call = self._bind(cell_parser(), line)
         if call.is_help:
             call.run()
             return
-        result: ViewResult = self._run(call, text=cell)
+        result: ViewResult | HelperModule = self._run(call, text=cell)
         self.shell.push(dict(result.namespace))
         if call.as_json:
             print(redact_urls(json.dumps(result.to_dict(), indent=2, default=str)))
-        if not result.passed:
+        if not isinstance(result, HelperModule) and not result.passed:
             raise ContractViolation.of(result.view, result.failed)
 
     def _run(self, call: Call, **supplied: object) -> Any:
@@ -221,49 +240,46 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
             raise UsageError(f"The line cannot be read: {error}.", remedy="Close the quotes.") from None
 
     def matcher(self) -> Callable[[CompletionContext], SimpleMatcherResult]:
-        """Return the completer of our magics' lines."""
+        """Return the completer of our magics' lines, and of the cells below ``%%feature``."""
 
         def feature_matcher(context: CompletionContext) -> SimpleMatcherResult:
-            found = self._complete(context)
-            if found is None:
-                return SimpleMatcherResult(completions=[])
+            found, typed, is_ours = self._complete(context)
             return SimpleMatcherResult(
-                completions=[SimpleCompletion(text) for text in found], suppress=True, ordered=True
+                completions=[SimpleCompletion(each.text, type=each.kind) for each in found],
+                matched_fragment=typed,
+                suppress=is_ours,
+                ordered=is_ours,
             )
 
         matcher: Callable[[CompletionContext], SimpleMatcherResult] = context_matcher()(feature_matcher)
         return matcher
 
-    def _complete(self, context: CompletionContext) -> list[str] | None:
+    def _complete(self, context: CompletionContext) -> tuple[list[Candidate], str, bool]:
+        """Return what may stand at the cursor, what of it is typed, and whether nothing else may stand there."""
         before = context.text_until_cursor
-        is_cell = before.startswith(f"%%{MAGIC} ") and context.cursor_line == 0
-        if not is_cell and not before.startswith(f"%{MAGIC} "):
-            return None
-        from workbench.notebook.completion import candidates
+        is_cell = context.full_text.startswith(f"%%{MAGIC}")
+        head = f"%%{MAGIC} " if is_cell and context.cursor_line == 0 else f"%{MAGIC} "
+        if before.startswith(head):
+            line = before.removeprefix(head)
+            return self._completer.line(line, is_cell=head.startswith("%%")), line.rpartition(" ")[2], True
+        if is_cell and context.cursor_line > 0:
+            _, *lines = context.full_text.split("\n")
+            offset = sum(len(line) + 1 for line in lines[: context.cursor_line - 1]) + context.cursor_position
+            found = self._completer.cell("\n".join(lines), offset)
+            is_column = bool(found) and found[0].kind == "column"
+            typed = open_string(before) if is_column else None
+            return found, context.token if typed is None else typed, is_column
+        return [], context.token, False
 
-        *words, token = before.split(" ")[1:]
-        found = candidates(
-            [word for word in words if word],
-            token,
-            is_cell=is_cell,
-            branches=self._branch_names,
-            views=self._view_names,
-        )
-        # IPython replaces only its own token: the part after the last "/" or "-", say
-        typed = len(token) - len(context.token)
-        return [name[typed:] for name in found] if token.endswith(context.token) and typed >= 0 else found
+    def _own_handle(self) -> Project:
+        """Return a handle for completion, on the branch chosen here; it is opened again where something changed."""
+        from workbench.project import Project, find_root
 
-    def _branch_names(self) -> list[str]:
-        try:
-            return self.project().repository.names()
-        except WorkbenchError:
-            return []
-
-    def _view_names(self) -> list[str]:
-        try:
-            return self.project().view_names()
-        except (WorkbenchError, BranchError):
-            return []
+        root = find_root()
+        chosen = self._opened[root][1].chosen_branch if root in self._opened else None
+        if self._apart is None or (self._apart.root, self._apart.chosen_branch) != (root, chosen):
+            self._apart = Project(root, branch=chosen)
+        return self._apart
 
 
 def register(shell: InteractiveShell) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         view_data,
     )
     from workbench.pipeline.first_feature import DeclaredSources, propose, sources_toml, write_notebook
+    from workbench.pipeline.helper_module import HelperModule, define_helper
     from workbench.pipeline.init import start_project
     from workbench.pipeline.new_cell import NewCell, SkeletonKinds, new_cell, skeleton_kinds
     from workbench.pipeline.on_demand import PreparedOnDemand, StoredInputs, identity_of, prepare_on_demand
@@ -50,6 +51,7 @@ _HOMES = {
         "view_data",
     ),
     "first_feature": ("DeclaredSources", "propose", "sources_toml", "write_notebook"),
+    "helper_module": ("HelperModule", "define_helper"),
     "init": ("start_project",),
     "new_cell": ("NewCell", "SkeletonKinds", "new_cell", "skeleton_kinds"),
     "on_demand": ("PreparedOnDemand", "StoredInputs", "identity_of", "prepare_on_demand"),
@@ -76,6 +78,7 @@ __all__ = [
     "DeclaredSources",
     "Evaluated",
     "Evaluation",
+    "HelperModule",
     "InputTable",
     "InputTimes",
     "NewCell",
@@ -100,6 +103,7 @@ __all__ = [
     "cached_row_count",
     "compute",
     "define",
+    "define_helper",
     "identity_of",
     "new_cell",
     "on_steady_sources",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
@@ -11,12 +12,12 @@ import tomli_w
 from workbench.config import CONFIG_FILE, Config
 from workbench.errors import ProjectError, UsageError
 from workbench.pipeline.skeleton import InputTable, column_name, write_skeleton
+from workbench.redaction import redact
 from workbench.render import Report, Reported, Table
-from workbench.sources import Proposal, propose_source
+from workbench.sources import Proposal, is_database, propose_source, propose_table, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,11 @@ class DeclaredSources(Reported):
     root: str
     proposals: dict[str, Proposal]
     notebook: str | None
+
+    @property
+    def first(self) -> str | None:
+        """The first source that a feature can be made of."""
+        return next((name for name, each in self.proposals.items() if first_cell(name, each)), None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return settings, reasons and questions as JSON-ready values."""
@@ -44,23 +50,30 @@ class DeclaredSources(Reported):
             notes += [f"{name}: {'; '.join(each.reasons)}", *each.open_questions]
         ending = f"Open {self.notebook}: its cell computes a first feature. " if self.notebook else ""
         ending += f"Commit {CONFIG_FILE} before you promote."
-        facts = tuple((f"[sources.{name}]", str(each.settings["path"])) for name, each in self.proposals.items())
+        facts = tuple(
+            (f"[sources.{name}]", str(each.settings.get("path") or each.settings["sql"]))
+            for name, each in self.proposals.items()
+        )
         return Report(f"{self.root}: {CONFIG_FILE}", facts, tuple(tables), (*notes, ending))
 
 
-def propose(root: Path, files: Sequence[Path]) -> dict[str, Proposal]:
-    """Return what is proposed for each file, by the source's name; nothing is written."""
+def propose(root: Path, places: Sequence[str]) -> dict[str, Proposal]:
+    """Return what is proposed for each file or table of a database, by the source's name; nothing is written."""
     declared = Config.read(root / CONFIG_FILE).sources if (root / CONFIG_FILE).exists() else {}
     found: dict[str, Proposal] = {}
-    for file in files:
-        name = column_name(file.name.split(".")[0])
+    for place in places:
+        of_table = is_database(place)
+        name = column_name(table_of(place).rpartition(".")[2] if of_table else Path(place).name.split(".")[0])
         if name in declared or name in found:
             raise ProjectError(
                 f"There is a source {name!r} already.",
-                remedy=f"Edit [sources.{name}] in {CONFIG_FILE}, or rename {file}.",
+                remedy=f"Edit [sources.{name}] in {CONFIG_FILE}, or rename {redact(place)}.",
             )
-        place = file.expanduser().resolve()
-        path = place.relative_to(root).as_posix() if place.is_relative_to(root) else str(place)
+        if of_table:
+            found[name] = propose_table(name, place, root=root)
+            continue
+        file = Path(place).expanduser().resolve()
+        path = file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
         found[name] = propose_source(name, path, root=root)
     return found
 

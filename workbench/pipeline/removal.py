@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from workbench.define import load_tree
 from workbench.errors import DefinitionError, FeatureNotFound
+from workbench.pipeline.helper_module import importers
 from workbench.render import Report, Reported
 from workbench.source_tree import FOLDER
 
@@ -53,7 +54,7 @@ def remove(workspace: Workspace, view: str, *, branch: str) -> Removal:
     tip = repository.resolve(branch)
     definitions = load_tree(repository, tip, cache=workspace.hidden)
     outline = definitions.outline
-    known = {*outline.views, *outline.on_demand, *outline.unread}
+    known = {*outline.views, *outline.on_demand, *outline.unread, *definitions.files.stems()}
     if view not in known:
         raise FeatureNotFound.named(view, known)
     path = f"{FOLDER}/{view}.py"
@@ -82,9 +83,12 @@ def _refuse_readers(definitions: Definitions, view: str, branch: str) -> None:
         **{name: together.features for name, together in outline.sets.items()},
     }
     readers = sorted(
-        name
-        for name, read in references.items()
-        if name != view and view in {reference.partition(":")[0].partition("@")[0] for reference in read}
+        {*importers(definitions, view)}
+        | {
+            name
+            for name, read in references.items()
+            if name != view and view in {reference.partition(":")[0].partition("@")[0] for reference in read}
+        }
     )
     if readers:
         raise DefinitionError(

@@ -12,6 +12,7 @@ from workbench.lazy import loading
 if TYPE_CHECKING:
     from workbench.project.feature_store import FeatureStore, facts_of
     from workbench.project.files import TrainingSetReport, answer_into_file, training_set_of_file
+    from workbench.project.known import KnownNames, KnownView
     from workbench.project.opening import (
         declare_sources,
         find_root,
@@ -34,6 +35,10 @@ _HOMES = {
         "answer_into_file",
         "training_set_of_file",
     ),
+    "known": (
+        "KnownNames",
+        "KnownView",
+    ),
     "opening": (
         "declare_sources",
         "find_root",
@@ -52,6 +57,8 @@ _HOMES = {
 
 __all__ = [
     "FeatureStore",
+    "KnownNames",
+    "KnownView",
     "Project",
     "TrainingSetReport",
     "Verb",

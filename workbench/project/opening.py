@@ -75,8 +75,9 @@ def init_project(
     name
         The project's name; the folder's if absent.
     from_
-        Files to declare as sources. Each is read as a whole: separator, decimal mark, encoding, types, time column and
-        its format are found, and a notebook with a first feature is written.
+        Files to declare as sources, and tables of databases: ``duckdb:///file.db?table=orders``, or the URL of a
+        PostgreSQL database with ``table``, whose password is not kept. A file is read as a whole: separator, decimal
+        mark, encoding, types, time column and its format are found, and a notebook with a first feature is written.
 
     Raises
     ------
@@ -86,18 +87,30 @@ def init_project(
         For a file that no settings read.
     """
     files = [from_] if isinstance(from_, str | os.PathLike) else list(from_)
-    declare_sources(path, [Path(file) for file in files], name=name)
+    declare_sources(path, [os.fspath(file) for file in files], name=name)
     return Project(Path(path).expanduser().resolve())
 
 
-def declare_sources(path: str | os.PathLike[str], files: Sequence[Path], *, name: str | None = None) -> DeclaredSources:
-    """Make a project where there is none, declare `files` as its sources, and return what was found about them."""
+def declare_sources(
+    path: str | os.PathLike[str] | None, places: Sequence[str], *, name: str | None = None
+) -> DeclaredSources:
+    """Make a project where there is none, declare files and tables as its sources, and return what was found of them.
+
+    Without a `path` it is the project around the working directory; where there is none, one is made in that.
+    """
     from workbench.pipeline import DeclaredSources, propose, sources_toml, start_project, write_notebook
 
-    root = Path(path).expanduser().resolve()
-    proposals = propose(root, files)
+    root = _around() if path is None else Path(path).expanduser().resolve()
+    proposals = propose(root, places)
     start_project(root, name=name, sources=sources_toml(proposals))
     return DeclaredSources(str(root), proposals, write_notebook(root, proposals))
+
+
+def _around() -> Path:
+    try:
+        return find_root()
+    except ProjectError:
+        return Path.cwd()
 
 
 def remembered_branch(root: Path) -> str | None:

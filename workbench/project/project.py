@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from workbench.lineage import Lineage
     from workbench.online import FeatureReport, OnlineLoad, OnlineStatus, OnlineVerification
     from workbench.pipeline import (
+        HelperModule,
         NewCell,
         Removal,
         SkeletonKinds,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         WhyChanged,
     )
     from workbench.project.feature_store import FeatureStore
+    from workbench.project.known import KnownNames
     from workbench.promote import ApprovalReport, Garbage, Materialized, PromotionReport, Release, ReleaseList, Standing
     from workbench.reproduce import Reproduction
     from workbench.skew import SkewReport
@@ -330,6 +332,38 @@ class Project:
 
         return define(self._workspace, text, branch=self._existing(branch), log=log, message=message, progress=progress)
 
+    def define_helper(
+        self, name: str, text: str, *, branch: str | None = None, message: str | None = None
+    ) -> HelperModule:
+        """Write a module of helpers that views import: ``from .name import function``. It is committed to the branch.
+
+        Parameters
+        ----------
+        name
+            The module: ``features/<name>.py``.
+        text
+            What a ``%%feature --helper NAME`` cell holds: functions, constants, models; no view.
+        branch
+            The branch to write; this handle's if absent.
+        message
+            The commit's subject.
+
+        Returns
+        -------
+        HelperModule
+            What it defines, and which views of the branch import it.
+
+        Raises
+        ------
+        DefinitionError
+            Where it does not load, or a view that imports it no longer does; nothing is committed.
+        ProtectedBranch
+            On a branch only ``promote`` may write.
+        """
+        from workbench.pipeline import define_helper
+
+        return define_helper(self._workspace, name, text, branch=self._existing(branch), message=message)
+
     @verb()
     def compute(
         self,
@@ -458,6 +492,12 @@ class Project:
             return skeleton_kinds(self._workspace, branch=self._revision(branch))
         return new_cell(self._workspace, kind, of, branch=self._revision(branch), name=name)
 
+    def known_names(self, *, branch: str | None = None) -> KnownNames:
+        """Return what can be named here, for completion: no definition runs, and nothing is computed."""
+        from workbench.project.known import KnownNames
+
+        return KnownNames(self._workspace, self._revision(branch))
+
     @verb()
     @at_one_moment
     def status(self) -> Status:
@@ -501,7 +541,7 @@ class Project:
         Parameters
         ----------
         view
-            A view or on-demand view of the branch, also one that does not load.
+            A view, on-demand view or helper module of the branch, also one that does not load.
         branch
             The experiment's branch; this handle's if absent.
 

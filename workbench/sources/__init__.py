@@ -13,7 +13,7 @@ from workbench.sources.duckdb import rows_of
 from workbench.sources.faults import Origin
 from workbench.sources.file import FileReadWarning, read_file
 from workbench.sources.glob import SUFFIXES, format_of
-from workbench.sources.propose import Proposal, propose_source
+from workbench.sources.propose import Proposal, is_database, propose_source, propose_table, table_of
 from workbench.sources.snapshot import Snapshot, SourceWarning
 from workbench.sources.times import clock_changes, in_zone, is_naive
 
@@ -31,8 +31,11 @@ __all__ = [
     "convert_table",
     "format_of",
     "in_zone",
+    "is_database",
     "is_naive",
     "propose_source",
+    "propose_table",
     "read_file",
     "rows_of",
+    "table_of",
 ]

@@ -7,11 +7,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import polars as pl
 
 from workbench.config import SourceSettings, read_toml
 from workbench.errors import SourceError
+from workbench.redaction import redact
 from workbench.sources.base import Source
 from workbench.sources.faults import guess_time_format
 
@@ -20,6 +22,9 @@ _NOTED = re.compile(r"""((?:decimal|thousands) = "[^"]+"|null_values = \[[^\]]*\
 _STAYS_TEXT = re.compile(r"^'(.+)' is read as text")
 _SWAPPED = {"%d/%m": "%m/%d", "%d-%m": "%m-%d", "%d.%m": "%m.%d"}
 _ATTEMPTS = 12
+_DUCKDB_FILE = re.compile(r"[^?]+\.(?:duckdb|ddb|db)(?:\?.*)?", re.IGNORECASE)
+_LOOK = 10_000
+"""How many rows of a table are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +53,123 @@ def propose_source(name: str, path: str, *, root: Path) -> Proposal:
     settings, more = _readable(name, settings, root)
     questions = []
     if len(times) > 1:
-        questions.append(
-            f"{', '.join(list(times)[1:])} hold times as well: if one says when a row became known, write it as "
-            f"available_at in [sources.{name}]."
-        )
+        questions.append(_later(name, times[1:]))
     settings, undecided = _day_or_month(name, settings, root)
     found = _read(name, settings, root)
     if frame.schema[column] == pl.String or frame.schema[column] in (pl.Datetime("us"), pl.Date()):
-        questions.append(f'Times that state no zone are read as UTC; else write time_zone = "..." in [sources.{name}].')
+        questions.append(_zone(name))
     if key := _key(found, without=column):
         settings["key"] = [key]
         reasons.append(f"key: no two rows share a value of {key}.")
     return Proposal(settings, (*reasons, *more), (*undecided, *questions), found.head(5))
+
+
+def is_database(place: str) -> bool:
+    """Whether `place` names a table of a database: a URL, or a DuckDB file with ``?table=``."""
+    return "://" in place or bool(_DUCKDB_FILE.fullmatch(place))
+
+
+def table_of(place: str) -> str:
+    """Return the table that a database's URL names; empty where it names none.
+
+    Examples
+    --------
+    >>> table_of("duckdb:///shop.db?table=sales.orders")
+    'sales.orders'
+    """
+    return dict(parse_qsl(place.partition("?")[2])).get("table", "")
+
+
+def propose_table(name: str, place: str, *, root: Path) -> Proposal:
+    """Return settings by which a table of a database is read. A password in `place` is used, and not kept.
+
+    Parameters
+    ----------
+    name
+        The source's name.
+    place
+        ``duckdb:///file.db?table=orders`` (a path from the working directory), or a URL of PostgreSQL with ``table``.
+    root
+        The project's root.
+    """
+    database, kept = _database(place, root)
+    table = table_of(place)
+    if not table:
+        raise SourceError(
+            f"{redact(place)} names no table.",
+            remedy=f"Add ?table=NAME. It has: {', '.join(_tables(database, root)) or 'none'}.",
+        )
+    quoted = ".".join('"' + part.replace('"', '""') + '"' for part in table.split("."))
+    settings: dict[str, Any] = {"sql": f"select * from {quoted}", "database": kept}  # noqa: S608 - quoted above
+    looked = {"sql": f"select * from {quoted} limit {_LOOK}", "database": database}  # noqa: S608 - quoted above
+    frame = _read(name, {**looked, "static": True}, root)
+    note = f" in the first {_LOOK:,} rows" if frame.height == _LOOK else ""
+    times = [each for each, dtype in frame.schema.items() if isinstance(dtype, pl.Datetime | pl.Date)]
+    times.sort(key=lambda each: frame.schema[each] == pl.Date)
+    reasons = [f"{len(frame.columns)} columns of {table}"]
+    questions = []
+    if "://" in kept and kept != database:
+        questions.append("The password is not written down: set PGPASSWORD, or use a password file.")
+    if not times:
+        key = _key(frame)
+        reasons.append(f"No column of {table} holds times: it is taken as a table that is known always.")
+        if not key:
+            questions.append(f"Which columns tell its rows apart? Write key = [...] in [sources.{name}].")
+        settings |= {"static": True, **({"key": [key]} if key else {})}
+        return Proposal(settings, tuple(reasons), tuple(questions), frame.head(5))
+    column = times[0]
+    reasons.append(f"event_time: {column} holds times.")
+    if len(times) > 1:
+        questions.append(_later(name, times[1:]))
+    if getattr(frame.schema[column], "time_zone", None) is None:
+        questions.append(_zone(name))
+    key = _key(frame, without=column)
+    if key:
+        reasons.append(f"key: no two rows share a value of {key}{note}.")
+    settings |= {"event_time": column, **({"key": [key]} if key else {})}
+    found = _read(name, {**looked, "event_time": column}, root)
+    return Proposal(settings, tuple(reasons), tuple(questions), found.head(5))
+
+
+def _database(place: str, root: Path) -> tuple[str, str]:
+    """Return what the table is read from, and what of it is written down: without a password."""
+    address, _, query = place.partition("?")
+    if address.startswith("duckdb://") or "://" not in address:
+        path = Path(address.removeprefix("duckdb://").removeprefix("/") if "://" in address else address)
+        path = path.expanduser().resolve()
+        if not path.is_file():
+            raise SourceError(f"There is no file {path}.", remedy="Write duckdb:///FILE?table=NAME, from this folder.")
+        kept = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+        return str(path), kept
+    given = [(key, value) for key, value in parse_qsl(query, keep_blank_values=True) if key != "table"]
+    open_ones = [(key, value) for key, value in given if "password" not in key.lower()]
+    scheme, _, rest = address.partition("://")
+    user, at, host = rest.rpartition("@")
+    plain = f"{scheme}://{user.partition(':')[0]}{at}{host}"
+    return (
+        address + (f"?{urlencode(given)}" if given else ""),
+        plain + (f"?{urlencode(open_ones)}" if open_ones else ""),
+    )
+
+
+def _tables(database: str, root: Path) -> list[str]:
+    query = (
+        "select table_schema, table_name from information_schema.tables "
+        "where table_schema not in ('information_schema', 'pg_catalog') order by 1, 2 limit 100"
+    )
+    rows = _read("tables", {"sql": query, "database": database, "static": True}, root).rows()
+    return [name if schema in ("main", "public") else f"{schema}.{name}" for schema, name in rows]
+
+
+def _later(name: str, times: list[str]) -> str:
+    return (
+        f"{', '.join(times)} hold times as well: if one says when a row became known, write it as "
+        f"available_at in [sources.{name}]."
+    )
+
+
+def _zone(name: str) -> str:
+    return f'Times that state no zone are read as UTC; else write time_zone = "..." in [sources.{name}].'
 
 
 def _read(name: str, settings: dict[str, Any], root: Path) -> pl.DataFrame:
