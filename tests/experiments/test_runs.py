@@ -13,6 +13,8 @@ import pytest
 from tests.conftest import EVENT_VIEW
 from tests.store.stage import declare, publish
 from workbench import errors
+from workbench.experiments.run_comparison import _identity
+from workbench.render import Table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,8 +51,16 @@ def shop(project: Project) -> Project:
 
 
 def table(comparison: RunComparison, title: str) -> dict[object, tuple[object, ...]]:
-    found = [each for each in comparison.report().tables if each.title == title]
-    return {row[0]: row[1:] for each in found for row in each.rows}
+    """Return the rows below the heading `title`, those of folded tables too."""
+    report, found, heading = comparison.report(), {}, None
+    for shown in (*report.tables, *(figure for fold in report.folded for figure in fold.figures)):
+        assert isinstance(shown, Table)
+        for row in shown.rows:
+            if len(row) == 1:
+                heading = row[0]
+            elif heading == title:
+                found[row[0]] = row[1:]
+    return found
 
 
 def test_branches_differ_in_hypothesis_features_metrics_and_parameters(shop: Project) -> None:
@@ -114,7 +124,8 @@ def test_without_a_name_the_branchs_models_are_compared_the_oldest_is_the_base(s
     assert len(comparison.described) == 2
     assert table(comparison, "Parameters")["depth"] == ("9", "6")
     assert table(comparison, "Metrics")["rmse"] == ("2 ± 1 (n=3) (-2, -50%)", "4 ± 1 (n=3)")
-    assert "Differences are from" in comparison.report().notes[0]
+    assert comparison.report().facts == (("runs", 2), ("differences from", comparison._titles()[1]))
+    assert comparison.report().title.startswith("rmse: ")
 
 
 def test_runs_that_differ_in_their_seed_alone_are_one(shop: Project) -> None:
@@ -136,6 +147,24 @@ def test_runs_that_failed_or_differ_in_more_stay_apart(shop: Project) -> None:
         run.log_params({"depth": 3, "seed": 2})
         raise ValueError("no")
     assert len(shop.compare("seeds").described) == 3
+
+
+def test_what_differs_is_told_from_a_run_that_finished_and_profiles_of_views_are_folded(shop: Project) -> None:
+    with pytest.raises(ValueError, match="no"), shop.experiment("late") as run:  # noqa: PT012 - the block is the point
+        run.log_params({"depth": 9})
+        raise ValueError("no")
+    comparison = shop.compare("late")
+    failed = [each.has_failed for each in comparison.described]
+    assert failed == [True, False, False]
+    assert comparison.comparison.baseline == 1
+    assert comparison._titles()[0].endswith(" (failed)")
+    assert "late" not in table(comparison, "Features"), "a run without features has no row of its own"
+    branches = shop.compare("exp/first", "exp/second")
+    assert branches.report().title == "rmse: exp/first 5 ± 1 (n=3); exp/second 4 ± 1 (n=3) (-1, -20%)"
+    shown = [row[0] for drawn in branches.report().tables for row in drawn.rows if len(row) == 1]
+    assert shown == ["Metrics", "About", "Features", "Parameters"]
+    assert "spend.total/mean" in table(branches, "Profiles of views")
+    assert _identity("819464000000") == "819464000000", "a digest of digits alone is no number"
 
 
 def test_an_experiment_and_runs_are_found_by_name_and_id(shop: Project) -> None:
@@ -184,6 +213,6 @@ def test_everything_is_json_markdown_and_a_page(shop: Project, tmp_path: Path) -
 
 def test_nothing_to_compare_says_what_to_do(project: Project) -> None:
     comparison = project.compare()
-    assert any("No runs yet" in note for note in comparison.report().notes)
+    assert any("No runs yet" in step for step in comparison.report().steps)
     assert comparison.to_dict()["sides"] == []
     assert project.compare("exp/first").report().title.startswith("main and exp/first")

@@ -64,6 +64,14 @@ def test_fifty_rows_are_shown_and_the_rest_is_counted_and_on_a_page_folded() -> 
     assert "more row" not in whole.html()
 
 
+def test_a_row_of_one_value_is_a_heading_of_the_rows_below_it() -> None:
+    table = Table("t", ("", "n"), (("Long heading of these",), ("a", 1), ("b", 2)))
+    assert "<th scope='rowgroup' colspan='2' class=wb-group>Long heading of these</th>" in table.html()
+    assert [line.split() for line in table.text().splitlines()[-2:]] == [["a", "1"], ["b", "2"]]
+    assert "| **Long heading of these** |  |" in table.markdown()
+    assert "class=wb-num>1<" in table.html(), "numbers are told without it"
+
+
 def test_markdown_keeps_the_count_out_of_the_table() -> None:
     lines = Table("t", ("n",), ((1,), (2,)), most=1).markdown().splitlines()
     assert lines[-2:] == ["", "and 1 more row"]

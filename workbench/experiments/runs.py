@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 SIDES = 10
 """Runs that are compared where nobody names them, newest first."""
 ALL = 1_000_000
+FINISHED = "FINISHED"
 SHORTEST = 6
 
 
@@ -44,12 +45,14 @@ def compare_runs(
     chosen = _Chosen(workspace, tuple(workspace.tracker.runs(limit=ALL)), view)
     if not what:
         sides = chosen.newest(branch)
-        baseline = max(len(sides) - 1, 0)
+        order = list(reversed(range(len(sides))))
     else:
         names = [workspace.trunk, *what] if len(what) == 1 and chosen.is_other_branch(what[0]) else list(what)
-        sides, baseline = chosen.sides_of(names), 0
+        sides = chosen.sides_of(names)
+        order = list(range(len(sides)))
+    baseline = next((place for place in order if not sides[place][1].has_failed), order[0] if order else 0)
     comparison = workspace.tracker.compare_sides([side for side, _ in sides], baseline=baseline)
-    return RunComparison(branch, tuple(what), comparison, tuple(described for _, described in sides), all_rows)
+    return RunComparison(branch, tuple(what), comparison, tuple(each for _, each in sides), all_rows, view)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,8 @@ class _Chosen:
         """Return all that `branch` came to: its newest runs of each experiment, and of each view."""
         groups: dict[str, list[Logged]] = {}
         if self.view is None:
-            for group in repeats(self._logged(self._models(branch))):
+            found = repeats(self._logged(self._models(branch)))
+            for group in sorted(found, key=lambda group: group[0][0].status != FINISHED):  # the newest that finished
                 groups.setdefault(group[0][0].name, group)
         models = [(f"{name}." if prefixed else "", side_of_repeats(name, group)) for name, group in groups.items()]
         views = [
@@ -127,8 +131,9 @@ class _Chosen:
                 tags.get("workbench.objective"),
                 tags.get("workbench.hypothesis"),
                 tuple(name for name in tags.get("workbench.metrics", "").split(", ") if name),
-                _training_features(facts) or {run.view: run.view_id[:10]},
+                _training_features(facts) or ({run.view: run.view_id[:10]} if run.kind == "view" else {}),
                 is_branch=False,
+                has_failed=all(each.status != FINISHED for each, _ in group),
             )
             sides.append((side, described))
         return sides

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from workbench.render import Card, card_html, card_text, format_elapsed
+from workbench.render import Card, Mark, Plain, Report, Table, card_html, card_text, format_elapsed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,26 +106,84 @@ class ViewResult:
 
 @dataclass(frozen=True, slots=True)
 class ResultList:
-    """Several results, shown one below the other."""
+    """Several results: the verdict, the cards of views that failed, a line for each other view, its card folded."""
 
     results: tuple[ViewResult, ...]
+    is_unfolded: bool = False
 
     @property
     def passed(self) -> bool:
         """Whether no check of any view failed."""
         return all(result.passed for result in self.results)
 
+    @property
+    def verdict(self) -> Report:
+        """The verdict alone: how many views failed, which, and how many could not be checked in full."""
+        count, failed = len(self.results), [result.view for result in self.results if not result.passed]
+        unseen = sum(bool(result.not_checked) for result in self.others)
+        left = f" {unseen} of {count} views could not be checked in full." if unseen else ""
+        if failed:
+            verb = "fails" if len(failed) == 1 else "fail"
+            return Report(f"{len(failed)} of {count} views {verb}: {', '.join(failed)}.{left}", tone="bad")
+        if unseen:
+            return Report(f"No view fails.{left}", tone="warn")
+        return Report(f"All {count} views pass.", tone="good")
+
+    @property
+    def others(self) -> tuple[ViewResult, ...]:
+        """The views that did not fail: those with checks that could not look first."""
+        return tuple(sorted((each for each in self.results if each.passed), key=lambda each: not each.not_checked))
+
+    def unfolded(self) -> ResultList:
+        """Return the list with every card shown."""
+        return replace(self, is_unfolded=True)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the results as JSON-ready values."""
         return {"passed": self.passed, "views": [result.to_dict() for result in self.results]}
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        bundles = [result._repr_mimebundle_() for result in self.results] or [
-            {"text/html": NOTHING, "text/plain": NOTHING}
+        from workbench.render import render_text
+
+        return {"text/html": self._html(), "text/plain": render_text(self.__rich__())}
+
+    def _html(self) -> str:
+        if len(self.results) < 2:
+            return "".join(card_html(result.card) for result in self.results) or NOTHING
+        others = "".join(card_html(result.card) for result in self.others)
+        unfolded = " open" if self.is_unfolded else ""
+        parts = [
+            self.verdict.html(),
+            *(card_html(result.card) for result in self.results if not result.passed),
+            *([Report("", tables=(self._lines(),)).html()] if others else []),
+            *([f"<details{unfolded}><summary>Their cards</summary>{others}</details>"] if others else []),
         ]
-        return {kind: "\n".join(bundle[kind] for bundle in bundles) for kind in ("text/html", "text/plain")}
+        return "\n".join(parts)
+
+    def _lines(self) -> Table:
+        rows = tuple(
+            (
+                Mark("? not checked", "warn") if each.not_checked else Mark("✓ pass", "good"),
+                each.view,
+                "; ".join(each.not_checked) or each.card.verdict,
+                each.rows,
+                "reused" if each.reused else f"computed in {format_elapsed(each.seconds)}",
+            )
+            for each in self.others
+        )
+        return Table("", ("", "view", "checks", "rows", "data"), rows, most=None)
 
     def __rich__(self) -> Any:
         from rich.console import Group
+        from rich.text import Text
 
-        return Group(*(card_text(result.card) for result in self.results)) if self.results else NOTHING
+        if len(self.results) < 2:
+            return card_text(self.results[0].card) if self.results else NOTHING
+        shown = self.results if self.is_unfolded else [result for result in self.results if not result.passed]
+        parts: list[Any] = [self.verdict.rich()]
+        for result in shown:
+            parts += [Text(), card_text(result.card)]
+        if self.others and not self.is_unfolded:
+            hint = Text("▸ Their cards: --all, or the name of one.", style="dim")
+            parts += [*([Text()] if shown else []), Plain(Group(self._lines(), hint))]
+        return Group(*parts)

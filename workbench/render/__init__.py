@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workbench.render.figure import Figure
     from workbench.render.format import format_elapsed
     from workbench.render.profiles import profile_table, profiles_table
-    from workbench.render.report import Finding, Fold, Report, Reported, Unfolded, report_kind
+    from workbench.render.report import Finding, Fold, Plain, Report, Reported, Unfolded, report_kind
     from workbench.render.sparkline import blocks, sparkline
     from workbench.render.table import Drawn, Mark, ShareBar, Table, Tone
     from workbench.render.terminal import render_text
@@ -52,6 +52,7 @@ _HOMES = {
     "report": (
         "Finding",
         "Fold",
+        "Plain",
         "Report",
         "Reported",
         "Unfolded",
@@ -84,6 +85,7 @@ __all__ = [
     "Mark",
     "Overlay",
     "Overlays",
+    "Plain",
     "Report",
     "Reported",
     "Row",

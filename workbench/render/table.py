@@ -106,7 +106,8 @@ class Table:
     columns
         Their names.
     rows
-        Printable values, `Drawn` ones among them.
+        Printable values, `Drawn` ones among them. A row of one value, among rows of several, is a heading of those
+        below it.
     most
         How many rows are drawn at first, what is left being counted and on a page folded below them; None for all.
     """
@@ -135,8 +136,16 @@ class Table:
         numbers = self._numbers()
         named = " class=wb-named" if self._has_names else ""
         parts = [f"<div class='wb-wide'><table{named}><tr>{_cells('th', self.columns, numbers)}</tr>"]
-        parts += [f"<tr>{_cells('td', row, numbers)}</tr>" for row in rows]
+        parts += [
+            f"<tr><th scope='rowgroup' colspan='{len(self.columns)}' class=wb-group>{_cell(row[0])}</th></tr>"
+            if self._is_heading(row)
+            else f"<tr>{_cells('td', row, numbers)}</tr>"
+            for row in rows
+        ]
         return "".join([*parts, "</table></div>"])
+
+    def _is_heading(self, row: tuple[object, ...]) -> bool:
+        return len(row) == 1 < len(self.columns)
 
     def text(self) -> str:
         """Return the table as plain text."""
@@ -146,7 +155,13 @@ class Table:
         """Return the table in GitHub's Markdown."""
         rules = ["---:" if place in self._numbers() else "---" for place in range(len(self.columns))]
         lines = [table_row([quote_markdown(name) for name in self.columns]), table_row(rules)]
-        lines += [table_row([quote_markdown(value) for value in row]) for row in self._shown]
+        blank = [""] * (len(self.columns) - 1)
+        lines += [
+            table_row(
+                [f"**{quote_markdown(row[0])}**", *blank] if self._is_heading(row) else list(map(quote_markdown, row))
+            )
+            for row in self._shown
+        ]
         return "\n".join([*lines, *(["", self._left] if self._left else [])])
 
     def __rich__(self) -> Group:
@@ -156,6 +171,9 @@ class Table:
 
         numbers = self._numbers()
         cells = [[_printed(value) for value in row] for row in self._shown]
+        for row in cells:
+            if len(row) == 1 < len(self.columns):
+                row[0].stylize("bold")
         whole = {0} if self._has_names else set[int]()
         grid = FittedGrid([Text(name, style="dim") for name in self.columns], cells, right=numbers, whole=whole)
         return Group(grid, *([Text(self._left, style="dim")] if self._left else []))
@@ -163,7 +181,8 @@ class Table:
     @property
     def _has_names(self) -> bool:
         """Whether what the lines are about, in their first cells, is short enough to be read in one piece."""
-        return 0 < max((len(print_value(row[0])) for row in self._shown), default=0) <= LONGEST_NAME
+        names = (len(print_value(row[0])) for row in self._shown if not self._is_heading(row))
+        return 0 < max(names, default=0) <= LONGEST_NAME
 
     @property
     def _shown(self) -> tuple[tuple[object, ...], ...]:
