@@ -55,6 +55,11 @@ class Freshness:
     since: datetime | None
     why: str
 
+    @property
+    def when(self) -> str:
+        """Since when, for people; empty where that is not known."""
+        return "" if self.since is None else f" (since {self.since:%Y-%m-%d %H:%M} UTC)"
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
         since = None if self.since is None else self.since.isoformat()

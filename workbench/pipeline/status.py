@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.define import load_tree, reraise_user_errors
 from workbench.errors import BranchError, NotTrusted, WorkbenchError
 from workbench.pipeline.evaluate import Evaluation
-from workbench.pipeline.freshness import TONES, Freshness, freshness
+from workbench.pipeline.freshness import TONES, Freshness, FreshnessState, freshness
 from workbench.records import to_plain
-from workbench.render import Mark, Report, Reported, Table
+from workbench.render import Finding, Fold, Mark, Report, Reported, Table
 from workbench.tracking import own_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from workbench.render import Tone
@@ -25,8 +27,23 @@ if TYPE_CHECKING:
 
 State = Literal["computed", "to compute", "waits for upstream", "on demand", "broken", "not trusted"]
 LAST_RUNS, ALL_RUNS = 5, 1_000_000
-STATES: dict[str, Tone] = {"fail": "bad", "not checked": "warn", "pass": "good"}
+STATES: dict[str, tuple[str, Tone]] = {"fail": ("✗", "bad"), "not checked": ("?", "warn"), "pass": ("✓", "good")}
 """The states of a check, the worst first, and how each is drawn."""
+FAILS, UNKNOWN, PASSES = range(3)
+"""How much a view needs to be looked at, most first."""
+NAMED = 4
+"""Views and files that a sentence names."""
+SAYS: Mapping[FreshnessState, str] = {
+    "behind": "do not have the newest data of their sources.",
+    "held": "are held at data that they were rolled back to.",
+    "missing": "have no rows in the lake.",
+    "not looked at": "could not be looked at.",
+}
+REMEDIES: Mapping[FreshnessState, str] = {
+    "behind": "`materialize` brings them up to date.",
+    "held": "`materialize` brings them up to date once their sources are in order.",
+    "missing": "`materialize` computes them again from their sources.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +56,33 @@ class ViewStatus:
     change: str | None
     detail: str
     checks: dict[str, str] = field(default_factory=dict)
+    rows: int | None = None
+
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """The checks that failed."""
+        return tuple(name for name, found in self.checks.items() if found == "fail")
+
+    @property
+    def rank(self) -> int:
+        """How much it needs to be looked at: `FAILS`, then `UNKNOWN`, then `PASSES`."""
+        if self.state == "broken" or self.failing:
+            return FAILS
+        if self.state == "on demand" and not self.checks:
+            return UNKNOWN
+        return PASSES if self.checks and set(self.checks.values()) == {"pass"} else UNKNOWN
 
     @property
     def checked(self) -> Mark | None:
         """What the checks said, the worst first; None where they were not run here."""
         if not self.checks:
             return None
-        for state, tone in STATES.items():
+        for state, (sign, tone) in STATES.items():
             names = [name for name, found in self.checks.items() if found == state]
             if names:
-                return Mark(f"{state}: {', '.join(names)}" if tone != "good" else f"{len(names)} pass", tone)
+                return Mark(
+                    f"{sign} {state}: {', '.join(names)}" if tone != "good" else f"{sign} {len(names)} pass", tone
+                )
         return None
 
 
@@ -96,12 +130,16 @@ class Status(Reported):
         }
 
     def report(self) -> Report:
-        """Return the status as facts and two tables."""
+        """Return what fails and what to do next, then where things stand."""
+        verdict, tone = self._verdict()
         return Report(
-            f"{self.project}: {self._where()}",
+            f"{self.project}: {self._where()}. {verdict}",
+            tone=tone,
+            findings=self._findings(),
+            steps=self._steps(),
             facts=self._facts(),
             tables=self._tables(),
-            notes=self._notes(),
+            folded=self._folded(),
         )
 
     def _where(self) -> str:
@@ -109,21 +147,123 @@ class Status(Reported):
             return "HEAD is detached"
         return f"on {self.branch}" + (" (protected)" if self.is_protected else "")
 
+    def _verdict(self) -> tuple[str, Tone | None]:
+        """Return what the views' checks say together, as far as they ran here; on main, how published versions are."""
+        if self.branch is None or self.is_protected:
+            odd = [one for one in self.published if one.state != "current"]
+            if odd:
+                is_bad = any(TONES[one.state] == "bad" for one in odd)
+                return f"{len(odd)} of {len(self.published)} published versions are not current.", (
+                    "bad" if is_bad else "warn"
+                )
+            if self.published:
+                return f"All {len(self.published)} published versions are current.", "good"
+            return "Nothing is published yet.", None
+        count = len(self.views)
+        worst = Counter(view.rank for view in self.views)
+        if worst[FAILS]:
+            return f"{worst[FAILS]} of {count} views fail{'s' if worst[FAILS] == 1 else ''}.", "bad"
+        if worst[UNKNOWN]:
+            return f"No view fails; {worst[UNKNOWN]} of {count} {_be(worst[UNKNOWN])} not checked in full.", "warn"
+        if not count:
+            return "No views yet.", None
+        return ("Its view passes." if count == 1 else f"All {count} views pass."), "good"
+
+    def _findings(self) -> tuple[Finding, ...]:
+        """Return what is wrong: views that fail, versions that are not current, and what keeps others from reading."""
+        failing = [view for view in self.views if view.rank == FAILS and view.state != "broken"]
+        broken = [view for view in self.views if view.state == "broken"]
+        found = []
+        if broken:
+            found.append(
+                Finding(
+                    Mark("✗ BROKEN", "bad"),
+                    "definitions",
+                    f"{len(broken)} of {len(self.views)} cannot be loaded or computed.",
+                    tuple(f"{view.name}: {view.detail}" for view in broken),
+                    "Define it again, or take it out: `remove VIEW`.",
+                )
+            )
+        if failing:
+            found.append(
+                Finding(
+                    Mark("✗ FAIL", "bad"),
+                    "checks",
+                    f"{len(failing)} of {len(self.views)} views {'does' if len(failing) == 1 else 'do'} not pass.",
+                    tuple(f"{view.name}: {', '.join(view.failing)}" for view in failing),
+                    f"`check {failing[0].name}` shows the rows and the likely cause.",
+                )
+            )
+        return (*found, *self._production_findings(), *self._place_findings())
+
+    def _production_findings(self) -> list[Finding]:
+        """Return a finding a state of published versions that are not current, and what cures it."""
+        by_state: dict[FreshnessState, list[Freshness]] = {}
+        for one in self.published:
+            if one.state not in {"current", "frozen"}:
+                by_state.setdefault(one.state, []).append(one)
+        return [
+            Finding(
+                Mark(f"{'✗' if TONES[state] == 'bad' else '!'} {state}", TONES[state]),
+                "published",
+                f"{len(alike)} of {len(self.published)} versions {SAYS[state]}",
+                tuple(
+                    f"{f'{one.view} {one.number}'.strip() or self.trunk}{one.when}: {one.why}".removesuffix(": ")
+                    for one in alike
+                ),
+                REMEDIES.get(state, ""),
+            )
+            for state, alike in sorted(by_state.items(), key=lambda item: TONES[item[0]] != "bad")
+        ]
+
+    def _place_findings(self) -> list[Finding]:
+        """Return what is amiss with the lake and with MLflow."""
+        warns = [("lake", self.unshared)] if self.unshared else []
+        warns += [("MLflow", said) for said in self.tracking.warnings]
+        return [Finding(Mark("! warning", "warn"), about, said) for about, said in warns]
+
+    def _steps(self) -> tuple[str, ...]:
+        """Return what to do next, where nothing fails that comes before it."""
+        if not self.sources:
+            return ("Declare a source: `init --from FILE` looks at a file and writes it into workbench.toml.",)
+        if self.branch is None or self.is_protected:
+            return ("Start an experiment: `branch exp/<name>`.",)
+        if not self.views:
+            return ("Write a feature: `new` fills a cell with your source's columns, `define FILE` takes a file.",)
+        if any(view.rank == FAILS for view in self.views):
+            return ()
+        waiting = [view.name for view in self.views if view.state in {"to compute", "waits for upstream"}]
+        if waiting:
+            return (f"`compute` computes and checks {', '.join(waiting[:NAMED])}{_more(waiting)}.",)
+        changed = [view.name for view in self.views if view.change is not None]
+        if not changed:
+            return ()
+        said = f"`promote --dry-run` shows what publishing {', '.join(changed[:NAMED])}{_more(changed)} would do."
+        objective = f'Say what it is for: `branch {self.branch} --objective "..."`.'
+        return (*([] if self.objective else [objective]), said)
+
     def _facts(self) -> tuple[tuple[str, object], ...]:
-        changed = ", ".join(f"{path} {kind}" for path, kind in self.changed.items())
-        tracking = self.tracking.uri + (f", {self.tracking.queued} runs waiting" if self.tracking.queued else "")
         facts: dict[str, object] = {
             "objective": self.objective,
             "tip": None if self.tip is None else f"{self.tip[:10]}, {self.ahead} ahead of {self.trunk}",
-            f"against {self.trunk}": changed or "no definition differs",
+            f"against {self.trunk}": _changes(self.changed) or "no definition differs",
             "not committed": ", ".join(self.dirty[:8]) or None,
             "sources": ", ".join(self.sources) or None,
             "published": self._production(),
             "lake": self.lake or None,
-            "MLflow": tracking,
+            "MLflow": self._mlflow(),
             "MLflow UI": self.tracking.ui,
         }
         return tuple((label, value) for label, value in facts.items() if value is not None)
+
+    def _mlflow(self) -> str:
+        """Return where runs go, and whether they arrive."""
+        tracking = self.tracking
+        arrives = (
+            "reachable" if tracking.reachable else "not reachable" if tracking.reachable is False else "no runs sent"
+        )
+        waiting = f"{tracking.queued} run{'' if tracking.queued == 1 else 's'} waiting" if tracking.queued else ""
+        return ", ".join(filter(None, (tracking.uri, arrives, waiting)))
 
     def _production(self) -> Mark | None:
         """Return how many published versions have the newest data of their sources; None where nothing is published."""
@@ -139,45 +279,48 @@ class Status(Reported):
 
     def _tables(self) -> tuple[Table, ...]:
         views = tuple(
-            (v.name, v.state, v.checked, (v.view_id or "")[:10] or None, v.change, v.detail) for v in self.views
+            (v.name, v.checked, v.state, v.rows, v.change, v.detail)
+            for v in sorted(self.views, key=lambda view: view.rank)
         )
+        return (
+            (Table("Views", ("view", "checks", "data", "rows", f"against {self.trunk}", ""), views),) if views else ()
+        )
+
+    def _folded(self) -> tuple[Fold, ...]:
         runs = tuple(
             (run.view, run.status, run.commit[:10], run.started.strftime("%Y-%m-%d %H:%M"), run.run_id)
             for run in self.runs
         )
-        odd = tuple(
-            (
-                f"{one.view} {one.number}".strip() or self.trunk,
-                Mark(one.state, TONES[one.state]),
-                None if one.since is None else f"{one.since:%Y-%m-%d %H:%M}",
-                one.why,
-            )
+        ids = tuple((view.name, view.view_id) for view in self.views if view.view_id)
+        frozen = tuple(
+            (f"{one.view} {one.number}", Mark(one.state, TONES[one.state]), one.why)
             for one in self.published
-            if one.state != "current"
+            if one.state == "frozen"
         )
-        return (
-            *(
-                (Table("Views", ("view", "data", "checks", "view id", f"against {self.trunk}", ""), views),)
-                if views
-                else ()
+        tables = {
+            f"{len(frozen)} frozen version{'' if len(frozen) == 1 else 's'}": Table(
+                "", ("version", "is", "why"), frozen
             ),
-            *(
-                (Table("Published versions that are not current", ("version", "is", "since (UTC)", "why"), odd),)
-                if odd
-                else ()
-            ),
-            *((Table("Last runs", ("view", "status", "commit", "UTC", "MLflow run"), runs),) if runs else ()),
-        )
+            "Last runs": Table("", ("view", "status", "commit", "UTC", "MLflow run"), runs),
+            "View ids": Table("", ("view", "view id"), ids),
+        }
+        return tuple(Fold(title, (table,)) for title, table in tables.items() if table.rows)
 
-    def _notes(self) -> tuple[str, ...]:
-        notes = []
-        if self.branch is None or self.is_protected:
-            notes.append("Start an experiment with `branch exp/<name>`.")
-        if not self.sources:
-            notes.append("Next: declare a source in workbench.toml.")
-        notes += [self.unshared] if self.unshared else []
-        notes += self.tracking.warnings
-        return tuple(notes)
+
+def _more(names: Sequence[str]) -> str:
+    return f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+
+
+def _be(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _changes(changed: Mapping[str, str]) -> str:
+    """Return how files of definitions differ: by name where they are few, else how many."""
+    if len(changed) <= NAMED:
+        return ", ".join(f"{path} {kind}" for path, kind in changed.items())
+    counts = Counter(changed.values())
+    return f"{len(changed)} files of definitions: {', '.join(f'{count} {kind}' for kind, count in counts.items())}"
 
 
 def status(workspace: Workspace, *, branch: str | None) -> Status:
@@ -254,10 +397,10 @@ def _views(
             continue
         stored = workspace.cache.get(identity)
         state: State = "to compute" if stored is None else "computed"
-        detail = "" if stored is None else f"{stored.record.rows:,} rows"
+        rows = None if stored is None else stored.record.rows
         last = workspace.journal.last(name, branch=branch)
         checks = last.checks if last is not None and last.view_id == identity else {}
-        found.append(ViewStatus(name, state, identity, change, detail, checks))
+        found.append(ViewStatus(name, state, identity, change, "", checks, rows))
     for name in definitions.on_demand_views:
         if name in definitions.broken:
             continue
