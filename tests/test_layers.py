@@ -45,6 +45,7 @@ ROOMS = [
     ["demo"],
     ["cli"],
     ["notebook"],
+    ["lab"],
 ]
 POSITION = {room: place for place, rooms in enumerate(ROOMS) for room in rooms}
 PACKAGE = Path(workbench.__file__).parent

@@ -59,10 +59,26 @@ _SIMPLE: dict[str, type[pl.DataType]] = {
         *(pl.Float32, pl.Float64, pl.Boolean, pl.String, pl.Binary, pl.Date, pl.Time, pl.Categorical),
     )
 }
+_NAMED = {
+    "UTC": str(pl.Datetime("us", "UTC")),
+    **{kind.__name__: str(dtype) for kind, dtype in _PYTHON.items()},
+    **{f"{before}{name}": name for name in _SIMPLE for before in ("pl.", "polars.", "")},
+}
 _REMEDY = (
     "Use str, int, float, bool, date, UTC, timedelta "
     "or a Polars dtype such as pl.Int32, pl.Enum([...]), pl.List(pl.Int64)."
 )
+
+
+def named_dtype(annotation: str) -> str | None:
+    """Return the dtype that the text of an annotation names, as a contract prints it; None for one that is no name.
+
+    Examples
+    --------
+    >>> named_dtype("float"), named_dtype("pl.Int32"), named_dtype("pl.List(pl.Int64)")
+    ('Float64', 'Int32', None)
+    """
+    return _NAMED.get(annotation)
 
 
 def resolve(annotation: object, *, column: str) -> tuple[pl.DataType, bool]:

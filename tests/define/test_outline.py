@@ -27,8 +27,13 @@ def outlined(**files: str) -> Outline:
 def test_a_view_has_its_inputs_and_features() -> None:
     (view,) = outlined(spend=MODEL + VIEW, test_spend=VIEW, conftest=VIEW, __init__=VIEW).views.values()
     assert (view.name, view.inputs, view.features) == ("spend", ("events", "other"), ("value",))
-    assert (view.entities, view.event_time) == (("key",), "at")
-    assert view.annotations == {"key": "str", "at": "UTC", "value": "float"}
+    assert (view.declared.entities, view.declared.event_time) == (("key",), "at")
+    assert {each.name: each.annotation for each in view.columns} == {"key": "str", "at": "UTC", "value": "float"}
+    assert [each.dtype for each in view.columns] == [
+        "String",
+        "Datetime(time_unit='us', time_zone='UTC')",
+        "Float64",
+    ]
 
 
 @pytest.mark.parametrize(

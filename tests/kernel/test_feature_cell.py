@@ -6,13 +6,15 @@ import re
 import subprocess
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
+from workbench.project import branch_of_kernel, choose_kernel_branch
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.kernel.conftest import Kernel
 
@@ -119,6 +121,19 @@ def test_a_handle_opened_in_the_notebook_is_on_the_branch_chosen_there(kernel: K
     assert not kernel.run("wb.source('events')").stdout
     kernel.run("%feature branch exp/gone\n%feature branch --delete exp/gone")
     assert "on main>" in kernel.run("wb.open()").text
+
+
+def test_who_shows_the_notebook_reads_its_branch_and_moves_it_to_another(kernel: Kernel) -> None:
+    name = Path(kernel.manager.connection_file).stem.removeprefix("kernel-")
+    kernel.run("%feature branch exp/theirs\n%feature branch exp/ours")
+    assert branch_of_kernel(kernel.root, name) == ("exp/ours", "notebook")
+    choose_kernel_branch(kernel.root, name, "exp/theirs")
+    assert "> exp/theirs" in kernel.run("%feature branch").text
+    assert "on exp/theirs>" in kernel.run("import workbench as wb\nwb.open()").text
+    assert kernel.run("%feature branch exp/ours").status == "ok"
+    assert branch_of_kernel(kernel.root, name) == ("exp/ours", "notebook")
+    kernel.run("%feature branch --delete exp/ours")
+    assert branch_of_kernel(kernel.root, name) == (None, "checkout")
 
 
 def test_an_unknown_verb_or_option_says_what_was_meant(kernel: Kernel, event_view: str) -> None:

@@ -58,6 +58,7 @@ def test_what_reports_shows_itself() -> None:
     bundle = Said()._repr_mimebundle_()
     assert "It is said." in bundle["text/html"]
     assert bundle["text/plain"] == "It is said."
+    assert bundle["application/vnd.workbench+json"] == {"kind": "report", "version": 1, "title": "It is said."}
 
 
 def test_markdown_says_what_was_written_and_nothing_else() -> None:

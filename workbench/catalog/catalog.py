@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
@@ -70,6 +70,8 @@ class Catalog(Reported):
     hint
         Where nothing was found: what may have been meant.
     """
+
+    mime_kind: ClassVar[str] = "catalog"
 
     search: str | None
     entries: tuple[CatalogEntry, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from workbench.comparison.budgets import measure_drift
 from workbench.comparison.cache import cached_compare
@@ -43,6 +43,8 @@ class Difference(Reported):
     diff
         Code, contract, rows and values.
     """
+
+    mime_kind: ClassVar[str] = "diff"
 
     view: str
     refs: tuple[str, str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from workbench.comparison.budgets import measure_drift
 from workbench.comparison.drift_rows import RowSelection, stretch
@@ -47,6 +47,8 @@ class Drift(Reported):
     added
         Features that only the current rows have.
     """
+
+    mime_kind: ClassVar[str] = "drift"
 
     view: str
     refs: tuple[str, str]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from workbench.lazy import loading
 
 if TYPE_CHECKING:
-    from workbench.define.cell import CELL_NAMES, Cell, HelperText, parse_cell, parse_helper
+    from workbench.define.cell import CELL_NAMES, Cell, HelperText, is_view, parse_cell, parse_helper, spellings
     from workbench.define.contract import ColumnContract, Contract, rule_identity
     from workbench.define.entity_frame import EntityFrame, LocalPlan
     from workbench.define.examples import Example, Rows, example
@@ -27,7 +27,15 @@ if TYPE_CHECKING:
         input_columns,
         on_demand,
     )
-    from workbench.define.outline import Outline
+    from workbench.define.outline import (
+        ColumnOutline,
+        Declaration,
+        OnDemandOutline,
+        Outline,
+        ViewOutline,
+        columns_of,
+        outline_of,
+    )
     from workbench.define.tracebacks import definition_failed, reraise_user_errors, user_frames
     from workbench.define.units import parse_unit, same_unit
     from workbench.define.view import FeatureView, contract_of, feature_view
@@ -38,8 +46,10 @@ _HOMES = {
         "CELL_NAMES",
         "Cell",
         "HelperText",
+        "is_view",
         "parse_cell",
         "parse_helper",
+        "spellings",
     ),
     "contract": (
         "ColumnContract",
@@ -82,7 +92,15 @@ _HOMES = {
         "input_columns",
         "on_demand",
     ),
-    "outline": ("Outline",),
+    "outline": (
+        "ColumnOutline",
+        "Declaration",
+        "OnDemandOutline",
+        "Outline",
+        "ViewOutline",
+        "columns_of",
+        "outline_of",
+    ),
     "tracebacks": (
         "definition_failed",
         "reraise_user_errors",
@@ -104,7 +122,9 @@ __all__ = [
     "CELL_NAMES",
     "Cell",
     "ColumnContract",
+    "ColumnOutline",
     "Contract",
+    "Declaration",
     "Definitions",
     "EntityFrame",
     "Example",
@@ -118,10 +138,13 @@ __all__ = [
     "LocalPlan",
     "Observations",
     "OnDemandInput",
+    "OnDemandOutline",
     "OnDemandView",
     "Outline",
     "RequestField",
     "Rows",
+    "ViewOutline",
+    "columns_of",
     "contract_of",
     "definition_failed",
     "example",
@@ -129,8 +152,10 @@ __all__ = [
     "feature_view",
     "import_failure",
     "input_columns",
+    "is_view",
     "load_tree",
     "on_demand",
+    "outline_of",
     "parse_cell",
     "parse_helper",
     "parse_unit",
@@ -139,6 +164,7 @@ __all__ = [
     "reraise_user_errors",
     "rule_identity",
     "same_unit",
+    "spellings",
     "user_frames",
     "windowed",
 ]

@@ -9,13 +9,53 @@ from dataclasses import dataclass, field
 
 from workbench.define.cell import Decorator, is_view, spellings
 from workbench.define.feature_sets import FeatureSet, feature_set
+from workbench.dtypes import named_dtype
 from workbench.errors import WorkbenchError
 from workbench.source_tree import FOLDER, TreeFiles, decode_source
 
-_COLUMNS = ("entities", "event_time", "created")
 _NOT_COLUMNS = ("ClassVar", "typing.ClassVar")
 _DEEPEST = 20
 """How many base classes and imports are followed to a view's columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnOutline:
+    """A column, as far as the text of its model says.
+
+    Attributes
+    ----------
+    name
+        The column.
+    annotation
+        What the model writes behind its name.
+    dtype
+        Its type by the name that a contract has for it; the annotation where it has none so simple.
+    unit, description
+        As `Feature` is told by constants.
+    nullable
+        Whether nulls are allowed.
+    rules
+        What else its `Feature` says, as it is written: ``ge=0``.
+    """
+
+    name: str
+    annotation: str
+    dtype: str
+    unit: str | None = None
+    description: str | None = None
+    nullable: bool = False
+    rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a view's decorator is told by constants, and what its docstring says."""
+
+    entities: tuple[str, ...] = ()
+    event_time: str | None = None
+    created: str | None = None
+    owner: str | None = None
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +70,17 @@ class ViewOutline:
         The sources and views that it reads.
     features
         Its features; empty where its model is made otherwise than by a class of these files.
-    entities
-        Its key columns, as far as the decorator spells them out.
-    event_time
-        Its event time; empty where the decorator does not spell it out.
-    annotations
-        What the model writes behind each column, keys and times among them.
+    columns
+        Its columns, keys and times too; empty where `features` is.
+    declared
+        What its decorator says.
     """
 
     name: str
     inputs: tuple[str, ...]
     features: tuple[str, ...]
-    entities: tuple[str, ...] = ()
-    event_time: str = ""
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    columns: tuple[ColumnOutline, ...] = ()
+    declared: Declaration = Declaration()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +97,18 @@ class OnDemandOutline:
         The names of the request's values.
     features
         Its features; empty where its model is made otherwise than by a class of these files.
+    columns
+        Its columns; empty where `features` is.
+    declared
+        What its decorator says.
     """
 
     name: str
     inputs: tuple[str, ...]
     request: tuple[str, ...]
     features: tuple[str, ...]
+    columns: tuple[ColumnOutline, ...] = ()
+    declared: Declaration = Declaration()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +154,14 @@ def outline_of(files: TreeFiles) -> Outline:
             continue
         view = _view_in(tree, stem)
         if view is not None:
-            columns, own = modules.columns(view, f"{stem}.py"), set(_texts(view, *_COLUMNS))
-            views[stem] = ViewOutline(
-                stem,
-                _inputs(view),
-                tuple(column for column in columns if column not in own),
-                entities=tuple(_texts(view, "entities")),
-                event_time=next(_texts(view, "event_time"), ""),
-                annotations=columns,
-            )
+            declared, columns = _declared(view), modules.columns(view, f"{stem}.py")
+            views[stem] = ViewOutline(stem, _inputs(view), _features(columns, declared), columns, declared)
         requested = _view_in(tree, stem, "on_demand")
         if requested is not None:
-            features = tuple(modules.columns(requested, f"{stem}.py"))
+            declared, columns = _declared(requested), modules.columns(requested, f"{stem}.py")
             inputs, request = _written(requested, "inputs"), _written(requested, "request")
-            on_demand[stem] = OnDemandOutline(stem, inputs, request, features)
+            features = _features(columns, declared)
+            on_demand[stem] = OnDemandOutline(stem, inputs, request, features, columns, declared)
         for made in _sets_in(tree):
             if made is None:
                 doubtful.add(stem)
@@ -218,30 +255,30 @@ class _Modules:
             self._trees[path] = self._parse(path)
         return self._trees[path]
 
-    def columns(self, function: ast.FunctionDef, path: str) -> dict[str, str]:
-        """Return the columns of the model in the view's return annotation, each with what is written behind it."""
+    def columns(self, function: ast.FunctionDef, path: str) -> tuple[ColumnOutline, ...]:
+        """Return the columns of the model in the view's return annotation."""
         annotation = function.returns
         if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
             try:
                 annotation = ast.parse(annotation.value, mode="eval").body
             except (SyntaxError, ValueError, MemoryError, RecursionError):
-                return {}
+                return ()
         if not isinstance(annotation, ast.Subscript):
-            return {}
-        return self._columns(_dotted_name(annotation.slice), path, _DEEPEST)
+            return ()
+        return tuple(self._columns(_dotted_name(annotation.slice), path, _DEEPEST).values())
 
-    def _columns(self, name: str | None, path: str, deepest: int) -> dict[str, str]:
+    def _columns(self, name: str | None, path: str, deepest: int) -> dict[str, ColumnOutline]:
         """Return the columns of the class that is called `name` in a file, those of its bases first."""
         tree = self.tree(path)
-        found: dict[str, str] = {}
         if name is None or tree is None or deepest == 0:
-            return found
+            return {}
+        found: dict[str, ColumnOutline] = {}
         for statement in _statements(tree.body):
             if isinstance(statement, ast.ClassDef) and statement.name == name:
                 found = {}
                 for base in statement.bases:
                     found |= self._columns(_dotted_name(base), path, deepest - 1)
-                found |= dict(_annotations(statement))
+                found |= {column.name: column for column in columns_of(statement)}
             elif isinstance(statement, ast.ImportFrom):
                 for item in statement.names:
                     if (item.asname or item.name) == name:
@@ -266,21 +303,52 @@ class _Modules:
             return None
 
 
-def _annotations(model: ast.ClassDef) -> Iterator[tuple[str, str]]:
+def columns_of(model: ast.ClassDef) -> Iterator[ColumnOutline]:
+    """Yield the columns that the class statement of a model itself declares."""
     for statement in model.body:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            name, written = statement.target.id, ast.unparse(statement.annotation)
-            if not name.startswith("_") and written.partition("[")[0] not in _NOT_COLUMNS:
-                yield name, written
+            name, kind = statement.target.id, ast.unparse(statement.annotation)
+            if not name.startswith("_") and kind.partition("[")[0] not in _NOT_COLUMNS:
+                yield _column(name, kind, statement.value)
 
 
-def _texts(function: ast.FunctionDef, *options: str) -> Iterator[str]:
-    """Yield the texts that these options of the decorator are written with."""
+def _column(name: str, kind: str, value: ast.expr | None) -> ColumnOutline:
+    said = {word.arg: word.value for word in value.keywords if word.arg} if isinstance(value, ast.Call) else {}
+    plain = kind.removesuffix(" | None").removeprefix("None | ")
+    nullable = said.pop("nullable", None)
+    unit, description = _constant(said.pop("unit", None)), _constant(said.pop("description", None))
+    return ColumnOutline(
+        name,
+        kind,
+        named_dtype(plain) or plain,
+        unit,
+        description,
+        nullable=plain != kind or (isinstance(nullable, ast.Constant) and nullable.value is True),
+        rules=tuple(f"{option}={ast.unparse(each)}" for option, each in said.items()),
+    )
+
+
+def _constant(node: ast.expr | None) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def _declared(function: ast.FunctionDef) -> Declaration:
+    said: dict[str, ast.expr] = {}
     for decorator in function.decorator_list:
         for word in decorator.keywords if isinstance(decorator, ast.Call) else ():
-            if word.arg in options:
-                yield from (
-                    each.value
-                    for each in ast.walk(word.value)
-                    if isinstance(each, ast.Constant) and isinstance(each.value, str)
-                )
+            said[word.arg or ""] = word.value
+    entities = said.get("entities")
+    listed = entities.elts if isinstance(entities, ast.List | ast.Tuple) else [entities]
+    return Declaration(
+        entities=tuple(name for each in listed if (name := _constant(each)) is not None),
+        event_time=_constant(said.get("event_time")),
+        created=_constant(said.get("created")),
+        owner=_constant(said.get("owner")),
+        description=_constant(said.get("description")) or ast.get_docstring(function) or "",
+    )
+
+
+def _features(columns: tuple[ColumnOutline, ...], declared: Declaration) -> tuple[str, ...]:
+    """Return the names of the columns that are neither keys nor times."""
+    own = {*declared.entities, declared.event_time, declared.created}
+    return tuple(column.name for column in columns if column.name not in own)

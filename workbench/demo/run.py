@@ -125,11 +125,14 @@ class DemoResult:
             ),
         )
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        from workbench.render import mime_bundle
+
         bundles = [result._repr_mimebundle_() for result in self.results]
         bundles += [{"text/html": report.html(), "text/plain": report.text()} for report in self._reports()]
         made = f"The project is in {self.root}."
-        return {kind: "\n".join([*(bundle[kind] for bundle in bundles), made]) for kind in ("text/html", "text/plain")}
+        html, text = ("\n".join([*(bundle[kind] for bundle in bundles), made]) for kind in ("text/html", "text/plain"))
+        return mime_bundle("demo", made, html=html, text=text)
 
     def _reports(self) -> list[Report]:
         """Return what was published, and the row ledger of a training set made from it."""

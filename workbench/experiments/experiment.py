@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from workbench.render import Report, Reported, Table
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class BranchList(Reported):
     """The repository's branches, and which one the handle is on."""
+
+    mime_kind: ClassVar[str] = "branches"
 
     branches: tuple[Branch, ...]
     current: str | None

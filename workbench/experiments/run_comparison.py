@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from workbench.experiments.model_record import OWN_PARAMS
 from workbench.records import to_plain
@@ -78,6 +78,8 @@ class RunComparison(Reported):
     view
         The view whose runs alone were asked for; then what describes it is shown too.
     """
+
+    mime_kind: ClassVar[str] = "comparison"
 
     branch: str
     what: tuple[str, ...]

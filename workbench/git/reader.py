@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from workbench.errors import BranchError, BranchNotFound, ProjectError, RepositoryUnreadable, did_you_mean
+from workbench.files import stamp
 from workbench.git.command import Git, GitFailed, explain_failure, is_full_id, refuse_old
 from workbench.git.damage import is_shallow, refuse_broken, unreadable_branch, unreadable_object, usual_remote
-from workbench.git.history import LOG, Branch, Lifetime, merge_base, parse_log, read_branches
+from workbench.git.history import LOG, Branch, Lifetime, merge_base, parse_log, parse_seconds, read_branches
 from workbench.git.locks import LockNotes, is_alive, owner
 from workbench.git.objects import FOLDER, Objects
 from workbench.git.worktrees import Follower, Unfinished, Worktree, warn_unfinished, worktree_folders, worktrees
@@ -388,6 +389,34 @@ class Reader:
             return read_branches(self._git, tips, trunk=self.trunk, main=main)
         except GitFailed:
             return [self._read_branch(name, tip) for name, tip in sorted(tips.items())]
+
+    def last_authors(self) -> dict[str, tuple[str, datetime]]:
+        """Return by branch who wrote its newest commit, and when it was made."""
+        form = "--format=%(refname)%00%(authorname)%00%(committerdate:unix)"
+        lines = (line.split("\0") for line in self._git.run("for-each-ref", form, "refs/heads").splitlines())
+        return {ref.removeprefix("refs/heads/"): (author, parse_seconds(made)) for ref, author, made in lines}
+
+    def count_behind(self, base: str, tip: str) -> int:
+        """Return how many commits `tip` has that `base` has not (full ids)."""
+        return 0 if base == tip else int(self._git.run("rev-list", "--count", tip, f"^{base}", "--"))
+
+    def mark(self) -> object:
+        """Return what is another value after a branch, a tag or what is checked out moved; git is not asked."""
+        own = self._top / ".git"
+        head = own / "HEAD" if own.is_dir() else self._linked_head(own)
+        tables = self.git_dir / "reftable"
+        files = [head, self.git_dir / "packed-refs", *(tables.iterdir() if tables.is_dir() else ())]
+        for folder, _, names in os.walk(self.git_dir / "refs"):
+            files += [Path(folder, name) for name in names]
+        return frozenset((str(path), stamp(path)) for path in files)
+
+    def _linked_head(self, link: Path) -> Path:
+        """Return the HEAD of a linked working tree, by the file that leads to its git directory."""
+        try:
+            text = link.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
+        except (OSError, UnicodeDecodeError):
+            return self.git_dir / "HEAD"
+        return self._top / text / "HEAD"
 
     def _read_branch(self, name: str, tip: str) -> Branch:
         """Return a branch that may be damaged: one that is keeps no other from being listed, unless it is the trunk."""

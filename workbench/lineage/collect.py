@@ -100,10 +100,15 @@ def trace_lineage(
     here: str,
     by_column: bool = False,
     training_sets: Sequence[TrainingFacts] = (),
+    by_text: bool = False,
 ) -> Lineage:
-    """Return the lineage of what `branch` defines, or of one thing on it. No view is computed."""
+    """Return the lineage of what `branch` defines, or of one thing on it. No view is computed.
+
+    With `by_text` no definition is imported either.
+    """
     commit = workspace.repository.resolve(branch)
-    known, main, changed = _definitions(workspace, commit, branch, run=branch in {here, workspace.trunk})
+    runs = branch in {here, workspace.trunk} and not by_text
+    known, main, changed = _definitions(workspace, commit, branch, run=runs)
     recorded = RecordedHistory(workspace, known, branch, training_sets)
     removed = () if main is None else _removed_views(main, changed)
     things = Graph.of(

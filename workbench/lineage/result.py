@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from workbench.lineage.graph import COLUMN_KINDS, Edge, Graph, Mark, Node
 from workbench.lineage.outline import NOT_RUN
@@ -47,6 +47,8 @@ class Lineage(Reported):
     trunk
         The branch that marks compare with.
     """
+
+    mime_kind: ClassVar[str] = "lineage"
 
     branch: str
     commit: str

@@ -8,6 +8,7 @@ import shlex
 import textwrap
 import threading
 import time
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from IPython import get_ipython
@@ -47,6 +48,7 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self._opened: dict[Path, tuple[str, Project]] = {}
+        self._kernel = _kernel_id(shell)
         self._quiet_since = time.monotonic()
         self._charts: threading.Thread | None = None
         self._apart: Project | None = None
@@ -85,11 +87,13 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
 
         root = find_root()
         settings = (root / CONFIG_FILE).read_text(encoding="utf-8", errors="replace")
-        known = self._opened.get(root)
+        known, chosen = self._opened.get(root), self.chosen_branch(root)
         if known is not None and known[0] == settings:
-            return known[1]
-        project = open_project(root, branch=known[1].chosen_branch if known else None)
-        self._opened[root] = (settings, project)
+            project = known[1]
+            project.chosen_branch = chosen
+        else:
+            project = open_project(root, branch=chosen)
+            self._opened[root] = (settings, project)
         return project
 
     def project(self) -> Project:
@@ -101,12 +105,21 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         return self._project()
 
     def chosen_branch(self, root: Path) -> str | None:
-        """Return the branch that was chosen here for the project in `root`; `None` where none was or it is gone."""
-        if root not in self._opened:
-            return None
-        project = self._opened[root][1]
-        branch = project.chosen_branch
-        return branch if branch is not None and project.repository.exists(branch) else None
+        """Return the branch that was chosen for this notebook and the project in `root`, here or beside the notebook.
+
+        It may be gone by now; `None` where none was chosen.
+        """
+        from workbench.project import kernel_branch
+
+        chosen = None if self._kernel is None else kernel_branch(root, self._kernel)
+        return chosen or (self._opened[root][1].chosen_branch if root in self._opened else None)
+
+    def _keep_branch(self, project: Project, before: str | None) -> None:
+        """Keep the branch that a verb chose where others find it."""
+        from workbench.project import choose_kernel_branch
+
+        if self._kernel is not None and project.chosen_branch != before:
+            choose_kernel_branch(project.root, self._kernel, project.chosen_branch)
 
     @line_cell_magic(MAGIC)  # type: ignore[untyped-decorator]  # IPython's own
     def feature(self, line: str, cell: str | None = None) -> Any:
@@ -217,10 +230,12 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
     def _run(self, call: Call, **supplied: object) -> Any:
         if "project" not in call.wants:
             return call.run()
-        live = self._live()
-        self.project().recover()
+        live, project = self._live(), self.project()
+        project.recover()
+        before = project.chosen_branch
         try:
-            result = call.run(project=self.project(), progress=live.tick, **supplied)
+            result = call.run(project=project, progress=live.tick, **supplied)
+            self._keep_branch(project, before)
         except BaseException:
             live.clear()
             raise
@@ -299,6 +314,16 @@ def chosen_branch(root: Path) -> str | None:
     shell = get_ipython()
     magics = shell.magics_manager.registry.get(FeatureMagics.__name__) if shell else None
     return magics.chosen_branch(root) if magics else None
+
+
+def _kernel_id(shell: InteractiveShell) -> str | None:
+    """Return the id of the kernel that `shell` is of, as a Jupyter server calls it; None in a terminal."""
+    if not hasattr(shell, "kernel"):
+        return None
+    from ipykernel.kernelapp import IPKernelApp
+
+    file = IPKernelApp.instance().connection_file if IPKernelApp.initialized() else ""
+    return PurePath(file).stem.removeprefix("kernel-") or None
 
 
 def _interrupted(what: str) -> Interrupted:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 from workbench.lazy import loading
 
 if TYPE_CHECKING:
-    from workbench.pipeline.check_cache import cached_check, cached_profile, cached_row_count, write_facts
+    from workbench.pipeline.check_cache import (
+        cached_check,
+        cached_profile,
+        cached_row_count,
+        known_profile,
+        write_facts,
+    )
     from workbench.pipeline.define import compute, define
     from workbench.pipeline.evaluate import (
         Evaluated,
@@ -39,7 +45,7 @@ if TYPE_CHECKING:
     from workbench.pipeline.why_changed import WhyChanged, why_changed
 
 _HOMES = {
-    "check_cache": ("cached_check", "cached_profile", "cached_row_count", "write_facts"),
+    "check_cache": ("cached_check", "cached_profile", "cached_row_count", "known_profile", "write_facts"),
     "define": ("compute", "define"),
     "evaluate": (
         "Evaluated",
@@ -105,6 +111,7 @@ __all__ = [
     "define",
     "define_helper",
     "identity_of",
+    "known_profile",
     "new_cell",
     "on_steady_sources",
     "open_view",

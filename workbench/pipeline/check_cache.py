@@ -41,6 +41,12 @@ def cached_profile(folder: Path, view_id: str, contract: Contract, data: Path | 
     return found
 
 
+def known_profile(folder: Path, view_id: str) -> Profile | None:
+    """Return the profile of a view that was made before, whatever its contract was; nothing is computed."""
+    files = sorted((folder / view_id).glob("profile-3-*.json"), key=lambda path: path.stat().st_mtime)
+    return read_record(files[-1], Profile) if files else None
+
+
 def cached_check(folder: Path, prepared: Prepared, stored: StoredView, *, before: StoredView | None = None) -> Check:
     """Return whether `stored` keeps the contract; asked once a view id and contract, unless it failed.
 

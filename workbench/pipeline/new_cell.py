@@ -179,9 +179,9 @@ def _table_of_view(outline: Outline, name: str) -> InputTable:
     return InputTable(
         name,
         {},
-        time=view.event_time or None,
-        entities=view.entities,
-        annotations=view.annotations,
+        time=view.declared.event_time,
+        entities=view.declared.entities,
+        annotations={column.name: column.annotation for column in view.columns},
         is_view=True,
     )
 

@@ -95,10 +95,11 @@ class ViewResult:
         how = "reused" if self.reused else f"computed in {format_elapsed(self.seconds)}"
         return f"<ViewResult {self.view} on {self.branch}: {self.rows:,} rows, {how}, {self.card.verdict}>"
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        from workbench.render import render_text
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        from workbench.render import mime_bundle, render_text
 
-        return {"text/html": card_html(self.card), "text/plain": render_text(card_text(self.card))}
+        title = f"{self.view}: {self.card.verdict}"
+        return mime_bundle("card", title, html=card_html(self.card), text=render_text(card_text(self.card)))
 
     def __rich__(self) -> Any:
         return card_text(self.card)
@@ -142,10 +143,11 @@ class ResultList:
         """Return the results as JSON-ready values."""
         return {"passed": self.passed, "views": [result.to_dict() for result in self.results]}
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        from workbench.render import render_text
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        from workbench.render import mime_bundle, render_text
 
-        return {"text/html": self._html(), "text/plain": render_text(self.__rich__())}
+        title = ", ".join(result.view for result in self.results) or NOTHING
+        return mime_bundle("cards", title, html=self._html(), text=render_text(self.__rich__()))
 
     def _html(self) -> str:
         if len(self.results) < 2:

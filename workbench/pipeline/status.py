@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from workbench.define import load_tree, reraise_user_errors
 from workbench.errors import BranchError, NotTrusted, WorkbenchError
@@ -89,6 +89,8 @@ class ViewStatus:
 @dataclass(frozen=True, slots=True)
 class Status(Reported):
     """Where a handle is."""
+
+    mime_kind: ClassVar[str] = "status"
 
     project: str
     root: Path

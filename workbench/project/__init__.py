@@ -12,8 +12,10 @@ from workbench.lazy import loading
 if TYPE_CHECKING:
     from workbench.project.feature_store import FeatureStore, facts_of
     from workbench.project.files import TrainingSetReport, answer_into_file, training_set_of_file
+    from workbench.project.kernel_branch import ChosenBy, choose_kernel_branch, kernel_branch
     from workbench.project.known import KnownNames, KnownView
     from workbench.project.opening import (
+        branch_of_kernel,
         declare_sources,
         find_root,
         init_project,
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
         remembered_branch,
         source,
     )
-    from workbench.project.project import Project
+    from workbench.project.project import Project, workspace_of
     from workbench.project.serving import service_options
     from workbench.project.verb import Verb, verbs_of
 
@@ -35,11 +37,17 @@ _HOMES = {
         "answer_into_file",
         "training_set_of_file",
     ),
+    "kernel_branch": (
+        "ChosenBy",
+        "choose_kernel_branch",
+        "kernel_branch",
+    ),
     "known": (
         "KnownNames",
         "KnownView",
     ),
     "opening": (
+        "branch_of_kernel",
         "declare_sources",
         "find_root",
         "init_project",
@@ -47,7 +55,10 @@ _HOMES = {
         "remembered_branch",
         "source",
     ),
-    "project": ("Project",),
+    "project": (
+        "Project",
+        "workspace_of",
+    ),
     "serving": ("service_options",),
     "verb": (
         "Verb",
@@ -56,6 +67,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "ChosenBy",
     "FeatureStore",
     "KnownNames",
     "KnownView",
@@ -63,16 +75,20 @@ __all__ = [
     "TrainingSetReport",
     "Verb",
     "answer_into_file",
+    "branch_of_kernel",
+    "choose_kernel_branch",
     "declare_sources",
     "facts_of",
     "find_root",
     "init_project",
+    "kernel_branch",
     "open_project",
     "remembered_branch",
     "service_options",
     "source",
     "training_set_of_file",
     "verbs_of",
+    "workspace_of",
 ]
 
 __getattr__, __dir__ = loading(__name__, _HOMES)

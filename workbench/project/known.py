@@ -88,9 +88,9 @@ class KnownNames:
         found: dict[str, KnownView] = {}
         with suppress(WorkbenchError):
             for name, view in self._outline.views.items():
-                own = {*view.entities, view.event_time}
-                kinds = {column: kind for column, kind in view.annotations.items() if column not in own}
-                found[name] = KnownView(name, {each: kinds.get(each, "") for each in view.features}, view.entities)
+                kinds = {column.name: column.annotation for column in view.columns}
+                features = {each: kinds.get(each, "") for each in view.features}
+                found[name] = KnownView(name, features, view.declared.entities)
             for name, requested in self._outline.on_demand.items():
                 found[name] = KnownView(
                     name, dict.fromkeys(requested.features, ""), requested.request, is_on_demand=True
@@ -141,8 +141,8 @@ class KnownNames:
                 frame = self._workspace.sources[table].frame()
                 return {name: str(dtype) for name, dtype in frame.collect_schema().items()}
         view = self._outline.views.get(table) if table in self.views else None
-        if view is not None and view.annotations:
-            return view.annotations
+        if view is not None and view.columns:
+            return {column.name: column.annotation for column in view.columns}
         return self.views[table].features if table in self.views else {}
 
     def releases(self) -> tuple[str, ...]:

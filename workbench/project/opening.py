@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from workbench.config import CONFIG_FILE
 from workbench.errors import ProjectError
+from workbench.project.kernel_branch import kernel_branch
 from workbench.project.project import Project
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from workbench.pipeline import DeclaredSources
+    from workbench.project.kernel_branch import ChosenBy
 
 
 def open_project(
@@ -115,23 +117,39 @@ def _around() -> Path:
 
 def remembered_branch(root: Path) -> str | None:
     """Return the branch the command line chose last in this project, if it still exists."""
-    from workbench.git import Repository
-
     try:
         name = (root / ".workbench" / "branch").read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         return None
-    with Repository.open(root, recover=False) as repository:
-        return name if name and repository.exists(name) else None
+    return _if_there(root, name)
+
+
+def branch_of_kernel(root: Path, kernel: str) -> tuple[str | None, ChosenBy]:
+    """Return the branch that the notebook of a kernel is on, and by what; without a kernel that of the command line.
+
+    The branch is None where that is the one checked out.
+    """
+    name = _if_there(root, kernel_branch(root, kernel)) if kernel else remembered_branch(root)
+    return name, "checkout" if name is None else "notebook" if kernel else "command line"
 
 
 def _notebook_branch(root: Path) -> str | None:
     """Return the branch that ``%feature branch`` chose in this kernel for the project in `root`, and say so."""
     magics = sys.modules.get("workbench.notebook.magics")  # loaded by `%load_ext workbench`, and by nothing else
-    branch = magics.chosen_branch(root) if magics else None
+    branch = _if_there(root, magics.chosen_branch(root)) if magics else None
     if branch is not None:
         print(f"On {branch}, as `%feature branch` chose here.")
     return branch
+
+
+def _if_there(root: Path, name: str | None) -> str | None:
+    """Return the name of a branch if there is one."""
+    from workbench.git import Repository
+
+    if not name:
+        return None
+    with Repository.open(root, recover=False) as repository:
+        return name if repository.exists(name) else None
 
 
 def source(name: str, *, path: str | os.PathLike[str] | None = None) -> pl.LazyFrame:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from workbench.config import CONFIG_FILE, Config
 from workbench.drivers import speaks_plainly
 from workbench.errors import BranchError, BranchNotFound, ConfigError, ProjectError, WorkbenchError
+from workbench.files import stamp
 from workbench.project.verb import verb
 from workbench.times import moment
 
@@ -108,9 +109,9 @@ class Project:
         ConfigError
             Where it is wrong by now, or gone.
         """
-        stamp = _stamp(self._config_file)
-        if self._read is None or self._read[0] != stamp:
-            self._read = stamp, Config.read(Path(self._config_file))
+        stamped = stamp(self._config_file)
+        if self._read is None or self._read[0] != stamped:
+            self._read = stamped, Config.read(Path(self._config_file))
         return self._read[1]
 
     @cached_property
@@ -203,6 +204,10 @@ class Project:
     def chosen_branch(self) -> str | None:
         """The branch that was chosen on this handle, whatever is checked out; `None` where none was."""
         return self._branch
+
+    @chosen_branch.setter
+    def chosen_branch(self, name: str | None) -> None:
+        self._branch = name
 
     @property
     def branch_name(self) -> str | None:
@@ -1268,13 +1273,9 @@ class Project:
         return branch or self.branch_name or "HEAD"
 
 
-def _stamp(path: str) -> tuple[int, ...] | None:
-    """Return what tells that a file has not changed; None where there is none."""
-    try:
-        facts = os.stat(path)  # noqa: PTH116 - a Path takes twice as long
-    except OSError:
-        return None
-    return facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size, facts.st_ino
+def workspace_of(project: Project) -> Workspace:
+    """Return the opened parts of a project, for a front end that shows what they know."""
+    return project._workspace
 
 
 def cache_folder(root: Path) -> Path:

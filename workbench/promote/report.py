@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from workbench.render import Report, Reported, format_elapsed
 
@@ -33,6 +33,8 @@ class PromotionReport(Reported):
     notes
         What could not be done after it was published.
     """
+
+    mime_kind: ClassVar[str] = "promotion"
 
     plan: Plan
     commit: str | None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workbench.render.figure import Figure
     from workbench.render.format import format_elapsed
     from workbench.render.profiles import profile_table, profiles_table
-    from workbench.render.report import Finding, Fold, Plain, Report, Reported, Unfolded, report_kind
+    from workbench.render.report import Finding, Fold, Plain, Report, Reported, Unfolded, mime_bundle, report_kind
     from workbench.render.sparkline import blocks, sparkline
     from workbench.render.table import Drawn, Mark, ShareBar, Table, Tone
     from workbench.render.terminal import render_text
@@ -56,6 +56,7 @@ _HOMES = {
         "Report",
         "Reported",
         "Unfolded",
+        "mime_bundle",
         "report_kind",
     ),
     "sparkline": (
@@ -98,6 +99,7 @@ __all__ = [
     "card_text",
     "format_elapsed",
     "listings",
+    "mime_bundle",
     "overlays",
     "profile_table",
     "profiles_table",

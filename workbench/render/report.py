@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from workbench.errors import ProjectError, UsageError
 from workbench.files import replace_atomically
@@ -75,6 +75,10 @@ STYLE = (
     ".wb-report .wb-finding p,.wb-report .wb-finding ul{color:var(--jp-ui-font-color1,CanvasText)}"
     ".wb-report .wb-finding ul{padding-left:1.3em}"
 )
+
+RESULT = "application/vnd.workbench+json"
+"""The type by which JupyterLab's extension knows a result of ours: it shows the HTML that stands beside it."""
+RESULT_VERSION = 1
 
 PAGE = (
     ":root{color-scheme:light dark}"
@@ -299,10 +303,26 @@ def report_kind(path: Path) -> str:
     return path.suffix
 
 
+def mime_bundle(kind: str, title: str, *, html: str, text: str) -> dict[str, Any]:
+    """Return what a notebook keeps of a result: HTML, text, and of what `kind` it is; the HTML is kept once."""
+    return {
+        "text/html": html,
+        "text/plain": text,
+        RESULT: {"kind": kind, "version": RESULT_VERSION, "title": title},
+    }
+
+
 class Reported:
-    """Mixin: whatever has ``report()`` shows itself in notebooks and terminals."""
+    """Mixin: whatever has ``report()`` shows itself in notebooks and terminals.
+
+    Attributes
+    ----------
+    mime_kind
+        What JupyterLab's extension calls a result of this class.
+    """
 
     __slots__ = ()
+    mime_kind: ClassVar[str] = "report"
 
     def report(self) -> Report:
         """Return what there is to say."""
@@ -349,9 +369,9 @@ class Reported:
         """Return what shows all of it, nothing folded and no table cut."""
         return Unfolded(self.report)
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         report = self.report()
-        return {"text/html": report.html(), "text/plain": report.text()}
+        return mime_bundle(self.mime_kind, report.title, html=report.html(), text=report.text())
 
     def __rich__(self) -> Group:
         return self.report().rich()

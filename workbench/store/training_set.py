@@ -198,12 +198,12 @@ class TrainingSet(TrainingRows):
             notes=(f"{len(left):,} more columns: {named}",) if left else (),
         )
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        from workbench.render import mime_bundle
+
         drawn = self._reports()
-        return {
-            "text/html": "".join(report.html() for report in drawn),
-            "text/plain": "\n\n".join(report.text() for report in drawn),
-        }
+        html = "".join(report.html() for report in drawn)
+        return mime_bundle("ledger", drawn[0].title, html=html, text="\n\n".join(report.text() for report in drawn))
 
     def __rich__(self) -> Group:
         from rich.console import Group

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from workbench.files import replace_atomically
+from workbench.files import replace_atomically, stamps
 from workbench.fingerprint import CodeRecord
 from workbench.records import read_record, to_json
 from workbench.sources import Snapshot
@@ -108,6 +108,10 @@ class ComputationJournal:
             for name, digest in recorded.sources.items()
         }
         return {name: replace(taken, source=name) for name, taken in found.items() if taken is not None}
+
+    def mark(self) -> object:
+        """Return what is another value after something was computed."""
+        return stamps(self._folder)
 
     def everything(self) -> list[Entry]:
         """Return the entries of all views, each view's oldest first."""

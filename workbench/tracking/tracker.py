@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec.structs import replace
 
 from workbench.config import TrackingSettings
-from workbench.files import replace_atomically
+from workbench.files import replace_atomically, stamp, stamps
 from workbench.records import to_json
 from workbench.tracking import ui as ui_process
 from workbench.tracking.comparison import Comparison, compare_pages, pick, sides_of_runs
@@ -324,6 +324,15 @@ class Tracker:
     def ui(self) -> Ui:
         """Return MLflow's UI, started in the background if need be; does not wait until it answers."""
         return ui_process.start(self.places, self.target)
+
+    def mark(self) -> object:
+        """Return what is another value after a run was queued or sent, or MLflow's UI was started."""
+        places = self.places
+        return stamps(places.outbox), stamp(places.journal), stamp(places.sender_state), stamp(places.ui_state)
+
+    def current_ui(self) -> Ui | None:
+        """Return MLflow's UI where there is one; none is started, and it is not asked whether it answers."""
+        return ui_process.current(self.places, self.target, probe=False)
 
     def stop_ui(self) -> bool:
         """End the UI that `ui` started; return whether there was one."""
