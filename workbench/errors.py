@@ -470,7 +470,10 @@ class JoinError(WorkbenchError):
     @classmethod
     def missing_column(cls, column: str, where: str, known: Iterable[str]) -> Self:
         """Return the error for a missing key, time or feature `column`."""
-        return cls(f"Point-in-time join: {where} has no column {column!r}.", remedy=did_you_mean(column, known))
+        renamed = f"Rename a column of {where}; a time's name may be given, as time=..."
+        hint = did_you_mean(column, known)
+        remedy = f"{hint}{'' if hint.endswith('?') else '.'} {renamed}" if hint else renamed
+        return cls(f"Point-in-time join: {where} has no column {column!r}.", remedy=remedy)
 
     @classmethod
     def collision(cls, column: str, first: str, second: str) -> Self:

@@ -207,7 +207,9 @@ def test_nan_and_infinity_are_refused_in_nullable_and_other_floats_while_null_is
 def test_null_is_refused_where_the_contract_does_not_allow_it() -> None:
     check = checked(rows(flights=[0, 1, None, 3, 4, 5]))
     assert check.counts == {"flights not null": 1}
-    assert failing(check) == [("flights", "null", "is null, and the contract does not allow null")]
+    assert failing(check) == [
+        ("flights", "null", "is null: write Feature(nullable=True), or .fill_null(...) in the view")
+    ]
 
 
 @pytest.mark.parametrize("column", ["carrier", "landed_at"])

@@ -263,7 +263,10 @@ def test_a_broken_file_does_not_take_the_others_down(load: Load, view_text: Text
         ("raises", r"(?s)KeyError: 'a'\nfeatures/bad\.py, line 1\n    X = \{\}\['a'\]\n        \^"),
         ("exits", "SystemExit: 3"),
         ("unit", r"(?s)minutez.*features/bad\.py, line 3.*did you mean 'minute'"),
-        ("missing", r"(?s)No module named 'features\.nowhere'.*features/nowhere\.py is not committed on this branch"),
+        (
+            "missing",
+            r"(?s)No module named 'features\.nowhere'.*features/nowhere\.py is not committed on this branch: write",
+        ),
         ("uninstalled", "Install no_such_library"),
         ("notebook", "sees its own file, not the notebook: import or define 'LIMIT' in the cell"),
         ("keyword", "Feature does not take 'min': did you mean 'ge'"),
@@ -288,7 +291,7 @@ def test_a_file_of_the_users_own_is_nothing_to_install(
         definitions, said = load(bad="from rates import euro\n", rates="euro = 1.0\n"), "write `from .rates import"
     else:
         (tmp_path / "rates.py").write_text("euro = 1.0\n")
-        definitions, said = load(bad="from rates import euro\n"), "move rates there, commit it, and write"
+        definitions, said = load(bad="from rates import euro\n"), "%%feature --helper rates"
     with pytest.raises(DefinitionError) as caught:
         definitions.view("bad")
     assert said in str(caught.value)

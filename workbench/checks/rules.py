@@ -116,7 +116,7 @@ def _describe_failure(error: Any) -> tuple[str, str]:
     """Return how a broken rule is counted, and what is said of a row that breaks it."""
     check = error.check
     if check == "not_nullable":
-        return "not null", "is null, and the contract does not allow null"
+        return "not null", "is null: write Feature(nullable=True), or .fill_null(...) in the view"
     if error.reason_code is not None and error.reason_code.name == "CHECK_ERROR":
         return f"check {_name(check)}", f"the check itself failed: {_one_line(error.failure_cases)}"
     name = _name(check)

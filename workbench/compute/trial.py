@@ -20,7 +20,7 @@ import polars as pl
 from workbench.compute.plan import InputData, build, plan_hash
 from workbench.define import Definitions, FeatureView, Observations, import_failure, readable_paths, refuse
 from workbench.equality import differ, has_floats
-from workbench.errors import UndeclaredInput
+from workbench.errors import UndeclaredInput, WrongReturn
 from workbench.source_tree import TreeFiles, install
 from workbench.worker import ELSEWHERE, HERE, Seen, StateChange, Touch, Watch, World, pool
 
@@ -118,6 +118,9 @@ def _try_rows(
 
 def refuse_doubtful(view: FeatureView, raised: str) -> None:
     """Raise where a view that `raised` something in a worker does not do so here."""
+    if raised.startswith(f"{WrongReturn.__name__}: "):  # seen where columns are known, and true here too
+        message, _, remedy = raised.partition(": ")[2].partition("\n")
+        raise WrongReturn(message, remedy=remedy)
     if raised:
         raise import_failure(f"View {view.name!r}", raised)
 

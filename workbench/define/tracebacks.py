@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
+
+import polars as pl
 
 from workbench.errors import DefinitionError, DefinitionFailed, UndeclaredInput, WorkbenchError, did_you_mean
 from workbench.source_tree import FOLDER, TreeFiles
@@ -100,13 +102,19 @@ def _known_remedy(exception: BaseException, package: str, files: TreeFiles) -> s
     if isinstance(exception, ModuleNotFoundError) and exception.name:
         if exception.name.startswith(f"{package}."):
             path = exception.name.replace(package, FOLDER, 1).replace(".", "/")
-            return f"{path}.py is not committed on this branch: add and commit it, then run the same again."
+            name = path.removeprefix(f"{FOLDER}/")
+            written = f"write it by `%%feature --helper {name}`" if "/" not in name else "add and commit it"
+            return f"{path}.py is not committed on this branch: {written}, then run the same again."
         return _module_remedy(exception.name.partition(".")[0], files)
     if isinstance(exception, NameError) and exception.name:
         return (
             f"A definition sees its own file, not the notebook: import or define {exception.name!r} in the cell, "
             "or make it a keyword-only parameter of the view."
         )
+    if isinstance(exception, AttributeError) and exception.name and isinstance(exception.obj, pl.LazyFrame | pl.Expr):
+        kind = type(exception.obj)
+        known = [name for name in dir(kind) if not name.startswith("_")]
+        return f"A {kind.__name__} of Polars has no {exception.name!r}: {_polars_name(exception.name, known)}"
     if isinstance(exception, TypeError) and (found := _UNEXPECTED.search(str(exception))):
         return _keyword_remedy(*found.groups())
     if isinstance(exception, TypeError) and "for |" in str(exception) and "NoneType" in str(exception):
@@ -116,16 +124,43 @@ def _known_remedy(exception: BaseException, package: str, files: TreeFiles) -> s
     return None
 
 
+_PANDAS = {
+    "groupby": "group_by",
+    "merge": "join",
+    "sort_values": "sort",
+    "assign": "with_columns",
+    "fillna": "fill_null",
+    "dropna": "drop_nulls",
+    "isnull": "is_null",
+    "isna": "is_null",
+    "notnull": "is_not_null",
+    "astype": "cast",
+    "drop_duplicates": "unique",
+    "where": "filter",
+    "apply": "map_elements",
+    "cumsum": "cum_sum",
+}
+"""What pandas calls it, and Polars otherwise."""
+
+
+def _polars_name(name: str, known: Sequence[str]) -> str:
+    meant = _PANDAS.get(name)
+    return f"did you mean '{meant}'?" if meant in known else did_you_mean(name, known)
+
+
 def _module_remedy(name: str, files: TreeFiles) -> str:
     """Return the remedy for a module that was not found; the user's own file is nothing to install."""
     if f"{name}.py" in files.sources or any(path.startswith(f"{name}/") for path in files.sources):
         return f"{FOLDER}/{name} stands beside the definition: write `from .{name} import ...`."
     if any((Path.cwd() / place).exists() for place in (f"{name}.py", name)):
         return (
-            f"A definition imports only libraries and files below {FOLDER}/: move {name} there, commit it, "
-            f"and write `from .{name} import ...`."
+            f"A definition imports only libraries and files below {FOLDER}/: write its code there by "
+            f"`%%feature --helper {name}`, and `from .{name} import ...`."
         )
-    return f"Install {name} in this environment, then run the same again."
+    return (
+        f"Install {name} in this environment, then run the same again. Code of your own is written by "
+        f"`%%feature --helper {name}`, and imported by `from .{name} import ...`."
+    )
 
 
 def _keyword_remedy(function: str, keyword: str) -> str | None:
