@@ -30,6 +30,7 @@
     │   ├── UndeclaredInput    its values depend on something that it does not declare
     │   └── SharedState        it changes state that other definitions share
     ├── FeatureNotFound        a reference that names no view or feature
+    │   └── VersionWithdrawn   a version that was taken out of service
     ├── QueryError             SQL that names no view, does more than read, or fails
     ├── RegistryError          a record under registry/ on main
     ├── LakeError              the canonical offline store
@@ -338,6 +339,10 @@ class FeatureNotFound(WorkbenchError):
         )
 
 
+class VersionWithdrawn(FeatureNotFound):
+    """A published version that was taken out of service, with the reason and what to read instead."""
+
+
 class QueryError(WorkbenchError):
     """SQL over the views that cannot be answered; SQL never writes."""
 
@@ -417,12 +422,12 @@ class LakeDataMissing(LakeError):
 
     @classmethod
     def files_gone(cls, view: str, major: int, version: int, names: Sequence[str]) -> Self:
-        """Return the error for a Delta `version` whose data files `names` are missing."""
+        """Return the error for a Delta `version` whose data files `names` are missing or cut off."""
         return cls(
-            f"Delta version {version} of {view}@{major} lacks {len(names)} of its data files, e.g. {names[0]}.",
+            f"Delta version {version} of {view}@{major} lacks {len(names)} of its data files, or a part of them, e.g. "
+            f"{names[0]}.",
             remedy="They were vacuumed because no record keeps this version, or they were lost: restore the "
-            "lake from a "
-            f"backup, or run `materialize {view}` to compute the serving version again.",
+            f"lake from a backup, or run `materialize {view}` to compute the serving version again.",
         )
 
 

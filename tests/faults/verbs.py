@@ -59,11 +59,15 @@ class Verb:
 VERBS: Mapping[str, Verb] = {
     "init": Verb(_init, "empty"),
     "branch": Verb(_on(lambda p: p.branch("exp/second", objective="Sell even more")), "released"),
+    "branch of the remote": Verb(_on(lambda p: p.branch("exp/theirs")), "overtaken"),
+    "branch --push": Verb(_on(lambda p: p.push_branch()), "shared"),
+    "fetch": Verb(_on(lambda p: p.fetch()), "overtaken"),
     "define": Verb(_on(lambda p: p.define(OTHER)), "checked out"),
     "promote": Verb(_on(lambda p: p.promote("spend", accept={"spend": "twice"})), "defined"),
     "promote to a remote": Verb(_on(lambda p: p.promote("spend", accept={"spend": "twice"})), "shared"),
     "materialize": Verb(_on(lambda p: p.materialize()), "behind"),
     "rollback": Verb(_on(lambda p: p.rollback("spend", "1.0")), "released"),
+    "withdraw": Verb(_on(lambda p: p.withdraw("spend@1.0", reason="Wrong")), "released"),
     "deprecate": Verb(_on(lambda p: p.deprecate("spend@1", LAST_DAY)), "released"),
     "retire": Verb(_on(lambda p: retire(p._workspace, "spend@1", now=LATER)), "deprecated"),
     "approve": Verb(_on(lambda p: p.approve()), "proposed"),
@@ -97,6 +101,7 @@ def make_stages(folder: Path) -> dict[str, Path]:
     keep("proposed")
     git(found["proposed"], "config", "user.name", "Somebody Else")
     git(found["proposed"], "config", "user.email", "else@example.org")
+    keep("overtaken")
     keep("shared")
     git(found["shared"], "clone", "-q", "--bare", ".", ".git/origin.git")
     git(found["shared"], "remote", "add", "origin", ".git/origin.git")
@@ -105,6 +110,7 @@ def make_stages(folder: Path) -> dict[str, Path]:
     project.cut_release(STAYS)
     project.store.training_set(_spine(), "spend:total", save=STAYS)
     keep("released")
+    _let_others_publish(found["overtaken"], root)
     git(root, "switch", "-q", "exp/first")
     keep("checked out")
     git(root, "switch", "-q", "main")
@@ -115,6 +121,15 @@ def make_stages(folder: Path) -> dict[str, Path]:
     keep("littered")
     project.close()
     return found
+
+
+def _let_others_publish(project: Path, others: Path) -> None:
+    """Let a project have a remote with all that was published in the project `others`, and the same lake."""
+    git(others, "clone", "-q", "--bare", ".", str(project / ".git" / "origin.git"))
+    git(project / ".git" / "origin.git", "branch", "exp/theirs", "exp/first")
+    git(project, "remote", "add", "origin", ".git/origin.git")
+    lake = Path(".git", "workbench", "project", "lake")
+    shutil.copytree(others / lake, project / lake, dirs_exist_ok=True)
 
 
 def served(root: Path) -> dict[str, Any]:

@@ -91,6 +91,7 @@ Call = Callable[[Project, str | None], object]
 CALLS: dict[str, Call] = {
     "status": lambda project, _: project.status(),
     "branch": lambda project, _: project.branches(),
+    "fetch": lambda project, _: project.fetch(),
     "trust": lambda project, _: project.trust(),
     "new": lambda project, branch: project.new("on-view", "spend", branch=branch),
     "remove": lambda project, branch: project.remove("absent", branch=branch),
@@ -118,6 +119,7 @@ CALLS: dict[str, Call] = {
     "promote": lambda project, branch: project.promote(["spend"], branch=branch, dry_run=True),
     "approve": lambda project, branch: project.approve(branch=branch),
     "rollback": lambda project, _: project.rollback("spend"),
+    "withdraw": lambda project, _: project.withdraw("spend@1", reason="wrong"),
     "deprecate": lambda project, _: project.deprecate("spend@1", None),
     "retire": lambda project, _: project.retire("spend@1"),
     "release": lambda project, _: project.releases(),

@@ -182,6 +182,8 @@ def test_a_table_made_anew_gives_nobody_other_rows_under_an_old_number(published
     done = published.materialize()
     assert (done.views[0].after, done.views[0].state) == (230, "updated")
     assert lake_rows(published, "spend").height == 230
+    assert published.store.at(release="before").rows("spend").height == 200  # they were computed here, too
+    shutil.rmtree(published.root / ".workbench" / "views")
     with pytest.raises(LakeError, match="not hold the data"):
         published.store.at(release="before").rows("spend")
 

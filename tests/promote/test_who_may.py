@@ -79,6 +79,11 @@ class Play:
     def rollback(self) -> None:
         self.project.rollback("spend", "1.0" if record_of(self.project).version().major == 2 else "2")
 
+    def withdraw(self) -> None:
+        number = record_of(self.project).version().number
+        self.project.withdraw(f"spend@{number}", reason="Wrong")
+        self.project.rollback("spend", number)
+
     def deprecate(self) -> None:
         is_over = record_of(self.project).version("1").status == "deprecated"
         self.project.deprecate("spend@1", "never" if is_over else None, successor=None if is_over else "none")
@@ -149,6 +154,7 @@ def verbs() -> dict[str, Callable[[Play], None]]:
     return {
         "promote": Play.promote,
         "rollback": Play.rollback,
+        "withdraw": Play.withdraw,
         "deprecate": Play.deprecate,
         "retire": Play.retire,
         "materialize": Play.materialize,

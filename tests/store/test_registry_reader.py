@@ -232,6 +232,9 @@ def test_a_file_that_is_missing_or_damaged_in_the_lake_is_named(mart: Project) -
     path.unlink()
     with pytest.raises(errors.LakeError, match=r"spend@2\.0 cannot be read: No such file"):
         mart.store.training_set(SPINE, "spend")
+    FeatureStore(lambda: mart._workspace, "main").training_set(SPINE, "spend")  # its rows were computed here, too
+    shutil.rmtree(mart.root / ".workbench" / "views")
+    events(400).write_parquet(mart.root / "data" / "events.parquet")
     with pytest.raises(errors.LakeError, match="lacks 1 of its data files"):
         FeatureStore(lambda: mart._workspace, "main").training_set(SPINE, "spend")
 

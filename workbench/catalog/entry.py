@@ -37,7 +37,7 @@ class CatalogEntry:
     view, version
         The view, and the number of its current version; None where it is not published.
     status
-        ``live``, ``deprecated``, ``retired``, or ``unpublished`` for one that only the branch defines.
+        ``live``, ``deprecated``, ``retired``, ``withdrawn``, or ``unpublished`` for one that only the branch defines.
     owner, description, tags, entities, features
         As declared.
     versions

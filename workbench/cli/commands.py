@@ -66,6 +66,7 @@ def branch(
     hypothesis: str | None = None,
     metric: list[str] | None = None,
     tag: list[str] | None = None,
+    push: bool = False,
     delete: bool = False,
     force: bool = False,
     project: ProjectArg,
@@ -75,7 +76,7 @@ def branch(
     Parameters
     ----------
     name
-        The branch, e.g. exp/carry-over. Your working tree stays as it is.
+        The branch, e.g. exp/carry-over; one that only the remote has continues here. Your working tree stays as it is.
     start
         The branch or commit the experiment starts from; the one with what is published if absent.
     objective
@@ -86,15 +87,18 @@ def branch(
         A metric the experiment is judged by; may be repeated.
     tag
         key=value, put on every run of the experiment; may be repeated.
+    push
+        Give it to the remote, so that others can continue it; without a name, the one you are on.
     delete
         Delete the branch; refused where it holds work that is nowhere else.
     force
         With --delete: delete it all the same.
     """
     if name is None:
-        return project.branches()
+        return project.push_branch() if push else project.branches()
     if delete:
         return project.delete_branch(name, force=force)
+    is_new = not project.repository.exists(name)
     project.branch(
         name,
         start=start,
@@ -103,7 +107,10 @@ def branch(
         metrics=tuple(metric or ()),
         tags=parse_pairs(tag or []),
     )
-    return project.branches()
+    if push:
+        return project.push_branch(name)
+    found = project.branches()
+    return found.with_note(name) if is_new else found
 
 
 def cell(

@@ -66,7 +66,5 @@ def _side(workspace: Workspace, versions: VersionEvaluation, view: str, version:
             return side_of(evaluated, versions.evaluation(view, version).definitions, label=version.number)
     except WorkbenchError:
         pass
-    frame = workspace.lake.scan(
-        view, version.major, version.delta_version, version.contract, digest=version.data_digest
-    )
+    frame = workspace.lake.rows(view, version)
     return Side(version.number, frame, version.contract)

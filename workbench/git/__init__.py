@@ -16,6 +16,7 @@ from workbench.git.remote import Remote
 from workbench.git.repository import Repository
 from workbench.git.signatures import Signature
 from workbench.git.tags import Approval, Tag, approval_ref
+from workbench.git.upstream import Upstream, join_both, no_remote
 
 __all__ = [
     "Approval",
@@ -30,9 +31,12 @@ __all__ = [
     "Signature",
     "Signers",
     "Tag",
+    "Upstream",
     "address",
     "addresses",
     "approval_ref",
+    "join_both",
+    "no_remote",
     "one_of",
     "valid_branch",
     "valid_tag",

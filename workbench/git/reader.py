@@ -27,6 +27,7 @@ from workbench.git.damage import is_shallow, refuse_broken, unreadable_branch, u
 from workbench.git.history import LOG, Branch, Lifetime, merge_base, parse_log, parse_seconds, read_branches
 from workbench.git.locks import LockNotes, is_alive, owner
 from workbench.git.objects import FOLDER, Objects
+from workbench.git.upstream import Upstream, count_apart, tracked_remote
 from workbench.git.worktrees import Follower, Unfinished, Worktree, warn_unfinished, worktree_folders, worktrees
 from workbench.times import in_utc
 
@@ -52,6 +53,9 @@ _PINNED: ContextVar[dict[tuple[Path, str], str] | None] = ContextVar("_PINNED", 
 _UNREADABLE_OBJECT = re.compile(
     r"(?:bad object|[Cc]ould not read|unable to parse commit|object file \S*|loose object) ([0-9a-f]{40,64})"
 )
+
+_LOST_REPOSITORY = re.compile(r"not a git repository: (/.+)/worktrees/[^/\n]+$", re.MULTILINE)
+"""What git says in a linked working tree whose repository was moved or removed."""
 
 Kind = Literal["added", "modified", "deleted"]
 _MOST_IN_A_SECOND = 200
@@ -108,6 +112,11 @@ class Reader:
         try:
             lines = git.run("rev-parse", "--path-format=absolute", *options).splitlines()
         except GitFailed as failure:
+            if lost := _LOST_REPOSITORY.search(str(failure)):
+                raise BranchError(
+                    f"{root} is a linked working tree, and its repository is no longer at {lost[1]}.",
+                    remedy=f"Move it back, or run where it is now: git worktree repair {root}.",
+                ) from None
             if "not a git repository" in str(failure):
                 raise BranchError(f"{root} is not in a git repository.", remedy="Run `workbench init` there.") from None
             raise explain_failure(failure, f"opening {root}") from None
@@ -196,9 +205,53 @@ class Reader:
         return main.joinpath(*self._prefix)
 
     @property
+    def main_top(self) -> Path:
+        """The top of the main working tree; of the folder around it where a bare repository has none."""
+        top = self.main_root
+        for _ in self._prefix:
+            top = top.parent
+        return top
+
+    def working_tree_of(self, path: Path) -> Path | None:
+        """Return the working tree of this repository that `path` is in; `None` for all else, git's own folder too."""
+        if path.is_relative_to(self.git_dir):
+            return None
+        around = [folder for folder in {*worktree_folders(self._git), self.main_top} if path.is_relative_to(folder)]
+        return max(around, key=lambda folder: len(folder.parts), default=None)
+
+    def is_ignored(self, path: Path) -> bool:
+        """Whether git leaves out a path of a working tree, there or not, from what it adds and cleans."""
+        try:
+            # it takes no literal paths; that of the lake begins with a slash
+            self._git.run("check-ignore", "--quiet", "--", f"{path}/", variables={"GIT_LITERAL_PATHSPECS": "0"})
+        except GitFailed:
+            return False
+        return True
+
+    @property
     def has_remote(self) -> bool:
         """Whether other repositories are known to this one."""
         return bool(self._git.run("remote").strip())
+
+    def upstream(self, branch: str) -> Upstream | None:
+        """Return how `branch` stands beside the remote's, as last fetched; `None` where there is no remote."""
+        name = tracked_remote(self._git, "origin", branch=branch)
+        if name is None:
+            return None
+        ref = f"refs/remotes/{name}/{branch}"
+        theirs, ours = self._refs(ref).get(ref), self._find_tip(branch)
+        if theirs is None or ours is None:
+            return Upstream(name, branch, theirs)
+        return Upstream(name, branch, theirs, *count_apart(self._git, ours, theirs))
+
+    def remote_branches(self) -> list[Branch]:
+        """Return the branches that the trunk's remote has, as last fetched, and this repository has not."""
+        name = tracked_remote(self._git, "origin", branch=self.trunk)
+        above, own = f"refs/remotes/{name}/", self._tips()
+        found = self._refs(above.rstrip("/")) if name else {}
+        tips = {ref.removeprefix(above): tip for ref, tip in found.items()}
+        missing = {branch: tip for branch, tip in tips.items() if branch not in own and branch != "HEAD"}
+        return read_branches(self._git, missing, trunk=self.trunk, main=self._find_tip(self.trunk)) if missing else []
 
     @property
     def trunk(self) -> str:
@@ -281,7 +334,7 @@ class Reader:
     def _tip(self, name: str) -> str:
         tip = self._find_tip(name)
         if tip is None:
-            raise self._not_found(name)
+            raise self.branch_not_found(name)
         return tip
 
     def is_unborn(self, name: str) -> bool:
@@ -295,7 +348,8 @@ class Reader:
         """Whether this is a shallow copy, whose history ends somewhere."""
         return is_shallow(self._git)
 
-    def _not_found(self, name: str) -> BranchNotFound:
+    def branch_not_found(self, name: str) -> BranchNotFound:
+        """Return the error for the unknown branch or revision `name`, which the remote may have."""
         if name == self.trunk:
             if self.is_unborn(name):
                 return BranchNotFound(
@@ -304,6 +358,12 @@ class Reader:
                     "git commit -m 'Start the project'.",
                 )
             return _not_here(name, remote=usual_remote(self._git), known=self.names())
+        remote = self.upstream(name) if name.isprintable() else None
+        if remote is not None and remote.tip is not None:
+            return BranchNotFound(
+                f"There is no branch {name!r} here; {remote.remote} has one.",
+                remedy=f"`branch {name}` continues it here.",
+            )
         return BranchNotFound.named(name, self.names())
 
     def exists(self, name: str) -> bool:
@@ -329,7 +389,7 @@ class Reader:
                 raise unreadable_branch(self._git, ref, pointed)
         if ref.isprintable():
             refuse_broken(self._git, self.git_dir, self.head() or ref if ref == "HEAD" else ref)
-        raise self._not_found(ref)
+        raise self.branch_not_found(ref)
 
     def _rev_parse(self, revision: str) -> str | None:
         try:

@@ -18,6 +18,7 @@ from workbench.errors import BranchError, BranchMoved, ProtectedBranch
 from workbench.git.command import NEVER_ASK, Git, GitFailed, explain_failure, is_full_id, strip_terminal_codes
 from workbench.git.names import valid_branch, valid_remote, valid_tag
 from workbench.git.tags import APPROVALS, FETCHED, TAGS
+from workbench.git.upstream import tracked_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -308,9 +309,7 @@ def drop_tag(remote: Remote, name: str, *, expected: str) -> None:
 
 def find_remote(git: Git, name: str, *, branch: str, protected: tuple[str, ...]) -> Remote | None:
     """Return the remote that `branch` tracks, else the one called `name`; `None` where there is neither."""
-    tracked = git.read_setting(f"branch.{branch}.remote")
-    if tracked in {None, "."}:  # a dot: it tracks a branch of this repository
-        tracked = name if name in git.run("remote").splitlines() else None
+    tracked = tracked_remote(git, name, branch=branch)
     return Remote(tracked, redact_userinfo(read_address(git, tracked)), git, protected) if tracked else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from workbench.git.names import refuse_clashes, valid_branch, valid_tag
 from workbench.git.signatures import Signature, SignedObject, verify_signature
 from workbench.git.tags import APPROVALS, FETCHED, TAGS, Approval, Tag, TagObject, approval_ref
 from workbench.git.trust import Trusting
+from workbench.git.upstream import Upstream, join_both, no_remote
 from workbench.git.writer import Writer
 
 if TYPE_CHECKING:
@@ -77,6 +78,72 @@ class Repository(Writer, Trusting):
         except BranchMoved:
             raise BranchError(f"Branch {name!r} exists since a moment ago.", remedy="Switch to it.") from None
         return self.branch(name)
+
+    def track(self, name: str) -> Branch:
+        """Make the branch `name` at the commit that the remote has of it, as last fetched, and let it track that.
+
+        Raises
+        ------
+        InvalidName
+            For a name that must not reach git.
+        BranchNotFound
+            Where the remote does not have it.
+        BranchError
+            Where it exists, or another branch's name is in its way.
+        """
+        valid_branch(name)
+        self._refuse_protected(name)
+        theirs = self.upstream(name)
+        if theirs is None or theirs.tip is None:
+            raise BranchNotFound.named(name, self.names())
+        refuse_clashes(name, self.names())
+        self._refuse_ambiguous(name, kind="branch")
+        self._refuse_unborn(name, theirs.tip, self._worktrees())
+        try:
+            self._swap(name, theirs.tip, "0" * len(theirs.tip))
+        except BranchMoved:
+            raise BranchError(f"Branch {name!r} exists since a moment ago.", remedy="Switch to it.") from None
+        self._set_upstream(name, theirs.remote)
+        return self.branch(name)
+
+    def push(self, name: str) -> Upstream:
+        """Give the remote what `name` has beyond it, and return how the two stand then. Nothing is forced.
+
+        Raises
+        ------
+        ProtectedBranch
+            For a branch that only ``promote`` may write.
+        BranchMoved
+            Where the remote's has commits that are not here.
+        BranchError
+            Where there is no remote, or it cannot be reached, or does not take it.
+        """
+        tip = self._tip(name)
+        self._refuse_protected(name)
+        remote = self.remote(branch=name)
+        if remote is None:
+            raise no_remote()
+        try:
+            remote.push(tip, name)
+        except BranchMoved:
+            remote.fetch(name)
+            found = self.upstream(name)
+            if found is None or not found.behind:
+                raise
+            raise BranchMoved(
+                f"{found.label} has {found.behind} commit{'s' if found.behind > 1 else ''} that {name!r} here has not. "
+                "Nothing was pushed.",
+                remedy=f"{join_both(found)} Then push again.",
+            ) from None
+        self._set_upstream(name, remote.name)
+        pushed = self.upstream(name)
+        assert pushed is not None  # noqa: S101 - there is a remote
+        return pushed
+
+    def _set_upstream(self, name: str, remote: str) -> None:
+        """Let git, too, know which branch of which remote `name` belongs to; ours goes by its name."""
+        with suppress(GitFailed):
+            self._git.run("branch", "--quiet", f"--set-upstream-to={remote}/{name}", name)
 
     def describe(
         self,

@@ -8,7 +8,7 @@ from workbench.lazy import loading
 
 if TYPE_CHECKING:
     from workbench.lake.encoding import physical, restore
-    from workbench.lake.lake import Lake, VersionInfo
+    from workbench.lake.lake import Lake, VersionData, VersionInfo
     from workbench.lake.statistics import FileStatistics
     from workbench.lake.table import TableAt
     from workbench.lake.vacuum import Swept
@@ -21,6 +21,7 @@ _HOMES = {
     ),
     "lake": (
         "Lake",
+        "VersionData",
         "VersionInfo",
     ),
     "statistics": ("FileStatistics",),
@@ -35,6 +36,7 @@ __all__ = [
     "LakeWriter",
     "Swept",
     "TableAt",
+    "VersionData",
     "VersionInfo",
     "physical",
     "restore",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
@@ -19,6 +20,9 @@ from workbench.lake.places import storage_at
 from workbench.lake.statistics import FileStatistics
 from workbench.lake.storage import Storage
 from workbench.lake.table import DIGEST, DeltaCommit, TableAt
+
+if TYPE_CHECKING:
+    from workbench.compute import StoredView, ViewCache
 
 _REMEMBERED = 1_000
 _MAJOR = re.compile(r"v([1-9][0-9]{0,8})")
@@ -55,6 +59,30 @@ class VersionInfo:
     in_time_order: bool
 
 
+class VersionData(Protocol):
+    """What a published version's record says of its rows: where they are, and what they are."""
+
+    @property
+    def major(self) -> int:
+        """The major version, which names the table."""
+
+    @property
+    def delta_version(self) -> int:
+        """The version of the table that holds them."""
+
+    @property
+    def contract(self) -> Contract:
+        """Their columns."""
+
+    @property
+    def view_id(self) -> str:
+        """The address of what was computed."""
+
+    @property
+    def data_digest(self) -> str:
+        """The exact digest of the rows."""
+
+
 class Lake:
     """The published views' data: one Delta table for each view and major version, at ``<uri>/<view>/v<major>``.
 
@@ -68,11 +96,15 @@ class Lake:
         The project's root.
     storage
         Settings of the object store by their ``AWS_*`` names, before those of the environment.
-
+    spare
+        Computed views, which may have the very rows of a version that is not here.
     """
 
-    def __init__(self, uri: str, *, root: Path, storage: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, uri: str, *, root: Path, storage: Mapping[str, str] | None = None, spare: ViewCache | None = None
+    ) -> None:
         self._place = (uri, root, dict(storage or {}))
+        self._spare = spare
         self._known: dict[tuple[str, int, str], tuple[tuple[FileStatistics, ...], bool]] = {}
 
     @cached_property
@@ -141,6 +173,30 @@ class Lake:
         )
         return decode(frame, contract, besides=() if row is None else (row,))
 
+    def rows(self, view: str, version: VersionData, *, row: str | None = None) -> pl.LazyFrame:
+        """Return the rows of a published version as `scan` does; those computed here where the lake lacks them."""
+        try:
+            digest = version.data_digest
+            return self.scan(view, version.major, version.delta_version, version.contract, digest=digest, row=row)
+        except LakeDataMissing:
+            spare = self._computed(version)
+            if spare is None:
+                raise
+            return spare.frame(row)
+
+    def require(self, view: str, version: VersionData) -> None:
+        """Do nothing where the rows of a published version can be read, by what is listed; nothing is read."""
+        try:
+            self.files(view, version.major, version.delta_version, digest=version.data_digest)
+        except LakeDataMissing:
+            if self._computed(version) is None:
+                raise
+
+    def _computed(self, version: VersionData) -> StoredView | None:
+        """Return the computed view with exactly the rows of a published version; None where there is none."""
+        stored = None if self._spare is None else self._spare.get(version.view_id)
+        return stored if stored is not None and stored.record.digest.exact == version.data_digest else None
+
     def info(self, view: str, major: int, delta_version: int) -> VersionInfo:
         """Return what a Delta version is."""
         table = self.table(view, major)
@@ -173,7 +229,7 @@ class Lake:
                 remedy=f"Restore the lake from a backup, or run `materialize {view}` to compute the serving version "
                 "again.",
             )
-        gone = table.missing([table.name_of(file.path) for file in files])
+        gone = table.missing({table.name_of(file.path): file.size for file in files})
         if gone:
             raise LakeDataMissing.files_gone(view, major, delta_version, gone)
         return files

@@ -132,9 +132,10 @@ class TableAt:
             ) from error
         return None
 
-    def names(self, table: Any) -> list[str]:
-        """Return the names of a version's files, in no order."""
-        return list(pl.DataFrame(table.get_add_actions(flatten=True))["path"])
+    def sizes(self, table: Any) -> dict[str, int]:
+        """Return the bytes of each file of a version by its name, in no order."""
+        files = pl.DataFrame(table.get_add_actions(flatten=True))
+        return dict(zip(files["path"], files["size_bytes"], strict=True))
 
     def statistics(self, version: int) -> tuple[list[FileStatistics], bool]:
         """Return a version's files in the order to read them, and whether that is the order of their event times."""
@@ -143,10 +144,10 @@ class TableAt:
         event_time = None if commit is None else commit.event_time
         return in_time_order([self._file(row, event_time) for row in found])
 
-    def missing(self, names: list[str]) -> list[str]:
-        """Return those of `names` that are not there."""
-        there = {file.name for file in self.storage.files()}
-        return [name for name in names if name not in there]
+    def missing(self, sizes: Mapping[str, int]) -> list[str]:
+        """Return those files that are not there whole, by their names and sizes in bytes."""
+        there = {file.name: file.size for file in self.storage.files()}
+        return [name for name, size in sizes.items() if there.get(name) != size]
 
     def name_of(self, path: str) -> str:
         """Return the name in the table of a file that `statistics` gave the path of."""

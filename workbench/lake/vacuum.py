@@ -86,7 +86,7 @@ def _files_to_delete(
     drop_tables: Collection[tuple[str, int]],
 ) -> list[StoredFile]:
     if not _unkept(table, keep):
-        needed = {name for version in keep[table.view, table.major] for name in table.names(table.at(version))}
+        needed = {name for version in keep[table.view, table.major] for name in table.sizes(table.at(version))}
         return [file for file in _old(table, older_than) if file.name not in needed]
     is_dropped = (table.view, table.major) in drop_tables
     return _old(table, older_than) if is_dropped else _orphans(table, older_than)
@@ -121,7 +121,7 @@ def _referenced_files(table: TableAt) -> set[str]:
     with ThreadPoolExecutor(8, thread_name_prefix="lake") as pool:
         logs = pool.map(lambda version: table.storage.read(f"{LOG}/{version:020d}.json"), versions)
         actions = [json.loads(line) for log in logs for line in (log or b"").splitlines()]
-    return {action["add"]["path"] for action in actions if "add" in action} | set(table.names(newest))
+    return {action["add"]["path"] for action in actions if "add" in action} | set(table.sizes(newest))
 
 
 def _old(table: TableAt, older_than: timedelta) -> list[StoredFile]:

@@ -8,7 +8,7 @@ visible to anybody, so nothing here has to be undone.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -69,7 +69,7 @@ class LakeWriter:
                 return found
         commit = _commit(contract, view_id, metadata)
         present = None if replace else table.newest()
-        number = 0 if present is None else _next(table.names(present))
+        number = 0 if present is None else _next(table.sizes(present))
 
         def attempt(base: Any | None, file: NewFile) -> int:
             if base is None:
@@ -88,7 +88,7 @@ class LakeWriter:
         base = table.newest()
         if base is None or base.version() != onto or not transaction.same_columns(base, contract):
             return None
-        names = table.names(base)
+        names = table.sizes(base)
         if table.missing(names):
             return None
         placement.check(path, table.view, contract)
@@ -180,19 +180,19 @@ def _find_published(table: TableAt, wanted: DeltaCommit, newest: int, *, above: 
         commits = pool.map(table.commit, versions)
         same = [found for found in commits if found is not None and _holds_same_data(found, wanted)]
     for found in same:
-        names = table.names(table.at(found.delta_version))
+        names = table.sizes(table.at(found.delta_version))
         if not table.missing(names):
-            table.storage.renew(names)  # a cleaning that began before somebody named this version leaves them
+            table.storage.renew(list(names))  # a cleaning that began before somebody named this version leaves them
             return found.delta_version
     return None
 
 
-def _next(names: Sequence[str]) -> int:
+def _next(names: Iterable[str]) -> int:
     return max((number_of(name) for name in names), default=-1) + 1
 
 
 def _complete(table: TableAt, version: Any) -> None:
-    gone = table.missing(table.names(version))
+    gone = table.missing(table.sizes(version))
     if gone:
         raise Refused(LakeDataMissing.files_gone(table.view, table.major, version.version(), gone))
 

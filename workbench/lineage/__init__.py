@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from workbench.lineage.collect import trace_lineage
 from workbench.lineage.graph import Edge, Graph, Node
+from workbench.lineage.history import readers_of
 from workbench.lineage.result import Lineage
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "Graph",
     "Lineage",
     "Node",
+    "readers_of",
     "trace_lineage",
 ]

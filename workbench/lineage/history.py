@@ -160,6 +160,25 @@ class RecordedHistory:
         return any(view.view_id in ids for facts in self._read[run.key] for view in facts.views)
 
 
+def readers_of(workspace: Workspace, label: str, training_sets: Sequence[TrainingFacts]) -> list[tuple[str, str]]:
+    """Return kind and name of each training set, model run and registered model that read a published version.
+
+    `label` is the version, as ``spend@1.2``; `training_sets` are the saved ones.
+    """
+
+    def reads(facts: TrainingFacts) -> bool:
+        return any(view.label == label for view in facts.views)
+
+    found = [("training set", facts.title) for facts in training_sets if reads(facts)]
+    models = [run for run in workspace.tracker.runs(limit=1_000_000) if run.kind == "model"]
+    for run in models[:LOOKED_AT]:
+        of_run = workspace.tracker.facts(run)
+        if any(map(reads, training_of_run(of_run))):
+            found.append(("model run", _model_name(run)))
+            found += [("registered model", f"{name}/{number}") for name, number in _registered(of_run.tags)]
+    return found
+
+
 def _versions(registry: Registry) -> Iterator[tuple[str, Version]]:
     """Yield the versions that are served, by ``view@version``; records that cannot be read are left out."""
     for view in registry.views:

@@ -171,9 +171,7 @@ def _write(
     instant = microseconds(now)
     since = None if published.history is None else instant - published.history // timedelta(microseconds=1)
     number = writer.new_generation()
-    frame = published.lake.scan(
-        view, version.major, version.delta_version, version.contract, digest=version.data_digest
-    )
+    frame = published.lake.rows(view, version)
     newest = _Newest(stored_blocks(view, version, frame, now=instant, since=since))
     written = writer.append(number, newest)
     if (stored := writer.read_back(number)) != written:

@@ -46,7 +46,7 @@ class OnlineRegistryReader(RecordReader):
         on_demand: OnDemandFunctions | None = None,
     ) -> None:
         registry = catalog.registry if release is None else catalog.release(release)
-        super().__init__(registry, branch="main", release=release)
+        super().__init__(registry, branch="main", release=release, now=None if release is None else catalog.registry)
         self._catalog = catalog
         self._lake = lake
         self._functions = on_demand

@@ -335,9 +335,7 @@ def verify_online(workspace: Workspace, *, full: bool = False, seed: int | None 
         if generation is None:
             compared[name], differing[name] = 0, ("not loaded",)
             continue
-        frame = workspace.lake.scan(
-            view, version.major, version.delta_version, version.contract, digest=version.data_digest
-        )
+        frame = workspace.lake.rows(view, version)
         if not full and version.entities:
             frame = _sampled(frame, version.entities, chance)
         loaded = microseconds(datetime.fromisoformat(generation.loaded_at))

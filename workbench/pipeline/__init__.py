@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from workbench.pipeline.new_cell import NewCell, SkeletonKinds, new_cell, skeleton_kinds
     from workbench.pipeline.on_demand import PreparedOnDemand, StoredInputs, identity_of, prepare_on_demand
     from workbench.pipeline.probing import probe
+    from workbench.pipeline.rebuild import RebuiltWarning, difference, rebuild
     from workbench.pipeline.removal import Removal, remove
     from workbench.pipeline.result import ResultList, ViewResult
     from workbench.pipeline.run_record import origin
@@ -62,6 +63,7 @@ _HOMES = {
     "new_cell": ("NewCell", "SkeletonKinds", "new_cell", "skeleton_kinds"),
     "on_demand": ("PreparedOnDemand", "StoredInputs", "identity_of", "prepare_on_demand"),
     "probing": ("probe",),
+    "rebuild": ("RebuiltWarning", "difference", "rebuild"),
     "removal": ("Removal", "remove"),
     "result": ("ResultList", "ViewResult"),
     "run_record": ("origin",),
@@ -90,6 +92,7 @@ __all__ = [
     "NewCell",
     "Prepared",
     "PreparedOnDemand",
+    "RebuiltWarning",
     "Removal",
     "ResultList",
     "Skeleton",
@@ -110,6 +113,7 @@ __all__ = [
     "compute",
     "define",
     "define_helper",
+    "difference",
     "identity_of",
     "known_profile",
     "new_cell",
@@ -120,6 +124,7 @@ __all__ = [
     "probe",
     "propose",
     "published_definitions",
+    "rebuild",
     "remove",
     "replaced",
     "run_tests",

@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredSources(Reported):
-    """What was proposed for each file: the source's settings and why, its first rows, and what is left to decide."""
+    """What was proposed for each file: the source's settings and why, its first rows, and what is left to decide.
+
+    `risks` say what is to be known of where the lake is.
+    """
 
     root: str
     proposals: dict[str, Proposal]
     notebook: str | None
+    risks: tuple[str, ...] = ()
 
     @property
     def first(self) -> str | None:
@@ -39,7 +43,7 @@ class DeclaredSources(Reported):
             name: {"settings": each.settings, "reasons": list(each.reasons), "questions": list(each.open_questions)}
             for name, each in self.proposals.items()
         }
-        return {"root": self.root, "sources": sources, "notebook": self.notebook}
+        return {"root": self.root, "sources": sources, "notebook": self.notebook, "risks": list(self.risks)}
 
     def report(self) -> Report:
         """Return the settings, the first rows as they are read, and what is left to decide."""
@@ -54,7 +58,7 @@ class DeclaredSources(Reported):
             (f"[sources.{name}]", str(each.settings.get("path") or each.settings["sql"]))
             for name, each in self.proposals.items()
         )
-        return Report(f"{self.root}: {CONFIG_FILE}", facts, tuple(tables), (*notes, ending))
+        return Report(f"{self.root}: {CONFIG_FILE}", facts, tuple(tables), (*notes, ending, *self.risks))
 
 
 def propose(root: Path, places: Sequence[str]) -> dict[str, Proposal]:

@@ -118,7 +118,7 @@ class _Look:
 
         of_data = version.materialized_at or version.published_at
         try:
-            self.workspace.lake.files(view, version.major, version.delta_version, digest=version.data_digest)
+            self.workspace.require_rows(view, version)
         except LakeDataMissing as error:
             return found("missing", None, error.message)
         except LakeError as error:

@@ -96,9 +96,7 @@ class StoredInputs:
         if read.version is None:
             return self.evaluation.evaluate(read.view).computed.stored.frame()
         version = self.registry.version(read.view, read.version)
-        return self.lake.scan(
-            read.view, version.major, version.delta_version, version.contract, digest=version.data_digest
-        )
+        return self.lake.rows(read.view, version)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def remove(workspace: Workspace, view: str, *, branch: str) -> Removal:
     elif before == repository.files(tip)[path]:
         raise DefinitionError(
             f"{branch!r} does not change {view!r}: it is what {repository.trunk} has.",
-            remedy="A published version ends by `rollback`, or by `deprecate` and `retire`.",
+            remedy="A published version ends by `withdraw`, `rollback`, or `deprecate` and `retire`.",
         )
     tree = repository.tree_with(tip, {path: None if before is None else repository.read_blob(before)})
     commit = repository.commit_tree(

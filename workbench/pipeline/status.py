@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from workbench.define import load_tree, reraise_user_errors
 from workbench.errors import BranchError, NotTrusted, WorkbenchError
+from workbench.git import join_both
 from workbench.pipeline.evaluate import Evaluation
 from workbench.pipeline.freshness import TONES, Freshness, FreshnessState, freshness
 from workbench.records import to_plain
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from workbench.git import Upstream
     from workbench.render import Tone
     from workbench.sources import Snapshot
     from workbench.tracking import RunSummary, TrackingStatus
@@ -109,6 +111,8 @@ class Status(Reported):
     published: tuple[Freshness, ...] = ()
     lake: str = ""
     unshared: str | None = None
+    upstreams: tuple[Upstream, ...] = ()
+    risks: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the status as JSON-ready values."""
@@ -129,6 +133,8 @@ class Status(Reported):
             "tracking": to_plain(self.tracking),
             "lake": self.lake,
             "unshared": self.unshared,
+            "upstreams": to_plain(self.upstreams),
+            "risks": list(self.risks),
         }
 
     def report(self) -> Report:
@@ -219,8 +225,14 @@ class Status(Reported):
         ]
 
     def _place_findings(self) -> list[Finding]:
-        """Return what is amiss with the lake and with MLflow."""
-        warns = [("lake", self.unshared)] if self.unshared else []
+        """Return what is amiss with the remote, the lake and MLflow."""
+        warns = [
+            (f"{one.remote}", f"{one.branch} is {one.standing}. {join_both(one)}")
+            for one in self.upstreams
+            if one.behind
+        ]
+        lake = dict.fromkeys([*([self.unshared] if self.unshared else []), *self.risks])
+        warns += [("lake", said) for said in lake]
         warns += [("MLflow", said) for said in self.tracking.warnings]
         return [Finding(Mark("! warning", "warn"), about, said) for about, said in warns]
 
@@ -248,6 +260,7 @@ class Status(Reported):
         facts: dict[str, object] = {
             "objective": self.objective,
             "tip": None if self.tip is None else f"{self.tip[:10]}, {self.ahead} ahead of {self.trunk}",
+            self.upstreams[0].remote if self.upstreams else "remote": self._beside(),
             f"against {self.trunk}": _changes(self.changed) or "no definition differs",
             "not committed": ", ".join(self.dirty[:8]) or None,
             "sources": ", ".join(self.sources) or None,
@@ -266,6 +279,16 @@ class Status(Reported):
         )
         waiting = f"{tracking.queued} run{'' if tracking.queued == 1 else 's'} waiting" if tracking.queued else ""
         return ", ".join(filter(None, (tracking.uri, arrives, waiting)))
+
+    def _beside(self) -> Mark | None:
+        """Return how the branch and main stand beside the remote's; None without one."""
+        if not self.upstreams:
+            return None
+        tone: Tone = "good"
+        if any(one.behind for one in self.upstreams):
+            tone = "bad" if any(one.has_diverged for one in self.upstreams) else "warn"
+        said = ", ".join(f"{one.branch} {one.standing}" for one in self.upstreams)
+        return Mark(f"{said} (as last fetched)", tone)
 
     def _production(self) -> Mark | None:
         """Return how many published versions have the newest data of their sources; None where nothing is published."""
@@ -325,6 +348,13 @@ def _changes(changed: Mapping[str, str]) -> str:
     return f"{len(changed)} files of definitions: {', '.join(f'{count} {kind}' for kind, count in counts.items())}"
 
 
+def _upstreams(workspace: Workspace, branch: str | None) -> tuple[Upstream, ...]:
+    """Return how the branch and main stand beside the remote's, as last fetched."""
+    names = dict.fromkeys([*([branch] if branch else []), workspace.trunk])
+    found = [workspace.repository.upstream(name) for name in names if workspace.repository.exists(name)]
+    return tuple(upstream for upstream in found if upstream is not None)
+
+
 def status(workspace: Workspace, *, branch: str | None) -> Status:
     """Return the status of a handle on `branch`."""
     tip = _tip(workspace, branch)
@@ -349,6 +379,8 @@ def status(workspace: Workspace, *, branch: str | None) -> Status:
         trunk=workspace.trunk,
         lake=workspace.lake.uri,
         unshared=workspace.unshared,
+        upstreams=_upstreams(workspace, branch),
+        risks=workspace.lake_risks,
     )
 
 

@@ -106,9 +106,8 @@ class VersionEvaluation:
         return self._workspace.cache.get(view_id)
 
     def published_rows(self, view: str, version: Version) -> InputData:
-        """Return a version's rows in the lake as the input of another version."""
-        lake = self._workspace.lake
-        rows = lake.scan(view, version.major, version.delta_version, version.contract, digest=version.data_digest)
+        """Return a version's rows as the input of another version."""
+        rows = self._workspace.lake.rows(view, version)
         return InputData(name=view, frame=rows, digest=version.data_digest, kind="view")
 
     def replace(self, view: str, version: Version, data: InputData) -> None:

@@ -105,7 +105,12 @@ def declare_sources(
     root = _around() if path is None else Path(path).expanduser().resolve()
     proposals = propose(root, places)
     start_project(root, name=name, sources=sources_toml(proposals))
-    return DeclaredSources(str(root), proposals, write_notebook(root, proposals))
+    notebook = write_notebook(root, proposals)
+    project = Project(root)
+    try:
+        return DeclaredSources(str(root), proposals, notebook, project._workspace.lake_risks)
+    finally:
+        project.close()
 
 
 def _around() -> Path:

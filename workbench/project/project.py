@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from workbench.config import CONFIG_FILE, Config
 from workbench.drivers import speaks_plainly
-from workbench.errors import BranchError, BranchNotFound, ConfigError, ProjectError, WorkbenchError
+from workbench.errors import BranchError, ConfigError, ProjectError, WorkbenchError
 from workbench.files import stamp
 from workbench.project.verb import verb
 from workbench.times import moment
@@ -45,7 +45,16 @@ if TYPE_CHECKING:
     )
     from workbench.project.feature_store import FeatureStore
     from workbench.project.known import KnownNames
-    from workbench.promote import ApprovalReport, Garbage, Materialized, PromotionReport, Release, ReleaseList, Standing
+    from workbench.promote import (
+        ApprovalReport,
+        Fetched,
+        Garbage,
+        Materialized,
+        PromotionReport,
+        Release,
+        ReleaseList,
+        Standing,
+    )
     from workbench.reproduce import Reproduction
     from workbench.skew import SkewReport
     from workbench.sources import Sources
@@ -161,7 +170,7 @@ class Project:
             repository.signs = config.git.sign
         home, shared = repository.home, repository.main_root
         hidden = cache_folder(self.root)
-        name = config.project.name
+        name, cache = config.project.name, ViewCache(hidden / "views")
         if before is not None and (before.config.tracking, before.config.project.name) == (config.tracking, name):
             tracker = before.tracker
         else:
@@ -173,10 +182,10 @@ class Project:
             repository=repository,
             protected=repository.protected,
             sources=Sources(config.sources, root=self.root, cache=hidden),
-            cache=ViewCache(hidden / "views"),
+            cache=cache,
             tracker=tracker,
             journal=ComputationJournal(home / "journal", lifetime=repository.lifetime),
-            lake=Lake(config.lake.uri or str(home / "lake"), root=shared),
+            lake=Lake(config.lake.uri or str(home / "lake"), root=shared, spare=cache),
             training_listener=before.training_listener if before else TrainingListener(),
         )
 
@@ -226,6 +235,8 @@ class Project:
     ) -> Branch:
         """Start the experiment `name`, or switch this handle to it where it exists. The working tree stays as it is.
 
+        With a remote, a name that is not here is looked for there: the branch then continues, and tracks, the remote's.
+
         Parameters
         ----------
         name
@@ -249,7 +260,7 @@ class Project:
         BranchNotFound
             Where `start` does not exist.
         BranchError
-            Where git knows no identity.
+            Where git knows no identity, or a `start` is given of a branch that the remote has.
         ProtectedBranch
             Where a branch is described that only ``promote`` may write.
         """
@@ -276,10 +287,36 @@ class Project:
             raise ProjectError.not_writable(str(path), error.strerror or str(error)) from None
 
     def branches(self) -> BranchList:
-        """Return the repository's branches, with what each experiment is for."""
+        """Return the repository's branches, with what each experiment is for, and those that only the remote has."""
         from workbench.experiments import list_branches
 
         return list_branches(self._workspace, current=self.branch_name)
+
+    def push_branch(self, name: str | None = None) -> BranchList:
+        """Give the remote an experiment's branch, so that others can continue it; nothing is forced.
+
+        Parameters
+        ----------
+        name
+            The branch; this handle's if absent.
+
+        Returns
+        -------
+        BranchList
+            All branches, with a note of what was pushed.
+
+        Raises
+        ------
+        BranchMoved
+            Where the remote's has commits that are not here: ``fetch``, join both, and push again.
+        ProtectedBranch
+            For a branch that only ``promote`` may write.
+        BranchError
+            Where there is no remote, it cannot be reached, or it refuses.
+        """
+        from workbench.experiments import push_experiment
+
+        return push_experiment(self._workspace, self._existing(name), current=self.branch_name)
 
     def delete_branch(self, name: str, *, force: bool = False) -> BranchList:
         """Delete the branch `name` and return the ones left.
@@ -512,6 +549,27 @@ class Project:
         return status(self._workspace, branch=self.branch_name)
 
     @verb()
+    def fetch(self) -> Fetched:
+        """Bring here what others published and pushed: commits, releases, approvals.
+
+        Main and the experiments go forward to what the remote has, with the working trees that have them checked out.
+        A branch that has commits of its own, or whose files have edits in the way, stays, and is told.
+
+        Returns
+        -------
+        Fetched
+            What became of each branch, what was published, and which of it cannot be read here.
+
+        Raises
+        ------
+        BranchError
+            Where there is no remote, or it cannot be reached.
+        """
+        from workbench.promote import fetch
+
+        return fetch(self._workspace)
+
+    @verb()
     def trust(self, branch: str | None = None, *, revoke: str | None = None) -> Trust:
         """Let the definitions of a branch's authors run here from now on, and return who the authors are.
 
@@ -541,7 +599,7 @@ class Project:
     def remove(self, view: str, *, branch: str | None = None) -> Removal:
         """Take a view out of an experiment: the branch has it as it began with it, or no longer.
 
-        What is published stays as it is: a published version ends by `rollback`, or by `deprecate` and `retire`.
+        What is published stays as it is: `withdraw`, `rollback`, or `deprecate` and `retire` end that.
 
         Parameters
         ----------
@@ -1007,6 +1065,41 @@ class Project:
         return rollback(self._workspace, view, to, data=data, with_downstream=with_downstream, accept=_reasons(accept))
 
     @verb()
+    def withdraw(self, ref: str, *, reason: str) -> Standing:
+        """Take a published version out of service at once, in an emergency; no data is moved.
+
+        Whoever reads it by its number, or by a release that pins it, is refused with the reason and what to read
+        instead. Its major version gives the one before it again, where there is one, and main's definition becomes that
+        one's; readers of the bare name are warned. The online store follows. `rollback` to it, or a new promotion,
+        ends this.
+
+        Parameters
+        ----------
+        ref
+            ``view@1.2``; ``view@1`` for what this major version gives now.
+        reason
+            Why, for its readers.
+
+        Returns
+        -------
+        Standing
+            The versions as they stand; its notes list what was made from the version, what pins it, and the training
+            sets and models that have its values.
+
+        Raises
+        ------
+        FeatureNotFound
+            Where there is no such version, or it is retired.
+        UsageError
+            Without a version or a reason.
+        PromotionRefused
+            Where policy does not let you.
+        """
+        from workbench.promote import withdraw
+
+        return withdraw(self._workspace, ref, reason=reason)
+
+    @verb()
     def deprecate(self, ref: str, until: date | str | None = None, *, successor: str | None = None) -> Standing:
         """Announce the end of a major version; its readers are warned of the date and directed to its successor.
 
@@ -1266,7 +1359,7 @@ class Project:
     def _existing(self, branch: str | None) -> str | None:
         name = branch or self.branch_name
         if name is not None and branch is not None and not self._workspace.repository.exists(name):
-            raise BranchNotFound.named(name, self._workspace.repository.names())
+            raise self._workspace.repository.branch_not_found(name)
         return name
 
     def _revision(self, branch: str | None) -> str:

@@ -11,6 +11,7 @@ from workbench.lazy import loading
 
 if TYPE_CHECKING:
     from workbench.promote.approve import ApprovalReport, approve
+    from workbench.promote.fetch import Fetched, fetch
     from workbench.promote.gates.context import GateSubject
     from workbench.promote.gates.result import GateResult
     from workbench.promote.gates.run import GATES, run_gates
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     from workbench.promote.releases import Release, ReleaseList, cut, drop, releases
     from workbench.promote.report import PromotionReport
     from workbench.promote.rollback import rollback
+    from workbench.promote.withdraw import withdraw
 
 _HOMES = {
     "approve": ("ApprovalReport", "approve"),
+    "fetch": ("Fetched", "fetch"),
     "gates.context": ("GateSubject",),
     "gates.result": ("GateResult",),
     "gates.run": ("GATES", "run_gates"),
@@ -36,12 +39,14 @@ _HOMES = {
     "releases": ("Release", "ReleaseList", "cut", "drop", "releases"),
     "report": ("PromotionReport",),
     "rollback": ("rollback",),
+    "withdraw": ("withdraw",),
 }
 __getattr__, __dir__ = loading(__name__, _HOMES)
 
 __all__ = [
     "GATES",
     "ApprovalReport",
+    "Fetched",
     "Garbage",
     "GateResult",
     "GateSubject",
@@ -57,10 +62,12 @@ __all__ = [
     "deprecate",
     "drop",
     "execute",
+    "fetch",
     "materialize",
     "promote",
     "releases",
     "retire",
     "rollback",
     "run_gates",
+    "withdraw",
 ]

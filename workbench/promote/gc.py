@@ -187,7 +187,7 @@ def _published(workspace: Workspace, kept: _Kept) -> None:
             for version in registry.record(view).versions:
                 table = view, version.major
                 kept.named.setdefault(table, set()).add(version.delta_version)
-                if commit in served and version.is_served:
+                if commit in served and (version.is_served or version.withdrawn is not None):
                     kept.views.add(version.view_id)
                     kept.trees.add(version.features)
                     kept.lake.setdefault(table, set()).add(version.delta_version)

@@ -26,6 +26,7 @@ from workbench.pipeline import (
     VersionEvaluation,
     cached_check,
     cached_row_count,
+    difference,
     on_steady_sources,
     replaced,
     wrong_rows,
@@ -53,8 +54,7 @@ if TYPE_CHECKING:
     from workbench.workspace import Workspace
 
 MATERIALIZED, FROZEN = "Materialized", "Frozen"
-ELSEWHERE = "they were published to another lake, or the lake was lost; check [lake] in workbench.toml"
-State = Literal["updated", "current", "left", "held", "frozen"]
+State = Literal["updated", "current", "rebuilt", "left", "held", "frozen"]
 UNCHANGED = "its sources did not change"
 CONSEQUENCE = ", which it reads, was not updated"
 _TONES: tuple[Tone, ...] = ("good", "warn", "bad")
@@ -70,7 +70,9 @@ class Refreshed:
         The version.
     state
         ``updated``, ``current``, ``left`` with the data that it had, ``held`` at data that it was rolled back to, or
-        ``frozen`` where its sources moved, a newer major version serves and nothing reads or pins this one.
+        ``frozen`` where its sources moved, a newer major version serves and nothing reads or pins this one;
+        ``rebuilt`` where its rows lie in a lake that cannot be read here: they were computed again as they were
+        published, for this machine alone.
     how
         What was computed, or why nothing was published.
     before, after
@@ -83,6 +85,8 @@ class Refreshed:
         Of which features it cannot be told whether their new values are odd, and why.
     acceptable
         Whether new data is there that is published where somebody accepts the view by name.
+    is_local
+        Whether this concerns this machine alone: the rows lie in a lake that cannot be read here, and main is not told.
     """
 
     view: str
@@ -95,6 +99,7 @@ class Refreshed:
     warnings: tuple[str, ...] = ()
     not_judged: tuple[str, ...] = ()
     acceptable: bool = False
+    is_local: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry as JSON-ready values."""
@@ -118,7 +123,10 @@ class Refreshed:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What became of a version: its state, how or why, the version as it is now, and what is odd about its data."""
+    """What became of a version: its state, how or why, the version as it is now, and what is odd about its data.
+
+    What `is_local` concerns this machine alone, and main is not told.
+    """
 
     state: State
     how: str
@@ -126,6 +134,7 @@ class _Outcome:
     warnings: tuple[str, ...] = ()
     not_judged: tuple[str, ...] = ()
     acceptable: bool = False
+    is_local: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +151,15 @@ class Materialized(Reported):
         How long it took.
     besides
         Versions that these read, which were not asked for: computed where their data moved, but not published.
+    unshared
+        Why others' data cannot be read here; None where the lake may well be shared.
     """
 
     views: tuple[Refreshed, ...]
     commit: str | None
     seconds: float
     besides: tuple[Refreshed, ...] = ()
+    unshared: str | None = None
 
     @property
     def passed(self) -> bool:
@@ -186,6 +198,8 @@ class Materialized(Reported):
         held = [view for view in self.views if view.state == "held"]
         odd = [view for view in self.views if view.warnings]
         said = [f"{done} of {len(self.views)} published versions brought up to date"] if done else []
+        rebuilt = [f"{view.view} {view.number}" for view in self.views if view.state == "rebuilt"]
+        said += [f"{', '.join(rebuilt)} computed again for this machine"] if rebuilt else []
         said = [f"{view.view} {view.number}: {view.warnings[0]}" for view in odd[:1]] + said
         said = [f"{view.view} {view.number} {view.how}" for view in held[:1]] + said
         frozen = sum(view.state == "frozen" for view in self.views)
@@ -209,6 +223,7 @@ class Materialized(Reported):
             for v in self.besides
             if v.state == "updated"
         ]
+        there = [self.unshared] if self.unshared and any(v.is_local for v in self.views) else []
         frozen = [f"{v.view}@{v.number.partition('.')[0]}" for v in self.views if v.state == "frozen"]
         keep = [
             f"Readers of {', '.join(frozen)} are warned of old data. To keep one fresh, let a feature set or a release "
@@ -216,7 +231,7 @@ class Materialized(Reported):
             for _ in frozen[:1]
         ]
         unknown = [f"{v.view} {v.number}, not checked: {said}." for v in self.views for said in v.not_judged]
-        return (*odd, *dict.fromkeys(accept), *unknown, *besides, *keep)
+        return (*odd, *dict.fromkeys(accept), *unknown, *besides, *there, *keep)
 
 
 def materialize(
@@ -290,6 +305,7 @@ class _Work:
         self._asked: dict[VersionKey, Version] = {}
         self._done: dict[VersionKey, tuple[Refreshed, Version | None]] = {}
         self._superseded: dict[VersionKey, str] = {}
+        self._local: set[VersionKey] = set()
 
     def done(self, views: Sequence[str] | None, started: float) -> Materialized:
         """Refresh the versions of `views`, and commit the records that changed."""
@@ -312,7 +328,7 @@ class _Work:
         ordered = sorted(self._asked, key=lambda key: (key[0], VersionNumber.parse(key[1])))
         besides = tuple(entry for key, (entry, _) in self._done.items() if key not in self._asked)
         done = (*(self._done[key][0] for key in ordered), *self._unread)
-        return Materialized(done, commit, time.monotonic() - started, besides)
+        return Materialized(done, commit, time.monotonic() - started, besides, self.workspace.unshared)
 
     def _served_versions(self, views: Sequence[str] | None) -> list[tuple[str, Version]]:
         """Return every version of `views` that serves its major version, of all views if None."""
@@ -359,9 +375,13 @@ class _Work:
             for name, read in inputs.items():
                 self._refresh(name, read)
             above = [name for name, read in inputs.items() if self._done[name, read.number][0].state == "left"]
-            found = _Outcome("left", f"{', '.join(above)}{CONSEQUENCE}") if above else self._one(view, version)
+            is_local = any((name, read.number) in self._local for name, read in inputs.items())
+            left = _Outcome("left", f"{', '.join(above)}{CONSEQUENCE}", is_local=is_local)
+            found = left if above else self._one(view, version)
         new = found.version or version
-        if found.state == "left":
+        if found.is_local:
+            self._local.add(key)
+        elif found.state == "left":
             earlier = version.behind or version.frozen
             since = datetime.now(UTC) if earlier is None else earlier.since
             new = replace(version, behind=Behind(since, found.how), frozen=None)
@@ -381,6 +401,7 @@ class _Work:
             warnings=found.warnings,
             not_judged=found.not_judged,
             acceptable=found.acceptable,
+            is_local=found.is_local,
         )
         self._done[key] = entry, None if new == version else new
 
@@ -412,15 +433,15 @@ class _Work:
 
     def _one(self, view: str, version: Version) -> _Outcome:
         """Return what became of one version."""
+        lost = self._missing_reason(view, version)
+        if lost and self._is_elsewhere() and view not in self.accept:
+            return self._again(view, version, lost)
         try:
             prepared = self.versions.prepare(view, version)
             evaluation = self.versions.evaluation(view, version)
             if prepared.fingerprint.code_hash != version.code_hash:
                 return _Outcome("left", "its code does not have the recorded fingerprint: promote the view again")
-            lost = self._missing_reason(view, version)
             is_held = version.held is not None and prepared.view_id != version.view_id and view not in self.accept
-            if lost and self._is_elsewhere() and view not in self.accept:
-                return _Outcome("left", f"{lost}, nor any other: {ELSEWHERE}", acceptable=True)
             if is_held and lost:
                 return _Outcome("left", f"its data was rolled back and is missing: {lost}")
             is_current = prepared.view_id == version.view_id and not lost
@@ -501,8 +522,43 @@ class _Work:
         return ""
 
     def _is_elsewhere(self) -> bool:
-        """Whether this lake holds nothing although others publish too: then theirs is more likely than a loss."""
-        return self.line.remote is not None and not self.workspace.lake.places()
+        """Whether others publish too, and into a lake that cannot be read here: more likely than a loss."""
+        if self.line.remote is None:
+            return False
+        return self.workspace.unshared is not None or not self.workspace.lake.places()
+
+    def _again(self, view: str, version: Version, lost: str) -> _Outcome:
+        """Return what becomes of a version in somebody else's lake: its rows are computed again here, and main stays.
+
+        Whether it has the newest data is for those to say who can read it.
+        """
+
+        def left(why: str) -> _Outcome:
+            return _Outcome("left", f"{lost}; it cannot be computed again here: {why}", acceptable=True, is_local=True)
+
+        was_readable = self._is_readable(view, version)
+        try:
+            prepared = self.versions.prepare(view, version)
+            if why := difference(prepared, version):
+                return left(why)
+            evaluated = self.versions.evaluate(view, version)
+        except (ProjectError, LakeError, SourceMoved):
+            raise
+        except WorkbenchError as error:
+            return left(error.message)
+        if evaluated.computed.stored.record.digest.exact != version.data_digest:
+            return left("its rows come out as others than were published")
+        if was_readable:
+            return _Outcome("current", f"{UNCHANGED}; its rows were computed here, the lake has none", is_local=True)
+        how = f"{lost}; it was computed again here, and it is identical"
+        return _Outcome("rebuilt", how, is_local=True)
+
+    def _is_readable(self, view: str, version: Version) -> bool:
+        try:
+            self.workspace.lake.require(view, version)
+        except LakeDataMissing:
+            return False
+        return True
 
     def _held_reason(self, prepared: Prepared, version: Version) -> str:
         """Return when and by whom a version's data was rolled back, and whether its sources changed since."""

@@ -47,7 +47,6 @@ def propose(
     views, unchanged = _compare_views(proposed, before, after, readers=readers, with_downstream=with_downstream)
     on_demand = _compare_on_demand(proposed, after, views, unchanged)
     changes = {name: view.change for name, view in views.items()}
-    unshared = [workspace.unshared] if workspace.unshared else []
     _refuse_nothing(proposed, {**changes, **on_demand}, unchanged)
     plan = replace(
         plan,
@@ -65,7 +64,7 @@ def propose(
             asked={*changes, *unchanged},
             compared=cached_compare(workspace.facts),
         ),
-        notes=tuple(dict.fromkeys([note for view in views.values() for note in view.notes] + unshared)),
+        notes=tuple(dict.fromkeys([note for view in views.values() for note in view.notes] + [*workspace.lake_risks])),
     )
     proposal = Proposal(plan, proposed, after, views, before, on_demand)
     gates: tuple[GateResult, ...] = judge(workspace, proposal, shared=_shared_files(proposed, views, unchanged))

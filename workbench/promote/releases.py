@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import BranchError, LakeError, PromotionError, did_you_mean
+from workbench.errors import (
+    BranchError,
+    LakeDataMissing,
+    LakeError,
+    PromotionError,
+    WorkbenchError,
+    did_you_mean,
+)
 from workbench.promote.policy import require_permission
 from workbench.promote.trunk import TrunkWriter
 from workbench.registry import RELEASE_PREFIX, Registry, valid_release
@@ -96,7 +103,7 @@ def cut(workspace: Workspace, name: str) -> Release:
                 f"Release {name!r} already exists, at commit {known.commit[:10]}.",
                 remedy="Choose another name; releases are immutable.",
             )
-        versions = _readable(workspace, registry)
+        versions, elsewhere = _readable(workspace, registry)
         policy = main_config(workspace, registry.commit).policy
         line.publisher.tag(
             RELEASE_PREFIX + name,
@@ -110,7 +117,11 @@ def cut(workspace: Workspace, name: str) -> Release:
     found = workspace.repository.tag(RELEASE_PREFIX + name)
     if found is None:
         raise PromotionError(f"The tag {RELEASE_PREFIX}{name} was deleted.", remedy="Cut the release again.")
-    return _release(found)
+    made = _release(found)
+    if not elsewhere:
+        return made
+    note = f"Not checked, since the data is not in the lake here: {', '.join(elsewhere)}. {workspace.unshared}"
+    return replace(made, notes=(note,))
 
 
 def drop(workspace: Workspace, name: str) -> ReleaseList:
@@ -148,17 +159,27 @@ def _release(tag: Tag) -> Release:
     )
 
 
-def _readable(workspace: Workspace, registry: Registry) -> tuple[str, ...]:
-    """Return ``view number`` of what serves, after looking whether its data is there."""
-    found = []
+def _readable(workspace: Workspace, registry: Registry) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return ``view number`` of what serves, and those among it whose data lies where only somebody else can look."""
+    found, elsewhere = [], []
     for view in registry.serving:
         version = registry.version(view)
+        pinned = f"{view} {version.number}"
         try:
-            workspace.lake.info(view, version.major, version.delta_version)
+            workspace.require_rows(view, version)
+        except LakeDataMissing as error:
+            if workspace.unshared is None:
+                raise _unreadable(pinned, error) from None
+            elsewhere.append(pinned)
         except (LakeError, BranchError) as error:
-            raise PromotionError(
-                f"The data of {view} {version.number} cannot be read: {error.message}",
-                remedy="Restore the lake, or promote the view again; a release must be readable.",
-            ) from None
-        found.append(f"{view} {version.number}")
-    return tuple(found)
+            raise _unreadable(pinned, error) from None
+        found.append(pinned)
+    return tuple(found), tuple(elsewhere)
+
+
+def _unreadable(pinned: str, error: WorkbenchError) -> PromotionError:
+    return PromotionError(
+        f"The data of {pinned} cannot be read: {error.message}",
+        remedy=f"`materialize {pinned.partition(' ')[0]}` computes it again, or restore the lake; a release must be "
+        "readable.",
+    )

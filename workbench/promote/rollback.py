@@ -42,7 +42,7 @@ ROLLBACK = "Rolled-Back"
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
     """One view that is rolled back: its record now and then, and the version that serves then."""
 
     view: str
@@ -53,6 +53,7 @@ class _Step:
 
     @property
     def sentence(self) -> str:
+        """What readers have again."""
         serving = self.before.serving
         was = "" if serving is None or serving.number == self.target.number else f" (was {serving.number})"
         held = self.target.held
@@ -84,7 +85,7 @@ def rollback(
             return Standing(f"{bare} is at {first.target.number} already", first.after, main)
         steps = [first, *(_downstream(registry, first) if with_downstream else ())]
         require_permission(workspace, main, [each.view for each in steps])
-        changes, notes, same = _definitions(workspace, main, steps)
+        changes, notes, same = restored_definitions(workspace, main, steps)
         tree = workspace.repository.tree_with(main, changes)
         accepted = _require_fit(workspace, registry, steps, main=main, tree=tree, same=same, accept=accept or {})
         commit = write(
@@ -126,14 +127,16 @@ def _parse_target(view: str, to: str | None, data: int | str | None) -> tuple[st
     return name, split_version(f"{name}@{bare}")[1]
 
 
-def _target(workspace: Workspace, registry: Registry, view: str, number: str | None, data: int | str | None) -> _Step:
+def _target(workspace: Workspace, registry: Registry, view: str, number: str | None, data: int | str | None) -> Step:
     record = registry.record(view)
-    target = record.version(number)
+    target = record.version(number, withdrawn=True)
     notes: list[str] = []
+    if target.withdrawn is not None:
+        notes.append(f"{view} {target.number} {target.withdrawn.sentence}. It is in service again.")
     if data is not None:
         target = _with_data(workspace, view, target, data)
     elif target.status == "superseded":
-        notes += _older_data(record, target)
+        notes += older_data(record, target)
     elif target.frozen is not None:
         since = target.frozen.since
         notes.append(f"{view} {target.number} was not refreshed since {since:%Y-%m-%d}: `materialize {view}` does now.")
@@ -149,7 +152,7 @@ def _target(workspace: Workspace, registry: Registry, view: str, number: str | N
             f"{view} {served.number} stays deprecated: it is served until {served.until}. "
             f"`deprecate {view}@{served.major} --until never` undoes that."
         )
-    return _Step(view, record, after, served, tuple(notes))
+    return Step(view, record, after, served, tuple(notes))
 
 
 def _with_data(workspace: Workspace, view: str, target: Version, data: int | str) -> Version:
@@ -163,7 +166,7 @@ def _with_data(workspace: Workspace, view: str, target: Version, data: int | str
         )
     if found.number == target.delta_version:
         return target
-    workspace.lake.files(view, target.major, found.number)  # refuses what was cleaned away
+    workspace.lake.require(view, found.version)  # refuses what was cleaned away
     was = found.version
     held = Hold(datetime.now(UTC), workspace.repository.identity(), {read.name: read.digest for read in target.inputs})
     reads = {read.name: read.version for read in target.inputs}  # it goes on from these, when it goes on
@@ -181,7 +184,7 @@ def _with_data(workspace: Workspace, view: str, target: Version, data: int | str
     )
 
 
-def _older_data(record: Record, target: Version) -> list[str]:
+def older_data(record: Record, target: Version) -> list[str]:
     """Return what is to be said where a version's data is older than what readers of its major version have now."""
     before = lifecycle.live_of(record, target.major)
     if before is None or before.data_digest == target.data_digest:
@@ -192,7 +195,7 @@ def _older_data(record: Record, target: Version) -> list[str]:
     return [f"{name} {target.number} has its data of {since}{rows}. `materialize {name}` brings it up to date."]
 
 
-def _downstream(registry: Registry, first: _Step) -> Iterator[_Step]:
+def _downstream(registry: Registry, first: Step) -> Iterator[Step]:
     """Yield how each served view below is rolled back to its newest version that was made from what serves then."""
     readers = Readers(registry)
     targets = {first.view: first.target}
@@ -212,9 +215,9 @@ def _downstream(registry: Registry, first: _Step) -> Iterator[_Step]:
             )
         target = max(fitting, key=lambda one: (one.is_live, one.order))
         after = lifecycle.roll_back(record, target)
-        notes = _older_data(record, target) if target.status == "superseded" else []
+        notes = older_data(record, target) if target.status == "superseded" else []
         targets[name] = target
-        yield _Step(name, record, after, after.version(target.number), tuple(notes))
+        yield Step(name, record, after, after.version(target.number), tuple(notes))
 
 
 def _is_made_from(version: Version, targets: Mapping[str, Version]) -> bool:
@@ -226,8 +229,8 @@ def _is_made_from(version: Version, targets: Mapping[str, Version]) -> bool:
     )
 
 
-def _definitions(
-    workspace: Workspace, main: str, steps: Sequence[_Step]
+def restored_definitions(
+    workspace: Workspace, main: str, steps: Sequence[Step]
 ) -> tuple[dict[str, str | bytes], list[str], set[str]]:
     """Return the files with which main defines the views as they were published, what to say, and which are all there.
 
@@ -297,7 +300,7 @@ def _data_of_others(workspace: Workspace, main: str, views: Collection[str]) -> 
 def _require_fit(
     workspace: Workspace,
     registry: Registry,
-    steps: Sequence[_Step],
+    steps: Sequence[Step],
     *,
     main: str,
     tree: str,
@@ -326,7 +329,7 @@ def _require_fit(
     return "\n".join(["Accepted by name", *accepted]) if accepted else ""
 
 
-def _remedy(registry: Registry, first: _Step, refused: Collection[str]) -> str:
+def _remedy(registry: Registry, first: Step, refused: Collection[str]) -> str:
     """Return which rollback leaves main fit: with what reads the view, or from what the version reads on."""
     if first.view not in refused:
         return "Roll these back with it (--with-downstream)"
@@ -343,7 +346,7 @@ def _remedy(registry: Registry, first: _Step, refused: Collection[str]) -> str:
 def _unfit(
     workspace: Workspace,
     registry: Registry,
-    steps: Sequence[_Step],
+    steps: Sequence[Step],
     *,
     main: str,
     tree: str,
@@ -428,7 +431,7 @@ def _fault(
     return ""
 
 
-def _dependent_notes(registry: Registry, steps: Sequence[_Step]) -> list[str]:
+def _dependent_notes(registry: Registry, steps: Sequence[Step]) -> list[str]:
     """Return a sentence for each served view that was made from a version which serves no more."""
     found = []
     rolled = {step.view: step for step in steps}

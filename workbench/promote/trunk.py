@@ -42,13 +42,14 @@ class TrunkWriter:
 
     @classmethod
     @contextmanager
-    def open(cls, workspace: Workspace) -> Iterator[TrunkWriter]:
-        """Open main for writing, as far as the remote has it; then the online store follows it."""
+    def open(cls, workspace: Workspace, *, catches_up: bool = True) -> Iterator[TrunkWriter]:
+        """Open main for writing, as far as the remote has it unless told otherwise; then the online store follows."""
         repository = workspace.repository
         publisher = Publisher.open(workspace.root, recover=False, signs=repository.signs, hooks=repository.hooks)
         try:
             line = cls(workspace, publisher)
-            line.catch_up()
+            if catches_up:
+                line.catch_up()
             yield line
             if workspace.config.online is not None:
                 from workbench.online import follow_main

@@ -148,7 +148,7 @@ def _published_side(proposed: MergedTree, view: str, serving: Version) -> Side:
     path, sources = f"{view}.py", proposed.before.files.sources
     return Side(
         label=f"{view} {serving.number}",
-        frame=lake.scan(view, serving.major, serving.delta_version, serving.contract, digest=serving.data_digest),
+        frame=lake.rows(view, serving),
         contract=serving.contract,
         text=texts_of(path, sources) if path in sources else {},
         code_hash=serving.code_hash,

@@ -8,7 +8,18 @@ from __future__ import annotations
 from workbench.registry import lifecycle
 from workbench.registry.history import DataVersion, data_versions
 from workbench.registry.on_demand_record import OnDemandRecord, OnDemandVersion, on_demand_path
-from workbench.registry.record import FOLDER, Behind, Frozen, Hold, InputRecord, Record, Status, Version, record_path
+from workbench.registry.record import (
+    FOLDER,
+    Behind,
+    Frozen,
+    Hold,
+    InputRecord,
+    Record,
+    Status,
+    Version,
+    Withdrawal,
+    record_path,
+)
 from workbench.registry.registry import Registry
 from workbench.registry.releases import RELEASE_PREFIX, valid_release
 from workbench.registry.summary import Summary
@@ -30,6 +41,7 @@ __all__ = [
     "Summary",
     "Version",
     "VersionNumber",
+    "Withdrawal",
     "data_versions",
     "lifecycle",
     "on_demand_path",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from workbench.registry.record import Record, Version
+from workbench.registry.record import Record, Version, Withdrawal
 from workbench.registry.versions import VersionNumber
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def roll_back(record: Record, target: Version) -> Record:
     versions = []
     for version in record.versions:
         if version.number == target.number:
-            versions.append(version if before is None else _with_end_of(before, replace(version, status="live")))
+            back = replace(version, status="live", withdrawn=None, in_place_of=None)
+            versions.append(back if before is None else _with_end_of(before, back))
         elif version.is_live and version.major == target.major:
             versions.append(_supersede(version))
         else:
@@ -65,6 +66,34 @@ def retire(record: Record, version: Version) -> Record:
     return _set_successors(replace(record, versions=versions), gone=version.major, by=serving)
 
 
+def withdraw(record: Record, version: Version, withdrawal: Withdrawal) -> Record:
+    """Return `record` with `version` out of service; where it was live, the one before it of its major is again."""
+    gone = replace(version, status="withdrawn", withdrawn=withdrawal, in_place_of=None, until=None, successor=None)
+    found = record.with_version(gone)
+    if not version.is_live:
+        return found
+    before = _before(record, version)
+    if before is not None:
+        live = replace(before, status="live", in_place_of=withdrawal)
+        found = found.with_version(_with_end_of(version, live))
+    number = None if before is None else before.number
+    others = tuple(replace(one, successor=number) if one.successor == version.number else one for one in found.versions)
+    return Record(record.view, number if record.current == version.number else record.current, others)
+
+
+def _before(record: Record, version: Version) -> Version | None:
+    """Return the version that served before one of the same major version, by what each followed, else by number."""
+    for earlier in reversed(record.lineage(version)[:-1]):
+        if earlier.status == "superseded":
+            return earlier
+    others = [
+        one
+        for one in record.versions
+        if one.major == version.major and one.status == "superseded" and one.order < version.order
+    ]
+    return max(others, key=lambda one: one.order, default=None)
+
+
 def live_of(record: Record, major: int) -> Version | None:
     """Return the version that ``view@major`` gives; None where there is none."""
     return next((version for version in record.versions if version.is_live and version.major == major), None)
@@ -78,7 +107,7 @@ def _with_end_of(before: Version, version: Version) -> Version:
 
 
 def _supersede(version: Version) -> Version:
-    return replace(version, status="superseded", until=None, successor=None)
+    return replace(version, status="superseded", until=None, successor=None, in_place_of=None)
 
 
 def _set_successors(record: Record, *, gone: int | None, by: Version) -> Record:

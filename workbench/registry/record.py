@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from workbench.config import read_toml, valid_name
 from workbench.define import Contract
-from workbench.errors import FeatureNotFound, RegistryError, UsageError, WorkbenchError
+from workbench.errors import FeatureNotFound, RegistryError, UsageError, VersionWithdrawn, WorkbenchError
 from workbench.records import from_plain, to_plain
 from workbench.registry.versions import VersionNumber
 from workbench.times import parse_duration
@@ -28,8 +28,9 @@ DAMAGE = (
 )
 """Errors that reading a manually edited record raises."""
 
-Status = Literal["live", "superseded", "deprecated", "retired"]
-"""``live`` is what ``view@major`` gives; ``deprecated`` too, until its end date; ``retired`` is no longer served."""
+Status = Literal["live", "superseded", "deprecated", "retired", "withdrawn"]
+"""``live`` is what ``view@major`` gives; ``deprecated`` too, until its end date; ``retired`` is no longer served, and
+``withdrawn`` is not either, for a reason that its readers are told."""
 
 
 Moment = Annotated[datetime, Meta(tz=True)]
@@ -80,6 +81,21 @@ class Frozen:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """That a version was taken out of service: which one, when, by whom and why."""
+
+    version: str
+    since: Moment
+    by: str
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """What happened to the version, without its view and a full stop."""
+        return f"was withdrawn {self.since:%Y-%m-%d %H:%M} UTC by {self.by}: {self.reason.rstrip('.')}"
+
+
 @dataclass(frozen=True)
 class Version:
     """One published version of a view.
@@ -126,6 +142,10 @@ class Version:
         What was accepted by name when it was promoted, each with its reason.
     follows
         The number of the version that served when this one was promoted.
+    withdrawn
+        Why it was taken out of service, where it was.
+    in_place_of
+        The withdrawn version in whose place it serves again.
     """
 
     number: str
@@ -156,6 +176,8 @@ class Version:
     successor: str | None = None
     accepted: tuple[str, ...] = ()
     follows: str | None = None
+    withdrawn: Withdrawal | None = None
+    in_place_of: Withdrawal | None = None
 
     @property
     def major(self) -> int:
@@ -175,7 +197,7 @@ class Version:
     @property
     def is_served(self) -> bool:
         """Whether readers may still have it."""
-        return self.status != "retired"
+        return self.status not in {"retired", "withdrawn"}
 
     @cached_property
     def contract(self) -> Contract:
@@ -258,10 +280,16 @@ class Record:
         """The version that ``view`` without a version gives."""
         return next((version for version in self.versions if version.number == self.current), None)
 
-    def version(self, asked: str | None = None) -> Version:
-        """Return the version that `asked` names: "2" the live one of major 2, "2.1" that one, None the current."""
+    def version(self, asked: str | None = None, *, withdrawn: bool = False) -> Version:
+        """Return the version that `asked` names: "2" the live one of major 2, "2.1" that one, None the current.
+
+        One that was withdrawn is refused, unless `withdrawn` allows it.
+        """
         if asked is None:
             if self.serving is None:
+                gone = [version.number for version in self.versions if version.withdrawn is not None]
+                if gone:
+                    raise self.withdrawal_error(self.version(gone[-1], withdrawn=True))
                 raise FeatureNotFound(
                     f"No version of view {self.view!r} is served.", remedy=f"Published versions: {self._known()}."
                 )
@@ -272,10 +300,27 @@ class Record:
             raise FeatureNotFound(
                 f"There is no version {asked} of view {self.view!r}.", remedy=f"Published versions: {self._known()}."
             )
+        if found.withdrawn is not None:
+            if withdrawn:
+                return found
+            raise self.withdrawal_error(found)
         if not found.is_served:
             instead = f"Read {found.successor} instead." if found.successor else f"Published versions: {self._known()}."
             raise FeatureNotFound(f"Version {found.number} of view {self.view!r} is retired.", remedy=instead)
         return found
+
+    def withdrawal_error(self, version: Version) -> VersionWithdrawn:
+        """Return the error for reading a version that was withdrawn, with the reason and what to read instead."""
+        assert version.withdrawn is not None  # noqa: S101 - who calls has looked
+        live = next((one for one in self.versions if one.is_live and one.major == version.major), self.serving)
+        if live is None:
+            remedy = f"No version of {self.view} is served now; `rollback {self.view} --to VERSION` serves one again."
+        else:
+            other = (
+                "" if live.major == version.major else ", another major version: its columns or their meaning differ"
+            )
+            remedy = f"Read {self.view}@{live.number} instead{other}."
+        return VersionWithdrawn(f"{self.view}@{version.number} {version.withdrawn.sentence}.", remedy=remedy)
 
     def lineage(self, version: Version) -> tuple[Version, ...]:
         """Return the versions of its major version that led to `version`, the first one first, and itself."""

@@ -272,7 +272,7 @@ def _reading_of(workspace: Workspace, then: SavedTrainingSet, scratch: Path) -> 
     ledger = then.ledger
     registry = None if ledger.registry is None else _commit(workspace, ledger.registry, workspace.trunk)
     if registry is not None and ledger.registry == then.commit and all(view.version for view in then.views):
-        return RegistryReader.of(workspace, registry, release=ledger.release), []
+        return RegistryReader.of(workspace, registry, release=ledger.release, as_it_was=True), []
     own = [view.view for view in then.views if view.version is None]
     return _reading(workspace, then, own, scratch, registry=registry)
 

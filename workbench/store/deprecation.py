@@ -13,12 +13,21 @@ if TYPE_CHECKING:
 
 
 class DeprecatedVersionWarning(UserWarning):
-    """A published version was read that will not be served for much longer, or that is no longer refreshed."""
+    """A version was read that ends soon, that is no longer refreshed, or that serves in place of a withdrawn one."""
 
 
 def deprecation_of(view: str, version: Version) -> str:
-    """Return what readers of a version must know: that it is deprecated, or no longer refreshed; empty for others."""
-    return " ".join(filter(None, (_ending_of(view, version), _freezing_of(view, version))))
+    """Return what readers of a version must know: that it ends, is not refreshed, or serves in place of another."""
+    parts = (_withdrawal_of(view, version), _ending_of(view, version), _freezing_of(view, version))
+    return " ".join(filter(None, parts))
+
+
+def _withdrawal_of(view: str, version: Version) -> str:
+    """Return why a version was withdrawn, or the one in whose place it serves; empty for any other."""
+    if version.withdrawn is not None:
+        return f"{view}@{version.number} {version.withdrawn.sentence}."
+    gone = version.in_place_of
+    return f"{view}@{gone.version} {gone.sentence}. {view}@{version.number} serves in its place." if gone else ""
 
 
 def _freezing_of(view: str, version: Version) -> str:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from workbench.errors import FeatureNotFound, RegistryError, SourceError
+from workbench.errors import FeatureNotFound, LakeDataMissing, RegistryError, SourceError
 from workbench.registry import Registry
 from workbench.store.deprecation import deprecation_of
 from workbench.store.on_demand import ReadableOnDemand
@@ -36,13 +36,18 @@ class RecordReader:
         The branch that holds what is published.
     release
         The release's name where the commit is one's.
+    now
+        The records as they stand on main: what was withdrawn since is refused by it.
     """
 
-    def __init__(self, registry: Registry, *, branch: str, release: str | None = None) -> None:
+    def __init__(
+        self, registry: Registry, *, branch: str, release: str | None = None, now: Registry | None = None
+    ) -> None:
         self.branch = branch
         self.commit = registry.commit or ""
         self.release = release
         self.registry = registry
+        self._now = now
         self._views: dict[tuple[str, str], ReadableView] = {}
         self._on_demand: dict[tuple[str, str], ReadableOnDemand] = {}
 
@@ -63,8 +68,18 @@ class RecordReader:
         found = self.registry.version(name, version)
         key = name, found.number
         if key not in self._views:
+            self._refuse_withdrawn(name, found)
             self._views[key] = self.readable_version(name, found)
         return self._views[key]
+
+    def _refuse_withdrawn(self, name: str, version: Version) -> None:
+        """Do nothing unless a version was withdrawn since the commit at which versions are looked up."""
+        if self._now is None or name not in self._now:
+            return
+        record = self._now.record(name)
+        for one in record.versions:
+            if one.withdrawn is not None and (one.number, one.published_at) == (version.number, version.published_at):
+                raise record.withdrawal_error(one)
 
     def has(self, name: str, version: str | None = None) -> bool:
         """Whether a version of view `name` was ever published."""
@@ -149,19 +164,28 @@ class RegistryReader(RecordReader):
         The records, at their commit.
     release
         The release's name where the commit is one's.
+    now
+        The records as they stand on main: what was withdrawn since is refused by it.
     """
 
-    def __init__(self, workspace: Workspace, registry: Registry, *, release: str | None = None) -> None:
-        super().__init__(registry, branch=workspace.trunk, release=release)
+    def __init__(
+        self, workspace: Workspace, registry: Registry, *, release: str | None = None, now: Registry | None = None
+    ) -> None:
+        super().__init__(registry, branch=workspace.trunk, release=release, now=now)
         self._workspace = workspace
 
     @classmethod
-    def of(cls, workspace: Workspace, commit: str | None = None, *, release: str | None = None) -> RegistryReader:
+    def of(
+        cls, workspace: Workspace, commit: str | None = None, *, release: str | None = None, as_it_was: bool = False
+    ) -> RegistryReader:
         """Return what is published at `commit`; what is published now if absent.
 
-        A main without a commit has nothing published.
+        A main without a commit has nothing published. Of a release what was withdrawn since is refused, unless it is to
+        be read `as_it_was`.
         """
-        return cls(workspace, Registry.at(workspace.repository, commit or workspace.trunk), release=release)
+        repository = workspace.repository
+        now = Registry.at(repository, workspace.trunk) if release is not None and not as_it_was else None
+        return cls(workspace, Registry.at(repository, commit or workspace.trunk), release=release, now=now)
 
     @property
     def definitions(self) -> Definitions | None:
@@ -192,8 +216,18 @@ class RegistryReader(RecordReader):
 
     def readable_version(self, name: str, version: Version) -> ReadableView:
         """Return a version of view `name` as it is read, whether it is still served or not."""
-        load = partial(published_data, self._workspace.lake, name, version)
+        load = partial(self._rows, name, version)
         return published_view(name, version, load=load, load_inputs=partial(self._inputs, version))
+
+    def _rows(self, name: str, version: Version) -> ReadableData:
+        """Return a version's rows from the lake; computed again where that lacks them."""
+        try:
+            return published_data(self._workspace.lake, name, version)
+        except LakeDataMissing as missing:
+            from workbench.pipeline import rebuild
+
+            rebuild(self._workspace, self.registry, name, version, missing)
+        return published_data(self._workspace.lake, name, version)
 
     def _inputs(self, version: Version) -> tuple[ReadableInput, ...]:
         return tuple(self._input(record) for record in version.inputs)
@@ -278,10 +312,9 @@ def published_view(
 
 def published_data(lake: Lake, name: str, version: Version) -> ReadableData:
     """Return the rows of a version of view `name`, from the lake."""
-    scan = partial(lake.scan, name, version.major, version.delta_version, version.contract, digest=version.data_digest)
     return ReadableData(
-        frame=scan(),
-        numbered=lambda row: scan(row=row),
+        frame=lake.rows(name, version),
+        numbered=lambda row: lake.rows(name, version, row=row),
         view_id=version.view_id,
         code_hash=version.code_hash,
         data_digest=version.data_digest,

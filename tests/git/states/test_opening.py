@@ -4,13 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.git.plain import Plain
 from workbench.errors import BranchError, BranchNotFound
 from workbench.git import Repository
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.git.plain import Plain
 
 
 def test_a_folder_without_a_repository_gets_one_on_main(tmp_path: Path, identity: None) -> None:
@@ -80,3 +79,16 @@ def test_sha256_repositories_work(tmp_path: Path, fresh: Plain) -> None:
         assert len(commit) == 64
         assert sorted(repository.files(commit)) == ["features/x.py", "features/y/z.py"]
         assert repository.branch("exp/a").objective == "Longer ids"
+
+
+def test_a_working_tree_whose_repository_was_moved_says_how_to_find_it_again(plain: Plain, tmp_path: Path) -> None:
+    linked = tmp_path / "linked"
+    plain("worktree", "add", "--quiet", str(linked), "-b", "exp/linked")
+    moved = plain.root.rename(tmp_path / "moved")
+    for opening in (Repository.open, Repository.init):
+        with pytest.raises(BranchError, match=f"its repository is no longer at {tmp_path}/project/.git") as caught:
+            opening(linked)
+        assert f"git worktree repair {linked}" in caught.value.remedy
+    Plain(moved)("worktree", "repair", str(linked))
+    with Repository.open(linked) as opened:
+        assert opened.head() == "exp/linked"
