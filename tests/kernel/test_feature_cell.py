@@ -205,6 +205,7 @@ def test_the_magic_alone_is_one_page(kernel: Kernel) -> None:
     reply = kernel.run("%feature")
     assert len(reply.outputs) == 1
     assert "Tab completes" in reply.html
+    assert "Take readers of a view back" in reply.html
     assert max(map(len, reply.text.splitlines())) <= 100
     assert "--empty" not in kernel.run("%feature promote --help").text
 

@@ -47,6 +47,8 @@ def test_a_project_that_exists_keeps_what_it_has(project_root: Path) -> None:
     wb.init(project_root, from_=project_root / "data" / "more.csv").close()
     assert (project_root / "workbench.toml").read_text().startswith(before.rstrip())
     assert (project_root / "notebooks" / "first-feature.ipynb").read_text() == "mine"
+    with pytest.raises(ProjectError, match="no file"):
+        wb.init(project_root, from_=project_root / "data" / "nothing.csv")
     with pytest.raises(ProjectError, match="a source 'events' already"):
         wb.init(project_root, from_=project_root / "data" / "events.parquet")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ from workbench.sources import Proposal, is_database, propose_source, propose_tab
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_PATTERN = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,8 @@ def propose(root: Path, places: Sequence[str]) -> dict[str, Proposal]:
             found[name] = propose_table(name, place, root=root)
             continue
         file = Path(place).expanduser().resolve()
+        if not file.exists() and not _PATTERN.search(place):
+            raise ProjectError(f"There is no file {file}.", remedy="Give its path from the working directory.")
         path = file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
         found[name] = propose_source(name, path, root=root)
     return found

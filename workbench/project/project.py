@@ -1033,7 +1033,7 @@ class Project:
         with_downstream: bool = False,
         accept: Mapping[str, str] | Sequence[str] = (),
     ) -> Standing:
-        """Return readers of a view to an earlier version at once, without computing or moving data.
+        """Take readers of a view back to an earlier version at once, without computing or moving data.
 
         Published views that read it go on with the versions that they were made from.
 
