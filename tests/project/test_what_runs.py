@@ -87,6 +87,15 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield made
 
 
+def complete(project: Project, branch: str | None) -> None:
+    """Ask for all that completion asks for."""
+    known = project.known_names(branch=branch)
+    assert "spend" in known.views
+    for answer in (known.columns("spend"), known.columns("events"), known.runs(), known.feature_sets()):
+        assert answer is not None
+    known.values("spend", "user")
+
+
 Call = Callable[[Project, str | None], object]
 CALLS: dict[str, Call] = {
     "status": lambda project, _: project.status(),
@@ -126,7 +135,7 @@ CALLS: dict[str, Call] = {
     "materialize": lambda project, _: project.materialize(),
     "gc": lambda project, _: project.gc(),
     "ui": lambda project, _: project.ui(stop=True),
-    "completion": lambda project, branch: project.view_names(branch=branch),
+    "completion": complete,
 }
 
 
