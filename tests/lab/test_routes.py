@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +48,20 @@ def test_every_answer_has_a_schema_and_the_schemas_are_valid() -> None:
         jsonschema.Draft202012Validator.check_schema(component)
         assert component["description"], name
     assert {each["$ref"].rpartition("/")[2] for each in known["routes"].values()} <= set(known["components"])
-    assert {route.split(" ")[-1] for route in ANSWERS} - {"error"} <= {re.split(r"[/(]", path)[0] for path in ROUTES}
+    assert {re.split(r"[ /]", route)[1] for route in ANSWERS if route != "error"} <= {
+        re.split(r"[/(]", path)[0] for path in ROUTES
+    }
+
+
+def test_a_server_that_starts_loads_nothing_heavy() -> None:
+    heavy = "polars", "msgspec", "tornado", "IPython", "workbench.project", "workbench.lab.routes"
+    code = f"import sys, workbench.lab; print([name for name in {heavy} if name in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout == "[]\n"
+    linked = "import sys, workbench.lab.routes; "
+    linked += "print([n for n in ('polars', 'pydantic', 'workbench.project') if n in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", linked], capture_output=True, text=True, check=True)
+    assert out.stdout == "[]\n"
 
 
 async def test_no_route_answers_without_a_token_or_to_a_post_without_its_cookie(

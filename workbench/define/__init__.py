@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 from workbench.lazy import loading
 
 if TYPE_CHECKING:
-    from workbench.define.cell import CELL_NAMES, Cell, HelperText, is_view, parse_cell, parse_helper, spellings
+    from workbench.define.cell import (
+        CELL_NAMES,
+        DECORATORS,
+        Cell,
+        HelperText,
+        is_view,
+        parse_cell,
+        parse_helper,
+        spellings,
+    )
     from workbench.define.contract import ColumnContract, Contract, rule_identity
     from workbench.define.entity_frame import EntityFrame, LocalPlan
     from workbench.define.examples import Example, Rows, example
@@ -44,6 +53,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "cell": (
         "CELL_NAMES",
+        "DECORATORS",
         "Cell",
         "HelperText",
         "is_view",
@@ -120,6 +130,7 @@ _HOMES = {
 
 __all__ = [
     "CELL_NAMES",
+    "DECORATORS",
     "Cell",
     "ColumnContract",
     "ColumnOutline",

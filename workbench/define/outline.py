@@ -152,17 +152,18 @@ def outline_of(files: TreeFiles) -> Outline:
         if tree is None:
             unread.add(stem)
             continue
-        view = _view_in(tree, stem)
+        source = files.sources[f"{stem}.py"]  # what it does not name at all need not be looked for in its tree
+        view = _view_in(tree, stem) if b"feature_view" in source else None
         if view is not None:
             declared, columns = _declared(view), modules.columns(view, f"{stem}.py")
             views[stem] = ViewOutline(stem, _inputs(view), _features(columns, declared), columns, declared)
-        requested = _view_in(tree, stem, "on_demand")
+        requested = _view_in(tree, stem, "on_demand") if b"on_demand" in source else None
         if requested is not None:
             declared, columns = _declared(requested), modules.columns(requested, f"{stem}.py")
             inputs, request = _written(requested, "inputs"), _written(requested, "request")
             features = _features(columns, declared)
             on_demand[stem] = OnDemandOutline(stem, inputs, request, features, columns, declared)
-        for made in _sets_in(tree):
+        for made in _sets_in(tree) if b"feature_set" in source else ():
             if made is None:
                 doubtful.add(stem)
             else:

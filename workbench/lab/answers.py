@@ -17,6 +17,7 @@ GRAVEST: tuple[ViewState, ...] = (
     "computed",
     "promoted",
 )
+Severity = Literal["error", "warning", "information"]
 Role = Literal["entity", "event_time", "created", "feature"]
 Outcome = Literal["pass", "fail", "not checked"]
 
@@ -252,6 +253,20 @@ class Snippet(Answer, frozen=True, kw_only=True):
     source: str
 
 
+class SnippetKind(Answer, frozen=True, kw_only=True):
+    """A kind of cell, what it shows, and the sources and views that it can be made of here."""
+
+    kind: str
+    summary: str
+    of: list[str]
+
+
+class SnippetKinds(Answer, frozen=True, kw_only=True):
+    """The kinds of cells."""
+
+    kinds: list[SnippetKind]
+
+
 class Step(Answer, frozen=True, kw_only=True):
     """How far a job is."""
 
@@ -295,10 +310,10 @@ class Change(Answer, frozen=True, kw_only=True):
 
 
 class Completion(Answer, frozen=True, kw_only=True):
-    """What may stand where the cursor is; `replaces` says how many characters before it are typed already."""
+    """What may stand where the cursor is; so many UTF-16 units before it as `replaces` says are typed already."""
 
     text: str
-    kind: Literal["column", "view", "source", "feature", "verb", "option", "branch", "name"]
+    kind: str
     detail: str = ""
     replaces: int = 0
 
@@ -316,7 +331,7 @@ class Diagnostic(Answer, frozen=True, kw_only=True):
     column: int
     end_line: int
     end_column: int
-    severity: Literal["error", "warning", "information"]
+    severity: Severity
     message: str
     remedy: str = ""
 
@@ -357,6 +372,9 @@ ANSWERS: dict[str, type[Answer]] = {
     "GET jobs": Job,
     "DELETE jobs": Job,
     "GET events": Change,
+    "GET snippets": SnippetKinds,
+    "GET snippets/kind": Snippet,
+    "POST inspect": Inspection,
     "GET health": Health,
     "error": Problem,
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from workbench.config import CONFIG_FILE
 from workbench.lab.problem import Refused
 
 DEEPEST, MOST = 3, 1_000
@@ -51,11 +50,15 @@ class Places:
 
     def project_around(self, path: str) -> Path | None:
         """Return the root of the project that a notebook or folder is in, above the server's root too."""
+        from workbench.config import CONFIG_FILE  # slow to import, and not needed when a server starts
+
         start = self.folder(path).resolve()
         return next((each for each in (start, *start.parents) if (each / CONFIG_FILE).is_file()), None)
 
     def projects(self) -> list[Path]:
         """Return the roots of the projects a few folders below the server's root, nearest first."""
+        from workbench.config import CONFIG_FILE
+
         found: list[Path] = []
         waiting = [] if self.root is None else [(self.root, 0)]
         looked = 0

@@ -161,7 +161,7 @@ def _of_http(error: web.HTTPError, status: int) -> Problem:
         405: ("method-not-allowed", "This cannot be done here."),
     }
     kind, title = kinds.get(status, ("refused", "The server refused the request."))
-    remedy = "Sign in again: the session may be over." if status == 403 else ""
+    remedy = "Reload the page, or sign in again: the session may be over." if status == 403 else ""
     return Problem(type=kind, title=title, status=status, detail=(error.log_message or "")[:300], remedy=remedy)
 
 
@@ -200,6 +200,17 @@ class NewJob(msgspec.Struct, kw_only=True):
     view: str | None = None
     views: list[str] = []
     arguments: dict[str, Any] = {}
+
+
+class CellPlace(msgspec.Struct, kw_only=True):
+    """The body of ``POST inspect``: a cell, and a place in it from 0, in UTF-16 units."""
+
+    project: str
+    source: str
+    line: int = 0
+    column: int = 0
+    kernel: str = ""
+    branch: str | None = None
 
 
 class ProjectsRoute(Route):
@@ -291,6 +302,46 @@ class ViewRoute(Route):
 
         version = self.word("version") or None
         await self.look(lambda look: view_page(look, name, version))
+
+
+class SnippetsRoute(Route):
+    """The kinds of cells to begin with."""
+
+    @guarded
+    async def get(self) -> None:
+        """Answer with the kinds."""
+        from workbench.lab.snippets import snippet_kinds
+
+        await self.look(snippet_kinds)
+
+
+class SnippetRoute(Route):
+    """A cell to begin with."""
+
+    @guarded
+    async def get(self, kind: str) -> None:
+        """Answer with a cell of a kind."""
+        from workbench.lab.snippets import snippet
+
+        of = self.word("of")
+        await self.look(lambda look: snippet(look, kind, of=of))
+
+
+class InspectRoute(Route):
+    """What is to be said of a cell that is being written."""
+
+    @guarded
+    async def post(self) -> None:
+        """Answer with completions, help and what is wrong."""
+        from workbench.lab.inspection import inspect_cell
+
+        cell = self.body(CellPlace)
+
+        def found() -> Answer:
+            with self.desk.projects.open(cell.project, kernel=cell.kernel, branch=cell.branch) as look:
+                return inspect_cell(look, cell.source, cell.line, cell.column)
+
+        await self.answer(found)
 
 
 class HealthRoute(Route):
@@ -434,6 +485,9 @@ ROUTES: dict[str, type[Route]] = {
     r"runs": RunsRoute,
     r"catalog": CatalogRoute,
     r"views/([a-z][a-z0-9_]*)": ViewRoute,
+    r"snippets": SnippetsRoute,
+    r"snippets/([a-z_-]+)": SnippetRoute,
+    r"inspect": InspectRoute,
     r"jobs": JobsRoute,
     r"jobs/([0-9a-f]{32})": JobRoute,
     r"jobs/([0-9a-f]{32})/events": JobEventsRoute,
