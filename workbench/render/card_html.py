@@ -18,7 +18,7 @@ from workbench.render.format import (
     unit_text,
     within,
 )
-from workbench.render.sparkline import ends, sparkline
+from workbench.render.sparkline import ends, instead, sparkline
 from workbench.shares import percent
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def _facts(card: Card) -> str:
 def _features(card: Card) -> str:
     if not card.features:
         return ""
-    rows = "".join(_feature(feature) for feature in card.features[:FEATURES])
+    rows = "".join(_feature(line) for feature in card.features[:FEATURES] for line in feature.lines)
     hidden = len(card.features) - FEATURES
     more = f'<p class="wb-more">and {hidden:,} more features</p>' if hidden > 0 else ""
     return (
@@ -234,10 +234,8 @@ def _absent(feature: FeatureProfile) -> str:
 
 def _distribution(feature: FeatureProfile) -> str:
     drawing = sparkline(feature)
-    if feature.min is not None and feature.min == feature.max:
-        return f'<span class="wb-none">always {amount(feature.min, feature)}</span>'
     if not drawing:
-        return f'<span class="wb-none">{"no values" if feature.nulls == feature.rows else "not summarised"}</span>'
+        return f'<span class="wb-none">{escape_html(instead(feature), limit=60)}</span>'
     if feature.histogram is None:
         shown = feature.categories[:2]
         total = feature.sampled or feature.rows - feature.nulls

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.render.card import SENTENCES, groups
 from workbench.render.format import LONG, amount, dtype, format_elapsed, moment_text, plain, span, unit_text, within
-from workbench.render.sparkline import blocks
+from workbench.render.sparkline import blocks, instead
 from workbench.render.terminal import FittedGrid
 from workbench.shares import percent
 
@@ -120,7 +120,8 @@ def _features(card: Card, signs: _Signs, width: int) -> Iterator[Any]:
     styles = ["bold", "dim", "cyan", "", "", ""]
     rows = [
         [plain(each.name), plain(_dtype(each)), plain(_distribution(each, signs)), *_measures(each)]
-        for each in card.features[:FEATURES]
+        for feature in card.features[:FEATURES]
+        for each in feature.lines
     ]
     rows = [[signs.text(cell) for cell in row] for row in rows]
     heads = [signs.text(head) for head in heads]
@@ -145,14 +146,11 @@ def _dtype(feature: FeatureProfile) -> str:
 
 
 def _distribution(feature: FeatureProfile, signs: _Signs) -> str:
-    if feature.categories:
+    if len(feature.categories) > 1:
         total = feature.sampled or feature.rows - feature.nulls
         value, count = feature.categories[0]
         return f"{plain(value, limit=9)} {percent(count, total)}"
-    if feature.histogram is None:
-        return "no values" if feature.nulls == feature.rows else ""
-    drawn = blocks(feature, width=14, ascii_only=signs.ascii_only)
-    return drawn or "constant"
+    return blocks(feature, width=14, ascii_only=signs.ascii_only) or plain(instead(feature), limit=18)
 
 
 def _measures(feature: FeatureProfile) -> tuple[str, str, str]:

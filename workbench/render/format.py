@@ -215,6 +215,14 @@ def dtype(feature: FeatureProfile) -> str:
     >>> from workbench.profile import FeatureProfile
     >>> dtype(FeatureProfile("t", "Datetime(time_unit='us', time_zone='UTC')", None, "time", 0, 0))
     'Datetime UTC'
+    >>> dtype(FeatureProfile("e", "Array(Float64, shape=(64,))", None, "other", 0, 0))
+    'Array of Float64'
     """
-    name, _, settings = feature.dtype.partition("(")
-    return f"{name} UTC" if "time_zone='UTC'" in settings and name == "Datetime" else name
+    return _dtype(feature.dtype)
+
+
+def _dtype(text: str) -> str:
+    name, _, settings = text.partition("(")
+    if name in {"List", "Array"} and settings:
+        return f"{name} of {_dtype(settings.removesuffix(')'))}"
+    return f"{name} UTC" if "time_zone='UTC'" in settings and name == "Datetime" else name.partition(",")[0]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.render.format import amount, dtype, figure, plain, unit_text, within
-from workbench.render.sparkline import blocks, sparkline
+from workbench.render.format import amount, dtype, escape_html, figure, plain, unit_text, within
+from workbench.render.sparkline import blocks, instead, sparkline
 from workbench.render.table import Drawn, Table
 from workbench.shares import percent
 
@@ -25,11 +25,11 @@ class DistributionCell(Drawn):
     def html(self) -> str:
         """Return a small drawing; it has its colour from here, since a report's style is taken away in places."""
         drawn = sparkline(self.column).replace("<svg ", "<svg width='110' height='18' style='display:block' ", 1)
-        return f"<div style='fill:#0072b2'>{drawn}</div>" if drawn else "constant"
+        return f"<div style='fill:#0072b2'>{drawn}</div>" if drawn else escape_html(instead(self.column), limit=60)
 
     def __str__(self) -> str:
-        if not self.column.categories:
-            return blocks(self.column, width=14) or "constant"
+        if len(self.column.categories) < 2:
+            return blocks(self.column, width=14) or plain(instead(self.column), limit=18)
         value, count = self.column.categories[0]
         return f"{plain(value, limit=9)} {percent(count, self.column.sampled or self.column.rows - self.column.nulls)}"
 
@@ -39,7 +39,11 @@ def profile_table(profile: Profile) -> Table:
     return Table(
         "Profile",
         ("column", "type", "distribution", "median", "5 to 95%", "distinct", "null"),
-        tuple((one.name, _type(one), *_drawn(one), *_measures(one)) for one in (*profile.keys, *profile.features)),
+        tuple(
+            (one.name, _type(one), *_drawn(one), *_measures(one))
+            for column in (*profile.keys, *profile.features)
+            for one in column.lines
+        ),
     )
 
 

@@ -32,11 +32,28 @@ def sparkline(feature: FeatureProfile) -> str:
     A histogram is followed by the same as a line of characters, of the class ``wb-line``, which a style is to hide
     after an SVG: so that it shows where drawings are taken away.
     """
+    if _is_constant(feature):
+        return ""
     if feature.histogram is not None and len(feature.histogram.counts) > 1:
         return _svg(describe_sparkline(feature), _bars(feature.histogram), blocks(feature))
     if feature.categories:
         return _svg(describe_sparkline(feature), _segments(feature))
     return ""
+
+
+def instead(feature: FeatureProfile) -> str:
+    """Return what stands in place of a drawing where there is none."""
+    if feature.nulls == feature.rows:
+        return "no values"
+    if feature.categories:
+        return f"always {feature.categories[0][0]}"
+    if feature.min is not None and feature.min == feature.max:
+        return f"always {amount(feature.min, feature)}"
+    return feature.size or "not summarised"
+
+
+def _is_constant(feature: FeatureProfile) -> bool:
+    return len(feature.categories) == 1 or (feature.min is not None and feature.min == feature.max)
 
 
 def describe_sparkline(feature: FeatureProfile) -> str:
