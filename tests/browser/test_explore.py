@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -12,9 +13,14 @@ import polars as pl
 import pytest
 
 import workbench as wb
+from tests.browser.conftest import missing
 from tests.conftest import EVENTS_TOML
+from tests.render.samples import FAILED
+from workbench.render import card_html
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
     from tests.browser.conftest import Browser, Lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -26,6 +32,7 @@ class Spend(FeatureModel):
     total: float = Feature(unit="count", ge=0)
     recent: float = Feature(unit="count", ge=0)
     tier: str
+    pair: list[float]
 
 
 @feature_view(entities="user", event_time="at")
@@ -34,12 +41,19 @@ def spend(events: pl.LazyFrame) -> LazyFrame[Spend]:
     total = pl.col("amount").cum_sum().over("user")
     recent = pl.col("amount").rolling_mean(5, min_samples=1).over("user")
     tier = pl.when(total > 2500).then(pl.lit("gold")).otherwise(pl.lit("tin"))
-    return events.sort("user", "at").select("user", "at", total=total, recent=recent, tier=tier)
+    pair = pl.concat_list(recent)
+    return events.sort("user", "at").select("user", "at", total=total, recent=recent, tier=tier, pair=pair)
 '''
 ROWS = 7_000
 OVERHANG = """() => Math.max(...[...document.querySelectorAll('.wb-explore')].flatMap(view =>
     [...view.querySelectorAll('.wb-rows, .wb-picture, select, input')].map(
         each => each.getBoundingClientRect().right - view.getBoundingClientRect().right)))"""
+SERIOUS = """async where => (await axe.run(where)).violations
+    .filter(each => ['serious', 'critical'].includes(each.impact))
+    .flatMap(each => each.nodes.map(node => `${each.id}: ${node.html.slice(0, 200)}`))"""
+RESTART = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart().then(() => 1)"
+ENDED = "ended with its kernel; run the cell again"
+BEFORE = "node => getComputedStyle(node, '::before').content"
 INSTEAD = "node => getComputedStyle(node, '::after').content"
 NEW_KERNEL = """() => {
     const context = window.jupyterapp.shell.currentWidget.sessionContext;
@@ -94,6 +108,18 @@ def picture(browser: Browser, name: str, *, width: int, dark: bool = False) -> N
     page.screenshot(path=browser.lab.folder.parent / f"{name}.png")
 
 
+def barriers(page: Page, where: str) -> list[str]:
+    """Return what axe-core finds that is serious within elements."""
+    found = importlib.util.find_spec("axe_playwright_python")
+    if found is None or found.origin is None:
+        missing("axe-playwright-python")
+        return []
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(Path(found.origin).with_name("axe.min.js").read_text(encoding="utf-8"))
+    told: list[str] = page.evaluate(SERIOUS, where)
+    return told
+
+
 @pytest.fixture
 def opened(lab: Lab, browser: Browser, identity: None) -> Browser:
     """A notebook with a difference and a drift, run."""
@@ -113,6 +139,8 @@ def test_a_view_is_explored_outlives_a_reload_and_says_that_its_kernel_is_gone(o
     expect(summary).to_contain_text("exp/one against exp/two")
     expect(view.locator(".wb-picture svg")).to_have_count(2, timeout=180_000)
     expect(view).to_contain_text("rows 1 to 100 of 6,965")
+
+    assert barriers(page, ".wb-explore, .wb-summary") == []
 
     picture(opened, "narrow", width=600)
     assert page.evaluate(OVERHANG) <= 0, "what is too wide scrolls in its own box"
@@ -143,8 +171,12 @@ def test_a_view_is_explored_outlives_a_reload_and_says_that_its_kernel_is_gone(o
     view.get_by_role("button", name="previous").press("Enter")
     expect(status).to_contain_text("rows 1 to 100")
 
-    # a feature of categories, of which one is chosen; an entity and a period
-    view.locator(".wb-list select").press("ArrowDown")
+    # a list, drawn as its norm; a feature of categories, of which one is chosen; an entity and a period
+    view.get_by_role("listbox", name="features").press("ArrowDown")
+    expect(view.locator(".wb-drawn h4")).to_have_text("pair")
+    expect(view.locator(".wb-drawn")).to_contain_text("Drawn is the norm of each list")
+    expect(view.locator(".wb-picture svg").first).to_contain_text("norm of pair")
+    view.get_by_role("listbox", name="features").press("ArrowDown")
     expect(view.locator(".wb-drawn h4")).to_have_text("tier")
     expect(view).to_contain_text("of 700")
     view.locator(".wb-picture svg").first.locator(".mark-rect path").first.click()
@@ -179,6 +211,12 @@ def test_a_view_is_explored_outlives_a_reload_and_says_that_its_kernel_is_gone(o
     expect(view).to_contain_text("user=u3, 2024-01-04")
     assert not opened.errors
 
+    # a kernel that is started again has no view: words say so, once, and no icons
+    page.evaluate(RESTART)
+    expect(view).to_have_class(re.compile("jupyter-widgets-disconnected"), timeout=180_000)
+    said = [view.evaluate(BEFORE), view.locator(".wb-list").evaluate(BEFORE)]
+    assert (ENDED in said[0], said[1]) == (True, "none")
+
     opened.command("kernelmenu:shutdown")
     page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.sessionContext.session")
     expect(summary).to_be_visible()
@@ -190,3 +228,28 @@ def test_a_view_is_explored_outlives_a_reload_and_says_that_its_kernel_is_gone(o
     expect(place).to_have_class(re.compile("jupyter-widgets"), timeout=180_000)
     assert "ended with its kernel; run the cell again" in place.evaluate(INSTEAD)
     assert place.evaluate("node => getComputedStyle(node).fontSize") == "0px"
+
+
+def test_a_card_is_read_where_the_notebook_is_not_trusted(lab: Lab, browser: Browser) -> None:
+    from playwright.sync_api import expect
+
+    path = lab.folder / "stored.ipynb"
+    write_notebook(path, "pass")
+    notebook = json.loads(path.read_text())
+    output = {"output_type": "display_data", "metadata": {}, "data": {"text/html": card_html(FAILED)}}
+    notebook["cells"][0] |= {"outputs": [output], "execution_count": 1}
+    path.write_text(json.dumps(notebook))
+    browser.open("stored.ipynb")
+    card = browser.page.locator(".wb-card")
+    expect(card).to_contain_text("carrier_delay · computed in 0.42 s")
+    assert not card.locator("svg").count(), "drawings are taken away"
+    expect(card.locator("samp")).to_be_visible()
+    lines = card.inner_text().splitlines()
+    for said in ("rows: 336,776", "exp/carry-over · commit 5f3a1c9e · view 9f8e7d6c5b4a · delay-team"):
+        assert said in lines
+
+    assert browser.page.context.browser is not None
+    page = browser.page.context.browser.new_page()
+    page.set_content(f"<html lang='en'><title>t</title><main>{card_html(FAILED)}</main></html>")
+    expect(page.locator("samp")).to_be_hidden()
+    assert barriers(page, ".wb-card") == []

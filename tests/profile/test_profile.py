@@ -12,7 +12,7 @@ import pytest
 
 from workbench.define import ColumnContract, Contract
 from workbench.drift import contract_of_frame
-from workbench.profile import FeatureProfile, Profile, profile
+from workbench.profile import FeatureProfile, Profile, norms, profile
 from workbench.profile import feature as feature_module
 from workbench.records import to_json, to_plain
 
@@ -139,9 +139,58 @@ def test_times_durations_decimals_and_integers_are_measured_as_numbers(
     assert made.histogram is not None
 
 
-def test_lists_are_only_counted() -> None:
-    made = one(x=[[1], None, [2, 3]])
-    assert (made.kind, made.rows, made.nulls, made.histogram, made.categories) == ("other", 3, 1, None, ())
+LISTS = [[3.0, 4.0], [1.0, None], [], None, [math.nan, 1.0], [6.0, 8.0]]
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 4_000_000])
+def test_lists_of_numbers_have_a_length_a_norm_and_values_with_what_is_amiss_inside(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feature_module, "_AT_ONCE", at_once)
+    made = one(x=LISTS)
+    assert (made.kind, made.rows, made.nulls, made.histogram, made.categories) == ("other", 6, 1, None, ())
+    length, norm, values = made.parts
+    assert (length.name, length.rows, length.min, length.max) == ("length", 5, 0.0, 2.0)
+    assert (norm.name, norm.rows, norm.nans, norm.min, norm.max) == ("norm", 4, 2, 5.0, 10.0)
+    assert (values.name, values.rows, values.nulls, values.nans, values.max) == ("values", 8, 1, 1, 8.0)
+    assert made.size == "0 to 2 values each"
+    assert [line.name for line in made.lines] == ["x", "x: length", "x: norm", "x: values"]
+    assert norms(pl.Series(LISTS)).to_list()[:4] == [5.0, pytest.approx(math.nan, nan_ok=True), None, None]
+    assert Profile.from_dict(json.loads(json.dumps(Profile(6, None, None, (made,)).to_dict()))).features == (made,)
+
+
+def test_arrays_texts_structs_and_lists_of_lists_are_taken_apart_too() -> None:
+    array = one(x=pl.Series([[3, 4]] * 3, dtype=pl.Array(pl.Int64, 2)))
+    assert array.size == "2 values each"
+    assert [line.name for line in array.lines] == ["x", "x: norm", "x: values"], "a fixed length has no line"
+    texts = one(x=[["a", "b"], ["a"], []])
+    assert texts.parts[1].categories == (("a", 2), ("b", 1))
+    place = one(x=[{"lat": 1.0, "lon": None}, {"lat": 2.0, "lon": 3.0}, None])
+    assert place.size == "2 fields"
+    assert [(part.name, part.rows, part.nulls) for part in place.parts] == [("lat", 2, 0), ("lon", 2, 1)]
+    deep = one(x=[[[3.0, 4.0]], [[1.0]]])
+    assert [line.name for line in deep.lines] == [
+        "x",
+        "x: values",
+        *(f"x: values: {n}" for n in ("length", "norm", "values")),
+    ]
+    assert one(x=pl.Series([None, None], dtype=pl.List(pl.Float64))).parts == ()
+
+
+def test_of_many_values_in_lists_a_sample_is_measured_and_what_is_amiss_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feature_module, "EXACT", 1_000)
+    monkeypatch.setattr(feature_module, "SAMPLE", 500)
+    made = one(x=[[1.0, None, math.nan, math.inf]] * 1_000)
+    values = made.parts[-1]
+    assert (values.rows, values.nulls, values.nans, values.infinities, values.sampled) == (
+        4_000,
+        1_000,
+        1_000,
+        1_000,
+        500,
+    )
 
 
 def test_a_stored_view_a_lazy_frame_and_a_frame_have_the_same_profile(tmp_path: Path) -> None:

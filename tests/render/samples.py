@@ -54,6 +54,12 @@ def text(name: str = "airport") -> FeatureProfile:
     )
 
 
+def listed(name: str = "embedding") -> FeatureProfile:
+    length = replace(number("length"), unit=None, nulls=0, min=3.0, max=3.0)
+    norm, values = replace(number("norm"), nulls=0, nans=10), replace(number("values"), rows=3_000, nulls=30)
+    return FeatureProfile(name, "List(Float64)", "minute", "other", 1000, 10, parts=(length, norm, values))
+
+
 def failures(count: int = 20, *, said: str = "is above 1500") -> pl.DataFrame:
     return pl.DataFrame(
         {

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from tests.render.page import Page
-from tests.render.samples import BROKEN, CARD, FAILED, SOUND, UNSEEN, failures, hostile, number, text
+from tests.render.samples import BROKEN, CARD, FAILED, SOUND, START, UNSEEN, failures, hostile, listed, number, text
 from workbench.checks import Check
-from workbench.render import Card, card_html
+from workbench.render import Card, card_html, card_text, render_text
 
 
 def test_it_says_what_view_where_and_how_it_went() -> None:
@@ -101,6 +102,31 @@ def test_odd_features_have_words_in_place_of_a_drawing() -> None:
     said = Page(card_html(replace(CARD, features=(constant, nothing, listed, broken)))).text
     for part in ("always 3", "no values", "not summarised", "NaN 0.5%", "inf 100%"):
         assert part in said
+
+
+def test_lists_are_told_by_their_dimension_norm_and_what_is_amiss_inside() -> None:
+    source = card_html(replace(CARD, features=(listed(),)))
+    said = Page(source).text
+    for part in ("List of Float64", "3 values each", "embedding: norm", "NaN 1%", "embedding: values"):
+        assert part in said
+    assert "embedding: length" not in said, "it is always the same"
+    printed = render_text(card_text(replace(CARD, features=(listed(),))))
+    for part in ("List of Float64 minute", "3 values each", "embedding: norm", "embedding: values"):
+        assert part in printed
+
+
+def test_a_unit_or_a_remedy_is_never_broken_or_cut_in_a_terminal_of_eighty_columns() -> None:
+    remedy = "states no time zone where UTC is declared: " + "say what it is in " * 20 + '.dt.replace_time_zone("UTC")'
+    units = ("mile_per_hour", "dimensionless / second", "kilometer / hour ** 2")
+    features = tuple(replace(number(f"feature_{n}_of_a_long_name"), unit=unit) for n, unit in enumerate(units))
+    check = replace(BROKEN, failures=failures(said=remedy).with_columns(landed_at=START + timedelta(microseconds=1)))
+    printed = render_text(card_text(replace(CARD, features=features, checks=(check,))))
+    assert max(map(len, printed.splitlines())) <= 80
+    for part in ("mile_per_hour", "dimensionless/second", "kilometer/hour**2", "just after 2013-01-01 00:00:00"):
+        assert part in printed
+    assert ".000001" not in printed
+    assert " ".join(printed.split()).count(" ".join(remedy.split())) == 1
+    assert Page(card_html(replace(CARD, checks=(check,)))).text.count(remedy) == 1
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,11 @@ def test_each_column_has_its_type_distribution_and_measures() -> None:
 
 def test_columns_without_values_or_with_one_value_say_so() -> None:
     empty = replace(number("empty"), nulls=1000, quantiles={}, histogram=None)
-    one = replace(number("one"), histogram=None, distinct=1)
+    one = replace(number("one"), histogram=None, min=3.0, max=3.0, distinct=1)
     rows = {row[0]: row for row in profile_table(Profile(1000, None, None, (empty, one))).rows}
     assert rows["empty"][2:] == (None, "-", "-", "1,000", "100%")
-    assert str(rows["one"][2]) == "constant"
-    assert "constant" in profile_table(Profile(1000, None, None, (one,))).html()
+    assert str(rows["one"][2]) == "always 3"
+    assert "always 3" in profile_table(Profile(1000, None, None, (one,))).html()
 
 
 def test_two_sides_are_told_apart_only_where_they_differ() -> None:

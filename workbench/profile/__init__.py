@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.profile.bins import Bin, CategoryBins, NumericBins, histograms
-from workbench.profile.feature import TOP, FeatureProfile, as_numbers, finite_or_none, truncate
+from workbench.profile.feature import TOP, FeatureProfile, as_numbers, finite_or_none, norms, truncate
 from workbench.profile.histogram import Histogram
 from workbench.profile.profile import Profile, profile
 from workbench.profile.values import (
@@ -39,6 +39,7 @@ __all__ = [
     "family_of",
     "finite_or_none",
     "histograms",
+    "norms",
     "profile",
     "truncate",
     "units",

@@ -84,7 +84,7 @@ class FeatureProfile:
 
     @property
     def lines(self) -> tuple[FeatureProfile, ...]:
-        """This one and its parts, each by its way: ``place: longitude``; a length that is always the same is no line."""
+        """It and its parts, each by its way: ``place: longitude``; a length that is always the same has no line."""
         inside = [line for part in self.parts if not part.is_fixed_length for line in part.lines]
         return (self, *(replace(line, name=f"{self.name}: {line.name}") for line in inside))
 
@@ -198,18 +198,22 @@ def _parts(present: pl.Series, unit: str | None) -> tuple[FeatureProfile, ...]:
     if not isinstance(lists.dtype, pl.List) or lists.is_empty():
         return ()
     parts = [feature_profile(lists.list.len().rename(LENGTH), unit=None)]
-    if lists.dtype.inner.is_numeric():  # type: ignore[union-attr]  # a class only where a user made the dtype
-        parts.append(feature_profile(norms(lists), unit=unit))
+    if lists.dtype.inner.is_numeric():
+        parts.append(feature_profile(norms(lists).drop_nulls(), unit=unit))
     return (*parts, _values(lists, unit))
 
 
 def norms(lists: pl.Series) -> pl.Series:
-    """Return the Euclidean norm of each list of numbers that is neither null nor empty, as Float64."""
-    held = lists.drop_nulls()
-    held = held.filter(held.list.len() > 0)
-    rows = max(1, _AT_ONCE * held.len() // max(1, int(held.list.len().sum())))
+    """Return the Euclidean norm of each list of numbers: NaN where a null is inside, null for null and empty lists."""
+    lengths = lists.list.len().fill_null(0)
+    held = lists.filter(lengths > 0)
+    rows = max(1, _AT_ONCE * held.len() // max(1, int(lengths.sum())))
     found = [_norms(held.slice(start, rows)) for start in range(0, held.len(), rows)]
-    return pl.Series("norm", np.concatenate(found) if found else [], pl.Float64)
+    every = pl.Series(np.concatenate(found) if found else [], dtype=pl.Float64)
+    if held.len() < lists.len():
+        places = pl.select(pl.when(lengths > 0).then((lengths > 0).cum_sum() - 1)).to_series()
+        every = every.gather(places)
+    return every.rename("norm")
 
 
 def _norms(lists: pl.Series) -> Any:
@@ -226,11 +230,11 @@ def _values(lists: pl.Series, unit: str | None) -> FeatureProfile:
         return feature_profile(held, unit=unit)
     rows = max(1, SAMPLE * lists.len() // held.len())
     some = lists.sample(rows, seed=_SEED).explode(empty_as_null=False, keep_nulls=False).rename("values")
-    odd = {}
-    if held.dtype.is_float():
-        odd = {"nans": int(held.is_nan().sum()), "infinities": int(held.is_infinite().sum())}
     found = feature_profile(some, unit=unit)
-    return replace(found, rows=held.len(), nulls=held.null_count(), distinct=None, sampled=some.len(), **odd)
+    found = replace(found, rows=held.len(), nulls=held.null_count(), distinct=None, sampled=some.len())
+    if not held.dtype.is_float():
+        return found
+    return replace(found, nans=int(held.is_nan().sum()), infinities=int(held.is_infinite().sum()))
 
 
 def _sample(values: pl.Series) -> pl.Series:

@@ -34,8 +34,8 @@ STYLE = """
 --wb-dim:var(--jp-ui-font-color2,color-mix(in srgb,currentColor 62%,transparent));
 --wb-line:var(--jp-border-color2,color-mix(in srgb,currentColor 18%,transparent));
 --wb-soft:color-mix(in srgb,currentColor 4.5%,transparent);
---wb-good:var(--jp-success-color1,#3d9a45);--wb-bad:var(--jp-error-color1,#d9403a);
---wb-warn:var(--jp-warn-color1,#d9822b);--wb-hue:var(--jp-brand-color1,#3b82d6);
+--wb-good:var(--jp-success-color1,#2e8540);--wb-bad:var(--jp-error-color1,#d43d37);
+--wb-warn:var(--jp-warn-color1,#b26200);--wb-hue:var(--jp-brand-color1,#3b82d6);
 --wb-mono:var(--jp-code-font-family,ui-monospace,SFMono-Regular,Menlo,Consolas,monospace);
 container-type:inline-size;max-width:940px;margin:4px 0 8px;color:var(--wb-ink);
 font:13px/1.5 var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",sans-serif);
@@ -53,6 +53,7 @@ border:1px solid var(--wb-line);border-left:3px solid var(--wb-good);border-radi
 .wb-card .wb-where{color:var(--wb-dim);font-size:12px;overflow-wrap:anywhere}
 .wb-card :is(.wb-bare,svg+.wb-line){display:none}
 .wb-card code,.wb-card .wb-mono{font:12px/1.5 var(--wb-mono);color:inherit;background:none;padding:0;border:0}
+.wb-card.wb-card.wb-card code{background:none;padding:0}
 .wb-card .wb-facts{display:flex;flex-wrap:wrap;gap:6px 34px;margin:0;background:var(--wb-soft)}
 .wb-card .wb-facts div{min-width:0}
 .wb-card .wb-facts .wb-label,.wb-card .wb-facts b{display:block}

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 Tone = Literal["good", "warn", "bad", "dim"]
 COLOURS: dict[Tone, tuple[str, str]] = {
-    "good": ("var(--jp-success-color1,#3d9a45)", "green"),
-    "warn": ("var(--jp-warn-color1,#d9822b)", "yellow"),
-    "bad": ("var(--jp-error-color1,#d9403a)", "bold red"),
+    "good": ("var(--jp-success-color1,#2e8540)", "green"),
+    "warn": ("var(--jp-warn-color1,#b26200)", "yellow"),
+    "bad": ("var(--jp-error-color1,#d43d37)", "bold red"),
     "dim": ("var(--jp-ui-font-color2,GrayText)", "dim"),
 }
 """Of each tone, its colour on a page and in a terminal."""

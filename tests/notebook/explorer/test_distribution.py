@@ -4,10 +4,15 @@ import math
 from datetime import timedelta
 
 import polars as pl
+import pytest
 
 from tests.notebook.explorer.stage import START, periods, subject, visits
+from workbench.notebook.explorer import distribution as distribution_module
+from workbench.notebook.explorer import selection
+from workbench.notebook.explorer import timeline as timeline_module
 from workbench.notebook.explorer.distribution import CATEGORIES, distribution
 from workbench.notebook.explorer.selection import Where
+from workbench.notebook.explorer.timeline import timeline
 from workbench.times import Period
 
 
@@ -87,9 +92,38 @@ def test_what_a_bar_counts_is_what_its_part_holds() -> None:
 
 def test_times_and_nested_values_are_looked_at_too() -> None:
     moments = visits(100)["at"]
-    both = periods(visits(100, when=moments, many=[[1]] * 100), visits(100, when=moments, many=[[1]] * 100))
+    shown = visits(100, when=moments, many=pl.Series([[3, 4]] * 100), place=pl.Series([{"x": 1}] * 100))
+    both = periods(shown, shown)
     found = distribution(both, both.feature("when"))
     assert found.kind == "time"
     assert found.edges[0] == START.timestamp()
-    assert distribution(both, both.feature("many")).bars == ()
-    assert distribution(both, both.feature("many")).rows == (100, 100)
+    (norm,) = distribution(both, both.feature("many")).bars
+    assert (norm.part.low, norm.rows) == (5.0, (100, 100))
+    assert distribution(both, both.feature("place")).bars == ()
+    assert distribution(both, both.feature("place")).rows == (100, 100)
+
+
+def test_pictures_of_many_rows_are_of_a_sample_that_is_said_and_totals_stay_exact(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (selection, distribution_module, timeline_module):
+        monkeypatch.setattr(module, "MANY", 1_000)
+    monkeypatch.setattr(distribution_module, "SAMPLE", 2_000)
+    x = [float(row % 100) for row in range(20_000)]
+    c = ["a" if row % 4 else None for row in range(20_000)]
+    both = periods(visits(20_000, x=x, c=c), visits(500, x=x[:500], c=c[:500]))
+    named = distribution(both, both.feature("c"))
+    assert named.sampled
+    assert named.rows == (20_000, 500)
+    assert sum(bar.rows[0] for bar in named.bars) == pytest.approx(20_000, abs=2)
+    (a,) = (bar for bar in named.bars if bar.label == "a")
+    assert a.rows[1] == 375, "the side of few rows is counted whole"
+    assert a.rows[0] == pytest.approx(15_000, rel=0.05)
+    numbers = distribution(both, both.feature("x"))
+    assert not numbers.sampled
+    assert sum(bar.rows[0] for bar in numbers.bars) == 20_000
+    line = timeline(both, both.feature("x"))
+    assert line.sampled
+    assert "the mean of a sample of" in line.says
+    assert sum(point.rows for point in line.lines[0]) == pytest.approx(1_000, rel=0.2)
+    assert sum(point.rows for point in line.lines[1]) == 500

@@ -4,11 +4,14 @@ import re
 from dataclasses import replace
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tests.notebook.explorer.stage import periods, side, subject, visits
 from workbench.diff import diff_views
 from workbench.errors import BranchNotFound
+from workbench.notebook.explorer import explorer
+from workbench.notebook.explorer.distribution import distribution
 from workbench.notebook.explorer.explorer import Panel
 from workbench.notebook.explorer.subject import ExploredView, feature_of
 
@@ -271,3 +274,94 @@ def test_a_view_without_features_says_so() -> None:
 
 def no_other(*_: str) -> ExploredView:
     raise AssertionError("nobody asked for other sides")
+
+
+def nested() -> ExploredView:
+    """A number, lists of numbers with a null inside, lists of texts, and structs."""
+    number = [float(row % 7) for row in range(250)]
+    made: dict[str, Any] = {
+        "x": number,
+        "emb": pl.Series([[3.0, each] if each else [None, each] for each in number]),
+        "words": pl.Series([["a"] * int(each) for each in number]),
+        "place": pl.Series([{"lat": each, "lon": 1.0} for each in number]),
+    }
+    return subject(visits(**made), visits(**{**made, "x": [1.0] * 250}))
+
+
+@pytest.mark.parametrize(
+    ("feature", "title", "said"),
+    [
+        ("emb", "norm of emb", "Drawn is the norm of each list"),
+        ("words", "length of words", "Drawn is how many values each list has."),
+        ("place", None, "Values of the type Struct are not drawn"),
+    ],
+)
+def test_lists_and_structs_are_drawn_or_say_why_not(feature: str, title: str | None, said: str) -> None:
+    panel = opened(nested())
+    shown = panel.controls
+    shown.features.value = feature
+    assert shown.note.value == ""
+    assert said in shown.about.value
+    drawn = str(shown.distribution.spec), str(shown.timeline.spec)
+    assert [f"'title': '{title}'" in each for each in drawn] == [title is not None] * 2
+    assert shown.distribution.spec or title is None
+    shown.kind.value = "any"
+    assert counted(panel) == "rows 1 to 100 of 250"
+    if feature == "emb":
+        choose(shown.values, "NaN")
+        assert counted(panel) == "rows 1 to 36 of 36", "lists with a null inside"
+        shown.interval.index = (0, 39)
+        assert counted(panel) == "rows 1 to 100 of 179", "all but the longest"
+
+
+def test_nothing_of_another_feature_is_left_while_one_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = opened()
+    shown, seen = panel.controls, []
+
+    def look(subject: ExploredView, feature: Any, *rest: Any) -> Any:
+        seen.append((feature.name, shown.about.value))
+        drawn = (shown.distribution.spec, shown.timeline.spec, shown.rows.value, shown.caption.value)
+        assert not any((*drawn, shown.counted.value, shown.distribution.range))
+        assert [value for _, value in shown.values.options] == [-1]
+        return distribution(subject, feature, *rest)
+
+    monkeypatch.setattr(explorer, "distribution", look)
+    shown.distribution.brush = [60.0, 120.0]
+    shown.features.value = "y"
+    shown.entities["user"].value = "u3"
+    ((first, about), (second, _)) = seen
+    assert (first, second) == ("y", "y")
+    assert "<h4>y</h4><p class='wb-none' role='status'>Counting its values ...</p>" in about
+    assert "Counting" not in shown.about.value
+    assert shown.note.value == ""
+
+
+def test_a_feature_that_cannot_be_shown_leaves_nothing_that_looks_like_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    panel = opened()
+    shown = panel.controls
+    monkeypatch.setattr(explorer, "timeline", fail)
+    shown.features.value = "y"
+    assert "<h4>y</h4>" in shown.about.value
+    assert "It could not be shown." in shown.about.value
+    assert not any((shown.distribution.spec, shown.timeline.spec, shown.rows.value, shown.counted.value))
+
+
+def test_what_was_counted_is_kept_until_other_rows_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def look(subject: ExploredView, feature: Any, *rest: Any) -> Any:
+        asked.append(feature.name)
+        return distribution(subject, feature, *rest)
+
+    panel = opened()
+    monkeypatch.setattr(explorer, "distribution", look)
+    for name in ("y", "x", "y", "x"):
+        panel.controls.features.value = name
+    assert asked == ["y"]
+    panel.controls.entities["user"].value = "u3"
+    assert asked == ["y", "x"]
+    panel.controls.right.value = "main"
+    assert asked == ["y", "x", "x"]

@@ -178,7 +178,8 @@ def _specification(chart: Callable[[Any], Any], data: dict[str, Any], height: in
 
 
 def _title(of: FeatureDistribution | Timeline) -> str:
-    return f"{of.feature} ({of.unit})" if of.unit else of.feature
+    named = f"{of.kind} of {of.feature}" if of.kind in {"norm", "length"} else of.feature
+    return f"{named} ({of.unit})" if of.unit and of.kind != "length" else named
 
 
 def _place(number: float, *, temporal: bool) -> float | int:

@@ -1,4 +1,7 @@
-"""`distribution`: a feature's values on both sides in the same bins, counted exactly; some fifty numbers a side."""
+"""`distribution`: a feature's values on both sides in the same bins, some fifty numbers a side.
+
+Numbers are counted exactly; categories of more than a million rows in a sample.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import polars as pl
 
 from workbench.notebook.explorer.format import edge
 from workbench.notebook.explorer.kinds import as_number, is_numeric, kind_of
-from workbench.notebook.explorer.selection import ValueSelection, Where
+from workbench.notebook.explorer.selection import MANY, ValueSelection, Where, count_rows, sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,6 +129,9 @@ def _quantiles(counts: Sequence[int]) -> tuple[int, int]:
 
 
 CATEGORIES = 20
+SAMPLE = 200_000
+"""Rows of a side in which categories are counted, where it has more than `MANY`."""
+
 _NUMBER = "number"
 _LONGEST = 40
 _ODD: tuple[tuple[PartKind, str], ...] = (("null", "null"), ("nan", "NaN"), ("infinite", "infinite"))
@@ -152,6 +158,8 @@ class FeatureDistribution:
         Bins that follow each other (``range``), or categories, the commonest first; then what lies outside.
     rows
         Rows of both sides.
+    sampled
+        Whether the rows of bars were counted in a sample, and are about so many.
     """
 
     feature: str
@@ -159,6 +167,7 @@ class FeatureDistribution:
     unit: str | None
     bars: tuple[DistributionBar, ...]
     rows: tuple[int, int]
+    sampled: bool = False
 
     @property
     def bins(self) -> tuple[DistributionBar, ...]:
@@ -207,25 +216,23 @@ def distribution(subject: ExploredView, feature: Changed, where: Where | None = 
         columns.append((frame, name, frame.collect_schema()[name]))
     make = _numeric if is_numeric(feature.kind) else _categories if feature.kind == "category" else _nothing
     bars, rows = make(columns)
-    return FeatureDistribution(feature.name, feature.kind, feature.unit, bars, rows)
+    sampled = make is _categories and max(rows) > MANY
+    return FeatureDistribution(feature.name, feature.kind, feature.unit, bars, rows, sampled)
 
+
+_HELD = 20_000_000
+"""Numbers of a side that are held in memory while they are counted, rather than read for each count."""
 
 _Made = tuple[tuple[DistributionBar, ...], tuple[int, int]]
 
 
 def _nothing(columns: Sequence[_Column | None]) -> _Made:
-    left, right = (
-        0 if column is None else int(column[0].select(pl.len()).collect(engine="streaming").item())
-        for column in columns
-    )
+    left, right = (0 if column is None else count_rows(column[0]) for column in columns)
     return (), (left, right)
 
 
 def _numeric(columns: Sequence[_Column | None]) -> _Made:
-    frames = [
-        None if column is None else column[0].select(as_number(pl.col(column[1]), column[2]).alias(_NUMBER))
-        for column in columns
-    ]
+    frames = [None if column is None else _read_numbers(*column) for column in columns]
     facts = [_facts(frame) for frame in frames]
     bars = _bins(columns, frames, facts)
     for kind, label in _ODD:
@@ -234,14 +241,20 @@ def _numeric(columns: Sequence[_Column | None]) -> _Made:
     return tuple(bars), (facts[0]["rows"], facts[1]["rows"])
 
 
+def _read_numbers(frame: pl.LazyFrame, name: str, dtype: pl.DataType) -> pl.LazyFrame:
+    numbers = frame.select(as_number(pl.col(name), dtype).alias(_NUMBER))
+    return numbers if count_rows(frame) > _HELD else numbers.collect(engine="streaming").lazy()
+
+
 def _bins(
     columns: Sequence[_Column | None], frames: Sequence[pl.LazyFrame | None], facts: Sequence[dict[str, Any]]
 ) -> list[DistributionBar]:
     ends = [(each["low"], each["high"]) for each in facts if each["low"] is not None]
     if not ends:
         return []
-    held = [frame for frame in frames if frame is not None]
-    whole = all(column is None or column[2].is_integer() for column in columns)
+    # a sample says well enough where the bulk is; how much is in each bin is then counted
+    held = [sample(frame, each["rows"]) for frame, each in zip(frames, facts, strict=True) if frame is not None]
+    whole = all(column is None or column[2].is_integer() or kind_of(column[2]) == "length" for column in columns)
     bins = bins_of(held, min(low for low, _ in ends), max(high for _, high in ends), whole=whole)
     none = [0] * (bins.count + 2)
     rows = list(zip(*(none if frame is None else bins.count_values(frame) for frame in frames), strict=True))
@@ -278,32 +291,36 @@ def _facts(frame: pl.LazyFrame | None) -> dict[str, Any]:
 
 
 def _categories(columns: Sequence[_Column | None]) -> _Made:
-    counts = [{} if column is None else _count_values(column) for column in columns]
+    rows = tuple(0 if column is None else count_rows(column[0]) for column in columns)
+    counts = [_count_values(column, total) for column, total in zip(columns, rows, strict=True)]
     left, right = counts
-    nulls = left.pop(None, 0), right.pop(None, 0)
-    rows = sum(left.values()) + nulls[0], sum(right.values()) + nulls[1]
-    shares = {name: left.get(name, 0) / (rows[0] or 1) + right.get(name, 0) / (rows[1] or 1) for name in left | right}
+    both = left.join(right, on="value", how="full", coalesce=True, nulls_equal=True).fill_null(pl.lit(0, pl.Int64))
+    nulls = both.filter(pl.col("value").is_null()).select("len", "len_right").rows() or [(0, 0)]
+    named = both.filter(pl.col("value").is_not_null())
+    share = pl.col("len") / (rows[0] or 1) + pl.col("len_right") / (rows[1] or 1)
     # the lexical order decides between equals, so that the drawing is the same each time
-    named = sorted((name for name in shares if name is not None), key=lambda name: (-shares[name], name))
-    shown = tuple(named[:CATEGORIES])
+    top = named.with_columns(share=share).sort("share", "value", descending=[True, False]).head(CATEGORIES)
     bars = [
-        DistributionBar(ValueSelection("value", value=name), _truncate(name), (left.get(name, 0), right.get(name, 0)))
-        for name in shown
+        DistributionBar(ValueSelection("value", value=name), _truncate(name), (left, right))
+        for name, left, right in top.select("value", "len", "len_right").iter_rows()
     ]
-    others = tuple(sum(side.values()) - sum(side.get(name, 0) for name in shown) for side in counts)
-    bars.append(
-        DistributionBar(
-            ValueSelection("other", known=shown), f"{len(named) - len(shown):,} others", (others[0], others[1])
-        )
-    )
-    bars.append(DistributionBar(ValueSelection("null"), "null", nulls))
-    return tuple(bar for bar in bars if any(bar.rows)), rows
+    sums = [sum(each.to_list()) for each in named.select("len", "len_right")]
+    sums = [whole - sum(top[name].to_list()) for whole, name in zip(sums, ("len", "len_right"), strict=True)]
+    rest = "all others" if max(rows) > MANY else f"{named.height - top.height:,} others"
+    others = DistributionBar(ValueSelection("other", known=tuple(top["value"])), rest, (sums[0], sums[1]))
+    bars += [others, DistributionBar(ValueSelection("null"), "null", nulls[0])]
+    return tuple(bar for bar in bars if any(bar.rows)), (rows[0], rows[1])
 
 
-def _count_values(column: _Column) -> dict[str | None, int]:
+def _count_values(column: _Column | None, rows: int) -> pl.DataFrame:
+    """Return how often each value is there, of more than `MANY` rows about so often."""
+    if column is None:
+        return pl.DataFrame(schema={"value": pl.String, "len": pl.Int64})
     frame, name, _ = column
-    counts = frame.group_by(pl.col(name).cast(pl.String).alias("value")).len().collect(engine="streaming")
-    return dict(counts.rows())
+    looked_at = sample(frame.select(pl.col(name).cast(pl.String).alias("value")), rows, most=SAMPLE)
+    counts = looked_at.group_by("value").len().collect(engine="streaming")
+    scale = rows / max(1, int(counts["len"].sum()))
+    return counts.with_columns((pl.col("len") * scale).round().cast(pl.Int64))
 
 
 def _truncate(text: str) -> str:

@@ -15,16 +15,16 @@ import polars as pl
 from workbench.diff import value_of
 from workbench.errors import WorkbenchError
 from workbench.notebook.explorer import charts
-from workbench.notebook.explorer.distribution import FeatureDistribution, distribution
+from workbench.notebook.explorer.distribution import SAMPLE, FeatureDistribution, distribution
 from workbench.notebook.explorer.format import edge, key, line_key, place
-from workbench.notebook.explorer.kinds import is_numeric
+from workbench.notebook.explorer.kinds import drawn_as, is_numeric
 from workbench.notebook.explorer.picture import Picture
 from workbench.notebook.explorer.rows import PAGE, RowFilter, count, kinds, page
 from workbench.notebook.explorer.selection import ValueSelection, Where
 from workbench.notebook.explorer.style import STYLE
 from workbench.notebook.explorer.subject import Changed, ExploredView
 from workbench.notebook.explorer.table import table
-from workbench.notebook.explorer.timeline import timeline
+from workbench.notebook.explorer.timeline import Timeline, timeline
 from workbench.times import Period
 
 if TYPE_CHECKING:
@@ -83,7 +83,9 @@ class Controls:
             ),
             order=_labelled(widgets.ToggleButtons, "", options=[("by change", "change"), ("by name", "name")]),
             features=widgets.Select(
-                rows=10, layout=widgets.Layout(width="auto", height=_height(len(subject.features)))
+                description="features",  # which the style hides: for those who do not see the list
+                rows=10,
+                layout=widgets.Layout(width="auto", height=_height(len(subject.features))),
             ),
             values=_labelled(widgets.Dropdown, "values"),
             side=_labelled(widgets.Dropdown, "of"),
@@ -220,6 +222,7 @@ def _worst(subject: ExploredView, column: str) -> list[str]:
 
 
 _EVERYTHING, _BETWEEN = -1, -2
+_SAMPLED = f"Counted in a sample of about {SAMPLE:,} rows of a side."
 
 
 class Panel:
@@ -246,6 +249,7 @@ class Panel:
         self._where = Where()
         self._offset = 0
         self._drawn: FeatureDistribution | None = None
+        self._known: dict[str, tuple[FeatureDistribution, Timeline]] = {}
         with self._note.catch_errors(), self._note.silent():
             self._offer_sides()
             self._offer_entities()
@@ -291,11 +295,36 @@ class Panel:
         if feature is None:
             shown.about.value = "<p class='wb-none'>There are no features to look at.</p>"
             return
-        drawn = self._drawn = distribution(self.subject, feature, self._where)
+        self._clear(feature, "Counting its values ...")
+        try:
+            self._draw_feature(feature)
+        except BaseException:
+            self._clear(feature, "It could not be shown.")
+            raise
+
+    def _clear(self, feature: Changed, said: str) -> None:
+        """Take away what is shown of another feature, and say why nothing is there yet."""
+        shown = self.controls
+        self._drawn = None
+        told = f"<p class='wb-none' role='status'>{html.escape(said)}</p>"
+        shown.about.value = f"<h4>{html.escape(feature.name)}</h4>{told}"
+        shown.rows.value = shown.caption.value = shown.counted.value = shown.ends.value = ""
+        shown.distribution.label = shown.timeline.label = ""
+        shown.distribution.spec = shown.timeline.spec = {}
+        shown.back.disabled = shown.forth.disabled = True
+        shown.interval.layout.display = "none"
+        with self._note.silent():
+            shown.values.options = [("all values", _EVERYTHING)]
+            shown.values.value = _EVERYTHING
+        self._unmark()
+
+    def _draw_feature(self, feature: Changed) -> None:
+        shown = self.controls
+        drawn, over_time = self._look_at(feature)
+        self._drawn = drawn
         self._offer_values(feature, drawn)
         self._say_what(feature, drawn)
         self._turn_to(0)
-        over_time = timeline(self.subject, feature, self._where)
         told = f"{place(self._where)}; {over_time.says}" if any(over_time.lines) else "no event time, or no rows"
         name = html.escape(feature.name)
         key_of_lines = line_key(self.subject.labels)
@@ -307,6 +336,14 @@ class Panel:
         shown.distribution.spec = charts.histogram(drawn) if is_numeric(feature.kind) else charts.categories(drawn)
         shown.timeline.label = f"{feature.name} over time, {sides}"
         shown.timeline.spec = charts.line(over_time)
+
+    def _look_at(self, feature: Changed) -> tuple[FeatureDistribution, Timeline]:
+        """Return what is drawn of a feature; what was looked at once is kept until other rows are."""
+        known = self._known.get(feature.name)
+        if known is None:
+            known = distribution(self.subject, feature, self._where), timeline(self.subject, feature, self._where)
+            self._known[feature.name] = known
+        return known
 
     def _offer_values(self, feature: Changed, drawn: FeatureDistribution) -> None:
         shown = self.controls
@@ -341,7 +378,9 @@ class Panel:
             about = f"Of all rows: {about}"
         outside = [bar for bar in drawn.rest if is_numeric(feature.kind)]
         left = "; ".join(f"{bar.label}: {bar.rows[0]:,} and {bar.rows[1]:,} rows" for bar in outside)
-        drawn_how = "" if drawn.bars else f"<p class='wb-none'>Values of {html.escape(feature.name)} are not drawn.</p>"
+        how = drawn_as(feature.kind, feature.dtype) or (_SAMPLED if drawn.sampled else "")
+        how = how or ("" if drawn.bars else "There are no values to draw.")
+        drawn_how = f"<p class='wb-dim'>{html.escape(how)}</p>" if how else ""
         self.controls.about.value = (
             f"<h4>{html.escape(feature.name)}</h4>{key(self.subject.labels, drawn.rows)}"
             f"<p class='wb-dim'>{html.escape(about)}{' ' + html.escape(left) + '.' if left else ''}</p>{drawn_how}"
@@ -408,13 +447,17 @@ class Panel:
         if refs == self.subject.refs:
             return
         self._note.say(f"Comparing {refs[0]} with {refs[1]} ...", progress=True)
+        if self._feature is not None:
+            self._clear(self._feature, "It is compared again ...")
         try:
             subject = self.subject.other(*refs)
         except BaseException:
             with self._note.silent():
                 shown.left.value, shown.right.value = self.subject.refs
+            self._draw()
             raise
         self.subject = subject
+        self._known.clear()
         with self._note.silent():
             self._offer_features()
         self._draw()
@@ -427,6 +470,7 @@ class Panel:
             value_of(column, text, schema[column])
         text = shown.period.value.strip()
         self._where = Where(entity, Period.parse(text) if text else None)
+        self._known.clear()
         self._draw()
         if self._drawn is not None and not any(self._drawn.rows):
             self._note.say(f"There are no rows for {place(self._where)}.")

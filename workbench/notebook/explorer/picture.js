@@ -38,6 +38,17 @@ function keepKeys() {
   ) ?? true;
 }
 
+// ipywidgets gives the ends of its sliders no names; they are made whenever a view is shown
+function nameHandles() {
+  const page = (globalThis[KEY] ??= {});
+  page.handles ??= new MutationObserver(() => {
+    for (const handle of document.querySelectorAll(".wb-explore .noUi-handle:not([aria-label])")) {
+      handle.setAttribute("aria-label", handle.matches(".noUi-handle-lower") ? "from" : "to");
+    }
+  });
+  page.handles.observe(document.body, { childList: true, subtree: true });
+}
+
 // whether two stretches, or two lists of names, are the same; a place on the axis that was a pixel is not exact
 const same = (a, b) =>
   a.length === b.length &&
@@ -46,6 +57,7 @@ const same = (a, b) =>
 async function render({ model, el }) {
   el.classList.add("wb-picture");
   keepKeys();
+  nameHandles();
   let view = null;
   let drawn = 0;
   let waiting = null;
@@ -71,13 +83,18 @@ async function render({ model, el }) {
 
   const draw = async () => {
     const turn = ++drawn;
-    const vega = await library(model);
     const spec = model.get("spec");
+    // nothing to draw needs no library: the chart before must not wait for it
+    const vega = spec?.mark || spec?.layer ? await library(model) : true;
     if (turn !== drawn || !vega) return;
     view?.finalize();
     view = null;
     if (!spec?.mark && !spec?.layer) {
+      // what stands below stays where it is while the next chart is made
+      el.style.minHeight = `${el.clientHeight}px`;
       el.replaceChildren();
+      el.removeAttribute("role");
+      el.removeAttribute("aria-label");
       return;
     }
     const made = await vega.vegaEmbed(el, structuredClone(spec), { actions: false, renderer: "svg", tooltip: true });
@@ -86,7 +103,11 @@ async function render({ model, el }) {
       return;
     }
     view = made.view;
-    el.querySelector("svg")?.setAttribute("aria-label", model.get("label"));
+    el.style.minHeight = "";
+    // Vega's parts, a brush among them, have roles without names: the whole has a name
+    el.querySelector("svg")?.setAttribute("aria-hidden", "true");
+    el.setAttribute("role", "img");
+    el.setAttribute("aria-label", model.get("label"));
     if (spec.usermeta?.brush) {
       view.addSignalListener("brush", (_, value) => {
         const ends = Object.values(value ?? {})[0];
@@ -98,9 +119,6 @@ async function render({ model, el }) {
       view.addSignalListener("pick", (_, value) => say("picked", [Object.values(value ?? {})[0]?.[0] ?? ""]));
     }
     el.dataset.drawn = String(turn);
-    for (const [end, said] of [["lower", "from"], ["upper", "to"]]) {
-      el.closest(".wb-explore")?.querySelector(`.noUi-handle-${end}`)?.setAttribute("aria-label", said);
-    }
   };
 
   model.on("change:spec", draw);

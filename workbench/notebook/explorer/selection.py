@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from workbench.diff import Side
     from workbench.times import Period
 
+MANY = 1_000_000
+"""Rows of a side beyond which pictures are of a sample."""
+
 PartKind = Literal["range", "value", "null", "nan", "infinite", "below", "above", "other"]
 
 
@@ -51,6 +54,21 @@ class Where:
         if time is None:
             raise UsageError(f"The rows of {side.label} have no event time.", remedy="Leave the period out.")
         return self.period.filter(frame, time)
+
+
+def count_rows(frame: pl.LazyFrame) -> int:
+    """Return how many rows there are."""
+    return int(frame.select(pl.len()).collect(engine="streaming").item())
+
+
+def sample(frame: pl.LazyFrame, rows: int, *, most: int | None = None) -> pl.LazyFrame:
+    """Return `rows` up to `MANY` of them, of more about `most`, the same each time whatever their order."""
+    if rows <= MANY:
+        return frame
+    every = -(-rows // (most or MANY))
+    place = "__place"
+    # a hash, since every n-th row may be of the same entities or hours
+    return frame.with_row_index(place).filter(pl.col(place).hash(seed=20_240_229) % every == 0).drop(place)
 
 
 @dataclass(frozen=True, slots=True)

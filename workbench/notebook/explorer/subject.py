@@ -30,6 +30,8 @@ class Changed:
         What each side calls it; None where it does not have it.
     kind
         How its values are drawn.
+    dtype
+        Its type, as text.
     unit
         Of its numbers.
     share
@@ -50,6 +52,7 @@ class Changed:
     drift: FeatureDrift | None = None
     status: str = "same"
     tolerance: float | None = None
+    dtype: str = ""
 
     @property
     def is_paired(self) -> bool:
@@ -190,13 +193,21 @@ def feature_of(column: ColumnDiff, diff: ViewDiff, drift: FeatureDrift | None) -
         drift=drift,
         status=column.status,
         tolerance=promised.tolerance,
+        dtype=str(promised.dtype),
     )
 
 
 def _of_drift(shown: Drift) -> ExploredView:
     contract = shown.sides[1].contract
     features = tuple(
-        Changed(one.name, (one.name, one.name), kind_of(contract[one.name].dtype), one.unit, drift=one)
+        Changed(
+            one.name,
+            (one.name, one.name),
+            kind_of(contract[one.name].dtype),
+            one.unit,
+            drift=one,
+            dtype=str(contract[one.name].dtype),
+        )
         for one in shown.drift.features
     )
 

@@ -41,7 +41,7 @@ def table(page: RowPage, labels: tuple[str, str], *, order: Sequence[str], toler
         body.append(f"<tr>{''.join(cells)}</tr>")
     left = len(page.columns) - len(shown)
     more = f"<p class='wb-none'>{left:,} more features are not shown.</p>" if left > 0 else ""
-    frame = f"<div class='wb-rows' tabindex='0' role='region' aria-label='rows'><table><thead>{head}</thead>"
+    frame = f"<div class='wb-rows' tabindex='0' role='group' aria-label='rows'><table><thead>{head}</thead>"
     return f"{frame}<tbody>{''.join(body)}</tbody></table></div>{more}"
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.notebook.explorer.kinds import as_number, is_numeric
-from workbench.notebook.explorer.selection import Where
+from workbench.notebook.explorer.kinds import as_number, is_numeric, kind_of
+from workbench.notebook.explorer.selection import MANY, Where, count_rows, sample
 from workbench.times import instant
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Timeline:
         The points of both sides, in order of time (UTC, without a zone).
     step
         How much time is one point; None where each moment is its own.
+    sampled
+        Whether points are of a sample of the rows.
     """
 
     feature: str
@@ -58,11 +60,13 @@ class Timeline:
     unit: str | None
     lines: tuple[tuple[Point, ...], tuple[Point, ...]]
     step: timedelta | None = None
+    sampled: bool = False
 
     @property
     def says(self) -> str:
         """What a point stands for."""
         what = "the mean" if is_numeric(self.kind) else "the commonest value"
+        what += " of a sample" if self.sampled else ""
         if self.step is not None:
             return f"each point is {what} of {_length(self.step)}"
         if any(point.rows > 1 for line in self.lines for point in line):
@@ -74,16 +78,21 @@ def timeline(subject: ExploredView, feature: Changed, where: Where | None = None
     """Return a feature over time, of the rows that are looked at; empty without an event time.
 
     Where there are more moments than `points`, time is cut into equal steps, the same on both sides, and each is one
-    point.
+    point. Of more than a million rows of a side a sample of a million is looked at.
     """
     where = where or Where()
-    frames = [
-        None if side is None or name is None else _with_time(where.rows(side), subject.time, name)
-        for side, name in zip(subject.sides, feature.names, strict=True)
-    ]
+    frames: list[pl.LazyFrame | None] = []
+    sampled = False
+    for side, name in zip(subject.sides, feature.names, strict=True):
+        frame = None if side is None or name is None else where.rows(side)
+        rows = 0 if frame is None else count_rows(frame)
+        timed = None if frame is None or name is None else _with_time(sample(frame, rows), subject.time, name)
+        # what is drawn is held: it is looked at several times
+        frames.append(None if timed is None else timed.collect(engine="streaming").lazy())
+        sampled = sampled or rows > MANY
     step = _step([frame for frame in frames if frame is not None], points)
     left, right = (() if frame is None else _points(frame, step, feature.kind) for frame in frames)
-    return Timeline(feature.name, feature.kind, feature.unit, (left, right), step)
+    return Timeline(feature.name, feature.kind, feature.unit, (left, right), step, sampled)
 
 
 def _with_time(frame: pl.LazyFrame, time: str | None, name: str) -> pl.LazyFrame | None:
@@ -91,13 +100,12 @@ def _with_time(frame: pl.LazyFrame, time: str | None, name: str) -> pl.LazyFrame
     if time is None or time not in schema:
         return None
     dtype = schema[name]
-    drawn = pl.col(name).cast(pl.String) if not _is_number(dtype) else as_number(pl.col(name), dtype)
+    kind = kind_of(dtype)
+    if kind == "other":
+        return None
+    drawn = as_number(pl.col(name), dtype) if is_numeric(kind) else pl.col(name).cast(pl.String)
     moment = instant(pl.col(time), schema[time]).dt.replace_time_zone(None)
     return frame.select(moment.alias(_TIME), drawn.alias(_VALUE)).drop_nulls(_TIME)
-
-
-def _is_number(dtype: pl.DataType) -> bool:
-    return dtype.is_numeric() or dtype.is_temporal()
 
 
 def _step(frames: Sequence[pl.LazyFrame], points: int) -> timedelta | None:
