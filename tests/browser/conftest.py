@@ -85,7 +85,13 @@ def missing(what: str) -> None:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, identity: None) -> Iterator[Lab]:
+def lab_arguments() -> list[str]:
+    """What Lab is started with beside what every test needs."""
+    return []
+
+
+@pytest.fixture
+def lab(tmp_path: Path, identity: None, lab_arguments: list[str]) -> Iterator[Lab]:
     if CHROMIUM is None:
         missing("chromium on PATH")
     folder = tmp_path / "work"
@@ -106,6 +112,7 @@ def lab(tmp_path: Path, identity: None) -> Iterator[Lab]:
             *("--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={token}"),
             *("--LabApp.expose_app_in_browser=True", f"--LabApp.app_settings_dir={settings}"),
             f"--LabApp.user_settings_dir={tmp_path / 'user-settings'}",
+            *lab_arguments,
         ],
         cwd=folder,
         env={**os.environ, **homes, "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "IPYTHONDIR": str(tmp_path / "ip")},

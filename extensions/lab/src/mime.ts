@@ -3,6 +3,8 @@
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import { Widget } from '@lumino/widgets';
 
+import { draw } from './draw';
+
 export const MIME_TYPE = 'application/vnd.workbench+json';
 
 interface Result {
@@ -21,7 +23,7 @@ export class ResultRenderer extends Widget implements IRenderMime.IRenderer {
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
     const result = (model.data[this.options.mimeType] ?? {}) as Result;
     const html = typeof result.html === 'string' ? result.html : '';
-    this.node.innerHTML = model.trusted ? html : this.options.sanitizer.sanitize(html);
+    draw(this.node, model.trusted ? html : this.options.sanitizer.sanitize(html));
     if (typeof result.title === 'string') {
       this.node.setAttribute('role', 'group');
       this.node.setAttribute('aria-label', result.title);

@@ -204,7 +204,7 @@ function addCellCommands({ app, services, notebooks, documents }: Around): strin
     training_set: trans.__('Training Set')
   };
   commands.addCommand(Commands.insert, {
-    label: args => (args.kind ? kinds[args.kind as Kind] : trans.__('Insert a %%feature Cell')),
+    label: args => (args.kind ? kinds[args.kind as Kind] : trans.__('Insert a %1 Cell', '%%feature')),
     isEnabled: () => model.place !== null && notebooks.currentWidget !== null,
     execute: async args => {
       const { place } = model;

@@ -43,7 +43,8 @@ export async function follow(
   tell: (job: Job) => void,
   signal: AbortSignal
 ): Promise<void> {
-  const job = await client.startJob(place, subject.action, subject.view, subject.given);
+  const view = 'plan' in subject.given ? null : subject.view; // a plan says itself what it is about
+  const job = await client.startJob(place, subject.action, view, subject.given);
   tell(job);
   for await (const state of client.job(job.id, signal)) {
     tell(state);

@@ -50,7 +50,9 @@ function LineageDocument({ view }: { view: string }) {
 function Graph({ answer }: { answer: ViewAnswer }) {
   const { model, trans } = useServices();
   const { features, catalog } = useModel();
-  const drawing = layout(answer.lineage);
+  const linked = new Set(answer.lineage.edges.flat());
+  const nodes = answer.lineage.nodes.filter(node => linked.has(node.id) || node.kind !== 'feature');
+  const drawing = layout({ ...answer.lineage, nodes });
   const viewOf = (node: GraphNode) => {
     const name = node.label.split('@')[0];
     const known = [...(features.value?.views ?? []), ...(catalog.value?.views ?? [])].some(each => each.name === name);

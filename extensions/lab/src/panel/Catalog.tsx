@@ -40,7 +40,7 @@ export function Catalog() {
           type="search"
           className="wb-Search"
           value={text}
-          placeholder={trans.__('Search the catalogue')}
+          placeholder={trans.__('Search')}
           aria-label={trans.__('Search the catalogue')}
           onChange={event => setText(event.target.value)}
         />

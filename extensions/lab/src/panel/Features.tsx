@@ -40,15 +40,16 @@ export function Features() {
           type="search"
           className="wb-Search"
           value={text}
-          placeholder={trans.__('Search name, owner, entity, unit, state')}
+          placeholder={trans.__('Search')}
+          title={trans.__('By name, owner, entity, unit, description or state')}
           aria-label={trans.__('Search features')}
           onChange={event => setText(event.target.value)}
         />
       )}
       {views.length === 0 && (
         <EmptyNotice title={trans.__('No features on this branch yet')}>
-          <p>{trans.__('Write a function below %%feature in a notebook cell, and run it.')}</p>
-          <InsertButton>{trans.__('Insert a %%feature cell')}</InsertButton>
+          <p>{trans.__('Write a function below %1 in a notebook cell, and run it.', '%%feature')}</p>
+          <InsertButton>{trans.__('Insert a %1 cell', '%%feature')}</InsertButton>
         </EmptyNotice>
       )}
       {views.length > 0 && rows.length === 0 && (

@@ -36,7 +36,7 @@ export function Header({ project }: { project: ProjectInfo }) {
   }
 
   return (
-    <header className="wb-Header">
+    <div className="wb-Header">
       <div className="wb-HeaderTop">
         <h1 title={project.path ?? project.name}>{project.name}</h1>
         <button
@@ -87,7 +87,7 @@ export function Header({ project }: { project: ProjectInfo }) {
         </p>
       )}
       {problem && <ProblemNotice problem={problem} />}
-    </header>
+    </div>
   );
 }
 

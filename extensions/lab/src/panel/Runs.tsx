@@ -16,7 +16,7 @@ export function Runs() {
       {!runs.value && !problem && <p className="wb-Busy">{trans.__('Loading runs…')}</p>}
       {runs.value?.runs.length === 0 && (
         <EmptyNotice title={trans.__('No runs on this branch yet')}>
-          <p>{trans.__('Each %%feature cell that is run, each training set and each model leaves one here.')}</p>
+          <p>{trans.__('Each %1 cell that is run, each training set and each model leaves one here.', '%%feature')}</p>
         </EmptyNotice>
       )}
       <ul className="wb-List">
