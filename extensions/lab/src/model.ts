@@ -75,6 +75,11 @@ export class Model {
     this._isFollowing = true;
     this.set({ front });
     await this.locate(front.path);
+    const early = this._early;
+    if (early && front.kernel && early.path === front.path) {
+      this._early = null;
+      await this.chooseBranch(early.branch).catch(() => undefined); // the branch that is shown then says it
+    }
   }
 
   /** Show the project at a path, whatever is in front. */
@@ -112,8 +117,9 @@ export class Model {
   ): Promise<void> {
     const place = this.place;
     if (place) {
-      const chosen = { project: place.project, kernel: place.kernel ?? '', name, ...experiment };
-      this.enter(await this.client.chooseBranch(chosen), null);
+      const { path, kernel } = this._state.front;
+      this._early = kernel ? null : { path, branch: name };
+      this.enter(await this.client.chooseBranch({ project: place.project, kernel, name, ...experiment }), null);
     }
   }
 
@@ -224,6 +230,8 @@ export class Model {
   };
   private readonly _changed = new Signal<this, void>(this);
   private _isFollowing = false;
+  /** A branch that was chosen while the notebook's kernel was still starting; it is told of it then. */
+  private _early: { path: string; branch: string } | null = null;
   private _turn = 0;
   private _turns: Partial<Record<Changed, number>> = {};
   private _watch: AbortController | null = null;

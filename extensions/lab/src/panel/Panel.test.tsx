@@ -23,6 +23,7 @@ class Server {
     aView('origin_weather', {}, ['wind_mean:m/s'])
   ];
   fails = false;
+  asked: (kernel: string) => void = () => undefined;
   tell: (changed: Changed[]) => void = () => undefined;
 
   client(): Client {
@@ -43,7 +44,10 @@ class Server {
       },
       runs: async () => ({ runs: [], problem: null }),
       catalog: async () => ({ views: [], problems: [] }),
-      chooseBranch: async ({ name }) => (server.project = aProject({ branch: name })),
+      chooseBranch: async ({ name, kernel }) => {
+        server.asked(kernel);
+        return (server.project = aProject({ branch: name }));
+      },
       async *changes(_project: string, signal: AbortSignal) {
         while (!signal.aborted) {
           yield await new Promise<Changed[]>(resolve => (server.tell = resolve));
@@ -151,6 +155,18 @@ test('arrow keys walk the tree, fold and open', async () => {
   expect(active()).toContain('origin_weather');
   await key('Enter');
   expect(model.state.selection?.view).toBe('origin_weather');
+});
+
+test('a branch that is chosen while the kernel starts is the branch of its kernel', async () => {
+  await show();
+  await act(() => model.follow({ path: 'delays/b.ipynb', kernel: '' }));
+  await act(() => model.chooseBranch('main'));
+  const asked: string[] = [];
+  server.project = aProject();
+  server.asked = kernel => asked.push(kernel);
+  await act(() => model.follow({ path: 'delays/b.ipynb', kernel: 'k2' }));
+  expect(asked).toEqual(['k2']);
+  expect(node.querySelector('select')?.value).toBe('main');
 });
 
 test('choosing a branch switches the notebook to it', async () => {
