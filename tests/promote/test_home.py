@@ -102,7 +102,7 @@ def test_a_lake_that_others_cannot_reach_is_told_where_there_are_others(shop: Pr
     said = shop.status().unshared
     assert said is not None
     assert "[lake] uri" in said
-    assert said in str(shop.status().report().notes)
+    assert said in str(shop.status().report().findings)
     assert said in shop.promote("spend", dry_run=True).plan.notes
     with (shop.root / "workbench.toml").open("a") as file:
         file.write(f'\n[lake]\nuri = "{tmp_path}/shelf"\n')
