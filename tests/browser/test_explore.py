@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.browser.conftest import Browser, Lab
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 VIEW = '''\
 class Spend(FeatureModel):
@@ -241,7 +241,7 @@ def test_a_card_is_read_where_the_notebook_is_not_trusted(lab: Lab, browser: Bro
     path.write_text(json.dumps(notebook))
     browser.open("stored.ipynb")
     card = browser.page.locator(".wb-card")
-    expect(card).to_contain_text("carrier_delay · computed in 0.42 s")
+    expect(card).to_contain_text("carrier_delay · computed in 0.42 s", timeout=60_000)
     assert not card.locator("svg").count(), "drawings are taken away"
     expect(card.locator("samp")).to_be_visible()
     lines = card.inner_text().splitlines()
