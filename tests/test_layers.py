@@ -15,7 +15,7 @@ ROOMS = [
     ["lazy", "redaction", "shares"],
     ["errors"],
     ["times"],
-    ["dtypes", "measures"],
+    ["dtypes", "measures", "memory"],
     ["records"],
     ["config", "drivers", "equality", "files", "worker"],
     ["git", "sources", "point_in_time"],

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from workbench.errors import ConfigError, DefinitionError, InvalidName, did_you_mean
 from workbench.measures import MeasureName
+from workbench.memory import LEAST, parse_memory
 from workbench.redaction import redact
 from workbench.times import in_utc, parse_duration
 
@@ -287,6 +288,23 @@ _OF_FILES = ("dtypes", "separator", "decimal", "thousands", "quote", "encoding",
 _OF_TIMES = ("event_time", "available_at", "time_format", "time_zone")
 _NO_SEPARATORS = frozenset('"\r\n')
 _OF_NUMBERS = re.compile(r"[\w+\-\r\n]")
+
+
+def _memory(text: str) -> str:
+    share = text.strip().endswith("%")
+    if parse_memory(text, total=100) < LEAST and not share:
+        raise ValueError(f"{text!r} is less than a project needs to run at all; give at least {LEAST // 10**6}MB")
+    return text
+
+
+class ComputeSettings(_Section):
+    """``[compute]``: what computing may take of the machine."""
+
+    memory: Annotated[str, AfterValidator(_memory)] | None = None
+    """The memory that a process of the project may use, as `4GB`, `512MiB` or `50%` of what the container or the
+    machine has; 80% of that if absent. What does not fit is computed part by part or put on disk, and what cannot be
+    is refused before it begins.
+    """
 
 
 class TrackingSettings(_Section):
@@ -586,6 +604,7 @@ class Config(_Section):
     project: ProjectSettings
     git: GitSettings = GitSettings()
     sources: dict[Annotated[str, AfterValidator(_source_name)], SourceSettings] = Field(default_factory=dict)
+    compute: ComputeSettings = ComputeSettings()
     tracking: TrackingSettings = TrackingSettings()
     lake: LakeSettings = LakeSettings()
     online: OnlineSettings | None = None

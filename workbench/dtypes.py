@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Optional, Union, get_args, get_origin
@@ -208,3 +209,32 @@ def dtype_from_json(value: Any) -> pl.DataType:
 def instance(dtype: pl.DataType | DataTypeClass) -> pl.DataType:
     """Polars keeps an inner dtype as it was written: ``pl.Int64`` or ``pl.Int64()``."""
     return dtype if isinstance(dtype, pl.DataType) else dtype()
+
+
+_TEXT_WIDTH, _NESTED_WIDTH, _WIDEST = 32, 64, 16
+
+
+def row_width(schema: Mapping[str, pl.DataType] | Iterable[pl.DataType]) -> int:
+    """Return about how many bytes a row takes in memory; texts and what is nested are guessed.
+
+    Examples
+    --------
+    >>> row_width({"user": pl.Int64(), "at": pl.Datetime("us", "UTC"), "name": pl.String()})
+    48
+    """
+    dtypes = schema.values() if isinstance(schema, Mapping) else schema
+    return sum(_width(dtype) for dtype in dtypes)
+
+
+def _width(dtype: pl.DataType) -> int:
+    if isinstance(dtype, pl.Struct):
+        return sum(_width(instance(field.dtype)) for field in dtype.fields)
+    if isinstance(dtype, pl.Array):
+        return _width(instance(dtype.inner)) * (dtype.size or 1)
+    if dtype.is_nested():
+        return _NESTED_WIDTH
+    if isinstance(dtype, pl.String | pl.Binary):
+        return _TEXT_WIDTH
+    if isinstance(dtype, pl.Decimal | pl.Int128 | pl.UInt128):
+        return _WIDEST
+    return 4 if isinstance(dtype, pl.Categorical | pl.Enum | pl.Float32 | pl.Date | pl.Int32 | pl.UInt32) else 8

@@ -44,6 +44,7 @@
     ├── ComputeError           the engine failed while computing a view
     │   ├── WorkerEnded        the process that ran a definition is gone
     │   └── OnDemandTimeout    an on-demand view was not computed in time
+    ├── MemoryLimit            a step needs more memory than it may use
     ├── ContractViolation      a view fails its checks
     ├── TrackingError          MLflow
     └── Interrupted            the user stopped it
@@ -502,6 +503,10 @@ class WorkerEnded(ComputeError):
 
 class OnDemandTimeout(ComputeError):
     """An on-demand view was not computed within the time that a request may take."""
+
+
+class MemoryLimit(WorkbenchError):
+    """A step needs more memory than it may use: told before it begins."""
 
 
 class ContractViolation(WorkbenchError):

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.checks import Check, check_contract
-from workbench.checks.contract import KeyOrder
+from workbench.checks.contract import KeyOrder, duplicates
 from workbench.define import Contract, Feature, FeatureModel, feature_view
 from workbench.define.model import LazyFrame
 from workbench.define.view import contract_of
@@ -482,3 +482,36 @@ def test_keys_called_like_our_columns_and_like_their_other_names_are_shown() -> 
     assert check.failures is not None
     assert check.failures.columns == ["key_value_", "key_value", "t", "column", "value", "reason"]
     assert check.failures.row(0)[:2] == ("k0", "other")
+
+
+def test_keys_that_memory_does_not_hold_at_once_are_compared_class_by_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    number = pl.int_range(5_000)
+    rows = pl.select(k=number.hash(1) % 3_000, t=number * 0)
+    many = rows.group_by("k", "t").len().filter(pl.col("len") > 1)["len"].sum()
+    for frame, count in ((rows, many), (rows.unique("k"), 0)):
+        found = []
+        for room in (10**9, 60_000, 30_000):
+            monkeypatch.setattr("workbench.checks.contract.memory_share", lambda _, room=room: room)
+            same = duplicates(frame.lazy(), ["k", "t"], keep=["k"])
+            found.append((same.count, same.rows.height))
+        assert found == [(count, min(count, 20))] * 3
+
+
+def test_a_check_of_all_rows_that_do_not_fit_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Whole(FeatureModel):
+        k: int
+        t: UTC
+        x: float = Feature(ge=0)
+
+        @pa.dataframe_check  # type: ignore[untyped-decorator]  # pandera is not typed here
+        def is_there(cls, data: Any) -> pl.LazyFrame:  # noqa: N805  # pandera's own form
+            there: pl.LazyFrame = data.lazyframe.select(pl.len() > 0)
+            return there
+
+    frame = pl.select(k=pl.int_range(10), t=pl.lit(START), x=1.0)
+    contract = contract_for(Whole)
+    assert check_contract(contract, Whole, frame).state == "pass"
+    monkeypatch.setattr("workbench.memory.free_memory", lambda: 100)
+    check = check_contract(contract, Whole, frame)
+    assert check.state == "not checked"
+    assert "looks at all 10 rows at once takes about" in check.detail

@@ -238,3 +238,25 @@ def test_rows_without_a_time_do_not_mislead_a_search(tmp_path: Path) -> None:
         "v", pl.scan_parquet(tmp_path / "v.parquet"), {"k": "k"}, {"x": "x"}, event_time="event", stored=True
     )
     assert join_views(spine, [view], time="at")["x"].to_list() == [None, 0, 5, 6]
+
+
+@pytest.mark.parametrize("how", ["by entity", "by time", "in no order"])
+def test_rows_that_memory_does_not_hold_are_joined_by_classes_of_keys(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, scan = written(view_rows(), how, tmp_path)
+    number = pl.int_range(30_000)
+    user = pl.when(number % 50 > 0).then("u" + (number.hash(4) % 900).cast(pl.String))
+    spine = pl.select(
+        user=user,
+        kind=(number.hash(5) % 4).cast(pl.Int64),
+        event_timestamp=pl.lit(NOON) + pl.duration(seconds=number.hash(6) % 120_000),
+    )
+    for keys in ({"user": "user", "kind": "kind"}, {"kind": "kind"}, {}):
+        view = ViewRows("v", scan, keys, {"x": "x"}, "event", timedelta(hours=2), outcome="how", stored=True)
+        whole = join_views(spine, [view])
+        with monkeypatch.context() as patch:
+            patch.setattr("workbench.point_in_time.join.memory_share", lambda _: 1_500_000)
+            assert join_views(spine, [view]).equals(whole)
+            patch.setattr("workbench.point_in_time.join._NARROW", 1e-9)
+            assert join_views(spine, [view]).equals(whole)

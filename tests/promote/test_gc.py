@@ -162,8 +162,12 @@ def test_what_killed_processes_left_is_collected(published: Project, monkeypatch
     left = [
         *(hidden / "reproduce-x1", hidden / "definitions" / ".writing-x", home / "training-sets" / ".first.abc"),
         *(temporary / "workbench-types-x", temporary / "workbench-worker-999999999-x"),
+        *(hidden / "scratch" / "workbench-diff-999999999-x", hidden / "scratch" / "polars" / "999999999"),
     ]
-    kept = [temporary / f"workbench-worker-{os.getpid()}-x", temporary / "other-x", hidden / "facts"]
+    kept = [
+        *(hidden / "scratch" / f"workbench-diff-{os.getpid()}-x", hidden / "scratch" / "polars" / str(os.getpid())),
+        *(temporary / f"workbench-worker-{os.getpid()}-x", temporary / "other-x", hidden / "facts"),
+    ]
     for folder in (*left, *kept):
         folder.mkdir(parents=True, exist_ok=True)
         aged(folder)

@@ -17,6 +17,9 @@ import polars as pl
 from workbench.checks.failures import Failures, list_names, summary
 from workbench.checks.result import SHOWN, Check
 from workbench.checks.rules import check_rows, rules_of
+from workbench.dtypes import row_width
+from workbench.errors import MemoryLimit
+from workbench.memory import memory_share, require_memory
 
 if TYPE_CHECKING:
     from workbench.compute import StoredView
@@ -81,10 +84,9 @@ def duplicates(frame: pl.LazyFrame, by: Sequence[str], *, keep: Sequence[str]) -
     """
     wanted = list(dict.fromkeys([*by, *keep]))
     hashed = pl.struct(by).hash()
-    hashes = frame.select(hashed.alias(_HASH)).collect(engine="streaming")[_HASH]
-    if hashes.n_unique() == hashes.len():
+    repeated = _repeated(frame, hashed)
+    if repeated.is_empty():
         return Duplicates(0, frame.select(wanted).head(0).collect())
-    repeated = hashes.filter(hashes.is_duplicated())
     if repeated.len() > _EXACT:
         first = repeated.unique(maintain_order=True).head(SHOWN)
         shown = frame.filter(hashed.is_in(first)).select(wanted).head(10 * SHOWN).collect(engine="streaming")
@@ -92,6 +94,20 @@ def duplicates(frame: pl.LazyFrame, by: Sequence[str], *, keep: Sequence[str]) -
     candidates = frame.filter(hashed.is_in(repeated.unique())).select(wanted).collect(engine="streaming")
     same = candidates.filter(pl.struct(by).is_duplicated())
     return Duplicates(same.height, _together(same, by))
+
+
+def _repeated(frame: pl.LazyFrame, hashed: pl.Expr) -> pl.Series:
+    """Return the hashes that more than one row has, as often as rows have them: all at once, or class by class."""
+    rows = int(frame.select(pl.len()).collect(engine="streaming").item())
+    classes = -(-rows * _HASHED // max(memory_share(0.5), 1))
+    found = []
+    for number in range(classes):
+        own = frame.select(hashed.alias(_HASH))
+        own = own if classes == 1 else own.filter(pl.col(_HASH) // _LOWEST % classes == number)
+        hashes = own.collect(engine="streaming")[_HASH]
+        if hashes.n_unique() != hashes.len():
+            found.append(hashes.filter(hashes.is_duplicated()))
+    return pl.concat(found) if found else pl.Series(_HASH, [], dtype=pl.UInt64)
 
 
 def _together(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
@@ -144,6 +160,13 @@ def _is_increasing(rows: pl.DataFrame, order: Sequence[str]) -> bool:
     return bool(rows.select(greater.slice(1).fill_null(value=False).all()).item())
 
 
+_FRAMES = 2
+"""How many times as many bytes as all rows take are in memory while they are checked at once."""
+_HASHED = 48
+"""Bytes that a row takes while hashes are counted."""
+_LOWEST = 256
+"""Above the bits of a hash by which Polars groups, so that classes are grouped as evenly as all rows are."""
+
 CELLS = 8_000_000
 """How many values are in memory at once while a stored view is checked: some 64 MB of numbers."""
 
@@ -172,11 +195,14 @@ def check_contract(
     failures = Failures({column.name: column.dtype for column in keys}, entities)
     frame = _pin(data)
     detail = check_columns(frame.collect_schema(), contract, failures)
-    total = 0
+    total, is_read = 0, True
     if not detail:
         total = int(frame.select(pl.len()).collect().item())
-        detail = _values(contract, model, frame, failures, total, require_units=require_units, cells=cells)
-    checked = bool(total or failures.counts)
+        try:
+            detail = _values(contract, model, frame, failures, total, require_units=require_units, cells=cells)
+        except MemoryLimit as error:
+            detail, is_read = f"{error.message} {error.remedy}".rstrip("."), False
+    checked = is_read and bool(total or failures.counts)
     return Check(
         name="contract",
         passed=checked and not failures.counts,
@@ -219,7 +245,15 @@ def _values(
     order = KeyOrder.of(contract)
     unitless = _check_units(contract, failures, required=require_units)
     nulls = dict.fromkeys(contract.names, 0)
-    step = max(1, cells // len(contract.columns)) if rules.by_row else max(1, total)
+    if rules.by_row:
+        step = max(1, min(cells, memory_share(0.1) // 8) // len(contract.columns))
+    else:
+        step = max(1, total)
+        require_memory(
+            total * row_width(contract.schema) * _FRAMES,
+            f"A check of its own that looks at all {total:,} rows at once",
+            remedy="Let the check look at one row at a time, as ge=, isin= and str_matches= do",
+        )
     for piece in _pieces(frame.select(contract.names), total, step):
         check_rows(piece, rules, failures)
         order.add(piece)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.comparison.cache import cached_drift
-from workbench.drift import compare_pairs, drift
+from workbench.diff import height
+from workbench.drift import compare_pairs, drift, require_room
 from workbench.store import policy_of
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Limits:
         touched: pl.Expr | None = None,
     ) -> DriftReport:
         left, right = sides
+        require_room((height(left), height(right)))  # before anything is read
         free = [name for name in features if name not in self.budgets]
         changes = compare_pairs(left, right, free, least=LEAST_IN_COMMON, touched=touched)
         return drift(

@@ -21,6 +21,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from workbench.define import EntityFrame
+from workbench.memory import memory_share
 
 if TYPE_CHECKING:
     from polars import DataFrame, Expr, LazyFrame
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from workbench.define import LocalPlan
 
 RANGE = 64 << 20
-"""How many bytes of events are in memory at a time, before they are sorted."""
+"""How many bytes of events are in memory at a time, before they are sorted, where there are few or memory is short."""
+_LARGEST = 1 << 30
+_PART_OF_MEMORY = 0.06
+"""The part of what a step may use that a range may be: it is sorted, and its rows are several for an event."""
 PART = 100_000
 """How many events are computed at once by a thread, unless one entity has more."""
 _BATCH = 1_000_000
@@ -118,16 +122,17 @@ class _Events:
     files: list[Path] = field(default_factory=list)
     size: int = 0
     sample: list[DataFrame] = field(default_factory=list)
+    most: int = RANGE
 
     @classmethod
     def read(cls, local: LocalPlan, folder: Path) -> _Events:
         """Read the events once, in their order."""
-        found = cls(local.keys)
+        found = cls(local.keys, most=memory_share(_PART_OF_MEMORY, least=RANGE, most=_LARGEST))
         for batch in local.events.collect_batches(chunk_size=_BATCH, maintain_order=True):
             found.held.append(batch)
             found.size += int(batch.estimated_size())
             found.sample.append(batch.select(local.keys).sample(min(batch.height, _SAMPLE), seed=_SEED))
-            if found.size > RANGE:
+            if found.size > found.most:
                 found._write(folder)
         if found.files:
             found._write(folder)
@@ -157,7 +162,7 @@ class _Events:
     def _bounds(self) -> list[tuple[object, ...]]:
         """Return the first entity of each range but the first one, so that each has about as many events."""
         sample = pl.concat(self.sample).sort(self.keys)
-        ranges = -(-self.size // RANGE)
+        ranges = -(-self.size // self.most)
         places = [sample.height * number // ranges for number in range(1, ranges)]
         return sample[places].unique(maintain_order=True).rows()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +18,9 @@ import polars as pl
 
 from workbench.diff.pair import Pair, as_common, pair_of
 from workbench.diff.parse_value import value_of
+from workbench.dtypes import row_width
 from workbench.errors import ComputeError, FeatureNotFound, UsageError
+from workbench.memory import memory_limit, scratch_folder
 from workbench.profile import common_dtype
 
 if TYPE_CHECKING:
@@ -282,6 +283,12 @@ def _are_single(frame: pl.DataFrame, keys: Sequence[str]) -> bool:
 AT_ONCE = 262_144
 """Rows of each side in a part: a row group of a stored view."""
 
+_COPIES = 8
+"""How many times as many bytes as a part has may be in memory: both sides of parts that are read, matched and shown."""
+
+_FEWEST = 4_096
+"""Rows of each side in a part, however wide they are."""
+
 _SCATTERED = 4
 """How many times as many rows a part has that is read by hash."""
 
@@ -291,6 +298,15 @@ _LARGEST = 8
 
 _WAITING = 2
 """Parts that may be read before they were shown."""
+
+
+def rows_at_once(frame: pl.LazyFrame, most: int = AT_ONCE) -> int:
+    """Return how many rows of each side a part has: fewer than `most` where they are too wide for the limit.
+
+    Not by what is free just now: the order of pages depends on it.
+    """
+    wide = row_width(frame.collect_schema()) * 2 * _SCATTERED * _COPIES
+    return min(most, max(_FEWEST, memory_limit() // 4 // max(wide, 1)))
 
 
 class OutOfOrderError(Exception):
@@ -364,9 +380,9 @@ class PairReader:
 
     def _by_hash(self) -> Iterator[RowBlock]:
         classes = ceil(max(self.heights) / (_SCATTERED * self.at_once))
-        with tempfile.TemporaryDirectory(prefix="workbench-diff-", ignore_cleanup_errors=True) as name:
+        with scratch_folder("diff") as folder:
             left, right = (
-                _ScatteredRows.write(frame, self.keys, Path(name) / side, classes=classes, at_once=self.at_once)
+                _ScatteredRows.write(frame, self.keys, folder / side, classes=classes, at_once=self.at_once)
                 for frame, side in ((self.left, "left"), (self.right, "right"))
             )
             for number in range(classes):
@@ -601,7 +617,7 @@ def read_pair(
             frames = [frame.filter(_is(entity, frame.collect_schema())) for frame in frames]
         heights = count(frames[0]), count(frames[1])
     time = next((column.name for column in left.contract.columns if column.role == "event_time"), None)
-    return PairReader(frames[0], frames[1], left.keys, time, heights, at_once)
+    return PairReader(frames[0], frames[1], left.keys, time, heights, rows_at_once(frames[0], at_once))
 
 
 @contextmanager

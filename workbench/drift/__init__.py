@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.drift.drift import DriftReport, contract_of_frame, drift
+from workbench.drift.drift import DriftReport, contract_of_frame, drift, require_room
 from workbench.drift.pairs import PairedChange, compare_pairs
 from workbench.drift.result import FeatureDrift, Verdict
 
@@ -14,4 +14,5 @@ __all__ = [
     "compare_pairs",
     "contract_of_frame",
     "drift",
+    "require_room",
 ]

@@ -18,6 +18,7 @@ from workbench.drift.noise import check_time
 from workbench.drift.result import FeatureDrift
 from workbench.errors import FeatureNotFound, UsageError
 from workbench.measures import MEASURES, RESULTS
+from workbench.memory import how_many_fit, require_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +29,10 @@ MOST_SEGMENTS = 100
 """Of more segments, those with the most rows on both sides together are compared."""
 
 _AT_ONCE = 2
-"""Columns in memory at a time."""
+"""The most columns in memory at a time."""
+
+_ROW = 56
+"""Bytes that a row of a side takes while a column is compared: time, value, the values in order, bins, and copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +173,15 @@ def drift(
         if not count:
             raise UsageError.without_rows(label)
 
+    each = require_room(rows)
+
     def compare(name: str) -> tuple[FeatureDrift, list[FeatureDrift]]:
         asked = ColumnRequest(name, contract[name].unit, measure, limits.get(name, budget))
         whole, segments = _compare(sides, chosen, asked)
         change = (pairs or {}).get(name)
         return (whole if change is None else whole.of_same_rows(change)), segments
 
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+    with ThreadPoolExecutor(max_workers=how_many_fit(each, most=_AT_ONCE)) as pool:
         compared = list(pool.map(compare, names))
     return DriftReport(
         features=tuple(whole for whole, _ in compared),
@@ -186,6 +192,17 @@ def drift(
         by=tuple(by),
         segments=tuple(one for _, segments in compared for one in segments),
     )
+
+
+def require_room(rows: tuple[int, int]) -> int:
+    """Return the bytes that a column of both sides takes, once it is known that they are there."""
+    needed = sum(rows) * _ROW
+    require_memory(
+        needed,
+        f"Comparing the distributions of {rows[0]:,} and {rows[1]:,} rows",
+        remedy="Compare shorter periods, or a branch that reads fewer rows",
+    )
+    return needed
 
 
 def contract_of_frame(

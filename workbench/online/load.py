@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from workbench.errors import OnlineError
+from workbench.memory import memory_share
 from workbench.online.backend import FOREVER, StoredBlock
 from workbench.online.catalog import (
     META,
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
     from workbench.registry import Version
 
 PART = 1_500_000
-"""About how many values are sorted at once."""
+"""About how many values are sorted at once, where memory is short; the view is read once for each part."""
+_VALUE = 40
+"""Bytes that a value takes meanwhile, copies included."""
 BLOCK = 50_000
 """About how many rows are made ready and written at once."""
 _KNOWN, _EVENT, _CREATED, _ROW = "__online_known", "__online_event", "__online_created", "__online_row"
@@ -288,7 +291,7 @@ def _sortable(name: str, version: Version) -> pl.Expr:
 
 def _parts(frame: pl.LazyFrame, version: Version) -> Iterable[pl.LazyFrame]:
     """Return the rows in parts that memory holds, by ranges of the first key column."""
-    parts = -(-version.rows * len(version.contract.names) // PART)
+    parts = -(-version.rows * len(version.contract.names) // max(PART, memory_share(0.25) // _VALUE))
     if not version.entities or parts <= 1:
         return [frame]
     first = _sortable(version.entities[0], version)

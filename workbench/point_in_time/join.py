@@ -18,6 +18,7 @@ import polars as pl
 
 from workbench.config import free_name
 from workbench.errors import JoinError
+from workbench.memory import memory_share
 from workbench.point_in_time.candidates import (
     AT,
     EVENT,
@@ -124,8 +125,41 @@ def join_winners(asked: pl.LazyFrame, known: pl.LazyFrame, names: Sequence[str])
 
 
 def _latest(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest) -> pl.DataFrame:
-    """Return `AT`, and `ROW` and `EVENT` of the winner, whatever its age; one row a row asked for, in their order."""
+    """Return `AT`, and `ROW` and `EVENT` of the winner, whatever its age; one row a row asked for, in their order.
+
+    Rows whose keys and times memory does not hold are joined by classes of their keys.
+    """
+    number = next((place for place, pair in enumerate(pairs) if _is_divisible(pair.dtype)), None)
+    if number is None or not view.stored:
+        return _latest_of(view, pairs, asked, None)
+    classes = -(-_height(view) * _NARROW // memory_share(_JOINED))
+    if classes <= 1:
+        return _latest_of(view, pairs, asked, None)
+    pair, name = pairs[number], asked.names[number]
+    own = asked.rows.select((pl.col(name).hash() % classes).fill_null(0)).to_series()
+    found, places = [], []
+    for each in range(classes):
+        chosen = own == each
+        some = replace(asked, rows=asked.rows.filter(chosen))
+        found.append(_latest_of(view, pairs, some, pl.col(pair.rows).cast(pair.dtype).hash() % classes == each))
+        places.append(chosen.arg_true())
+    return pl.concat(found).select(pl.all().gather(inverse(pl.concat(places))))
+
+
+def _is_divisible(dtype: pl.DataType) -> bool:
+    """Whether equal keys of the dtype have equal hashes, whatever frame they are in."""
+    return dtype.is_integer() or isinstance(dtype, pl.String | pl.Boolean | pl.Date | pl.Datetime)
+
+
+def _height(view: ViewRows) -> int:
+    return int(view.rows.lazy().select(pl.len()).collect(engine="streaming").item())
+
+
+def _latest_of(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest, own: pl.Expr | None) -> pl.DataFrame:
+    """Return what `_latest` does, of the view's rows that are its `own`: all if None."""
     reachable = reachable_rows(view, pairs, asked.reach)
+    if own is not None:
+        reachable = own if reachable is None else reachable & own
     pairs = hash_texts(view, pairs, asked.reach)
     spine = asked.rows.select(
         AT, *(pair.compared(pl.col(name)).alias(name) for pair, name in zip(pairs, asked.names, strict=True))
@@ -142,6 +176,11 @@ def _latest(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest) -> 
         known = candidates(view, pairs, asked.names, reachable=reachable, as_known=asked.as_known)
     return join_winners(spine.lazy(), known, asked.names).select(AT, ROW, EVENT).collect(engine="streaming")
 
+
+_NARROW = 72
+"""Bytes that a row of a view takes while it is joined by keys and time, copies included."""
+_JOINED = 0.5
+"""The part of what a step may use that they may take together."""
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from workbench.dtypes import row_width
+from workbench.memory import how_many_fit
 from workbench.profile.feature import FeatureProfile, feature_profile
 from workbench.records import Serialisable
 
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
     from workbench.define import ColumnContract, Contract
 
 _AT_ONCE = 2
-"""Columns in memory at a time."""
+"""The most columns in memory at a time."""
+
+_COPIES = 2
+"""How many times as many bytes as a column has are in memory while it is looked at, beside a float for each value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,10 @@ def profile(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path, contrac
     moments = [column.name for column in contract.columns if column.role == "event_time"]
     keys: dict[str, Any] = frame.select(_key_facts(entities, moments)).collect(engine="streaming").row(0, named=True)
     first, last = keys.get("first"), keys.get("last")
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:  # sorting a column for its quantiles takes one core
+    each = keys["rows"] * max((_COPIES * row_width([column.dtype]) + 8 for column in contract.columns), default=0)
+    with ThreadPoolExecutor(
+        max_workers=how_many_fit(each, most=_AT_ONCE)
+    ) as pool:  # sorting a column for its quantiles takes one core
         found = dict(
             zip(contract.names, pool.map(lambda column: _column(frame, column), contract.columns), strict=True)
         )
@@ -78,7 +86,7 @@ def profile(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path, contrac
 
 
 def _column(frame: pl.LazyFrame, column: ColumnContract) -> FeatureProfile:
-    values = frame.select(column.name).collect().to_series()
+    values = frame.select(column.name).collect(engine="streaming").to_series()
     return feature_profile(values, unit=column.unit, tolerance=column.tolerance)
 
 

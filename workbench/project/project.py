@@ -15,6 +15,7 @@ from workbench.config import CONFIG_FILE, Config
 from workbench.drivers import speaks_plainly
 from workbench.errors import BranchError, ConfigError, ProjectError, WorkbenchError
 from workbench.files import stamp
+from workbench.memory import limit_memory
 from workbench.project.verb import verb
 from workbench.times import moment
 
@@ -154,6 +155,7 @@ class Project:
         if before is None or before.config is not config:
             self._opened = self._workspace_of(config, before)
         assert self._opened is not None  # noqa: S101  # for the type checker
+        limit_memory(config.compute.memory, self._opened.hidden)
         return self._opened
 
     def _workspace_of(self, config: Config, before: Workspace | None) -> Workspace:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.files import UNFINISHED
 from workbench.lake import LakeWriter
+from workbench.memory import SCRATCH
 from workbench.promote.identities import at_work
 from workbench.promote.publish import copy_of, owner_of
 from workbench.promote.releases import releases
@@ -41,6 +42,8 @@ DAY = timedelta(days=1)
 MOST = 100_000
 _OF_PROCESS = re.compile(r"workbench-(?:worker-(?P<pid>\d+)-|(?:types|merge|index|sign|verify|commit)-)")
 """Folders of ours among the temporary ones: of a process that lives long, or of a call that takes seconds."""
+_PID = re.compile(r"^(?:workbench-[a-z]+-)?(\d+)(?:-|$)")
+"""The process whose rows a folder holds that did not fit into memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +292,9 @@ def _unfinished(workspace: Workspace, *, delete: bool) -> Iterator[Trash]:
     folders = (workspace.hidden, workspace.home, workspace.repository.git_dir / "workbench")
     unfinished = {path for folder in folders if folder.is_dir() for path in folder.rglob(f"{UNFINISHED}*")}
     left += [path for path in sorted(unfinished) if _age(path) > DAY.total_seconds()]
+    scratch = workspace.hidden / SCRATCH
+    spilled = [*_old(scratch, DAY), *_old(scratch / "polars", DAY)]
+    left += [path for path in spilled if (pid := _PID.search(path.name)) and not _lives(int(pid[1]))]
     for path in _old(Path(tempfile.gettempdir()), DAY):
         found = _OF_PROCESS.match(path.name)
         if found is not None and path.stat().st_uid == os.getuid() and not (found["pid"] and _lives(int(found["pid"]))):

@@ -51,7 +51,7 @@ MOST_TOUCHED = 0.5
 """Share of a view's rows that are computed again, from which on all its files are written anew."""
 MOST_FILES = 16
 """Files of a view, from which on they are merged into one."""
-_ROW = "__workbench_row"
+_ROW, _LAST = "__workbench_row", "__workbench_last"
 MOST = 0.8
 """Share of groups from which on all entities are computed again."""
 
@@ -190,8 +190,9 @@ class Refresh:
             instants = [latest_time(schema, [name]) for name in times.columns]
             recent = pl.any_horizontal(time.is_null() | (time >= first) for time in instants)
             happened = latest_time(schema, [times.event_time])
-            last = pl.when(~recent).then(happened).max().over(keys)
-            frame = frame.filter(recent | (happened == last).fill_null(value=False))
+            last = frame.group_by(keys).agg(pl.when(~recent).then(happened).max().alias(_LAST))
+            both = frame.join(last, on=keys, how="left", nulls_equal=True, maintain_order="left")
+            frame = both.filter(recent | (happened == pl.col(_LAST)).fill_null(value=False)).drop(_LAST)
         return InputData(name=data.name, frame=frame, digest=data.digest, kind=data.kind)
 
 

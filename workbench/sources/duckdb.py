@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from workbench.memory import duckdb_settings, scratch_folder
 from workbench.redaction import redact
 from workbench.sources import faults
 from workbench.sources.arrow import convert_table, repeated_names
@@ -31,7 +32,7 @@ def run(declared: Declared) -> pl.DataFrame:
 
     failure = ""
     try:
-        with _connect(declared, duckdb) as connection:
+        with scratch_folder("source") as scratch, _connect(declared, duckdb, scratch) as connection:
             return _select(declared, connection, duckdb)
     except duckdb.Error as error:
         failure = redact(str(error))
@@ -40,10 +41,11 @@ def run(declared: Declared) -> pl.DataFrame:
     raise faults.query_failed(declared.name, failure)
 
 
-def _connect(declared: Declared, duckdb: Any) -> Any:
+def _connect(declared: Declared, duckdb: Any, scratch: Path) -> Any:
     config = {
         "autoinstall_known_extensions": "false",  # reading a source never fetches code
         "python_enable_replacements": "false",  # a table's name never means one of our variables
+        **duckdb_settings(scratch),
     }
     database = declared.settings.database
     if database in _IN_MEMORY:

@@ -11,19 +11,22 @@ from typing import Any, Self
 import polars as pl
 
 from workbench.files import UNFINISHED
+from workbench.memory import memory_share
 from workbench.sources.arrow import as_frame
 
 _IN_MEMORY = 1 << 30
-"""Bytes of Arrow that are kept in memory; what is larger goes through a file beside its destination."""
+"""The most bytes of Arrow that are kept in memory; what is larger goes through a file beside its destination."""
+_LEAST = 1 << 26
 
 
 class Spool:
-    """Collects batches of rows in memory, and in a temporary file from a gigabyte on."""
+    """Collects batches of rows in memory, and in a temporary file from a gigabyte on, or what memory allows."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._batches: list[Any] = []
         self._bytes = 0
+        self._most = memory_share(0.25, least=_LEAST, most=_IN_MEMORY)
         self._file: Path | None = None
         self._writer: Any = None
 
@@ -40,7 +43,7 @@ class Spool:
         """Add a ``pyarrow.RecordBatch``; all have the same schema."""
         self._batches.append(batch)
         self._bytes += batch.nbytes
-        if self._bytes > _IN_MEMORY:
+        if self._bytes > self._most:
             self._spill()
 
     def _spill(self) -> None:

@@ -10,6 +10,7 @@ import polars as pl
 
 from workbench.drivers import translate_errors
 from workbench.errors import QueryError, WorkbenchError
+from workbench.memory import duckdb_settings, scratch_folder
 from workbench.sources import rows_of
 from workbench.sql.answer import Answer
 from workbench.sql.names import query_failure, tables_of
@@ -42,7 +43,11 @@ def run_sql(workspace: Workspace, reading: ViewReader, query: str) -> Answer:
             return query_failure(error)
         return find_damage(tables.views) or tables.unreadable() or query_failure(error)
 
-    with _connect(duckdb, workspace.hidden) as connection, translate_errors(convert):
+    with (
+        scratch_folder("sql") as scratch,
+        _connect(duckdb, scratch) as connection,
+        translate_errors(convert),
+    ):
         named, local = tables_of(connection, query)
         _register(
             connection, tables, [table for table in named if table.name.lower() not in local or tables.has(table)]
@@ -51,12 +56,12 @@ def run_sql(workspace: Workspace, reading: ViewReader, query: str) -> Answer:
     return Answer(frame, tuple(dict.fromkeys(view.deprecation for view in tables.views if view.deprecation)))
 
 
-def _connect(duckdb: Any, hidden: Path) -> Any:
+def _connect(duckdb: Any, scratch: Path) -> Any:
     config = {
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
         "python_enable_replacements": "false",  # a table's name never means one of our variables
-        "temp_directory": str(hidden / "sql"),  # where it goes when memory is short
+        **duckdb_settings(scratch),
     }
     connection = duckdb.connect(":memory:", config=config)
     connection.execute("set TimeZone = 'UTC'").fetchall()

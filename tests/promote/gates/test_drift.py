@@ -137,3 +137,15 @@ def test_what_cannot_be_compared_must_be_accepted(published: Project, text: str,
     assert not result.passed
     assert why in " ".join([result.detail, *result.failures])
     assert drift(published, text, budget=99.0, accept={"spend:total": "new"}).accepted == "total: new"
+
+
+def test_what_memory_does_not_hold_is_not_checked_and_may_be_waived(
+    published: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = SPEND.replace('pl.col("amount").cum_sum()', '(pl.col("amount") * 2.5).cum_sum()')
+    monkeypatch.setattr("workbench.memory.free_memory", lambda: 1_000)
+    result = drift(published, text)
+    assert not result.passed
+    assert not result.checked
+    assert result.detail.startswith("Comparing the distributions of 200 and 200 rows takes about")
+    assert "raise [compute] memory" in result.remedy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.comparison import Limits
-from workbench.errors import UsageError
+from workbench.errors import MemoryLimit, UsageError
 from workbench.promote.gates.result import GateResult
 from workbench.promote.gates.waivers import reason_for
 
@@ -32,6 +32,15 @@ def drift_gate(subject: GateSubject) -> GateResult:
         report = _measure(subject, diff.left, diff.right, changed)
     except UsageError as error:  # a side without rows
         return _incomparable(subject, changed, error)
+    except MemoryLimit as error:
+        return GateResult(
+            "drift",
+            passed=False,
+            checked=False,
+            view=subject.view,
+            detail=error.message.rstrip("."),
+            remedy=error.remedy,
+        )
     moved = [one.name for one in report.drifted]
     unjudged = [one.name for one in report.unjudged]
     reasons = {name: reason_for(subject.accept, subject.view, name) for name in [*moved, *unjudged]}
