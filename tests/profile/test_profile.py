@@ -4,6 +4,7 @@ import json
 import math
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -262,3 +263,39 @@ def test_keys_are_profiled_too_so_that_coverage_is_seen() -> None:
     assert found["user"].categories == (("a", 2), ("b", 1))
     assert found["at"].max == (start + timedelta(days=1)).timestamp()
     assert Profile.from_dict(found.to_dict()) == found
+
+
+def test_columns_that_memory_does_not_hold_are_profiled_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = np.random.default_rng(1)
+    count = 30_000
+    numbers = pl.Series(chance.normal(1e6, 3, count))
+    odd = numbers.scatter(range(0, 900, 3), None).scatter([1, 4], math.nan).scatter([2, 5, 8], math.inf)
+    features: dict[str, Any] = {
+        "odd": odd,
+        "whole": pl.Series(chance.integers(-50, 50, count)),
+        "when": pl.Series([START + timedelta(minutes=row) for row in range(count)], dtype=MOMENT),
+        "word": pl.Series(chance.choice(["a", "b", "c"], count)),
+        "truth": pl.Series(chance.random(count) < 0.3),
+        "empty": pl.Series([None] * count, dtype=pl.Float64),
+        "many": pl.Series([[1.0]] * count),
+    }
+    frame, contract = view(**features)
+    monkeypatch.setattr(feature_module, "SAMPLE", 20_000)
+    whole = profile(frame, contract)
+    module = import_module("workbench.profile.profile")  # the room has a function of this name
+    monkeypatch.setattr(module, "EXACT", 10_000)
+    monkeypatch.setattr(module, "free_memory", lambda: 1)
+    monkeypatch.setattr(module, "BATCH", 7_000)
+    parts = profile(frame, contract)
+    for one, other in zip((*whole.features, *whole.keys), (*parts.features, *parts.keys), strict=True):
+        assert (one.name, one.kind, one.rows, one.nulls) == (other.name, other.kind, other.rows, other.nulls)
+        assert (one.nans, one.infinities, one.min, one.max) == (other.nans, other.infinities, other.min, other.max)
+        assert other.mean == (None if one.mean is None else pytest.approx(one.mean, rel=1e-12))
+        assert other.std == (None if one.std is None else pytest.approx(one.std, rel=1e-9))
+        assert {word for word, _ in one.categories} == {word for word, _ in other.categories}
+        assert other.distinct == (None if one.distinct is None else pytest.approx(one.distinct, rel=0.05))
+        for name, value in one.quantiles.items():
+            assert other.quantiles[name] == pytest.approx(value, abs=0.05 * ((one.std or 0.0) + 1e-9))
+    assert parts["odd"].sampled is not None
+    assert parts["odd"].sampled < count
+    assert parts == profile(frame, contract)

@@ -31,7 +31,7 @@ MOST_SEGMENTS = 100
 _AT_ONCE = 2
 """The most columns in memory at a time."""
 
-_ROW = 56
+_ROW = 48
 """Bytes that a row of a side takes while a column is compared: time, value, the values in order, bins, and copies."""
 
 

@@ -131,6 +131,88 @@ def feature_profile(values: pl.Series, *, unit: str | None, tolerance: float | N
     )
 
 
+def streamed_profile(
+    frame: pl.LazyFrame, rows: int, *, unit: str | None, tolerance: float | None, batch: int
+) -> FeatureProfile:
+    """Return the profile of a frame's only column, whose values memory does not hold at once: batch by batch."""
+    ((name, dtype),) = frame.collect_schema().items()
+    kind = _kind(dtype)
+    sums = _Sums()
+    places = np.unique(np.random.default_rng(_SEED).integers(0, max(rows, 1), SAMPLE))
+    taken: list[pl.Series] = []
+    offset = nulls = 0
+    for part in frame.collect_batches(chunk_size=batch, maintain_order=True):
+        values = part.to_series()
+        first, last = np.searchsorted(places, [offset, offset + values.len()])
+        taken.append(values.gather(places[first:last] - offset))
+        offset, nulls = offset + values.len(), nulls + values.null_count()
+        if kind not in ("category", "boolean", "other"):
+            sums.add(as_numbers(values.drop_nulls()))
+    sample = pl.concat(taken).drop_nulls() if taken else pl.Series(name, [], dtype)
+    present = frame.drop_nulls()
+    facts: dict[str, Any] = {}
+    if kind in ("category", "boolean"):
+        distinct = present.select(pl.all().approx_n_unique()).collect(engine="streaming").item()
+        facts = _categories(sample) | {"distinct": distinct, "sampled": sample.len()}
+    elif kind != "other":
+        numbers = as_numbers(sample)
+        ordered = numbers.filter(numbers.is_finite()).sort()
+        facts = {"nans": sums.nans, "infinities": sums.infinities, "distinct": 0}
+        if sums.count and not ordered.is_empty():
+            finite = present.filter(pl.all().is_finite()) if dtype.is_float() else present
+            distinct = finite.select(pl.all().approx_n_unique()).collect(engine="streaming").item()
+            facts |= {
+                "distinct": distinct,
+                "mean": finite_or_none(sums.mean),
+                "std": sums.std(),
+                "min": finite_or_none(sums.low),
+                "max": finite_or_none(sums.high),
+                "sampled": ordered.len(),
+                **_shape(ordered, whole=dtype.is_integer()),
+            }
+    return FeatureProfile(
+        name=name, dtype=str(dtype), unit=unit, tolerance=tolerance, kind=kind, rows=offset, nulls=nulls, **facts
+    )
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What is known of numbers that come batch by batch.
+
+    Chan, Golub, LeVeque, Updating formulae and a pairwise algorithm for computing sample variances, 1979.
+    """
+
+    count: int = 0
+    nans: int = 0
+    infinities: int = 0
+    mean: float = 0.0
+    squares: float = 0.0
+    low: float = math.inf
+    high: float = -math.inf
+
+    def add(self, numbers: pl.Series) -> None:
+        """Add a batch."""
+        finite = numbers.filter(numbers.is_finite())
+        nans = int(numbers.is_nan().sum())
+        self.nans += nans
+        self.infinities += numbers.len() - nans - finite.len()
+        if finite.is_empty():
+            return
+        values = finite.to_numpy()
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = float(values.mean())
+            squares = float(np.square(values - mean).sum())
+            total, apart = self.count + len(values), mean - self.mean
+            self.squares += squares + apart * apart * self.count * len(values) / total
+            self.mean += apart * len(values) / total
+        self.count = total
+        self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
+
+    def std(self) -> float | None:
+        """Return the sample standard deviation; None below two, or where it overflows."""
+        return finite_or_none(math.sqrt(self.squares / (self.count - 1))) if self.count > 1 else None
+
+
 def _kind(dtype: pl.DataType) -> Kind:
     if dtype.is_numeric():
         return "number"
@@ -172,9 +254,15 @@ def _measures(numbers: pl.Series, *, whole: bool) -> dict[str, Any]:
         "std": finite_or_none(finite.std()),
         "min": finite_or_none(finite.min()),
         "max": finite_or_none(finite.max()),
+        "sampled": None if everything else ordered.len(),
+        **_shape(ordered, whole=whole),
+    }
+
+
+def _shape(ordered: pl.Series, *, whole: bool) -> dict[str, Any]:
+    return {
         "quantiles": {name: _quantile(ordered, share) for name, share in _SHARES.items()},
         "histogram": Histogram.of(ordered, whole=whole),
-        "sampled": None if everything else ordered.len(),
     }
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from workbench.dtypes import row_width
-from workbench.memory import how_many_fit
-from workbench.profile.feature import FeatureProfile, feature_profile
+from workbench.memory import free_memory, how_many_fit
+from workbench.profile.feature import EXACT, FeatureProfile, feature_profile, streamed_profile
 from workbench.records import Serialisable
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 2
 """The most columns in memory at a time."""
+
+BATCH = 1_000_000
+"""Rows at a time of a column that memory does not hold."""
 
 _COPIES = 2
 """How many times as many bytes as a column has are in memory while it is looked at, beside a float for each value."""
@@ -69,12 +72,13 @@ def profile(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path, contrac
     moments = [column.name for column in contract.columns if column.role == "event_time"]
     keys: dict[str, Any] = frame.select(_key_facts(entities, moments)).collect(engine="streaming").row(0, named=True)
     first, last = keys.get("first"), keys.get("last")
-    each = keys["rows"] * max((_COPIES * row_width([column.dtype]) + 8 for column in contract.columns), default=0)
+    rows = int(keys["rows"])
+    each = rows * max((_width(column) for column in contract.columns), default=0)
     with ThreadPoolExecutor(
         max_workers=how_many_fit(each, most=_AT_ONCE)
     ) as pool:  # sorting a column for its quantiles takes one core
         found = dict(
-            zip(contract.names, pool.map(lambda column: _column(frame, column), contract.columns), strict=True)
+            zip(contract.names, pool.map(lambda column: _column(frame, column, rows), contract.columns), strict=True)
         )
     return Profile(
         rows=keys["rows"],
@@ -85,7 +89,14 @@ def profile(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path, contrac
     )
 
 
-def _column(frame: pl.LazyFrame, column: ColumnContract) -> FeatureProfile:
+def _width(column: ColumnContract) -> int:
+    return _COPIES * row_width([column.dtype]) + 8
+
+
+def _column(frame: pl.LazyFrame, column: ColumnContract, rows: int) -> FeatureProfile:
+    if rows > EXACT and rows * _width(column) > free_memory():
+        values = frame.select(column.name)
+        return streamed_profile(values, rows, unit=column.unit, tolerance=column.tolerance, batch=BATCH)
     values = frame.select(column.name).collect(engine="streaming").to_series()
     return feature_profile(values, unit=column.unit, tolerance=column.tolerance)
 
