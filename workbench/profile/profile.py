@@ -95,8 +95,8 @@ def _width(column: ColumnContract) -> int:
 
 def _column(frame: pl.LazyFrame, column: ColumnContract, rows: int) -> FeatureProfile:
     if rows > EXACT and rows * _width(column) > free_memory():
-        values = frame.select(column.name)
-        return streamed_profile(values, rows, unit=column.unit, tolerance=column.tolerance, batch=BATCH)
+        one = frame.select(column.name)
+        return streamed_profile(one, rows, unit=column.unit, tolerance=column.tolerance, batch=BATCH)
     values = frame.select(column.name).collect(engine="streaming").to_series()
     return feature_profile(values, unit=column.unit, tolerance=column.tolerance)
 

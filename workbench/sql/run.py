@@ -61,7 +61,7 @@ def _connect(duckdb: Any, scratch: Path) -> Any:
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
         "python_enable_replacements": "false",  # a table's name never means one of our variables
-        **duckdb_settings(scratch),
+        **duckdb_settings(scratch / "rows"),  # a query may read what is there
     }
     connection = duckdb.connect(":memory:", config=config)
     connection.execute("set TimeZone = 'UTC'").fetchall()
