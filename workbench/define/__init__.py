@@ -45,7 +45,7 @@ if TYPE_CHECKING:
         columns_of,
         outline_of,
     )
-    from workbench.define.tracebacks import definition_failed, reraise_user_errors, user_frames
+    from workbench.define.tracebacks import definition_failed, lines_at, reraise_user_errors, user_frames
     from workbench.define.units import parse_unit, same_unit
     from workbench.define.view import FeatureView, contract_of, feature_view
     from workbench.define.windows import windowed
@@ -113,6 +113,7 @@ _HOMES = {
     ),
     "tracebacks": (
         "definition_failed",
+        "lines_at",
         "reraise_user_errors",
         "user_frames",
     ),
@@ -164,6 +165,7 @@ __all__ = [
     "import_failure",
     "input_columns",
     "is_view",
+    "lines_at",
     "load_tree",
     "on_demand",
     "outline_of",

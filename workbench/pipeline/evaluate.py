@@ -14,9 +14,11 @@ from workbench.define import contract_of
 from workbench.drivers import is_drivers
 from workbench.errors import SourceError, SourceMoved
 from workbench.fingerprint import SourceCodes, code_hash, metadata_hash, parameters_of, view_id
+from workbench.pipeline.heard import heard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from workbench.compute import Computed, Progress, Replaced, Shortcut, StoredView, ViewCache
     from workbench.define import Contract, Definitions, FeatureView
@@ -142,6 +144,7 @@ class Evaluation:
         self._upstream = upstream
         self._codes = SourceCodes()
         self.warnings: list[SourceWarning] = []
+        self.heard: dict[str, dict[str, None]] = {}
         self._snapshots: dict[str, Snapshot] = {} if beside is None else beside._snapshots
         self._marks: dict[str, object] = {} if beside is None else beside._marks
         self._prepared: dict[str, Prepared] = {}
@@ -216,6 +219,10 @@ class Evaluation:
                 raise source from error
             raise
 
+    def _hearing(self, name: str) -> AbstractContextManager[None]:
+        """Hear what the code of a view warns of; `heard` has it, by view, each sentence once."""
+        return heard(self.heard.setdefault(name, {}), name, self.definitions, self._offsets)
+
     def _require_readable(self, view: FeatureView) -> None:
         for name in view.inputs:
             if name in self._marks:
@@ -235,7 +242,7 @@ class Evaluation:
         if name not in self._prepared:
             self._require_inputs(name)
             view = self.definitions.view(name)
-            with self._reading(view):
+            with self._reading(view), self._hearing(name):
                 self._prepared[name] = self._prepare(view)
         return self._prepared[name]
 
@@ -304,7 +311,7 @@ class Evaluation:
         """Return view `name` computed, or reused where it was computed before."""
         if name not in self._evaluated:
             prepared = self.prepare(name)
-            with self._reading(prepared.view):
+            with self._reading(prepared.view), self._hearing(name):
                 shorter = self._shortcut(prepared) if self._shortcut and prepared.plan is not None else None
                 computed = materialize_view(
                     prepared.view,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from workbench.checks import ProbeInput, probe_view, remade_from, source_input, view_input
 from workbench.pipeline.check_cache import cached_probes
+from workbench.pipeline.heard import silent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,9 @@ def probe(evaluation: Evaluation, evaluated: Evaluated, *, facts: Path, full: bo
     inputs = tuple(_input(evaluation, data, facts) for data in prepared.inputs)
 
     def run() -> tuple[Check, ...]:
-        checks = probe_view(prepared.view, prepared.contract, inputs, stored.frame(), full=full)
+        frame = stored.frame()
+        with silent():
+            checks = probe_view(prepared.view, prepared.contract, inputs, frame, full=full)
         evaluation.confirm()  # another file in a source's place is neither a leak nor a proof that there is none
         return checks
 

@@ -167,6 +167,7 @@ def _card(
         checks=checks,
         warnings=(
             *(f"{warning.source}: {warning.message}" for warning in evaluation.warnings),
+            *evaluation.heard.get(view.name, ()),
             *([f"the stored data was wrong and was replaced: {computed.repaired}"] if computed.repaired else []),
             *(tracking.warnings if tracking else ()),
         ),

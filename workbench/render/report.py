@@ -66,6 +66,8 @@ STYLE = (
     ".wb-report p{margin:.35em 0}"
     ".wb-report .wb-named td:first-child{white-space:nowrap}"
     ".wb-report .wb-num{text-align:right!important;font-variant-numeric:tabular-nums}"
+    ".wb-report table th[scope=row]{white-space:nowrap}"
+    ".wb-report table+.wb-wide{margin-top:.9em}"
     ".wb-report .wb-group{padding-top:10px;color:inherit!important}"
     ".wb-report .wb-left,.wb-report summary{color:var(--jp-ui-font-color2,GrayText)}"
     ".wb-report summary{cursor:pointer}"
