@@ -93,6 +93,16 @@ def test_rows_of_other_entities_count_only_in_a_global_view() -> None:
     assert failed(view(share, "at", "flight", scope="global")) == []
 
 
+def test_a_shift_without_over_is_first_told_as_what_it_is() -> None:
+    """The first row of a carrier has the last one of the carrier before, which is later: that it leaks comes of it."""
+    checks = [check for check in probed(view(delay.shift(1), "carrier", "at", "flight")).values() if check.failed]
+    assert [check.name for check in checks] == ["entity-locality", "leakage"]
+    assert '.over("carrier")' in checks[0].detail
+    assert "likely cause: the same as that of entity-locality" in checks[1].detail
+    later = probed(view(delay.shift(-1).over("carrier"), "carrier", "at", "flight"))
+    assert "shift(-1)" in later["leakage"].detail, "what is no guess stays"
+
+
 def test_locality_that_cannot_be_looked_at_is_not_checked_and_says_why() -> None:
     one = probed(view(delay, "at"), known(flights(100, carriers=1)))["entity-locality"]
     assert (one.passed, one.checked) == (False, False)

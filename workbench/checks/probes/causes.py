@@ -18,6 +18,9 @@ LABEL = (
 DROPPED = (
     "rows dated before the data they are computed from: a window labelled by its start, or a value of the next row"
 )
+GUESSED = frozenset({LABEL, DROPPED})
+"""Causes that are told from the lack of a plainer one."""
+SAME_AS_LOCALITY = "the same as that of entity-locality: correct that first"
 GONE = "rows that later rows replace or remove: unique(keep='last'), or only the latest row of each entity"
 RANDOM = "the values are random or depend on earlier code: give sample() and shuffle() a seed"
 ORDER = (

@@ -64,7 +64,23 @@ def not_run(names: Sequence[str], reason: str, started: float) -> tuple[Check, .
 def checks(subject: Subject, found: Mapping[str, Finding], tally: Tally, started: float) -> tuple[Check, ...]:
     """Return one check a probe; what they took together is told in equal parts, as they share the work."""
     seconds = (time.perf_counter() - started) / len(found)
-    return tuple(_check(name, subject, finding, tally, seconds) for name, finding in found.items())
+    return tuple(_check(name, subject, finding, tally, seconds) for name, finding in _by_cause(found).items())
+
+
+def _by_cause(found: Mapping[str, Finding]) -> Mapping[str, Finding]:
+    """Return findings with the plainer cause first.
+
+    A value of another entity's row (a shift without over) often leaks, too: what is then guessed of the rows' times is
+    another sign of the same mistake.
+    """
+    local, leak = found.get("entity-locality"), found.get("leakage")
+    if local is None or leak is None or not local.differences or leak.cause not in causes.GUESSED:
+        return found
+    columns = {column for _, each in local.differences for column in each.counts}
+    if not {column for _, each in leak.differences for column in each.counts} <= columns:
+        return found
+    leak.cause = causes.SAME_AS_LOCALITY
+    return {"entity-locality": local, **found}
 
 
 def _check(name: str, subject: Subject, finding: Finding, tally: Tally, seconds: float) -> Check:
