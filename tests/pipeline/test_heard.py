@@ -25,7 +25,9 @@ def test_a_view_is_heard_once_at_its_own_line(project: Project, capsys: pytest.C
         warnings.simplefilter("error")
         result = project.define(TALKING, log=False)
     line = TALKING.splitlines().index('    warnings.warn("look here")') + 1
-    assert [said for said in result.card.warnings if "look here" in said] == [f"cell, line {line}: UserWarning: look here"]
+    assert [said for said in result.card.warnings if "look here" in said] == [
+        f"cell, line {line}: UserWarning: look here"
+    ]
     (sorted_by,) = [said for said in result.card.warnings if "join_asof" in said]
     assert sorted_by.startswith("spend: join_asof with by= takes the rows of both sides as sorted by time")
     assert capsys.readouterr().out.count("seen") == 1

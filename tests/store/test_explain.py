@@ -57,14 +57,22 @@ def test_the_winner_and_every_losers_reason(shop: Project) -> None:
     assert found.counts["later"] == 24
     assert sum(found.counts.values()) == 29, "every row of the user is accounted for"
     assert "known only since" in next(c.detail for c in found.candidates if c.reason == "not yet known")
-    assert "14 more rows lost" in found.report().text(width=200)
+    said = found.report().text(width=200)
+    assert [line.split()[:2] for line in said.splitlines() if line.split()[:1] in (["24"], ["2"], ["1"])] == [
+        ["2", "earlier"],
+        ["1", "won"],
+        ["2", "not"],
+        ["24", "later"],
+    ], "a line a kind, in the order of time"
+    assert "All 29 rows of the entity, 15 of them shown" in said
+    assert found.report().text(width=200, everything=True).count("after that moment") == 11
 
 
 def test_an_expired_value_does_not_win_and_says_how_old_it_was(shop: Project) -> None:
     found = shop.why("recent:amount", {"user": "u0"}, at(13))
     assert (found.value, found.winner, found.outcome) == (None, None, "expired")
     assert reasons(found)["expired"] == [7.0, 0.0]
-    assert "0:06:00 old, the ttl is 0:05:00" in found.candidates[0].detail
+    assert "6 min old, the ttl is 5 min" in found.candidates[0].detail
     fresh = shop.why("recent:amount", {"user": "u0"}, at(12))
     assert (fresh.value, reasons(fresh)["expired"]) == (7.0, [0.0])
 
@@ -80,6 +88,7 @@ def test_an_entity_that_the_view_does_not_know(shop: Project) -> None:
     found = shop.why("spend", {"user": "nobody"}, at(9))
     assert (found.value, found.outcome, found.candidates, found.behind) == (None, "missing", (), ())
     assert "no row of this entity" in found.report().title
+    assert found.report().steps == ("There is no user 'nobody': known: u0, u1, u2, u3, u4, u5, u6",)
     early = shop.why("spend", {"user": "u0"}, at(-1))
     assert (early.outcome, set(early.counts)) == ("missing", {"later"})
 

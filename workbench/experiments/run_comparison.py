@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from workbench.experiments.model_record import OWN_PARAMS
 from workbench.records import to_plain
-from workbench.render import Fold, Report, Reported, Table
+from workbench.render import Fold, Report, Reported, Table, Unfolded
 from workbench.tracking import differ, is_repeat
 
 if TYPE_CHECKING:
@@ -115,6 +115,10 @@ class RunComparison(Reported):
             "url": self.comparison.url,
             "pages": [{"about": page.about, "url": page.url} for page in self.comparison.pages],
         }
+
+    def unfolded(self) -> Unfolded:
+        """Return what shows all rows, nothing folded."""
+        return Unfolded(replace(self, all_rows=True).report)
 
     def report(self) -> Report:
         """Return the declared metric on each side, then what differs; folded what identifies data and code."""

@@ -797,7 +797,7 @@ class Project:
 
         return why_changed(self._workspace, view, branch=self._revision(branch), against=against)
 
-    @verb(saves=True, all_rows="all")
+    @verb(saves=True)
     @at_one_moment
     def compare(
         self, *what: str, branch: str | None = None, view: str | None = None, all_rows: bool = False

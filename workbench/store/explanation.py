@@ -10,10 +10,10 @@ import polars as pl
 
 from workbench.errors import FeatureNotFound, UsageError, did_you_mean
 from workbench.point_in_time import join_views
-from workbench.render import Report, Reported, Table
+from workbench.render import Fold, Mark, Report, Reported, Table
 from workbench.store.reading_lake import reading_lake
 from workbench.store.source_rows import BehindRows, rows_behind
-from workbench.times import moment
+from workbench.times import duration_in_words, moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 """Losing rows that are shown of each kind, those nearest to the moment first."""
+KNOWN = 10_000
+"""Keys among which one that is not there is looked for."""
 _ROW, _REASON, _AT = "__row", "__reason", "__at"
 WON, LATER, UNKNOWN, EXPIRED, TIE, EARLIER = "won", "later", "not yet known", "expired", "tie", "earlier"
 
@@ -68,6 +70,8 @@ class Explanation(Reported):
     branch, commit, release, view_id, run
         Where the view was read (None for no release), its data, and the MLflow run that recorded it (None where none
         did).
+    hint
+        Which keys were probably meant, where the view has no row of the entity.
     """
 
     ref: str
@@ -83,6 +87,7 @@ class Explanation(Reported):
     view_id: str
     run: str | None
     release: str | None = None
+    hint: str = ""
 
     @property
     def winner(self) -> Candidate | None:
@@ -114,28 +119,50 @@ class Explanation(Reported):
             "release": self.release,
             "view_id": self.view_id,
             "run": self.run,
+            "hint": self.hint,
         }
 
     def report(self) -> Report:
         """Return the answer, the candidates and the rows behind the winner."""
         named = ", ".join(f"{name}={value}" for name, value in self.entity.items())
         rows = tuple((c.reason, c.event_time, c.created, c.value, c.detail) for c in self.candidates)
-        hidden = sum(self.counts.values()) - len(self.candidates)
+        total = sum(self.counts.values())
+        shown = "" if total == len(rows) else f", {len(rows)} of them shown"
+        folded = Fold(
+            f"All {total:,} rows of the entity{shown}",
+            (Table("", ("", "event time", "known since", "value", "why"), rows, most=None),),
+        )
         return Report(
             f"{self.ref}{f' of {named}' if named else ''} at {self.at}: {self._answer()}",
+            steps=(self.hint,) if self.hint else (),
             facts=(
                 *((("release", self.release),) if self.release else ()),
                 ("branch", f"{self.branch} at {self.commit[:10]}"),
                 ("view id", self.view_id[:16]),
                 ("MLflow run", self.run),
             ),
-            tables=(
-                *((Table("Candidates", ("", "event time", "known since", "value", "why"), rows),) if rows else ()),
-                *(behind.table() for behind in self.behind),
-            ),
-            notes=(
-                *((f"{hidden:,} more rows lost for the same reasons: {self._count_text()}.",) if hidden else ()),
-                *(behind.note for behind in self.behind if behind.note),
+            tables=(*((self._timeline(),) if rows else ()), *(behind.table() for behind in self.behind)),
+            notes=tuple(behind.note for behind in self.behind if behind.note),
+            folded=(folded,) if len(rows) > len(self.counts) else (),
+        )
+
+    def _timeline(self) -> Table:
+        """Return a line a kind of row, oldest first: how many, and of the one nearest to the moment when and why."""
+        nearest = {reason: next(row for row in self.candidates if row.reason == reason) for reason in self.counts}
+        lines = sorted(nearest.values(), key=lambda row: (row.event_time, row.made))
+        return Table(
+            "Rows of the entity, oldest first",
+            ("rows", "", "nearest", "known since", "value", "why"),
+            tuple(
+                (
+                    self.counts[row.reason],
+                    Mark(row.reason, "good") if row.reason == WON else row.reason,
+                    row.event_time,
+                    row.created,
+                    row.value,
+                    row.detail,
+                )
+                for row in lines
             ),
         )
 
@@ -145,9 +172,6 @@ class Explanation(Reported):
         if self.outcome == "expired":
             return "no value: the newest one had expired"
         return "no value: none was known" if self.counts else "no value: the view has no row of this entity"
-
-    def _count_text(self) -> str:
-        return ", ".join(f"{count:,} {reason}" for reason, count in self.counts.items() if reason != WON)
 
 
 def explain(
@@ -170,6 +194,7 @@ def explain(
     keys = {name: key_value(view, name, entity) for name in view.entities}
     with reading_lake([view]):
         judged, outcome = _judge_rows(view, keys, until, as_known=as_known)
+        hint = _meant(view, keys) if judged.is_empty() else ""
     counts = dict(judged.group_by(_REASON).len().sort(_REASON).iter_rows())
     candidates = _candidates(view, features[0], judged)
     winner = next((row for row in candidates if row.reason == WON), None)
@@ -187,6 +212,7 @@ def explain(
         release=reading.release,
         view_id=view.data.view_id,
         run=run,
+        hint=hint,
     )
 
 
@@ -205,6 +231,18 @@ def key_value(view: ReadableView, name: str, entity: Mapping[str, object]) -> pl
             remedy=f"Give a value that is {dtype}.",
         )
     return found
+
+
+def _meant(view: ReadableView, keys: Mapping[str, pl.Series]) -> str:
+    """Return which keys the view has, for each one of text that it does not have."""
+    said = []
+    for name, value in keys.items():
+        if value.dtype != pl.String:
+            continue
+        known = view.data.frame.select(pl.col(name).unique()).head(KNOWN).collect(engine="streaming")[name]
+        if value.item() not in known:
+            said.append(f"There is no {name} {value.item()!r}: {did_you_mean(value.item(), known.drop_nulls())}")
+    return "; ".join(said)
 
 
 def _as_key(value: object, dtype: pl.DataType) -> pl.Series | None:
@@ -266,18 +304,19 @@ def _candidates(view: ReadableView, feature: str, judged: pl.DataFrame) -> tuple
 
 
 def _detail(view: ReadableView, reason: str, age: timedelta, created: datetime | None) -> str:
+    said = duration_in_words(abs(age).total_seconds())
     match reason:
         case "won":
-            return f"the latest that was known, {age} old"
+            return f"the latest that was known, {said} old"
         case "tie":
             return "same event time as the winner" + (", created earlier" if view.created else "") + " or stored before"
         case "expired":
-            return f"{age} old, the ttl is {view.ttl}"
+            return f"{said} old, the ttl is {duration_in_words(view.ttl.total_seconds()) if view.ttl else 'none'}"
         case "later":
-            return f"happens {-age} after that moment"
+            return f"happens {said} after that moment"
         case "not yet known":
             return "unknown when it became known" if created is None else f"known only since {created}"
-    return f"{age} old, the winner is newer"
+    return f"{said} old, the winner is newer"
 
 
 def _plain(value: object) -> object:
