@@ -67,6 +67,22 @@ def test_a_rollback_gives_readers_the_old_values_and_main_the_old_definition(twi
     assert total(reader) == new
 
 
+def test_why_changed_on_main_compares_what_was_published(twice: Project, reader: Project) -> None:
+    why = reader.why_changed("spend")
+    assert (why.old.partition(",")[0], why.new.partition(",")[0]) == ("1.0", "2.0")
+    assert any("2" in change.detail for change in why.changes)
+    twice.rollback("spend", "1.0")
+    assert reader.why_changed("spend").new.startswith("1.0, published")
+
+
+def test_why_changed_of_the_only_version_says_what_to_compare_it_with(published: Project) -> None:
+    with (
+        closing(wb.open(published.root, branch="main")) as main,
+        pytest.raises(UsageError, match="one published version"),
+    ):
+        main.why_changed("spend")
+
+
 def test_a_moment_before_a_rollback_in_the_same_second_gives_the_version_before_it(
     twice: Project, reader: Project
 ) -> None:

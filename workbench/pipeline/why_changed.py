@@ -10,10 +10,12 @@ from workbench.define import load_tree, reraise_user_errors
 from workbench.errors import UsageError
 from workbench.fingerprint import CodeRecord, explain_change
 from workbench.pipeline.evaluate import Evaluation
+from workbench.registry import Registry
 from workbench.render import Report, Reported, Table
 
 if TYPE_CHECKING:
     from workbench.fingerprint import IdentityChange
+    from workbench.registry import Version
     from workbench.tracking import Entry
     from workbench.workspace import Workspace
 
@@ -55,6 +57,9 @@ def why_changed(workspace: Workspace, view: str, *, branch: str, against: str | 
     entries = workspace.journal.entries(view)
     here = workspace.journal.entries(view, branch=branch)
     if not here:
+        published = _between_versions(workspace, view) if branch == workspace.trunk else None
+        if published is not None:
+            return published
         _at(workspace, view, branch)  # an unknown view says so
         raise UsageError(
             f"{view!r} was never computed on {branch!r}.", remedy="Compute it, or compare with `--against main`."
@@ -70,6 +75,33 @@ def why_changed(workspace: Workspace, view: str, *, branch: str, against: str | 
     unmoved = len(here) > 1 and here[-2].view_id == new.view_id
     note = "The last definition did not change its values; this is the change before it." if unmoved else ""
     return replace(_explain(view, *(_remembered_state(workspace, entry) for entry in (old, new))), note=note)
+
+
+def _between_versions(workspace: Workspace, view: str) -> WhyChanged | None:
+    """Return what moved a published view between the version that serves and the newest other; None if none is."""
+    registry = Registry.at(workspace.repository, workspace.trunk)
+    if view not in registry:
+        return None
+    record = registry.record(view)
+    serving = record.serving
+    if serving is None:
+        return None
+    others = [version for version in record.versions if version.number != serving.number]
+    if not others:
+        raise UsageError(
+            f"{view!r} has one published version, {serving.number}, and nothing to compare it with.",
+            remedy=f"Compare it with an experiment: `why-changed {view} --against exp/<name>`.",
+        )
+    old = max(others, key=lambda version: version.published_at)
+    return _explain(view, *(_published_state(workspace, view, version) for version in (old, serving)))
+
+
+def _published_state(workspace: Workspace, view: str, version: Version) -> ViewState:
+    """Return what a published version was made from: its code, and the data that its record names."""
+    code = workspace.journal.code(version.code_hash) or _at(workspace, view, version.commit).record
+    inputs = {read.name: read.digest for read in version.inputs}
+    label = f"{version.number}, published {version.published_at:%Y-%m-%d %H:%M} UTC from {version.branch}"
+    return ViewState(label, _with_inputs(code, inputs, version.parameters))
 
 
 def _explain(view: str, old: ViewState, new: ViewState) -> WhyChanged:
