@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.lab.conftest import Ask
+    from workbench.project import Project
 
 CELL = '''%%feature
 class Week(FeatureModel):
@@ -151,7 +152,7 @@ def test_a_line_that_cannot_be_run_is_marked_and_one_with_the_notebooks_values_i
 def test_each_kind_of_cell_that_can_be_made_here_has_nothing_wrong(look: Look) -> None:
     kinds = {each.kind: each.of for each in snippet_kinds(look).kinds}
     assert {"windowed", "on-view", "experiment", "retrieval", "training_set"} <= set(kinds)
-    assert kinds["on-view"] == ["spend"]
+    assert kinds["on-view"] == kinds["as_of"] == ["spend"]
     for kind, of in kinds.items():
         if not of:
             continue
@@ -173,5 +174,16 @@ async def test_the_routes_inspect_and_give_cells(ask: Ask, lab_root: Path) -> No
     given = check("GET snippets/kind", await ask("GET", "snippets/windowed", project=project, of="events"))
     assert given["source"].startswith("%%feature\n")
     assert "on-view" not in given["source"]
+    same = check("GET snippets/kind", await ask("GET", "snippets", project=project, kind="windowed", source="events"))
+    assert same == given
+    assert "%%feature" in (await ask("GET", "snippets", project=project, kind="feature")).body["source"]
     check_problem(await ask("GET", "snippets/none", project=project), 400, "usage-error")
     check_problem(await ask("GET", "snippets/lag", project=project, of="none"), 400, "usage-error")
+
+
+def test_an_as_of_cell_computes(project: Project, event_view: str) -> None:
+    project.define(event_view)
+    look = Look(project, Places(project.root), "exp/first", "notebook", Known())
+    assert inputs_of(look, patience=240)["events"].columns
+    result = project.define(snippet(look, "as_of", of="spend").source.partition("\n")[2])
+    assert result.passed, result.failed

@@ -305,26 +305,18 @@ class ViewRoute(Route):
 
 
 class SnippetsRoute(Route):
-    """The kinds of cells to begin with."""
+    """Cells to begin with."""
 
     @guarded
-    async def get(self) -> None:
-        """Answer with the kinds."""
-        from workbench.lab.snippets import snippet_kinds
+    async def get(self, kind: str = "") -> None:
+        """Answer with a cell of a kind, of a source or view; without a kind with the kinds."""
+        from workbench.lab.snippets import snippet, snippet_kinds
 
-        await self.look(snippet_kinds)
-
-
-class SnippetRoute(Route):
-    """A cell to begin with."""
-
-    @guarded
-    async def get(self, kind: str) -> None:
-        """Answer with a cell of a kind."""
-        from workbench.lab.snippets import snippet
-
-        of = self.word("of")
-        await self.look(lambda look: snippet(look, kind, of=of))
+        asked, of = kind or self.word("kind"), self.word("of") or self.word("view") or self.word("source")
+        if asked:
+            await self.look(lambda look: snippet(look, asked, of=of))
+        else:
+            await self.look(snippet_kinds)
 
 
 class InspectRoute(Route):
@@ -486,7 +478,7 @@ ROUTES: dict[str, type[Route]] = {
     r"catalog": CatalogRoute,
     r"views/([a-z][a-z0-9_]*)": ViewRoute,
     r"snippets": SnippetsRoute,
-    r"snippets/([a-z_-]+)": SnippetRoute,
+    r"snippets/([a-z_-]+)": SnippetsRoute,
     r"inspect": InspectRoute,
     r"jobs": JobsRoute,
     r"jobs/([0-9a-f]{32})": JobRoute,

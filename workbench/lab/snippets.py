@@ -20,7 +20,7 @@ def snippet(look: Look, kind: str, *, of: str = "") -> Snippet:
 
     if kind in _READING:
         return Snippet(source=_READING[kind][1](look, _view(look, of)))
-    made = look.project.new(kind.replace("_", "-"), of or None, branch=look.branch)
+    made = look.project.new(_PLAIN.get(kind, kind.replace("_", "-")), of or None, branch=look.branch)
     if not isinstance(made, NewCell):
         raise bad_request("Which kind of cell?", remedy="Give kind, as GET snippets lists them.")
     return Snippet(source=made.cell)
@@ -57,21 +57,48 @@ def _retrieval(look: Look, view: Input) -> str:  # noqa: ARG001 - as all of them
 
 
 def _training_set(look: Look, view: Input) -> str:
-    sources = workspace_of(look.project).sources
-    known = inputs_of(look)
-    entities = set(view.entities)
-    fits = (
-        name
-        for name in sources.names()
-        if sources[name].event_time and entities <= {column.name for column in known[name].columns or ()}
-    )
-    source = next(fits, next(iter(sources.names()), "events"))
-    time = (sources[source].event_time if source in sources else None) or "at"
+    source, time = _events(look, view)
     keys = "".join(f'"{name}", ' for name in view.entities)
     return (
         "import workbench as wb\n\nstore = wb.open().store\n"
         f'spine = wb.source("{source}").select({keys}event_timestamp="{time}").collect()\n'
         f'train = store.training_set(spine, ["{view.name}"], save="first")\ntrain\n'
+    )
+
+
+def _events(look: Look, view: Input) -> tuple[str, str]:
+    """Return a source with a time that has the keys of a view, and its time; the first one where none has them."""
+    sources, known = workspace_of(look.project).sources, inputs_of(look)
+    timed = [name for name in sources.names() if sources[name].event_time]
+    fits = (name for name in timed if set(view.entities) <= {column.name for column in known[name].columns or ()})
+    name = next(fits, next(iter(timed), "events"))
+    return name, (sources[name].event_time if name in sources else None) or "at"
+
+
+def _as_of(look: Look, view: Input) -> str:
+    """Return a view that has, for each row of a source, what another view said before it."""
+    source, time = _events(look, view)
+    feature = next((c for c in view.columns or () if c.name in view.features and c.dtype.startswith(_NUMBERS)), None)
+    if not view.entities or feature is None:
+        raise bad_request(f"{view.name} has no entity, or no number.", remedy="Choose another view.")
+    name = f"{source}_known"
+    model = "".join(part.title() for part in name.split("_"))
+    kinds = {column.name: column.dtype for column in view.columns or ()}
+    keys = "".join(f"    {key}: {'str' if kinds.get(key) == 'String' else 'int'}\n" for key in view.entities)
+    listed = ", ".join(f'"{key}"' for key in view.entities)
+    known = f"known_{feature.name}"
+    return (
+        f"%%feature\nclass {model}(FeatureModel):\n{keys}    {time}: UTC\n"
+        f'    {known}: float = Feature(unit="{feature.unit or "dimensionless"}", nullable=True)\n\n\n'
+        f'@feature_view(entities=[{listed}], event_time="{time}", owner="me")\n'
+        f"def {name}({source}: pl.LazyFrame, {view.name}: pl.LazyFrame) -> LazyFrame[{model}]:\n"
+        f'    """What {view.name} said before each row."""\n'
+        f'    rows = {source}.select({listed}, "{time}").unique().sort("{time}")\n'
+        f"    known = {view.name}.select(\n"
+        f'        {listed},\n        pl.col("{view.event_time}").alias("{time}"),\n'
+        f'        {known}=pl.col("{feature.name}").cast(pl.Float64),\n    ).sort("{time}")\n'
+        f'    return rows.join_asof(known, on="{time}", by=[{listed}], allow_exact_matches=False,\n'
+        "                          check_sortedness=False)\n"
     )
 
 
@@ -81,9 +108,13 @@ def _experiment(look: Look, view: Input) -> str:  # noqa: ARG001 - as all of the
     return f'%load_ext workbench\n%feature branch {branch} --objective "..." --hypothesis "..." --metric rmse\n'
 
 
+_NUMBERS = ("Int", "UInt", "Float")
+_PLAIN = {"feature": "cumulative"}
+"""What is written for a kind of a plainer name."""
 _READING: Mapping[str, tuple[str, Callable[[Look, Input], str]]] = {
     "experiment": ("the first cell of an experiment's notebook", _experiment),
+    "as_of": ("what another view said before each row", _as_of),
     "retrieval": ("a feature of one entity, as a model in production reads it", _retrieval),
     "training_set": ("features beside a spine's rows, each as it was known then", _training_set),
 }
-"""The kinds of cells that define nothing."""
+"""The kinds of cells that `new` does not have."""

@@ -10,14 +10,17 @@ const options = {
   sanitizer: { sanitize: (text: string) => text.replace(/<style>.*<\/style>/, '') }
 } as unknown as IRenderMime.IRendererOptions;
 
-async function rendered(result: unknown, trusted: boolean): Promise<HTMLElement> {
+const HTML = '<style>a{}</style><section>spend</section>';
+
+async function rendered(result: unknown, trusted: boolean, html: unknown = HTML): Promise<HTMLElement> {
   const renderer = extension.rendererFactory.createRenderer(options) as ResultRenderer;
-  const model = { trusted, data: { [MIME_TYPE]: result }, metadata: {} } as unknown as IRenderMime.IMimeModel;
+  const data = { [MIME_TYPE]: result, 'text/html': html };
+  const model = { trusted, data, metadata: {} } as unknown as IRenderMime.IMimeModel;
   await renderer.renderModel(model);
   return renderer.node;
 }
 
-const CARD = { kind: 'card', version: 1, title: 'spend: computed', html: '<style>a{}</style><section>spend</section>' };
+const CARD = { kind: 'card', version: 1, title: 'spend: computed' };
 
 test('a result is drawn as it is, and named for those who do not see it', async () => {
   const node = await rendered(CARD, true);
@@ -30,6 +33,6 @@ test('of a result in a notebook that is not trusted the sanitizer decides', asyn
   expect((await rendered(CARD, false)).innerHTML).toBe('<section>spend</section>');
 });
 
-test.each([undefined, 'text', { html: 3 }])('what is no result draws nothing: %s', async result => {
-  expect((await rendered(result, true)).innerHTML).toBe('');
+test.each([null, 3])('without HTML beside it nothing is drawn: %s', async html => {
+  expect((await rendered(CARD, true, html)).innerHTML).toBe('');
 });

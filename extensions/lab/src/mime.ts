@@ -7,6 +7,7 @@ import { draw } from './draw';
 
 export const MIME_TYPE = 'application/vnd.workbench+json';
 
+/** What a result says of itself; its HTML stands beside it, as `text/html` of the same output. */
 interface Result {
   kind?: unknown;
   title?: unknown;
@@ -21,7 +22,7 @@ export class ResultRenderer extends Widget implements IRenderMime.IRenderer {
   }
 
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
-    const result = (model.data[this.options.mimeType] ?? {}) as Result;
+    const result = { html: model.data['text/html'], ...(model.data[this.options.mimeType] as object) } as Result;
     const html = typeof result.html === 'string' ? result.html : '';
     draw(this.node, model.trusted ? html : this.options.sanitizer.sanitize(html));
     if (typeof result.title === 'string') {
