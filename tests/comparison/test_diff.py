@@ -26,7 +26,7 @@ def test_it_tells_values_distributions_rows_promises_and_code(mart: Project) -> 
     assert found.drift is not None
     assert found.drift["total"].ks == pytest.approx(0.375, abs=0.2)
     text = found._repr_mimebundle_()["text/plain"]
-    assert "spend@1.0 against exp/first" in text
+    assert "spend@1.0 against exp/first: 1 of 1 features differs" in text
     assert "* \n2" in text or "* 2" in text
     assert "breaks readers" in text
     assert "Where total differs most" in text

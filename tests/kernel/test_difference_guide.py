@@ -29,7 +29,8 @@ def said(run: Run, begins: str) -> str:
 
 def test_the_difference_has_all_five_layers(run: Run) -> None:
     text = said(run, "%feature diff carrier_delay")
-    assert "carrier_delay: main against exp/median category value" in text
+    assert "carrier_delay: main against exp/median: " in text
+    assert "category value" in text
     assert "very_late_1d is new" in text
     assert "162 837,699 0 0 0" in text
     assert "very_late_7d column - Int64" in text

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from workbench.diff import ColumnDiff, RowCounts, ViewDiff
     from workbench.drift import DriftReport
     from workbench.profile import Profile
+    from workbench.render import Tone
     from workbench.workspace import Workspace
 
+_TONES: dict[str, Tone] = {"none": "good", "metadata": "good", "refactor": "good", "value": "warn", "breaking": "bad"}
 WORST = 5
 """Rows of a feature that are shown where it differs most; `worst` has more."""
 
@@ -138,7 +140,8 @@ class Difference(Reported):
         ]
         tables = (self._rows(), self._promises(), self._values(), *self._profiles(), *self._worst())
         return Report(
-            f"{self.view}: {called[0]} against {called[1]}",
+            f"{self.view}: {called[0]} against {called[1]}: {self._verdict()}",
+            tone=_TONES.get(self.category),
             facts=(("category", self.category), ("why", "\n".join(self.why) or "nothing differs")),
             figures=(
                 *(table for table in tables if table.rows),
@@ -146,6 +149,16 @@ class Difference(Reported):
                 *listings(self.diff.code),
             ),
         )
+
+    def _verdict(self) -> str:
+        """Return what differs, in few words."""
+        differing = sum(each.status != "same" for each in self.columns)
+        if differing:
+            return f"{differing} of {len(self.columns)} features differ{'s' if differing == 1 else ''}"
+        rows = [
+            f"{count:,} {word}" for count, word in ((self.rows.added, "added"), (self.rows.removed, "removed")) if count
+        ]
+        return f"rows {', '.join(rows)}" if rows else "no value differs"
 
     @property
     def _other_rows(self) -> bool:

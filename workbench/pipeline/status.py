@@ -239,7 +239,7 @@ class Status(Reported):
     def _steps(self) -> tuple[str, ...]:
         """Return what to do next, where nothing fails that comes before it."""
         if not self.sources:
-            return ("Declare a source: `init --from FILE` looks at a file and writes it into workbench.toml.",)
+            return ("Declare a source: `init --from FILE` looks at a file and writes workbench.toml.",)
         if self.branch is None or self.is_protected:
             return ("Start an experiment: `branch exp/<name>`.",)
         if not self.views:
