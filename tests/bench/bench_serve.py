@@ -25,7 +25,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ from tests.bench.bench_online import VIEWS, compared, new_shelf, shelf_of, table
 from tests.bench.targets import judge
 from tests.server.stage import Running
 from workbench.config import ServeSettings
-from workbench.online.answers import StoredAnswer
+from workbench.online.answers import StoredAnswers
 from workbench.server import FeatureService, ServiceOptions, TokenFile
 from workbench.server.features import FeatureAnswers
 
@@ -252,14 +251,11 @@ def bodies(folder: Path, rounds: int) -> dict[str, float]:
     def body_of(asked: bytes, *, arrow: bool) -> object:
         """Make the body from rows that are found, and not yet decoded."""
         question, (prepared, found) = looked[asked]
-        fresh = [
-            StoredAnswer(each.plan, each.instant, each._data, bounded=True)  # type: ignore[attr-defined]  # they are stored
-            for each in found.found
-        ]
-        found = replace(found, found=fresh)
+        assert isinstance(found, StoredAnswers)
+        fresh = StoredAnswers(found.plan, found.entities, found.instant, found._data, bounded=True)
         if arrow:
-            return answers._arrow(question, found)
-        return answers._json(question, prepared, found, details=question.request.details)
+            return answers._arrow(question, fresh)
+        return prepared.bodies.body(fresh, details=question.request.details)
 
     questions = {each: answers.read(each, arrow=False, texts=False) for each in (body, values)}
     looked = {each: (question, answers._look(question, None)) for each, question in questions.items()}

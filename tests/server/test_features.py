@@ -47,17 +47,50 @@ def same(left: Any, right: Any) -> bool:
 def test_a_json_answer_has_the_values_of_the_reader(
     shelf: Shelf, asked: Asked, query: str, at: datetime | None
 ) -> None:
-    refs = ["kinds", "recent:value as late", "recent", "world"]
+    answers_as_the_reader(shelf, asked, ["kinds", "recent:value as late", "recent", "world"], USERS, query=query, at=at)
+
+
+@pytest.mark.parametrize("users", ["a", "b", "c", "z", "aa", "aaaaaaa", "abc", "cccccc"])
+@pytest.mark.parametrize(
+    "refs",
+    [
+        ["world", "kinds:small", "kinds:whole", "recent:value as late"],  # which stand in another order than the views
+        ["kinds:narrow", "world", "kinds:text"],
+        ["kinds:real"],
+        ["recent:kept"],
+        ["kinds:price", "kinds:local"],
+    ],
+)
+def test_few_entities_and_such_as_have_all_values_are_answered_alike(
+    shelf: Shelf, asked: Asked, users: str, refs: list[str]
+) -> None:
+    entities: list[Mapping[str, object]] = [{"user": user} for user in users]
+    for query in ("", "?int64=string"):
+        for at in (None, START + timedelta(minutes=1), START + timedelta(minutes=9)):
+            answers_as_the_reader(shelf, asked, refs, entities, query=query, at=at)
+
+
+def answers_as_the_reader(
+    shelf: Shelf,
+    asked: Asked,
+    refs: list[str],
+    entities: list[Mapping[str, object]],
+    *,
+    query: str,
+    at: datetime | None,
+) -> None:
+    """Check that an answer in JSON has what the reader in this process finds, and no more."""
     body = {"at": at.isoformat()} if at else {}
-    answer = asked.features(refs, USERS, query=query, full_names=True, **body)
+    answer = asked.features(refs, entities, query=query, full_names=True, **body)
     assert answer.status_code == 200, answer.text
     found = json.loads(answer.text)
-    right = shelf.reader().read(parse_all(refs), USERS, at=at, full_names=True).values()
+    right = shelf.reader().read(parse_all(refs), entities, at=at, full_names=True).values()
     assert list(found["features"]) == list(right[0])
-    assert found["rows"] == len(USERS)
+    assert found["rows"] == len(entities)
     for name, column in found["features"].items():
         convert = from_json(dtype_from_json(column["dtype"])) or (lambda value: value)
         view = found["views"][column["view"]]
+        assert len(column["values"]) == len(column["statuses"]) == len(view["event_times"]) == len(entities)
         for row, value in enumerate(column["values"]):
             expected = right[row][name]
             assert same(convert(value), expected.value), (name, value, expected.value)
@@ -68,6 +101,14 @@ def test_a_json_answer_has_the_values_of_the_reader(
             for times, time in ((view["event_times"], expected.event_time), (view.get("created"), expected.created)):
                 given = times[row] if times else None
                 assert (None if given is None else datetime.fromisoformat(given)) == time
+    values = asked.features(refs, entities, query=query, full_names=True, details=False, **body).json()
+    for name, column in found["features"].items():
+        del column["statuses"]
+        assert values["features"][name] == column
+    for view in found["views"].values():
+        del view["event_times"]
+        view.pop("created", None)
+    assert (values["views"], values["rows"], values["keys"]) == (found["views"], found["rows"], found["keys"])
 
 
 def test_every_kind_of_feature_is_among_those_compared() -> None:

@@ -79,7 +79,7 @@ class Served:
         rows: dict[bytes, list[tuple[int, bytes]]] = {}
         for key, row in backend.rows(generation["number"]):
             rows.setdefault(key[:-SUFFIX], []).append((instant_of(key[-SUFFIX:]), row))
-        first, second = plan.encode([one, other])
+        first, second = plan.stored_keys([one, other])
         assert first is not None
         assert second is not None
         rows[first] = rows[second]

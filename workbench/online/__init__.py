@@ -9,6 +9,7 @@ from workbench.lazy import loading
 if TYPE_CHECKING:
     from workbench.online.answers import Answer, Answers
     from workbench.online.catalog import OnlineCatalog
+    from workbench.online.codec import CREATED, EVENT, Row
     from workbench.online.on_demand_process import OnDemandProcesses
     from workbench.online.plan import Column, OnDemandPlan, Plan
     from workbench.online.read import OnlineReader, as_entities, read_offline, replay_offline
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
         open_backend,
         verify_online,
     )
-    from workbench.online.values import FeatureReport, FeatureValue, RowFacts
+    from workbench.online.values import FeatureReport, FeatureValue, Origin, RowFacts
 
 _HOMES = {
     "catalog": ("OnlineCatalog",),
     "answers": ("Answer", "Answers"),
+    "codec": ("CREATED", "EVENT", "Row"),
     "plan": ("Column", "OnDemandPlan", "Plan"),
     "read": ("OnlineReader", "as_entities", "read_offline", "replay_offline"),
     "on_demand_process": ("OnDemandProcesses",),
@@ -51,11 +53,14 @@ _HOMES = {
     "values": (
         "FeatureReport",
         "FeatureValue",
+        "Origin",
         "RowFacts",
     ),
 }
 
 __all__ = [
+    "CREATED",
+    "EVENT",
     "Answer",
     "Answers",
     "Column",
@@ -71,7 +76,9 @@ __all__ = [
     "OnlineReader",
     "OnlineStatus",
     "OnlineVerification",
+    "Origin",
     "Plan",
+    "Row",
     "RowFacts",
     "as_entities",
     "backend_of",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain, repeat
 from typing import TYPE_CHECKING, Any, Literal
@@ -114,29 +113,9 @@ class Answer:
             return None
         return columns
 
-    def values(self, features: ViewColumns) -> Iterator[Iterable[FeatureValue]]:
-        """Yield the answers of each entity for features of the view."""
-        plan, pick, shared = self.plan, features.pick, self.shared
-        there, ttl, has_created = plan.there, plan.ttl, plan.has_created
-        for row in self.rows:
-            if row is None:
-                facts = RowFacts(None, None, *shared)
-            else:
-                facts = RowFacts(row[EVENT], row[CREATED] if has_created else None, *shared)
-            if row is None or (ttl and not plan.holds(row[EVENT], self.instant)):
-                without: Status = "missing" if row is None else "expired"
-                yield [
-                    FeatureValue(each.default, without if each.default is None else "default", facts)
-                    for each in features.columns
-                ]
-                continue
-            values = pick(row)
-            if features.converts:
-                values = [self._in_python(each, (row[each.place],))[0] for each in features.columns]
-            if None in values:
-                yield [FeatureValue(value, "null" if value is None else there, facts) for value in values]
-            else:
-                yield map(FeatureValue, values, repeat(there), repeat(facts))
+    def values(self, features: ViewColumns) -> Iterable[Iterable[FeatureValue]]:
+        """Return the answers of each entity for features of the view."""
+        return map(features.values_of(self.shared, stored=False), self.rows, repeat(self.instant))
 
     def values_by_column(self, features: ViewColumns) -> Iterator[FeatureValue]:
         """Return the answers for features of the view, feature by feature, where every entity has all of them."""
@@ -305,6 +284,10 @@ class StoredAnswer(Answer):
             self._columns = self._holding(transposed(self.rows) if columns is None else columns)
         return self._columns
 
+    def values(self, features: ViewColumns) -> Iterable[Iterable[FeatureValue]]:
+        """Return the answers of each entity for features of the view."""
+        return map(features.values_online, self.rows, repeat(self.instant))
+
     def is_late(self) -> bool:
         """Whether some of the rows, which are behind their bounds, do not answer at the instant."""
         return not self.stored.answer_at(self.instant)
@@ -385,14 +368,45 @@ class ComputedAnswer(Answer):
         return self.made[column.feature]
 
 
-@dataclass  # not frozen: as `Answer`
 class Answers:
-    """What was found for each entity of a request, in the order asked."""
+    """What was found for each entity of a request, in the order asked.
 
-    plan: Plan
-    entities: Sequence[Mapping[str, object]]
-    instant: int
-    found: Sequence[Answer]
+    Parameters
+    ----------
+    plan
+        How the request is read.
+    entities
+        The entities.
+    instant
+        When what is found has to hold.
+    found
+        What each view of the plan has.
+    """
+
+    __slots__ = ("_found", "entities", "instant", "plan")  # no dataclass: as `Answer`
+
+    def __init__(
+        self, plan: Plan, entities: Sequence[Mapping[str, object]], instant: int, found: Sequence[Answer] | None
+    ) -> None:
+        self.plan = plan
+        self.entities = entities
+        self.instant = instant
+        self._found = found
+
+    @property
+    def found(self) -> Sequence[Answer]:
+        """What each view of the plan has."""
+        return self._found or ()
+
+    @property
+    def is_online(self) -> bool:
+        """Whether it is known that the online store has the rows of all views."""
+        return False
+
+    @property
+    def only_rows(self) -> Sequence[Row] | None:
+        """The row of each view for the one entity of the request, where it is known that all are there and hold."""
+        return None
 
     @property
     def shown(self) -> list[tuple[int, Answer]]:
@@ -419,7 +433,7 @@ class Answers:
         else:
             by_view = [answer.values(features) for answer, features in zip(self.found, plan.by_view, strict=True)]
             found = [dict(zip(names, chain.from_iterable(row), strict=True)) for row in zip(*by_view, strict=True)]
-        return found if names == plan.names else [{name: each[name] for name in plan.names} for each in found]
+        return found if plan.is_grouped else [{name: each[name] for name in plan.names} for each in found]
 
     def column(self, column: Column) -> tuple[Sequence[Any], Sequence[Status]]:
         """Return a feature's value for each entity, as its Python type, and its status."""
@@ -489,6 +503,86 @@ class Answers:
         ]
 
 
+class StoredAnswers(Answers):
+    """What one look into the online store found for all views of a request.
+
+    Parameters
+    ----------
+    plan, entities, instant
+        As those of `Answers`.
+    data
+        The row of each entity, view by view; None where there is none.
+    bounded
+        Whether they are behind the instants between which they answer.
+    """
+
+    __slots__ = ("_bounded", "_data", "_row")
+
+    def __init__(
+        self,
+        plan: Plan,
+        entities: Sequence[Mapping[str, object]],
+        instant: int,
+        data: Sequence[bytes | None],
+        *,
+        bounded: bool,
+    ) -> None:
+        self.plan = plan
+        self.entities = entities
+        self.instant = instant
+        self._found = None
+        self._data = data
+        self._bounded = bounded
+        self._row: Sequence[Row] | Literal[False] | None = False
+
+    @property
+    def found(self) -> Sequence[Answer]:
+        """What each view of the plan has."""
+        if self._found is None:
+            count, data = len(self.entities), self._data
+            self._found = [
+                StoredAnswer(view, self.instant, data[place * count : (place + 1) * count], bounded=self._bounded)
+                for place, view in enumerate(self.plan.views)
+            ]
+        return self._found
+
+    @property
+    def is_online(self) -> bool:
+        """Say that the online store has the rows of all views."""
+        return True
+
+    @property
+    def only_rows(self) -> Sequence[Row] | None:
+        """The row of each view for the one entity, where all are there and hold; with their stored values."""
+        if self._row is False:
+            self._row = self._only_rows()
+        return self._row
+
+    def _only_rows(self) -> Sequence[Row] | None:
+        plan, data = self.plan, self._data
+        if len(self.entities) != 1 or None in data:
+            return None
+        start = BOUNDS.size if self._bounded else 0
+        rows = [decode(row, start) for (decode, _), row in zip(plan.row_readers, data, strict=True)]
+        held = (view.holds(rows[place][EVENT], self.instant) for place, view in plan.fading)
+        return rows if not plan.fading or all(held) else None
+
+    def values(self) -> list[dict[str, FeatureValue]]:
+        """Return one dictionary an entity; of few entities without an object for each view."""
+        plan, count, instant = self.plan, len(self.entities), self.instant
+        if count > FEW or not plan.is_grouped:
+            return super().values()
+        names, data, readers, found = plan.names, self._data, plan.row_readers, []
+        start = BOUNDS.size if self._bounded else 0
+        for number in range(count):
+            by_view = [
+                values_of(None if row is None else decode(row, start), instant)
+                for (decode, values_of), row in zip(readers, data[number::count], strict=True)
+            ]
+            found.append(dict(zip(names, chain.from_iterable(by_view), strict=True)))
+        return found
+
+
 def _in_arrow(numbers: np.ndarray[Any, Any]) -> pa.Array:
     """Return an array as it is in memory, or its bits. `pyarrow.array` would load pandas."""
     import pyarrow as pa
@@ -503,7 +597,7 @@ def all_with_computed(asked: Sequence[Answers]) -> list[Answers]:
     """Return the answers to requests of one plan with those of its on-demand views, computed once for all of them."""
     by_view = [_compute(view, asked) for view in asked[0].plan.on_demand] if asked else []
     return [
-        replace(answers, found=[*answers.found, *(of_view[place] for of_view in by_view)])
+        Answers(answers.plan, answers.entities, answers.instant, [*answers.found, *(each[place] for each in by_view)])
         for place, answers in enumerate(asked)
     ]
 

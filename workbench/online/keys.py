@@ -113,19 +113,34 @@ class EntityKeys:
             parts.append(part)
         return whole_key(b"".join(parts))
 
-    def encode_all(
-        self, entities: Sequence[Mapping[str, object]], names: Mapping[str, str] | None = None
-    ) -> list[bytes | None]:
-        """Return the keys of entities, as `encode` does; quicker for views with one key column."""
+    def stored_by(self, names: Mapping[str, str]) -> Callable[[Sequence[Mapping[str, object]]], list[bytes]]:
+        """Return what makes the keys of entities, as `encode` does; `NO_ROW` for one that no row can have.
+
+        `names` is what the entities call columns that are called otherwise.
+        """
+
+        def each(entities: Sequence[Mapping[str, object]]) -> list[bytes]:
+            return [self.encode(entity, names) or NO_ROW for entity in entities]
+
         if len(self.encoders) != 1:
-            return [self.encode(entity, names) for entity in entities]
+            return each
         ((name, encode),) = self.encoders
-        called = names.get(name, name) if names else name
-        try:
-            parts = [encode(entity[called]) for entity in entities]
-        except (KeyError, WrongKind):
-            return [self.encode(entity, names) for entity in entities]  # which says what is wrong, or that it is null
-        return [None if part is None else PLAIN + part if len(part) <= LONGEST else whole_key(part) for part in parts]
+        called = names.get(name, name)
+
+        def of_one_column(entities: Sequence[Mapping[str, object]]) -> list[bytes]:
+            try:
+                return [
+                    NO_ROW
+                    if (part := encode(entity[called])) is None
+                    else PLAIN + part
+                    if len(part) <= LONGEST
+                    else whole_key(part)
+                    for entity in entities
+                ]
+            except (KeyError, WrongKind):
+                return each(entities)  # which says what is wrong, or that it is null
+
+        return of_one_column
 
     def encode_columns(self, columns: Sequence[pl.Series]) -> list[bytes]:
         """Return the keys of entities of the view itself, none of which is null, from their columns."""

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Self
 
 from workbench.errors import OnlineError
 from workbench.online.backend import FOREVER, prefix_of
 from workbench.online.catalog import Generation
-from workbench.online.codec import Row, RowCodec
+from workbench.online.codec import CREATED, EVENT, FIRST, Row, RowCodec
 from workbench.online.keys import EntityKeys
+from workbench.online.values import FeatureValue, RowFacts
 from workbench.point_in_time import within_ttl
 from workbench.store import JoinedView, ReadableView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import timedelta
 
     from workbench.online.values import Origin, Status
@@ -106,9 +107,10 @@ class ViewPlan:
         settled = self.generation.settled if self.generation else None
         return FOREVER if settled is None else settled
 
-    def encode(self, entities: Sequence[Mapping[str, object]]) -> list[bytes | None]:
-        """Return the entities' keys; None for one that no row can have."""
-        return self.keys.encode_all(entities, self.names)
+    @cached_property
+    def stored_keys(self) -> Callable[[Sequence[Mapping[str, object]]], list[bytes]]:
+        """What makes the keys of entities in the store; `NO_ROW` for one that no row can have."""
+        return self.keys.stored_by(self.names)
 
     def holds(self, event: Any, instant: int) -> Any:
         """Return whether a row of this event time may be used at an instant, or has expired; or of a column of them."""
@@ -164,24 +166,72 @@ class Column:
     convert: Callable[[Any], Any] | None
 
 
+RowValues = Callable[["Row | None", int], "Iterable[FeatureValue]"]
+"""Returns the answers for features of a view from the row of an entity, if it has one, at an instant."""
+
+
 @dataclass(frozen=True)
 class ViewColumns:
     """The features of one view that a request asks for."""
 
+    view: ViewPlan
     columns: tuple[Column, ...]
 
     @cached_property
     def pick(self) -> Callable[[Sequence[Any]], Sequence[Any]]:
         """What takes them out of a row, or out of the columns of rows."""
-        places = [column.place for column in self.columns]
-        if len(places) > 1:
-            return itemgetter(*places)  # several at once, without a step of Python's for each
-        return lambda row: [row[place] for place in places]
+        return picker([column.place for column in self.columns])
 
     @cached_property
     def converts(self) -> bool:
         """Whether the stored values of some are not Python's."""
         return any(column.convert is not None for column in self.columns)
+
+    @cached_property
+    def values_online(self) -> RowValues:
+        """What makes the answers of rows as the online store has them."""
+        return self.values_of(self.view.online, stored=True)
+
+    def values_of(self, shared: tuple[str | None, int | None, Origin], *, stored: bool) -> RowValues:
+        """Return what makes the answers of rows that have version, generation and origin in common.
+
+        Values are `stored` where they are not Python's yet.
+        """
+        view, pick, columns = self.view, self.pick, self.columns
+        ttl, has_created, holds, there = view.ttl, view.has_created, view.holds, view.there
+        converts, all_there = stored and self.converts, repeat(there)
+        missing = [
+            FeatureValue(each.default, "missing" if each.default is None else "default", RowFacts(None, None, *shared))
+            for each in columns
+        ]
+
+        def values(row: Row | None, instant: int) -> Iterable[FeatureValue]:
+            if row is None:
+                return missing
+            facts = RowFacts(row[EVENT], row[CREATED] if has_created else None, *shared)
+            if ttl and not holds(row[EVENT], instant):
+                return [
+                    FeatureValue(each.default, "expired" if each.default is None else "default", facts)
+                    for each in columns
+                ]
+            found = pick(row)
+            if converts:
+                found = [
+                    value if each.convert is None else each.convert(value)
+                    for each, value in zip(columns, found, strict=True)
+                ]
+            if None in found:
+                return [FeatureValue(value, "null" if value is None else there, facts) for value in found]
+            return map(FeatureValue, found, all_there, repeat(facts))
+
+        return values
+
+
+def picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """Return what takes the values at some places out of a sequence."""
+    if len(places) > 1:
+        return itemgetter(*places)  # several at once, without a step of Python's for each
+    return lambda values: [values[place] for place in places]
 
 
 @dataclass(frozen=True)
@@ -224,7 +274,36 @@ class Plan:
     def by_view(self) -> tuple[ViewColumns, ...]:
         """The columns of each view."""
         places = range(len(self.all_views))
-        return tuple(ViewColumns(tuple(each for each in self.columns if each.view == place)) for place in places)
+        return tuple(
+            ViewColumns(self.all_views[place], tuple(each for each in self.columns if each.view == place))
+            for place in places
+        )
+
+    @cached_property
+    def row_readers(self) -> tuple[tuple[Callable[..., Row], RowValues], ...]:
+        """What decodes a row of each view that the online store has, and what makes the answers of it."""
+        return tuple((view.decode, of.values_online) for view, of in zip(self.views, self.by_view, strict=False))
+
+    @cached_property
+    def is_grouped(self) -> bool:
+        """Whether the columns of each view stand together, in the order of the views."""
+        return self.grouped_names == self.names
+
+    @cached_property
+    def fading(self) -> tuple[tuple[int, ViewPlan], ...]:
+        """The views whose rows expire, with their places."""
+        return tuple((place, view) for place, view in enumerate(self.views) if view.ttl)
+
+    @cached_property
+    def widths(self) -> tuple[int, ...]:
+        """How many columns the rows of each view have."""
+        return tuple(FIRST + len(view.codec.features) for view in self.all_views)
+
+    @cached_property
+    def pick(self) -> Callable[[Sequence[Any]], Sequence[Any]]:
+        """What takes the columns asked for out of those of the rows of all views, one view's after another's."""
+        begins = [0, *accumulate(self.widths)]
+        return picker([begins[column.view] + column.place for column in self.columns])
 
     @cached_property
     def grouped_names(self) -> tuple[str, ...]:
@@ -247,15 +326,19 @@ class Plan:
         return max((view.settled for view in self.views), default=-FOREVER)
 
     @cached_property
-    def places(self) -> range:
-        """The places of the views whose rows are stored."""
-        return range(len(self.views))
-
-    @cached_property
     def online_since(self) -> int:
         """The instant from which on the store answers for all views; `FOREVER` where it does not have one of them."""
         generations = [view.generation for view in self.views]
         return max((FOREVER if each is None else each.since or -FOREVER for each in generations), default=-FOREVER)
+
+    @cached_property
+    def simple_since(self) -> int:
+        """The instant from which on the latest rows answer for all views, and the store has them all."""
+        return max(self.online_since, self.settled)
+
+    def is_online_at(self, instant: int | None) -> bool:
+        """Whether the store answers for all views at an instant; None is now."""
+        return self.online_since < FOREVER if instant is None else instant >= self.online_since
 
     def online_at(self, instant: int) -> list[int]:
         """Return the places of the views that the store answers for at an instant."""
@@ -266,3 +349,25 @@ class Plan:
         """For each view the place of the first one whose entities become the same keys: they are encoded once."""
         forms = [[(view.names.get(name, name), dtype) for name, dtype in view.keys.columns] for view in self.views]
         return tuple(forms.index(form) for form in forms)
+
+    @cached_property
+    def has_one_key(self) -> bool:
+        """Whether the entities become the same keys in all views."""
+        return not any(self.key_sources)
+
+    def stored_keys(self, entities: Sequence[Mapping[str, object]], places: Sequence[int] | None = None) -> list[bytes]:
+        """Return the keys in the store of each entity in some of the views, or in all, view by view."""
+        prefixes = self.prefixes
+        if places is None:
+            if self.has_one_key and prefixes:
+                keys = self.views[0].stored_keys(entities)
+                return [prefix + key for prefix in prefixes for key in keys]
+            places = range(len(prefixes))
+        known: dict[int, list[bytes]] = {}
+        found = []
+        for place in places:
+            source = self.key_sources[place]
+            if source not in known:
+                known[source] = self.views[place].stored_keys(entities)
+            found += [prefixes[place] + key for key in known[source]]
+        return found

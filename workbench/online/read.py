@@ -15,7 +15,7 @@ import polars as pl
 
 from workbench.config import free_name
 from workbench.errors import JoinError, OnlineError, UsageError
-from workbench.online.answers import Answer, Answers, StoredAnswer, all_with_computed
+from workbench.online.answers import Answer, Answers, StoredAnswer, StoredAnswers, all_with_computed
 from workbench.online.backend import ReadOnlyBackend
 from workbench.online.catalog import OnlineCatalog
 from workbench.online.codec import FIRST, Row
@@ -136,62 +136,72 @@ class OnlineReader:
         """Return what a plan finds; None where another version is published since it was made."""
         instant = time.time_ns() // 1_000 if at is None else microseconds(at)
         try:
-            found = self._look(plan, entities, instant, now=at is None)
+            answers = self._look(plan, entities, instant, now=at is None)
         except JoinError:
             if plan.version == self.backend.version():
                 raise
             return None  # the keys may have other types now
-        if found is None:
-            return None
-        answers = Answers(plan, entities, instant, found)
-        return answers.with_computed() if plan.on_demand else answers
+        return answers.with_computed() if plan.on_demand and answers is not None else answers
 
     def forget_plans(self) -> None:
         """Find out anew how requests are read."""
         self._plans.clear()
 
-    def _look(
-        self, plan: Plan, entities: Sequence[Mapping[str, object]], instant: int, *, now: bool
-    ) -> list[Answer] | None:
+    def _look(self, plan: Plan, entities: Sequence[Mapping[str, object]], instant: int, *, now: bool) -> Answers | None:
         """Return the rows of each view; None where the catalogue has moved on."""
-        places = plan.places if instant >= plan.online_since else plan.online_at(instant)
-        keys: dict[int, list[bytes]] = {}
-        for place in places:
-            source = plan.key_sources[place]
-            if source not in keys:
-                keys[source] = [key or NO_ROW for key in plan.views[place].encode(entities)]
-        found = self._stored(plan, places, keys, instant, latest=now)
+        if instant >= (plan.simple_since if now else plan.online_since):  # one look finds all
+            rows = self._rows(plan, None, entities, instant, latest=now)
+            return None if rows is None else StoredAnswers(plan, entities, instant, rows, bounded=now)
+        places = plan.online_at(instant)
+        found = self._stored(plan, places, entities, instant, latest=now)
         if now and found is not None and instant < plan.settled:
             late = [place for place, answer in found.items() if instant < answer.plan.settled and answer.is_late()]
-            others = self._stored(plan, late, keys, instant, latest=False) if late else {}
+            others = self._stored(plan, late, entities, instant, latest=False) if late else {}
             found = None if others is None else found | others
         if found is None:
             return None
-        return [
+        answers = [
             found[place]
             if place in found
             else Answer(view, instant, lake_rows(view, entities, [instant] * len(entities)))
             for place, view in enumerate(plan.views)
         ]
+        return Answers(plan, entities, instant, answers)
 
     def _stored(
-        self, plan: Plan, places: Sequence[int], keys: Mapping[int, Sequence[bytes]], instant: int, *, latest: bool
+        self,
+        plan: Plan,
+        places: Sequence[int],
+        entities: Sequence[Mapping[str, object]],
+        instant: int,
+        *,
+        latest: bool,
     ) -> dict[int, StoredAnswer] | None:
-        """Return what the store has of some views: the latest rows, or those of an instant.
-
-        None where the catalogue has moved on.
-        """
-        prefixes, sources, views = plan.prefixes, plan.key_sources, plan.views
-        asked = [prefixes[place] + key for place in places for key in keys[sources[place]]]
-        version, rows = self.backend.latest(asked) if latest else self.backend.as_of(asked, instant)
-        if version != plan.version:
+        """Return what the store has of some views; None where the catalogue has moved on."""
+        rows, count = self._rows(plan, places, entities, instant, latest=latest), len(entities)
+        if rows is None:
             return None
-        found, begin = {}, 0
-        for place in places:
-            end = begin + len(keys[sources[place]])
-            found[place] = StoredAnswer(views[place], instant, rows[begin:end], bounded=latest)
-            begin = end
-        return found
+        return {
+            place: StoredAnswer(plan.views[place], instant, rows[number * count : (number + 1) * count], bounded=latest)
+            for number, place in enumerate(places)
+        }
+
+    def _rows(
+        self,
+        plan: Plan,
+        places: Sequence[int] | None,
+        entities: Sequence[Mapping[str, object]],
+        instant: int,
+        *,
+        latest: bool,
+    ) -> list[bytes | None] | None:
+        """Return the rows of some views in the store, or of all, view by view: the latest ones, or those of an instant.
+
+        They are of one moment; None where the catalogue has moved on.
+        """
+        keys = plan.stored_keys(entities, places)
+        version, rows = self.backend.latest(keys) if latest else self.backend.as_of(keys, instant)
+        return rows if version == plan.version else None
 
 
 def planned(asked: Resolution, reading: ViewReader, catalog: OnlineCatalog | None) -> Plan:
@@ -269,12 +279,12 @@ def _read_lake(plan: Plan, asked: Sequence[tuple[Sequence[Mapping[str, object]],
 def lake_rows(plan: ViewPlan, entities: Sequence[Mapping[str, object]], instants: Sequence[int]) -> list[Row | None]:
     """Return the row that a training set would find for each entity at its instant, whatever its age."""
     part, view = plan.part, plan.part.view
-    asked = plan.encode(entities)
+    asked = plan.stored_keys(entities)
     names = [column.name for column in view.contract.features]
     at, outcome, event, created, *columns = _free_names(4 + len(names), part.columns)
     keys = {
         column: pl.Series(
-            [None if key is None else entity[column] for entity, key in zip(entities, asked, strict=True)],
+            [entity[column] if key != NO_ROW else None for entity, key in zip(entities, asked, strict=True)],
             dtype=view.contract[name].dtype,
             strict=False,
         )

@@ -54,6 +54,8 @@ SHED = {FEATURES, CATALOG}
 """Routes that are refused when the service is late; health and metrics are not."""
 LONGEST_SEARCH = 200
 """Letters of what is searched for in the catalogue."""
+_ALWAYS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+"""Headers of all answers."""
 _REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _LOCAL = {"localhost", "127.0.0.1", "[::1]"}
 
@@ -153,8 +155,10 @@ class FeatureService:
         self._note(scope, route, response.status, request_id, started, None)
 
     def _id_of(self, headers: dict[bytes, bytes]) -> str:
-        given = headers.get(b"x-request-id", b"").decode("latin-1")
-        return given if _REQUEST_ID.fullmatch(given) else f"{self._prefix}-{next(self._numbers):x}"
+        given = headers.get(b"x-request-id")
+        if given is not None and _REQUEST_ID.fullmatch(text := given.decode("latin-1")):
+            return text
+        return f"{self._prefix}-{next(self._numbers):x}"
 
     def _admit(self, scope: Scope, headers: dict[bytes, bytes], route: str) -> Token | None:
         """Return the token of a request that may be answered."""
@@ -254,10 +258,9 @@ class FeatureService:
     async def _send(self, response: Response, request_id: str, send: Send) -> None:
         headers = [
             *response.headers,
-            (b"content-length", str(len(response.body)).encode()),
+            (b"content-length", b"%d" % len(response.body)),
             (b"x-request-id", request_id.encode()),
-            (b"cache-control", b"no-store"),
-            (b"x-content-type-options", b"nosniff"),
+            *_ALWAYS,
         ]
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
@@ -270,12 +273,7 @@ class FeatureService:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message["headers"],
-                    (b"x-request-id", request_id.encode()),
-                    (b"cache-control", b"no-store"),
-                    (b"x-content-type-options", b"nosniff"),
-                ]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *_ALWAYS]
             await send(message)
 
         try:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import repeat
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
@@ -25,23 +24,19 @@ from workbench.errors import (
     WorkbenchError,
     did_you_mean,
 )
+from workbench.online import EVENT
 from workbench.protocol import (
     ARROW,
     ARROW_FACTS,
     JSON,
     ArrowFacts,
-    FeatureAnswer,
-    FeatureColumn,
     FeatureRequest,
     Key,
-    ViewAnswer,
     ViewFacts,
-    column_to_json,
     form_of,
-    is_real,
     key_from_json,
-    to_json,
 )
+from workbench.server.bodies import ENCODER, JsonBodies
 from workbench.server.logs import LOGGER
 from workbench.server.problem import Problem, Response, busy
 from workbench.skew import logged_line
@@ -52,8 +47,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from workbench.config import ServeSettings
-    from workbench.online import Answer, Answers, OnlineReader, Plan
-    from workbench.protocol import Convert
+    from workbench.online import Answers, OnlineReader, Plan
     from workbench.server.metrics import ServiceMetrics
     from workbench.server.tokens import Token
     from workbench.server.tracing import Traces
@@ -69,7 +63,6 @@ KNOWN = 256
 """How many requests' preparations are kept."""
 
 _decode = msgspec.json.Decoder(FeatureRequest).decode
-_encode = msgspec.json.Encoder(decimal_format="string").encode
 _JSON_HEADERS = [(b"content-type", JSON.encode())]
 _ARROW_HEADERS = [(b"content-type", ARROW.encode())]
 
@@ -109,27 +102,13 @@ class Prepared:
         How the features are read; as long as the catalogue is the one it was made for.
     keys
         What turns keys, and a request's values, that JSON has no kind for into their values, with the dtype, by column.
-    key_types
-        The dtype of each key column, and of each value of a request, as JSON.
-    names, views, dtypes
-        Of each feature its column's name, its view's name and its dtype as JSON.
-    converts
-        What makes the values of each feature ready for JSON; None where they are.
-    places
-        The places of each feature's view in the plan, and of its values in a row.
-    is_plain
-        Whether all stored values go into JSON as they are, but for a NaN and infinities.
+    bodies
+        What writes the answers in JSON.
     """
 
     plan: Plan
     keys: Mapping[str, tuple[Callable[[Any], Any], pl.DataType]]
-    key_types: dict[str, Any]
-    names: Sequence[str]
-    views: Sequence[str]
-    dtypes: Sequence[Any]
-    converts: Sequence[Convert | None]
-    places: Sequence[tuple[int, int]]
-    is_plain: bool
+    bodies: JsonBodies
 
 
 class FeatureAnswers:
@@ -204,10 +183,7 @@ class FeatureAnswers:
             return False
         if plan.on_demand or len(question.entities) * len(plan.views) > HEAVY:
             return True
-        if question.at is None:
-            return not all(view.generation for view in plan.views)
-        instant = microseconds(question.at)
-        return not all(view.reaches(instant) for view in plan.views)
+        return not plan.is_online_at(None if question.at is None else microseconds(question.at))
 
     def answer(self, question: Question, token: Token | None) -> Response:
         """Return the answer to a request."""
@@ -220,7 +196,7 @@ class FeatureAnswers:
         if question.arrow:
             response = Response(200, _ARROW_HEADERS, self._arrow(question, answers))
         else:
-            response = Response(200, _JSON_HEADERS, self._json(question, prepared, answers, details=details))
+            response = Response(200, _JSON_HEADERS, prepared.bodies.body(answers, details=details))
         self._count(answers)
         if self._log.is_sampled():
             self._keep(question, prepared, answers, response.body if details and not question.arrow else None)
@@ -230,7 +206,7 @@ class FeatureAnswers:
         """Have an answer logged, as `body` if it was sent so; whatever comes of that, the request has its answer."""
         now = from_microseconds(answers.instant) if question.at is None else datetime.now(UTC)
         try:
-            body = body or self._json(question, prepared, answers, details=True)
+            body = body or prepared.bodies.body(answers, details=True)
             line = logged_line(
                 answers, body, requested=now, at=question.at, request=question.request, entities=question.entities
             )
@@ -279,7 +255,7 @@ class FeatureAnswers:
         return found
 
     def _require_reach(self, plan: Plan, at: datetime | None) -> None:
-        if self._reader.has_lake:
+        if self._reader.has_lake or plan.is_online_at(None if at is None else microseconds(at)):
             return
         for view in plan.views:
             if view.generation is None:
@@ -299,34 +275,6 @@ class FeatureAnswers:
                     error="OnlineError",
                 )
 
-    def _json(self, question: Question, prepared: Prepared, answers: Answers, *, details: bool) -> bytes:
-        """Return a `FeatureAnswer`."""
-        is_plain = prepared.is_plain and all(answer.is_whole for answer in answers.found)
-        if is_plain:
-            values = [answers.found[view].columns[place] for view, place in prepared.places]  # type: ignore[index]  # each is whole
-            there = [[answer.plan.there] * len(answer) for answer in answers.found]
-            statuses: list[Sequence[str]] = [there[view] for view, _ in prepared.places]
-        else:
-            found = [answers.column(column) for column in prepared.plan.columns]
-            pairs = zip((own for own, _ in found), prepared.converts, strict=True)
-            values = [own if convert is None else column_to_json(own, convert) for own, convert in pairs]
-            statuses = [known for _, known in found]
-        views = {answer.plan.part.name: _view_answer(answer, details=details) for _, answer in answers.shown}
-        instant, rows = from_microseconds(answers.instant), len(question.entities)
-
-        def encoded(values: Iterable[Sequence[Any]]) -> bytes:
-            features = map(
-                FeatureColumn, prepared.views, prepared.dtypes, values, statuses if details else repeat(None)
-            )
-            named = dict(zip(prepared.names, features, strict=True))
-            return _encode(FeatureAnswer(instant, rows, named, views, prepared.key_types))
-
-        body = encoded(values)
-        if is_plain and b"null" in body:  # perhaps a NaN or an infinity, for which there is a text
-            pairs = zip(values, prepared.converts, strict=True)
-            return encoded(own if convert is None else column_to_json(own, convert) for own, convert in pairs)
-        return body
-
     def _arrow(self, question: Question, answers: Answers) -> bytes:
         import pyarrow as pa
 
@@ -334,7 +282,7 @@ class FeatureAnswers:
             answer.plan.part.name: ViewFacts(answer.plan.part.view.version, answer.origin, answer.generation)
             for _, answer in answers.shown
         }
-        facts = _encode(ArrowFacts(from_microseconds(answers.instant), views))
+        facts = ENCODER.encode(ArrowFacts(from_microseconds(answers.instant), views))
         table = answers.arrow(details=question.request.details)
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), ARROW_FACTS: facts})
         sink = pa.BufferOutputStream()
@@ -344,19 +292,22 @@ class FeatureAnswers:
         return body
 
     def _count(self, answers: Answers) -> None:
-        metrics, total = self._metrics, len(answers.entities)
+        metrics, total, instant = self._metrics, len(answers.entities), answers.instant
         metrics.count_entities(total)
+        rows = answers.only_rows
+        if rows is not None:
+            for view, row in zip(answers.plan.views, rows, strict=True):
+                metrics.count_rows(view.part.view.name, "online")(1, 0, 0, _age(row[EVENT], instant))
+            return
         for answer in answers.found:
             found, usable, newest = answer.summary()
-            age = None if newest is None else max(0, answers.instant - newest) / 1_000_000
-            metrics.count_rows(
-                answer.plan.part.view.name,
-                answer.origin,
-                usable,
-                expired=found - usable,
-                missing=total - found,
-                age=age,
-            )
+            age = None if newest is None else _age(newest, instant)
+            metrics.count_rows(answer.plan.part.view.name, answer.origin)(usable, found - usable, total - found, age)
+
+
+def _age(event: int, instant: int) -> float:
+    """Return how old a row is, in seconds."""
+    return max(0, instant - event) / 1_000_000
 
 
 def _prepared(plan: Plan, *, texts: bool) -> Prepared:
@@ -374,30 +325,7 @@ def _prepared(plan: Plan, *, texts: bool) -> Prepared:
         convert = key_from_json(each.dtype, texts=texts)
         if convert is not None:
             keys[each.name] = convert, each.dtype
-    parts = [plan.all_views[column.view].part for column in plan.columns]
-    dtypes = [part.view.contract[column.feature].dtype for part, column in zip(parts, plan.columns, strict=True)]
-    converts = [to_json(dtype, texts=texts) for dtype in dtypes]
-    return Prepared(
-        plan=plan,
-        keys=keys,
-        key_types=key_types,
-        names=plan.names,
-        views=[part.name for part in parts],
-        dtypes=[dtype_to_json(dtype) for dtype in dtypes],
-        converts=converts,
-        places=[(column.view, column.place) for column in plan.columns],
-        is_plain=not plan.converts and all(convert is None or is_real(convert) for convert in converts),
-    )
-
-
-def _view_answer(answer: Answer, *, details: bool) -> ViewAnswer:
-    version, generation, origin = answer.shared
-    if not details:
-        return ViewAnswer(version, origin, generation)
-    events, created = answer.times
-    return ViewAnswer(
-        version, origin, generation, _moments(events), _moments(created) if answer.plan.has_created else None
-    )
+    return Prepared(plan, keys, JsonBodies(plan, key_types, texts))
 
 
 def _with_values(
@@ -484,10 +412,6 @@ def _explain(error: WorkbenchError, token: Token | None) -> NoReturn:
         raise Problem(500, error.message, remedy=error.remedy, field="features", error="ComputeError") from error
     what = "A record of what is published" if isinstance(error, RegistryError) else "The store or the lake"
     raise busy(f"{what} cannot be read.") from error
-
-
-def _moments(times: Sequence[int | None]) -> list[datetime | None]:
-    return [None if time is None else from_microseconds(time) for time in times]
 
 
 def _by_row(given: list[dict[str, Key]] | dict[str, list[Key]]) -> Sequence[Mapping[str, Key]]:

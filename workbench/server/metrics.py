@@ -14,7 +14,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,8 @@ BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
 
 Series = tuple[str, ...]
 """A metric's name and the values of its labels."""
+Count = Callable[..., None]
+"""Adds to numbers."""
 
 REQUESTS, SECONDS, BUCKET = "requests", "seconds", "bucket"
 ENTITIES, ROWS, AGE, AGED, REFUSED = "entities", "rows", "age", "aged", "refused"
@@ -71,6 +73,19 @@ class Counters:
         place = self._place.get(series) or self._begin(series)
         if place:
             self._numbers[place * _STEP] += amount
+
+    def adder(self, series: Series) -> Count:
+        """Return what does `add` with one series, in a third of the time; it appears when something is added."""
+        numbers, place = self._numbers, 0
+
+        def add(amount: float = 1.0) -> None:
+            nonlocal place
+            if not place:
+                place = (self._place.get(series) or self._begin(series)) * _STEP
+            if place:
+                numbers[place] += amount
+
+        return add
 
     def totals(self) -> dict[Series, float]:
         """Return the sums over all workers."""
@@ -137,16 +152,34 @@ class ServiceMetrics:
     def __init__(self, counters: Counters, settings: ServeSettings, folder: Path | None = None) -> None:
         self._counters = counters
         self._objective, self._in_time = settings.objective, settings.objective_ms / 1_000
+        self._requests: dict[tuple[str, int], Callable[[float], None]] = {}
+        self._rows: dict[tuple[str, str], Count] = {}
+        self._add_entities = counters.adder((ENTITIES,))
         self.budget = ErrorBudget(settings.objective, lambda: _answered(counters.totals()), folder)
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""
-        add, code = self._counters.add, str(status)
-        add((REQUESTS, route, code))
-        add((SECONDS, route, code), seconds)
-        add((BUCKET, route, code, str(bisect_left(BOUNDS, seconds))))
-        if route == FEATURES and (status < 400 or status >= 500):  # what the client did wrong is not the service's
-            add((ANSWERED, "well" if status < 400 and seconds <= self._in_time else "badly"))
+        count = self._requests.get((route, status))
+        if count is None:
+            count = self._requests[route, status] = self._count_of_requests(route, status)
+        count(seconds)
+
+    def _count_of_requests(self, route: str, status: int) -> Callable[[float], None]:
+        adder, code, in_time = self._counters.adder, str(status), self._in_time
+        add, add_seconds = adder((REQUESTS, route, code)), adder((SECONDS, route, code))
+        buckets = [adder((BUCKET, route, code, str(place))) for place in range(len(BOUNDS) + 1)]
+        well, badly = (adder((ANSWERED, how)) for how in ("well", "badly"))
+        is_fault = status >= 400
+        is_counted = route == FEATURES and (not is_fault or status >= 500)  # what the client did wrong is not ours
+
+        def count(seconds: float) -> None:
+            add()
+            add_seconds(seconds)
+            buckets[bisect_left(BOUNDS, seconds)]()
+            if is_counted:
+                (badly if is_fault or seconds > in_time else well)()
+
+        return count
 
     def count_refusal(self, reason: str) -> None:
         """Count a request that was refused for a limit or for want of a token."""
@@ -154,20 +187,35 @@ class ServiceMetrics:
 
     def count_entities(self, entities: int) -> None:
         """Count the entities of a request."""
-        self._counters.add((ENTITIES,), entities)
+        self._add_entities(entities)
 
-    def count_rows(self, view: str, origin: str, usable: int, *, expired: int, missing: int, age: float | None) -> None:
-        """Count rows of a view by what became of them, and note the age in seconds of the newest one."""
-        add = self._counters.add
-        if usable:
-            add((ROWS, view, origin), usable)
-        if expired:
-            add((ROWS, view, "expired"), expired)
-        if missing:
-            add((ROWS, view, "missing"), missing)
-        if age is not None:
-            add((AGE, view), age)
-            add((AGED, view))
+    def count_rows(self, view: str, origin: str) -> Count:
+        """Return what counts rows of a view: usable, expired and missing ones, and the newest one's age in seconds.
+
+        The age is None where there is no row.
+        """
+        count = self._rows.get((view, origin))
+        if count is None:
+            count = self._rows[view, origin] = self._count_of_rows(view, origin)
+        return count
+
+    def _count_of_rows(self, view: str, origin: str) -> Count:
+        adder = self._counters.adder
+        add_usable, add_expired, add_missing = (adder((ROWS, view, how)) for how in (origin, "expired", "missing"))
+        add_age, add_aged = adder((AGE, view)), adder((AGED, view))
+
+        def count(usable: int, expired: int, missing: int, age: float | None) -> None:
+            if usable:
+                add_usable(usable)
+            if expired:
+                add_expired(expired)
+            if missing:
+                add_missing(missing)
+            if age is not None:
+                add_age(age)
+                add_aged()
+
+        return count
 
     def count_reads(self, outcome: str, lines: int) -> None:
         """Count reads that were ``logged``, or why they were dropped."""

@@ -256,6 +256,8 @@ class TokenCheck:
             token = self._tokens.get(parts[1])
         if token is None or not hmac.compare_digest(_digest(parts[2]), token.digest):
             return None
+        if token.expires is None and token.revoked is None:
+            return token
         now = datetime.fromtimestamp(self._now(), UTC)
         return token if token.state(now) == "valid" else None
 
