@@ -22,6 +22,7 @@ from workbench.online import OnlineReader
 from workbench.online.backend import prefix_of
 from workbench.online.lmdb import LmdbStore
 from workbench.server import FeatureService, ServiceOptions
+from workbench.server.connection import Connection
 from workbench.server.metrics import ServiceMetrics
 
 LOGGED = 0.01
@@ -72,7 +73,8 @@ def service(kind: str, folder: Path) -> FeatureService:
         for name in vars(ServiceMetrics):
             if name.startswith("count_"):
                 setattr(found._metrics, name, lambda *_, **__: None)
-        found._metrics.count_rows = lambda *_: lambda *_: None  # type: ignore[method-assign]  # it gives what counts
+        for name in ("count_row", "count_rows"):  # which give what counts
+            setattr(found._metrics, name, lambda *_: lambda *_: None)
     return found
 
 
@@ -83,9 +85,17 @@ def main() -> None:
     listening = socket.create_server(("127.0.0.1", 0), backlog=128)
     print(listening.getsockname()[1], flush=True)
     config = Config(
-        application, loop="uvloop", http="httptools", interface="asgi3", lifespan="on", ws="none", log_level="error",
-        access_log=False, server_header=False, proxy_headers=False,
-    )  # fmt: skip
+        application,
+        loop="uvloop",
+        http="httptools" if kind == "bare" else Connection,
+        interface="asgi3",
+        lifespan="on",
+        ws="none",
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+    )
     uvloop.run(Server(config).serve([listening]))
 
 

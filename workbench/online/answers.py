@@ -404,8 +404,11 @@ class Answers:
         return False
 
     @property
-    def only_rows(self) -> Sequence[Row] | None:
-        """The row of each view for the one entity of the request, where it is known that all are there and hold."""
+    def only_row(self) -> Row | None:
+        """The rows of all views for the one entity of the request, one after another, where all are there and hold.
+
+        None where they are not, or that is not known.
+        """
         return None
 
     @property
@@ -533,7 +536,7 @@ class StoredAnswers(Answers):
         self._found = None
         self._data = data
         self._bounded = bounded
-        self._row: Sequence[Row] | Literal[False] | None = False
+        self._row: Row | Literal[False] | None = False
 
     @property
     def found(self) -> Sequence[Answer]:
@@ -552,20 +555,23 @@ class StoredAnswers(Answers):
         return True
 
     @property
-    def only_rows(self) -> Sequence[Row] | None:
-        """The row of each view for the one entity, where all are there and hold; with their stored values."""
+    def only_row(self) -> Row | None:
+        """The rows of all views for the one entity, one after another, where all are there and hold; as stored."""
         if self._row is False:
-            self._row = self._only_rows()
+            self._row = self._only_row()
         return self._row
 
-    def _only_rows(self) -> Sequence[Row] | None:
+    def _only_row(self) -> Row | None:
         plan, data = self.plan, self._data
         if len(self.entities) != 1 or None in data:
             return None
         start = BOUNDS.size if self._bounded else 0
-        rows = [decode(row, start) for (decode, _), row in zip(plan.row_readers, data, strict=True)]
-        held = (view.holds(rows[place][EVENT], self.instant) for place, view in plan.fading)
-        return rows if not plan.fading or all(held) else None
+        row: list[Any] = []
+        for decode, own in zip(plan.decoders, data, strict=True):
+            row += decode(own, start)
+        fading = plan.fading
+        held = not fading or all(view.holds(row[begin + EVENT], self.instant) for begin, view in fading)
+        return row if held else None
 
     def values(self) -> list[dict[str, FeatureValue]]:
         """Return one dictionary an entity; of few entities without an object for each view."""

@@ -282,7 +282,7 @@ class Plan:
     @cached_property
     def row_readers(self) -> tuple[tuple[Callable[..., Row], RowValues], ...]:
         """What decodes a row of each view that the online store has, and what makes the answers of it."""
-        return tuple((view.decode, of.values_online) for view, of in zip(self.views, self.by_view, strict=False))
+        return tuple((decode, of.values_online) for decode, of in zip(self.decoders, self.by_view, strict=False))
 
     @cached_property
     def is_grouped(self) -> bool:
@@ -290,9 +290,9 @@ class Plan:
         return self.grouped_names == self.names
 
     @cached_property
-    def fading(self) -> tuple[tuple[int, ViewPlan], ...]:
-        """The views whose rows expire, with their places."""
-        return tuple((place, view) for place, view in enumerate(self.views) if view.ttl)
+    def decoders(self) -> tuple[Callable[..., Row], ...]:
+        """What decodes a row of each view that the online store has."""
+        return tuple(view.decode for view in self.views)
 
     @cached_property
     def widths(self) -> tuple[int, ...]:
@@ -300,10 +300,19 @@ class Plan:
         return tuple(FIRST + len(view.codec.features) for view in self.all_views)
 
     @cached_property
+    def begins(self) -> tuple[int, ...]:
+        """Where the columns of each view begin, where those of all views stand one after another."""
+        return tuple(accumulate(self.widths, initial=0))[:-1]
+
+    @cached_property
+    def fading(self) -> tuple[tuple[int, ViewPlan], ...]:
+        """The views whose rows expire, with where their columns begin."""
+        return tuple((begin, view) for begin, view in zip(self.begins, self.views, strict=False) if view.ttl)
+
+    @cached_property
     def pick(self) -> Callable[[Sequence[Any]], Sequence[Any]]:
-        """What takes the columns asked for out of those of the rows of all views, one view's after another's."""
-        begins = [0, *accumulate(self.widths)]
-        return picker([begins[column.view] + column.place for column in self.columns])
+        """What takes the columns asked for out of those of all views, which stand one after another."""
+        return picker([self.begins[column.view] + column.place for column in self.columns])
 
     @cached_property
     def grouped_names(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -29,7 +29,7 @@ from workbench.server.listing import list_features
 from workbench.server.logs import LOGGER
 from workbench.server.metrics import Counters, ServiceMetrics
 from workbench.server.openapi import openapi, page
-from workbench.server.problem import Problem, Response, busy, failed
+from workbench.server.problem import Headers, Problem, Response, busy, failed
 from workbench.server.tokens import TokenCheck
 from workbench.skew import ReadLog
 
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+WholeAnswer = tuple[int, str, Headers, bytes]
+"""Status, the request's id, headers beside its own and that of the length, and body."""
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 LIVE, READY = "/health/live", "/health/ready"
@@ -52,11 +54,14 @@ OPEN = {LIVE, READY, "/openapi.json", "/"}
 ROUTES = {FEATURES, CATALOG, METRICS, *OPEN}
 SHED = {FEATURES, CATALOG}
 """Routes that are refused when the service is late; health and metrics are not."""
+ADMITTED = "workbench.admitted"
+"""What a request's scope calls the token that was let in already."""
 LONGEST_SEARCH = 200
 """Letters of what is searched for in the catalogue."""
 _ALWAYS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 """Headers of all answers."""
 _REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+_JSON, _ARROW = JSON.encode(), ARROW.encode()
 _LOCAL = {"localhost", "127.0.0.1", "[::1]"}
 
 
@@ -128,31 +133,68 @@ class FeatureService:
         else:
             await self._traces.around(self._answer, scope, receive, send)
 
+    def answer_at_once(self, scope: Scope, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> WholeAnswer | None:
+        """Return the answer to ``POST /v1/features``, or None where it takes longer than the event loop can wait.
+
+        Then the request is still to be answered, and `scope` knows what was found out. It is for a connection that has
+        all of a request: the way through ASGI takes as long as the answer itself.
+        """
+        if self._traces is not None or self._needs_threads:
+            return None
+        started, named = time.perf_counter(), dict(headers)
+        request_id, token = self._id_of(named), None
+        self._running += 1
+        try:
+            token = self._admit(scope, named, FEATURES)
+            _require_json(named)
+            self._require_length(len(body))
+            answers = self._features
+            question = answers.read(body, arrow=_takes_arrow(named), texts=False)
+            if answers.is_heavy(question):
+                scope[ADMITTED] = token
+                return None
+            response = answers.answer(question, token)
+        except Problem as problem:
+            response = self._refusal(problem, request_id)
+        except Exception:  # noqa: BLE001 - the log has it, and the client gets an answer
+            response = self._failure(request_id, FEATURES)
+        finally:
+            self._running -= 1
+        self._note("POST", FEATURES, FEATURES, response.status, request_id, started, None)
+        return response.status, request_id, (*response.headers, *_ALWAYS), response.body
+
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         started, path, headers = time.perf_counter(), scope["path"], dict(scope["headers"])
         request_id = self._id_of(headers)
         route = path if path in ROUTES else "other"
         self._running += 1
         try:
-            token = self._admit(scope, headers, route)
+            token = scope[ADMITTED] if ADMITTED in scope else self._admit(scope, headers, route)
             if route == FEATURES:
                 response = await self._read_features(scope, headers, receive, token)
             else:
                 scope["state"] = {"token": token, "request_id": request_id}
                 status = await self._forward(scope, receive, send, request_id)
-                self._note(scope, route, status, request_id, started, token)
+                self._note(scope["method"], path, route, status, request_id, started, token)
                 return
         except Problem as problem:
-            response = problem.response(request_id)
-            if problem.status >= 500:
-                self._log_cause(problem, request_id)
+            response = self._refusal(problem, request_id)
         except Exception:  # noqa: BLE001 - the log has it, and the client gets an answer
-            LOGGER.exception("failed", extra={"facts": {"request_id": request_id, "route": route}})
-            response = failed().response(request_id)
+            response = self._failure(request_id, route)
         finally:
             self._running -= 1
         await self._send(response, request_id, send)
-        self._note(scope, route, response.status, request_id, started, None)
+        self._note(scope["method"], path, route, response.status, request_id, started, None)
+
+    def _refusal(self, problem: Problem, request_id: str) -> Response:
+        if problem.status >= 500:
+            self._log_cause(problem, request_id)
+        return problem.response(request_id)
+
+    def _failure(self, request_id: str, route: str) -> Response:
+        """Return the answer to a request that raised what nobody foresaw."""
+        LOGGER.exception("failed", extra={"facts": {"request_id": request_id, "route": route}})
+        return failed().response(request_id)
 
     def _id_of(self, headers: dict[bytes, bytes]) -> str:
         given = headers.get(b"x-request-id")
@@ -208,17 +250,12 @@ class FeatureService:
     ) -> Response:
         if scope["method"] != "POST":
             raise _wrong_method("POST")
-        kind = headers.get(b"content-type", JSON.encode()).partition(b";")[0].strip().lower()
-        if kind != JSON.encode() or headers.get(b"content-encoding", b"identity") != b"identity":
-            raise Problem(
-                415, "The body is not plain application/json.", remedy="Send `Content-Type: application/json`."
-            )
+        _require_json(headers)
         body = await self._body(headers, receive)
         query = scope["query_string"]
         texts = bool(query) and _asks_for_texts(query)
-        arrow = ARROW.encode() in headers.get(b"accept", b"")
         answers = self._features
-        question = answers.read(body, arrow=arrow, texts=texts)
+        question = answers.read(body, arrow=_takes_arrow(headers), texts=texts)
         if self._needs_threads or answers.is_heavy(question):
             return await self._pool.run(answers.answer, question, token)
         return answers.answer(question, token)
@@ -226,8 +263,8 @@ class FeatureService:
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         most = self._settings.max_body
         length = headers.get(b"content-length")
-        if length is not None and (not length.isdigit() or int(length[:20]) > most):
-            raise self._too_large(most)
+        if length is not None:
+            self._require_length(int(length[:20]) if length.isdigit() else most + 1)
         parts: list[bytes] = []
         size = 0
         try:
@@ -238,8 +275,7 @@ class FeatureService:
                         raise Problem(400, "The body ended too early.", remedy="Send all of it.")
                     part = message.get("body", b"")
                     size += len(part)
-                    if size > most:
-                        raise self._too_large(most)
+                    self._require_length(size)
                     parts.append(part)
                     if not message.get("more_body"):
                         return part if len(parts) == 1 else b"".join(parts)
@@ -247,21 +283,20 @@ class FeatureService:
             self._metrics.count_refusal("deadline")
             raise late(self._deadline) from None
 
-    def _too_large(self, most: int) -> Problem:
+    def _require_length(self, size: int) -> None:
+        """Raise where a body of so many bytes is too large."""
+        most = self._settings.max_body
+        if size <= most:
+            return
         self._metrics.count_refusal("body")
-        return Problem(
+        raise Problem(
             413,
             f"The body has more than {most:,} bytes.",
             remedy="Ask for fewer entities at once.",
         )
 
     async def _send(self, response: Response, request_id: str, send: Send) -> None:
-        headers = [
-            *response.headers,
-            (b"content-length", b"%d" % len(response.body)),
-            (b"x-request-id", request_id.encode()),
-            *_ALWAYS,
-        ]
+        headers = _whole_head(response, request_id)
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
 
@@ -283,7 +318,7 @@ class FeatureService:
         return status
 
     def _note(
-        self, scope: Scope, route: str, status: int, request_id: str, started: float, token: Token | None
+        self, method: str, path: str, route: str, status: int, request_id: str, started: float, token: Token | None
     ) -> None:
         seconds = time.perf_counter() - started
         self._metrics.count_request(route, status, seconds)
@@ -291,8 +326,8 @@ class FeatureService:
         if log == "all" or (log == "errors" and status >= 400):
             facts = {
                 "request_id": request_id,
-                "method": scope["method"],
-                "path": scope["path"][:200],
+                "method": method,
+                "path": path[:200],
                 "status": status,
                 "milliseconds": round(seconds * 1_000, 3),
             }
@@ -406,6 +441,28 @@ def _traces_of(settings: ServeSettings) -> Traces | None:
 
 def _json(found: object) -> StarletteResponse:
     return StarletteResponse(msgspec.json.encode(found), media_type=JSON)
+
+
+def _require_json(headers: Mapping[bytes, bytes]) -> None:
+    kind = headers.get(b"content-type", _JSON)
+    if kind != _JSON and kind.partition(b";")[0].strip().lower() != _JSON:
+        raise _not_json()
+    if headers.get(b"content-encoding", b"identity") != b"identity":
+        raise _not_json()
+
+
+def _not_json() -> Problem:
+    return Problem(415, "The body is not plain application/json.", remedy="Send `Content-Type: application/json`.")
+
+
+def _takes_arrow(headers: Mapping[bytes, bytes]) -> bool:
+    return _ARROW in headers.get(b"accept", b"")
+
+
+def _whole_head(response: Response, request_id: str) -> list[tuple[bytes, bytes]]:
+    """Return all headers of an answer."""
+    length, name = b"%d" % len(response.body), request_id.encode()
+    return [(b"content-length", length), (b"x-request-id", name), *response.headers, *_ALWAYS]
 
 
 def _asks_for_texts(query: bytes) -> bool:

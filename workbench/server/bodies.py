@@ -58,17 +58,17 @@ class JsonBodies:
 
     def body(self, answers: Answers, *, details: bool) -> bytes:
         """Return a `FeatureAnswer`."""
-        rows = answers.only_rows
-        if rows is not None and self._is_plain:
-            values = self.plan.pick([*chain.from_iterable(rows)])
+        row = answers.only_row
+        if row is not None and self._is_plain:
+            values = self.plan.pick(row)
             if None not in values:
-                return self._of_one(values, rows, answers.instant, details=details)
+                return self._of_one(values, row, answers.instant, details=details)
         return self._of_many(answers, details=details)
 
-    def _of_one(self, values: Sequence[Any], rows: Sequence[Row], instant: int, *, details: bool) -> bytes:
+    def _of_one(self, values: Sequence[Any], row: Row, instant: int, *, details: bool) -> bytes:
         """Return the body for one entity that has all values."""
         layout = self._layout_of_one if details else self._layout_of_values
-        others = [from_microseconds(instant), *[from_microseconds(rows[place][time]) for place, time in layout.times]]
+        others = [from_microseconds(instant), *[from_microseconds(row[place]) for place in layout.places_of_times]]
         lines = ENCODER.encode_lines([*values, *others])
         if b"null" in lines:  # perhaps a NaN or an infinity, for which there is a text
             pairs = zip(values, self._converts, strict=True)
@@ -178,11 +178,14 @@ class _Layout:
         entity that has all of them, the number of entities and statuses.
     times
         The times in it: the place of each view, and `EVENT` or `CREATED`.
+    places_of_times
+        Their places where the columns of all views stand one after another.
     """
 
     parts: Sequence[bytes]
     order: Callable[[Sequence[bytes]], Sequence[bytes]]
     times: Sequence[tuple[int, int]]
+    places_of_times: Sequence[int]
 
     def filled(self, found: Sequence[bytes]) -> bytes:
         """Return the body."""
@@ -218,7 +221,8 @@ def _layout(
     else:
         holes = [instant, rows, *chain.from_iterable((column, rows + 1 + column) for column in columns)]
     parts = [part for each in body.split(_CUT) for part in (each, b"")][:-1]
-    return _Layout(parts, itemgetter(*holes, *range(first_time, rows)), tuple(times))
+    places = tuple(plan.begins[place] + time for place, time in times)
+    return _Layout(parts, itemgetter(*holes, *range(first_time, rows)), tuple(times), places)
 
 
 def _moments(times: Sequence[int | None]) -> list[datetime | None]:

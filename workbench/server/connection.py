@@ -2,24 +2,32 @@
 
 uvicorn has a time limit between two requests and none within one. Here the head of a request, a body that nobody reads
 any more, and a client that does not take its answer have one, too.
+
+A request for features that comes as a whole is answered as soon as it is there, without a task of its own and the
+messages of ASGI, which take as long as the answer. Whatever else comes, or takes longer, goes uvicorn's way.
 """
 
 from __future__ import annotations
 
 import resource
-from asyncio import TimerHandle
-from functools import cache
+from asyncio import Event, TimerHandle
+from functools import cache, lru_cache
 from http import HTTPStatus
 from itertools import count
 from typing import TYPE_CHECKING
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from workbench.protocol import FEATURES
 from workbench.server.problem import Problem
 
 if TYPE_CHECKING:
     from asyncio import Transport
+
+    from uvicorn._types import HTTPScope
+
+    from workbench.server.app import WholeAnswer
 
 HEAD_SECONDS = 10.0
 """Seconds in which a new connection has to send the head of a request, and any connection the rest of one."""
@@ -32,7 +40,14 @@ WRITE_SECONDS = 30.0
 MOST_HEAD = 64 * 2**10
 """Bytes that the head of a request may have where it does not come at once."""
 
+_FEATURES = FEATURES.encode()
 _NUMBERS = count(1)
+
+
+@lru_cache(maxsize=64)
+def _lines(first: bytes, *headers: tuple[bytes, bytes]) -> bytes:
+    """Return the first lines of an answer."""
+    return first + b"".join(name + b": " + value + b"\r\n" for name, value in headers)
 
 
 @cache
@@ -41,10 +56,25 @@ def most_connections() -> int:
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 3 // 4
 
 
+class _Answered:
+    """What stands for a request that was answered at once, where uvicorn has the cycle of one."""
+
+    __slots__ = ("scope",)
+    response_complete, response_started, more_body, disconnected, keep_alive = True, True, False, False, True
+    message_event = Event()
+
+    def __init__(self, scope: HTTPScope) -> None:
+        self.scope = scope
+
+
 class Connection(HttpToolsProtocol):
     """One client's connection."""
 
-    cycle: RequestResponseCycle | None  # type: ignore[assignment]  # None until a head is there
+    cycle: RequestResponseCycle | _Answered | None  # type: ignore[assignment]  # None until a head is there
+    _held: list[bytes] | None = None
+    """The parts of the body of a request that is answered at once if it is all there."""
+    _has_turn = False
+    """Whether a request may be answered at once: the first one of what came, so that others have their turn."""
     _ends: TimerHandle | None = None
     """Closes the connection where a head or a rest does not come in time."""
     _taken: TimerHandle | None = None
@@ -72,12 +102,18 @@ class Connection(HttpToolsProtocol):
         """Take what the client sent."""
         self._unset_keepalive_if_required()
         self._silent += len(data)
+        self._has_turn = True
         try:
             self.parser.feed_data(data)
+            self._let_go()
         except httptools.HttpParserUpgrade as upgrade:
             self._go_on_without(data[upgrade.args[0] :])
             return
         except httptools.HttpParserError:
+            self._let_go()
+            if isinstance(self.cycle, _Answered) and not self._has_turn:  # it comes after what has its answer
+                self.transport.close()
+                return
             self._refuse(
                 400, "This is not a valid HTTP request.", "Use an HTTP client, and give one length of the body."
             )
@@ -96,21 +132,31 @@ class Connection(HttpToolsProtocol):
             return
         if self._ends is not None:
             self._wait_for_nothing()
-        if cycle.response_complete:  # empty lines, or the rest of a body
+        if cycle.response_complete and self._has_turn:  # empty lines, or the rest of a body
             self._wait(KEEP_SECONDS)
 
     def on_headers_complete(self) -> None:
         """Take the head of a request."""
-        if not self.parser.should_upgrade():
+        if self.parser.should_upgrade():
+            return
+        if self._may_be_answered_at_once():
+            self._held = []
+        else:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of a body."""
         self._silent = 0
-        super().on_body(body)
+        if self._held is None:
+            super().on_body(body)
+        else:
+            self._held.append(body)
 
     def on_message_complete(self) -> None:
         """Take the end of a request."""
+        if self._held is not None and self._answer_at_once(b"".join(self._held)):
+            return
+        self._let_go()
         if self.cycle is None or self.parser.should_upgrade():
             return
         self.cycle.more_body = False  # uvicorn leaves it where the answer came before the end
@@ -134,6 +180,42 @@ class Connection(HttpToolsProtocol):
         if self._taken is not None:
             self._taken.cancel()
             self._taken = None
+
+    def _may_be_answered_at_once(self) -> bool:
+        cycle = self.cycle
+        return (
+            self._has_turn
+            and self.url == _FEATURES
+            and self.parser.get_method() == b"POST"
+            and (cycle is None or cycle.response_complete)
+            and not self.expect_100_continue
+            and self.parser.get_http_version() == "1.1"
+            and self.parser.should_keep_alive()
+            and not (self.flow.write_paused or self.transport.is_closing())
+            and hasattr(self.app, "answer_at_once")
+        )
+
+    def _answer_at_once(self, body: bytes) -> bool:
+        """Answer the request that is held, and return whether that was possible."""
+        scope = self.scope
+        answer: WholeAnswer | None = self.app.answer_at_once(scope, self.headers, body)
+        if answer is None:
+            return False
+        self._held, self._has_turn, self.cycle = None, False, _Answered(scope)
+        status, request_id, headers, content = answer
+        head = _lines(STATUS_LINE[status], *self.server_state.default_headers, *headers)
+        own = b"content-length: %d\r\nx-request-id: %b\r\n\r\n" % (len(content), request_id.encode())
+        self.transport.write(b"".join((head, own, content)))
+        self.on_response_complete()
+        return True
+
+    def _let_go(self) -> None:
+        """Let a request that is held, and is not answered at once, go uvicorn's way."""
+        if self._held is not None:
+            body, self._held = b"".join(self._held), None
+            super().on_headers_complete()
+            if body:
+                super().on_body(body)
 
     @property
     def _is_in_head(self) -> bool:

@@ -63,8 +63,8 @@ KNOWN = 256
 """How many requests' preparations are kept."""
 
 _decode = msgspec.json.Decoder(FeatureRequest).decode
-_JSON_HEADERS = [(b"content-type", JSON.encode())]
-_ARROW_HEADERS = [(b"content-type", ARROW.encode())]
+_JSON_HEADERS = ((b"content-type", JSON.encode()),)
+_ARROW_HEADERS = ((b"content-type", ARROW.encode()),)
 
 
 @dataclass(slots=True)  # not frozen: every request makes one
@@ -83,6 +83,8 @@ class Question:
         Whether the answer is Arrow.
     texts
         Whether whole numbers of 64 bits and more are texts.
+    prepared
+        What is known of it since it was looked whether it is heavy; None before.
     """
 
     request: FeatureRequest
@@ -90,6 +92,7 @@ class Question:
     at: datetime | None
     arrow: bool
     texts: bool
+    prepared: Prepared | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +107,14 @@ class Prepared:
         What turns keys, and a request's values, that JSON has no kind for into their values, with the dtype, by column.
     bodies
         What writes the answers in JSON.
+    counts
+        What counts the row of each view, where there is one that holds.
     """
 
     plan: Plan
     keys: Mapping[str, tuple[Callable[[Any], Any], pl.DataType]]
     bodies: JsonBodies
+    counts: Sequence[Callable[[float], None]]
 
 
 class FeatureAnswers:
@@ -178,9 +184,10 @@ class FeatureAnswers:
     def is_heavy(self, question: Question) -> bool:
         """Return whether a request takes too long for the event loop: it is large, or rows are read from the lake."""
         try:
-            plan = self._prepare(question).plan
+            prepared = question.prepared = self._prepare(question)
         except WorkbenchError:  # `answer` says it
             return False
+        plan = prepared.plan
         if plan.on_demand or len(question.entities) * len(plan.views) > HEAVY:
             return True
         return not plan.is_online_at(None if question.at is None else microseconds(question.at))
@@ -197,7 +204,7 @@ class FeatureAnswers:
             response = Response(200, _ARROW_HEADERS, self._arrow(question, answers))
         else:
             response = Response(200, _JSON_HEADERS, prepared.bodies.body(answers, details=details))
-        self._count(answers)
+        self._count(prepared, answers)
         if self._log.is_sampled():
             self._keep(question, prepared, answers, response.body if details and not question.arrow else None)
         return response
@@ -217,7 +224,7 @@ class FeatureAnswers:
     def _look(self, question: Question, token: Token | None) -> tuple[Prepared, Answers]:
         reader = self._reader
         for _ in range(5):
-            prepared = self._prepare(question)
+            prepared, question.prepared = question.prepared or self._prepare(question), None
             plan = prepared.plan
             try:
                 _allow(question, plan, token)
@@ -248,7 +255,7 @@ class FeatureAnswers:
         if found is None:
             references = parse_all(request.features)
             plan = self._reader.plan(references, full_names=request.full_names, release=request.release)
-            found = _prepared(plan, texts=question.texts)
+            found = self._prepared_for(plan, texts=question.texts)
             if len(self._prepared) >= KNOWN:
                 self._prepared.clear()
             self._prepared[key] = found
@@ -291,26 +298,27 @@ class FeatureAnswers:
         body: bytes = sink.getvalue().to_pybytes()
         return body
 
-    def _count(self, answers: Answers) -> None:
+    def _count(self, prepared: Prepared, answers: Answers) -> None:
         metrics, total, instant = self._metrics, len(answers.entities), answers.instant
         metrics.count_entities(total)
-        rows = answers.only_rows
-        if rows is not None:
-            for view, row in zip(answers.plan.views, rows, strict=True):
-                metrics.count_rows(view.part.view.name, "online")(1, 0, 0, _age(row[EVENT], instant))
+        row = answers.only_row
+        if row is not None:
+            for count, begin in zip(prepared.counts, answers.plan.begins, strict=True):
+                count(_age(row[begin + EVENT], instant))
             return
         for answer in answers.found:
             found, usable, newest = answer.summary()
             age = None if newest is None else _age(newest, instant)
             metrics.count_rows(answer.plan.part.view.name, answer.origin)(usable, found - usable, total - found, age)
 
+    def _prepared_for(self, plan: Plan, *, texts: bool) -> Prepared:
+        keys, key_types = _keys_of(plan, texts=texts)
+        counts = [self._metrics.count_row(view.part.view.name, "online") for view in plan.views]
+        return Prepared(plan, keys, JsonBodies(plan, key_types, texts), counts)
 
-def _age(event: int, instant: int) -> float:
-    """Return how old a row is, in seconds."""
-    return max(0, instant - event) / 1_000_000
 
-
-def _prepared(plan: Plan, *, texts: bool) -> Prepared:
+def _keys_of(plan: Plan, *, texts: bool) -> tuple[dict[str, tuple[Callable[[Any], Any], pl.DataType]], dict[str, Any]]:
+    """Return `Prepared.keys`, and the dtype as JSON of each column that entities have."""
     keys: dict[str, tuple[Callable[[Any], Any], pl.DataType]] = {}
     key_types: dict[str, Any] = {}
     for view in plan.views:
@@ -325,7 +333,12 @@ def _prepared(plan: Plan, *, texts: bool) -> Prepared:
         convert = key_from_json(each.dtype, texts=texts)
         if convert is not None:
             keys[each.name] = convert, each.dtype
-    return Prepared(plan, keys, JsonBodies(plan, key_types, texts))
+    return keys, key_types
+
+
+def _age(event: int, instant: int) -> float:
+    """Return how old a row is, in seconds."""
+    return (instant - event) / 1_000_000 if instant > event else 0.0
 
 
 def _with_values(

@@ -65,27 +65,31 @@ class Counters:
             self._descriptor = _claim(folder, size)
             self._map = mmap.mmap(self._descriptor, size)
         self._beginning = threading.Lock()
-        self._numbers = memoryview(self._map).cast("d")
+        self.numbers = memoryview(self._map).cast("d")
         self._place = {series: place for place, (series, _) in enumerate(_records(self._map), start=1)}
 
     def add(self, series: Series, amount: float = 1.0) -> None:
         """Add to a number."""
-        place = self._place.get(series) or self._begin(series)
+        place = self.place_of(series)
         if place:
-            self._numbers[place * _STEP] += amount
+            self.numbers[place] += amount
 
     def adder(self, series: Series) -> Count:
         """Return what does `add` with one series, in a third of the time; it appears when something is added."""
-        numbers, place = self._numbers, 0
+        numbers, place = self.numbers, 0
 
         def add(amount: float = 1.0) -> None:
             nonlocal place
             if not place:
-                place = (self._place.get(series) or self._begin(series)) * _STEP
+                place = self.place_of(series)
             if place:
                 numbers[place] += amount
 
         return add
+
+    def place_of(self, series: Series) -> int:
+        """Return where in `numbers` a series is counted, which begins with it; 0 where there is no room for it."""
+        return (self._place.get(series) or self._begin(series)) * _STEP
 
     def totals(self) -> dict[Series, float]:
         """Return the sums over all workers."""
@@ -99,7 +103,7 @@ class Counters:
 
     def close(self) -> None:
         """Give the file up for the next worker."""
-        self._numbers.release()
+        self.numbers.release()
         self._map.close()
         if self._descriptor >= 0:
             os.close(self._descriptor)
@@ -113,7 +117,7 @@ class Counters:
             start = place * _RECORD
             _LENGTH.pack_into(self._map, start + 8, len(key))
             self._map[start + _KEY : start + _KEY + len(key)] = key
-            self._numbers[0] = max(place, self._numbers[0])  # only now is it there for others
+            self.numbers[0] = max(place, self.numbers[0])  # only now is it there for others
             self._place[series] = place
         return place
 
@@ -214,6 +218,26 @@ class ServiceMetrics:
             if age is not None:
                 add_age(age)
                 add_aged()
+
+        return count
+
+    def count_row(self, view: str, origin: str) -> Callable[[float], None]:
+        """Return what counts a usable row of a view, by its age in seconds: as `count_rows`, in a third of the time."""
+        series = (ROWS, view, origin), (AGE, view), (AGED, view)
+        numbers, places = self._counters.numbers, (0, 0, 0)
+        slowly = self.count_rows(view, origin)
+
+        def count(age: float) -> None:
+            nonlocal places
+            row, sum_of_ages, ages = places
+            if row:
+                numbers[row] += 1.0
+                numbers[sum_of_ages] += age
+                numbers[ages] += 1.0
+            else:
+                slowly(1, 0, 0, age)
+                found = [self._counters.place_of(each) for each in series]
+                places = (found[0], found[1], found[2]) if all(found) else places
 
         return count
 

@@ -12,7 +12,7 @@ from workbench.protocol import PROBLEM, ProblemDetails
 LONGEST = 600
 """Letters of a message that are answered."""
 
-Headers = list[tuple[bytes, bytes]]
+Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class Response(msgspec.Struct, frozen=True, gc=False):  # which is made sooner than a dataclass
@@ -72,7 +72,7 @@ class Problem(Exception):
             request_id=request_id,
         )
         kind = (b"content-type", PROBLEM.encode())
-        return Response(self.status, [kind, *self.headers], msgspec.json.encode(details))
+        return Response(self.status, (kind, *self.headers), msgspec.json.encode(details))
 
 
 def _cut(text: str) -> str:

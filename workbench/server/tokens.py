@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 """The scope that lets a token read the metrics, and nothing else."""
+KNOWN = 1_024
+"""Headers with a valid token that are known."""
 LOOK_AGAIN = 1.0
 """Seconds after which the file is looked at again."""
 _ANY = "*"
@@ -238,6 +240,7 @@ class TokenCheck:
         self._looked = float("-inf")
         self._stamp: object = None
         self._tokens: Mapping[str, Token] = {}
+        self._known: dict[str, Token] = {}
         self.is_required = False
         self.fault: str | None = None
 
@@ -246,6 +249,14 @@ class TokenCheck:
         self.refresh()
         if authorization is None or len(authorization) > 300:
             return None
+        token = self._known.get(authorization) or self._verified(authorization)
+        if token is None or token.expires is None:
+            return token
+        now = datetime.fromtimestamp(self._now(), UTC)
+        return token if token.state(now) == "valid" else None
+
+    def _verified(self, authorization: str) -> Token | None:
+        """Return the token that a header has, which is not revoked; what was found is known until the file changes."""
         scheme, _, text = authorization.partition(" ")
         parts = text.strip().split("_", 2)
         if scheme.lower() != "bearer" or len(parts) != 3 or parts[0] != "wb":
@@ -256,10 +267,12 @@ class TokenCheck:
             token = self._tokens.get(parts[1])
         if token is None or not hmac.compare_digest(_digest(parts[2]), token.digest):
             return None
-        if token.expires is None and token.revoked is None:
-            return token
-        now = datetime.fromtimestamp(self._now(), UTC)
-        return token if token.state(now) == "valid" else None
+        if token.revoked is not None:
+            return None
+        if len(self._known) >= KNOWN:
+            self._known.clear()
+        self._known[authorization] = token
+        return token
 
     def refresh(self, *, at_once: bool = False) -> None:
         """Read the file again where it has changed."""
@@ -272,13 +285,13 @@ class TokenCheck:
             stamp = found.st_mtime_ns, found.st_size, found.st_ino
             if stamp != self._stamp:
                 self.is_required = True
-                self._tokens = {}
+                self._tokens, self._known = {}, {}
                 self._tokens = {token.id: token for token in _decoded(self.path.read_bytes())}
                 self._stamp, self.fault = stamp, None
         except FileNotFoundError:
-            self._tokens, self._stamp, self.fault = {}, None, None
+            self._tokens, self._known, self._stamp, self.fault = {}, {}, None, None
         except (OSError, msgspec.MsgspecError) as error:  # nobody gets in
-            self.is_required, self._tokens, self._stamp = True, {}, None
+            self.is_required, self._tokens, self._known, self._stamp = True, {}, {}, None
             self.fault = _UNREADABLE.format(self.path, error)
 
 
