@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.server.stage import Sockets, options, rest_of
-from workbench.server import connection
+from workbench.server import FeatureService, connection
 
 if TYPE_CHECKING:
     from tests.online.stage import Shelf
@@ -286,3 +286,36 @@ def test_a_client_that_does_not_take_its_answers_is_sent_away(shelf: Shelf, monk
         assert is_served(sockets)  # so the connection before it is known to the service
         sockets.wait_until_alone()
         assert is_served(sockets)
+
+
+def test_a_request_that_is_all_there_is_answered_at_once_and_as_any_other(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, answer = [], FeatureService.answer_at_once
+
+    def note(self: FeatureService, *args: Any) -> Any:
+        found = answer(self, *args)
+        taken.append(found is not None)
+        return found
+
+    monkeypatch.setattr(FeatureService, "answer_at_once", note)
+    for body in (BODY, b'{"features":["recent"],"entities":[]}', b'{"features":["none"],"entities":[]}', b"{"):
+        # of what comes at once the first alone has its answer at once, and the last goes uvicorn's way in any case
+        said = sockets.exchange(request(body=body) + request(body=body) + request(b"connection: close", body=body))
+        found = answers(said)
+        heads = [part.rpartition(b"}")[2] for part in said.split(b"\r\n\r\n")[:3]]
+        names = [sorted(line.split(b":")[0] for line in head.split(b"\r\n")[1:]) for head in heads]
+        for _, each in found:
+            each.pop("instant", None), each.pop("request_id", None)
+        assert found[0] == found[1] == found[2]
+        assert names[0] == names[1] == sorted(set(names[2]) - {b"connection"})
+    assert len(taken) >= 4
+    assert all(taken)
+
+
+def test_a_large_request_that_is_all_there_is_let_in_once(shelf: Shelf) -> None:
+    large = json.dumps({"features": ["recent:value"], "entities": {"user": ["a"] * 500}}).encode()
+    with serve(shelf, rate=0.001) as sockets:
+        found = answers(sockets.exchange(request(body=large) + LAST))
+    assert [status for status, _ in found] == [200, 429]
+    assert found[0][1]["features"]["value"]["values"] == [1.0] * 500
