@@ -257,6 +257,7 @@ class TokenCheck:
 
     def _verified(self, authorization: str) -> Token | None:
         """Return the token that a header has, which is not revoked; what was found is known until the file changes."""
+        known = self._known  # taken before the tokens: what is found in a file that changes meanwhile is not kept
         scheme, _, text = authorization.partition(" ")
         parts = text.strip().split("_", 2)
         if scheme.lower() != "bearer" or len(parts) != 3 or parts[0] != "wb":
@@ -269,9 +270,9 @@ class TokenCheck:
             return None
         if token.revoked is not None:
             return None
-        if len(self._known) >= KNOWN:
-            self._known.clear()
-        self._known[authorization] = token
+        if len(known) >= KNOWN:
+            known.clear()
+        known[authorization] = token
         return token
 
     def refresh(self, *, at_once: bool = False) -> None:
