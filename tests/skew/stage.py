@@ -13,6 +13,7 @@ from typing import Any
 from tests.online.stage import Shelf
 from tests.server.stage import Asked, options
 from workbench.config import Config
+from workbench.errors import BranchError
 from workbench.online.backend import StoredEntity
 from workbench.online.keys import SUFFIX, instant_of
 from workbench.server import FeatureService
@@ -58,6 +59,7 @@ class Served:
             resolve=lambda ref: self.commits[0].id,
             is_unborn=lambda name: False,
             files=self.shelf.files,
+            read=_no_settings,
             read_blob=self.shelf.read_blob,
             history=lambda ref, *, path, limit: self.commits,
         )
@@ -66,6 +68,7 @@ class Served:
             trunk="main",
             lake=self.shelf.lake,
             home=self.shelf.folder,
+            unshared="",
             config=Config.model_validate({"project": {"name": "shelf"}}),
         )
         return measure_skew(workspace, view, **how)  # type: ignore[arg-type]  # what it asks of one
@@ -93,3 +96,8 @@ def _parsed(view: str) -> Any:
     from workbench.store import parse_all
 
     return parse_all(view)
+
+
+def _no_settings(revision: str, path: str) -> str:
+    """Say that there is no code here from which a version could be computed again."""
+    raise BranchError(f"There is no {path} at {revision}.", remedy="None: the shelf has rows, and no definitions.")

@@ -29,10 +29,10 @@ def rebuild(workspace: Workspace, registry: Registry, view: str, version: Versio
     comes out as something else, it is raised with the reason.
     """
     started = time.monotonic()
-    settings = Config.parse(workspace.repository.read(registry.commit or workspace.trunk, CONFIG_FILE)).sources
-    sources = Sources(settings, root=workspace.root, cache=workspace.hidden)
 
     def compute() -> None:
+        settings = Config.parse(workspace.repository.read(registry.commit or workspace.trunk, CONFIG_FILE)).sources
+        sources = Sources(settings, root=workspace.root, cache=workspace.hidden)
         _rebuild(workspace, VersionEvaluation(workspace, registry, sources), view, version)
 
     try:
