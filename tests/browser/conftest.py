@@ -156,7 +156,7 @@ def browser(lab: Lab) -> Iterator[Browser]:
                 shown.errors.append(message.text)
 
         def crash(error: Any) -> None:
-            shown.errors.append(str(error))
+            shown.errors.append(getattr(error, "stack", None) or str(error))
 
         page.on("console", console)
         page.on("pageerror", crash)

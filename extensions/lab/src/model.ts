@@ -75,6 +75,7 @@ export class Model {
     this._isFollowing = true;
     this.set({ front });
     await this.locate(front.path);
+    await this._choosing?.catch(() => undefined);
     const early = this._early;
     if (early && front.kernel && early.path === front.path) {
       this._early = null;
@@ -119,7 +120,10 @@ export class Model {
     if (place) {
       const { path, kernel } = this._state.front;
       this._early = kernel ? null : { path, branch: name };
-      this.enter(await this.client.chooseBranch({ project: place.project, kernel, name, ...experiment }), null);
+      this._choosing = this.client.chooseBranch({ project: place.project, kernel, name, ...experiment });
+      const project = await this._choosing;
+      this._turn++; // what was asked before says the branch before
+      this.enter(project, null);
     }
   }
 
@@ -181,11 +185,14 @@ export class Model {
   /** Load what changed, as long as the project is shown; a lost connection is made again. */
   private async watch(project: string, signal: AbortSignal): Promise<void> {
     let wait = RETRY.first;
-    while (!signal.aborted) {
+    for (let attempt = 0; !signal.aborted; attempt++) {
       try {
+        let isFirst = true;
         for await (const changed of this.client.changes(project, signal)) {
           wait = RETRY.first;
-          await this.told(changed);
+          // who was away does not know what changed meanwhile
+          await this.told(isFirst && attempt > 0 ? [...PARTS] : changed);
+          isFirst = false;
         }
       } catch {
         // the parts say what is wrong when they are loaded
@@ -199,17 +206,20 @@ export class Model {
 
   private async told(changed: Changed[]): Promise<void> {
     const before = this._state.project.value;
-    if (changed.includes('branches') && before?.path !== undefined) {
-      const found = await this.client.projects(before?.path ?? this._state.front.path, this._state.front.kernel);
-      if (found.project?.id === before?.id && found.project?.branch !== before?.branch) {
-        this.enter(found.project, null);
-        return;
-      }
-      if (found.project?.id === before?.id) {
+    if (changed.includes('branches') && before) {
+      const turn = this._turn;
+      const found = await this.client.projects(before.path ?? this._state.front.path, this._state.front.kernel);
+      if (turn === this._turn && found.project?.id === before.id) {
+        if (found.project.branch !== before.branch) {
+          this.enter(found.project, null);
+          return;
+        }
         this.set({ project: { value: found.project, problem: null, isLoading: false } });
       }
     }
-    await this.load(changed);
+    if (changed.length > 0) {
+      await this.load(changed);
+    }
   }
 
   private set(change: Partial<State>): void {
@@ -232,6 +242,7 @@ export class Model {
   private _isFollowing = false;
   /** A branch that was chosen while the notebook's kernel was still starting; it is told of it then. */
   private _early: { path: string; branch: string } | null = null;
+  private _choosing: Promise<ProjectInfo> | null = null;
   private _turn = 0;
   private _turns: Partial<Record<Changed, number>> = {};
   private _watch: AbortController | null = null;

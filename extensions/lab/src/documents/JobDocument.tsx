@@ -85,7 +85,7 @@ export function JobDocument({ subject }: { subject: Subject }) {
   const isRunning = !error && (job === null || job.state === 'running');
   const html = job?.result?.mime['text/html'];
   const plan = shown.action === 'plan' && job?.state === 'done' ? job.result : null;
-  const mayPublish = plan !== null && !plan.refused;
+  const mayPublish = plan !== null && !plan.refused && plan.passed !== false;
 
   async function publish(): Promise<void> {
     const answer = await showDialog({
