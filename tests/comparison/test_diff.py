@@ -58,6 +58,7 @@ def test_a_view_that_one_side_lacks_is_new_and_one_that_none_has_an_error(shop: 
     assert found.category == "new"
     assert found.drift is None
     assert "main has no such view" in found._repr_mimebundle_()["text/plain"]
+    assert found.report().title.endswith(": a new view")
     with pytest.raises(FeatureNotFound, match="did you mean"):
         shop.diff("spent")
 

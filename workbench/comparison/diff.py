@@ -152,6 +152,8 @@ class Difference(Reported):
 
     def _verdict(self) -> str:
         """Return what differs, in few words."""
+        if self.diff.left is None or self.diff.right is None:
+            return "; ".join(self.why) or self.category
         differing = sum(each.status != "same" for each in self.columns)
         if differing:
             return f"{differing} of {len(self.columns)} features differ{'s' if differing == 1 else ''}"
