@@ -7,6 +7,7 @@ import type { Model } from './model';
 
 export function followFront(model: Model, notebooks: INotebookTracker, browser: IDefaultFileBrowser | null): void {
   let watched: NotebookPanel | null = null;
+  let kernel = '';
 
   function look(): void {
     const panel = notebooks.currentWidget;
@@ -14,11 +15,14 @@ export function followFront(model: Model, notebooks: INotebookTracker, browser: 
       watched?.sessionContext?.kernelChanged.disconnect(look);
       watched?.context?.pathChanged.disconnect(look);
       watched = panel;
+      kernel = '';
       panel?.sessionContext.kernelChanged.connect(look);
       panel?.context.pathChanged.connect(look);
     }
     const path = panel ? panel.context.path : (browser?.model.path ?? '');
-    void model.follow({ path, kernel: panel?.sessionContext.session?.kernel?.id ?? '' });
+    // the branch that a notebook chose is its branch after its kernel has ended, too
+    kernel = panel?.sessionContext.session?.kernel?.id ?? kernel;
+    void model.follow({ path, kernel });
   }
 
   notebooks.currentChanged.connect(look);
