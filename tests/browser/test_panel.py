@@ -1,0 +1,154 @@
+"""The panel in real JupyterLab: from no project to a published feature, beside another process and without a kernel."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.conftest import CONNECTED, missing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from playwright.sync_api import Page
+
+    from tests.browser.conftest import Browser, Lab
+
+pytest.importorskip("workbench.lab")
+pytestmark = [pytest.mark.browser, pytest.mark.journey, pytest.mark.timeout(900)]
+
+EXTENSION = Path(__file__).parents[2] / "extensions" / "lab"
+BUILT = EXTENSION / "labextension"
+AXE = EXTENSION / "node_modules" / "axe-core" / "axe.min.js"
+LONG = 240_000
+SERIOUS = """async place => (await axe.run(place, { resultTypes: ['violations'] })).violations
+    .filter(found => ['serious', 'critical'].includes(found.impact))
+    .map(found => [found.id, ...found.nodes.map(node => node.html.slice(0, 160))])"""
+ORDERS = """user,ordered_at,amount
+ann,2026-01-05T10:00:00Z,20.00
+bo,2026-01-06T09:30:00Z,12.50
+ann,2026-01-09T18:15:00Z,35.00
+cy,2026-01-11T12:00:00Z,8.00
+bo,2026-01-14T08:45:00Z,40.00
+"""
+SPEND = '''
+class Spend(FeatureModel):
+    user: str
+    ordered_at: UTC
+    spend_7d: float = Feature(unit="EUR", ge=0, nullable=True)
+
+@feature_view(entities="user", event_time="ordered_at", lookback="7d", owner="shop-team")
+def spend(orders: pl.LazyFrame) -> LazyFrame[Spend]:
+    """What a user spent in the last seven days."""
+    return windowed(orders, by="user", time="ordered_at", windows=["7d"], spend=pl.col("amount").sum())
+'''
+
+
+@pytest.fixture
+def lab_arguments(tmp_path: Path) -> list[str]:
+    if not (BUILT / "package.json").is_file():
+        missing("the panel, built: npm run build in extensions/lab")
+    extensions = tmp_path / "labextensions"
+    extensions.mkdir()
+    (extensions / "feature-workbench-lab").symlink_to(BUILT)
+    return [f"--LabApp.extra_labextensions_path={extensions}", "--ServerApp.jpserver_extensions=workbench.lab=True"]
+
+
+def workbench(folder: Path, *words: str) -> None:
+    """Do something in the project as another process."""
+    command = [str(Path(sys.executable).with_name("workbench")), *words]
+    done = subprocess.run(command, cwd=folder, env=os.environ, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def assert_accessible(page: Page, place: str) -> None:
+    assert page.evaluate(SERIOUS, place) == []
+
+
+def fill(page: Page, values: Mapping[str, str]) -> None:
+    """Fill the fields of a dialog and accept it."""
+    page.wait_for_selector(".jp-Dialog .wb-Form", timeout=LONG)
+    for name, value in values.items():
+        page.fill(f".jp-Dialog input[name={name}]", value)
+    page.click(".jp-Dialog button.jp-mod-accept")
+
+
+def test_from_no_project_to_a_published_feature(lab: Lab, browser: Browser) -> None:
+    from playwright.sync_api import expect
+
+    if not AXE.is_file():
+        missing("axe-core: npm ci in extensions/lab")
+    page = browser.page
+    (lab.folder / "orders.csv").write_text(ORDERS)
+    page.goto(f"{lab.url}/lab?token={lab.token}&reset")
+    page.wait_for_selector('[data-id="workbench-panel"]', timeout=LONG)
+    page.add_script_tag(path=AXE)
+
+    # no project: the panel says how to make one
+    browser.command("workbench:open-panel")
+    expect(page.locator(".wb-Panel")).to_contain_text("No project here", timeout=LONG)
+    assert_accessible(page, "#workbench-panel")
+    page.locator(".wb-Panel .jp-mod-accept").click()
+    fill(page, {"name": "shop", "files": "orders.csv"})
+    expect(page.locator(".wb-Header h1")).to_have_text("shop", timeout=LONG)
+    expect(page.locator(".wb-TabPanel")).to_contain_text("No features on this branch yet", timeout=LONG)
+
+    # an experiment, which has no objective yet
+    shop = lab.folder / "shop"
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=LONG)
+    page.wait_for_function(CONNECTED, timeout=LONG)
+    page.locator(".wb-Branch button").click()
+    fill(page, {"name": "exp/spend"})
+    expect(page.locator(".wb-Branch select")).to_have_value("exp/spend", timeout=LONG)
+    expect(page.locator(".wb-StatusButton")).to_contain_text("exp/spend", timeout=LONG)
+
+    # another process defines a view: it appears, and the kernel has no part in it
+    browser.command("kernelmenu:shutdown")
+    (lab.folder / "spend.py").write_text(SPEND)
+    workbench(shop, "define", str(lab.folder / "spend.py"), "--branch", "exp/spend")
+    row = page.locator(".wb-TreeRow").first
+    expect(row).to_contain_text("spend", timeout=LONG)
+    assert_accessible(page, "#workbench-panel")
+
+    # by keyboard alone: to the view, to its details, and back
+    page.locator(".wb-Tree").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".wb-Details")).to_contain_text("What a user spent", timeout=LONG)
+    expect(page.get_by_role("button", name="Back to the list")).to_be_focused()
+    expect(page.locator(".wb-Details")).to_contain_text("spend_7d")
+    assert_accessible(page, "#workbench-panel")
+
+    # the difference, beside the notebook
+    page.locator(".wb-Actions").get_by_role("button", name="Diff", exact=True).click()
+    shown = page.locator(".wb-Document:visible .wb-Html")
+    expect(shown).to_contain_text("exp/spend", timeout=LONG)
+    assert_accessible(page, ".wb-Document:not(.lm-mod-hidden)")
+
+    # promotion is refused while the experiment has no objective
+    promote = page.locator(".wb-Document:visible .wb-JobTop .jp-mod-accept")
+    page.locator(".wb-Actions").get_by_role("button", name="Promote…").click()
+    expect(promote).to_be_visible(timeout=LONG)
+    expect(promote).to_be_disabled()
+    expect(shown).to_contain_text("objective")
+    workbench(shop, "branch", "exp/spend", "--objective", "Predict who orders again")
+    page.locator(".wb-Document:visible").get_by_role("button", name="Run again").click()
+    expect(promote).to_be_enabled(timeout=LONG)
+    promote.click()
+    page.locator(".jp-Dialog button.jp-mod-accept").click()
+    expect(shown).to_contain_text("Published spend 1.0", timeout=LONG)
+
+    # it is published, in the dark as well
+    page.evaluate(
+        "() => void window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })"
+    )
+    page.get_by_role("button", name="Back to the list").click()
+    page.get_by_role("tab", name="Published").click()
+    expect(page.locator(".wb-TreeRow").first).to_contain_text("1.0", timeout=LONG)
+    expect(page.locator("body[data-jp-theme-light=false]")).to_be_attached(timeout=LONG)
+    assert_accessible(page, "#workbench-panel")
+    assert not browser.errors
