@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import MemoryLimit, ProjectError, did_you_mean
+from workbench.errors import MemoryLimit, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,14 +189,15 @@ def _amount(count: int) -> str:
 def scratch_folder(kind: str) -> Iterator[Path]:
     """Give a folder for rows that do not fit into memory, which is removed at the end.
 
-    It is among the project's caches, not in the system's temporary folder, which may be kept in memory itself.
+    It is among the project's caches, not in the system's temporary folder, which may be kept in memory itself; there
+    all the same where the caches cannot be written, since whoever only reads may still read.
     """
     place = _process.scratch
     try:
         if place is not None:
             place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ProjectError.not_writable(str(place), error.strerror or str(error)) from None
+    except OSError:
+        place = None
     with tempfile.TemporaryDirectory(
         prefix=f"workbench-{kind}-{os.getpid()}-", dir=place, ignore_cleanup_errors=True
     ) as name:

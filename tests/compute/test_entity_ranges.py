@@ -38,6 +38,7 @@ AGGREGATIONS: dict[str, Any] = {
 def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make ranges and parts so small that a few hundred events need many."""
     monkeypatch.setattr(entity_ranges, "RANGE", 2_000)
+    monkeypatch.setattr(entity_ranges, "_LARGEST", 2_000)
     monkeypatch.setattr(entity_ranges, "PART", 7)
     monkeypatch.setattr(entity_ranges, "_BATCH", 50)
 

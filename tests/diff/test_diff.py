@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench import memory
 from workbench.compute.digest import OutputDigest
 from workbench.define import ColumnContract, Contract
 from workbench.diff import Side, ViewDiff, diff_views
@@ -339,6 +340,7 @@ def test_any_two_frames_differ_as_plain_python_says(left: Any, right: Any, toler
 def test_rows_in_no_order_are_matched_class_by_class_and_leave_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(memory._process, "scratch", None)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     rows = [(row * 37) % 101 for row in range(101)]
     named = {"k": rows, "j": [f"j{row % 3}" for row in rows], "x": [float(row) for row in rows]}

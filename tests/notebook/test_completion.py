@@ -137,6 +137,7 @@ def test_candidates_say_what_they_are() -> None:
 
 FREE = {
     *("at", "data", "full", "deep", "delete", "dry_run", "force", "hypothesis", "host", "label", "limit", "message"),
+    *("push", "reason"),
     *("metric", "name", "log", "note", "objective", "on_demand", "open", "port", "revoke", "run", "save", "since"),
     *("stop", "tag", "time", "time_zone", "token", "traces", "until", "url", "with_downstream", "workers", "query"),
     *(

@@ -35,7 +35,7 @@ def test_status_in_a_new_project_says_what_to_do_next(project_root: Path) -> Non
     project = wb.open(project_root)
     status = project.status()
     assert status.is_protected
-    assert any("branch" in note for note in status.report().notes)
+    assert any("branch" in step for step in status.report().steps)
     project.close()
 
 

@@ -113,6 +113,7 @@ OF_VERBS: Mapping[tuple[str, str], Role] = {
     ("materialize", "views"): "published",
     ("deprecate", "ref"): "version",
     ("retire", "ref"): "version",
+    ("withdraw", "ref"): "version",
     ("online", "store"): "file",
 }
 """The same, where it is particular to one verb."""
