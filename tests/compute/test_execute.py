@@ -80,6 +80,7 @@ def test_an_equal_plan_of_another_grain_is_not_reused(tmp_path: Path, stage: Mod
     assert again.stored.record.keys == ("landed_at",)
 
 
+@pytest.mark.journey
 def test_processes_that_want_the_same_view_compute_it_once(tmp_path: Path, start: Start, stage: ModuleType) -> None:
     processes = [start(tmp_path) for _ in range(4)]
     outputs = [process.communicate(timeout=120) for process in processes]
@@ -153,6 +154,7 @@ print(compute(Path(sys.argv[1])).reused)
 """
 
 
+@pytest.mark.journey
 def test_a_full_disk_is_said_so_and_leaves_nothing(tmp_path: Path, start: Start) -> None:
     output, errors = start(tmp_path, code=FULL).communicate(timeout=120)
     kind, message, remedy = output.splitlines()[0].split(" | ")

@@ -125,6 +125,7 @@ def test_a_value_collected_while_building_counts(source: pl.LazyFrame, tmp_path:
     assert plan_hash(build(pl.scan_parquet(tmp_path / "source.parquet"))) != before
 
 
+@pytest.mark.journey
 def test_it_is_the_same_in_every_process(source: pl.LazyFrame, tmp_path: Path) -> None:
     program = """
 import sys, polars as pl

@@ -141,6 +141,7 @@ def _load_in_child(root: str, commit: str, start: Any) -> None:
     git.close()
 
 
+@pytest.mark.journey
 def test_kernels_may_write_the_same_tree_at_once(git: Git, view_text: Text) -> None:
     files = {f"helper_{place}.py": f"X = {place}\n" for place in range(40)}
     commit = git.definitions({**files, "busy.py": view_text("busy", "flights")})

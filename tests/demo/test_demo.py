@@ -108,6 +108,7 @@ def test_a_mean_of_the_last_week_is_what_a_hand_would_add_up(demo: DemoResult) -
     assert row["delay_mean_7d"] == pytest.approx(week["arr_delay"].mean())
 
 
+@pytest.mark.journey
 def test_the_demo_never_writes_a_branch_into_a_repository_around_it(tmp_path: Path, identity: None) -> None:
     outer = wb.init(tmp_path)
     before = outer.repository.names()

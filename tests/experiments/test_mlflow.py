@@ -232,6 +232,7 @@ def test_without_an_answer_the_block_goes_on_and_the_run_is_sent_later(sent: tup
     assert in_mlflow(project, run.run_id).data.metrics["rmse"] == 2.0
 
 
+@pytest.mark.journey
 def test_a_model_is_logged_by_its_flavor_and_registered(sent: tuple[Project, Any]) -> None:
     import mlflow
     from sklearn.linear_model import LinearRegression
@@ -281,6 +282,7 @@ print(run.run_id)
 """
 
 
+@pytest.mark.journey
 def test_mlflow_is_met_where_it_is_imported_in_the_block(sent: tuple[Project, Any], tmp_path: Path) -> None:
     project, _ = sent
     home = Path(__file__).parents[2]

@@ -262,6 +262,7 @@ with project.experiment("late") as run:
 """
 
 
+@pytest.mark.journey
 def test_a_killed_kernel_loses_nothing(quiet: Project) -> None:
     home = Path(__file__).parents[2]
     code = subprocess.run(

@@ -26,6 +26,7 @@ def in_the_way(path: Path) -> None:
     path.write_text("in the way")
 
 
+@pytest.mark.journey
 def test_a_publish_whose_plan_cannot_be_saved_is_told_as_published(shop: Project) -> None:
     in_the_way(shop.root / ".workbench" / "plans")
     (shop.repository.home / "announced").mkdir(parents=True)
@@ -104,6 +105,7 @@ def read_only(root: Path) -> list[str]:
     return []
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize("caches", [True, False])
 def test_looking_works_where_nothing_can_be_written(published: Project, *, caches: bool) -> None:
     if not caches:

@@ -458,6 +458,7 @@ def behaviour(text: str) -> str | None:
     return f"{result!r} {names.get('a')!r} {names.get('b')!r}" if "object at" not in repr(result) else "an object"
 
 
+@pytest.mark.journey
 def test_programs_with_one_hash_behave_alike() -> None:
     seen: dict[str, tuple[str, str]] = {}
     alike = 0

@@ -133,6 +133,7 @@ def shape(node: ast.AST) -> Iterator[tuple[str, str, Any]]:
         yield "returns nothing", "value", None
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize("case", DEFINITIONS)
 def test_every_mutation_of_every_node_moves_the_hash(case: str) -> None:
     text, helpers = (plain(part) for part in DEFINITIONS[case])

@@ -234,6 +234,7 @@ def test_a_module_of_the_cell_is_not_completed_by_us(kernel: Kernel) -> None:
     assert "%%feature\nsome_long_name" in kernel.complete("%%feature\nsome_lo")
 
 
+@pytest.mark.journey
 def test_without_a_project_the_cell_says_how_to_make_one(tmp_path: Path, event_view: str, identity: None) -> None:
     from tests.kernel.conftest import running_kernel
 
@@ -269,6 +270,7 @@ def test_a_changed_workbench_toml_is_read_again(kernel: Kernel) -> None:
     assert "exp/a-changed" in kernel.run("%feature status").text
 
 
+@pytest.mark.journey
 def test_an_interrupt_fails_the_cell_shortly_and_the_next_one_works(kernel: Kernel, event_view: str) -> None:
     slow = event_view.replace("    return", "    import _thread\n    _thread.interrupt_main()\n    return")
     reply = kernel.run(feature(slow))

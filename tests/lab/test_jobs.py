@@ -60,6 +60,7 @@ def test_arguments_are_the_command_lines_words(
     assert words_of(action, views, arguments) == words
 
 
+@pytest.mark.journey
 async def test_a_plan_is_made_followed_and_promoted_as_it_was_seen(
     ask: Ask, jp_fetch: Any, lab_root: Path, owned: str
 ) -> None:
@@ -90,6 +91,7 @@ async def test_a_plan_is_made_followed_and_promoted_as_it_was_seen(
         assert [each.view for each in project.store.catalog().entries] == ["spend"]
 
 
+@pytest.mark.journey
 async def test_a_verb_that_refuses_or_fails_says_why(ask: Ask, lab_root: Path) -> None:
     which = {"project": (await ask("GET", "projects", path="trial")).body["project"]["id"]}
     check_problem(await ask("POST", "jobs", {**which, "action": "gc"}), 400, "usage-error")

@@ -138,6 +138,7 @@ LakeWriter(Lake("lake", root=root)).publish(path, view="spend", major=1, contrac
 """
 
 
+@pytest.mark.journey
 def test_a_killed_writer_leaves_all_or_nothing_and_the_next_one_finishes(tmp_path: Path) -> None:
     places = ["link", "before", "after"]
     for place in places:

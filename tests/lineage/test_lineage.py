@@ -120,6 +120,7 @@ def test_what_is_not_there_says_what_was_meant(shop: Project) -> None:
         shop.lineage(branch="exp/none")
 
 
+@pytest.mark.journey
 def test_a_change_marks_what_it_touches_and_by_column_what_it_affects(shop: Project) -> None:
     change(
         shop,

@@ -86,6 +86,7 @@ def test_every_instant_is_what_a_training_set_has(published: Project) -> None:
         assert store.batch_get_features("spend", {"user": users}, at=at, as_="polars")["total"].to_list() == right
 
 
+@pytest.mark.journey
 def test_a_rollback_is_online_when_it_returns(published: Project) -> None:
     promote(published, DOUBLED, "exp/b")
     doubled = reading(published).get_feature("spend:total", {"user": "u1"})

@@ -247,6 +247,7 @@ def public_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.mark.journey
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody without permission")
 def test_a_folder_without_write_permission_says_so(project: Project, public_folder: Path) -> None:
     cell, config = public_folder / "cell.py", public_folder / "gitconfig"
@@ -300,6 +301,7 @@ def _define_many(root: str, worker: int) -> list[str]:
     return made
 
 
+@pytest.mark.journey
 def test_many_kernels_define_on_one_branch_and_nothing_is_lost(project: Project) -> None:
     with get_context("spawn").Pool(3) as pool:
         made = pool.starmap(_define_many, [(str(project.root), worker) for worker in range(3)])

@@ -110,6 +110,7 @@ def test_another_lookback_or_scope_is_probed_though_the_data_is_the_same(project
     assert asked == ["spend"] * 3
 
 
+@pytest.mark.journey
 def test_a_view_of_a_leaking_view_leaks(project: Project) -> None:
     project.define(EVENT_VIEW, log=False)
     assert project.define(TWICE, log=False).passed

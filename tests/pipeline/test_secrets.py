@@ -78,6 +78,7 @@ def command_lines() -> list[str]:
     return found
 
 
+@pytest.mark.journey
 @pytest.mark.filterwarnings("ignore:.*will fail in this block")  # where another test has imported MLflow
 def test_a_password_is_shown_logged_and_written_nowhere(toured: Project, capfd: pytest.CaptureFixture[str]) -> None:
     toured.define(EVENT_VIEW)

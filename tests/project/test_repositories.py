@@ -90,12 +90,14 @@ def test_long_object_ids_from_the_first_commit_on(tmp_path: Path, identity: None
     assert git(root, "rev-list", "--count", "HEAD") == "1"
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_settings_that_change_the_index(tmp_path: Path, identity: None, kind: str) -> None:
     begin(tmp_path / "project", branch="main", settings=SETTINGS[kind])
     walk(tmp_path / "project", "main")
 
 
+@pytest.mark.journey
 def test_long_object_ids(tmp_path: Path, identity: None) -> None:
     begin(tmp_path / "project", branch="main", options=["--object-format=sha256"])
     walk(tmp_path / "project", "main")

@@ -51,6 +51,7 @@ def write(frame: pl.DataFrame, file: Path) -> None:
             texts.write_ndjson(file, check_extension=False, **packed)
 
 
+@pytest.mark.journey
 def test_every_format_that_a_source_can_have(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spine = SPINE.rename({"event_timestamp": "when"})
     read = None

@@ -12,6 +12,7 @@ from tests.promote.conftest import SPEND, VALUED, declared, more_events
 from workbench.promote import collect_garbage
 
 
+@pytest.mark.journey
 def test_a_view_is_published_refreshed_and_taken_back_in_a_bucket(
     project_root: Path, store: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,6 +89,7 @@ def amount(events: pl.LazyFrame) -> LazyFrame[Amount]:
 """
 
 
+@pytest.mark.journey
 def test_steps_within_the_tolerance_that_add_up_make_a_major_version(project: Project) -> None:
     assert promote(project, KINDS.replace("STEP", "0")) == ("1.0", "new")
     assert promote(project, KINDS.replace("STEP", "1")) == ("1.1", "refactor")
@@ -101,12 +102,14 @@ def test_steps_within_the_tolerance_that_add_up_make_a_major_version(project: Pr
     assert promote(project, KINDS.replace("STEP", "1")) == ("2.1", "refactor"), "a major version has a first of its own"
 
 
+@pytest.mark.journey
 def test_back_and_forth_within_the_tolerance_of_the_first_stays_in_the_major(project: Project) -> None:
     steps = ["x", "x + 0.4", "x + 0.5", "x"]
     assert [promote(project, total(step))[0] for step in steps] == ["1.0", "1.1", "1.2", "1.3"]
     assert proposed(project, total("x + 0.5001")).number == "2.0"
 
 
+@pytest.mark.journey
 def test_a_feature_is_measured_from_the_version_that_added_it(project: Project) -> None:
     assert promote(project, total("x")) == ("1.0", "new")
     assert promote(project, total("x", more="x * 2")) == ("1.1", "additive")
@@ -116,6 +119,7 @@ def test_a_feature_is_measured_from_the_version_that_added_it(project: Project) 
     assert "differ from version 1.1" in change.why[0]
 
 
+@pytest.mark.journey
 def test_new_rows_and_rollbacks_do_not_move_the_measure(project: Project) -> None:
     promote(project, total("x"))
     promote(project, total("x + 0.4"))
@@ -129,6 +133,7 @@ def test_new_rows_and_rollbacks_do_not_move_the_measure(project: Project) -> Non
     assert proposed(project, total("x + 0.1")).number == "1.3"
 
 
+@pytest.mark.journey
 def test_what_cannot_be_computed_any_more_is_measured_by_its_published_rows(project: Project) -> None:
     promote(
         project,

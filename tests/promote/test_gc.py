@@ -61,6 +61,7 @@ def test_saved_training_sets_and_releases_keep_what_they_were_made_from(publishe
     assert published.store.training_set(spine, "spend:total", release="one").shape[0] == 1
 
 
+@pytest.mark.journey
 def test_another_projects_tables_in_the_same_lake_are_left_alone(tmp_path: Path, identity: None) -> None:
     projects = []
     for name in ("one", "two"):

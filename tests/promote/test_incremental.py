@@ -53,6 +53,7 @@ def hourly(rows: int, first: int = 0, *, delay: timedelta = timedelta(days=3)) -
     )
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize("delay", [timedelta(days=3), timedelta(days=-3), timedelta()], ids=["late", "early", "then"])
 def test_rows_that_become_known_later_than_they_happen_are_not_lost(
     tmp_path: Path, identity: None, delay: timedelta

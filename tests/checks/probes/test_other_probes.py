@@ -272,6 +272,7 @@ def test_null_keys_and_times_are_left_alone() -> None:
     assert failed(timed, known(holes)) == []
 
 
+@pytest.mark.journey
 def test_several_keys_rows_of_one_time_and_columns_of_every_kind() -> None:
     from workbench.define import Feature, FeatureModel
     from workbench.dtypes import UTC
@@ -349,6 +350,7 @@ def test_the_last_bits_of_floats_raise_no_alarm(size: float) -> None:
     assert failed(shares, known(frame)) == []
 
 
+@pytest.mark.journey
 @settings(max_examples=12)
 @given(
     rows=st.integers(1, 60),

@@ -52,6 +52,7 @@ def test_a_branch_that_moved_is_not_overwritten(repository: Repository) -> None:
     assert repository.resolve("exp/a") == theirs
 
 
+@pytest.mark.journey
 def test_six_processes_lose_nothing(repository: Repository, plain: Plain) -> None:
     ended = at_once(plain.root, MANY, 6)
     assert [process.returncode for process in ended] == [0] * 6, [process.stderr for process in ended]

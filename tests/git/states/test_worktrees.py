@@ -174,6 +174,7 @@ def test_a_late_writer_to_a_checked_out_branch_is_told_that_it_moved(repository:
     assert plain("status", "--porcelain") == ""
 
 
+@pytest.mark.journey
 def test_many_processes_on_a_checked_out_branch_leave_its_files_as_the_branch_says(plain: Plain) -> None:
     script = """
 with Repository.open(root) as repository:

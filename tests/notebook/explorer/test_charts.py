@@ -45,6 +45,7 @@ def test_two_sides_differ_in_shape_and_not_in_colour_alone() -> None:
     assert '"shape"' in found["line"]
 
 
+@pytest.mark.journey
 def test_a_chart_holds_no_more_numbers_than_can_be_seen() -> None:
     many = 200_000
     rows = [float(row % 9973) for row in range(many)]

@@ -225,6 +225,7 @@ def test_an_error_of_ours_is_a_line_in_the_view() -> None:
     assert "The view could not be updated: ZeroDivisionError: oops &lt;b&gt;" in panel.controls.note.value
 
 
+@pytest.mark.journey
 def test_no_more_than_a_page_and_some_numbers_reach_the_browser() -> None:
     def weight(rows: int) -> int:
         x = [float(row % 997) for row in range(rows)]

@@ -80,6 +80,7 @@ def test_a_view_that_cannot_be_made_leaves_the_report(kernel: Kernel) -> None:
     assert "The interactive view could not be started: ZeroDivisionError" in reply.text
 
 
+@pytest.mark.journey
 def test_a_notebook_of_more_rows_is_no_larger(tmp_path: Path, identity: None) -> None:
     from nbclient import NotebookClient  # slow to load, and every process that runs tests loads this module
     from nbformat.v4 import new_code_cell, new_notebook

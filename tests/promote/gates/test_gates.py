@@ -202,6 +202,7 @@ def test_what_could_not_be_checked_stops_it_until_it_is_accepted_by_name(shop: P
     assert accepted.accepted == "hours are no users"
 
 
+@pytest.mark.journey
 def test_a_gate_that_failed_is_not_accepted_as_not_checked(shop: Project) -> None:
     shop.define(LEAKING, log=False)
     refused = result_of(subject_of(shop, accept={"spend:probes": "never mind"}), "probes")
