@@ -45,7 +45,7 @@ def test_a_logged_view_and_its_source_load_back(warm: Tracker) -> None:
     (root / "data" / "source.csv").write_text("x\n10\n20\n")
     view = DatasetRecord(
         name="carrier_delay",
-        digest="e" * 64,
+        digest="1e" * 32,  # MLflow keeps the first source of a name and digest, whoever logged it
         kind="view",
         context="view",
         source={"path": "data/view.parquet"},
@@ -53,7 +53,7 @@ def test_a_logged_view_and_its_source_load_back(warm: Tracker) -> None:
         profile={"num_rows": 3},
     )
     source = DatasetRecord(
-        name="flights", digest="f" * 64, kind="files", context="source", source={"paths": ["data/source.csv"]}
+        name="flights", digest="1f" * 32, kind="files", context="source", source={"paths": ["data/source.csv"]}
     )
     run_id = warm.submit(make_record(datasets=(source, view))).run_id(PATIENCE)
     command = [sys.executable, "-c", READ_BACK, warm.target.uri, str(run_id)]

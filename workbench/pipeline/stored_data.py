@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -13,6 +12,7 @@ import polars as pl
 from workbench.checks import Check, find_unequal
 from workbench.compute import build, digest_frame, digests, remove, write_parquet
 from workbench.errors import LakeError, WorkbenchError
+from workbench.memory import scratch_folder
 from workbench.pipeline.versions import VersionEvaluation
 from workbench.registry import Registry
 
@@ -59,7 +59,7 @@ def check_stored(workspace: Workspace, evaluation: Evaluation, views: Sequence[s
     for name in (view, *above):
         prepared, stored = evaluated[name].prepared, evaluated[name].computed.stored
         label = NAME if name == view else f"{NAME} of {name}"
-        check = _check(workspace, prepared, stored.frame(), stored.record.digest.exact, label=label)
+        check = _check(prepared, stored.frame(), stored.record.digest.exact, label=label)
         evaluation.confirm(prepared.view)
         checks.append(_with_remedy(check, f"`compute {name} --full` replaces them"))
     return [*checks, *(check for name in (view, *above) for check in _check_published(workspace, name))]
@@ -86,8 +86,9 @@ def _version(workspace: Workspace, versions: VersionEvaluation, view: str, versi
             is_code = prepared.fingerprint.code_hash != version.code_hash
             why = "its code does not have the recorded fingerprint" if is_code else "its sources changed since"
             return Check(label, passed=False, checked=False, detail=f"{why}: `materialize {view}` first")
-        rows = versions.published_rows(view, version).frame
-        check = _check(workspace, prepared, rows, version.data_digest, label=label)
+        place = (view, version.major, version.delta_version, version.contract)
+        rows = workspace.lake.scan(*place, digest=version.data_digest)  # the lake's own, not those computed here
+        check = _check(prepared, rows, version.data_digest, label=label)
         versions.evaluation(view, version).confirm(prepared.view)
     except LakeError as error:
         return Check(label, passed=False, detail=error.message)
@@ -104,11 +105,11 @@ def _as_published(versions: VersionEvaluation, view: str, version: Version) -> P
     return versions.prepare(view, version)
 
 
-def _check(workspace: Workspace, prepared: Prepared, stored: pl.LazyFrame, digest: str, *, label: str) -> Check:
+def _check(prepared: Prepared, stored: pl.LazyFrame, digest: str, *, label: str) -> Check:
     """Compute a view in full, from the inputs it was stored for, and compare what is stored with that."""
     view = prepared.view
-    with TemporaryDirectory(prefix="again-", dir=workspace.hidden) as folder:
-        path = Path(folder) / "data.parquet"
+    with scratch_folder("again") as folder:
+        path = folder / "data.parquet"
         write_parquet(build(view, prepared.inputs).select(prepared.contract.names), path, view=view.name)
         return _compare(label, stored, digest, path, (*view.entities, *view.known_since))
 

@@ -6,12 +6,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.compute import ViewCache, digest_frame, versions
 from workbench.define import load_tree
 from workbench.errors import BranchError, SourceError, UsageError
+from workbench.memory import scratch_folder
 from workbench.pipeline import Evaluation, on_steady_sources
 from workbench.records import to_plain
 from workbench.render import Report, Reported, Table, format_elapsed
@@ -156,8 +156,7 @@ def reproduce(workspace: Workspace, what: str) -> Reproduction:
     """
     started = time.monotonic()
     then = find_record(workspace, what)
-    with TemporaryDirectory(prefix="reproduce-", dir=workspace.hidden) as scratch:
-        place = Path(scratch)
+    with scratch_folder("reproduce") as place:
         if isinstance(then, SavedTrainingSet):
             return on_steady_sources(lambda: _training_set(workspace, then, place, started))
         return on_steady_sources(lambda: _view(workspace, then, place, started))
