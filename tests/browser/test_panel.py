@@ -107,6 +107,23 @@ def test_from_no_project_to_a_published_feature(lab: Lab, browser: Browser) -> N
     expect(page.locator(".wb-Branch select")).to_have_value("exp/spend", timeout=LONG)
     expect(page.locator(".wb-StatusButton")).to_contain_text("exp/spend", timeout=LONG)
 
+    # a cell from a template, filled with the columns of the source, and what is wrong in it is marked
+    page.get_by_role("button", name="Insert a cell", exact=True).click()
+    page.locator(".lm-Menu-item:visible", has_text="Lag").click()
+    written = page.locator(".jp-Notebook .jp-CodeCell.jp-mod-active .cm-content")
+    expect(written).to_contain_text("shift(1).over(", timeout=LONG)
+    expect(written).to_contain_text("ordered_at")
+    page.evaluate(
+        """() => {
+            const cell = window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel;
+            cell.setSource(cell.getSource().replace('"amount",', '"amuont",'));
+        }"""
+    )
+    wrong = page.locator(".jp-mod-active .cm-lintRange").first
+    expect(wrong).to_be_visible(timeout=LONG)
+    wrong.hover()
+    expect(page.locator(".cm-tooltip-lint")).to_contain_text("amuont", timeout=LONG)
+
     # another process defines a view: it appears, and the kernel has no part in it
     browser.command("kernelmenu:shutdown")
     (lab.folder / "spend.py").write_text(SPEND)

@@ -111,6 +111,13 @@ def test_help_says_what_a_word_is(look: Look) -> None:
     ("old", "new", "marked", "message", "remedy"),
     [
         ('pl.col("amount")', 'pl.col("amout")', '"amout"', "events has no column 'amout'", "amount"),
+        (
+            "windowed(events",
+            'windowed(events.sort("evnt_id")',
+            '"evnt_id"',
+            "events has no column 'evnt_id'",
+            "event_id",
+        ),
         ("(events:", "(evnts:", "evnts", "neither a source nor a view", "events"),
         ('entities="user"', 'entities="usr"', '"usr"', "Week has no column 'usr'", "user"),
         ('by="user"', 'by="usr"', '"usr"', "events has no column 'usr'", "user"),
@@ -122,7 +129,8 @@ def test_what_is_wrong_is_marked_where_it_stands(
     look: Look, old: str, new: str, marked: str, message: str, remedy: str
 ) -> None:
     text = CELL.replace(old, new, 1)
-    found = inspect_cell(look, text, 0, 0) if old == "never" else inspect_cell(look, text, 2, 0)
+    found = inspect_cell(look, text, 2, 0)
+    assert inspect_cell(look, text, 0, 0).diagnostics == found.diagnostics  # wherever the cursor is
     first = found.diagnostics[0]
     assert message in first.message
     assert remedy in first.remedy

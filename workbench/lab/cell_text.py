@@ -238,9 +238,9 @@ class CellText:
 
 
 def _named_columns(function: ast.FunctionDef) -> Iterator[ast.Constant]:
-    """Yield the texts in a function that name columns of its inputs: in ``pl.col("x")``, and as ``by`` and ``time``."""
+    """Yield the texts in a function that name columns of its inputs: in ``pl.col("x")``, ``select("x")``, as ``by``."""
     for node in _calls(function):
-        if isinstance(node.func, ast.Attribute) and node.func.attr == "col":
+        if isinstance(node.func, ast.Attribute) and node.func.attr in _TAKE_COLUMNS:
             yield from _texts(node.args)
         called = node.func.id if isinstance(node.func, ast.Name) else ""
         for word in node.keywords if called == "windowed" else ():
@@ -262,6 +262,8 @@ def _texts(nodes: Sequence[ast.expr]) -> Iterator[ast.Constant]:
             yield from _texts(node.elts)
 
 
+_TAKE_COLUMNS = {"col", "select", "with_columns", "sort", "group_by", "agg", "over", "drop_nulls"}
+"""Methods that take a text as a column's name."""
 _NAMING = {"alias", "rename", "with_row_index", "prefix", "suffix"}
 _REMAKING = {"pivot", "unpivot", "unnest", "melt", "sql", "transpose", "to_dummies", "map_batches", "pipe", "map"}
 """Methods after which nobody knows from the text which columns there are."""

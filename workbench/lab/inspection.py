@@ -34,12 +34,12 @@ def inspect_cell(look: Look, source: str, line: int, column: int) -> Inspection:
             return Inspection(completions=[], hover=None, diagnostics=wrong)
         completions = _of_line(look, before.lstrip().removeprefix(LINE), is_cell=False)
         return Inspection(completions=completions, hover=_help(look, word), diagnostics=wrong)
+    text = "\n".join(lines[first + 1 :])
+    cell = CellText(text, first + 1, inputs_of(look))
     if line <= first:
         completions = _of_line(look, before.removeprefix(CELL), is_cell=True)
-        return Inspection(completions=completions, hover=None, diagnostics=[])
-    text = "\n".join(lines[first + 1 :])
+        return Inspection(completions=completions, hover=None, diagnostics=[*cell.diagnostics()])
     offset = sum(len(each) + 1 for each in lines[first + 1 : line]) + len(before)
-    cell = CellText(text, first + 1, inputs_of(look))
     return Inspection(
         completions=_of_cell(look, text, offset), hover=cell.hover(word), diagnostics=[*cell.diagnostics()]
     )

@@ -214,7 +214,8 @@ function addCellCommands({ app, services, notebooks, documents }: Around): strin
       }
       try {
         const kind = (args.kind as string | undefined) ?? 'feature';
-        insertCell(panel, await client.snippet(place, kind, (args.view as string | undefined) ?? null));
+        const source = await client.snippet(place, kind, (args.view as string | undefined) ?? null);
+        insertCell(panel, source.trimEnd());
       } catch (error) {
         return showProblem(trans, error);
       }
