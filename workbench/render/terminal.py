@@ -62,7 +62,7 @@ def fit_widths(natural: Sequence[int], least: Sequence[int], width: int) -> list
     Examples
     --------
     >>> fit_widths([10, 40, 60], [5, 12, 14], 80), fit_widths([10, 90], [5, 70], 60)
-    ([10, 35, 35], [5, 55])
+    ([10, 35, 35], [10, 50])
     """
     for floors in (least, [0] * len(least)):
         for cap in range(max(natural, default=0), 0, -1):
