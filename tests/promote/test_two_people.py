@@ -261,7 +261,6 @@ def test_where_a_lake_is_in_danger_is_told_before_it_hurts(ann: Project, tmp_pat
 def test_the_commands_of_the_guide_run(ann: Project, bo: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     people = {"Ann": ann, "Bo": bo}
     (ann.root / "spend.py").write_text(ADDED)
-    (bo.root / "better.py").write_text(ADDED.replace("Visits so far", "How often the user came"))
     blocks = re.findall(r"```sh\n# (\w+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert len(blocks) > 6
     for person, commands in blocks:

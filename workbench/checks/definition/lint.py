@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 
@@ -10,6 +9,7 @@ import msgspec
 
 from workbench.checks.definition.tools import Finding, program, run
 from workbench.errors import ProjectError
+from workbench.memory import scratch_folder
 
 RULES = (
     "E9",  # what is no Python
@@ -44,8 +44,8 @@ def lint(sources: Mapping[str, str]) -> list[Finding]:
     if not sources:
         return []
     ruff = program("ruff")
-    with tempfile.TemporaryDirectory(prefix="workbench-lint-") as made:
-        folder = Path(made).resolve()
+    with scratch_folder("lint") as made:
+        folder = made.resolve()
         for path, text in sources.items():
             file = folder / path
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -12,6 +11,7 @@ import msgspec
 
 from workbench.checks.definition.tools import Finding, program, run
 from workbench.errors import ProjectError
+from workbench.memory import scratch_folder
 
 KINDS = frozenset(
     {
@@ -61,8 +61,8 @@ def check_types(sources: Mapping[str, bytes], paths: Sequence[str]) -> list[Find
 @lru_cache(maxsize=256)
 def _checked(pyrefly: str, sources: tuple[tuple[str, bytes], ...], paths: tuple[str, ...]) -> tuple[Finding, ...]:
     """Return the type errors; the same text is asked about once a process, whose libraries stay as they are."""
-    with tempfile.TemporaryDirectory(prefix="workbench-types-") as made:
-        folder = Path(made).resolve()
+    with scratch_folder("types") as made:
+        folder = made.resolve()
         for path, content in sources:
             file = folder / "features" / path
             file.parent.mkdir(parents=True, exist_ok=True)
