@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01-a-feature-in-a-cell.ipynb"
+PATIENCE = 60.0
 CARD = ".jp-OutputArea .wb-card"
 
 
@@ -29,8 +31,17 @@ def assert_the_cards_are_there(browser: Browser) -> None:
     first = cards(browser).first
     expect(first).to_contain_text("carrier_delay", timeout=180_000)
     expect(first.locator("svg").nth(1)).to_be_attached()
-    first.evaluate("node => node.scrollIntoView()")  # at once: a card is drawn anew when its run has reached MLflow
-    expect(first).to_be_in_viewport()
+    # a card is drawn anew when its run has reached MLflow, and may have moved then
+    until = time.monotonic() + PATIENCE
+    while True:
+        first.evaluate("node => node.scrollIntoView()")
+        try:
+            expect(first).to_be_in_viewport(timeout=2_000)
+        except AssertionError:
+            if time.monotonic() > until:
+                raise
+        else:
+            break
     box = first.bounding_box()
     assert box is not None
     assert box["width"] > 300
