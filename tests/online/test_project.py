@@ -20,7 +20,7 @@ from tests.online.conftest import Place
 from tests.promote.conftest import git
 from tests.server.stage import Asked
 from workbench.cli.main import main
-from workbench.errors import OnlineError
+from workbench.errors import LakeError, OnlineError
 from workbench.online import OnlineBehindWarning, open_backend
 from workbench.online.backend import OnlineBackend, StoredEntity
 from workbench.online.keys import SUFFIX, instant_of
@@ -263,6 +263,10 @@ def test_verification_passes_only_where_every_row_and_answer_is_the_lakes(publis
     assert published.verify_online().differing == {"spend@1.0": ("not loaded",)}
     published.load_online(full=True)
     assert published.verify_online(full=True).passed
+    for file in (published.repository.home / "lake").rglob("*.parquet"):
+        file.unlink()
+    with pytest.raises(LakeError, match="data files"):  # not what was computed here in its place
+        published.verify_online()
 
 
 def by_entity(backend: OnlineBackend, generation: int) -> dict[bytes, list[tuple[int, bytes]]]:

@@ -188,6 +188,17 @@ def test_a_table_made_anew_gives_nobody_other_rows_under_an_old_number(published
         published.store.at(release="before").rows("spend")
 
 
+def test_data_that_the_lake_has_no_more_is_not_taken_back_although_it_was_computed_here(published: Project) -> None:
+    data = record_of(published).version().delta_version
+    (held,) = (published.repository.home / "lake" / "spend" / "v1").rglob("*.parquet")
+    more_events(published.root, 30)
+    published.materialize()
+    held.unlink()
+    with pytest.raises(LakeError, match="data files"):
+        published.rollback("spend", data=data)
+    assert record_of(published).version().rows == 230
+
+
 def test_data_that_is_taken_back_does_not_change_what_its_version_reads(published: Project) -> None:
     published.define(RATE, log=False)
     published.promote("rate")

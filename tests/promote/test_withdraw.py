@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -49,10 +50,14 @@ def test_a_version_is_taken_out_of_service_and_its_readers_are_told(shop: Projec
     assert "withdraw spend@1.1" in caught.value.remedy
     with pytest.raises(UsageError, match="needs a reason"):
         shop.withdraw("spend@1.1", reason=" ")
+    before = record_of(shop).version("1.0")
+    for file in shop._workspace.lake.files("spend", 1, before.delta_version):
+        Path(file).unlink()  # others cannot read it, although it was computed here
     done = shop.withdraw("spend@1.1", reason=f"{WHY}.")
     assert done.what == f"spend 1.1 is withdrawn: {WHY}."
     said = "\n".join(done.notes)
     assert "spend@1 gives 1.0 again, and its readers are told why." in said
+    assert "spend 1.0 cannot be read: " in said
     assert "rate 1.0 was made from it and keeps its values: `materialize rate` computes it from 1.0" in said
     assert "release 2026.11 pins it, and can no longer read it." in said
     assert "training set before has values of it." in said

@@ -166,7 +166,7 @@ def _with_data(workspace: Workspace, view: str, target: Version, data: int | str
         )
     if found.number == target.delta_version:
         return target
-    workspace.lake.require(view, found.version)  # refuses what was cleaned away
+    workspace.require_rows(view, found.version)  # refuses what was cleaned away
     was = found.version
     held = Hold(datetime.now(UTC), workspace.repository.identity(), {read.name: read.digest for read in target.inputs})
     reads = {read.name: read.version for read in target.inputs}  # it goes on from these, when it goes on

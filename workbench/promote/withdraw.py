@@ -101,7 +101,7 @@ class _Notes:
         said = [f"{view}@{major} gives {self.back.number} again, and its readers are told why."]
         said += older_data(self.record, self.back)
         try:
-            self.workspace.lake.require(view, self.back)
+            self.workspace.require_rows(view, self.back)
         except LakeDataMissing as error:
             said.append(f"{view} {self.back.number} cannot be read: {error.message} `materialize {view}` computes it.")
         return said
