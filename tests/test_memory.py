@@ -28,6 +28,7 @@ from workbench.memory import (
 if TYPE_CHECKING:
     from workbench.project import Project
 
+TOLD = ("POLARS_OOC_MEMORY_BUDGET_MB", "POLARS_OOC_SPILL_DIR", "WORKBENCH_TOLD_POLARS")
 MACHINE = installed(own=Path("absent")).bytes
 
 
@@ -35,7 +36,7 @@ MACHINE = installed(own=Path("absent")).bytes
 def as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test sets for the process ends with it."""
     monkeypatch.setattr("workbench.memory._process", _Process())
-    for name in ("POLARS_OOC_MEMORY_BUDGET_MB", "POLARS_OOC_SPILL_DIR"):
+    for name in TOLD:
         monkeypatch.setenv(name, os.environ.get(name, ""))
 
 
@@ -119,15 +120,17 @@ def test_what_does_not_fit_is_refused_with_how_much_it_takes_and_the_remedy() ->
 
 
 def test_engines_are_told_and_what_a_user_set_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("POLARS_OOC_MEMORY_BUDGET_MB", "POLARS_OOC_SPILL_DIR"):
+    for name in TOLD:
         monkeypatch.delenv(name)
-    monkeypatch.setattr("workbench.memory._told", set())
     limit_memory("2GB", tmp_path)
     assert os.environ["POLARS_OOC_MEMORY_BUDGET_MB"] == "1000"
     assert os.environ["POLARS_OOC_SPILL_DIR"] == str(tmp_path / SCRATCH / "polars")
     limit_memory("4GB", tmp_path)
     assert os.environ["POLARS_OOC_MEMORY_BUDGET_MB"] == "2000"
-    monkeypatch.setattr("workbench.memory._told", set())
+    monkeypatch.setattr("workbench.memory._process", _Process())  # as in a kernel of another project's server
+    limit_memory("6GB", tmp_path / "other")
+    assert os.environ["POLARS_OOC_MEMORY_BUDGET_MB"] == "3000"
+    assert os.environ["POLARS_OOC_SPILL_DIR"] == str(tmp_path / "other" / SCRATCH / "polars")
     monkeypatch.setenv("POLARS_OOC_MEMORY_BUDGET_MB", "77")
     limit_memory("3GB", tmp_path)
     assert os.environ["POLARS_OOC_MEMORY_BUDGET_MB"] == "77"

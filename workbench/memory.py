@@ -6,6 +6,7 @@ project whose verb ran last. Engines are told, and what is computed part by part
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
@@ -36,6 +37,8 @@ _AMOUNT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z%]*)\s*")
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN = Path("/proc/self/cgroup")
 _UNLIMITED = 2**60
+_TOLD = "WORKBENCH_TOLD_POLARS"
+"""The environment variable with what Polars' variables were set to by this process, or by one that started it."""
 
 
 def parse_memory(text: str, *, total: int | None = None) -> int:
@@ -212,19 +215,18 @@ def duckdb_settings(folder: Path) -> dict[str, Any]:
 def _tell_polars() -> None:
     """Have Polars write what its sorts, groups, joins and windows hold to disk in time; what a user set stays.
 
-    Polars reads the machine's memory, not the container's; later settings it notices only when told.
+    Polars reads the machine's memory, not the container's; later settings it notices only when told. Processes that
+    this one starts begin with what it told, which is not what a user set: their own projects may say something else.
     """
+    told = json.loads(os.environ.get(_TOLD) or "{}")
     settings = {"POLARS_OOC_MEMORY_BUDGET_MB": str(max(int(_process.limit * _ENGINE), _ENGINE_LEAST) // 10**6)}
     if _process.scratch is not None:
         settings["POLARS_OOC_SPILL_DIR"] = str(_process.scratch / "polars")
     for name, value in settings.items():
-        if name not in os.environ or name in _told:
-            os.environ[name] = value
-            _told.add(name)
+        if os.environ.get(name) in {None, told.get(name)}:
+            os.environ[name] = told[name] = value
+    os.environ[_TOLD] = json.dumps(told)
     _reload(settings)
-
-
-_told: set[str] = set()
 
 
 def _reload(names: Any) -> None:
