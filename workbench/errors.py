@@ -423,10 +423,10 @@ class LakeDataMissing(LakeError):
 
     @classmethod
     def files_gone(cls, view: str, major: int, version: int, names: Sequence[str]) -> Self:
-        """Return the error for a Delta `version` whose data files `names` are missing or cut off."""
+        """Return the error for a Delta `version` whose data files `names` are missing or of another size."""
         return cls(
-            f"Delta version {version} of {view}@{major} lacks {len(names)} of its data files, or a part of them, e.g. "
-            f"{names[0]}.",
+            f"Delta version {version} of {view}@{major} lacks {len(names)} of its data files, or they have another "
+            f"size than it says, e.g. {names[0]}.",
             remedy="They were vacuumed because no record keeps this version, or they were lost: restore the "
             f"lake from a backup, or run `materialize {view}` to compute the serving version again.",
         )

@@ -145,7 +145,7 @@ class TableAt:
         return in_time_order([self._file(row, event_time) for row in found])
 
     def missing(self, sizes: Mapping[str, int]) -> list[str]:
-        """Return those files that are not there whole, by their names and sizes in bytes."""
+        """Return those files that are not there in the size that they have, by their names and sizes in bytes."""
         there = {file.name: file.size for file in self.storage.files()}
         return [name for name, size in sizes.items() if there.get(name) != size]
 
