@@ -129,7 +129,7 @@ export function JobDocument({ subject }: { subject: Subject }) {
       </header>
       <div role="status" aria-live="polite">
         {isRunning && <Progress job={job} />}
-        {job?.state === 'cancelled' && <p>{trans.__('Cancelled. Nothing was changed.')}</p>}
+        {job?.state === 'cancelled' && <p>{cancelledText(trans, shown)}</p>}
         {job?.result?.refused && <p className="wb-Refused">{trans.__('Refused: the first gates below say why.')}</p>}
       </div>
       {error !== null && <ProblemNotice problem={problemOf(error)} onRetry={() => void start(shown)} />}
@@ -152,6 +152,13 @@ function Progress({ job }: { job: Job | null }) {
       <span>{step ? step.text || step.step : trans.__('Starting…')}</span>
     </div>
   );
+}
+
+/** Whoever cancels may be too late: a promotion publishes by one commit, after which it does more. */
+function cancelledText(trans: Services['trans'], { action, view }: Subject): string {
+  return action === 'promote' || action === 'rollback'
+    ? trans.__('Cancelled. Whether it was published before, the versions of %1 say.', view)
+    : trans.__('Cancelled. Nothing was changed.');
 }
 
 export function titleOf(trans: Services['trans'], { action, view }: Subject): string {
