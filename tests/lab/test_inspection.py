@@ -159,7 +159,7 @@ def test_a_line_that_cannot_be_run_is_marked_and_one_with_the_notebooks_values_i
 
 def test_each_kind_of_cell_that_can_be_made_here_has_nothing_wrong(look: Look) -> None:
     kinds = {each.kind: each.of for each in snippet_kinds(look).kinds}
-    assert {"windowed", "on-view", "experiment", "retrieval", "training_set"} <= set(kinds)
+    assert {"windowed", "on-view", "retrieval", "training_set"} <= set(kinds)
     assert kinds["on-view"] == kinds["as_of"] == ["spend"]
     for kind, of in kinds.items():
         if not of:
@@ -182,9 +182,7 @@ async def test_the_routes_inspect_and_give_cells(ask: Ask, lab_root: Path) -> No
     given = check("GET snippets/kind", await ask("GET", "snippets/windowed", project=project, of="events"))
     assert given["source"].startswith("%%feature\n")
     assert "on-view" not in given["source"]
-    same = check("GET snippets/kind", await ask("GET", "snippets", project=project, kind="windowed", source="events"))
-    assert same == given
-    assert "%%feature" in (await ask("GET", "snippets", project=project, kind="feature")).body["source"]
+    assert "%%feature" in (await ask("GET", "snippets/feature", project=project)).body["source"]
     check_problem(await ask("GET", "snippets/none", project=project), 400, "usage-error")
     check_problem(await ask("GET", "snippets/lag", project=project, of="none"), 400, "usage-error")
 

@@ -39,25 +39,25 @@ def owned(event_view: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("action", "views", "arguments", "words"),
+    ("action", "view", "arguments", "words"),
     [
         (
             "diff",
-            ["spend"],
+            "spend",
             {"left": "main", "right": "exp/a"},
             ["diff", "--left=main", "--right=exp/a", "--", "spend"],
         ),
-        ("materialize", [], {"full": True, "accept": None}, ["materialize", "--full"]),
-        ("promote", [], {"plan": "plans/a.json"}, ["promote", "--plan=plans/a.json"]),
-        ("check", ["--out=x"], {"deep": False}, ["check", "--", "--out=x"]),
-        ("drift", ["spend"], {"by": ["user", "at"]}, ["drift", "--by=user", "--by=at", "--", "spend"]),
-        ("rollback", ["spend"], {"to": 1.2, "data": 3}, ["rollback", "--to=1.2", "--data=3", "--", "spend"]),
+        ("promote", None, {"with_downstream": True, "accept": None}, ["promote", "--with-downstream"]),
+        ("promote", None, {"plan": "plans/a.json"}, ["promote", "--plan=plans/a.json"]),
+        ("check", "--out=x", {"deep": False}, ["check", "--", "--out=x"]),
+        ("drift", "spend", {"by": ["user", "at"]}, ["drift", "--by=user", "--by=at", "--", "spend"]),
+        ("rollback", "spend", {"to": 1.2, "data": 3}, ["rollback", "--to=1.2", "--data=3", "--", "spend"]),
     ],
 )
 def test_arguments_are_the_command_lines_words(
-    action: str, views: list[str], arguments: dict[str, object], words: list[str]
+    action: str, view: str | None, arguments: dict[str, object], words: list[str]
 ) -> None:
-    assert words_of(action, views, arguments) == words
+    assert words_of(action, view, arguments) == words
 
 
 @pytest.mark.journey
@@ -121,9 +121,9 @@ async def test_a_job_that_never_ends_is_cancelled(ask: Ask, lab_root: Path, even
 
 async def test_jobs_beyond_the_limit_are_refused_and_one_that_is_killed_says_so(project_root: Path) -> None:
     jobs = Jobs()
-    begun = [jobs.start(project_root, None, "check", [], ["check"]) for _ in range(4)]
+    begun = [jobs.start(project_root, None, "check", None, ["check"]) for _ in range(4)]
     with pytest.raises(Refused, match="4 jobs"):
-        jobs.start(project_root, None, "check", [], ["check"])
+        jobs.start(project_root, None, "check", None, ["check"])
     first, *others = begun
     while first.process is None:  # noqa: ASYNC110 - nobody tells when there is a process
         await asyncio.sleep(0.01)

@@ -84,17 +84,11 @@ async def test_what_is_asked_of_a_project(ask: Ask, lab_root: Path, jp_root_dir:
     found = check("GET projects", await ask("GET", "projects", path="trial/notebooks/any.ipynb"))
     project = found["project"]
     assert (found["others"], found["problem"]) == ([], None)
-    assert (project["name"], project["path"], project["default_branch"]) == ("trial", "trial", "main")
+    assert (project["name"], project["path"]) == ("trial", "trial")
     assert (project["branch"], project["chosen_by"], project["protected"]) == ("main", "checkout", ["main"])
-    assert project["is_dirty"]
-    commit_all(lab_root)
-    assert not check("GET projects", await ask("GET", "projects", path="trial"))["project"]["is_dirty"]
     which = {"project": project["id"]}
 
-    listed = check("GET branches", await ask("GET", "branches", **which))["branches"]
-    first = next(each for each in listed if each["name"] == "exp/first")
-    assert (first["objective"], first["metrics"], first["ahead"]) == ("See it work", ["rmse"], 1)
-    assert (first["author"], first["is_protected"], first["is_current"]) == ("Test Researcher", False, False)
+    assert check("GET branches", await ask("GET", "branches", **which)) == {"branches": ["exp/first", "main"]}
 
     moved = check("POST branches", await ask("POST", "branches", {**which, "kernel": "k-1", "name": "exp/first"}))
     assert (moved["branch"], moved["chosen_by"], moved["objective"]) == ("exp/first", "notebook", "See it work")
@@ -104,8 +98,6 @@ async def test_what_is_asked_of_a_project(ask: Ask, lab_root: Path, jp_root_dir:
     assert check("GET features", await ask("GET", "features", **which, branch="exp/first"))["views"] == []
     assert check("GET catalog", await ask("GET", "catalog", **which)) == {"views": [], "problems": []}
     assert check("GET runs", await ask("GET", "runs", **which))["runs"] == []
-    health = check("GET health", await ask("GET", "health", **which))
-    assert (health["mlflow"]["state"], health["lake"]["state"]) == ("off", "ok")
     assert check("GET features", await ask("GET", "features", **which))["total"] == 0
     assert (await ask("GET", "schemas")).body == schemas()
 

@@ -24,7 +24,7 @@ from workbench.errors import BranchError, BranchNotFound, ProjectError, Reposito
 from workbench.files import stamp
 from workbench.git.command import Git, GitFailed, explain_failure, is_full_id, refuse_old
 from workbench.git.damage import is_shallow, refuse_broken, unreadable_branch, unreadable_object, usual_remote
-from workbench.git.history import LOG, Branch, Lifetime, merge_base, parse_log, parse_seconds, read_branches
+from workbench.git.history import LOG, Branch, Lifetime, merge_base, parse_log, read_branches
 from workbench.git.locks import LockNotes, is_alive, owner
 from workbench.git.objects import FOLDER, Objects
 from workbench.git.upstream import Upstream, count_apart, tracked_remote
@@ -449,16 +449,6 @@ class Reader:
             return read_branches(self._git, tips, trunk=self.trunk, main=main)
         except GitFailed:
             return [self._read_branch(name, tip) for name, tip in sorted(tips.items())]
-
-    def last_authors(self) -> dict[str, tuple[str, datetime]]:
-        """Return by branch who wrote its newest commit, and when it was made."""
-        form = "--format=%(refname)%00%(authorname)%00%(committerdate:unix)"
-        lines = (line.split("\0") for line in self._git.run("for-each-ref", form, "refs/heads").splitlines())
-        return {ref.removeprefix("refs/heads/"): (author, parse_seconds(made)) for ref, author, made in lines}
-
-    def count_behind(self, base: str, tip: str) -> int:
-        """Return how many commits `tip` has that `base` has not (full ids)."""
-        return 0 if base == tip else int(self._git.run("rev-list", "--count", tip, f"^{base}", "--"))
 
     def mark(self) -> object:
         """Return what is another value after a branch, a tag or what is checked out moved; git is not asked."""

@@ -45,8 +45,6 @@ class ProjectInfo(Answer, frozen=True, kw_only=True):
     branch: str | None
     chosen_by: Literal["notebook", "command line", "checkout"]
     protected: list[str]
-    default_branch: str
-    is_dirty: bool
     objective: str | None = None
     hypothesis: str | None = None
     mlflow_link: str | None = None
@@ -69,25 +67,10 @@ class ProjectList(Answer, frozen=True, kw_only=True):
     problem: Problem | None = None
 
 
-class BranchInfo(Answer, frozen=True, kw_only=True):
-    """A branch, the experiment that it is, and its newest commit (ISO 8601, UTC)."""
-
-    name: str
-    is_current: bool
-    is_protected: bool
-    ahead: int
-    behind: int
-    objective: str | None
-    hypothesis: str | None
-    metrics: list[str]
-    author: str
-    updated: str
-
-
 class BranchAnswer(Answer, frozen=True, kw_only=True):
-    """The branches of a project."""
+    """The names of a project's branches."""
 
-    branches: list[BranchInfo]
+    branches: list[str]
 
 
 class FeatureInfo(Answer, frozen=True, kw_only=True):
@@ -272,8 +255,6 @@ class Step(Answer, frozen=True, kw_only=True):
 
     step: str
     text: str
-    done: int | None = None
-    total: int | None = None
 
 
 class JobResult(Answer, frozen=True, kw_only=True):
@@ -344,21 +325,6 @@ class Inspection(Answer, frozen=True, kw_only=True):
     diagnostics: list[Diagnostic]
 
 
-class Part(Answer, frozen=True, kw_only=True):
-    """How a part of the workbench is."""
-
-    state: Literal["ok", "waiting", "failing", "off"]
-    text: str
-
-
-class Health(Answer, frozen=True, kw_only=True):
-    """How MLflow, the lake and this server are."""
-
-    mlflow: Part
-    lake: Part
-    server: Part
-
-
 ANSWERS: dict[str, type[Answer]] = {
     "GET projects": ProjectList,
     "POST projects": ProjectInfo,
@@ -375,7 +341,6 @@ ANSWERS: dict[str, type[Answer]] = {
     "GET snippets": SnippetKinds,
     "GET snippets/kind": Snippet,
     "POST inspect": Inspection,
-    "GET health": Health,
     "error": Problem,
 }
 """What each route answers."""

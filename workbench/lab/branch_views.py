@@ -88,6 +88,12 @@ def main_of(workspace: Workspace) -> str | None:
         return None
 
 
+def path_of(look: Look, workspace: Workspace, name: str, *, head: str | None) -> str | None:
+    """Return the contents' path of a view's file, where the branch is the one that is checked out (`head`)."""
+    file = workspace.root / "features" / f"{name}.py"
+    return look.places.contents_path(file) if head == look.branch and file.is_file() else None
+
+
 @dataclass
 class BranchViews:
     """The views of a branch, by what is on record of them."""
@@ -141,7 +147,7 @@ class BranchViews:
             states=list(ordered),
             why=" ".join(states[each] for each in ordered if states[each]),
             version=record.current if record is not None else None,
-            path=self._path(name),
+            path=path_of(self.look, self.workspace, name, head=self._head),
             features=self._features(name, shape.columns if shape else (), shape.features if shape else ()),
         )
 
@@ -164,13 +170,6 @@ class BranchViews:
             for column, dtype in record.schema.items()
             if column not in record.keys
         ]
-
-    def _path(self, name: str) -> str | None:
-        """Return the contents' path of a view's file, where the branch is the one that is checked out."""
-        if self._head != self.look.branch:
-            return None
-        file = self.workspace.root / "features" / f"{name}.py"
-        return self.look.places.contents_path(file) if file.is_file() else None
 
     @cached_property
     def _head(self) -> str | None:

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,14 +23,11 @@ from workbench.lab.problem import Refused, bad_request, problem_of
 LOG = logging.getLogger(__name__)
 ACTIONS: Mapping[str, tuple[str, ...]] = {
     "check": ("check",),
-    "compute": ("compute",),
     "diff": ("diff",),
     "drift": ("drift",),
-    "why-changed": ("why-changed",),
     "plan": ("promote", "--dry-run"),
     "promote": ("promote",),
     "rollback": ("rollback",),
-    "materialize": ("materialize",),
 }
 """The words that each action begins with on the command line."""
 AT_ONCE, KEPT = 4, 50
@@ -44,12 +41,12 @@ _SECRETS = ("JUPYTERHUB_", "JUPYTER_TOKEN", "JPY_")
 """How variables of the environment begin that are the server's own, and none of a definition's business."""
 
 
-def words_of(action: str, views: Sequence[str], arguments: Mapping[str, object]) -> list[str]:
-    """Return the words that the command line has for an action: its views, and the options that `arguments` name.
+def words_of(action: str, view: str | None, arguments: Mapping[str, object]) -> list[str]:
+    """Return the words that the command line has for an action: its view, and the options that `arguments` name.
 
     Examples
     --------
-    >>> words_of("plan", ["spend"], {"accept": {"spend:total": "new prices"}, "with_downstream": True})
+    >>> words_of("plan", "spend", {"accept": {"spend:total": "new prices"}, "with_downstream": True})
     ['promote', '--dry-run', '--accept=spend:total=new prices', '--with-downstream', '--', 'spend']
     """
     if action not in ACTIONS:
@@ -65,7 +62,7 @@ def words_of(action: str, views: Sequence[str], arguments: Mapping[str, object])
             words += [f"{option}={each}" for each in value]
         else:
             words.append(f"{option}={value}")
-    return [*words, "--", *views] if views else words
+    return [*words, "--", view] if view else words
 
 
 @dataclass(slots=True)
@@ -133,7 +130,7 @@ class Jobs:
 
     _jobs: dict[str, Running] = field(default_factory=dict)
 
-    def start(self, root: Path, branch: str | None, action: str, views: Sequence[str], words: list[str]) -> Running:
+    def start(self, root: Path, branch: str | None, action: str, view: str | None, words: list[str]) -> Running:
         """Start a job on a project, and return it at once."""
         if sum(job.state == "running" for job in self._jobs.values()) >= AT_ONCE:
             raise Refused(
@@ -142,7 +139,7 @@ class Jobs:
         ended = [name for name, job in self._jobs.items() if job.state != "running"]
         for name in ended[: max(0, len(ended) - KEPT)]:
             del self._jobs[name]
-        job = Running(uuid4().hex, action, views[0] if len(views) == 1 else None)
+        job = Running(uuid4().hex, action, view)
         self._jobs[job.id] = job
         told = {"root": str(root), "branch": branch, "words": words}
         job.task = asyncio.get_running_loop().create_task(_follow(job, told))

@@ -1,4 +1,4 @@
-"""Branches, runs, the catalog and the health of a project: what records say, at a glance."""
+"""Branches, runs and the catalog of a project: what records say, at a glance."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING
 from workbench.errors import UsageError, WorkbenchError
 from workbench.lab.answers import (
     BranchAnswer,
-    BranchInfo,
     CatalogAnswer,
     CatalogView,
     FeatureInfo,
-    Health,
-    Part,
     Problem,
     Reader,
     RunAnswer,
@@ -38,27 +35,8 @@ _MOST = 1_000_000
 
 
 def branches(look: Look) -> BranchAnswer:
-    """Return all branches."""
-    repository = workspace_of(look.project).repository
-    main, authors = main_of(workspace_of(look.project)), repository.last_authors()
-    found = []
-    for branch in repository.branches():
-        author, updated = authors.get(branch.name, ("", None))
-        found.append(
-            BranchInfo(
-                name=branch.name,
-                is_current=branch.name == look.branch,
-                is_protected=branch.name in repository.protected,
-                ahead=branch.ahead,
-                behind=0 if main is None or branch.base is None else repository.count_behind(branch.base, main),
-                objective=branch.objective,
-                hypothesis=branch.hypothesis,
-                metrics=list(branch.metrics),
-                author=author,
-                updated=_iso(updated) or "",
-            )
-        )
-    return BranchAnswer(branches=found)
+    """Return the names of all branches."""
+    return BranchAnswer(branches=[each.name for each in workspace_of(look.project).repository.branches()])
 
 
 def runs(look: Look) -> RunAnswer:
@@ -171,26 +149,6 @@ def _readers(look: Look, workspace: Workspace, main: str, records: Published) ->
         for view in dict.fromkeys(read.view for read in saved.views):
             found[view].append(Reader(kind="training set", name=saved.name))
     return found
-
-
-def health(look: Look) -> Health:
-    """Return how MLflow, the lake and this server are, from files alone."""
-    import workbench
-
-    workspace = workspace_of(look.project)
-    status = workspace.tracker.status()
-    if not workspace.tracker.sends:
-        mlflow = Part(state="off", text="Runs are kept and not sent: [tracking] send = false.")
-    elif status.last_error:
-        mlflow = Part(state="failing", text=" ".join(status.warnings) or status.last_error)
-    elif status.queued:
-        mlflow = Part(state="waiting", text=f"{status.queued} runs wait to be sent to {status.uri}.")
-    else:
-        mlflow = Part(state="ok", text=f"All runs are in {status.uri}.")
-    unshared = workspace.unshared
-    lake = Part(state="waiting" if unshared else "ok", text=unshared or workspace.lake.uri)
-    server = Part(state="ok", text=f"Feature Workbench {workbench.__version__}")
-    return Health(mlflow=mlflow, lake=lake, server=server)
 
 
 def _iso(when: datetime | None) -> str | None:

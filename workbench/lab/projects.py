@@ -120,8 +120,6 @@ class Projects:
                 branch=look.branch,
                 chosen_by=look.chosen_by,
                 protected=list(workspace.protected),
-                default_branch=workspace.trunk,
-                is_dirty=bool(repository.dirty()),
                 objective=about.objective if about else None,
                 hypothesis=about.hypothesis if about else None,
                 mlflow_link=None if ui is None else ui.experiment(workspace.tracker.experiment_id()),

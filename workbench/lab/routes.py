@@ -198,7 +198,6 @@ class NewJob(msgspec.Struct, kw_only=True):
     branch: str | None = None
     kernel: str = ""
     view: str | None = None
-    views: list[str] = []
     arguments: dict[str, Any] = {}
 
 
@@ -312,9 +311,9 @@ class SnippetsRoute(Route):
         """Answer with a cell of a kind, of a source or view; without a kind with the kinds."""
         from workbench.lab.snippets import snippet, snippet_kinds
 
-        asked, of = kind or self.word("kind"), self.word("of") or self.word("view") or self.word("source")
-        if asked:
-            await self.look(lambda look: snippet(look, asked, of=of))
+        if kind:
+            of = self.word("of")
+            await self.look(lambda look: snippet(look, kind, of=of))
         else:
             await self.look(snippet_kinds)
 
@@ -336,17 +335,6 @@ class InspectRoute(Route):
         await self.answer(found)
 
 
-class HealthRoute(Route):
-    """How the parts of the workbench are."""
-
-    @guarded
-    async def get(self) -> None:
-        """Answer with how MLflow, the lake and this server are."""
-        from workbench.lab.lists import health
-
-        await self.look(health)
-
-
 class JobsRoute(Route):
     """Starting a verb that takes long."""
 
@@ -357,15 +345,14 @@ class JobsRoute(Route):
         from workbench.project import branch_of_kernel
 
         new = self.body(NewJob)
-        views = [new.view] if new.view else new.views
-        words = words_of(new.action, views, new.arguments)
+        words = words_of(new.action, new.view, new.arguments)
 
         def chosen() -> tuple[Path, str | None]:
             root = self.desk.projects.root(new.project)
             return root, new.branch or branch_of_kernel(root, new.kernel)[0]
 
         root, branch = await self.desk.ask(chosen)
-        self.reply(self.desk.jobs.start(root, branch, new.action, views, words).answer(), status=202)
+        self.reply(self.desk.jobs.start(root, branch, new.action, new.view, words).answer(), status=202)
 
 
 class JobRoute(Route):
@@ -484,7 +471,6 @@ ROUTES: dict[str, type[Route]] = {
     r"jobs/([0-9a-f]{32})": JobRoute,
     r"jobs/([0-9a-f]{32})/events": JobEventsRoute,
     r"events": EventsRoute,
-    r"health": HealthRoute,
     r"schemas": SchemasRoute,
     r".*": UnknownRoute,
 }

@@ -102,17 +102,10 @@ def _as_of(look: Look, view: Input) -> str:
     )
 
 
-def _experiment(look: Look, view: Input) -> str:  # noqa: ARG001 - as all of them are called
-    trunk = workspace_of(look.project).trunk
-    branch = look.branch if look.branch not in {None, trunk} else "exp/first"
-    return f'%load_ext workbench\n%feature branch {branch} --objective "..." --hypothesis "..." --metric rmse\n'
-
-
 _NUMBERS = ("Int", "UInt", "Float")
 _PLAIN = {"feature": "cumulative"}
 """What is written for a kind of a plainer name."""
 _READING: Mapping[str, tuple[str, Callable[[Look, Input], str]]] = {
-    "experiment": ("the first cell of an experiment's notebook", _experiment),
     "as_of": ("what another view said before each row", _as_of),
     "retrieval": ("a feature of one entity, as a model in production reads it", _retrieval),
     "training_set": ("features beside a spine's rows, each as it was known then", _training_set),

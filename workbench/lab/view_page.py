@@ -16,7 +16,7 @@ from workbench.lab.answers import (
     VersionInfo,
     ViewAnswer,
 )
-from workbench.lab.branch_views import main_of, outlined
+from workbench.lab.branch_views import main_of, outlined, path_of
 from workbench.lab.projects import Look, tip_of
 from workbench.project import workspace_of
 
@@ -81,8 +81,6 @@ def _own(
         )
         for each in (shape.columns if shape else ())
     ]
-    file = workspace.root / "features" / f"{name}.py"
-    is_here = workspace.repository.head() == look.branch and file.is_file()
     return ViewAnswer(
         name=name,
         kind="on_demand" if name in outline.on_demand else "stored",
@@ -91,7 +89,7 @@ def _own(
         description=declared.description if declared else "",
         owner=declared.owner if declared else None,
         definition=files.sources[f"{name}.py"].decode("utf-8", "replace"),
-        path=look.places.contents_path(file) if is_here else None,
+        path=path_of(look, workspace, name, head=workspace.repository.head()),
         contract=columns,
         profile=_profile(workspace, last.view_id if last else None),
         lineage=_lineage(look, workspace, name),

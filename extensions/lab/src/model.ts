@@ -3,7 +3,6 @@
 import { Signal, type ISignal } from '@lumino/signaling';
 
 import type {
-  BranchInfo,
   CatalogAnswer,
   Changed,
   FeatureAnswer,
@@ -22,7 +21,7 @@ export interface Part<T> {
 }
 
 /** The contents path that is in front, and the kernel of its notebook. */
-export interface Front {
+interface Front {
   path: string;
   kernel: string;
 }
@@ -36,7 +35,7 @@ export interface State {
   front: Front;
   project: Part<ProjectInfo>;
   others: OtherProject[];
-  branches: Part<BranchInfo[]>;
+  branches: Part<string[]>;
   features: Part<FeatureAnswer>;
   runs: Part<RunAnswer>;
   catalog: Part<CatalogAnswer>;
@@ -105,7 +104,7 @@ export class Model {
     await this.locate(this._state.project.value?.path ?? this._state.front.path);
   }
 
-  async createProject(body: { path: string; name?: string; files?: string[] }): Promise<ProjectInfo> {
+  async createProject(body: { path: string; files?: string[] }): Promise<ProjectInfo> {
     const project = await this.client.createProject(body);
     this.enter(project, null);
     return project;

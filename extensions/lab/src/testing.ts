@@ -35,8 +35,6 @@ export function aProject(given: Partial<ProjectInfo> = {}): ProjectInfo {
     branch: 'exp/carry-over',
     chosen_by: 'notebook',
     protected: ['main'],
-    default_branch: 'main',
-    is_dirty: false,
     objective: 'Predict arrival delay',
     hypothesis: null,
     mlflow_link: null,

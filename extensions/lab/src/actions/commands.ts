@@ -75,7 +75,7 @@ function addProjectCommands({ app, services, browser, notebooks }: Around): stri
     isEnabled: () => model.place !== null,
     execute: () =>
       attempt(async () => {
-        const names = model.state.branches.value?.map(branch => branch.name) ?? [];
+        const names = model.state.branches.value ?? [];
         const current = Math.max(0, names.indexOf(model.state.project.value?.branch ?? ''));
         const chosen = await InputDialog.getItem({ title: trans.__('Switch to branch'), items: names, current });
         if (chosen.button.accept && chosen.value) {

@@ -15,8 +15,6 @@ export interface ProjectInfo {
   branch: string | null;
   chosen_by: 'notebook' | 'command line' | 'checkout';
   protected: string[];
-  default_branch: string;
-  is_dirty: boolean;
   objective: string | null;
   hypothesis: string | null;
   mlflow_link: string | null;
@@ -33,19 +31,6 @@ export interface ProjectList {
   project: ProjectInfo | null;
   others: OtherProject[];
   problem: Problem | null;
-}
-
-export interface BranchInfo {
-  name: string;
-  is_current: boolean;
-  is_protected: boolean;
-  ahead: number;
-  behind: number;
-  objective: string | null;
-  hypothesis: string | null;
-  metrics: string[];
-  author: string;
-  updated: string;
 }
 
 export interface FeatureInfo {
@@ -168,16 +153,14 @@ export interface ViewAnswer {
   checks: CheckInfo[];
 }
 
-export type Action = 'diff' | 'drift' | 'check' | 'plan' | 'promote' | 'rollback' | 'materialize';
+export type Action = 'diff' | 'drift' | 'check' | 'plan' | 'promote' | 'rollback';
 
-export interface JobStep {
+interface JobStep {
   step: string;
   text: string;
-  done: number | null;
-  total: number | null;
 }
 
-export interface JobResult {
+interface JobResult {
   mime: Record<string, unknown>;
   refused: boolean;
   passed: boolean | null;

@@ -5,7 +5,6 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import type {
   Action,
-  BranchInfo,
   CatalogAnswer,
   Changed,
   FeatureAnswer,
@@ -51,12 +50,12 @@ export class Client {
     return this.get('projects', { path, kernel });
   }
 
-  createProject(body: { path: string; name?: string; files?: string[] }): Promise<ProjectInfo> {
-    return this.send('projects', 'POST', body);
+  createProject(body: { path: string; files?: string[] }): Promise<ProjectInfo> {
+    return this.send('projects', body);
   }
 
-  async branches(place: Place): Promise<BranchInfo[]> {
-    return (await this.get<{ branches: BranchInfo[] }>('branches', { ...place })).branches;
+  async branches(place: Place): Promise<string[]> {
+    return (await this.get<{ branches: string[] }>('branches', { ...place })).branches;
   }
 
   chooseBranch(body: {
@@ -67,7 +66,7 @@ export class Client {
     hypothesis?: string;
     metrics?: string[];
   }): Promise<ProjectInfo> {
-    return this.send('branches', 'POST', body);
+    return this.send('branches', body);
   }
 
   features(place: Place): Promise<FeatureAnswer> {
@@ -87,11 +86,11 @@ export class Client {
   }
 
   async snippet(place: Place, kind: string, view: string | null): Promise<string> {
-    return (await this.get<{ source: string }>('snippets', { ...place, kind, view })).source;
+    return (await this.get<{ source: string }>(`snippets/${kind}`, { ...place, of: view })).source;
   }
 
   startJob(place: Place, action: Action, view: string | null, given: Record<string, unknown>): Promise<Job> {
-    return this.send('jobs', 'POST', { ...place, action, view, arguments: given });
+    return this.send('jobs', { ...place, action, view, arguments: given });
   }
 
   async cancelJob(id: string): Promise<void> {
@@ -114,19 +113,22 @@ export class Client {
     }
   }
 
-  inspect(
-    body: { project: string; kernel: string; source: string; line: number; column: number },
-    signal?: AbortSignal
-  ): Promise<Inspection> {
-    return this.send('inspect', 'POST', body, signal);
+  inspect(body: {
+    project: string;
+    kernel: string;
+    source: string;
+    line: number;
+    column: number;
+  }): Promise<Inspection> {
+    return this.send('inspect', body);
   }
 
   private async get<T>(route: string, words: Words): Promise<T> {
     return (await (await this.ask(route + query(words), { method: 'GET' })).json()) as T;
   }
 
-  private async send<T>(route: string, method: string, body: object, signal?: AbortSignal): Promise<T> {
-    return (await (await this.ask(route, { method, body: JSON.stringify(body), signal })).json()) as T;
+  private async send<T>(route: string, body: object): Promise<T> {
+    return (await (await this.ask(route, { method: 'POST', body: JSON.stringify(body) })).json()) as T;
   }
 
   private async ask(route: string, request: RequestInit): Promise<Response> {

@@ -144,11 +144,7 @@ function Progress({ job }: { job: Job | null }) {
   const step = job?.progress[job.progress.length - 1];
   return (
     <div className="wb-Progress">
-      <progress
-        aria-label={trans.__('Progress')}
-        value={step?.done ?? undefined}
-        max={step?.total ?? undefined}
-      />
+      <progress aria-label={trans.__('Progress')} />
       <span>{step ? step.text || step.step : trans.__('Starting…')}</span>
     </div>
   );
@@ -168,8 +164,7 @@ export function titleOf(trans: Services['trans'], { action, view }: Subject): st
     drift: trans.__('Drift: %1', view),
     plan: trans.__('Promote: %1', view),
     promote: trans.__('Promote: %1', view),
-    rollback: trans.__('Roll back: %1', view),
-    materialize: trans.__('Bring up to date: %1', view)
+    rollback: trans.__('Roll back: %1', view)
   };
   return titles[action];
 }

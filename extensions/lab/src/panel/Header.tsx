@@ -16,7 +16,7 @@ export function Header({ project }: { project: ProjectInfo }) {
   const [problem, setProblem] = useState<Problem | null>(null);
   const [isSwitching, setIsSwitching] = useState(false);
   const id = useId();
-  const names = branches.value?.map(branch => branch.name) ?? [];
+  const names = [...(branches.value ?? [])];
   const current = project.branch ?? '';
   if (!names.includes(current)) {
     names.unshift(current);

@@ -31,11 +31,7 @@ class Server {
     const server = this;
     const answers: Partial<Client> = {
       projects: async () => ({ project: server.project, others: [{ id: 'p2', name: 'shop', path: 'shop' }], problem: null }),
-      branches: async () =>
-        ['main', 'exp/carry-over'].map(name => ({
-          ...{ name, is_current: false, is_protected: name === 'main', ahead: 0, behind: 0 },
-          ...{ objective: null, hypothesis: null, metrics: [], author: 'Ann', updated: '2026-11-01T12:00:00Z' }
-        })),
+      branches: async () => ['main', 'exp/carry-over'],
       features: async () => {
         if (server.fails) {
           throw new Refusal({ type: 'x', title: 'git is locked', status: 409, detail: '', remedy: 'Wait for it.' });
