@@ -1,27 +1,17 @@
 /** The widget of the side bar. */
 
-import { ReactWidget } from '@jupyterlab/ui-components';
-
 import { workbenchIcon } from './icons';
 import { Panel } from './panel/Panel';
-import { type Services, ServicesProvider } from './services';
+import type { Services } from './services';
+import { ServicesWidget } from './ServicesWidget';
 
-export class PanelWidget extends ReactWidget {
-  constructor(private readonly services: Services) {
-    super();
+export class PanelWidget extends ServicesWidget {
+  constructor(services: Services) {
+    super(services, 'wb-Side', <Panel />);
     this.id = 'workbench-panel';
-    this.addClass('wb-Side');
     this.title.icon = workbenchIcon;
     this.title.caption = services.trans.__('Feature Workbench');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', services.trans.__('Feature Workbench'));
-  }
-
-  protected render() {
-    return (
-      <ServicesProvider value={this.services}>
-        <Panel />
-      </ServicesProvider>
-    );
   }
 }

@@ -27,7 +27,7 @@ import { StatusItem } from './status';
 
 const DOMAIN = 'feature_workbench_lab';
 
-export const IWorkbench = new Token<Services>('feature-workbench-lab:IWorkbench', 'What the workbench knows in Lab.');
+const IWorkbench = new Token<Services>('feature-workbench-lab:IWorkbench', 'What the workbench knows in Lab.');
 
 const workbench: JupyterFrontEndPlugin<Services> = {
   id: 'feature-workbench-lab:plugin',
@@ -59,13 +59,13 @@ const workbench: JupyterFrontEndPlugin<Services> = {
     };
     const { trans } = services;
     const listed = addCommands({ app, services, notebooks, browser, documents: new Documents(app, services) });
-    listed.forEach(command => palette?.addItem({ command, category: trans.__('Feature Workbench') }));
+    const category = trans.__('Feature Workbench');
+    listed.forEach(command => palette?.addItem({ command, category }));
 
     const panel = new PanelWidget(services);
     app.shell.add(panel, 'left', { rank: 350 });
     restorer?.add(panel, 'workbench-panel');
 
-    const category = trans.__('Feature Workbench');
     for (const [rank, command] of [Commands.createProject, Commands.newNotebook].entries()) {
       launcher?.add({ command, category, rank, args: { isLauncher: true } });
     }

@@ -4,7 +4,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from 'react';
 
-import type { Problem } from './api/answers';
+import type { Problem, ViewAnswer } from './api/answers';
 import { type Client, problemOf } from './api/client';
 import type { Format } from './format';
 import type { Model, Part, State } from './model';
@@ -16,6 +16,8 @@ export interface Services {
   trans: TranslationBundle;
   format: Format;
 }
+
+const LOADING = { value: null, problem: null, isLoading: true };
 
 const Context = createContext<Services | null>(null);
 
@@ -41,12 +43,16 @@ export function useModel(): State {
   );
 }
 
-/** Load a value when `key` changes; what was loaded before stays while the same thing is loaded anew. */
-export function useLoaded<T>(subject: string, revision: number, load: () => Promise<T>): Part<T> {
-  const [part, setPart] = useState<Part<T> & { subject: string }>({ value: null, problem: null, isLoading: true, subject });
+/** Load a view; what was loaded before stays while the same view is loaded anew, because something changed. */
+export function useView(view: string, version: string | null): Part<ViewAnswer> {
+  const { model, client } = useServices();
+  const { revision } = useModel();
+  const { place } = model;
+  const subject = `${place?.project}|${place?.branch}|${view}|${version}`;
+  const [part, setPart] = useState<Part<ViewAnswer> & { subject: string }>({ ...LOADING, subject });
   useEffect(() => {
     let isWanted = true;
-    const settle = (value: T | null, problem: Problem | null) => {
+    const settle = (value: ViewAnswer | null, problem: Problem | null) => {
       if (isWanted) {
         setPart(last => ({
           value: value ?? (last.subject === subject ? last.value : null),
@@ -56,7 +62,7 @@ export function useLoaded<T>(subject: string, revision: number, load: () => Prom
         }));
       }
     };
-    load().then(
+    client.view(place ?? { project: '' }, view, version).then(
       value => settle(value, null),
       error => settle(null, problemOf(error))
     );
@@ -64,5 +70,5 @@ export function useLoaded<T>(subject: string, revision: number, load: () => Prom
       isWanted = false;
     };
   }, [subject, revision]);
-  return part.subject === subject ? part : { value: null, problem: null, isLoading: true };
+  return part.subject === subject ? part : LOADING;
 }

@@ -1,24 +1,14 @@
 /** The item of the status bar: the branch, and the gravest state on it. */
 
-import { ReactWidget } from '@jupyterlab/ui-components';
-
 import { Commands } from './actions/names';
 import type { ViewState } from './api/answers';
 import { stateWord } from './panel/StateBadge';
-import { type Services, ServicesProvider, useModel, useServices } from './services';
+import { type Services, useModel, useServices } from './services';
+import { ServicesWidget } from './ServicesWidget';
 
-export class StatusItem extends ReactWidget {
-  constructor(private readonly services: Services) {
-    super();
-    this.addClass('wb-Status');
-  }
-
-  protected render() {
-    return (
-      <ServicesProvider value={this.services}>
-        <Status />
-      </ServicesProvider>
-    );
+export class StatusItem extends ServicesWidget {
+  constructor(services: Services) {
+    super(services, 'wb-Status', <Status />);
   }
 }
 

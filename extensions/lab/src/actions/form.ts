@@ -3,7 +3,7 @@
 import { Dialog, showDialog } from '@jupyterlab/apputils';
 import { Widget } from '@lumino/widgets';
 
-export interface Field {
+interface Field {
   name: string;
   label: string;
   hint?: string;

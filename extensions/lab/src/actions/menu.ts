@@ -6,8 +6,8 @@ import { Menu } from '@lumino/widgets';
 import { Commands } from './names';
 
 /** What a cell can be made of, in the order of the menu; the second ones are about one view. */
-export const CELLS = ['feature', 'windowed', 'as_of', 'ratio', 'lag', 'static', 'on_view'] as const;
-export const READERS = ['retrieval', 'training_set'] as const;
+const CELLS = ['feature', 'windowed', 'as_of', 'ratio', 'lag', 'static', 'on_view'] as const;
+const READERS = ['retrieval', 'training_set'] as const;
 export type Kind = (typeof CELLS)[number] | (typeof READERS)[number];
 
 export function openInsertMenu(commands: CommandRegistry, anchor: HTMLElement, view: string | null): void {

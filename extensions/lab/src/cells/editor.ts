@@ -50,7 +50,7 @@ export function editorHelp(client: Client, model: Model, rendermime: IRenderMime
 }
 
 /** Place a diagnostic; lines and columns count from 0. */
-export function squiggle(doc: Text, found: Diagnostic): Squiggle {
+function squiggle(doc: Text, found: Diagnostic): Squiggle {
   const position = (line: number, column: number) => {
     const at = doc.line(Math.min(Math.max(1, line + 1), doc.lines));
     return Math.min(at.from + Math.max(0, column), at.to);

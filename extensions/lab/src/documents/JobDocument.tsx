@@ -1,14 +1,13 @@
 /** What an action says of a view, in the main area: progress while it runs, then its report; promotion asks in between. */
 
 import { Dialog, showDialog } from '@jupyterlab/apputils';
-import { ReactWidget } from '@jupyterlab/ui-components';
 import { useCallback, useEffect, useRef, useState } from 'react';
 
 import type { Action, Job } from '../api/answers';
 import { type Client, type Place, problemOf } from '../api/client';
 import { Html } from '../Html';
 import { ProblemNotice } from '../panel/Notice';
-import { type Services, ServicesProvider, useServices } from '../services';
+import { type Services, useServices } from '../services';
 
 export interface Subject {
   action: Action;
@@ -16,27 +15,8 @@ export interface Subject {
   given: Record<string, unknown>;
 }
 
-export class JobWidget extends ReactWidget {
-  constructor(
-    private readonly services: Services,
-    readonly subject: Subject
-  ) {
-    super();
-    this.addClass('wb-Document');
-    this.node.tabIndex = -1;
-  }
-
-  protected render() {
-    return (
-      <ServicesProvider value={this.services}>
-        <JobDocument subject={this.subject} />
-      </ServicesProvider>
-    );
-  }
-}
-
 /** Start a job and tell each of its states, until it ends. */
-export async function follow(
+async function follow(
   client: Client,
   place: Place,
   subject: Subject,

@@ -1,40 +1,15 @@
 /** The lineage of a view as a graph in the main area; a box leads to its view. */
 
-import { ReactWidget } from '@jupyterlab/ui-components';
-
 import type { GraphNode, ViewAnswer } from '../api/answers';
 import { ProblemNotice } from '../panel/Notice';
-import { type Services, ServicesProvider, useLoaded, useModel, useServices } from '../services';
+import { useModel, useServices, useView } from '../services';
 import { BOX, layout } from './graph';
 
 const LONGEST = 24;
 
-export class LineageWidget extends ReactWidget {
-  constructor(
-    private readonly services: Services,
-    readonly view: string
-  ) {
-    super();
-    this.addClass('wb-Document');
-    this.node.tabIndex = -1;
-  }
-
-  protected render() {
-    return (
-      <ServicesProvider value={this.services}>
-        <LineageDocument view={this.view} />
-      </ServicesProvider>
-    );
-  }
-}
-
-function LineageDocument({ view }: { view: string }) {
-  const { model, client, trans } = useServices();
-  const { revision } = useModel();
-  const place = model.place;
-  const { value, problem } = useLoaded(`${place?.project}|${place?.branch}|${view}`, revision, () =>
-    client.view(place ?? { project: '' }, view, null)
-  );
+export function LineageDocument({ view }: { view: string }) {
+  const { model, trans } = useServices();
+  const { value, problem } = useView(view, null);
   return (
     <article className="wb-Job">
       <header className="wb-JobTop">

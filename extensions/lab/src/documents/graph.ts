@@ -2,7 +2,7 @@
 
 import type { GraphNode, LineageInfo } from '../api/answers';
 
-export interface Placed {
+interface Placed {
   node: GraphNode;
   x: number;
   y: number;

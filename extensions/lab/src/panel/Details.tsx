@@ -7,19 +7,15 @@ import { Commands } from '../actions/names';
 import type { CheckInfo, ContractColumn, LineageInfo, VersionInfo, ViewAnswer } from '../api/answers';
 import { Html } from '../Html';
 import type { Selection } from '../model';
-import { useLoaded, useModel, useServices } from '../services';
+import { useModel, useServices, useView } from '../services';
 import { ProblemNotice } from './Notice';
 import { StateBadge } from './StateBadge';
 
 export function Details({ selection }: { selection: Selection }) {
-  const { model, client, trans } = useServices();
-  const { features, revision } = useModel();
+  const { model, trans } = useServices();
+  const { features } = useModel();
   const back = useRef<HTMLButtonElement>(null);
-  const place = model.place;
-  const subject = `${place?.project}|${place?.branch}|${selection.view}|${selection.version}`;
-  const { value, problem } = useLoaded(subject, revision, () =>
-    client.view(place ?? { project: '' }, selection.view, selection.version)
-  );
+  const { value, problem } = useView(selection.view, selection.version);
   const listed = features.value?.views.find(view => view.name === selection.view);
   useEffect(() => back.current?.focus(), []);
 

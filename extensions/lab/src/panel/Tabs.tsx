@@ -2,7 +2,7 @@
 
 import { type KeyboardEvent, type ReactNode, useId, useRef } from 'react';
 
-export interface Tab {
+interface Tab {
   name: string;
   title: string;
   count?: string;

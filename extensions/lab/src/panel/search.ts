@@ -4,7 +4,7 @@ import type { FeatureInfo, ViewInfo } from '../api/answers';
 import { stateWord } from './StateBadge';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-export interface Found {
+interface Found {
   view: ViewInfo;
   features: FeatureInfo[];
 }

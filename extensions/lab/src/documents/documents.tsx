@@ -3,11 +3,13 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { MainAreaWidget } from '@jupyterlab/apputils';
 import type { Widget } from '@lumino/widgets';
+import type { ReactElement } from 'react';
 
 import { workbenchIcon } from '../icons';
 import type { Services } from '../services';
-import { JobWidget, type Subject, titleOf } from './JobDocument';
-import { LineageWidget } from './LineageDocument';
+import { ServicesWidget } from '../ServicesWidget';
+import { JobDocument, type Subject, titleOf } from './JobDocument';
+import { LineageDocument } from './LineageDocument';
 
 export class Documents {
   constructor(
@@ -17,20 +19,22 @@ export class Documents {
 
   openLineage(view: string): void {
     const title = this.services.trans.__('Lineage: %1', view);
-    this.open(`workbench-lineage-${view}`, title, () => new LineageWidget(this.services, view));
+    this.open(`workbench-lineage-${view}`, title, <LineageDocument view={view} />);
   }
 
   /** Open what an action says; one that was asked for again is asked again. */
   openJob(subject: Subject): void {
     const id = `workbench-${subject.action}-${subject.view}`;
     this._open.get(id)?.dispose();
-    this.open(id, titleOf(this.services.trans, subject), () => new JobWidget(this.services, subject));
+    this.open(id, titleOf(this.services.trans, subject), <JobDocument subject={subject} />);
   }
 
-  private open(id: string, title: string, make: () => Widget): void {
+  private open(id: string, title: string, content: ReactElement): void {
     let widget = this._open.get(id);
     if (!widget) {
-      widget = new MainAreaWidget({ content: make() });
+      const shown = new ServicesWidget(this.services, 'wb-Document', content);
+      shown.node.tabIndex = -1;
+      widget = new MainAreaWidget({ content: shown });
       Object.assign(widget, { id });
       Object.assign(widget.title, { label: title, icon: workbenchIcon, closable: true });
       this._open.set(id, widget);
