@@ -6,14 +6,16 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from tests.server.stage import Sockets, options, rest_of
-from workbench.server import FeatureService, connection
+from tests.server.stage import Asked, Sockets, options, rest_of
+from workbench.server import FeatureService, TokenFile, connection, metrics
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.online.stage import Shelf
 
 BODY = b'{"features":["recent:value"],"entities":[{"user":"a"}]}'
@@ -319,3 +321,58 @@ def test_a_large_request_that_is_all_there_is_let_in_once(shelf: Shelf) -> None:
         found = answers(sockets.exchange(request(body=large) + LAST))
     assert [status for status, _ in found] == [200, 429]
     assert found[0][1]["features"]["value"]["values"] == [1.0] * 500
+
+
+TIMED, VARYING = {metrics.SECONDS, metrics.BUCKET, metrics.AGE}, {"milliseconds", "request_id"}
+NARROW, NOBODY = "narrow", "Bearer wb_0_nobody"
+LIMITED: dict[str, tuple[dict[str, Any], bytes, dict[str, str], list[int]]] = {
+    "nothing": ({}, BODY, {}, [200, 200]),
+    "size": ({"max_body": 2**10}, BODY + b" " * 2**10, {}, [413, 413]),
+    "entities": ({"max_entities": 1}, BODY.replace(b"}]", b"},{}]"), {}, [413, 413]),
+    "rate": ({"rate": 1e-6}, BODY, {}, [200, 429]),
+    "concurrency": ({"concurrency": 1}, BODY, {}, [503, 503]),
+    "type": ({}, BODY, {"content-type": "text/plain"}, [415, 415]),
+    "name of the host": ({}, BODY, {"host": "elsewhere.example"}, [403, 403]),
+    "no token": ({"tokens": "tokens.json"}, BODY, {}, [401, 401]),
+    "no valid token": ({"tokens": "tokens.json"}, BODY, {"authorization": NOBODY}, [401, 401]),
+    "scope": ({"tokens": "tokens.json"}, BODY, {"authorization": NARROW}, [403, 403]),
+}
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_an_answer_at_once_is_limited_counted_logged_and_kept_as_any_other(
+    shelf: Shelf, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    settings, body, headers, statuses = LIMITED[name]
+    if "tokens" in settings:
+        settings = settings | {"tokens": str(tmp_path / "tokens.json")}
+        _, secret = TokenFile(tmp_path / "tokens.json").create("else", scopes=["kinds"])
+        headers = {key: value.replace(NARROW, f"Bearer {secret}") for key, value in headers.items()}
+    told = []
+    for at_once in (True, False):
+        reads = str(tmp_path / f"reads-{at_once}")
+        always = {"log": "all", "log_reads": 1, "reads": reads, "queue_ms": 3_600_000, "objective_ms": 1e9}
+        service = FeatureService(options(shelf, **always | settings))
+        service._running = 1 if name == "concurrency" else 0
+        caplog.clear()
+        with caplog.at_level("INFO", logger="workbench.server"):
+            for status in statuses:
+                if at_once:
+                    sent = {"host": "localhost"} | headers
+                    pairs = [(key.encode(), value.encode()) for key, value in sent.items()]
+                    answer = service.answer_at_once({"client": ("127.0.0.1", 123)}, pairs, body)
+                    assert answer is not None
+                    assert answer[0] == status
+                else:
+                    assert Asked(service)("POST", "/v1/features", content=body, headers=headers).status_code == status
+        service._log.close(60)
+        counts = {key: number for key, number in service._counters.totals().items() if key[0] not in TIMED}
+        facts = [cast(Any, record).facts for record in caplog.records]
+        told.append((counts, [{key: each for key, each in one.items() if key not in VARYING} for one in facts]))
+        assert len(facts) >= len(statuses)
+    assert told[0] == told[1]
+
+
+def test_what_is_traced_is_not_answered_at_once(shelf: Shelf) -> None:
+    service = FeatureService(options(shelf), cast(Any, object()))
+    assert service.answer_at_once({}, [(b"host", b"localhost")], BODY) is None
