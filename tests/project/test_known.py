@@ -43,3 +43,25 @@ def test_names_come_from_the_branch_the_registry_and_what_is_stored(project: Pro
     for number in range(MOST + 5):
         (project.root / "data" / f"x{number}").touch()
     assert len(known.files("data/", folder=project.root)) == MOST
+
+
+def test_columns_are_known_without_running_a_query_or_reading_rows(project: Project) -> None:
+    settings = project.root / "workbench.toml"
+    declared = """
+[sources.asked]
+sql = "select 1 as a"
+static = true
+
+[sources.local]
+path = "data/local.csv"
+event_time = "at"
+time_zone = "Europe/Berlin"
+"""
+    settings.write_text(settings.read_text() + declared)
+    skipped = "2024-03-31 02:30:00"  # by the clock of Berlin: rows that are read are refused
+    (project.root / "data" / "local.csv").write_text(f"user,at\nu1,{skipped}\n")
+    known = project.known_names()
+    assert set(known.sources()) == {"events", "asked", "local"}
+    assert known.columns("asked") == {}
+    assert known.columns("local") == {"user": "String", "at": "Datetime(time_unit='us', time_zone='UTC')"}
+    assert not (project.root / ".workbench" / "sources" / "asked").exists()

@@ -15,6 +15,8 @@ from workbench.project import workspace_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import polars as pl
+
     from workbench.project import KnownNames
     from workbench.sources import Source
 
@@ -83,37 +85,27 @@ def inputs_of(look: Look, *, patience: float = PATIENCE) -> dict[str, Input]:
 
 
 def names_of(look: Look) -> KnownNames:
-    """Return what can be named on the branch; of sources only such columns as are known without running a query."""
+    """Return what can be named on the branch; of sources the columns that are known within a time."""
     from workbench.project import KnownNames
 
-    class Names(KnownNames):
-        """What can be named, with the columns that are known here."""
-
-        def columns(self, table: str) -> Mapping[str, str]:
-            """Return the columns of a source or view, each with its type."""
-            known = inputs_of(look).get(table)
-            return {each.name: each.dtype for each in (known.columns or () if known else ())}
-
     workspace = workspace_of(look.project)
-    return Names(workspace, look.branch or "HEAD")
+    return KnownNames(workspace, look.branch or "HEAD", dtypes=lambda source: _dtypes(look, source, PATIENCE))
 
 
 def _columns(look: Look, source: Source, patience: float) -> tuple[Column, ...] | None:
-    """Return the columns of a source; None for a query, which is not run to know them, and for what cannot be read."""
-    if source.settings.kind == "query":
-        return None
+    dtypes = _dtypes(look, source, patience)
+    return None if dtypes is None else tuple(Column(name, str(dtype)) for name, dtype in dtypes.items())
+
+
+def _dtypes(look: Look, source: Source, patience: float) -> Mapping[str, pl.DataType] | None:
+    """Return the columns of a source, each with its dtype; None where they are not known, or not yet."""
     try:
         key = source.name, source.settings.model_dump_json(), source.mark()
-        asked: Future[Mapping[str, str]] = look.known.once(
-            "schemas", key, lambda: _READERS.submit(_schema, source), most=1_000
+        asked: Future[Mapping[str, pl.DataType] | None] = look.known.once(
+            "schemas", key, lambda: _READERS.submit(source.dtypes), most=1_000
         )
-        schema = asked.result(patience)
+        return asked.result(patience)
     except (WorkbenchError, NotYet, TypeError):
         return None
     except Exception:  # noqa: BLE001 - whatever a file may do to its reader: the card says it
         return None
-    return tuple(Column(name, dtype) for name, dtype in schema.items())
-
-
-def _schema(source: Source) -> dict[str, str]:
-    return {name: str(dtype) for name, dtype in source.frame().collect_schema().items()}

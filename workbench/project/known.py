@@ -12,11 +12,12 @@ import polars as pl
 from workbench.define import load_tree
 from workbench.errors import WorkbenchError
 from workbench.registry import Registry
+from workbench.sources import Source
 from workbench.store import names as saved_names
 from workbench.store import release_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from workbench.define import Outline
@@ -69,11 +70,21 @@ class KnownNames:
         The project's workspace.
     branch
         The branch.
+    dtypes
+        Returns the columns of a source, None where they are not known: a front end that answers within a time gives its
+        own.
     """
 
-    def __init__(self, workspace: Workspace, branch: str) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        branch: str,
+        *,
+        dtypes: Callable[[Source], Mapping[str, object] | None] = Source.dtypes,
+    ) -> None:
         self._workspace = workspace
         self._branch = branch
+        self._dtypes = dtypes
 
     def branches(self) -> Mapping[str, str]:
         """Return the branches; of the one with what is published it is said."""
@@ -135,11 +146,11 @@ class KnownNames:
         return {name: source.settings.description for name, source in self._workspace.sources.items()}
 
     def columns(self, table: str) -> Mapping[str, str]:
-        """Return the columns of a source or view, each with its type."""
+        """Return the columns of a source or view, each with its type; none of a query, which is not run."""
         if table in self._workspace.sources:
             with suppress(WorkbenchError):
-                frame = self._workspace.sources[table].frame()
-                return {name: str(dtype) for name, dtype in frame.collect_schema().items()}
+                dtypes = self._dtypes(self._workspace.sources[table]) or {}
+                return {name: str(dtype) for name, dtype in dtypes.items()}
         view = self._outline.views.get(table) if table in self.views else None
         if view is not None and view.columns:
             return {column.name: column.annotation for column in view.columns}

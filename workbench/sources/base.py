@@ -109,6 +109,14 @@ class Source:
                 self.check(snapshot)  # refuses times that the zone's clock skips
             return normalise_times(self.name, self._reader.scan(snapshot), self._declared.roles, zone)
 
+    def dtypes(self) -> Mapping[str, pl.DataType] | None:
+        """Return the columns of `frame`, each with its dtype; None for a query, which is not run to look at it."""
+        if self.settings.kind == "query":
+            return None
+        with self._reading():
+            frame = self._reader.scan(None)
+            return normalise_times(self.name, frame, self._declared.roles, self.settings.time_zone).collect_schema()
+
     def check(self, snapshot: Snapshot | None = None) -> tuple[SourceWarning, ...]:
         """Return what is odd about the source's data: repeated keys, nulls in time or key, naive times, no rows.
 
