@@ -155,23 +155,24 @@ class _Draft:
         view: str,
         *,
         says: str,
-        columns: Sequence[str],
-        body: Sequence[str],
+        keys: Sequence[_Column],
+        features: Sequence[str],
         inputs: Sequence[str],
-        entities: Sequence[str] = (),
-        time: str,
+        body: Sequence[str],
         options: Sequence[str] = (),
         parameters: Sequence[str] = (),
         choices: Sequence[_Choice] = (),
     ) -> Skeleton:
-        """Return the definition of `view`, whose function has this `body`."""
+        """Return the definition of `view`: its `keys` are its entities and its time, its function has this `body`."""
+        *entities, time = keys
         model = "".join(part.title() for part in view.split("_"))
-        named = json.dumps(list(entities)) if len(entities) > 1 else f'"{entities[0]}"' if entities else ""
-        keys = [f"entities={named}"] if named else []
-        decorator = ", ".join([*keys, f'event_time="{time}"', *options, f"owner={json.dumps(self.owner)}"])
+        names = f"[{_quoted(entities)}]" if len(entities) > 1 else _quoted(entities)
+        named = [f"entities={names}"] if names else []
+        decorator = ", ".join([*named, f'event_time="{time.name}"', *options, f"owner={json.dumps(self.owner)}"])
         arguments = ", ".join(
             [*(f"{each}: pl.LazyFrame" for each in inputs), *(["*", *parameters] if parameters else [])]
         )
+        columns = [*(f"{each.name}: {each.annotation}" for each in entities), f"{time.name}: UTC", *features]
         lines = [f"class {model}(FeatureModel):", *(f"    {column}" for column in columns), "", ""]
         lines += [f"@feature_view({decorator})", *_call(f"def {view}", arguments, f" -> LazyFrame[{model}]:")]
         lines += [f'    """{says}"""', *(f"    {line}" if line else "" for line in body)]
@@ -230,6 +231,11 @@ class _Column:
         """The column in a ``select`` by keyword."""
         text = json.dumps(self.source, ensure_ascii=False)
         return f"{self.name}=pl.col({text}).cast({self.cast})" if self.cast else f"{self.name}={text}"
+
+
+def _quoted(columns: Sequence[_Column]) -> str:
+    """Return the names of columns as arguments of a call."""
+    return ", ".join(f'"{each.name}"' for each in columns)
 
 
 def column_name(text: str) -> str:
@@ -357,11 +363,7 @@ def _as_float(column: _Column) -> str:
 def _windowed(draft: _Draft, table: InputTable) -> Skeleton:
     columns, choices = _events(table, ["count_7d", "total_7d"])
     entity, time, *number = columns
-    features = [
-        f"{entity.name}: {entity.annotation}",
-        f"{time.name}: UTC",
-        'count_7d: int = Feature(unit="count", ge=0)',
-    ]
+    features = ['count_7d: int = Feature(unit="count", ge=0)']
     aggregations = ["count=pl.len()"]
     if number:
         features.append('total_7d: float = Feature(unit="dimensionless", nullable=True)')
@@ -369,9 +371,8 @@ def _windowed(draft: _Draft, table: InputTable) -> Skeleton:
     return draft.finish(
         draft.view(f"{table.name[:50]}_week"),
         says=f"What happened to each {entity.name} in the last seven days; an event never counts itself.",
-        columns=features,
-        entities=[entity.name],
-        time=time.name,
+        keys=[entity, time],
+        features=features,
         options=['lookback="7d"'],
         inputs=[table.name],
         body=[
@@ -389,19 +390,16 @@ def _window(arguments: str, start: str = "return windowed") -> list[str]:
 def _lag(draft: _Draft, table: InputTable) -> Skeleton:
     columns, choices = _events(table, ["previous", "change", "days_since_previous"])
     entity, time, *number = columns
-    features = [
-        f"{entity.name}: {entity.annotation}",
-        f"{time.name}: UTC",
-        'days_since_previous: float = Feature(unit="day", ge=0, nullable=True)',
-    ]
+    features = ['days_since_previous: float = Feature(unit="day", ge=0, nullable=True)']
     mean = f'pl.col("{number[0].name}").mean()' if number else ""
     moment = f'pl.col("{time.name}")'
+    keys = _quoted([entity, time])
     body = [
-        *_select(table, columns, f'.drop_nulls(["{entity.name}", "{time.name}"])'),
-        f'moments = rows.group_by("{entity.name}", "{time.name}").agg({mean}).sort("{entity.name}", "{time.name}")',
+        *_select(table, columns, f".drop_nulls([{keys}])"),
+        f"moments = rows.group_by({keys}).agg({mean}).sort({keys})",
         f'gap = {moment} - {moment}.shift(1).over("{entity.name}")',
     ]
-    selected = [f'"{entity.name}"', f'"{time.name}"', "days_since_previous=gap.dt.total_seconds() / 86_400"]
+    selected = [keys, "days_since_previous=gap.dt.total_seconds() / 86_400"]
     if number:
         features += [
             'previous: float = Feature(unit="dimensionless", nullable=True)',
@@ -413,9 +411,8 @@ def _lag(draft: _Draft, table: InputTable) -> Skeleton:
     return draft.finish(
         draft.view(f"{table.name[:50]}_lag"),
         says=f"The value of each {entity.name} before its last one, and how long ago that was.",
-        columns=features,
-        entities=[entity.name],
-        time=time.name,
+        keys=[entity, time],
+        features=features,
         inputs=[table.name],
         body=body,
         choices=choices,
@@ -425,15 +422,11 @@ def _lag(draft: _Draft, table: InputTable) -> Skeleton:
 def _ratio(draft: _Draft, table: InputTable) -> Skeleton:
     columns, choices = _events(table, ["count_1d", "count_28d", "mean_1d", "mean_28d", "activity", "level"])
     entity, time, *number = columns
-    features = [
-        f"{entity.name}: {entity.annotation}",
-        f"{time.name}: UTC",
-        'activity: float = Feature(unit="dimensionless", ge=0, le=1, nullable=True)',
-    ]
+    features = ['activity: float = Feature(unit="dimensionless", ge=0, le=1, nullable=True)']
     aggregations = ["count=pl.len()"]
     body = _select(table, columns)
     ratios = ['activity = pl.when(pl.col("count_28d") > 0).then(pl.col("count_1d") / pl.col("count_28d"))']
-    selected = [f'"{entity.name}"', f'"{time.name}"', "activity=activity"]
+    selected = [_quoted([entity, time]), "activity=activity"]
     if number:
         features.append('level: float = Feature(unit="dimensionless", nullable=True)')
         aggregations.append(f'mean=pl.col("{number[0].name}").mean()')
@@ -444,9 +437,8 @@ def _ratio(draft: _Draft, table: InputTable) -> Skeleton:
     return draft.finish(
         draft.view(f"{table.name[:50]}_ratio"),
         says=f"The last day of each {entity.name} beside its last four weeks; null where nothing can be divided by.",
-        columns=features,
-        entities=[entity.name],
-        time=time.name,
+        keys=[entity, time],
+        features=features,
         options=['lookback="28d"'],
         inputs=[table.name],
         body=body,
@@ -485,13 +477,8 @@ def _target_encoding(draft: _Draft, table: InputTable) -> Skeleton:
     return draft.finish(
         draft.view(f"{table.name[:40]}_by_{category.name}"[:58].strip("_")),
         says=f"The mean {target.name} of each {category.name} over 90 days, drawn to `prior` where few rows are known.",
-        columns=[
-            f"{category.name}: {category.annotation}",
-            f"{moment.name}: UTC",
-            f"{feature}: float = Feature({asked})",
-        ],
-        entities=[category.name],
-        time=moment.name,
+        keys=[category, moment],
+        features=[f"{feature}: float = Feature({asked})"],
         options=['lookback="90d"'],
         inputs=[table.name],
         parameters=[f"prior: float = {'0.5' if bounds else '0.0'}", "weight: float = 20.0"],
@@ -500,7 +487,7 @@ def _target_encoding(draft: _Draft, table: InputTable) -> Skeleton:
             "# a row counts for later ones only, from the microsecond after it is known: never for itself",
             *_window(windows, "seen = windowed"),
             'rate = (pl.col("total_90d") + prior * weight) / (pl.col("labels_90d") + weight)',
-            f'return seen.select("{category.name}", "{moment.name}", {feature}=rate)',
+            f"return seen.select({_quoted([category, moment])}, {feature}=rate)",
         ],
         choices=[
             found,
@@ -513,15 +500,11 @@ def _target_encoding(draft: _Draft, table: InputTable) -> Skeleton:
 def _cumulative(draft: _Draft, table: InputTable) -> Skeleton:
     columns, choices = _events(table, ["count_so_far", "total_so_far", "count", "total"])
     entity, time, *number = columns
-    features = [
-        f"{entity.name}: {entity.annotation}",
-        f"{time.name}: UTC",
-        'count_so_far: int = Feature(unit="count", ge=1)',
-    ]
+    features = ['count_so_far: int = Feature(unit="count", ge=1)']
+    keys = _quoted([entity, time])
     aggregations = ["count=pl.len()"]
     selected = [
-        f'"{entity.name}"',
-        f'"{time.name}"',
+        keys,
         f'count_so_far=pl.col("count").cast(pl.Int64).cum_sum().over("{entity.name}")',
     ]
     if number:
@@ -531,16 +514,13 @@ def _cumulative(draft: _Draft, table: InputTable) -> Skeleton:
     return draft.finish(
         draft.view(f"{table.name[:50]}_so_far"),
         says=f"What happened to each {entity.name} so far, the event at that time included.",
-        columns=features,
-        entities=[entity.name],
-        time=time.name,
+        keys=[entity, time],
+        features=features,
         inputs=[table.name],
         body=[
-            *_select(table, columns, f'.drop_nulls(["{entity.name}", "{time.name}"])'),
-            f'moments = rows.group_by("{entity.name}", "{time.name}").agg({", ".join(aggregations)})',
-            *_call(
-                f'return moments.sort("{entity.name}", "{time.name}").select', ", ".join(selected), "", indent="    "
-            ),
+            *_select(table, columns, f".drop_nulls([{keys}])"),
+            f"moments = rows.group_by({keys}).agg({', '.join(aggregations)})",
+            *_call(f"return moments.sort({keys}).select", ", ".join(selected), "", indent="    "),
         ],
         choices=choices,
     )
@@ -552,7 +532,7 @@ def _global(draft: _Draft, table: InputTable) -> Skeleton:
     time, entity = _time(table), _entity(table)
     number = _number(table, [entity.column] if entity else [])
     columns = _columns(table, [time, *([number.column] if number else [])], reserved=["all_count_7d", "all_mean_7d"])
-    features = [f"{columns[0].name}: UTC", 'all_count_7d: int = Feature(unit="count", ge=0)']
+    features = ['all_count_7d: int = Feature(unit="count", ge=0)']
     aggregations = ["all_count=pl.len()"]
     if number:
         features.append('all_mean_7d: float = Feature(unit="dimensionless", nullable=True)')
@@ -560,8 +540,8 @@ def _global(draft: _Draft, table: InputTable) -> Skeleton:
     return draft.finish(
         draft.view(f"{table.name[:50]}_overall"),
         says="What happened in the last seven days, whoever it happened to: a view without entities.",
-        columns=features,
-        time=columns[0].name,
+        keys=columns[:1],
+        features=features,
         options=['lookback="7d"'],
         inputs=[table.name],
         body=[
@@ -588,25 +568,23 @@ def _on_view(draft: _Draft, table: InputTable) -> Skeleton:
         )
     numbers = [name for name in features if _NUMBER.match(table.annotations[name])]
     feature, *rest = numbers or features
-    over = "".join(f'"{each}", ' for each in table.entities).removesuffix(", ")
-    grouped = f".over({over})" if over else ""
+    written = {each: table.annotations.get(each, "str") for each in table.entities}
+    entities = [_Column(each, each, kind if _KEY.fullmatch(kind) else "str") for each, kind in written.items()]
+    keys = [*entities, _Column(time, time, "UTC")]
+    quoted = _quoted(keys)
     if numbers:
+        grouped = f".over({_quoted(entities)})" if entities else ""
         change = f"value - value.shift(1){grouped}"
         name, column = f"{feature[:50]}_change", 'float = Feature(unit="dimensionless", nullable=True)'
         says = f"How {feature} of {table.name} changed from one row to the next."
     else:
         change, name, column = f'pl.col("{feature}").is_not_null()', f"{feature[:50]}_known", "bool"
         says = f"Whether {feature} of {table.name} is known."
-    keys = [*table.entities, time]
-    quoted = ", ".join(f'"{each}"' for each in keys)
-    written = {each: table.annotations.get(each, "str") for each in table.entities}
-    annotated = [f"{each}: {kind if _KEY.fullmatch(kind) else 'str'}" for each, kind in written.items()]
     return draft.finish(
         draft.view(f"{table.name[:50]}_change" if numbers else f"{table.name[:50]}_known"),
         says=says,
-        columns=[*annotated, f"{time}: UTC", f"{name}: {column}"],
-        entities=table.entities,
-        time=time,
+        keys=keys,
+        features=[f"{name}: {column}"],
         inputs=[table.name],
         body=[
             f"rows = {table.name}.sort({quoted})",
@@ -628,25 +606,19 @@ def _static(draft: _Draft, table: InputTable) -> Skeleton:
     keyed = _columns(events, [of, time])
     known = _columns(facts, rest, reserved=[each.name for each in keyed])
     (key,) = _columns(facts, [on])
-    entity, moment = keyed
+    entity = keyed[0]
     key = replace(key, name=entity.name)
     one = f'.unique("{key.name}")' if facts.key == (on,) else f'.group_by("{key.name}").agg(pl.all().max())'
-    names = ", ".join(f'"{each.name}"' for each in [entity, moment, *known])
     return draft.finish(
         draft.view(f"{events.name[:28]}_{facts.name[:28]}"),
         says=f"What {facts.name} says of each {entity.name}; its rows are taken as known always.",
-        columns=[
-            f"{entity.name}: {entity.annotation}",
-            f"{moment.name}: UTC",
-            *(f"{each.name}: {each.annotation} = Feature(nullable=True)" for each in known),
-        ],
-        entities=[entity.name],
-        time=moment.name,
+        keys=keyed,
+        features=[f"{each.name}: {each.annotation} = Feature(nullable=True)" for each in known],
         inputs=[events.name, facts.name],
         body=[
             *_select(events, keyed, ".drop_nulls().unique()", to="moments"),
             *_select(facts, [key, *known], one, to="known"),
-            f'return moments.join(known, on="{entity.name}", how="left").select({names})',
+            f'return moments.join(known, on="{entity.name}", how="left").select({_quoted([*keyed, *known])})',
         ],
         choices=[
             _Choice("entity", of, ()),
@@ -708,22 +680,18 @@ def _embedding(draft: _Draft, table: InputTable) -> Skeleton:
             remedy="Store each embedding as one list, e.g. in a Parquet file, with its key and the time it was made.",
         )
     columns, choices = _events(table, ["embedding", "norm"], with_number=False)
-    entity, time = columns
     text = json.dumps(vectors[0], ensure_ascii=False)
-    keys = f'"{entity.name}", "{time.name}"'
+    keys = _quoted(columns)
     norm = 'norm = pl.col("embedding").list.eval(pl.element().cast(pl.Float64).pow(2)).list.sum().sqrt()'
     selected = [*(each.argument for each in columns), f"embedding=pl.col({text}).cast(pl.List(pl.Float32))"]
     return draft.finish(
         draft.view(f"{table.name[:50]}_embedding"),
-        says=f"The embedding of each {entity.name} as known at that time, and its length.",
-        columns=[
-            f"{entity.name}: {entity.annotation}",
-            f"{time.name}: UTC",
+        says=f"The embedding of each {columns[0].name} as known at that time, and its length.",
+        keys=columns,
+        features=[
             "embedding: pl.List(pl.Float32) = Feature(tolerance=1e-6)",
             'norm: float = Feature(unit="dimensionless", ge=0)',
         ],
-        entities=[entity.name],
-        time=time.name,
         inputs=[table.name],
         body=[
             *_call(f"rows = {table.name}.select", ", ".join(selected), ".drop_nulls()", indent="    "),
