@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 GROUPS = {
-    "Begin": ("init", "demo", "status", "branch", "new"),
+    "Begin": ("init", "demo", "status", "branch", "fetch", "new"),
     "Define and check": ("define", "compute", "check", "remove"),
     "Understand": ("diff", "drift", "why", "why-changed", "compare", "lineage", "catalog", "sql"),
     "Train": ("training-set", "reproduce", "ui"),
-    "Publish": ("promote", "approve", "rollback", "deprecate", "retire", "release", "materialize"),
+    "Publish": ("promote", "approve", "rollback", "withdraw", "deprecate", "retire", "release", "materialize"),
     "Serve": ("get", "online", "serve", "token", "monitor", "skew"),
     "Look after": ("trust", "gc"),
 }
-"""Verbs by what they are for; one that is in no group comes last."""
+"""Verbs by what they are for, each in one group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,8 @@ class Overview(Reported):
 
 def _grouped() -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
     verbs = {**WITHOUT_PROJECT, **WITH_PROJECT}
-    known = {word for words in GROUPS.values() for word in words}
-    groups = {**GROUPS, "More": tuple(word for word in verbs if word not in known)}
-    for group, words in groups.items():
-        rows = tuple((word, _sentence(verbs[word])) for word in words if word in verbs)
-        if rows:
-            yield group, rows
+    for group, words in GROUPS.items():
+        yield group, tuple((word, _sentence(verbs[word])) for word in words)
 
 
 def _sentence(verb: Callable[..., object]) -> str:
