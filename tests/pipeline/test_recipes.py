@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 
 import workbench as wb
-from tests.conftest import UNSENT, identify
+from tests.conftest import identify
+from tests.pipeline.mistakes import TOML
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,14 +22,7 @@ if TYPE_CHECKING:
 
 PAGE = (Path(__file__).parents[2] / "notebooks" / "recipes.md").read_text(encoding="utf-8")
 CELLS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-TOML = f"""
-[project]
-name = "shop"
-{UNSENT}
-[sources.orders]
-path = "data/orders.parquet"
-event_time = "ordered_at"
-
+SOURCES = """
 [sources.users]
 path = "data/users.csv"
 static = true
@@ -45,7 +39,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
     identify(tmp_path, monkeypatch)
     root = tmp_path / "shop"
     wb.init(root).close()
-    (root / "workbench.toml").write_text(TOML)
+    (root / "workbench.toml").write_text(TOML + SOURCES)
     (root / "data").mkdir()
     at = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=5 * row) for row in range(150)]
     users = [f"u{row * row % 7}" for row in range(150)]
