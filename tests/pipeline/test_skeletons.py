@@ -192,6 +192,25 @@ def test_sources_and_names_are_those_of_the_project(project: Project, capsys: py
     assert capsys.readouterr().out == cell.text.replace("OrdersWeek", "First").replace("orders_week", "first")
 
 
+def test_what_skeletons_can_be_made_of_is_listed_without_running_a_query(project: Project) -> None:
+    settings, landed = project.root / "workbench.toml", project.root / ".workbench" / "sources" / "asked"
+    before = settings.read_text()
+    query = "sql = '''select 'u1' as \"user\", timestamp '2024-01-01' as \"at\"'''"
+    settings.write_text(f'{before}\n[sources.asked]\n{query}\nevent_time = "at"\n')
+    try:
+        kinds = project.new()
+        assert isinstance(kinds, SkeletonKinds)
+        assert kinds.queries == ("asked",)
+        assert kinds.tables["windowed"] == ("orders", "texts", "asked")
+        assert "asked" not in kinds.tables["on-view"]
+        assert "asked" in kinds.report().notes[-1]
+        assert not landed.exists()
+        assert new(project, "windowed", "asked").skeleton.inputs == ("asked",)
+        assert landed.exists(), "it was run for the one who named it"
+    finally:
+        settings.write_text(before)
+
+
 @pytest.mark.journey
 def test_each_kind_runs_as_it_is_and_can_be_published(project: Project) -> None:
     views = []

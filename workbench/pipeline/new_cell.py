@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ from workbench.pipeline.skeleton import KINDS, InputTable, Skeleton, kind_named,
 from workbench.render import Report, Reported, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from workbench.define import Outline
+    from workbench.sources import Source
     from workbench.workspace import Workspace
 
 
@@ -70,9 +72,18 @@ class NewCell(Reported):
 
 @dataclass(frozen=True, slots=True)
 class SkeletonKinds(Reported):
-    """The kinds of skeletons, and what they can be made of here."""
+    """The kinds of skeletons, and what they can be made of here.
+
+    Attributes
+    ----------
+    tables
+        The sources and views that suit each kind.
+    queries
+        Those among them that are queries: whether their columns suit is not known before they are run.
+    """
 
     tables: Mapping[str, tuple[str, ...]]
+    queries: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return each kind with what it shows, needs and can be made of, as JSON-ready values."""
@@ -84,10 +95,11 @@ class SkeletonKinds(Reported):
     def report(self) -> Report:
         """Return a row for each kind."""
         rows = [(name, kind.summary, kind.needs, ", ".join(self.tables[name]) or None) for name, kind in KINDS.items()]
+        unknown = f"Not looked at, as its columns are known when it is run: {', '.join(self.queries)}."
         return Report(
             "Skeletons of feature views",
             tables=(Table("", ("kind", "what it shows", "needs", "of"), tuple(rows)),),
-            notes=("Write: new KIND [SOURCE or VIEW]",),
+            notes=("Write: new KIND [SOURCE or VIEW]", *([unknown] if self.queries else [])),
         )
 
 
@@ -110,7 +122,7 @@ def new_cell(workspace: Workspace, kind: str, of: str | None, *, branch: str, na
         if kind == "on-view":
             what, remedy = "view", "`new windowed` makes a first one of a source."
         raise UsageError(f"There is no {what} on {branch} to make it of.", remedy=remedy)
-    others = _sources(workspace) if kind == "static" else []
+    others = _tables(workspace.sources.values()) if kind == "static" else []
     problem: WorkbenchError | None = None
     for candidate in candidates:
         try:
@@ -124,9 +136,10 @@ def new_cell(workspace: Workspace, kind: str, of: str | None, *, branch: str, na
 
 
 def skeleton_kinds(workspace: Workspace, *, branch: str) -> SkeletonKinds:
-    """Return the kinds of skeletons, each with the sources or views of the branch that suit it."""
+    """Return the kinds of skeletons, each with the sources or views of the branch that suit it; no query is run."""
     outline = _outline(workspace, branch)
-    sources = _sources(workspace)
+    queries = [source for source in workspace.sources.values() if source.settings.kind == "query"]
+    sources = _tables(source for source in workspace.sources.values() if source not in queries)
     views = [_table_of_view(outline, name) for name in outline.views]
     found = {}
     for kind in KINDS:
@@ -137,8 +150,10 @@ def skeleton_kinds(workspace: Workspace, *, branch: str) -> SkeletonKinds:
             except UsageError:
                 continue
             able.append(table.name)
+        if kind != "on-view":
+            able += [source.name for source in queries if source.event_time is not None or kind == "static"]
         found[kind] = tuple(able)
-    return SkeletonKinds(found)
+    return SkeletonKinds(found, tuple(source.name for source in queries))
 
 
 def _outline(workspace: Workspace, branch: str) -> Outline:
@@ -153,25 +168,23 @@ def _owner(workspace: Workspace) -> str:
         return "me"
 
 
-def _sources(workspace: Workspace) -> list[InputTable]:
+def _tables(sources: Iterable[Source]) -> list[InputTable]:
     """Return the sources that can be read."""
     found = []
-    for name in workspace.sources:
-        try:
-            found.append(_table_of_source(workspace, name))
-        except WorkbenchError:
-            continue
+    for source in sources:
+        with suppress(WorkbenchError):
+            found.append(_table_of_source(source))
     return found
 
 
 def _table(workspace: Workspace, outline: Outline, name: str) -> InputTable:
-    return _table_of_view(outline, name) if name in outline.views else _table_of_source(workspace, name)
+    return _table_of_view(outline, name) if name in outline.views else _table_of_source(workspace.sources[name])
 
 
-def _table_of_source(workspace: Workspace, name: str) -> InputTable:
-    source = workspace.sources[name]
-    schema = source.frame(source.snapshot()).collect_schema()
-    return InputTable(name, dict(schema), time=source.available_at, key=source.key)
+def _table_of_source(source: Source) -> InputTable:
+    """Return what is known of a source; a query is run for it."""
+    dtypes = source.dtypes() or source.frame().collect_schema()
+    return InputTable(source.name, dict(dtypes), time=source.available_at, key=source.key)
 
 
 def _table_of_view(outline: Outline, name: str) -> InputTable:
