@@ -135,7 +135,7 @@ def limit_memory(setting: str | None, hidden: Path | None = None) -> None:
     else:
         _process.limit = parse_memory(setting, total=there.bytes)
         _process.why = f'[compute] memory = "{setting}"'
-    _process.scratch = None if hidden is None else hidden / SCRATCH
+    _process.scratch = None if hidden is None else _writable(hidden / SCRATCH)
     _process.asked = setting, hidden
     _tell_polars()
 
@@ -195,16 +195,21 @@ def scratch_folder(kind: str) -> Iterator[Path]:
     It is among the project's caches, not in the system's temporary folder, which may be kept in memory itself; there
     all the same where the caches cannot be written, since whoever only reads may still read.
     """
-    place = _process.scratch
+    prefix = f"workbench-{kind}-{os.getpid()}-"
     try:
-        if place is not None:
-            place.mkdir(parents=True, exist_ok=True)
+        if _process.scratch is not None:
+            _process.scratch.mkdir(parents=True, exist_ok=True)
+        kept = tempfile.TemporaryDirectory(prefix=prefix, dir=_process.scratch, ignore_cleanup_errors=True)
     except OSError:
-        place = None
-    with tempfile.TemporaryDirectory(
-        prefix=f"workbench-{kind}-{os.getpid()}-", dir=place, ignore_cleanup_errors=True
-    ) as name:
+        kept = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+    with kept as name:
         yield Path(name)
+
+
+def _writable(folder: Path) -> Path | None:
+    """Return the folder unless it, or the first of its parents that exists, cannot be written."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    return folder if os.access(there, os.W_OK) else None
 
 
 def duckdb_settings(folder: Path) -> dict[str, Any]:
