@@ -232,6 +232,14 @@ class Git:
         except GitFailed:
             return None
 
+    def read_settings(self, pattern: str) -> dict[str, str]:
+        """Return what is configured under each name that `pattern` finds, as git writes names; the last of many."""
+        try:
+            said = self.run("config", "--null", "--get-regexp", pattern)
+        except GitFailed:
+            return {}
+        return {name: value for name, _, value in (entry.partition("\n") for entry in said.split("\0")) if name}
+
     def is_enabled(self, name: str) -> bool:
         """Whether the user has switched on what is configured under `name`."""
         try:

@@ -6,6 +6,7 @@ answer and so returns another object's bytes, cannot read SHA-256, and does not 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import subprocess
@@ -119,17 +120,21 @@ class Objects:
 
     def write_blobs(self, contents: Sequence[bytes]) -> list[str]:
         """Write the contents of files and return their ids; one process writes them all."""
+        return self._write_all("blob", contents)
+
+    def _write_all(self, kind: str, contents: Sequence[bytes]) -> list[str]:
         if len(contents) < 2:
-            return [self.write("blob", content) for content in contents]
+            return [self.write(kind, content) for content in contents]
         with tempfile.TemporaryDirectory(prefix="workbench-blobs-") as name:
             paths = [Path(name) / str(place) for place in range(len(contents))]
             for path, content in zip(paths, contents, strict=True):
                 path.write_bytes(content)
             given = "".join(f"{path}\n" for path in paths).encode()
             try:
-                return self._git.run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=given).split()
+                words = ("hash-object", "-w", "-t", kind, "--no-filters", "--stdin-paths")
+                return self._git.run(*words, stdin=given).split()
             except GitFailed as failure:
-                raise explain_failure(failure, "writing files") from None
+                raise explain_failure(failure, f"writing {kind}s") from None
 
     def entries(self, tree: str) -> dict[str, tuple[int, str]]:
         """Return mode and object id of each entry of `tree`, by name."""
@@ -163,19 +168,21 @@ class Objects:
                 yield f"{under}{name}", object_id
 
     def write_tree(self, members: Mapping[str, tuple[int, str]]) -> str:
-        """Write a tree and return its id. Git sorts folders as if their names ended in a slash."""
-        named = [(name.encode("utf-8", "surrogateescape"), *member) for name, member in members.items()]
-        ordered = sorted(named, key=lambda entry: entry[0] + (b"/" if stat.S_ISDIR(entry[1]) else b""))
-        parts = [b"%o %s\0%s" % (mode, name, bytes.fromhex(object_id)) for name, mode, object_id in ordered]
-        return self.write("tree", b"".join(parts))
+        """Write a tree and return its id."""
+        return self.write("tree", _tree_data(members))
 
     def edit_tree(self, tree: str | None, changes: Changes) -> str | None:
         """Return the id of `tree` with files written, or deleted where the content is `None`; `None` if empty."""
         written = {path: content for path, content in changes.items() if content is not None}
         blobs = dict(zip(written, self.write_blobs([*written.values()]), strict=True))
-        return self._edit_tree(tree, {path: blobs.get(path) for path in changes})
+        trees: dict[str, bytes] = {}
+        found = self._edit_tree(tree, {path: blobs.get(path) for path in changes}, trees)
+        for name, made in zip(trees, self._write_all("tree", [*trees.values()]), strict=True):
+            assert made == name, (made, name)  # noqa: S101 - a tree above it names it so
+        return found
 
-    def _edit_tree(self, tree: str | None, changes: _Blobs, above: str = "") -> str | None:
+    def _edit_tree(self, tree: str | None, changes: _Blobs, trees: dict[str, bytes], above: str = "") -> str | None:
+        """Return the id of a tree with changes, and note in `trees` what is to be written for it."""
         members = self.entries(tree) if tree else {}
         below: dict[str, _Blobs] = {}
         for (name, *rest), blob in changes.items():
@@ -194,12 +201,17 @@ class Objects:
                 if any(blob is not None for blob in inner.values()):
                     raise _in_the_way(f"{above}{name}", is_folder=False)
                 continue  # nothing below a file to delete
-            changed = self._edit_tree(child, inner, f"{above}{name}/")
+            changed = self._edit_tree(child, inner, trees, f"{above}{name}/")
             if changed is None:
                 members.pop(name, None)
             else:
                 members[name] = (FOLDER, changed)
-        return self.write_tree(members) if members else None
+        if not members:
+            return None
+        data = _tree_data(members)
+        made = _id_of("tree", data, like=next(iter(members.values()))[1])
+        trees[made] = data
+        return made
 
     def close(self) -> None:
         """End the reading process; the next `read` starts another."""
@@ -212,6 +224,19 @@ class Objects:
         if self._end is not None:
             self._end.detach()
         self._process = self._end = None
+
+
+def _tree_data(members: Mapping[str, tuple[int, str]]) -> bytes:
+    """Return a tree as git stores it: folders are sorted as if their names ended in a slash."""
+    named = [(name.encode("utf-8", "surrogateescape"), *member) for name, member in members.items()]
+    ordered = sorted(named, key=lambda entry: entry[0] + (b"/" if stat.S_ISDIR(entry[1]) else b""))
+    return b"".join(b"%o %s\0%s" % (mode, name, bytes.fromhex(object_id)) for name, mode, object_id in ordered)
+
+
+def _id_of(kind: str, data: bytes, *, like: str) -> str:
+    """Return the id of an object in a repository whose ids are as long as the one in `like`."""
+    whole = b"%s %d\0%s" % (kind.encode(), len(data), data)
+    return (hashlib.sha1(whole, usedforsecurity=False) if len(like) == 40 else hashlib.sha256(whole)).hexdigest()
 
 
 def _in_the_way(path: str, *, is_folder: bool) -> BranchError:

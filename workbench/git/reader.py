@@ -1,7 +1,8 @@
 """`Reader`: which repository is around the project's folder, and what it holds, read from refs and objects alone.
 
-Git itself says what refs, remotes and settings there are. GitPython reads their files: neither refs of SHA-256 nor
-reftable, neither ``config.worktree`` nor settings in the environment.
+Git itself says what refs, remotes and settings there are, but for a branch whose own file holds the id of an object
+that is there: that is read, since each question to git is a process. GitPython reads files alone: neither refs of
+SHA-256 nor reftable, neither ``config.worktree`` nor settings in the environment.
 """
 
 from __future__ import annotations
@@ -47,8 +48,13 @@ _NEW = ".git-new-"
 """How the name of a folder begins in which a repository is made; the process's id follows."""
 
 _PINNED: ContextVar[dict[tuple[Path, str], str] | None] = ContextVar("_PINNED", default=None)
-"""Where each trunk was when a call first asked for it; None outside of such a call."""
+"""Where each trunk was, and who is at work, when a call first asked for it; None outside of such a call."""
 
+_WHO = "GIT_AUTHOR_IDENT"
+_PLAIN_REF = re.compile(r"refs/heads(?:/[\w-][\w.-]*)+", re.ASCII)
+"""A branch whose name is a path on every disk, and no revision in git's syntax."""
+
+_REVISION = re.compile(r"[~^:]|@\{|\.\.")
 
 _UNREADABLE_OBJECT = re.compile(
     r"(?:bad object|[Cc]ould not read|unable to parse commit|object file \S*|loose object) ([0-9a-f]{40,64})"
@@ -169,12 +175,18 @@ class Reader:
 
     def identity(self) -> str:
         """Return who commits, as ``Name <email>``."""
-        return self._stamp().rpartition("> ")[0] + ">"
+        pins, place = _PINNED.get(), (self.git_dir, _WHO)
+        if pins is not None and place in pins:
+            return pins[place]
+        who = self._stamp().rpartition("> ")[0] + ">"
+        if pins is not None:
+            pins[place] = who
+        return who
 
     def _stamp(self) -> str:
         """Return ``Name <email> seconds zone``."""
         try:
-            return self._git.run("-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT").strip()
+            return self._git.run("-c", "user.useConfigOnly=true", "var", _WHO).strip()
         except GitFailed:
             raise BranchError(
                 "Git does not know who you are, so nothing can be committed.",
@@ -261,6 +273,9 @@ class Reader:
     def usual_trunks(self) -> list[str]:
         """Return what the branch with all that is published may be called, the likeliest first, existing or not."""
         head = "refs/remotes/origin/HEAD"
+        is_filed = not (self.git_dir / "reftable").exists()
+        if is_filed and not (self.git_dir / head).exists():  # git does not pack such a ref
+            return list(USUAL_TRUNKS)
         with suppress(GitFailed):
             return [
                 self._git.run("symbolic-ref", "--quiet", head).strip().removeprefix("refs/remotes/origin/"),
@@ -303,6 +318,8 @@ class Reader:
 
     def _read_tip(self, name: str) -> str | None:
         ref = f"refs/heads/{name}"
+        if (filed := self._filed(ref)) is not None:
+            return filed[0]
         try:
             return self._git.run("show-ref", "--verify", "--hash", "--", ref).strip()
         except GitFailed:
@@ -312,9 +329,19 @@ class Reader:
             refuse_broken(self._git, self.git_dir, name)
             return None
 
+    def _filed(self, ref: str) -> tuple[str, str] | None:
+        """Return the object that a branch's own file names, and its kind; None where only git can say."""
+        if not _PLAIN_REF.fullmatch(ref):
+            return None
+        try:
+            found = (self.git_dir / ref).read_text(encoding="ascii").rstrip("\n")
+            return (found, self._objects.read(found)[0]) if is_full_id(found) else None
+        except (OSError, ValueError, RepositoryUnreadable):
+            return None
+
     @contextmanager
     def at_one_moment(self) -> Iterator[None]:
-        """Within it, the trunk stays where it was when it was first looked up: a call reads it at one commit."""
+        """Within it, the trunk and who is at work stay what they first were: a call reads main at one commit."""
         token = _PINNED.set({}) if _PINNED.get() is None else None
         try:
             yield
@@ -377,19 +404,39 @@ class Reader:
         return found
 
     def _resolve(self, ref: str) -> str:
-        places = ("{}",) if is_full_id(ref) else ("refs/heads/{}", "refs/tags/{}", "refs/remotes/{}", "{}")
-        if ref == self.trunk:
-            places = ("refs/heads/{}",)  # nothing else of this name holds what is published
-        for place in places if ref.isprintable() and ref and ref[0] not in "-^:" else ():
-            found = self._rev_parse(f"{place.format(ref)}^{{commit}}")
+        if is_full_id(ref) and self._is_commit(ref):
+            return ref
+        if (filed := self._filed(f"refs/heads/{ref}")) is not None and filed[1] == "commit":
+            return filed[0]
+        for revision in self._revisions(ref) if ref.isprintable() and ref and ref[0] not in "-^:" else ():
+            found = self._rev_parse(f"{revision}^{{commit}}")
             if found is not None:
                 return found
-            pointed = None if is_full_id(ref) else self._rev_parse(place.format(ref))
+            pointed = None if is_full_id(ref) else self._rev_parse(revision)
             if pointed is not None and not self._is_readable(pointed):
                 raise unreadable_branch(self._git, ref, pointed)
         if ref.isprintable():
             refuse_broken(self._git, self.git_dir, self.head() or ref if ref == "HEAD" else ref)
         raise self.branch_not_found(ref)
+
+    def _revisions(self, ref: str) -> Iterator[str]:
+        """Yield what a name may stand for, the likeliest first."""
+        if is_full_id(ref):
+            yield ref
+            return
+        if ref == self.trunk:
+            yield f"refs/heads/{ref}"  # nothing else of this name holds what is published
+            return
+        named = [f"refs/{kind}/{ref}" for kind in ("heads", "tags", "remotes")]
+        there = named if _REVISION.search(ref) else self._refs(*named)
+        yield from (each for each in named if each in there)
+        yield ref
+
+    def _is_commit(self, object_id: str) -> bool:
+        try:
+            return self._objects.read(object_id)[0] == "commit"
+        except RepositoryUnreadable:
+            return False
 
     def _rev_parse(self, revision: str) -> str | None:
         try:

@@ -54,10 +54,11 @@ class Upstream:
 
 def tracked_remote(git: Git, name: str, *, branch: str) -> str | None:
     """Return the name of the remote that `branch` tracks, else `name` where there is one; `None` where neither is."""
-    tracked = git.read_setting(f"branch.{branch}.remote")
+    settings = git.read_settings(r"^(branch\..*\.remote|remote\..*)$")
+    tracked = settings.get(f"branch.{branch}.remote")
     if tracked not in {None, "."}:  # a dot: it tracks a branch of this repository
         return tracked
-    return name if name in git.run("remote").splitlines() else None
+    return name if any(each.startswith(f"remote.{name}.") for each in settings) else None
 
 
 def count_apart(git: Git, ours: str, theirs: str) -> tuple[int, int]:

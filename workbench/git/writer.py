@@ -221,7 +221,8 @@ class Writer(Reader):
             f"refs/remotes/{name}/HEAD": "a remote",
             **({f"refs/heads/{name}": "a branch"} if kind == "tag" else {f"{TAGS}{name}": "a tag"}),
         }
-        found = [what for ref, what in others.items() if ref in self._refs(ref)]
+        there = self._refs(*others)
+        found = [what for ref, what in others.items() if ref in there]
         remotes = self._git.run("remote").splitlines()
         found += ["a remote"] if name.split("/", maxsplit=1)[0] in remotes else []
         if found:

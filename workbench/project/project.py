@@ -128,8 +128,14 @@ class Project:
     def _repository(self) -> Repository:
         from workbench.git import Repository
 
-        protected, hooks = repository_rules(self.root, self.config)
-        return Repository.open(self.root, protected=protected, signs=self.config.git.sign, hooks=hooks)
+        repository = Repository.open(self.root, recover=False, signs=self.config.git.sign)
+        try:
+            repository.protected, repository.hooks = repository_rules(repository, self.config)
+            repository.recover()
+        except BaseException:
+            repository.close()
+            raise
+        return repository
 
     @contextmanager
     def unsigned(self) -> Iterator[None]:
@@ -168,7 +174,7 @@ class Project:
 
         repository = self._repository
         if before is not None:
-            repository.protected, repository.hooks = repository_rules(self.root, config)
+            repository.protected, repository.hooks = repository_rules(repository, config)
             repository.signs = config.git.sign
         home, shared = repository.home, repository.main_root
         hidden = cache_folder(self.root)
@@ -1397,28 +1403,25 @@ def cache_folder(root: Path) -> Path:
     return hidden
 
 
-def repository_rules(root: Path, config: Config) -> tuple[tuple[str, ...], bool]:
+def repository_rules(repository: Repository, config: Config) -> tuple[tuple[str, ...], bool]:
     """Return the branches that experiments do not write, the one with what is published first, and whether hooks run.
 
     What that branch itself says counts, whatever the checked-out ``workbench.toml`` says: an experiment cannot lift its
     own protection. A checkout can only add to it.
     """
-    from workbench.git import Repository
-
     declared = config.project.protected if "protected" in config.project.model_fields_set else ()
-    with Repository.open(root, recover=False) as repository:
-        there = repository.names()
-        usual = [name for name in repository.usual_trunks() if name in there]
-        for name in dict.fromkeys([*usual, *(name for name in declared if name in there)]):
-            try:
-                said = Config.parse(repository.read(name, CONFIG_FILE))
-            except BranchError:
-                continue  # the project is not on it
-            except ConfigError:
-                return tuple(dict.fromkeys([name, *declared])), config.git.hooks
-            names = said.project.protected if "protected" in said.project.model_fields_set else (name,)
-            trunk = next((each for each in names if each in there), name)
-            return tuple(dict.fromkeys([trunk, *names, *declared])), said.git.hooks or config.git.hooks
-        begun = (each for each in (*declared, *usual) if each in there)
-        trunk = next(begun, (*declared, *repository.usual_trunks())[0])
-        return tuple(dict.fromkeys([trunk, *declared])), config.git.hooks
+    there = repository.names()
+    usual = [name for name in repository.usual_trunks() if name in there]
+    for name in dict.fromkeys([*usual, *(name for name in declared if name in there)]):
+        try:
+            said = Config.parse(repository.read(name, CONFIG_FILE))
+        except BranchError:
+            continue  # the project is not on it
+        except ConfigError:
+            return tuple(dict.fromkeys([name, *declared])), config.git.hooks
+        names = said.project.protected if "protected" in said.project.model_fields_set else (name,)
+        trunk = next((each for each in names if each in there), name)
+        return tuple(dict.fromkeys([trunk, *names, *declared])), said.git.hooks or config.git.hooks
+    begun = (each for each in (*declared, *usual) if each in there)
+    trunk = next(begun, (*declared, *repository.usual_trunks())[0])
+    return tuple(dict.fromkeys([trunk, *declared])), config.git.hooks

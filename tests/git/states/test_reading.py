@@ -9,6 +9,8 @@ from workbench.errors import BranchError, BranchNotFound
 from workbench.git import Repository
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.git.plain import Plain
 
 
@@ -121,3 +123,28 @@ def test_dirty_names_local_edits_and_writes_nothing(repository: Repository, plai
     before = plain.local()
     assert repository.dirty() == ["features/delay.py", "features/other.py", "workbench.toml"]
     assert plain.local() == before
+
+
+def test_a_branch_is_where_others_moved_it_however_git_keeps_it(repository: Repository, plain: Plain) -> None:
+    first = repository.resolve("exp/a")
+    plain("update-ref", "refs/heads/exp/a", plain("rev-parse", "main"))
+    assert repository.resolve("exp/a") == plain("rev-parse", "main") != first
+    plain("update-ref", "refs/heads/exp/a", first)
+    plain("pack-refs", "--all", "--prune")
+    assert not (plain.root / ".git/refs/heads/exp/a").exists()
+    assert repository.resolve("exp/a") == first
+    plain("symbolic-ref", "refs/heads/exp/linked", "refs/heads/main")
+    assert repository.resolve("exp/linked") == plain("rev-parse", "main")
+    assert repository.resolve("exp/a~1") == plain("rev-parse", "exp/a~1")
+
+
+def test_a_branch_in_a_file_of_its_own_takes_no_process(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tip = repository.resolve("exp/a")
+    events = tmp_path / "events"
+    monkeypatch.setenv("GIT_TRACE2_EVENT", str(events))
+    assert (repository.resolve("exp/a"), repository.resolve(tip), repository.exists("exp/a")) == (tip, tip, True)
+    assert not events.exists()
+    assert repository.resolve("exp/a~0") == tip
+    assert events.exists()
