@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import workbench as wb
 from tests.browser.conftest import CONNECTED, missing
+from tests.conftest import copy_project
+from tests.lab.conftest import commit_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +52,35 @@ def spend(orders: pl.LazyFrame) -> LazyFrame[Spend]:
     """What a user spent in the last seven days."""
     return windowed(orders, by="user", time="ordered_at", windows=["7d"], spend=pl.col("amount").sum())
 '''
+
+WRITTEN = """%%feature
+@feature_view(entities="user", event_time="at", owner="me")
+def recent(events: pl.LazyFrame) -> pl.LazyFrame:
+    recent = (
+        events.select(pl.col("am
+    )
+"""
+COMPLETED = """() => {
+    const items = [...document.querySelectorAll('.jp-Completer-item')];
+    const isThere = items.some(item => item.textContent.includes('amount'));
+    if (!isThere) {  // Lab waits a second for completions, which a busy machine may not keep to
+        void window.jupyterapp.commands.execute('completer:invoke-notebook');
+    }
+    return isThere;
+}"""
+PLACE_OF = """word => {
+    const texts = document.createTreeWalker(document.querySelector('.jp-mod-active .cm-content'), NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const at = texts.currentNode.data.indexOf(word);
+        if (at >= 0) {
+            const range = document.createRange();
+            range.setStart(texts.currentNode, at);
+            range.setEnd(texts.currentNode, at + word.length);
+            const box = range.getBoundingClientRect();
+            return [box.left + box.width / 2, box.top + box.height / 2];
+        }
+    }
+}"""
 
 
 @pytest.fixture
@@ -168,4 +202,76 @@ def test_from_no_project_to_a_published_feature(lab: Lab, browser: Browser) -> N
     expect(page.locator(".wb-TreeRow").first).to_contain_text("1.0", timeout=LONG)
     expect(page.locator("body[data-jp-theme-light=false]")).to_be_attached(timeout=LONG)
     assert_accessible(page, "#workbench-panel")
+    assert not browser.errors
+
+
+@pytest.fixture
+def published(lab: Lab, begun_once: Path, event_view: str) -> Path:
+    """The small project in Lab's folder: ``spend`` is published as 1.0 and 2.0, and Lab has a notebook beside it."""
+    root = copy_project(begun_once, lab.folder)
+    commit_all(root)
+    owned = event_view.replace('event_time="at")', 'event_time="at", owner="me")')
+    with closing(wb.open(root, branch="exp/first")) as project:
+        project.define(owned)
+        project.promote("spend")
+        project.define(owned.replace('pl.col("amount")', '2 * pl.col("amount")'))
+        project.promote("spend", accept={"spend:total": "it counts twice"})
+    notebook = {"cells": [], "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}}}
+    (root / "a.ipynb").write_text(json.dumps({**notebook, "nbformat": 4, "nbformat_minor": 5}))
+    return root
+
+
+def test_a_published_view_is_checked_compared_and_rolled_back_and_a_cell_is_helped(
+    lab: Lab, browser: Browser, published: Path
+) -> None:
+    from playwright.sync_api import expect
+
+    page = browser.page
+    browser.open("trial/a.ipynb")
+    page.wait_for_function(CONNECTED, timeout=LONG)
+    browser.command("workbench:open-panel")
+    page.locator(".wb-Branch select").select_option("exp/first", timeout=LONG)
+    page.locator(".wb-TreeRow", has_text="spend").first.click(timeout=LONG)
+    actions = page.locator(".wb-Actions")
+    shown = page.locator(".wb-Document:visible .wb-Html")
+
+    actions.get_by_role("button", name="Check", exact=True).click()
+    expect(shown).to_contain_text("leakage", timeout=LONG)
+
+    # the drift of two periods, which a dialog asks for
+    actions.get_by_role("button", name="Drift", exact=True).click()
+    fill(page, {"reference": "2024-01-01T00:00..2024-01-01T01:00", "current": "2024-01-01T02:00..2024-01-01T03:00"})
+    expect(shown).to_contain_text("2024-01-01T02:00", timeout=LONG)
+    expect(shown).to_contain_text("total")
+
+    # back to the version before; the panel hears of it
+    versions = page.locator(".wb-Part", has=page.locator("summary", has_text="Versions"))
+    versions.locator("summary").click()
+    actions.get_by_role("button", name="Roll back…").click()
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text("Roll spend back from 2.0 to")
+    dialog.locator("button.jp-mod-accept").click()
+    expect(shown).to_contain_text("1.0", timeout=LONG)
+    page.get_by_role("button", name="Back to the list").click()
+    page.get_by_role("tab", name="Published").click()
+    expect(page.locator(".wb-TreeRow .wb-State").first).to_contain_text("1.0", timeout=LONG)
+    with closing(wb.open(published)) as project:
+        (entry,) = project.store.catalog().entries
+        assert entry.version == "1.0"
+
+    # in a cell: what a source is, and which columns it has
+    page.get_by_role("tab", name="a.ipynb").click()
+    page.evaluate(
+        """text => {
+            const { content } = window.jupyterapp.shell.currentWidget;
+            content.activeCell.model.sharedModel.setSource(text);
+            content.mode = 'edit';
+            content.activeCell.editor.setCursorPosition({ line: 4, column: 32 });
+        }""",
+        WRITTEN,
+    )
+    page.wait_for_function(COMPLETED, timeout=LONG, polling=2_000)
+    page.keyboard.press("Escape")
+    page.mouse.move(*page.evaluate(PLACE_OF, "events"))
+    expect(page.locator(".cm-tooltip-hover .wb-Hover")).to_contain_text("event_id", timeout=LONG)
     assert not browser.errors

@@ -98,10 +98,11 @@ const cells: JupyterFrontEndPlugin<void> = {
     if (rendermime) {
       editors?.addExtension({
         name: 'feature-workbench',
-        factory: ({ model: editor }) =>
-          editor.mimeType.includes('python')
-            ? EditorExtensionRegistry.createImmutableExtension(editorHelp(client, model, rendermime))
-            : null
+        factory: ({ model: editor }) => {
+          // a cell learns its language when the kernel is there, after its editor
+          const isPython = () => editor.mimeType.includes('python');
+          return EditorExtensionRegistry.createImmutableExtension(editorHelp(client, model, rendermime, isPython));
+        }
       });
     }
   }

@@ -12,11 +12,16 @@ import { isOurs } from './text';
 
 const DELAY = 600;
 
-export function editorHelp(client: Client, model: Model, rendermime: IRenderMimeRegistry): Extension {
+export function editorHelp(
+  client: Client,
+  model: Model,
+  rendermime: IRenderMimeRegistry,
+  isPython: () => boolean
+): Extension {
   async function inspect(doc: Text, at: number): Promise<Inspection | null> {
     const place = model.place;
     const source = doc.toString();
-    if (!place || !isOurs(source)) {
+    if (!place || !isPython() || !isOurs(source)) {
       return null;
     }
     const line = doc.lineAt(at);
