@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import chain, count, repeat
-from operator import itemgetter
 from typing import Protocol, Self, TypeVar
 
 import numpy as np
@@ -24,6 +23,7 @@ import numpy.typing as npt
 
 from workbench.errors import OnlineError
 from workbench.online.keys import HASHED, SUFFIX, descending
+from workbench.online.packed import Packed, joined, packed
 
 BOUNDS = struct.Struct(">qq")
 """Since when and until when a row answers, where that is stored in front of it."""
@@ -107,35 +107,37 @@ class StoredBlock:
             latest=np.array([entity.latest for entity in entities], np.int64),
         )
 
+    @property
+    def has_hashes(self) -> bool:
+        """Whether some keys are hashes, which are in no order."""
+        keys = self.keys
+        return HASHED[0] in (keys.data[:: keys.size] if isinstance(keys, Packed) else {key[0] for key in keys})
+
     def entities(self) -> Iterator[StoredEntity]:
         """Yield the entities."""
         known, starts, latest = self.known.tolist(), self.starts.tolist(), self.latest.tolist()
-        ends = [*starts[1:], len(known)]
+        rows, ends = list(self.rows), [*starts[1:], len(known)]
         for key, start, end, place in zip(self.keys, starts, ends, latest, strict=True):
-            yield StoredEntity(key, list(zip(known[start:end], self.rows[start:end], strict=True)), place)
+            yield StoredEntity(key, list(zip(known[start:end], rows[start:end], strict=True)), place)
 
-    def row_keys(self) -> list[bytes]:
+    def row_keys(self) -> Sequence[bytes]:
         """Return the rows' keys, without the generation: they are in order."""
         lengths = np.diff(self.starts, append=len(self.rows))
         suffixes = (2**63 - 1 - self.known).astype(">u8")
-        sizes = set(map(len, self.keys))
-        if len(sizes) == 1:  # as of numbers: all are put together at once
-            (size,) = sizes
-            keys = np.empty(len(self.rows), [("entity", f"V{size}"), ("known", ">u8")])
-            keys["entity"] = np.repeat(np.frombuffer(b"".join(self.keys), f"V{size}"), lengths)
-            keys["known"] = suffixes
-            data, width = keys.tobytes(), keys.itemsize
-            return [data[place : place + width] for place in range(0, len(data), width)]
+        if (keys := packed(self.keys)) is not None:
+            return Packed.of_columns(np.repeat(keys.array, lengths), suffixes)
         data = suffixes.tobytes()
         repeated = chain.from_iterable(map(repeat, self.keys, lengths.tolist()))
         return [key + data[place : place + SUFFIX] for key, place in zip(repeated, count(0, SUFFIX))]
 
-    def answers(self) -> list[bytes]:
+    def answers(self) -> Sequence[bytes]:
         """Return the row that answers now of each entity, after the instants between which it does."""
         places = self.starts + self.latest
         untils = np.where(self.latest > 0, self.known[places - 1], FOREVER)
         bounds = np.stack([self.known[places], untils], axis=1).astype(">i8").tobytes()
         size, rows = BOUNDS.size, self.rows
+        if isinstance(rows, Packed):
+            return Packed.of_columns(Packed(bounds, size).array, rows.array[places])
         return [bounds[begin : begin + size] + rows[place] for begin, place in zip(count(0, size), places.tolist())]
 
 
@@ -162,8 +164,8 @@ class Tally:
     def add_all(self, keys: Sequence[bytes], rows: Sequence[bytes]) -> None:
         """Count rows under their keys."""
         self.rows += len(rows)
-        self._keys.update(b"".join(keys))
-        self._data.update(b"".join(rows))
+        self._keys.update(joined(keys))
+        self._data.update(joined(rows))
 
     @property
     def written(self) -> Written:
@@ -189,7 +191,7 @@ def in_blocks(entities: Iterable[StoredEntity | StoredBlock], rows: int) -> Iter
     hashed: list[StoredEntity] = []
     waiting = 0
     for each in entities:
-        if isinstance(each, StoredBlock) and HASHED[0] not in set(map(itemgetter(0), each.keys)):
+        if isinstance(each, StoredBlock) and not each.has_hashes:
             if single:
                 yield StoredBlock.of(single)
                 single, waiting = [], 0

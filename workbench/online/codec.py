@@ -24,6 +24,7 @@ import polars as pl
 from workbench.define import Contract
 from workbench.lake import physical, restore
 from workbench.online.backend import BOUNDS
+from workbench.online.packed import Packed
 
 EVENT, CREATED, FIRST = 0, 1, 2
 """Places of a row's event time and `created`, in microseconds since the epoch, and of its first feature."""
@@ -109,7 +110,7 @@ class RowCodec:
         """`head` after the instants between which the row answers."""
         return np.dtype([("since", ">i8"), ("until", ">i8"), *self.head.descr])
 
-    def encode(self, frame: pl.DataFrame, *, event: str, created: str) -> list[bytes]:
+    def encode(self, frame: pl.DataFrame, *, event: str, created: str) -> Sequence[bytes]:
         """Return the row of bytes of each row of `frame`."""
         columns = frame.select(pl.col(name).cast(dtype) for name, dtype in self.stored.items())
         heads = np.zeros(frame.height, self.head)
@@ -122,8 +123,7 @@ class RowCodec:
                 heads["nulls"][:, bit // 8] |= column.is_null().to_numpy().astype(np.uint8) << (bit % 8)
                 column = column.fill_null(False if column.dtype == pl.Boolean else 0)
             heads[str(self.features.index(name))] = column.to_numpy()
-        data, size = heads.tobytes(), heads.itemsize
-        rows = [data[start : start + size] for start in range(0, len(data), size)]
+        rows = Packed(heads.tobytes(), heads.itemsize)
         if not self.rest:
             return rows
         tails = columns.select(self.rest).iter_rows()

@@ -17,9 +17,11 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from workbench.errors import JoinError, UsageError, did_you_mean
+from workbench.online.packed import Packed, constant
 from workbench.times import EPOCH, microseconds
 
 LONGEST = 400
@@ -142,10 +144,13 @@ class EntityKeys:
 
         return of_one_column
 
-    def encode_columns(self, columns: Sequence[pl.Series]) -> list[bytes]:
+    def encode_columns(self, columns: Sequence[pl.Series]) -> Sequence[bytes]:
         """Return the keys of entities of the view itself, none of which is null, from their columns."""
+        numbers = {column.name: _whole_column(column) for column in columns if _has_fixed_keys(column.dtype)}
+        if len(numbers) == len(columns) and SUFFIX * len(numbers) <= LONGEST:
+            return Packed.of_columns(constant(PLAIN), *numbers.values())
         parts = [
-            _whole_column(column) if column.dtype.is_integer() and column.dtype != pl.UInt64 else map(encode, column)
+            Packed.of_columns(numbers[column.name]) if column.name in numbers else map(encode, column)
             for column, (_, encode) in zip(columns, self.encoders, strict=True)
         ]
         joined = parts[0] if len(parts) == 1 else map(b"".join, zip(*parts, strict=True))
@@ -219,10 +224,14 @@ def _fixed(form: str, value: int) -> bytes | None:
         return None
 
 
-def _whole_column(column: pl.Series) -> list[bytes]:
-    """Return what `_signed` makes of each value; a tenth of its time."""
-    data = (column.cast(pl.Int64).to_numpy() ^ np.int64(-(2**63))).astype(">i8").tobytes()
-    return [data[place : place + 8] for place in range(0, len(data), 8)]
+def _has_fixed_keys(dtype: pl.DataType) -> bool:
+    return dtype.is_integer() and dtype != pl.UInt64
+
+
+def _whole_column(column: pl.Series) -> npt.NDArray[Any]:
+    """Return what `_integer` makes of each value; a tenth of its time."""
+    found: npt.NDArray[Any] = (column.cast(pl.Int64).to_numpy() ^ np.int64(-(2**63))).astype(">i8")
+    return found
 
 
 def _signed(value: int, size: int = 8) -> bytes | None:

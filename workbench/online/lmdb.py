@@ -21,19 +21,11 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import OnlineError
 from workbench.online.backend import WAIT, Tally, Written, in_blocks, prefix_of
 from workbench.online.keys import SUFFIX, descending
+from workbench.online.packed import packed, pairs_of
 
 if TYPE_CHECKING:
     from workbench.config import OnlineSettings
-    from workbench.online.backend import (
-        WAIT,
-        OnlineWriter,
-        StoredBlock,
-        StoredEntity,
-        Tally,
-        Written,
-        in_blocks,
-        prefix_of,
-    )
+    from workbench.online.backend import OnlineWriter, StoredBlock, StoredEntity
 
 VERSION, NEXT = b"\x00version", b"\x00next"
 BATCH = 50_000
@@ -158,7 +150,7 @@ class LmdbStore:
         except (OSError, _lmdb().Error) as error:
             raise self._failure(error) from error
 
-    def _range(self, table: Any, prefix: bytes) -> Iterator[tuple[list[bytes], list[bytes]]]:
+    def _range(self, table: Any, prefix: bytes) -> Iterator[tuple[Sequence[bytes], list[bytes]]]:
         """Yield what begins with `prefix`: the ends of keys, and values.
 
         It is some at a time, since a long transaction would keep removed pages from reuse; and not in pairs, since the
@@ -176,7 +168,8 @@ class LmdbStore:
                 del keys[there:], values[there:]
             if keys:
                 start = keys[-1] + b"\x00"
-                yield [key[length:] for key in keys], values
+                whole = packed(keys)
+                yield [key[length:] for key in keys] if whole is None else whole.ends(length), values
 
     def _count(self, table: Any, prefix: bytes) -> int:
         """Return how many keys begin with `prefix`."""
@@ -277,10 +270,10 @@ class _Writer:
 
     def _put(self, generation: int, *columns: tuple[Any, Sequence[bytes], Sequence[bytes]]) -> None:
         """Write keys and values at the end of tables: generations only grow."""
-        with_prefix = prefix_of(generation).__add__
+        prefix = prefix_of(generation)
         with self._store._environment.begin(write=True) as transaction:
             for table, keys, values in columns:
-                pairs = zip(map(with_prefix, keys), values, strict=True)
+                pairs = pairs_of(prefix, keys, values)
                 _, added = transaction.cursor(table).putmulti(pairs, dupdata=False, overwrite=False, append=True)
                 if added != len(keys):
                     raise OnlineError(
