@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from tests.checks.probes.stage import Everywhere, defined, failed, flights, known, probed, weather
 from workbench.checks import source_input
+from workbench.checks.probes import probe, sample
+from workbench.checks.probes.keys import rows_of_groups
 from workbench.define import FeatureView, windowed
 
 delay = pl.col("delay").fill_null(0.0)
@@ -348,6 +351,28 @@ def test_the_last_bits_of_floats_raise_no_alarm(size: float) -> None:
     assert failed(spread, known(frame)) == []
     shares = view(delay.cum_sum().over("carrier") / 3, "carrier", "at", "flight")
     assert failed(shares, known(frame)) == []
+
+
+@pytest.mark.parametrize("held", [1, 10**9])
+def test_groups_that_fit_are_read_together_and_nothing_found_depends_on_it(
+    held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample, "SMALL", 0)
+    monkeypatch.setattr(sample, "GROUP", 400)
+    monkeypatch.setattr(probe, "_MOST_HELD", held)
+    joined: list[int] = []
+
+    def joins(frame: pl.LazyFrame, groups: Sequence[pl.DataFrame], on: Sequence[str]) -> list[pl.DataFrame]:
+        joined.append(len(groups))
+        return rows_of_groups(frame, groups, on)
+
+    monkeypatch.setattr(probe, "rows_of_groups", joins)
+    honest = probed(view(delay.cum_sum().over("carrier"), "carrier", "at", "flight"), full=True)
+    assert all(check.passed for check in honest.values())
+    assert "of all entities" in honest["leakage"].detail
+    assert joined == ([6] if held > 1 else [1] * 6)
+    leaking = view(pl.when(pl.col("carrier") == "c3").then(delay.shift(-1)).over("carrier"), "carrier", "at", "flight")
+    assert "leakage" in failed(leaking, full=True)
 
 
 @pytest.mark.journey

@@ -31,6 +31,7 @@ LEAST_LEFT_OUT = 3
 """A third of an input's values, at least, must not lead to the entities that are looked at."""
 ROWS = "__workbench_rows"
 _PART = "__workbench_part"
+_GROUP = "__workbench_group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,12 @@ class Link:
     columns: tuple[str, ...]
     values: pl.DataFrame
 
-    def narrowed(self, data: ProbeInput, units: pl.Series) -> ProbeInput:
-        """Return the input with the rows of some units alone, in their order, read once."""
-        wanted = self.values.filter(pl.col(UNIT).is_in(units.implode())).drop(ROWS)
-        rows = data.frame.join(
-            wanted.lazy(), on=list(self.columns), how="inner", nulls_equal=True, maintain_order="left"
-        )
-        return replace(data, frame=rows.collect().lazy(), units=True)
+    def narrowed(self, data: ProbeInput, groups: Sequence[pl.Series]) -> list[ProbeInput]:
+        """Return for each group of units the input with their rows alone, in their order; it is read once for all."""
+        wanted = [self.values.filter(pl.col(UNIT).is_in(units.implode())).drop(ROWS) for units in groups]
+        return [
+            replace(data, frame=rows.lazy(), units=True) for rows in rows_of_groups(data.frame, wanted, self.columns)
+        ]
 
     def others(self, data: ProbeInput, units: pl.Series) -> ProbeInput:
         """Return the input without the rows of some units."""
@@ -105,6 +105,17 @@ class Keys:
     def names(self) -> list[str]:
         """The view's entity columns."""
         return [name for name in self.entities.columns if name not in {UNIT, ROWS}]
+
+
+def rows_of_groups(frame: pl.LazyFrame, groups: Sequence[pl.DataFrame], on: Sequence[str]) -> list[pl.DataFrame]:
+    """Return for each of `groups`, whose values of `on` are its own, the rows with one of them, in their order."""
+    wanted = pl.concat(
+        [group.with_columns(pl.lit(place, pl.UInt32).alias(_GROUP)) for place, group in enumerate(groups)]
+    )
+    rows = frame.join(wanted.lazy(), on=list(on), how="inner", nulls_equal=True, maintain_order="left").collect()
+    parts = rows.partition_by(_GROUP, maintain_order=True, include_key=False, as_dict=True)
+    empty = rows.clear().drop(_GROUP)
+    return [parts.get((place,), empty) for place in range(len(groups))]
 
 
 def trace_keys(
@@ -239,7 +250,8 @@ def _seen(
     view: FeatureView, inputs: Sequence[ProbeInput], data: ProbeInput, link: Link, entities: pl.DataFrame
 ) -> pl.DataFrame:
     """Return which of a view's entities come from each part of one input's values alone."""
-    parts = link.narrowed(data, link.values[UNIT].unique()).frame.collect().partition_by(UNIT, as_dict=True)
+    [narrowed] = link.narrowed(data, [link.values[UNIT].unique()])
+    parts = narrowed.frame.collect().partition_by(UNIT, as_dict=True)
     plans = []
     for (part,), rows in parts.items():
         some = replace(data, frame=rows.lazy(), units=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -13,11 +13,13 @@ from workbench.checks.probes.cut_times import Calendar, Cut, own_cuts
 from workbench.checks.probes.determinism import shuffle
 from workbench.checks.probes.differences import Grain, noise_of, with_time
 from workbench.checks.probes.inputs import UNIT, ProbeInput
-from workbench.checks.probes.keys import count_entities, learn_keys, trace_keys
+from workbench.checks.probes.keys import count_entities, learn_keys, rows_of_groups, trace_keys
 from workbench.checks.probes.run import Outcome, batches
-from workbench.checks.probes.sample import SMALL, take_sample
+from workbench.checks.probes.sample import GROUP, SMALL, take_sample
 from workbench.checks.probes.separate import probe_separately
 from workbench.checks.probes.subject import Finding, Group, Subject
+from workbench.dtypes import row_width
+from workbench.memory import memory_share
 
 if TYPE_CHECKING:
     from workbench.checks.result import Check
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 SEPARATE = 2
 """At how many of the cuts where something differs each probe is tried by itself; at one where that takes time."""
+_HELD = 0.2
+"""The part of what a step may use that the rows of some groups take."""
+_MOST_HELD = 1 << 30
 
 
 def probe_view(
@@ -49,19 +54,49 @@ def probe_view(
         sample = take_sample(keys, size=size, full=full)
         subject = Subject(view, inputs, grain, keys, sample)
         found, tally = {name: Finding() for name in names}, report.Tally()
-        if all(_examine(subject, _group(subject, stored, group), found, tally) for group in sample.groups):
+        if all(_examine(subject, group, found, tally) for group in _groups(subject, stored)):
             return report.checks(subject, found, tally, started)
         keys = learn_keys(view, inputs, count_entities(stored, view.entities))
 
 
-def _group(subject: Subject, stored: pl.LazyFrame, keys: pl.DataFrame | None) -> Group:
-    looked_at = stored if keys is None else stored.join(keys.lazy(), on=subject.keys.names, how="semi")
-    rows = with_time(looked_at.collect(), subject.grain)
+def _groups(subject: Subject, stored: pl.LazyFrame) -> Iterator[Group]:
+    """Give the groups with their rows: read for as many at a time as may be held, since each reading goes through all.
+
+    How many are held changes no row of a group.
+    """
+    groups = subject.sample.groups
+    at_once = _at_once(subject, stored)
+    for start in range(0, len(groups), at_once):
+        some = [keys for keys in groups[start : start + at_once] if keys is not None]
+        if not some:
+            yield _group(subject, None, stored.collect(), subject.inputs)
+            continue
+        rows = rows_of_groups(stored, [keys.drop(UNIT) for keys in some], subject.keys.names)
+        inputs = _inputs(subject, some)
+        for place, keys in enumerate(some):
+            yield _group(subject, keys, rows[place], [each[place] for each in inputs])
+
+
+def _inputs(subject: Subject, groups: Sequence[pl.DataFrame]) -> list[list[ProbeInput]]:
+    """Return each input for each of `groups`: its rows alone, where they are known."""
+    links = subject.keys.links if subject.sample.narrow else {}
+    units = [keys[UNIT].unique() for keys in groups]
+    return [
+        links[data.name].narrowed(data, units) if data.name in links else [data] * len(groups)
+        for data in subject.inputs
+    ]
+
+
+def _at_once(subject: Subject, stored: pl.LazyFrame) -> int:
+    """Return for how many groups rows may be held together, with a copy of them while they are parted."""
+    linked = [data.frame for data in subject.inputs if data.name in subject.keys.links]
+    widest = max(row_width(frame.collect_schema()) for frame in (stored, *linked))
+    return max(1, memory_share(_HELD, most=_MOST_HELD) // (2 * GROUP * widest))
+
+
+def _group(subject: Subject, keys: pl.DataFrame | None, stored: pl.DataFrame, inputs: Sequence[ProbeInput]) -> Group:
+    rows = with_time(stored, subject.grain)
     calendar = Calendar.of(rows, subject.sample, lookback=subject.view.lookback)
-    inputs, links = subject.inputs, subject.keys.links
-    if subject.sample.narrow and keys is not None:
-        units = keys[UNIT].unique()
-        inputs = [links[data.name].narrowed(data, units) if data.name in links else data for data in inputs]
     return Group(keys, inputs, rows, calendar, {name: noise_of(rows[name]) for name in subject.grain.features})
 
 
