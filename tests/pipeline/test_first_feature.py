@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -14,6 +16,7 @@ import pytest
 import workbench as wb
 from workbench.cli.main import main
 from workbench.errors import ProjectError, SourceError, WorkbenchError
+from workbench.pipeline import NewCell
 from workbench.sources import is_database, propose_source
 from workbench.sources.propose import _database
 
@@ -33,9 +36,11 @@ def test_a_file_becomes_a_source_and_a_feature_that_is_computed(tmp_path: Path, 
         assert project.sources["orders"].frame().collect().row(0, named=True)["Betrag"] == 1234.5
         assert project.sources["places"].event_time is None
         assert project.sources["places"].key == ("id",)
-        book = json.loads((root / "notebooks" / "first-feature.ipynb").read_text())
+        *_, cell, after = json.loads((root / "notebooks" / "first-feature.ipynb").read_text())["cells"]
+        assert "%feature promote orders_week" in after["source"]
+        assert 'select(kunde="Kunde", event_timestamp="Bestellt")' in after["source"]
         project.branch("exp/first", objective="Try it")
-        result = project.define(book["cells"][-1]["source"].partition("\n")[2], log=False)
+        result = project.define(cell["source"].partition("\n")[2], log=False)
         assert not [check for check in result.checks if check.failed]
         assert project.view("orders_week").frame().collect()["kunde"].unique().sort().to_list() == ["00001", "00002"]
 
@@ -61,6 +66,10 @@ def test_a_project_that_exists_keeps_what_it_has(project_root: Path) -> None:
         ("id,t\n1,01/31/2024\n1,03/04/2024\n", {"time_format": "%m/%d/%Y"}, "time_zone"),
         ("id\tt\n1\t2024-01-01T00:00Z\n1\t2024-01-02T00:00Z\n", {"separator": "\t"}, ""),
         ("id,t,n\n1,2024-01-01,NA\n1,2024-01-02,4\n", {"null_values": ["NA"]}, "time_zone"),
+        ("id,t\n1,19-Sep-03\n1,20-Sep-03\n", {"time_format": "%d-%b-%y"}, "time_zone"),
+        ("id,t\n1,19 Sep 2003\n1,3 Oct 2003\n", {"time_format": "%d %b %Y"}, "time_zone"),
+        ('id,t\n1,"Sep 19, 2003"\n1,"Oct 3, 2003"\n', {"time_format": "%b %d, %Y"}, "time_zone"),
+        ("id,t\n1,19/09/03\n1,20/09/03\n", {"time_format": "%d/%m/%y"}, "time_zone"),
     ],
 )
 def test_settings_are_found_and_what_is_open_is_said(
@@ -71,6 +80,77 @@ def test_settings_are_found_and_what_is_open_is_said(
     assert found.settings == {"path": "a.csv", "event_time": "t", **settings}
     assert question in " ".join(found.open_questions)
     assert isinstance(found.rows.schema["t"], pl.Datetime)
+
+
+def test_texts_of_json_that_are_times_are_times(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(
+        '[{"code": "00012345", "t": "2024-01-01"}, {"code": "20240101", "t": "2024-02-01"}]'
+    )
+    found = propose_source("a", "a.json", root=tmp_path)
+    assert found.settings == {"path": "a.json", "event_time": "t", "key": ["code"]}
+    assert found.gap == timedelta(days=31)
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "asked"),
+    [
+        ("day,n\nMonday,1\nTuesday,1\n", {}, "write event_time = \"day\", and time_format for 'Monday'"),
+        ("year,n\n1956,1\n1957,1\n", {}, "make_date(year, 12, 31)"),
+        ("first_name,n\nann,1\nbo,1\n", {}, "Which columns tell its rows apart?"),
+        ("iata,name\nJFK,Kennedy\nLGA,La Guardia\n", {"key": ["iata"]}, ""),
+    ],
+)
+def test_a_table_whose_times_are_not_understood_says_how_they_would_be(
+    tmp_path: Path, text: str, settings: dict[str, object], asked: str
+) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    found = propose_source("a", "a.csv", root=tmp_path)
+    assert found.settings == {"path": "a.csv", "static": True, **settings}
+    assert asked in " ".join(found.open_questions)
+
+
+@pytest.mark.parametrize(
+    ("days", "columns", "begins"),
+    [
+        (1, "shop", "class OrdersWeek(FeatureModel):\n    shop: str\n    t: UTC\n    count_7d"),
+        (31, "shop", "class OrdersYear(FeatureModel):\n    shop: str\n    t: UTC\n    count_365d"),
+        (366, "shop", "class OrdersFiveYears(FeatureModel):\n    shop: str\n    t: UTC\n    count_1825d"),
+        (8, "amount", "class OrdersOverall(FeatureModel):\n    t: UTC\n    all_count_90d"),
+    ],
+)
+def test_the_first_feature_suits_how_far_times_lie_apart_and_whether_there_are_entities(
+    tmp_path: Path, identity: None, days: int, columns: str, begins: str
+) -> None:
+    root = tmp_path / "shop"
+    root.mkdir()
+    moments = [datetime(2001, 1, 1, tzinfo=UTC) + timedelta(days=days * row) for row in range(9)]
+    values = ["north" if columns == "shop" else row % 3 for row in range(9)]
+    pl.DataFrame({columns: values, "t": moments}).write_parquet(root / "orders.parquet")
+    wb.init(root, from_=[root / "orders.parquet"]).close()
+    cells = json.loads((root / "notebooks" / "first-feature.ipynb").read_text())["cells"]
+    assert cells[2]["source"].startswith(f"%%feature\n{begins}")
+    with closing(wb.open(root)) as project:
+        kind = "windowed" if columns == "shop" else "global"
+        written = project.new(kind, "orders")
+        assert isinstance(written, NewCell)
+        assert written.text.startswith(begins)
+
+
+def test_what_to_do_next_is_said_first(
+    tmp_path: Path, identity: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "orders.csv").write_text("shop,t\nN,2024-01-01\nS,2024-01-02\n")
+    (tmp_path / "shops.csv").write_text("shop,city\nN,Ulm\nS,Bonn\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "--from", "shops.csv"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("workbench.toml declares shops\n→ Declare a source of events too")
+    assert "Commit" not in said, "it is the first commit of the repository"
+    assert main(["init", "--from", "orders.csv"]) == 0
+    said = capsys.readouterr().out
+    assert "→ Open notebooks/first-feature.ipynb and run its cells" in said
+    assert "→ Commit workbench.toml before you promote." in said
+    assert re.search(r"^t +Datetime UTC +event time +2024-01-01 00:00:00", said, re.MULTILINE)
 
 
 def test_a_table_of_a_database_becomes_a_source(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,9 @@ import tomli_w
 
 from workbench.config import CONFIG_FILE, Config
 from workbench.errors import ProjectError, UsageError
-from workbench.pipeline.skeleton import InputTable, column_name, write_skeleton
+from workbench.pipeline.skeleton import InputTable, Skeleton, column_name, has_entities, write_skeleton
 from workbench.redaction import redact
-from workbench.render import Report, Reported, Table
+from workbench.render import Report, Reported, Table, dtype_name, print_value
 from workbench.sources import Proposal, is_database, propose_source, propose_table, table_of
 
 if TYPE_CHECKING:
@@ -22,24 +23,44 @@ if TYPE_CHECKING:
 
 
 _PATTERN = re.compile(r"[*?\[]")
+_SHOWN = 3
+"""Rows of a file that are shown."""
+_NEXT = """\
+Change the cell above and run it again, as often as you like: what it defines is committed to the branch each time. When
+its checks pass, publish it, and build a training set: its values as they were known at the time of each row.
+
+```python
+%feature promote {view}
+```
+
+```python
+import workbench as wb
+
+project = wb.open()
+rows = project.sources["{source}"].frame().select({keys}).collect()
+project.store.training_set(rows, "{view}")
+```
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredSources(Reported):
     """What was proposed for each file: the source's settings and why, its first rows, and what is left to decide.
 
-    `risks` say what is to be known of where the lake is.
+    `is_committed` is false where the settings are left for the user to commit; `risks` say what is to be known of where
+    the lake is.
     """
 
     root: str
     proposals: dict[str, Proposal]
     notebook: str | None
+    is_committed: bool
     risks: tuple[str, ...] = ()
 
     @property
     def first(self) -> str | None:
         """The first source that a feature can be made of."""
-        return next((name for name, each in self.proposals.items() if first_cell(name, each)), None)
+        return next((name for name, each in self.proposals.items() if _first_skeleton(name, each)), None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return settings, reasons and questions as JSON-ready values."""
@@ -50,19 +71,43 @@ class DeclaredSources(Reported):
         return {"root": self.root, "sources": sources, "notebook": self.notebook, "risks": list(self.risks)}
 
     def report(self) -> Report:
-        """Return the settings, the first rows as they are read, and what is left to decide."""
-        tables, notes = [], []
-        for name, each in self.proposals.items():
-            titled = [f"{column}: {dtype}" for column, dtype in each.rows.schema.items()]
-            tables.append(Table(f"{name}, as it is read", tuple(titled), tuple(each.rows.iter_rows())))
-            notes += [f"{name}: {'; '.join(each.reasons)}", *each.open_questions]
-        ending = f"Open {self.notebook}: its cell computes a first feature. " if self.notebook else ""
-        ending += f"Commit {CONFIG_FILE} before you promote."
-        facts = tuple(
-            (f"[sources.{name}]", str(each.settings.get("path") or each.settings["sql"]))
-            for name, each in self.proposals.items()
+        """Return what to do next, what is left to decide, and the columns of each source with their first values."""
+        places = [str(each.settings.get("path") or each.settings["sql"]) for each in self.proposals.values()]
+        facts = [
+            (f"[sources.{name}]", "\n".join([place, *each.reasons]))
+            for (name, each), place in zip(self.proposals.items(), places, strict=True)
+        ]
+        return Report(
+            f"{CONFIG_FILE} declares {' and '.join(self.proposals)}",
+            facts=(("project", self.root), *facts),
+            tables=tuple(_columns(name, each) for name, each in self.proposals.items()),
+            notes=self.risks,
+            steps=(*(question for each in self.proposals.values() for question in each.open_questions), *self._steps()),
         )
-        return Report(f"{self.root}: {CONFIG_FILE}", facts, tuple(tables), (*notes, ending, *self.risks))
+
+    def _steps(self) -> list[str]:
+        steps = []
+        if self.notebook:
+            steps.append(f"Open {self.notebook} and run its cells: they compute a first feature.")
+        elif self.first is None:
+            steps.append("Declare a source of events too, a table with times: features are computed at times.")
+        elif first := _first_skeleton(self.first, self.proposals[self.first]):
+            steps.append(f"`new {first.kind} {self.first}` writes a first feature.")
+        return steps if self.is_committed else [*steps, f"Commit {CONFIG_FILE} before you promote."]
+
+
+def _columns(name: str, proposal: Proposal) -> Table:
+    """Return a row for each column: its type, the part that it plays, and its first values."""
+    settings, rows = proposal.settings, proposal.rows.head(_SHOWN)
+    parts = {**dict.fromkeys(settings.get("key", ()), "key"), settings.get("event_time"): "event time"}
+    return Table(
+        f"{name}, as it is read",
+        ("column", "type", "part", *(f"row {place + 1}" for place in range(rows.height))),
+        tuple(
+            (column, dtype_name(str(dtype)), parts.get(column, ""), *map(print_value, rows[column]))
+            for column, dtype in rows.schema.items()
+        ),
+    )
 
 
 def propose(root: Path, places: Sequence[str]) -> dict[str, Proposal]:
@@ -95,15 +140,17 @@ def sources_toml(proposals: dict[str, Proposal]) -> str:
 
 def write_notebook(root: Path, proposals: dict[str, Proposal]) -> str | None:
     """Write a notebook with a first feature; None where no source has what that needs, or the file is there."""
-    cell = next((cell for name, each in proposals.items() if (cell := first_cell(name, each))), None)
+    first = next((found for name, each in proposals.items() if (found := _first_skeleton(name, each))), None)
     path = root / "notebooks" / "first-feature.ipynb"
-    if cell is None or path.exists():
+    if first is None or path.exists():
         return None
-    texts = ["%load_ext workbench", '%feature branch exp/first --objective "Try a first feature"', cell.rstrip("\n")]
+    texts = ["%load_ext workbench", '%feature branch exp/first --objective "Try a first feature"']
+    texts.append(f"%%feature\n{first.text.rstrip()}")
     cells: list[dict[str, Any]] = [
         {"cell_type": "code", "id": f"c{place}", "metadata": {}, "execution_count": None, "outputs": [], "source": text}
         for place, text in enumerate(texts)
     ]
+    cells.append({"cell_type": "markdown", "id": "next", "metadata": {}, "source": _next(first)})
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     book = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,13 +158,32 @@ def write_notebook(root: Path, proposals: dict[str, Proposal]) -> str | None:
     return path.relative_to(root).as_posix()
 
 
-def first_cell(source: str, proposal: Proposal) -> str | None:
-    """Return a cell with what happened to each entity in seven days; None where there is no time or no entity."""
-    settings = proposal.settings
-    table = InputTable(
-        source, dict(proposal.rows.schema), time=settings.get("event_time"), key=tuple(settings.get("key", ()))
+def _next(first: Skeleton) -> str:
+    """Return what to do when the first cell has run."""
+    (source,) = first.inputs
+    keys = ", ".join(
+        f"{'event_timestamp' if part == 'time' else column_name(column)}={json.dumps(column)}"
+        for part, column, _ in first.choices
+        if part in {"entity", "time"}
     )
-    try:
-        return f"%%feature\n{write_skeleton('windowed', table).text}"
-    except UsageError:
-        return None
+    return _NEXT.format(view=first.view, source=source, keys=keys)
+
+
+def _first_skeleton(source: str, proposal: Proposal) -> Skeleton | None:
+    """Return what happened to each entity, or to all where there is none; None without times."""
+    table = _table(source, proposal)
+    for kind in ("windowed", "global") if has_entities(table) else ("global",):
+        with suppress(UsageError):
+            return write_skeleton(kind, table)
+    return None
+
+
+def _table(source: str, proposal: Proposal) -> InputTable:
+    settings = proposal.settings
+    return InputTable(
+        source,
+        dict(proposal.rows.schema),
+        time=settings.get("event_time"),
+        key=tuple(settings.get("key", ())),
+        gap=proposal.gap,
+    )

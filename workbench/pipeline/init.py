@@ -45,10 +45,11 @@ REGISTRY = "Published versions, one file for each view. Only `promote` writes th
 NOTEBOOKS = "Notebooks of this project.\n"
 
 
-def start_project(root: Path, *, name: str | None = None, sources: str = "") -> None:
+def start_project(root: Path, *, name: str | None = None, sources: str = "") -> bool:
     """Write a project's files into `root`, with more `sources` in its settings, and make a git repository if needed.
 
-    In a new repository the files are its first commit; in an existing one they are left for the user to commit.
+    In a new repository the files are its first commit; in an existing one they are left for the user to commit. Return
+    whether they are committed.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -61,8 +62,10 @@ def start_project(root: Path, *, name: str | None = None, sources: str = "") -> 
     except OSError as error:
         raise ProjectError.not_writable(str(root), error.strerror or str(error)) from None
     try:
-        if not repository.names():
+        is_new = not repository.names()
+        if is_new:
             _first_commit(repository, root, files)
+        return is_new
     finally:
         repository.close()
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.define import load_tree
 from workbench.errors import BranchError, UsageError, WorkbenchError, did_you_mean
 from workbench.pipeline.skeleton import KINDS, InputTable, Skeleton, kind_named, write_skeleton
 from workbench.render import Report, Reported, Table
+from workbench.sources import usual_gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from workbench.define import Outline
     from workbench.sources import Source
     from workbench.workspace import Workspace
+
+_LOOK = 10_000
+"""How many times of a source are looked at, to learn how far they lie apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +182,14 @@ def _tables(sources: Iterable[Source]) -> list[InputTable]:
 
 
 def _table(workspace: Workspace, outline: Outline, name: str) -> InputTable:
-    return _table_of_view(outline, name) if name in outline.views else _table_of_source(workspace.sources[name])
+    if name in outline.views:
+        return _table_of_view(outline, name)
+    source = workspace.sources[name]
+    table = _table_of_source(source)
+    if table.time is None:
+        return table
+    times = source.frame().select(table.time).head(_LOOK).collect().to_series()
+    return replace(table, gap=usual_gap(times))
 
 
 def _table_of_source(source: Source) -> InputTable:

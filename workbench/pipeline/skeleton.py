@@ -7,6 +7,7 @@ import keyword
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import polars as pl
 
@@ -21,6 +22,10 @@ _LABEL = re.compile(r"label|target|churn|default|fraud|click|convert|return|canc
 _NUMBER = re.compile(r"(?:float|int|pl\.(?:U?Int\d+|Float\d+|Decimal))\b")
 _KEY = re.compile(r"str|int|bool|date|pl\.\w+(?:\(.*\))?")
 _WIDTH = 88
+_WINDOWS = (7, 30, 90, 365, 1825)
+_PERIODS = {7: "week", 30: "month", 90: "quarter", 365: "year", 1825: "five_years"}
+_GAPS = 4
+"""How many usual gaps between times a window holds at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,8 @@ class InputTable:
         How a view's model writes the dtypes of its columns; empty for a source.
     is_view
         Whether it is a view.
+    gap
+        How far one time usually lies from the next one, where that is known.
     """
 
     name: str
@@ -52,6 +59,13 @@ class InputTable:
     entities: tuple[str, ...] = ()
     annotations: Mapping[str, str] = field(default_factory=dict)
     is_view: bool = False
+    gap: timedelta | None = None
+
+    @property
+    def days(self) -> int:
+        """The length of a window that holds several of its times."""
+        wanted = _GAPS * self.gap if self.gap else timedelta()
+        return next((days for days in _WINDOWS if timedelta(days=days) >= wanted), _WINDOWS[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +315,12 @@ def _entity(table: InputTable, *, part: str = "entity", without: Collection[str]
     return _Choice(part, ranked[0], tuple(ranked[1:])) if ranked else None
 
 
+def has_entities(table: InputTable) -> bool:
+    """Whether some column seems to say whom a row is about: a text, or a number that is called like an id."""
+    found = _entity(table)
+    return found is not None and (not table.dtypes[found.column].is_integer() or bool(_ID.search(found.column)))
+
+
 def _need_entity(table: InputTable) -> _Choice:
     found = _entity(table)
     if found is None:
@@ -361,23 +381,24 @@ def _as_float(column: _Column) -> str:
 
 
 def _windowed(draft: _Draft, table: InputTable) -> Skeleton:
-    columns, choices = _events(table, ["count_7d", "total_7d"])
+    window = f"{table.days}d"
+    columns, choices = _events(table, [f"count_{window}", f"total_{window}"])
     entity, time, *number = columns
-    features = ['count_7d: int = Feature(unit="count", ge=0)']
+    features = [f'count_{window}: int = Feature(unit="count", ge=0)']
     aggregations = ["count=pl.len()"]
     if number:
-        features.append('total_7d: float = Feature(unit="dimensionless", nullable=True)')
+        features.append(f'total_{window}: float = Feature(unit="dimensionless", nullable=True)')
         aggregations.append(f"total={_as_float(number[0])}.sum()")
     return draft.finish(
-        draft.view(f"{table.name[:50]}_week"),
-        says=f"What happened to each {entity.name} in the last seven days; an event never counts itself.",
+        draft.view(f"{table.name[:50]}_{_PERIODS.get(table.days, window)}"),
+        says=f"What happened to each {entity.name} in the last {table.days} days; an event never counts itself.",
         keys=[entity, time],
         features=features,
-        options=['lookback="7d"'],
+        options=[f'lookback="{window}"'],
         inputs=[table.name],
         body=[
             *_select(table, columns),
-            *_window(f'rows, by="{entity.name}", time="{time.name}", windows=["7d"], {", ".join(aggregations)}'),
+            *_window(f'rows, by="{entity.name}", time="{time.name}", windows=["{window}"], {", ".join(aggregations)}'),
         ],
         choices=choices,
     )
@@ -531,22 +552,24 @@ def _global(draft: _Draft, table: InputTable) -> Skeleton:
         raise UsageError(f"{table.name} is a view.", remedy="Name a source of events.")
     time, entity = _time(table), _entity(table)
     number = _number(table, [entity.column] if entity else [])
-    columns = _columns(table, [time, *([number.column] if number else [])], reserved=["all_count_7d", "all_mean_7d"])
-    features = ['all_count_7d: int = Feature(unit="count", ge=0)']
+    window = f"{table.days}d"
+    reserved = [f"all_count_{window}", f"all_mean_{window}"]
+    columns = _columns(table, [time, *([number.column] if number else [])], reserved=reserved)
+    features = [f'all_count_{window}: int = Feature(unit="count", ge=0)']
     aggregations = ["all_count=pl.len()"]
     if number:
-        features.append('all_mean_7d: float = Feature(unit="dimensionless", nullable=True)')
+        features.append(f'all_mean_{window}: float = Feature(unit="dimensionless", nullable=True)')
         aggregations.append(f'all_mean=pl.col("{columns[1].name}").mean()')
     return draft.finish(
         draft.view(f"{table.name[:50]}_overall"),
-        says="What happened in the last seven days, whoever it happened to: a view without entities.",
+        says=f"What happened in the last {table.days} days, whoever it happened to: a view without entities.",
         keys=columns[:1],
         features=features,
-        options=['lookback="7d"'],
+        options=[f'lookback="{window}"'],
         inputs=[table.name],
         body=[
             *_select(table, columns),
-            *_window(f'rows, time="{columns[0].name}", windows=["7d"], {", ".join(aggregations)}'),
+            *_window(f'rows, time="{columns[0].name}", windows=["{window}"], {", ".join(aggregations)}'),
         ],
         choices=[_Choice("time", time, ()), *([number] if number else [])],
     )
@@ -705,7 +728,7 @@ def _embedding(draft: _Draft, table: InputTable) -> Skeleton:
 
 
 KINDS: Mapping[str, Kind] = {
-    "windowed": Kind("counts and totals of the last seven days, exact at any instant", "events", _windowed),
+    "windowed": Kind("counts and totals of a window of time, exact at any instant", "events", _windowed),
     "lag": Kind("the value before the last one, the change, and how long ago it was", "events", _lag),
     "ratio": Kind("the last day beside the last four weeks", "events", _ratio),
     "target-encoding": Kind(

@@ -104,11 +104,11 @@ def declare_sources(
 
     root = _around() if path is None else Path(path).expanduser().resolve()
     proposals = propose(root, places)
-    start_project(root, name=name, sources=sources_toml(proposals))
+    is_committed = start_project(root, name=name, sources=sources_toml(proposals))
     notebook = write_notebook(root, proposals)
     project = Project(root)
     try:
-        return DeclaredSources(str(root), proposals, notebook, project._workspace.lake_risks)
+        return DeclaredSources(str(root), proposals, notebook, is_committed, project._workspace.lake_risks)
     finally:
         project.close()
 

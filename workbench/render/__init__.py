@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workbench.render.diagram import Box, Diagram, Link, Row
     from workbench.render.distribution import Overlay, Overlays, overlays
     from workbench.render.figure import Figure
-    from workbench.render.format import format_elapsed
+    from workbench.render.format import dtype_name, format_elapsed, print_value
     from workbench.render.profiles import profile_table, profiles_table
     from workbench.render.report import Finding, Fold, Plain, Report, Reported, Unfolded, mime_bundle, report_kind
     from workbench.render.sparkline import blocks, sparkline
@@ -44,7 +44,11 @@ _HOMES = {
         "overlays",
     ),
     "figure": ("Figure",),
-    "format": ("format_elapsed",),
+    "format": (
+        "dtype_name",
+        "format_elapsed",
+        "print_value",
+    ),
     "profiles": (
         "profile_table",
         "profiles_table",
@@ -97,10 +101,12 @@ __all__ = [
     "blocks",
     "card_html",
     "card_text",
+    "dtype_name",
     "format_elapsed",
     "listings",
     "mime_bundle",
     "overlays",
+    "print_value",
     "profile_table",
     "profiles_table",
     "render_text",

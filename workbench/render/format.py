@@ -218,11 +218,18 @@ def dtype(feature: FeatureProfile) -> str:
     >>> dtype(FeatureProfile("e", "Array(Float64, shape=(64,))", None, "other", 0, 0))
     'Array of Float64'
     """
-    return _dtype(feature.dtype)
+    return dtype_name(feature.dtype)
 
 
-def _dtype(text: str) -> str:
+def dtype_name(text: str) -> str:
+    """Return a dtype's text as people say it.
+
+    Examples
+    --------
+    >>> dtype_name("Decimal(precision=9, scale=2)")
+    'Decimal'
+    """
     name, _, settings = text.partition("(")
     if name in {"List", "Array"} and settings:
-        return f"{name} of {_dtype(settings.removesuffix(')'))}"
+        return f"{name} of {dtype_name(settings.removesuffix(')'))}"
     return f"{name} UTC" if "time_zone='UTC'" in settings and name == "Datetime" else name.partition(",")[0]

@@ -13,7 +13,7 @@ from workbench.sources.duckdb import rows_of
 from workbench.sources.faults import Origin
 from workbench.sources.file import FileReadWarning, read_file
 from workbench.sources.glob import SUFFIXES, format_of
-from workbench.sources.propose import Proposal, is_database, propose_source, propose_table, table_of
+from workbench.sources.propose import Proposal, is_database, propose_source, propose_table, table_of, usual_gap
 from workbench.sources.snapshot import Snapshot, SourceWarning
 from workbench.sources.times import clock_changes, in_zone, is_naive
 
@@ -38,4 +38,5 @@ __all__ = [
     "read_file",
     "rows_of",
     "table_of",
+    "usual_gap",
 ]

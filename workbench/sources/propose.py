@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -16,6 +18,7 @@ from workbench.errors import SourceError
 from workbench.redaction import redact
 from workbench.sources.base import Source
 from workbench.sources.faults import guess_time_format
+from workbench.sources.times import ISO
 
 _CURE = re.compile(r"`((?:separator|encoding|time_format|dtypes) = [^`]+)`")
 _NOTED = re.compile(r"""((?:decimal|thousands) = "[^"]+"|null_values = \[[^\]]*\])""")
@@ -25,16 +28,22 @@ _ATTEMPTS = 12
 _DUCKDB_FILE = re.compile(r"[^?]+\.(?:duckdb|ddb|db)(?:\?.*)?", re.IGNORECASE)
 _LOOK = 10_000
 """How many rows of a table are looked at."""
+_LIKE_A_TIME = re.compile(
+    r"(?:^|[\W_])(?:date|time|datetime|timestamp|day|month|year|at)$|[a-z](?:Date|Time)", re.IGNORECASE
+)
+_A_NAME = re.compile(r"name$|^title$", re.IGNORECASE)
+_YEARS = (1000, 3000)
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Settings of a source, why, what is left to decide, and its first rows as they are read."""
+    """Settings of a source, why, what is left to decide, its first rows as they are read, and its times' usual gap."""
 
     settings: dict[str, Any]
     reasons: tuple[str, ...]
     open_questions: tuple[str, ...]
     rows: pl.DataFrame
+    gap: timedelta | None = None
 
 
 def propose_source(name: str, path: str, *, root: Path) -> Proposal:
@@ -43,11 +52,8 @@ def propose_source(name: str, path: str, *, root: Path) -> Proposal:
     frame = _read(name, settings, root)
     times = _times(frame)
     if not times:
-        key = _key(frame)
-        said = (f"No column of {path} holds times: it is taken as a table that is known always.",)
-        ask = () if key else (f"Which columns tell its rows apart? Write key = [...] in [sources.{name}].",)
-        return Proposal({**settings, **({"key": [key]} if key else {})}, (*reasons, *said), ask, frame.head(5))
-    column = next(iter(times))
+        return _without_times(name, path, settings, reasons, frame)
+    column = times[0]
     settings = {key: value for key, value in settings.items() if key != "static"} | {"event_time": column}
     reasons.append(f"event_time: {column} holds times.")
     settings, more = _readable(name, settings, root)
@@ -61,7 +67,38 @@ def propose_source(name: str, path: str, *, root: Path) -> Proposal:
     if key := _key(found, without=column):
         settings["key"] = [key]
         reasons.append(f"key: no two rows share a value of {key}.")
-    return Proposal(settings, (*reasons, *more), (*undecided, *questions), found.head(5))
+    return Proposal(settings, (*reasons, *more), (*undecided, *questions), found.head(5), usual_gap(found[column]))
+
+
+def _without_times(
+    name: str, place: str, settings: dict[str, Any], reasons: list[str], frame: pl.DataFrame
+) -> Proposal:
+    """Return the proposal for a table without times that are understood, and ask where one seems to hold some."""
+    key, asked = _key(frame), _unread_times(name, frame)
+    if not key:
+        asked.append(f"Which columns tell its rows apart? Write key = [...] in [sources.{name}].")
+    said = f"No column of {place} holds times: it is taken as a table that is known always."
+    settings |= {"static": True, **({"key": [key]} if key else {})}
+    return Proposal(settings, (*reasons, said), tuple(asked), frame.head(5))
+
+
+def _unread_times(name: str, frame: pl.DataFrame) -> list[str]:
+    """Return what to do about a column that is called like a time and was not read as one."""
+    for column in filter(_LIKE_A_TIME.search, frame.columns):
+        values = frame[column].drop_nulls()
+        if values.dtype == pl.String and values.len():
+            said = f"write event_time = {json.dumps(column)}, and time_format for {values[0]!r}, instead of static"
+            return [f"If {column} says when a row was known, {said} in [sources.{name}]."]
+        if values.dtype.is_integer() and values.len() and values.is_between(*_YEARS).all():
+            said = f"make a date of it by sql: make_date({column}, 12, 31) as known_at, and event_time"
+            return [f'If {column} says when a row was known, {said} = "known_at" in [sources.{name}].']
+    return []
+
+
+def usual_gap(times: pl.Series) -> timedelta | None:
+    """Return how far one time usually lies from the next one; None where there are not two."""
+    found = times.unique().drop_nulls().sort().cast(pl.Datetime("us", "UTC")).diff().drop_nulls().median()
+    return found if isinstance(found, timedelta) else None
 
 
 def is_database(place: str) -> bool:
@@ -111,12 +148,8 @@ def propose_table(name: str, place: str, *, root: Path) -> Proposal:
     if "://" in kept and kept != database:
         questions.append("The password is not written down: set PGPASSWORD, or use a password file.")
     if not times:
-        key = _key(frame)
-        reasons.append(f"No column of {table} holds times: it is taken as a table that is known always.")
-        if not key:
-            questions.append(f"Which columns tell its rows apart? Write key = [...] in [sources.{name}].")
-        settings |= {"static": True, **({"key": [key]} if key else {})}
-        return Proposal(settings, tuple(reasons), tuple(questions), frame.head(5))
+        plain = _without_times(name, table, settings, reasons, frame)
+        return replace(plain, open_questions=(*questions, *plain.open_questions))
     column = times[0]
     reasons.append(f"event_time: {column} holds times.")
     if len(times) > 1:
@@ -128,7 +161,7 @@ def propose_table(name: str, place: str, *, root: Path) -> Proposal:
         reasons.append(f"key: no two rows share a value of {key}{note}.")
     settings |= {"event_time": column, **({"key": [key]} if key else {})}
     found = _read(name, {**looked, "event_time": column}, root)
-    return Proposal(settings, tuple(reasons), tuple(questions), found.head(5))
+    return Proposal(settings, tuple(reasons), tuple(questions), found.head(5), usual_gap(found[column]))
 
 
 def _database(place: str, root: Path) -> tuple[str, str]:
@@ -217,12 +250,24 @@ def _merged(settings: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
 def _times(frame: pl.DataFrame) -> list[str]:
     """Return the columns that hold times, those of a time of day first."""
     typed = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Datetime | pl.Date)]
-    texts = [
-        name
-        for name, dtype in frame.schema.items()
-        if dtype == pl.String and guess_time_format(str(frame[name].drop_nulls().head(1).to_list()[:1])[2:-2])
-    ]
+    texts = [name for name, dtype in frame.schema.items() if dtype == pl.String and _are_times(frame[name])]
     return sorted([*typed, *texts], key=lambda name: frame.schema[name] == pl.Date)
+
+
+def _are_times(texts: pl.Series) -> bool:
+    """Whether these are times of one known format, but for some that are mistakes."""
+    texts = texts.drop_nulls().filter(texts.drop_nulls() != "")
+    if texts.is_empty():
+        return False
+    if texts.str.contains(ISO).all():
+        return True
+    form = guess_time_format(texts[0])
+    mistakes = 0 if texts[0].isdigit() else texts.len() // 2  # digits alone may as well be an id
+    return any(
+        texts.str.strptime(pl.Datetime, each, strict=False).null_count() <= mistakes
+        for each in (form, _swap(form or ""))
+        if each is not None
+    )
 
 
 def _swap(time_format: str) -> str | None:
@@ -250,7 +295,11 @@ def _key(frame: pl.DataFrame, *, without: str = "") -> str | None:
     if frame.height < 2:
         return None
     able = [
-        name for name, dtype in frame.schema.items() if name != without and (dtype == pl.String or dtype.is_integer())
+        name
+        for name, dtype in frame.schema.items()
+        if name != without
+        and (dtype == pl.String or dtype.is_integer())
+        and not (_LIKE_A_TIME.search(name) or _A_NAME.search(name))
     ]
     found = [name for name in able if frame[name].null_count() == 0 and frame[name].n_unique() == frame.height]
     return next((name for name in found if name == frame.columns[0] or name.lower().endswith("id")), None)
