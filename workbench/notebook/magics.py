@@ -189,9 +189,9 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
             raise PromotionRefused.of(result, result.plan.refusals).without_lines()
         if isinstance(result, NewCell):
             self.shell.set_next_input(result.cell.rstrip("\n"))
-        if isinstance(result, DeclaredSources) and result.first is not None:
+        if isinstance(result, DeclaredSources) and (first := result.first):
             begin = '%feature branch exp/first --objective "Try a first feature"'
-            self.shell.set_next_input(f"{begin}\n%feature new windowed {result.first}")
+            self.shell.set_next_input(f"{begin}\n%feature new {first.kind} {first.inputs[0]}")
         return None if is_silent else call.shown(result)
 
     def _warm_charts(self) -> None:

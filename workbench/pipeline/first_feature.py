@@ -58,9 +58,9 @@ class DeclaredSources(Reported):
     risks: tuple[str, ...] = ()
 
     @property
-    def first(self) -> str | None:
-        """The first source that a feature can be made of."""
-        return next((name for name, each in self.proposals.items() if _first_skeleton(name, each)), None)
+    def first(self) -> Skeleton | None:
+        """A feature of the first source that one can be made of."""
+        return _first(self.proposals)
 
     def to_dict(self) -> dict[str, Any]:
         """Return settings, reasons and questions as JSON-ready values."""
@@ -89,10 +89,10 @@ class DeclaredSources(Reported):
         steps = []
         if self.notebook:
             steps.append(f"Open {self.notebook} and run its cells: they compute a first feature.")
-        elif self.first is None:
+        elif first := self.first:
+            steps.append(f"`new {first.kind} {first.inputs[0]}` writes a first feature.")
+        else:
             steps.append("Declare a source of events too, a table with times: features are computed at times.")
-        elif first := _first_skeleton(self.first, self.proposals[self.first]):
-            steps.append(f"`new {first.kind} {self.first}` writes a first feature.")
         return steps if self.is_committed else [*steps, f"Commit {CONFIG_FILE} before you promote."]
 
 
@@ -140,7 +140,7 @@ def sources_toml(proposals: dict[str, Proposal]) -> str:
 
 def write_notebook(root: Path, proposals: dict[str, Proposal]) -> str | None:
     """Write a notebook with a first feature; None where no source has what that needs, or the file is there."""
-    first = next((found for name, each in proposals.items() if (found := _first_skeleton(name, each))), None)
+    first = _first(proposals)
     path = root / "notebooks" / "first-feature.ipynb"
     if first is None or path.exists():
         return None
@@ -167,6 +167,10 @@ def _next(first: Skeleton) -> str:
         if part in {"entity", "time"}
     )
     return _NEXT.format(view=first.view, source=source, keys=keys)
+
+
+def _first(proposals: dict[str, Proposal]) -> Skeleton | None:
+    return next((found for name, each in proposals.items() if (found := _first_skeleton(name, each))), None)
 
 
 def _first_skeleton(source: str, proposal: Proposal) -> Skeleton | None:

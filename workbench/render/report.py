@@ -63,6 +63,7 @@ STYLE = (
     "border-bottom:1px solid var(--jp-border-color2,#8884)}"
     ".wb-report table th{font-weight:600;color:var(--jp-ui-font-color2,GrayText)}"
     ".wb-report table td,.wb-report p{white-space:pre-line}"
+    ".wb-report>table td{overflow-wrap:anywhere}"
     ".wb-report p{margin:.35em 0}"
     ".wb-report .wb-named td:first-child{white-space:nowrap}"
     ".wb-report .wb-num{text-align:right!important;font-variant-numeric:tabular-nums}"
