@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     from workbench.define.feature_sets import FeatureSet, feature_set
     from workbench.define.loader import Definitions, load_tree
     from workbench.define.model import Feature, FeatureModel, LazyFrame
-    from workbench.define.observation import Observations, import_failure, readable_paths, refuse
+    from workbench.define.observation import (
+        Observations,
+        import_failure,
+        imported_modules,
+        library_versions,
+        readable_paths,
+        refuse,
+    )
     from workbench.define.on_demand_view import (
         InputColumn,
         OnDemandInput,
@@ -91,6 +98,8 @@ _HOMES = {
     "observation": (
         "Observations",
         "import_failure",
+        "imported_modules",
+        "library_versions",
         "readable_paths",
         "refuse",
     ),
@@ -163,8 +172,10 @@ __all__ = [
     "feature_set",
     "feature_view",
     "import_failure",
+    "imported_modules",
     "input_columns",
     "is_view",
+    "library_versions",
     "lines_at",
     "load_tree",
     "on_demand",

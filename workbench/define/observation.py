@@ -88,11 +88,11 @@ class Observations:
         """Return the modules of libraries that a file imports, itself or through others of the tree."""
         found: set[str] = set()
         for path in readable_parts(stem, self.files):
-            found |= _modules(self.files.sources.get(path, b""))
+            found |= imported_modules(self.files.sources.get(path, b""))
         return frozenset(found)
 
     def _verdict(self, stem: str, what: str) -> Path:
-        digest = hashlib.sha256(repr((SCHEME, what, stem, _versions(self.imported_modules(stem)))).encode())
+        digest = hashlib.sha256(repr((SCHEME, what, stem, library_versions(self.imported_modules(stem)))).encode())
         for path in sorted(readable_parts(stem, self.files)):
             content = self.files.sources.get(path) or self.files.data.get(path, "").encode()
             digest.update(b"\0%b\0" % path.encode() + hashlib.sha256(content).digest())
@@ -169,7 +169,8 @@ def _import(state: SimpleNamespace, package: str, files: TreeFiles, stem: str, i
 
 
 @cache
-def _modules(source: bytes) -> frozenset[str]:
+def imported_modules(source: bytes) -> frozenset[str]:
+    """Return the modules that a file imports, but for those beside it; none where it is no Python."""
     found: set[str] = set()
     try:
         tree = ast.parse(source)
@@ -183,7 +184,7 @@ def _modules(source: bytes) -> frozenset[str]:
     return frozenset(found)
 
 
-def _versions(modules: Iterable[str]) -> Mapping[str, str]:
+def library_versions(modules: Iterable[str]) -> Mapping[str, str]:
     """Return the versions of Python and of the libraries that definitions import, by the names they are imported by."""
     packages = {name.partition(".")[0] for name in modules}
     names = sorted({"polars", "pandera", *packages} - sys.stdlib_module_names)

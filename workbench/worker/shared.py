@@ -110,12 +110,12 @@ class ProcessState:
     def _rebound(self, is_own: Callable[[object], bool]) -> Iterator[tuple[type, str, str, object, object]]:
         """Yield each attribute of a module or class of others that holds another object than it did."""
         for module, names, values in self._modules.values():
-            if is_own(module):
+            if _same(vars(module), values) or is_own(module):
                 continue
             for name, before, value in _differences(vars(module), names, values):
                 yield types.ModuleType, module.__name__, name, before, value
         for kind, names, values in self._classes.values():
-            if is_own(kind):
+            if _same(_held(kind), values) or is_own(kind):
                 continue
             for name, before, value in _differences(_held(kind), names, values):
                 yield type, f"{kind.__module__}.{kind.__qualname__}", name, before, value
@@ -133,8 +133,6 @@ def _same(held: Mapping[str, object], values: tuple[object, ...]) -> bool:
 def _differences(
     held: Mapping[str, object], names: tuple[str, ...], values: tuple[object, ...]
 ) -> Iterator[tuple[str, object, object]]:
-    if _same(held, values):
-        return
     before = dict(zip(names, values, strict=True))
     for name in {**before, **held}:
         old, new = before.get(name, _ABSENT), held.get(name, _ABSENT)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import EVENT_VIEW
 from workbench.checks import Review
+from workbench.checks.definition import type_check
 from workbench.checks.definition.lint import lint
 from workbench.checks.definition.tools import program, run
 from workbench.checks.definition.type_check import check_types
@@ -253,3 +254,28 @@ def test_a_program_that_is_not_there_or_does_not_work_is_an_error(tmp_path: Path
         run([program("ruff"), "check", "--no-such-option"])
     with pytest.raises(ProjectError, match="cannot be run"):
         run([str(tmp_path / "nothing")])
+
+
+def test_a_text_that_passed_is_asked_about_again_only_where_the_answer_may_be_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def ask(again: str) -> list[str]:
+        type_check._checked.cache_clear()  # as in another process
+        asked.clear()
+        return typed(again)
+
+    def noted(arguments: Sequence[str], *, folder: Path) -> str:
+        asked.append("pyrefly")
+        return run(arguments, folder=folder)
+
+    monkeypatch.setattr(type_check, "run", noted)
+    fine, wrong = module(top="# seen here alone\n"), module(("return events.sort", "1 + 'a'\n    return events.sort"))
+    assert (ask(fine), asked) == ([], ["pyrefly"])
+    assert (ask(fine), asked) == ([], [])
+    monkeypatch.setattr(type_check, "library_versions", lambda modules: dict.fromkeys(modules, "another"))
+    assert (ask(fine), asked) == ([], ["pyrefly"])
+    for text in (wrong, module(top="import hypothesis\n")):
+        first = ask(text)
+        assert (ask(text), asked) == (first, ["pyrefly"])

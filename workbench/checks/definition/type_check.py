@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import msgspec
+from platformdirs import user_cache_path
 
 from workbench.checks.definition.tools import Finding, program, run
+from workbench.define import imported_modules, library_versions
 from workbench.errors import ProjectError
+from workbench.files import replace_atomically
 from workbench.memory import scratch_folder
+from workbench.source_tree import FOLDER
+
+SCHEME = "types/1"
+"""Raised when more is found than was, so that what passed is checked again."""
+
+_KNOWN_BY_VERSION = {"numpy", "pandera", "polars", "workbench", FOLDER, *sys.stdlib_module_names}
+"""What a definition imports that its version tells apart, or its own text; a user's library may change without."""
 
 KINDS = frozenset(
     {
@@ -61,6 +73,32 @@ def check_types(sources: Mapping[str, bytes], paths: Sequence[str]) -> list[Find
 @lru_cache(maxsize=256)
 def _checked(pyrefly: str, sources: tuple[tuple[str, bytes], ...], paths: tuple[str, ...]) -> tuple[Finding, ...]:
     """Return the type errors; the same text is asked about once a process, whose libraries stay as they are."""
+    passed = _note_of(sources, paths)
+    if passed is not None and passed.exists():
+        return ()
+    found = _found(pyrefly, sources, paths)
+    if passed is not None and not found:
+        with suppress(OSError):  # then it is checked again
+            replace_atomically(passed, "")
+    return found
+
+
+def _note_of(sources: tuple[tuple[str, bytes], ...], paths: tuple[str, ...]) -> Path | None:
+    """Return the file that says that a text passed, for all projects of this user; None where that may change."""
+    modules = frozenset[str]().union(*(imported_modules(content) for _, content in sources))
+    if not {name.partition(".")[0] for name in modules} <= _KNOWN_BY_VERSION:
+        return None
+    asked = (
+        SCHEME,
+        sources,
+        paths,
+        sys.platform,
+        library_versions({*modules, "feature-workbench", "numpy", "pyrefly"}),
+    )
+    return user_cache_path("workbench") / "typed" / hashlib.sha256(repr(asked).encode()).hexdigest()
+
+
+def _found(pyrefly: str, sources: tuple[tuple[str, bytes], ...], paths: tuple[str, ...]) -> tuple[Finding, ...]:
     with scratch_folder("types") as made:
         folder = made.resolve()
         for path, content in sources:
