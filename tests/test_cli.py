@@ -120,6 +120,7 @@ def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str
         assert option in shown
 
 
+@pytest.mark.journey
 def test_an_interrupt_ends_with_130_and_leaves_nothing(inside: Path) -> None:
     main.main(["branch", "exp/a"])
     slow = EVENT_VIEW.replace("    return", "    import time\n    time.sleep(600)\n    return")

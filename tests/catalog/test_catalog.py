@@ -90,6 +90,7 @@ def test_the_frame_has_a_row_a_view(described: Project) -> None:
     assert described.store.catalog("nothing at all").to_frame().schema == frame.schema
 
 
+@pytest.mark.journey
 def test_a_page_says_where_it_comes_from_who_reads_it_and_who_published_it(described: Project) -> None:
     publish(described, "double")
     git(described, "tag", "-a", "-m", "Release", "release/2026.11", "main")

@@ -120,6 +120,7 @@ def test_the_demo_never_writes_a_branch_into_a_repository_around_it(tmp_path: Pa
     outer.close()
 
 
+@pytest.mark.journey
 def test_the_demo_runs_where_git_knows_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "empty").write_text("")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "empty"))

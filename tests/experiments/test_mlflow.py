@@ -61,6 +61,7 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, An
         project.close()
 
 
+@pytest.mark.journey
 def test_mlflow_has_the_curve_the_model_and_the_datasets(sent: tuple[Project, Any]) -> None:
     _, run = sent
     assert run.info.run_name == "late"

@@ -35,6 +35,7 @@ def served(project: Project) -> tuple[str, str, float]:
     return git(project.root, "rev-parse", "main"), version.number, float(rows["total"].sum())
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize("limit", [0, 100])
 def test_a_full_disk_publishes_nothing(published: Project, limit: int) -> None:
     before = served(published)

@@ -76,6 +76,7 @@ def test_rows_are_added_to_what_is_there(lake: Lake, tmp_path: Path) -> None:
     assert [file.rows for file in lake.statistics("spend", 1, version)] == [6, 4]
 
 
+@pytest.mark.journey
 def test_writers_at_the_same_time_each_get_a_version(lake: Lake) -> None:
     def act(number: int) -> int:
         frame = rows(range(number + 1)).lazy()

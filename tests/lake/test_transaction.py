@@ -79,6 +79,7 @@ def test_a_commit_goes_on_top_of_its_base_or_not_at_all(lake: Lake, publish: Pub
     assert lake.latest("spend", 1) == 1
 
 
+@pytest.mark.journey
 def test_a_writer_that_always_loses_gives_up_and_leaves_nothing(
     lake: Lake, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,6 +106,7 @@ def test_new_data_is_online_when_materialize_returns(published: Project) -> None
     assert published.verify_online(full=True).passed
 
 
+@pytest.mark.journey
 def test_a_release_is_online_when_it_is_cut(published: Project) -> None:
     on_main(published).cut_release("2026.11")
     promote(published, DOUBLED, "exp/b")
@@ -348,6 +349,7 @@ def test_the_command_line_reads_and_loads(
     assert "2024-01-01 00:08:00" in capsys.readouterr().out
 
 
+@pytest.mark.journey
 def test_a_clone_that_is_behind_does_not_take_back_what_others_published(published: Project) -> None:
     before = git(published.root, "rev-parse", "main")
     promote(published, DOUBLED, "exp/b")

@@ -178,6 +178,7 @@ def published(project: Project) -> Project:
     return project
 
 
+@pytest.mark.journey
 def test_a_file_is_published_rolled_back_and_materialized_with_its_view(published: Project) -> None:
     assert json.loads(git(published, "show", "main:features/lookup.json")) == {"all": 3.0}
     published.rollback("spend", "1.0")

@@ -55,6 +55,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield root
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_main_is_read_at_one_commit(
     published: Path, call: Callable[[Project], Any], monkeypatch: pytest.MonkeyPatch

@@ -111,6 +111,7 @@ def aged(path: Path) -> Path:
     return path
 
 
+@pytest.mark.journey
 def test_a_copy_of_the_project_that_shares_the_lake_loses_nothing(published: Project, tmp_path: Path) -> None:
     toml = published.root / "workbench.toml"
     toml.write_text(toml.read_text() + f'\n[lake]\nuri = "{tmp_path / "shelf"}"\n')

@@ -123,6 +123,7 @@ def files(project: Project, view: str) -> list[str]:
     return project._workspace.lake.files(view, version.major, version.delta_version)
 
 
+@pytest.mark.journey
 def test_rows_that_come_are_added_in_a_file_of_their_own(
     tmp_path: Path, identity: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +204,7 @@ def recompute_elsewhere(project: Project, view_id: str) -> None:
         cache.commit(work, replace(stored.record, digest=digest))
 
 
+@pytest.mark.journey
 def test_what_is_published_stays_though_it_would_be_computed_with_other_last_bits(
     tmp_path: Path, identity: None
 ) -> None:

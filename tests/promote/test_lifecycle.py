@@ -252,6 +252,7 @@ def test_policy_says_who_may_roll_back(twice: Project) -> None:
     assert record_of(twice).current == "2.0"
 
 
+@pytest.mark.journey
 def test_a_rollback_names_what_was_built_on_what_goes(published: Project) -> None:
     published.define(RATE, log=False)
     published.define(VALUED, log=False)
@@ -341,6 +342,7 @@ def pinned_by(project: Project, how: str) -> str:
     return "feature set late"
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize("how", ["feature set", "release", "training set", "view"])
 def test_a_pin_on_any_minor_version_keeps_its_major_version(published: Project, how: str) -> None:
     name = pinned_by(published, how)

@@ -171,6 +171,7 @@ def test_an_event_after_a_long_pause_adds_no_row_that_a_full_computation_lacks(s
 CHANGES = st.tuples(st.sampled_from(["new", "late", "amended", "withdrawn"]), st.integers(0, 10_000), st.integers(0, 9))
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize("cell", [SPEND, WINDOWED], ids=["cumulative", "windowed"])
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(CHANGES, min_size=1, max_size=3))

@@ -127,6 +127,7 @@ def test_a_loss_is_all_rows_or_more_than_the_share(*, old: int, new: int, limit:
     assert is_loss(old, new, limit) is lost
 
 
+@pytest.mark.journey
 def test_a_bad_materialization_is_taken_back_and_stays_so(
     published: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

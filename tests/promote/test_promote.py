@@ -199,6 +199,7 @@ def test_promoting_everything_that_changed_needs_no_names(shop: Project) -> None
     assert set(shop.promote().versions) == {"spend", "rate"}
 
 
+@pytest.mark.journey
 def test_a_view_downstream_is_not_changed_in_passing(shop: Project) -> None:
     shop.define(RATE, log=False)
     shop.promote()
@@ -212,6 +213,7 @@ def test_a_view_downstream_is_not_changed_in_passing(shop: Project) -> None:
     assert together.changes[1].indirect
 
 
+@pytest.mark.journey
 def test_a_view_downstream_that_uses_other_columns_is_not_touched(shop: Project) -> None:
     shop.define(ADDED, log=False)
     shop.define(RATE, log=False)
@@ -278,6 +280,7 @@ def test_both_sides_of_a_conflict_are_shown(published: Project) -> None:
     other.close()
 
 
+@pytest.mark.journey
 def test_a_merge_that_is_clean_but_changes_values_is_caught(published: Project) -> None:
     lines = ["    factor = 1.0", *(f"    # {line}" for line in range(6))]
     lines += [

@@ -64,6 +64,7 @@ def signed(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(v=pl.when(pl.col("v") == 0).then(-0.0).otherwise("v"))
 
 
+@pytest.mark.journey
 def test_wrong_rows_are_found_and_replaced_in_cache_and_lake(project: Project) -> None:
     spoil(project, signed)
     project.promote("view")

@@ -52,6 +52,7 @@ def frozen(root: Path) -> list[str]:
         return [" ".join(key) for key in superseded(project._workspace, registry, kept)]
 
 
+@pytest.mark.journey
 def test_a_superseded_version_is_not_refreshed_and_its_readers_are_told(twice: Project) -> None:
     assert twice.materialize().commit is None
     assert total(twice, "base@1") == SUM  # no warning: its data is the newest
@@ -102,6 +103,7 @@ def test_a_feature_set_a_release_or_the_policy_keeps_a_superseded_version_fresh(
     assert frozen(root) == []
 
 
+@pytest.mark.journey
 def test_a_superseded_version_that_a_served_view_reads_is_refreshed_with_it(twice: Project) -> None:
     twice.rollback("base", "1.0")
     promote(twice, top())

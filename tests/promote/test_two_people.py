@@ -201,6 +201,7 @@ def test_what_cannot_be_computed_again_is_told_exactly_and_blocks_nobody(ann: Pr
     assert "refs/tags/release/2026.11" in git(ann.root, "ls-remote", "origin")
 
 
+@pytest.mark.journey
 def test_what_the_second_publishes_is_read_by_the_first(ann: Project, bo: Project) -> None:
     bo.branch("exp/more", objective="Sell more")
     bo.define(ADDED, log=False)

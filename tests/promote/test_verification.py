@@ -108,6 +108,7 @@ def test_a_promise_that_new_data_breaks_does_not_change_what_is_published(
 WINDOWED = 'windowed({frame}, by={by}, time="t", windows=["1d"], n=pl.len())'
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -94,6 +94,7 @@ def pair(pair_once: Path, tmp_path: Path, identity: None) -> Iterator[Project]:
         yield project
 
 
+@pytest.mark.journey
 def test_a_rollback_of_what_a_view_reads_leaves_its_versions_as_they_are(pair: Project) -> None:
     pair.rollback("base", "1.0")
     assert pair.materialize().commit is None
@@ -125,6 +126,7 @@ def test_a_minor_version_has_the_values_of_its_major_version_whatever_was_rolled
     assert "it reads base 1.0 instead of 2.0" in pair.repository.message("main")
 
 
+@pytest.mark.journey
 def test_every_live_major_version_is_brought_up_to_date_where_two_share_a_definition(root: Path) -> None:
     with_both = wb.open(root)
     promote(with_both, base())
@@ -170,6 +172,7 @@ def test_a_record_names_the_minor_version_that_its_data_is_made_from_now(pair: P
     assert total(pair, "top") == 3 * SUM + 200
 
 
+@pytest.mark.journey
 def test_a_reader_of_other_columns_stays_until_it_is_published_with_it(root: Path) -> None:
     project = wb.open(root)
     promote(project, base(more="pl.col('amount')"), top())
@@ -247,6 +250,7 @@ def test_what_is_left_behind_by_name_stays_readable_and_up_to_date(readers: Proj
     assert total(readers, "top") == SUM + MORE + 230
 
 
+@pytest.mark.journey
 def test_a_rollback_that_main_could_not_be_computed_after_is_refused(root: Path) -> None:
     project = wb.open(root)
     promote(project, base(), top())
@@ -269,6 +273,7 @@ def test_a_rollback_that_main_could_not_be_computed_after_is_refused(root: Path)
     project.close()
 
 
+@pytest.mark.journey
 def test_a_rollback_within_a_major_version_is_refused_where_a_reader_uses_what_came_after(root: Path) -> None:
     project = wb.open(root)
     promote(project, base())
@@ -279,6 +284,7 @@ def test_a_rollback_within_a_major_version_is_refused_where_a_reader_uses_what_c
     project.close()
 
 
+@pytest.mark.journey
 def test_a_rollback_downstream_needs_a_version_that_was_made_from_what_serves_then(root: Path) -> None:
     project = wb.open(root)
     promote(project, base())

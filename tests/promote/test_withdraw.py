@@ -41,6 +41,7 @@ def on_main(project: Project) -> object:
     return Opened(project.root, branch="main").store
 
 
+@pytest.mark.journey
 def test_a_version_is_taken_out_of_service_and_its_readers_are_told(shop: Project) -> None:
     store = on_main(shop)
     shop.cut_release("2026.11")
@@ -95,6 +96,7 @@ def test_a_version_is_taken_out_of_service_and_its_readers_are_told(shop: Projec
     assert store.training_set(SPINE, "spend", release="2026.11").frame.height == 1  # type: ignore[attr-defined]  # as above
 
 
+@pytest.mark.journey
 def test_where_there_is_nothing_before_it_nothing_serves(shop: Project) -> None:
     shop.withdraw("spend@1.0", reason="Never right")
     assert record_of(shop).current == "1.1"

@@ -295,6 +295,7 @@ def test_rows_gained_and_lost_are_counted_and_equal_keys_paired_in_order() -> No
     assert (found.added, found.removed, found.columns) == (2, 1, ())
 
 
+@pytest.mark.journey
 def test_a_published_training_set_reads_the_same_delta_versions_again(mart: Project) -> None:
     features: list[str | Reference] = [wb.use("spend", as_="top"), "both", "recent:amount"]
     train = mart.store.training_set(SPINE, features, save="first", full_names=True)
@@ -377,6 +378,7 @@ def test_a_published_version_is_computed_again_wherever_it_was_computed_first(ma
         mart.reproduce("spned@1")
 
 
+@pytest.mark.journey
 def test_a_version_whose_experiment_is_gone_is_computed_from_main(project: Project) -> None:
     declare(project.root)
     project.define(EVENT_VIEW, log=False)

@@ -81,6 +81,7 @@ def test_frames_are_those_of_the_store_in_this_process(
     assert pl.DataFrame(table).schema == right.schema
 
 
+@pytest.mark.journey
 @settings(deadline=None, max_examples=25)
 @given(histories())
 def test_each_history_reads_over_http_as_the_point_in_time_join(
@@ -307,6 +308,7 @@ def test_a_service_that_is_not_there_or_says_nothing_is_an_error_with_its_addres
         store.catalog()
 
 
+@pytest.mark.journey
 def test_a_token_is_sent_and_never_shown(tmp_path: Path) -> None:
     from workbench.server import TokenFile
 

@@ -277,6 +277,7 @@ def test_a_body_that_is_shorter_than_its_length_is_answered_at_the_deadline(
         assert [status for status, _ in answers(said)] == [503]
 
 
+@pytest.mark.journey
 def test_a_client_that_does_not_take_its_answers_is_sent_away(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "WRITE_SECONDS", SECONDS)
     many = json.dumps({"features": ["kinds"], "entities": [{"user": "a"}] * 4_000}).encode()

@@ -66,6 +66,7 @@ def test_quantiles_are_those_that_prometheus_takes() -> None:
     assert _quantile(0.5, {0.1: 0.0, float("inf"): 0.0}) is None
 
 
+@pytest.mark.journey
 @pytest.mark.service
 def test_the_command_and_the_client_read_a_running_service(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shelf = fill(tmp_path)

@@ -85,6 +85,7 @@ def test_a_failure_is_an_error_and_a_refusal_is_none(
     assert [span.status.status_code for span in spans.get_finished_spans()] == [StatusCode.ERROR] * 2
 
 
+@pytest.mark.journey
 @pytest.mark.service
 def test_spans_arrive_at_the_collector_when_the_service_ends(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     bodies: Queue[bytes] = Queue()

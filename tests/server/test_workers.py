@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from workbench.project import Project
 
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.service, pytest.mark.journey]
 
 FORBIDDEN = ("mlflow", "IPython", "ipywidgets", "altair", "pandera", "git", "duckdb", "jupyterlab", "sklearn", "pandas")
 

@@ -14,6 +14,8 @@ import workbench as wb
 from tests.server.stage import Running, fill
 from workbench.skew.log import log_files
 
+pytestmark = pytest.mark.journey
+
 
 @pytest.mark.service
 def test_a_killed_worker_leaves_whole_files_and_the_others_go_on(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def _write_often(path: Path, writer: int) -> None:
         write_json(path, {"writer": writer, "filling": "x" * (turn * 50)})
 
 
+@pytest.mark.journey
 def test_many_processes_never_leave_half_a_memo(tmp_path: Path) -> None:
     path = tmp_path / "memo.json"
     write_json(path, {"writer": -1})

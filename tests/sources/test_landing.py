@@ -45,6 +45,7 @@ def _land(path: Path) -> None:
     land(pl.DataFrame({"a": range(50_000)}), path)
 
 
+@pytest.mark.journey
 def test_several_processes_land_one_file(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=_land, args=(tmp_path / "x.parquet",)) for _ in range(2)]

@@ -18,6 +18,7 @@ SPINE = spine_of(("u0", 190.0))
 OWNED = EVENT_VIEW.replace('event_time="at")', 'event_time="at", owner="test@example.org")')
 
 
+@pytest.mark.journey
 def test_every_step_of_a_versions_life_is_read_as_it_is(project: Project) -> None:
     git(project, "checkout", "--quiet", "main")
     git(project, "add", "workbench.toml")

@@ -38,6 +38,7 @@ def test_one_view_is_joined_twice(shop: Project) -> None:
     ]
 
 
+@pytest.mark.journey
 def test_two_versions_are_joined_side_by_side(mart: Project) -> None:
     old = wb.use("spend@1", as_="old")
     train = mart.store.training_set(PAIRS, [old, "spend@2"], full_names=True)

@@ -93,6 +93,7 @@ def test_an_entity_that_the_view_does_not_know(shop: Project) -> None:
     assert (early.outcome, set(early.counts)) == ("missing", {"later"})
 
 
+@pytest.mark.journey
 def test_why_and_the_training_set_agree(shop: Project) -> None:
     minutes = [-1.0, 0.0, 5.0, 5.01, 12.0, 17.0, 99.9, 300.0]
     spine = spine_of(*[(user, minute) for user in ("u0", "u4", "nobody") for minute in minutes])

@@ -80,6 +80,7 @@ def asked(folder: Path) -> Iterator[Asked]:
     running._on_demand.close()
 
 
+@pytest.mark.journey
 def test_it_is_off_unless_it_is_switched_on(folder: Path) -> None:
     answer = Asked(service(folder, on_demand=False)).features("ratio", ENTITIES)
     assert answer.status_code == 403
@@ -220,6 +221,7 @@ def test_logged_reads_say_what_it_was_computed_from(folder: Path, tmp_path: Path
     running._on_demand.close()
 
 
+@pytest.mark.journey
 def test_the_service_itself_loads_no_definition_and_no_pandera(folder: Path) -> None:
     program = f"""
 import asyncio, json, sys
@@ -248,6 +250,7 @@ print(json.dumps([answer.status_code, names, [name for name in sys.modules if na
     assert not definitions
 
 
+@pytest.mark.journey
 def test_a_client_reads_it_from_a_service_with_workers(folder: Path) -> None:
     with (
         Running(folder, "--on-demand", workers=1) as running,

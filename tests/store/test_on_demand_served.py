@@ -77,6 +77,7 @@ def trained(project: Project, asked: Sequence[tuple[str, float]], at: datetime, 
         return project.store.training_set(spine, list(features)).features
 
 
+@pytest.mark.journey
 @given(
     asked=st.lists(st.tuples(st.sampled_from(USERS), st.floats(0, 100)), min_size=1, max_size=6),
     minutes=st.floats(-10, 220),
@@ -91,6 +92,7 @@ def test_online_equals_the_training_set(shop_window: Project, asked: list[tuple[
     assert one.value == wanted["ratio"][0]
 
 
+@pytest.mark.journey
 @given(asked=st.lists(st.tuples(st.sampled_from(USERS), st.floats(0, 100)), min_size=1, max_size=6))
 def test_now_equals_the_training_set_too(shop_window: Project, asked: list[tuple[str, float]]) -> None:
     entities = [{"user": user, "amount": amount} for user, amount in asked]

@@ -33,6 +33,7 @@ def released(mart: Project) -> Project:
     return mart
 
 
+@pytest.mark.journey
 def test_a_release_is_read_as_it_was_feature_sets_included(released: Project) -> None:
     store = released.store
     assert store.training_set(SPINE, "spend").frame["total"].to_list() == [0.0]

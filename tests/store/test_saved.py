@@ -102,6 +102,7 @@ def test_a_damaged_record_says_so_and_a_close_name_is_offered(shop: Project) -> 
         shop.store.saved("first")
 
 
+@pytest.mark.journey
 @pytest.mark.filterwarnings("ignore")  # MLflow's own imports warn
 def test_mlflow_has_it_as_a_dataset_that_loads_back(shop: Project) -> None:
     import mlflow.data

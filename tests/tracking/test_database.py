@@ -8,12 +8,16 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.tracking.stores import until
 from workbench.tracking.database import make_store
 from workbench.tracking.paths import Target
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.journey
 
 MAKE = "import sys; from workbench.tracking.database import make_store; from workbench.tracking.paths import Target; "
 MAKE += "make_store(Target(sys.argv[1], sys.argv[2]))"

@@ -38,6 +38,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.journey
 def test_a_logged_view_and_its_source_load_back(warm: Tracker) -> None:
     root = warm.places.root
     (root / "data").mkdir()

@@ -129,6 +129,7 @@ def test_a_run_that_cannot_be_asked_for_is_said_at_once(idle: Tracker) -> None:
     assert (begun.run_id, "cannot be written" in (begun.error or "")) == ("", True)
 
 
+@pytest.mark.journey
 def test_the_run_that_mlflow_was_asked_for_is_found_again_after_a_kill(copied: Tracker) -> None:
     run = copied.open(make_record("model", metrics={}))
     run_id = copied.begin(run).run_id
@@ -153,6 +154,7 @@ def test_a_folder_is_kept_as_a_folder_and_nothing_is_an_error(idle: Tracker, tmp
     idle.close(run, "FAILED")
 
 
+@pytest.mark.journey
 def test_mlflow_gets_curves_and_files_and_the_outbox_is_empty(copied: Tracker, tmp_path: Path) -> None:
     change(copied.places.root, "delete from experiment_tags")  # as an experiment that others made
     (tmp_path / "model.bin").write_bytes(b"weights")
@@ -173,6 +175,7 @@ def test_mlflow_gets_curves_and_files_and_the_outbox_is_empty(copied: Tracker, t
     assert rows(root, "select value from experiment_tags") == [("custom_model_development",)]
 
 
+@pytest.mark.journey
 def test_the_sender_sends_what_a_dead_process_left_open(copied: Tracker) -> None:
     run = OpenRun(copied.places, make_record("model", metrics={}))
     run.log(Event(measured=(Measured("rmse", 2.5),)))

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.tracking.stores import (
     PATIENCE,
     change,
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from workbench.tracking import Tracker
+
+pytestmark = pytest.mark.journey
 
 KERNEL = """
 import signal, sys

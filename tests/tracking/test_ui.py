@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from workbench.tracking import Tracker
 
+pytestmark = pytest.mark.journey
+
 
 def test_the_ui_starts_once_and_shows_the_runs(warm: Tracker) -> None:
     run_id = warm.submit(make_record()).run_id(PATIENCE)

@@ -124,6 +124,7 @@ def test_a_ctrl_c_ends_the_worker_and_goes_on_up() -> None:
         assert not worker.folder.exists()
 
 
+@pytest.mark.journey
 def test_an_interpreter_that_somebody_ended_is_started_anew(own_pool: WorkerPool) -> None:
     with own_pool.worker() as first:
         parent = int(Path(f"/proc/{first.process}/stat").read_text().rpartition(")")[2].split()[1])
@@ -141,6 +142,7 @@ def test_a_fork_whose_parent_is_gone_already_ends_by_itself(parent: str, code: i
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == code
 
 
+@pytest.mark.journey
 def test_nothing_is_left_when_the_pool_closes(own_pool: WorkerPool) -> None:
     worker = own_pool.worker()
     worker.start(jobs.wait)

@@ -241,6 +241,7 @@ for _ in range(8):
 """
 
 
+@pytest.mark.journey
 def test_many_fetch_at_once_while_others_push(remote: Remote, plain: Plain, shared: Plain) -> None:
     tip = shared("rev-parse", "main")
     tips = [tip := shared("commit-tree", f"{tip}^{{tree}}", "-p", tip, "-m", str(number)) for number in range(60)]
