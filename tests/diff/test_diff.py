@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from workbench import memory
 from workbench.compute.digest import OutputDigest
 from workbench.define import ColumnContract, Contract
-from workbench.diff import Side, ViewDiff, diff_views
+from workbench.diff import Side, ViewDiff, align, diff_views
 from workbench.drift import contract_of_frame
 from workbench.errors import ComputeError, FeatureNotFound, UsageError
 
@@ -352,6 +352,19 @@ def test_rows_in_no_order_are_matched_class_by_class_and_leave_nothing_behind(
     monkeypatch.setattr(tempfile, "tempdir", "/dev/full/nowhere")
     with pytest.raises(ComputeError, match="cannot be compared"):
         diff_views(left, right, at_once=5)
+
+
+@pytest.mark.parametrize("lengths", [[1] * 30 + [40] * 5, [40] * 5 + [1] * 30, [1] * 90, [30] * 6])
+def test_texts_in_runs_only_at_the_begin_or_the_end_are_matched_alike(
+    lengths: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(align, "_LOOKED_AT", 20)
+    named = [f"k{place:03}" for place, length in enumerate(lengths) for _ in range(length)]
+    rows = {"k": named, "j": [*range(len(named))], "x": [float(row) for row in range(len(named))]}
+    left = side(rows, keys=("k", "j"), dtypes={"k": pl.String})
+    changed = pl.when(pl.col("j").is_in([3, 70])).then(-1.0).otherwise("x")
+    right = replace(left, frame=left.frame.filter(pl.col("j") != 41).with_columns(x=changed))
+    assert counted(diff_views(left, right, at_once=50)) == (len(named) - 3, 2, 0, 1)
 
 
 def test_a_contract_of_a_frame_serves_as_well() -> None:

@@ -34,6 +34,8 @@ Mask: TypeAlias = "npt.NDArray[np.bool_]"
 _ROOM = 2**62
 _RUNS = 8
 """Rows that have the same text one after the other, on average, from which on its rank is found run by run."""
+_LOOKED_AT = 4_096
+"""Rows of a part by which it is told whether that may be so."""
 
 
 def codes_of(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> tuple[Codes, Codes] | None:
@@ -96,6 +98,8 @@ def _of_integers(sides: list[pl.Series]) -> tuple[list[Codes], int] | None:
 
 
 def _of_texts(left: pl.Series, right: pl.Series) -> tuple[list[Codes], int] | None:
+    if not _has_runs([side.head(_LOOKED_AT) for side in (left, right)]):
+        return None
     runs = [side.rle().struct.unnest() for side in (left, right)]
     if sum(each.height for each in runs) * _RUNS > len(left) + len(right):
         return None
@@ -103,6 +107,12 @@ def _of_texts(left: pl.Series, right: pl.Series) -> tuple[list[Codes], int] | No
     parts = np.split(ranks, [runs[0].height])
     rows = [np.repeat(part, each["len"].to_numpy()) for part, each in zip(parts, runs, strict=True)]
     return rows, int(ranks.max(initial=0)) + 1
+
+
+def _has_runs(sides: Sequence[pl.Series]) -> bool:
+    """Whether the texts may come in runs that are long enough, by the first of them: to find all runs takes time."""
+    changes = sum(int((side.head(len(side) - 1) != side.tail(len(side) - 1)).sum()) for side in sides if len(side))
+    return changes * _RUNS <= sum(map(len, sides))
 
 
 _STEP = 1024
@@ -290,7 +300,7 @@ _FEWEST = 4_096
 """Rows of each side in a part, however wide they are."""
 
 _SCATTERED = 4
-"""How many times as many rows a part has that is read by hash."""
+"""How many parts' rows are held until they are written by classes of hashes: more need fewer files."""
 
 _LARGEST = 8
 """How many times as many rows a part may have that cannot be cut."""
@@ -379,7 +389,7 @@ class PairReader:
         yield RowBlock(left.sort(self.keys), right.sort(self.keys))
 
     def _by_hash(self) -> Iterator[RowBlock]:
-        classes = ceil(max(self.heights) / (_SCATTERED * self.at_once))
+        classes = ceil(max(self.heights) / self.at_once)
         with scratch_folder("diff") as folder:
             left, right = (
                 _ScatteredRows.write(frame, self.keys, folder / side, classes=classes, at_once=self.at_once)
