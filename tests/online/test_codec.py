@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,8 @@ import polars as pl
 import pytest
 
 from tests.online.stage import START, UTC_TIME, Shelf, contract_of
-from workbench.online.codec import NEVER, RowCodec, StoredRows
+from workbench.online.backend import BOUNDS, FOREVER
+from workbench.online.codec import NEVER, SEVERAL, RowCodec, StoredRows
 from workbench.store import parse_all
 
 VALUES: dict[str, tuple[pl.DataType, list[Any]]] = {
@@ -87,7 +89,7 @@ def codec_of(schema: dict[str, pl.DataType]) -> RowCodec:
     return RowCodec(contract_of(schema, entities=["user"]))
 
 
-def encoded(schema: dict[str, pl.DataType], *rows: tuple[Any, ...]) -> list[bytes]:
+def encoded(schema: dict[str, pl.DataType], *rows: tuple[Any, ...]) -> Sequence[bytes]:
     """Return rows of event time, `created` and the features."""
     codec = codec_of(schema)
     types = {"event": pl.Int64(), "created": pl.Int64()} | {name: codec.contract[name].dtype for name in codec.features}
@@ -126,6 +128,27 @@ def test_columns_are_those_of_the_rows(count: int) -> None:
     assert stored.present.tolist() == [row is not None for row in data]
     for place, name in enumerate(codec.features, start=2):
         assert stored.series(name).to_list() == [None, *(row[place] for row in rows), None]
+
+
+@pytest.mark.parametrize("count", [1, SEVERAL, SEVERAL + 1])
+@pytest.mark.parametrize("text", [False, True])
+def test_columns_hold_what_each_row_decodes_to(count: int, *, text: bool) -> None:
+    schema: dict[str, pl.DataType] = {"user": pl.String(), "at": UTC_TIME}
+    kinds = [pl.Boolean(), pl.Int8(), pl.Float32(), pl.Int64(), *([pl.String()] if text else [])]
+    schema |= {f"n{place}": dtype for place, dtype in enumerate(kinds)}
+    codec = codec_of(schema)
+    given = [(place, None, place % 2 == 0, -place, 0.1 * place, 2**63 - 1 - place, "x") for place in range(count)]
+    rows = encoded(schema, *(row[: 2 + len(kinds)] for row in given))
+    decoded = [*map(codec.decode, rows)]
+    bounded = [BOUNDS.pack(place, FOREVER) + row for place, row in enumerate(rows)]
+    for columns in (codec.decode_columns(rows), codec.decode_entries(bounded)):
+        assert columns is not None
+        assert [*zip(*columns, strict=True)] == [*map(tuple, decoded)]
+        assert [*map(type, next(zip(*columns, strict=True)))] == [*map(type, decoded[0])]
+    (hole,) = encoded(schema, (count, None, True, None, 0.5, 1, "x")[: 2 + len(kinds)])
+    (older,) = encoded({name: schema[name] for name in ["user", "at", "n0"]}, (count, None, True))
+    for odd in (hole, older):
+        assert codec.decode_columns([*rows, odd]) is None
 
 
 def test_a_row_of_another_contract_is_refused() -> None:
@@ -173,6 +196,35 @@ def test_many_entities_have_the_values_that_each_has_alone(tmp_path: Path) -> No
         assert [row.created for row in (each["n1"] for each in together)] == times
     assert Counter(row["h"].status for row in together) == {"present": 5, "expired": 3, "missing": 1}
     assert together[2]["n1"].value == 0.5
+
+
+NUMBERS: dict[str, list[dict[str, int | None]]] = {
+    "all there": [{"number": 3}, {"number": 2**62}, {"number": 3}],
+    "one unknown, one null": [{"number": 3}, {"number": 4}, {"number": None}, {"number": 2**70}],
+    "one expired": [{"number": 3}, {"number": 5}],
+    "none": [],
+}
+
+
+@pytest.mark.parametrize("ttl", [None, timedelta(hours=1)])
+def test_a_table_is_the_frame(tmp_path: Path, ttl: timedelta | None) -> None:
+    now = datetime.now(UTC)
+    shelf = Shelf.at(tmp_path)
+    keys = {"number": [3, 2**62, 5], "at": [now, now, now - timedelta(hours=2)]}
+    columns = {"real": [0.5, float("nan"), 1.0], "truth": [True, False, True], "day": [date(2024, 1, 1)] * 3}
+    frame = pl.DataFrame(keys | columns, schema_overrides={"at": UTC_TIME})
+    frame = frame.with_columns(small=pl.lit(7, pl.Int8), grade=pl.lit("a", pl.Enum(["b", "a"])))
+    shelf.publish("spend", frame, entities=("number",), ttl=ttl)
+    shelf.load()
+    for entities in NUMBERS.values():
+        answers = shelf.reader().read(parse_all("spend"), entities)
+        for details in (False, True):
+            table, right = answers.arrow(details=details), answers.frame(details=details)
+            assert table.schema.equals(right.to_arrow().schema, check_metadata=True)
+            read = pl.from_arrow(table)
+            assert isinstance(read, pl.DataFrame)
+            assert read.equals(right, null_equal=True)
+            assert read.schema == right.schema
 
 
 def test_a_value_shows_its_times_and_cannot_be_changed(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import JoinError, UsageError
-from workbench.online.keys import LONGEST, EntityKeys, descending, instant_of
+from workbench.online.keys import LONGEST, NO_ROW, EntityKeys, descending, instant_of
 
 VALUES: dict[str, tuple[pl.DataType, st.SearchStrategy[Any]]] = {
     "text": (pl.String(), st.text(max_size=6) | st.sampled_from(["\x00", "\x00\x01", "a\x00b", "a"])),
@@ -41,6 +41,9 @@ def test_keys_sort_as_their_entities_do(kind: str, data: st.DataObject) -> None:
     assert left is not None
     assert right is not None
     assert (left < right, left == right) == (one < other, one == other)
+    # a row's key is its entity's and an instant: a reader knows it by how it begins
+    assert left == right or not (left + descending(0)).startswith(right)
+    assert not left.startswith(NO_ROW)
 
 
 def test_parts_of_a_key_do_not_run_together() -> None:

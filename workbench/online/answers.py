@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate, chain, repeat
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -117,13 +118,12 @@ class Answer:
         """Return the answers of each entity for features of the view."""
         return map(features.values_of(self.shared, stored=False), self.rows, repeat(self.instant))
 
-    def values_by_column(self, features: ViewColumns) -> Iterator[FeatureValue]:
+    def values_by_column(self, features: ViewColumns) -> Iterator[Iterator[FeatureValue]]:
         """Return the answers for features of the view, feature by feature, where every entity has all of them."""
-        columns, plan = self.columns, self.plan
+        columns, there = self.columns, repeat(self.plan.there)
         assert columns is not None  # who calls this has looked  # noqa: S101
         facts = [*map(RowFacts, *self.times, *map(repeat, self.shared))]
-        values = chain.from_iterable(features.pick(columns))
-        return map(FeatureValue, values, repeat(plan.there), facts * len(features.columns))
+        return (map(FeatureValue, values, there, facts) for values in features.pick(columns))
 
     @property
     def times(self) -> Columns:
@@ -197,6 +197,8 @@ class Answer:
     @property
     def holds(self) -> Bits:
         """Which entities have a row that has not expired; it is `usable` for columns."""
+        if not self.plan.ttl:
+            return self.present
         found: Bits = self.present & self.plan.holds(self.events, self.instant)
         return found
 
@@ -431,8 +433,8 @@ class Answers:
         plan, count, names = self.plan, len(self.entities), self.plan.grouped_names
         if count > FEW and not plan.converts and all(each.is_whole for each in self.found):
             parts = zip(self.found, plan.by_view, strict=True)
-            values = [*chain.from_iterable(answer.values_by_column(features) for answer, features in parts)]
-            found = [dict(zip(names, values[row::count], strict=True)) for row in range(count)]
+            columns = chain.from_iterable(answer.values_by_column(features) for answer, features in parts)
+            found = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
         else:
             by_view = [answer.values(features) for answer, features in zip(self.found, plan.by_view, strict=True)]
             found = [dict(zip(names, chain.from_iterable(row), strict=True)) for row in zip(*by_view, strict=True)]
@@ -458,27 +460,35 @@ class Answers:
         return pl.DataFrame(columns)
 
     def arrow(self, *, details: bool = False) -> pa.Table:
-        """Return `frame` as an Arrow table; numbers that are all there become none of Polars's series in between."""
+        """Return `frame` as an Arrow table; numbers and times that are all there become none of Polars's series."""
         import pyarrow as pa
 
-        holding = [answer.holds for answer in self.found]
+        count, holding = len(self.entities), [answer.holds for answer in self.found]
         whole = [bool(holds.all()) for holds in holding]
-        there = [answer.all_there.to_arrow() if details else None for answer in self.found]
         features: dict[str, Any] = {}
         statuses: dict[str, Any] = {}
         for column in self.plan.columns:
-            numbers = self.found[column.view].numbers(column) if whole[column.view] else None
-            status = _status_name(column)
+            answer = self.found[column.view]
+            numbers = answer.numbers(column) if whole[column.view] else None
             if numbers is None:
-                features[column.name], statuses[status] = self._series(column, holding[column.view])
+                features[column.name], statuses[_status_name(column)] = self._series(column, holding[column.view])
             else:
-                features[column.name], statuses[status] = _in_arrow(numbers), there[column.view]
-        columns = {series.name: series for series in self._keys()} | features
+                features[column.name] = _in_arrow(numbers)
+                statuses[_status_name(column)] = _all_in_arrow(answer.plan.there, count)
+        columns: dict[str, Any] = {}
+        for name, dtype in self._key_types().items():
+            values = [entity[name] for entity in self.entities]
+            columns[name] = _whole_numbers(values) if dtype == pl.Int64 else None
+            if columns[name] is None:
+                columns[name] = pl.Series(name, values, dtype=dtype, strict=False)
+        columns |= features
         if details:
-            columns |= statuses | {_time_name(answer): _event_times(answer) for answer in self._with_times()}
-        drawn = pl.DataFrame({name: each for name, each in columns.items() if isinstance(each, pl.Series)}).to_arrow()
-        fields = {field.name: field for field in drawn.schema}
-        columns |= dict(zip(fields, drawn.columns, strict=True))
+            columns |= statuses | {_time_name(answer): _times_in_arrow(answer) for answer in self._with_times()}
+        fields: dict[str, pa.Field] = {}
+        if series := {name: each for name, each in columns.items() if isinstance(each, pl.Series)}:
+            drawn = pl.DataFrame(series).to_arrow()
+            fields = {field.name: field for field in drawn.schema}
+            columns |= dict(zip(fields, drawn.columns, strict=True))
         schema = pa.schema([fields.get(name) or pa.field(name, each.type) for name, each in columns.items()])
         return pa.table([*columns.values()], schema=schema)
 
@@ -495,14 +505,17 @@ class Answers:
         """Return the answers of views whose rows have an event time."""
         return [answer for _, answer in self.shown if not isinstance(answer, ComputedAnswer)]
 
-    def _keys(self) -> list[pl.Series]:
+    def _key_types(self) -> dict[str, pl.DataType]:
         dtypes: dict[str, pl.DataType] = {}
         for plan in self.plan.views:
             contract = plan.part.view.contract
             dtypes |= {column: contract[entity].dtype for entity, column in plan.part.keys}
+        return dtypes
+
+    def _keys(self) -> list[pl.Series]:
         return [
             pl.Series(name, [entity[name] for entity in self.entities], dtype=dtype, strict=False)
-            for name, dtype in dtypes.items()
+            for name, dtype in self._key_types().items()
         ]
 
 
@@ -589,14 +602,38 @@ class StoredAnswers(Answers):
         return found
 
 
-def _in_arrow(numbers: np.ndarray[Any, Any]) -> pa.Array:
+def _in_arrow(numbers: np.ndarray[Any, Any], kind: pa.DataType | None = None) -> pa.Array:
     """Return an array as it is in memory, or its bits. `pyarrow.array` would load pandas."""
     import pyarrow as pa
 
     if numbers.dtype == np.bool_:
         return pl.Series(numbers).to_arrow()
-    flat = np.ascontiguousarray(numbers)
-    return pa.Array.from_buffers(pa.from_numpy_dtype(flat.dtype), len(flat), [None, pa.py_buffer(flat)])
+    return pa.Array.from_buffers(
+        kind or pa.from_numpy_dtype(numbers.dtype), len(numbers), [None, pa.py_buffer(numbers)]
+    )
+
+
+def _whole_numbers(values: Sequence[Any]) -> pa.Array | None:
+    """Return numbers of 64 bits; None where some are null, or others."""
+    try:
+        return _in_arrow(np.array(array("q", values), np.int64))
+    except (TypeError, OverflowError):
+        return None
+
+
+@lru_cache(maxsize=64)
+def _all_in_arrow(status: str, count: int) -> pa.Array:
+    """Return the statuses of values that all have the same."""
+    return pl.Series([status]).new_from_index(0, count).to_arrow()
+
+
+def _times_in_arrow(answer: Answer) -> pa.Array | pl.Series:
+    """Return what `_event_times` does; as it is in memory where every entity has a row."""
+    import pyarrow as pa
+
+    if not answer.present.all():
+        return _event_times(answer)
+    return _in_arrow(answer.events, pa.timestamp("us", "UTC"))
 
 
 def all_with_computed(asked: Sequence[Answers]) -> list[Answers]:

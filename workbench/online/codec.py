@@ -31,8 +31,8 @@ EVENT, CREATED, FIRST = 0, 1, 2
 NEVER = -(2**63)
 """What is stored as `created` where a view does not say: no time is so early."""
 
-MANY = 256
-"""Rows from which on numpy looks at bounds sooner than Python does."""
+SEVERAL, MANY = 64, 256
+"""Rows from which on numpy decodes numbers, and looks at bounds, sooner than Python does."""
 
 Row = Sequence[Any]
 """Event time, `created` (`NEVER` or None where a view does not say), and the features."""
@@ -94,6 +94,12 @@ class RowCodec:
         return tuple(name for name, dtype in self.stored.items() if type(dtype) in _FIXED)
 
     @cached_property
+    def plain(self) -> dict[str, str]:
+        """The features that `head` has as they are, with what it calls them."""
+        kept = [name for name in self.fixed if self.stored[name] == self.contract[name].dtype]
+        return {name: str(self.features.index(name)) for name in kept}
+
+    @cached_property
     def rest(self) -> tuple[str, ...]:
         """The other features."""
         return tuple(name for name in self.features if name not in self.fixed)
@@ -147,11 +153,21 @@ class RowCodec:
         sizes = {size}
         unpack = struct.Struct(f"<{start}x{self._start}s2q{self._letters}").unpack_from
         unpack_rest, in_order, without_nulls = self._unpack_rest, self._in_order, self._prefix(0)
+        head = self.bounded_head if start else self.head
+        fields = ["event", "created", *map(str, range(len(self.features)))]
+
+        def decode_numbers(data: Sequence[bytes]) -> Columns | None:
+            heads = np.frombuffer(b"".join(data), head)
+            if heads["nulls"].any() or (heads["width"] != len(self.features)).any():
+                return None
+            return [heads[field].tolist() for field in fields]
 
         def decode(data: Sequence[bytes]) -> Columns | None:
             lengths = set(map(len, data))
             if lengths != sizes and (unpack_rest is None or min(lengths) < size):
                 return None
+            if unpack_rest is None and len(data) > SEVERAL:
+                return decode_numbers(data)
             prefixes, *columns = zip(*map(unpack, data), strict=True)
             if prefixes.count(without_nulls) < len(data):
                 return None
@@ -334,10 +350,10 @@ class StoredRows(Sequence["Row | None"]):
 
     def numbers(self, name: str) -> npt.NDArray[Any] | None:
         """Return the feature `name` of all rows as numpy has it; None where a number is null, or is stored else."""
-        codec, heads = self.codec, self._heads
-        if heads is None or name not in codec.fixed or codec.stored[name] != codec.contract[name].dtype:
+        place = self.codec.plain.get(name)
+        if place is None or self._heads is None or not self._is_without_nulls:
             return None
-        return np.ascontiguousarray(heads[str(codec.features.index(name))]) if self._is_without_nulls else None
+        return np.ascontiguousarray(self._heads[place])
 
     @cached_property
     def _is_without_nulls(self) -> bool:

@@ -29,8 +29,8 @@ LONGEST = 400
 SUFFIX = 8
 """Bytes of an instant at the end of a row's key."""
 PLAIN, HASHED = b"\x00", b"\x01"
-NO_ROW = b""
-"""What stands for the key of an entity that no row can have: no row has it."""
+NO_ROW = b"\xff"
+"""What stands for the key of an entity that no row can have: no key of a row begins so."""
 _END, _ZERO = b"\x00\x01", b"\x00\xff"
 _MICROSECOND = timedelta(microseconds=1)
 _PER_MICROSECOND = {"us": 1, "ns": 1_000}

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import OnlineError
 from workbench.online.backend import WAIT, Tally, Written, in_blocks, prefix_of
-from workbench.online.keys import SUFFIX, descending
+from workbench.online.keys import descending
 from workbench.online.packed import packed, pairs_of
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ class LmdbStore:
                 version = _version(transaction, tables[0])
                 cursor = transaction.cursor(tables[2])
                 seek, key_there, value = cursor.set_range, cursor.key, cursor.value
-                found = [value() if seek(key + suffix) and key_there()[:-SUFFIX] == key else None for key in keys]
+                # what begins with an entity's key is its own row: none is the beginning of another
+                found = [value() if seek(key + suffix) and key_there().startswith(key) else None for key in keys]
         except _lmdb().Error as error:
             raise self._failure(error) from error
         return version, found
