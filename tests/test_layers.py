@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -57,6 +58,17 @@ def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def modules_of(room: str) -> list[Path]:
+    found = [path for path in MODULES if room_of(path) == room]
+    assert found, room
+    return found
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def name_of(path: Path) -> str:
     """Return the dotted name of a module."""
     return ".".join(("workbench", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
@@ -65,9 +77,10 @@ def name_of(path: Path) -> str:
 NAMES = {name_of(path) for path in MODULES}
 
 
+@cache
 def exported(package: str) -> set[str]:
     """Return the names in a package's ``__all__``: a function may be called as the module that it is in."""
-    tree = ast.parse((PACKAGE.parent / package.replace(".", "/") / "__init__.py").read_text(encoding="utf-8"))
+    tree = tree_of(PACKAGE.parent / package.replace(".", "/") / "__init__.py")
     lists = [
         node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
     ]
@@ -82,13 +95,25 @@ MODULE_NAMES = NAMES - {
 }
 
 
+@cache
+def importable(package: str) -> set[str]:
+    """Return what can be imported from a package: what it exports, and its modules."""
+    return exported(package) | {name.rpartition(".")[2] for name in NAMES if name.startswith(f"{package}.")}
+
+
+@cache
+def imports_of(path: Path) -> list[ast.Import | ast.ImportFrom]:
+    return [node for node in ast.walk(tree_of(path)) if isinstance(node, (ast.Import, ast.ImportFrom))]
+
+
+@cache
 def imports(path: Path) -> list[str]:
     """Return what a module imports, at any place and for types too: the module, or the name that a package exports."""
     found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in imports_of(path):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+        elif node.level == 0 and node.module:
             named = [f"{node.module}.{alias.name}" for alias in node.names]
             found += [name if node.module == "workbench" or name in MODULE_NAMES else node.module for name in named]
     return found
@@ -98,33 +123,35 @@ def test_every_module_belongs_to_a_room() -> None:
     assert {room_of(path) for path in MODULES} == set(POSITION)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_room_imports_only_from_rooms_to_its_left_and_through_their_front_door(path: Path) -> None:
-    here = room_of(path)
-    for name in imports(path):
-        parts = name.split(".")
-        if parts[0] != "workbench" or len(parts) < 2 or parts[1] == here:
-            continue
-        assert POSITION[parts[1]] < POSITION[here], f"{here} imports {name}"
-        assert len(parts) == 2, f"{name} is inside of another room: import what workbench.{parts[1]} exports"
+@pytest.mark.parametrize("room", sorted(POSITION))
+def test_a_room_imports_only_from_rooms_to_its_left_and_through_their_front_door(room: str) -> None:
+    for path in modules_of(room):
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] != "workbench" or len(parts) < 2 or parts[1] == room:
+                continue
+            assert POSITION[parts[1]] < POSITION[room], f"{path} imports {name}"
+            assert len(parts) == 2, (
+                f"{path}: {name} is inside of another room: import what workbench.{parts[1]} exports"
+            )
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_what_is_imported_from_a_package_is_there(path: Path) -> None:
+@pytest.mark.parametrize("room", sorted(POSITION))
+def test_what_is_imported_from_a_package_is_there(room: str) -> None:
     """A type checker does not see it: packages load their names when they are used."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").startswith("workbench."):
-            module = str(node.module)
-            if (PACKAGE.parent / module.replace(".", "/")).is_dir():
-                there = exported(module) | {name.rpartition(".")[2] for name in NAMES if name.startswith(f"{module}.")}
-                assert {alias.name for alias in node.names} <= there, f"line {node.lineno}"
+    for path in modules_of(room):
+        for node in imports_of(path):
+            if isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").startswith("workbench."):
+                module = str(node.module)
+                if (PACKAGE.parent / module.replace(".", "/")).is_dir():
+                    assert {alias.name for alias in node.names} <= importable(module), f"{path}, line {node.lineno}"
 
 
 @pytest.mark.parametrize("room", sorted(POSITION))
 def test_modules_of_a_room_do_not_import_each_other_in_circles(room: str) -> None:
     inside: dict[str, set[str]] = defaultdict(set)
-    for path in MODULES:
-        if room_of(path) == room and path.stem != "__init__":
+    for path in modules_of(room):
+        if path.stem != "__init__":
             inside[name_of(path)] |= {name for name in imports(path) if name.startswith(f"workbench.{room}.")}
     try:
         TopologicalSorter(inside).prepare()
@@ -132,13 +159,13 @@ def test_modules_of_a_room_do_not_import_each_other_in_circles(room: str) -> Non
         pytest.fail(f"{' -> '.join(error.args[1])}")
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_front_ends_and_mlflow_stay_in_their_rooms(path: Path) -> None:
-    tops = {name.split(".")[0] for name in imports(path)}
-    if POSITION[room_of(path)] < POSITION["cli"] and room_of(path) != "server":
-        assert not tops & FRONT_ENDS
-    if room_of(path) != "tracking":
-        assert "mlflow" not in tops
+@pytest.mark.parametrize("room", sorted(POSITION))
+def test_front_ends_and_mlflow_stay_in_their_rooms(room: str) -> None:
+    tops = {name.split(".")[0]: path for path in modules_of(room) for name in imports(path)}
+    outside = FRONT_ENDS if POSITION[room] < POSITION["cli"] and room != "server" else set()
+    if room != "tracking":
+        outside = {*outside, "mlflow"}
+    assert {top: path for top, path in tops.items() if top in outside} == {}
 
 
 def test_no_room_lists_a_public_name_it_does_not_have() -> None:
@@ -152,7 +179,7 @@ def test_no_room_lists_a_public_name_it_does_not_have() -> None:
 def test_the_lake_and_the_online_store_are_written_by_promotions_and_loads_alone() -> None:
     calls = defaultdict(set)
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Call):
                 called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                 calls[called].add(str(path.relative_to(PACKAGE)))
