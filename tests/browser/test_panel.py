@@ -274,4 +274,19 @@ def test_a_published_view_is_checked_compared_and_rolled_back_and_a_cell_is_help
     page.keyboard.press("Escape")
     page.mouse.move(*page.evaluate(PLACE_OF, "events"))
     expect(page.locator(".cm-tooltip-hover .wb-Hover")).to_contain_text("event_id", timeout=LONG)
+
+    # the panel goes where the notebook goes
+    page.mouse.move(0, 0)
+    for code, name in (
+        ("import os, workbench; workbench.init('../other'); os.chdir('../other')", "other"),
+        ("os.chdir('../trial')", "trial"),
+    ):
+        page.evaluate(
+            """code => {
+                window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.setSource(code);
+                void window.jupyterapp.commands.execute('notebook:run-cell');
+            }""",
+            code,
+        )
+        expect(page.locator(".wb-Header h1")).to_have_text(name, timeout=LONG)
     assert not browser.errors

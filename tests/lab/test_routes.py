@@ -121,8 +121,8 @@ async def test_views_of_a_branch_have_states_from_records_and_nothing_of_them_ru
     found = check("GET features", await ask("GET", "features", **which))
     assert found["total"] == 2
     waits, spend = sorted(found["views"], key=lambda each: each["name"] == "spend")
-    assert (spend["state"], spend["states"]) == ("differs", ["differs", "computed"])
-    assert (waits["state"], waits["states"]) == ("differs", ["differs", "not_computed"])
+    assert (spend["state"], spend["states"]) == ("new", ["new", "computed"])
+    assert (waits["state"], waits["states"]) == ("not_computed", ["not_computed", "new"])
     assert (spend["entities"], spend["event_time"], spend["version"]) == (["user"], "at", None)
     assert spend["description"] == "What a user has spent so far."
     assert spend["features"] == [{"name": "total", "dtype": "Float64", "unit": "count", "description": None}]
@@ -135,7 +135,10 @@ async def test_views_of_a_branch_have_states_from_records_and_nothing_of_them_ru
         ("at", "event_time", []),
         ("total", "feature", ["ge=0"]),
     ]
-    assert "<svg" in page["profile"]["html"]
+    assert page["profile"]["rows"] == 200
+    assert [each["name"] for each in page["profile"]["columns"]] == ["user", "at", "total"]
+    assert "<svg" in page["profile"]["columns"][-1]["figure"]
+    assert page["profile"]["columns"][-1]["facts"].keys() == {"median", "5 to 95%", "distinct", "null"}
     assert ["source:events", "view:spend"] in page["lineage"]["edges"]
     assert {each["outcome"] for each in page["checks"]} == {"pass"}
     assert check("GET views", await ask("GET", "views/waits", **which))["profile"] is None
@@ -145,7 +148,7 @@ async def test_views_of_a_branch_have_states_from_records_and_nothing_of_them_ru
         project.repository.commit("exp/first", {"features/spend.py": text + "\nX = 1\n"}, message="Move on")
     moved = check("GET features", await ask("GET", "features", **which))
     spend = next(each for each in moved["views"] if each["name"] == "spend")
-    assert spend["states"] == ["stale", "differs"]
+    assert spend["states"] == ["stale", "new"]
     assert "features/spend.py changed since it was computed" in spend["why"]
     assert not canary.exists()
 
@@ -165,9 +168,34 @@ async def test_what_is_published_has_versions_readers_and_its_text(ask: Ask, lab
     page = check("GET views", await ask("GET", "views/spend", project=project_id, branch="main", version="1"))
     assert page["version"] == "1.0"
     assert "def spend(events" in page["definition"]
-    assert "<svg" in page["profile"]["html"]
+    assert "<svg" in page["profile"]["columns"][-1]["figure"]
     assert page["contract"][-1]["rules"] == ["ge=0"]
     assert [each["number"] for each in page["versions"]] == ["1.0"]
+
+    with closing(wb.open(lab_root, branch="exp/first")) as project:
+        text = project.repository.read("exp/first", "features/spend.py")
+        project.repository.commit("exp/first", {"features/spend.py": text + "\nX = 1\n"}, message="Move on")
+    (moved,) = check("GET features", await ask("GET", "features", project=project_id, branch="exp/first"))["views"]
+    assert "differs" in moved["states"]
+    assert "new" not in moved["states"]
+
+
+@pytest.mark.journey
+async def test_the_project_is_the_one_that_the_kernel_works_in_where_that_is_asked(
+    ask: Ask, jp_fetch: Any, lab_root: Path
+) -> None:
+    started = await jp_fetch(
+        "api", "kernels", method="POST", body=json.dumps({"name": "python3", "path": "trial/data"})
+    )
+    kernel = json.loads(started.body)["id"]
+    here = {"path": "any.ipynb", "kernel": kernel}
+    assert check("GET projects", await ask("GET", "projects", **here))["project"] is None
+    found = check("GET projects", await ask("GET", "projects", **here, follow="kernel"))
+    assert (found["project"]["name"], found["others"]) == ("trial", [])
+    await jp_fetch("api", "kernels", kernel, method="DELETE", allow_nonstandard_methods=True)
+    found = check("GET projects", await ask("GET", "projects", **here, follow="kernel"))
+    assert found["project"]["name"] == "trial", "the kernel has ended"
+    assert check("GET projects", await ask("GET", "projects", path="any.ipynb", follow="kernel"))["project"] is None
 
 
 async def test_problems_say_what_is_wrong_and_what_to_do(
@@ -223,7 +251,7 @@ async def test_a_project_is_made_below_the_root_with_a_notebook(ask: Ask, jp_roo
 async def test_a_server_below_the_projects_folder_finds_it_and_gives_no_path(lab_root: Path) -> None:
     from workbench.lab.routes import Desk
 
-    desk = Desk(lab_root / "notebooks")
+    desk = Desk(lab_root / "notebooks", None)
     try:
         found = await desk.ask(lambda: desk.projects.listed("", ""))
         assert found.project is not None

@@ -21,6 +21,8 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 def _load_jupyter_server_extension(app: ServerApp) -> None:
     """Add our routes to a Jupyter server; what answers them loads with the first request."""
+    from workbench.lab.installed import warn_of_a_missing_panel
     from workbench.lab.routes import add_routes
 
     add_routes(app)
+    warn_of_a_missing_panel(app)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-ViewState = Literal["failing", "alert", "stale", "differs", "not_computed", "computed", "promoted"]
+ViewState = Literal["failing", "alert", "stale", "differs", "not_computed", "new", "computed", "promoted"]
 """The states of a view, the gravest first."""
 GRAVEST: tuple[ViewState, ...] = (
     "failing",
@@ -14,6 +14,7 @@ GRAVEST: tuple[ViewState, ...] = (
     "stale",
     "differs",
     "not_computed",
+    "new",
     "computed",
     "promoted",
 )
@@ -171,10 +172,20 @@ class ContractColumn(Answer, frozen=True, kw_only=True):
     description: str | None = None
 
 
-class ProfileInfo(Answer, frozen=True, kw_only=True):
-    """The profile of a view, drawn."""
+class ProfileColumn(Answer, frozen=True, kw_only=True):
+    """A column of a profile: `figure` is its distribution as HTML, `facts` has its measures by their titles."""
 
-    html: str
+    name: str
+    dtype: str
+    figure: str
+    facts: dict[str, str]
+
+
+class ProfileInfo(Answer, frozen=True, kw_only=True):
+    """The profile of a view, keys first."""
+
+    rows: int
+    columns: list[ProfileColumn]
 
 
 class GraphNode(Answer, frozen=True, kw_only=True):

@@ -179,8 +179,9 @@ class BranchViews:
         """Return the states of a view, each with what is to be said of it."""
         found: dict[ViewState, str] = {}
         record, last = self._published.get(name), self._entries.get(name)
-        differs = self._differs(name)
-        if differs:
+        if self._is_new(name):
+            found["new"] = f"It is not on {self.workspace.trunk} yet."
+        elif self._differs(name):
             found["differs"] = f"It differs from {self.workspace.trunk}."
         elif record is not None and record.current is not None:
             found["promoted"] = ""
@@ -201,6 +202,14 @@ class BranchViews:
         elif held is not None:
             found.setdefault("alert", f"What is published is held at earlier data by {held.by}.")
         return found
+
+    def _is_new(self, name: str) -> bool:
+        """Whether main neither publishes a view nor has its file."""
+        return (
+            self.main is not None
+            and name not in self._published
+            and f"features/{name}.py" not in self._files(self.main)
+        )
 
     def _differs(self, name: str) -> bool:
         """Whether what a view is loaded from is something else on main, or not there."""

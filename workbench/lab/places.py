@@ -50,10 +50,7 @@ class Places:
 
     def project_around(self, path: str) -> Path | None:
         """Return the root of the project that a notebook or folder is in, above the server's root too."""
-        from workbench.config import CONFIG_FILE  # slow to import, and not needed when a server starts
-
-        start = self.folder(path).resolve()
-        return next((each for each in (start, *start.parents) if (each / CONFIG_FILE).is_file()), None)
+        return around(self.folder(path))
 
     def projects(self) -> list[Path]:
         """Return the roots of the projects a few folders below the server's root, nearest first."""
@@ -75,6 +72,14 @@ class Places:
             elif depth < DEEPEST:
                 waiting += [(Path(entry.path), depth + 1) for entry in inside if _is_entered(entry)]
         return found
+
+
+def around(folder: Path) -> Path | None:
+    """Return the root of the project that a folder is in."""
+    from workbench.config import CONFIG_FILE  # slow to import, and not needed when a server starts
+
+    start = folder.resolve()
+    return next((each for each in (start, *start.parents) if (each / CONFIG_FILE).is_file()), None)
 
 
 def _is_entered(entry: os.DirEntry[str]) -> bool:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from workbench.config import CONFIG_FILE
 from workbench.errors import BranchNotFound, WorkbenchError
 from workbench.lab.answers import OtherProject, ProjectInfo, ProjectList
+from workbench.lab.kernels import Kernels
 from workbench.lab.known import Known
-from workbench.lab.places import Places
+from workbench.lab.places import Places, around
 from workbench.lab.problem import problem_of, unknown_project
 
 if TYPE_CHECKING:
@@ -47,9 +48,12 @@ class Projects:
     ----------
     places
         The server's root.
+    kernels
+        The server's kernels.
     """
 
     places: Places
+    kernels: Kernels
     _roots: dict[str, Path] = field(default_factory=dict)
     _idle: dict[Path, list[Project]] = field(default_factory=dict)
     _known: dict[Path, Known] = field(default_factory=dict)
@@ -87,9 +91,13 @@ class Projects:
             if len(self._idle[root]) < IDLE:
                 self._idle[root].append(handle)
 
-    def listed(self, path: str, kernel: str) -> ProjectList:
-        """Return the project around `path` and the others under the server's root."""
-        root = self.places.project_around(path)
+    def listed(self, path: str, kernel: str, *, follow: bool = False) -> ProjectList:
+        """Return the project around `path` and the others under the server's root.
+
+        With `follow` it is the project that the kernel works in, where that is in one: it is the one of ``%feature``.
+        """
+        folder = self.kernels.folder(kernel) if follow else None
+        root = (around(folder) if folder else None) or self.places.project_around(path)
         others = [
             OtherProject(id=self.id_of(each), name=each.name, path=self.places.contents_path(each))
             for each in self.places.projects()

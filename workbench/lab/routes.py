@@ -17,6 +17,7 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from workbench.lab.answers import Problem, schemas
+from workbench.lab.kernels import Kernels
 from workbench.lab.places import Places
 from workbench.lab.problem import Refused, bad_request, problem_of
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from jupyter_server.serverapp import ServerApp
+    from jupyter_server.services.kernels.kernelmanager import MappingKernelManager
 
     from workbench.lab.answers import Answer
     from workbench.lab.changes import Watches
@@ -52,10 +54,13 @@ class Desk:
     ----------
     root
         The folder that the server shows; None where its contents are no files of this machine.
+    kernels
+        The server's kernels.
     """
 
-    def __init__(self, root: Path | None) -> None:
+    def __init__(self, root: Path | None, kernels: MappingKernelManager | None) -> None:
         self.places = Places(root)
+        self.kernels = Kernels(kernels)
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="workbench-lab")
 
     @cached_property
@@ -63,7 +68,7 @@ class Desk:
         """The projects of this server."""
         from workbench.lab.projects import Projects
 
-        return Projects(self.places)
+        return Projects(self.places, self.kernels)
 
     @cached_property
     def jobs(self) -> Jobs:
@@ -217,9 +222,9 @@ class ProjectsRoute(Route):
 
     @guarded
     async def get(self) -> None:
-        """Answer with the project around a path, and the others."""
-        path, kernel = self.word("path"), self.word("kernel")
-        await self.answer(lambda: self.desk.projects.listed(path, kernel))
+        """Answer with the project around a path, or the one that a kernel works in, and the others."""
+        path, kernel, follow = self.word("path"), self.word("kernel"), bool(self.word("follow"))
+        await self.answer(lambda: self.desk.projects.listed(path, kernel, follow=follow))
 
     @guarded
     async def post(self) -> None:
@@ -480,7 +485,7 @@ def add_routes(app: ServerApp) -> None:
     """Add our routes below the server's base URL."""
     root = getattr(app.contents_manager, "root_dir", "")
     web_app = app.web_app
-    web_app.settings[SETTING] = Desk(Path(root) if root else None)
+    web_app.settings[SETTING] = Desk(Path(root) if root else None, web_app.settings.get("kernel_manager"))
     base = web_app.settings["base_url"]
     routes = [(url_path_join(base, PREFIX, path), route) for path, route in ROUTES.items()]
     web_app.add_handlers(".*$", routes)  # type: ignore[no-untyped-call]  # tornado says nothing of it

@@ -12,6 +12,7 @@ from workbench.lab.answers import (
     ContractColumn,
     GraphNode,
     LineageInfo,
+    ProfileColumn,
     ProfileInfo,
     VersionInfo,
     ViewAnswer,
@@ -175,12 +176,19 @@ def _versions(registry: Registry, name: str) -> list[VersionInfo]:
 
 def _profile(workspace: Workspace, view_id: str | None) -> ProfileInfo | None:
     from workbench.pipeline import known_profile
-    from workbench.render import Report, profile_table
+    from workbench.render import Drawn, profile_table
 
     profile = known_profile(workspace.facts, view_id) if view_id else None
     if profile is None:
         return None
-    return ProfileInfo(html=Report(f"{profile.rows:,} rows", tables=(profile_table(profile),)).html())
+    table = profile_table(profile)
+    _, _, _, *titles = table.columns
+    columns = []
+    for name, dtype, figure, *measures in table.rows:
+        facts = {title: str(measure) for title, measure in zip(titles, measures, strict=True) if measure != "-"}
+        drawn = figure.html() if isinstance(figure, Drawn) else ""
+        columns.append(ProfileColumn(name=str(name), dtype=str(dtype), figure=drawn, facts=facts))
+    return ProfileInfo(rows=profile.rows, columns=columns)
 
 
 def _lineage(look: Look, workspace: Workspace, name: str) -> LineageInfo:

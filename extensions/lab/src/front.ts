@@ -1,7 +1,7 @@
 /** Which contents path and kernel are in front: those of the notebook, else the folder that the file browser shows. */
 
 import type { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
-import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { type INotebookTracker, NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 
 import type { Model } from './model';
 
@@ -25,6 +25,11 @@ export function followFront(model: Model, notebooks: INotebookTracker, browser: 
     void model.follow({ path, kernel });
   }
 
+  NotebookActions.executed.connect((_, { notebook }) => {
+    if (notebook === notebooks.currentWidget?.content) {
+      void model.followKernel();
+    }
+  });
   notebooks.currentChanged.connect(look);
   browser?.model.pathChanged.connect(look);
   look();

@@ -73,7 +73,8 @@ export class Model {
     }
     this._isFollowing = true;
     this.set({ front });
-    await this.locate(front.path);
+    await this.locate(front.path, true);
+    this._home = this._state.project.value?.id;
     await this._choosing?.catch(() => undefined);
     const early = this._early;
     if (early && front.kernel && early.path === front.path) {
@@ -82,12 +83,38 @@ export class Model {
     }
   }
 
+  /** Follow the kernel to the project that it works in: a cell may have made one, or have gone to another. */
+  async followKernel(): Promise<void> {
+    this._isMoving = true;
+    if (this._isLooking) {
+      return;
+    }
+    this._isLooking = true;
+    while (this._isMoving) {
+      this._isMoving = false;
+      const turn = this._turn;
+      const { path, kernel } = this._state.front;
+      // what is shown says what is wrong with the server
+      const found = await this.client.projects(path, kernel, true).catch(() => null);
+      if (found && turn === this._turn) {
+        this.set({ others: found.others });
+        if (found.project?.id !== this._home) {
+          this._home = found.project?.id;
+          this._where = { path, isFollowing: true };
+          this.enter(found.project, found.problem);
+        }
+      }
+    }
+    this._isLooking = false;
+  }
+
   /** Show the project at a path, whatever is in front. */
-  async locate(path: string): Promise<void> {
+  async locate(path: string, isFollowing = false): Promise<void> {
+    this._where = { path, isFollowing };
     const turn = ++this._turn;
     this.set({ project: { ...this._state.project, isLoading: true } });
     try {
-      const found = await this.client.projects(path, this._state.front.kernel);
+      const found = await this.client.projects(path, this._state.front.kernel, isFollowing);
       if (turn === this._turn) {
         this.set({ others: found.others });
         this.enter(found.project, found.problem);
@@ -101,11 +128,12 @@ export class Model {
 
   /** Load everything anew. */
   async refresh(): Promise<void> {
-    await this.locate(this._state.project.value?.path ?? this._state.front.path);
+    await this.locate(this._where.path, this._where.isFollowing);
   }
 
   async createProject(body: { path: string; files?: string[] }): Promise<ProjectInfo> {
     const project = await this.client.createProject(body);
+    this._where = { path: body.path, isFollowing: false };
     this.enter(project, null);
     return project;
   }
@@ -207,7 +235,8 @@ export class Model {
     const before = this._state.project.value;
     if (changed.includes('branches') && before) {
       const turn = this._turn;
-      const found = await this.client.projects(before.path ?? this._state.front.path, this._state.front.kernel);
+      const { path, isFollowing } = this._where;
+      const found = await this.client.projects(path, this._state.front.kernel, isFollowing);
       if (turn === this._turn && found.project?.id === before.id) {
         if (found.project.branch !== before.branch) {
           this.enter(found.project, null);
@@ -239,6 +268,12 @@ export class Model {
   };
   private readonly _changed = new Signal<this, void>(this);
   private _isFollowing = false;
+  /** Where the project that is shown was found. */
+  private _where = { path: '', isFollowing: false };
+  /** The project that the notebook in front is in; another one may be shown, which somebody chose. */
+  private _home: string | undefined;
+  private _isMoving = false;
+  private _isLooking = false;
   /** A branch that was chosen while the notebook's kernel was still starting; it is told of it then. */
   private _early: { path: string; branch: string } | null = null;
   private _choosing: Promise<ProjectInfo> | null = null;

@@ -40,7 +40,7 @@ export interface FeatureInfo {
   description: string | null;
 }
 
-export type ViewState = 'failing' | 'alert' | 'stale' | 'differs' | 'not_computed' | 'computed' | 'promoted';
+export type ViewState = 'failing' | 'alert' | 'stale' | 'differs' | 'not_computed' | 'new' | 'computed' | 'promoted';
 
 export interface ViewInfo {
   name: string;
@@ -137,6 +137,18 @@ export interface VersionInfo {
   branch: string;
 }
 
+interface ProfileColumn {
+  name: string;
+  dtype: string;
+  figure: string;
+  facts: Record<string, string>;
+}
+
+export interface ProfileInfo {
+  rows: number;
+  columns: ProfileColumn[];
+}
+
 export interface ViewAnswer {
   name: string;
   kind: 'stored' | 'on_demand';
@@ -147,7 +159,7 @@ export interface ViewAnswer {
   definition: string;
   path: string | null;
   contract: ContractColumn[];
-  profile: { html: string } | null;
+  profile: ProfileInfo | null;
   lineage: LineageInfo;
   versions: VersionInfo[];
   checks: CheckInfo[];

@@ -46,8 +46,9 @@ type Words = Record<string, string | null | undefined>;
 export class Client {
   constructor(private readonly settings: ServerConnection.ISettings) {}
 
-  projects(path: string, kernel: string): Promise<ProjectList> {
-    return this.get('projects', { path, kernel });
+  /** The project around a path; following, the one that the kernel works in. */
+  projects(path: string, kernel: string, isFollowing: boolean): Promise<ProjectList> {
+    return this.get('projects', { path, kernel, follow: isFollowing ? 'kernel' : null });
   }
 
   createProject(body: { path: string; files?: string[] }): Promise<ProjectInfo> {

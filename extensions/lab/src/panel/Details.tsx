@@ -4,8 +4,8 @@ import { caretLeftIcon } from '@jupyterlab/ui-components';
 import { type ReactNode, useEffect, useRef } from 'react';
 
 import { Commands } from '../actions/names';
-import type { CheckInfo, ContractColumn, LineageInfo, VersionInfo, ViewAnswer } from '../api/answers';
-import { Html } from '../Html';
+import type { CheckInfo, ContractColumn, LineageInfo, ProfileInfo, VersionInfo, ViewAnswer } from '../api/answers';
+import { Figure } from '../Html';
 import type { Selection } from '../model';
 import { useModel, useServices, useView } from '../services';
 import { ProblemNotice } from './Notice';
@@ -103,7 +103,7 @@ function Parts({ view }: { view: ViewAnswer }) {
       </Part>
       {view.profile && (
         <Part title={trans.__('Profile')} isOpen>
-          <Html html={view.profile.html} label={trans.__('Profile')} />
+          <Profile profile={view.profile} />
         </Part>
       )}
       <Part title={trans.__('Lineage')}>
@@ -187,6 +187,31 @@ function Contract({ columns }: { columns: ContractColumn[] }) {
         </li>
       ))}
     </ul>
+  );
+}
+
+function Profile({ profile }: { profile: ProfileInfo }) {
+  const { format, trans } = useServices();
+  return (
+    <>
+      <p className="wb-Dim">{trans._n('%2 row', '%2 rows', profile.rows, format.count(profile.rows))}</p>
+      <ul className="wb-List">
+        {profile.columns.map(column => (
+          <li key={column.name} className="wb-Column">
+            <span className="wb-Mono">{column.name}</span> <span className="wb-Dim">{column.dtype}</span>
+            {column.figure && <Figure html={column.figure} />}
+            <dl className="wb-Facts">
+              {Object.entries(column.facts).map(([title, value]) => (
+                <div key={title}>
+                  <dt>{title}</dt>
+                  <dd>{value}</dd>
+                </div>
+              ))}
+            </dl>
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 

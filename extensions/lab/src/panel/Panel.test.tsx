@@ -108,6 +108,22 @@ test('a branch that the kernel chose is followed', async () => {
   await vi.waitFor(() => expect(node.querySelector('select')?.value).toBe('main'));
 });
 
+test('the project that the kernel went to is followed, and one that was chosen stays until it moves', async () => {
+  await show();
+  const title = () => node.querySelector('h1')?.textContent;
+  server.project = aProject({ id: 'p2', name: 'shop' });
+  await act(() => model.followKernel());
+  expect(title()).toBe('shop');
+  server.project = aProject({ id: 'p3', name: 'chosen' });
+  await act(() => model.locate('chosen'));
+  server.project = aProject({ id: 'p2', name: 'shop' });
+  await act(() => model.followKernel());
+  expect(title()).toBe('chosen');
+  server.project = aProject();
+  await act(() => model.followKernel());
+  expect(title()).toBe('delays');
+});
+
 test('without a project the panel says how to make one, and lists the others', async () => {
   server.project = null;
   await show();

@@ -11,6 +11,7 @@ const SIGNS: Record<ViewState, string> = {
   stale: '↻',
   differs: '≠',
   not_computed: '○',
+  new: '+',
   computed: '●',
   promoted: '✓'
 };
@@ -22,6 +23,7 @@ export function stateWord(trans: TranslationBundle, state: ViewState): string {
     stale: trans.__('stale'),
     differs: trans.__('differs from main'),
     not_computed: trans.__('not computed'),
+    new: trans.__('new'),
     computed: trans.__('computed'),
     promoted: trans.__('promoted')
   };
