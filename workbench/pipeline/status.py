@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workbench.git import Upstream
     from workbench.render import Tone
     from workbench.sources import Snapshot
-    from workbench.tracking import RunSummary, TrackingStatus
+    from workbench.tracking import Entry, RunSummary, TrackingStatus
     from workbench.workspace import Workspace
 
 State = Literal["computed", "to compute", "waits for upstream", "on demand", "broken", "not trusted"]
@@ -418,7 +418,10 @@ def _views(
             ViewStatus(name, "not trusted", None, changed.get(f"features/{name}.py"), refusal.remedy) for name in names
         ), {}
     found = []
-    for name in sorted({*definitions.views, *definitions.broken}):
+    names = sorted({*definitions.views, *definitions.broken})
+    on_demand = [name for name in definitions.on_demand_views if name not in definitions.broken]
+    entries = _last_entries(workspace, [*names, *on_demand], branch)
+    for name in names:
         change = changed.get(f"features/{name}.py")
         try:
             with reraise_user_errors(definitions, {}):
@@ -432,15 +435,21 @@ def _views(
         stored = workspace.cache.get(identity)
         state: State = "to compute" if stored is None else "computed"
         rows = None if stored is None else stored.record.rows
-        last = workspace.journal.last(name, branch=branch)
+        last = entries.get(name)
         checks = last.checks if last is not None and last.view_id == identity else {}
         found.append(ViewStatus(name, state, identity, change, "", checks, rows))
-    for name in definitions.on_demand_views:
-        if name in definitions.broken:
-            continue
+    for name in on_demand:
         text = hashlib.sha256(definitions.source_text(name).encode()).hexdigest()
-        last = workspace.journal.last(name, branch=branch)
+        last = entries.get(name)
         checks = last.checks if last is not None and last.definition == text else {}
         change = changed.get(f"features/{name}.py")
         found.append(ViewStatus(name, "on demand", None, change, "computed for each request", checks))
     return tuple(found), evaluation.snapshots
+
+
+def _last_entries(workspace: Workspace, names: Sequence[str], branch: str | None) -> dict[str, Entry]:
+    """Return the newest computation of each view; of `branch` alone where one is given."""
+    if branch is not None:
+        return workspace.journal.last_on(branch, names)
+    found = {name: workspace.journal.last(name) for name in names}
+    return {name: last for name, last in found.items() if last is not None}
