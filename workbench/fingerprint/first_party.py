@@ -7,6 +7,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path, PurePath
 from types import ModuleType
 from typing import Any
@@ -143,7 +144,7 @@ def _data(module: str) -> dict[str, str]:
 def _by_place(home: str) -> Callable[[str], bool]:
     """Return the usual rule: a view's own package, and whatever is not installed as a library."""
     package = home.partition(".")[0]
-    libraries = tuple(str(Path(folder).resolve()) for folder in _library_folders())
+    libraries = _library_folders()
 
     def owns(name: str) -> bool:
         top = name.partition(".")[0]
@@ -160,9 +161,11 @@ def _by_place(home: str) -> Callable[[str], bool]:
     return owns
 
 
-def _library_folders() -> list[str]:
+@cache
+def _library_folders() -> tuple[str, ...]:
     paths = sysconfig.get_paths()
-    return [*{paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}, *site.getsitepackages()]
+    folders = [*{paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}, *site.getsitepackages()]
+    return tuple(str(Path(folder).resolve()) for folder in folders)
 
 
 def _refused_member(module: str, chain: tuple[str, ...]) -> tuple[str, str] | None:

@@ -413,9 +413,9 @@ def _views(
     try:
         workspace.repository.refuse_untrusted(tip)
     except NotTrusted as refusal:
-        names = definitions.outline.views
         return tuple(
-            ViewStatus(name, "not trusted", None, changed.get(f"features/{name}.py"), refusal.remedy) for name in names
+            ViewStatus(name, "not trusted", None, changed.get(f"features/{name}.py"), refusal.remedy)
+            for name in definitions.outline.views
         ), {}
     found = []
     names = sorted({*definitions.views, *definitions.broken})
