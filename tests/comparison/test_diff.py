@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.comparison.test_refs import DOUBLED
 from tests.conftest import EVENT_VIEW
 from workbench.cli import main
+from workbench.comparison import Difference
 from workbench.errors import FeatureNotFound
 
 if TYPE_CHECKING:
@@ -26,12 +28,80 @@ def test_it_tells_values_distributions_rows_promises_and_code(mart: Project) -> 
     assert found.drift is not None
     assert found.drift["total"].ks == pytest.approx(0.375, abs=0.2)
     text = found._repr_mimebundle_()["text/plain"]
-    assert "spend@1.0 against exp/first: 1 of 1 features differs" in text
+    first, *_ = text.splitlines()
+    assert first == "spend: spend@1.0 against exp/first: 1 of 1 features differs, in up to 99.5% of rows; readers break"
+    assert "✗ breaks  promises: readers rely on what changed\n            total: ge 0 -> -1" in text
     assert "* \n2" in text or "* 2" in text
-    assert "breaks readers" in text
+    assert "breaks readers" not in text
+    assert "breaks readers" in found.report().text(everything=True)
     assert "Where total differs most" in text
     assert found.to_dict()["drift"]["features"][0]["name"] == "total"
     assert len(found._repr_mimebundle_()["text/html"]) < 300_000
+
+
+MANY = """\
+class Many(FeatureModel):
+    user: str
+    at: UTC
+{columns}
+
+
+@feature_view(entities="user", event_time="at")
+def many(events: pl.LazyFrame) -> LazyFrame[Many]:
+    \"\"\"Features of which many differ.\"\"\"
+    place = pl.col("at").dt.minute()
+    return events.select("user", "at", {values})
+"""
+
+
+def define_many(project: Project, names: list[str], *, moved: int) -> None:
+    """Define features, each of which is moved in one more minute of an hour than the one before it."""
+    columns = "\n".join(f'    {name}: float = Feature(unit="count")' for name in names)
+    values = ", ".join(
+        f'{name}=pl.col("amount") + {moved} * (place < {count}).cast(pl.Float64)'
+        for count, name in enumerate(names, start=1)
+    )
+    project.define(MANY.format(columns=columns, values=values), log=False)
+
+
+def test_what_differs_most_comes_first_and_the_rest_is_folded(shop: Project) -> None:
+    names = [f"f{place:02}" for place in range(14)]
+    define_many(shop, names, moved=0)
+    shop.branch("exp/other", start="exp/first")
+    define_many(shop, names[2:], moved=1)
+    report = shop.diff("many", "exp/first", "exp/other").report()
+    assert report.title.endswith(": 14 of 14 features differ, in up to 24% of rows; readers break")
+    assert [finding.instances for finding in report.findings] == [("f00 is gone", "f01 is gone")]
+    text = report.text(width=100)
+    places = [text.index(f"\n{name} ") for name in ("f13", "f12", "f11", "f10")]
+    assert places == sorted(places), "the largest share first"
+    assert "and 4 more rows" in text
+    assert "and 9 more features that moved less" in text
+    assert "Where f13 differs most" in text
+    titles = [fold.title for fold in report.folded]
+    assert titles == ["Distributions of the others", "What both sides look like", "Contract"]
+    assert [figure.title for figure in report.figures][-1].startswith("features/many.py")
+    html = report.html()
+    assert html.index("Where f13 differs most") < html.index("<summary>Distributions of the others")
+    assert html.index("and 4 more rows</summary>") < html.index("Where f13 differs most")
+
+
+def test_much_code_is_folded(mart_to_read: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = mart_to_read.diff("spend", "@1.0", "@2.0")
+    assert "Code" not in {fold.title for fold in found.report().folded}
+    monkeypatch.setattr(sys.modules[Difference.__module__], "FEW_LINES", 1)
+    report = found.report()
+    assert report.folded[-1].title == "Code"
+    assert not [figure for figure in report.figures if figure.title.startswith("features/")]
+
+
+def test_where_no_value_differs_the_code_is_shown(shop: Project) -> None:
+    shop.branch("exp/other", start="exp/first")
+    shop.define(EVENT_VIEW.replace('"user", "at", total', '["user", "at"], total'), log=False)
+    report = shop.diff("spend", "exp/first", "exp/other").report()
+    assert report.title.endswith(": no value differs; nothing breaks")
+    assert "total" in report.text()
+    assert not report.folded
 
 
 def test_sides_that_are_equal_have_no_drift(mart_to_read: Project) -> None:
@@ -101,7 +171,7 @@ def test_both_sides_are_profiled_once_for_each_view_id(mart: Project) -> None:
     assert (left["total"].max, right["total"].max) == (147.0, 10.0)
     assert [key.name for key in left.keys] == ["user", "at"]
     assert left["user"].distinct == 7
-    assert "72.5 → 10" in found.report().text()
+    assert "72.5 → 10" in found.report().text(everything=True)
     facts = sorted((mart.root / ".workbench" / "facts").rglob("profile-*.json"))
     before = {path: path.stat().st_mtime_ns for path in facts}
     assert mart.diff("spend", "@1.0", "@2.0").profiles == found.profiles

@@ -32,8 +32,8 @@ def test_the_difference_has_all_five_layers(run: Run) -> None:
     assert "carrier_delay: main against exp/median: " in text
     assert "category value" in text
     assert "very_late_1d is new" in text
-    assert "162 837,699 0 0 0" in text
-    assert "very_late_7d column - Int64" in text
+    assert "rows 837,699 changed, 162 the same" in text
+    assert "no promise breaks" in text
     assert "delay_mean_7d changed 837,677 >99.9%" in text
     assert "Distributions main → exp/median" in text
     assert '- delay_mean=pl.col("arr_delay").mean(),' in text
@@ -43,13 +43,14 @@ def test_the_difference_has_all_five_layers(run: Run) -> None:
 def test_the_summary_comes_first_and_the_interactive_view_is_an_output_of_its_own(run: Run) -> None:
     static, view = run[1]["%feature diff carrier_delay"]
     assert "<svg" in static["data"]["text/html"]
+    assert "<td>very_late_7d</td><td>column</td><td>-</td><td>Int64</td>" in static["data"]["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in view["data"]
     assert "application/vnd.jupyter.widget-view+json" not in static["data"]
     assert len(json.dumps([static, view])) < 300_000
 
 
 def test_main_holds_what_was_published(run: Run) -> None:
-    assert "category none why nothing differs" in said(run, "%feature diff carrier_delay --left @1.0")
+    assert "main: no value differs category none rows" in said(run, "%feature diff carrier_delay --left @1.0")
 
 
 def test_drift_is_told_beside_a_features_own_noise_and_by_segment(run: Run) -> None:

@@ -15,21 +15,49 @@ from workbench.diff import Side, diff_views
 from workbench.errors import FeatureNotFound
 from workbench.pipeline import VersionEvaluation, cached_profile
 from workbench.registry import Registry
-from workbench.render import Report, Reported, ShareBar, Table, listings, overlays, profile_table, profiles_table
+from workbench.render import (
+    Finding,
+    Fold,
+    Mark,
+    Report,
+    Reported,
+    ShareBar,
+    Table,
+    listings,
+    overlays,
+    profile_table,
+    profiles_table,
+)
+from workbench.shares import percent
 from workbench.times import duration_in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
 
     from workbench.diff import ColumnDiff, RowCounts, ViewDiff
     from workbench.drift import DriftReport
     from workbench.profile import Profile
-    from workbench.render import Tone
+    from workbench.render import Figure, Tone
     from workbench.workspace import Workspace
 
 _TONES: dict[str, Tone] = {"none": "good", "metadata": "good", "refactor": "good", "value": "warn", "breaking": "bad"}
+_BREAKS = {
+    "breaking": "readers break",
+    "value": "no promise breaks",
+    "additive": "nothing breaks",
+    "refactor": "nothing breaks",
+    "metadata": "nothing breaks",
+}
+_BROKEN = {"removed", "renamed", "retyped"}
 WORST = 5
 """Rows of a feature that are shown where it differs most; `worst` has more."""
+FEW_LINES = 20
+"""Changed lines of code that are shown; more are folded."""
+FIRST_VALUES = 10
+FIRST_DRAWN = 3
+"""Features whose differences and distributions are shown at first; the others are folded."""
 
 
 @dataclass(frozen=True)
@@ -132,35 +160,78 @@ class Difference(Reported):
         return self.diff.to_frame()
 
     def report(self) -> Report:
-        """Return what differs: values and their distributions, rows, promises, code."""
+        """Return what differs, how much and whether it breaks; then what differs most, and folded all the rest."""
         left, right = self.diff.left, self.diff.right
         called = [
             side.label if side else f"nothing ({ref} has no such view)"
             for side, ref in zip((left, right), self.refs, strict=True)
         ]
-        tables = (self._rows(), self._promises(), self._values(), *self._profiles(), *self._worst())
+        shown, folded = self._figures()
         return Report(
             f"{self.view}: {called[0]} against {called[1]}: {self._verdict()}",
             tone=_TONES.get(self.category),
-            facts=(("category", self.category), ("why", "\n".join(self.why) or "nothing differs")),
-            figures=(
-                *(table for table in tables if table.rows),
-                *(overlays(self.drift) if self.drift else ()),
-                *listings(self.diff.code),
-            ),
+            findings=self._findings(),
+            facts=(("category", self.category), *((("rows", rows),) if (rows := self._rows()) else ())),
+            figures=shown,
+            folded=folded,
         )
 
     def _verdict(self) -> str:
-        """Return what differs, in few words."""
+        """Return what differs, how much, and whether that breaks what readers rely on."""
         if self.diff.left is None or self.diff.right is None:
             return "; ".join(self.why) or self.category
+        breaks = _BREAKS.get(self.category)
+        return f"{self._what()}; {breaks}" if breaks else self._what()
+
+    def _what(self) -> str:
         differing = sum(each.status != "same" for each in self.columns)
         if differing:
-            return f"{differing} of {len(self.columns)} features differ{'s' if differing == 1 else ''}"
+            most = max(each.share for each in self.columns)
+            much = f", in up to {percent(most)} of rows" if most else ""
+            return f"{differing} of {len(self.columns)} features differ{'s' if differing == 1 else ''}{much}"
         rows = [
             f"{count:,} {word}" for count, word in ((self.rows.added, "added"), (self.rows.removed, "removed")) if count
         ]
         return f"rows {', '.join(rows)}" if rows else "no value differs"
+
+    def _findings(self) -> tuple[Finding, ...]:
+        """Return what breaks readers, and what else differs beside values, which have a table."""
+        if self.diff.left is None or self.diff.right is None:
+            return ()
+        in_table = [each.why for each in self.columns if each.status == "changed"]
+        broken = [change.sentence for change in self.diff.contract if change.breaking]
+        broken += [each.why for each in self.columns if each.status in _BROKEN]
+        rest = [said for said in self.why if not _begins(said, in_table)]
+        breaking = [said for said in rest if _begins(said, broken) or (not self.diff.grain and said == self.why[0])]
+        other = [said for said in rest if said not in breaking]
+        found = []
+        if breaking:
+            found.append(Finding(Mark("✗ breaks", "bad"), "promises", "readers rely on what changed", tuple(breaking)))
+        if other:
+            tone: Tone = "warn" if self.category in {"breaking", "value"} else "dim"
+            found.append(Finding(Mark("· differs", tone), "beside values", _counted(other), tuple(other)))
+        return tuple(found)
+
+    def _figures(self) -> tuple[tuple[Figure, ...], tuple[Fold, ...]]:
+        """Return what is shown at first, and what is folded: the code too, if much of it differs beside values."""
+        values, contract, code = self._values(), self._promises(), listings(self.diff.code)
+        profiles = [table for table in self._profiles() if table.rows]
+        if not values.rows:
+            drawn = overlays(self.drift) if self.drift else ()
+            return (*profiles, *code, *drawn), (Fold("Contract", (contract,)),) if contract.rows else ()
+        first = overlays(self.drift, most=FIRST_DRAWN) if self.drift else ()
+        more = overlays(self.drift, skip=FIRST_DRAWN) if self.drift else ()
+        folds = {
+            "Distributions of the others": more,
+            "What both sides look like": tuple(profiles),
+            "Contract": (contract,) if contract.rows else (),
+            "Code": code if self._changed_lines() > FEW_LINES else (),
+        }
+        kept = tuple(Fold(title, figures) for title, figures in folds.items() if figures)
+        return (values, *first, *self._worst(), *(code if "Code" not in {each.title for each in kept} else ())), kept
+
+    def _changed_lines(self) -> int:
+        return sum(file.added + file.removed for file in self.diff.code.files)
 
     @property
     def _other_rows(self) -> bool:
@@ -172,15 +243,20 @@ class Difference(Reported):
             "Values",
             ("feature", "is", "values changed", "share", "mean change", "largest"),
             tuple((c.name, _status(c), *_differing_rows(c), *_sizes(c)) for c in changed),
+            most=FIRST_VALUES,
         )
 
-    def _rows(self) -> Table:
+    def _rows(self) -> str:
+        """Return how many rows became what."""
         counts = self.rows
-        return Table(
-            "Rows",
-            ("same", "changed", "added", "removed", "key not unique"),
-            ((counts.same, counts.changed, counts.added, counts.removed, counts.duplicates),),
-        )
+        named = {
+            "changed": counts.changed,
+            "added": counts.added,
+            "removed": counts.removed,
+            "with a key that is not unique": counts.duplicates,
+            "the same": counts.same,
+        }
+        return ", ".join(f"{count:,} {what}" for what, count in named.items() if count)
 
     def _promises(self) -> Table:
         return Table(
@@ -247,6 +323,15 @@ def _as_promoted(workspace: Workspace, view: str, left: str, found: ViewDiff) ->
         return found
     versions = VersionEvaluation(workspace, registry, workspace.sources)
     return compare_with_first(workspace, found, versions, record=record, serving=serving)
+
+
+def _begins(sentence: str, reasons: Sequence[str]) -> bool:
+    """Whether a reason is `sentence`, or begins with it and goes on about promises."""
+    return any(f"{reason}; ".startswith(f"{sentence}; ") for reason in reasons)
+
+
+def _counted(sentences: Sequence[str]) -> str:
+    return "1 difference" if len(sentences) == 1 else f"{len(sentences)} differences"
 
 
 def _status(column: ColumnDiff) -> str:

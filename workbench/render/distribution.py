@@ -489,9 +489,9 @@ class Overlays:
         return f"and {self.left:,} more feature{'' if self.left == 1 else 's'} that moved less"
 
 
-def overlays(report: DriftReport, *, most: int = MOST) -> tuple[Figure, ...]:
-    """Return one figure with the distributions of at most `most` features, what moved most first."""
-    ordered = sorted((one for one in report.features if one.bins), key=lambda one: -one.excess)
+def overlays(report: DriftReport, *, most: int = MOST, skip: int = 0) -> tuple[Figure, ...]:
+    """Return one figure with the distributions of at most `most` features, what moved most first, without the first."""
+    ordered = sorted((one for one in report.features if one.bins), key=lambda one: -one.excess)[skip:]
     if not ordered:
         return ()
     drawn = tuple(Overlay(one, report.labels) for one in ordered[:most])
