@@ -8,7 +8,11 @@ well, unless asked for "values" alone, which is what "bare" answers. Feast's ser
 
 The client keeps 16 connections busy from this process. What counts is the processor time of the server for a request,
 as the kernel counts it, the least of several rounds in which the contenders take turns: on a machine of two cores that
-others use, requests a second say how much the client and the others leave. Bodies are measured in this process.
+others use, requests a second say how much the client and the others leave. Bodies are measured in this process. All
+contenders are started once and wait while another has its turn. What does not answer for a minute ends the benchmark.
+
+`workbench serve` is started with its bytecode there, as it is where a program was installed, and with two workers; it
+is ready when ``/health/ready`` says so.
 
     python tests/bench/bench_serve.py --json serve.json
 """
@@ -22,18 +26,23 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import polars as pl
+import psutil
 import uvloop
 
 from tests.bench.bench_online import VIEWS, compared, new_shelf, shelf_of, table, taken, write
+from tests.bench.measured import least
 from tests.bench.targets import judge
 from tests.server.stage import Running
 from workbench.config import ServeSettings
@@ -42,7 +51,10 @@ from workbench.server import FeatureService, ServiceOptions, TokenFile
 from workbench.server.features import FeatureAnswers
 
 CLIENTS = 16
-TICK = os.sysconf("SC_CLK_TCK")
+LONGEST = 60.0
+"""Seconds after which what does not answer ends the benchmark."""
+MOST_CONNECTIONS = 500
+"""How often a client connects until each of two workers has taken one of its connections."""
 CORES = os.cpu_count() or 1
 TARGETS = {
     "bare / full (cpu), at least": 0.7,
@@ -108,23 +120,23 @@ def load(port: int, request: bytes, seconds: float) -> list[float]:
     async def run() -> None:
         until = time.perf_counter() + seconds
         loop = asyncio.get_running_loop()
-        clients = [
-            (await loop.create_connection(lambda: _Client(request, until, times), "127.0.0.1", port))[1]
-            for _ in range(CLIENTS)
-        ]
-        await asyncio.gather(*(client.done for client in clients))
+        async with asyncio.timeout(seconds + LONGEST):
+            clients = [
+                (await loop.create_connection(lambda: _Client(request, until, times), "127.0.0.1", port))[1]
+                for _ in range(CLIENTS)
+            ]
+            await asyncio.gather(*(client.done for client in clients))
 
-    uvloop.run(run())
+    try:
+        uvloop.run(run())
+    except TimeoutError:
+        raise SystemExit(f"The server at port {port} left requests without an answer.") from None
     return times
 
 
 def used(pids: list[int]) -> float:
     """Return the processor time of some processes until now; Linux alone can say."""
-    found = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        found += int(fields[11]) + int(fields[12])
-    return found / TICK
+    return sum(time.clock_gettime(~pid << 3 | 2) for pid in pids)  # as clock_getcpuclockid(3) makes the clock's number
 
 
 def measure(port: int, pids: list[int], request: bytes, seconds: float) -> dict[str, float]:
@@ -150,15 +162,28 @@ def post(path: str, body: object, token: str | None = None) -> bytes:
 
 
 @contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[None]:
+    """End a process behind the block, and kill it where it is silent, or does not end, for too long."""
+    limit = threading.Timer(10 * LONGEST, process.kill)
+    limit.start()
+    try:
+        yield
+    finally:
+        limit.cancel()
+        process.terminate()
+        try:
+            process.communicate(timeout=LONGEST)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+@contextmanager
 def one_process(kind: str, folder: Path) -> Iterator[tuple[int, list[int]]]:
     """Give the port and the process of a server of one kind."""
     words = [sys.executable, "-m", "tests.bench.service", kind, str(folder)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process, ended(process):
         assert process.stdout is not None
-        try:
-            yield int(process.stdout.readline()), [process.pid]
-        finally:
-            process.terminate()
+        yield int(process.stdout.readline()), [process.pid]
 
 
 @contextmanager
@@ -178,20 +203,21 @@ def feast_server(python: str, repository: Path) -> Iterator[tuple[int, list[int]
         "60",
     ]
     log = repository / "serve.log"
-    with log.open("w") as output, subprocess.Popen(words, stdout=output, stderr=output) as process:
-        try:
-            for _ in range(600):
-                try:
-                    if httpx.get(f"http://127.0.0.1:{port}/health", timeout=5).status_code == 200:
-                        break
-                except httpx.HTTPError:
-                    time.sleep(0.2)
-            else:
+    with (
+        log.open("w") as output,
+        subprocess.Popen(words, stdout=output, stderr=output, text=True) as process,
+        ended(process),
+    ):
+        until = time.perf_counter() + 2 * LONGEST
+        while True:
+            try:
+                if httpx.get(f"http://127.0.0.1:{port}/health", timeout=5).status_code == 200:
+                    break
+            except httpx.HTTPError:
+                time.sleep(0.2)
+            if time.perf_counter() > until:
                 raise SystemExit(log.read_text())
-            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-            yield port, [process.pid, *map(int, children)]
-        finally:
-            process.terminate()
+        yield port, [process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))]
 
 
 def requests(folder: Path, feast: str | None, rounds: int, seconds: float) -> dict[str, dict[str, float]]:
@@ -200,26 +226,40 @@ def requests(folder: Path, feast: str | None, rounds: int, seconds: float) -> di
     _, token = TokenFile(store.with_name("online.tokens.json")).create("bench")
     body = {"features": VIEWS, "entities": [{"key": 7}]}
     ours = post("/v1/features", body)
-    servers: dict[str, tuple[Callable[[], Any], bytes]] = {
-        "bare": (lambda: one_process("bare", store), ours),
-        "lean": (lambda: one_process("lean", store), ours),
-        "full": (lambda: one_process("full", store), post("/v1/features", body, token)),
-        "values": (lambda: one_process("full", store), post("/v1/features", body | {"details": False}, token)),
+    asked: dict[str, tuple[str, bytes]] = {
+        "bare": ("bare", ours),
+        "lean": ("lean", ours),
+        "full": ("full", post("/v1/features", body, token)),
+        "values": ("full", post("/v1/features", body | {"details": False}, token)),
+    }
+    servers: dict[str, AbstractContextManager[tuple[int, list[int]]]] = {
+        kind: one_process(kind, store) for kind in ("bare", "lean", "full")
     }
     if feast:
         repository = folder / "feast"
         script = str(Path(__file__).parent / "feast_online.py")
         taken([feast, script, "--folder", str(folder), "--repository", str(repository)])
         features = [f"view{number}:v{number}_{column}" for number in range(3) for column in range(5)]
-        asked = post("/get-online-features", {"features": features, "entities": {"key": [7]}})
-        servers["Feast"] = (lambda: feast_server(feast, repository), asked)
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in servers}
+        asked["Feast"] = "Feast", post("/get-online-features", {"features": features, "entities": {"key": [7]}})
+        servers["Feast"] = feast_server(feast, repository)
+    with ExitStack() as stack:
+        running = {kind: stack.enter_context(server) for kind, server in servers.items()}
+        contenders = {name: (*running[kind], request) for name, (kind, request) in asked.items()}
+        runs = in_turns(contenders, rounds, seconds)
+    return {name: min(own, key=lambda run: run["cpu"]) for name, own in runs.items()}
+
+
+def in_turns(
+    contenders: dict[str, tuple[int, list[int], bytes]], rounds: int, seconds: float
+) -> dict[str, list[dict[str, float]]]:
+    """Measure servers by their ports, processes and requests, one after another in each round."""
+    for port, _, request in contenders.values():
+        load(port, request, 0.3)
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in contenders}
     for _ in range(rounds):
-        for name, (start, request) in servers.items():
-            with start() as (port, pids):
-                load(port, request, 0.3)
-                found[name].append(measure(port, pids, request, seconds))
-    return {name: min(runs, key=lambda run: run["cpu"]) for name, runs in found.items()}
+        for name, (port, pids, request) in contenders.items():
+            found[name].append(measure(port, pids, request, seconds))
+    return found
 
 
 def workers(folder: Path, rounds: int, seconds: float) -> dict[str, dict[str, float]]:
@@ -227,13 +267,13 @@ def workers(folder: Path, rounds: int, seconds: float) -> dict[str, dict[str, fl
     store = folder / "shelf" / "online"
     token = TokenFile(store.with_name("online.tokens.json")).create("workers")[1]
     request = post("/v1/features", {"features": VIEWS, "entities": [{"key": 7}]}, token)
-    found: dict[str, list[dict[str, float]]] = {"1 worker": [], "2 workers": []}
-    for _ in range(rounds):
-        for count, runs in enumerate(found.values(), start=1):
-            with Running(store, workers=count) as service:
-                port = int(service.url.rpartition(":")[2])
-                load(port, request, 0.3)
-                runs.append(measure(port, service.workers, request, seconds))
+    with Running(store, workers=1) as one, Running(store, workers=2) as two:
+        both = {"1 worker": one, "2 workers": two}
+        found = in_turns(
+            {name: (urlsplit(service.url).port or 0, service.workers, request) for name, service in both.items()},
+            rounds,
+            seconds,
+        )
     return {name: max(runs, key=lambda run: run["per_second"]) for name, runs in found.items()}
 
 
@@ -274,25 +314,33 @@ def bodies(folder: Path, rounds: int) -> dict[str, float]:
     )
 
 
-def start(folder: Path, rounds: int) -> float:
-    """Return how long the service takes on a filled store from its start until it is ready, in seconds."""
+def start(folder: Path, rounds: int) -> dict[str, float]:
+    """Return how long `workbench serve` takes on a filled store until it is ready, in seconds, and its processor time.
+
+    The first start, which makes the bytecode, does not count.
+    """
+    words = [str(Path(sys.executable).with_name("workbench")), "serve", "--store", str(folder / "shelf" / "online")]
+    environment = os.environ | {"PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     found = []
-    options = ServiceOptions.of_folder(folder / "shelf" / "online", ServeSettings(port=0, workers=2))
-    for _ in range(rounds):
+    for _ in range(rounds + 1):
         begin = time.perf_counter()
-        words = [sys.executable, "-m", "workbench.server"]
-        environment = os.environ | {"WORKBENCH_SERVICE": options.to_json()}
-        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        with (
+            subprocess.Popen([*words, "--port", "0"], stderr=subprocess.PIPE, text=True, env=environment) as process,
+            ended(process),
+        ):
             assert process.stderr is not None
-            started = 0
-            for line in process.stderr:
-                started += "Application startup complete." in line
-                if started == 2:
-                    break
-            found.append(time.perf_counter() - begin)
-            process.terminate()
-            process.stderr.read()
-    return min(found)
+            line = next((line for line in process.stderr if '"serving"' in line), None)
+            if line is None:
+                raise SystemExit("The service does not start.")
+            address = HTTPConnection(urlsplit(json.loads(line)["url"]).netloc, timeout=LONGEST)
+            address.request("GET", "/health/ready")  # it waits in the socket until a worker is there
+            if address.getresponse().status != 200:
+                raise SystemExit("The service is not ready.")
+            seconds = time.perf_counter() - begin
+            workers = psutil.Process(process.pid).children(recursive=True)
+            found.append({"seconds": seconds, "cpu": used([process.pid, *(worker.pid for worker in workers)])})
+    return least(found[1:])
 
 
 def changes(folder: Path, rounds: int) -> dict[str, float]:
@@ -305,9 +353,14 @@ def changes(folder: Path, rounds: int) -> dict[str, float]:
     found: dict[str, list[float]] = {"rollback": [], "publish": []}
     with Running(shelf.folder / "online", workers=2) as service:
         clients: dict[str, httpx.Client] = {}  # one for each worker, whose requests' ids begin alike
-        while len(clients) < 2:
+        for _ in range(MOST_CONNECTIONS):
             client = httpx.Client(base_url=service.url)
-            clients.setdefault(_asked(client)[0], client)
+            if clients.setdefault(_asked(client)[0], client) is not client:
+                client.close()
+            if len(clients) == 2:
+                break
+        else:
+            raise SystemExit("One of two workers never takes a connection.")
         for _ in range(rounds):
             for name, runs in found.items():
                 shelf.roll_back("spend", "1.0" if name == "rollback" else "1.1")
@@ -348,7 +401,8 @@ def report(measured: dict[str, Any]) -> tuple[dict[str, Any], int]:
         "Arrow / JSON bodies (cpu)": bodies["Arrow body"] / bodies["JSON body"],
         "Arrow / JSON requests (cpu)": bodies["Arrow request"] / bodies["JSON request"],
         "share of metrics, tokens and log": 1 - runs["lean"]["cpu"] / full["cpu"],
-        "ready after (s)": measured["ready"],
+        "ready after (s)": measured["ready"]["seconds"],
+        "ready after (s of cpu)": measured["ready"]["cpu"],
         "publish seen after (ms)": measured["changes"]["publish"],
         "rollback seen after (ms)": measured["changes"]["rollback"],
     }
@@ -362,8 +416,8 @@ def main() -> int:
     """Measure requests, workers, bodies, the start and how soon a change is seen."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000, help="entities of each view")
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2.0, help="for which a server is kept busy")
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.7, help="for which a server is kept busy each time")
     parser.add_argument("--feast", default=os.environ.get("FEAST_PYTHON"), help="a Python that has feast[duckdb]")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -375,7 +429,7 @@ def main() -> int:
         shelf_of(folder).load()
         measured = {
             "ready": start(folder, options.repeat),
-            "changes": changes(folder, 5 * options.repeat),
+            "changes": changes(folder, 2 * options.repeat),
             "bodies": bodies(folder, options.repeat),
             "requests": requests(folder, options.feast, options.repeat, options.seconds),
             "workers": workers(folder, options.repeat, options.seconds),

@@ -201,6 +201,7 @@ def test_many_entities_have_the_values_that_each_has_alone(tmp_path: Path) -> No
 NUMBERS: dict[str, list[dict[str, int | None]]] = {
     "all there": [{"number": 3}, {"number": 2**62}, {"number": 3}],
     "one unknown, one null": [{"number": 3}, {"number": 4}, {"number": None}, {"number": 2**70}],
+    "one beyond": [{"number": 3}, {"number": 2**70}],
     "one expired": [{"number": 3}, {"number": 5}],
     "none": [],
 }

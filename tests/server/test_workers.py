@@ -213,6 +213,31 @@ print(json.dumps([sorted({name.partition(".")[0] for name in sys.modules}), sent
 """
 
 
+STARTS = """
+import sys
+from pathlib import Path
+from uvicorn.supervisors import Multiprocess
+from workbench.cli.commands import serve
+from workbench.server import ServiceCommand, ServiceOptions
+from workbench.server.supervisor import configured
+command = serve(store=sys.argv[1])
+assert isinstance(command, ServiceCommand)
+configured(ServiceOptions.from_json(command.options.to_json()))
+print(*{name.partition(".")[0] for name in sys.modules})
+"""
+
+
+def test_what_starts_the_workers_loads_no_engine(tmp_path: Path) -> None:
+    folder = tmp_path / "online"
+    folder.mkdir()
+    (folder / "data.mdb").touch()
+    words = [sys.executable, "-c", STARTS, str(folder)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=120)
+    modules = set(done.stdout.split())
+    assert {"workbench", "uvicorn"} <= modules
+    assert not {"polars", "numpy", "pyarrow", "starlette", "lmdb"} & modules
+
+
 def test_it_imports_nothing_of_the_notebook_the_checks_or_git(tmp_path: Path) -> None:
     shelf = fill(tmp_path)
     words = [sys.executable, "-c", IMPORTS, str(shelf.folder / "online")]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from workbench.errors import ProjectError, UsageError
 from workbench.files import replace_atomically
-from workbench.records import to_plain
 from workbench.redaction import redact_urls
 from workbench.render.format import print_value
 from workbench.render.markdown import address, quote_markdown
@@ -337,6 +336,8 @@ class Reported:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
+        from workbench.records import to_plain  # loads Polars, which `workbench serve` does without
+
         plain: dict[str, Any] = to_plain(self)
         return plain
 

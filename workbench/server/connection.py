@@ -87,6 +87,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        self.timeout_keep_alive = KEEP_SECONDS
         self._number = next(_NUMBERS)
         if len(self.connections) > most_connections():
             self._make_room()

@@ -90,16 +90,13 @@ def configured(options: ServiceOptions) -> Config:
     """Return how uvicorn runs a worker."""
     from uvicorn import Config
 
-    from workbench.server import connection
-
     settings = options.serve
     return Config(
         _Application(options),
         factory=True,
         workers=settings.workers,
         loop="uvloop",
-        http=connection.Connection,
-        timeout_keep_alive=connection.KEEP_SECONDS,
+        http="workbench.server.connection:Connection",  # loaded by workers: what starts them does without Polars
         ws="none",
         interface="asgi3",
         lifespan="on",
