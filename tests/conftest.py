@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 
     from workbench.project import Project
 
+# jsonschema, behind nbformat and altair, reads a grammar of IRIs when it is imported: two seconds in each process
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # so that it seems not to be installed
+gc.disable()  # until all tests are collected: what is made till then stays
+
 # what was observed of a definition is known to all tests of a run, as it is to all projects of a user
 _RUN = os.environ.setdefault("WORKBENCH_TEST_RUN", os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid4().hex)
 os.environ["XDG_CACHE_HOME"] = str(Path(tempfile.gettempdir()) / f"workbench-tests-{_RUN}")
@@ -36,6 +42,12 @@ hypothesis.settings.load_profile("quick")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell's background job ignores Ctrl-C and hands that on; tests of interrupts need it as people have it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector pass over what collecting the tests has made."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
