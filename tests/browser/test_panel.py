@@ -60,6 +60,17 @@ def recent(events: pl.LazyFrame) -> pl.LazyFrame:
         events.select(pl.col("am
     )
 """
+WIDTH = "style => document.querySelector('#workbench-panel').setAttribute('style', style)"
+CUT = """() => {
+    const panel = document.querySelector('#workbench-panel');
+    const right = panel.getBoundingClientRect().right;
+    if (panel.querySelectorAll('.wb-Figure').length === 0) {
+        return ['nothing is shown'];
+    }
+    return [...panel.querySelectorAll('*')].filter(node => !node.closest('pre, details:not([open]) > :not(summary)'))
+        .filter(node => node.getBoundingClientRect().right > right + 1 && !node.closest('.wb-Hidden'))
+        .map(node => node.outerHTML.slice(0, 120));
+}"""
 COMPLETED = """() => {
     const items = [...document.querySelectorAll('.jp-Completer-item')];
     const isThere = items.some(item => item.textContent.includes('amount'));
@@ -234,6 +245,22 @@ def test_a_published_view_is_checked_compared_and_rolled_back_and_a_cell_is_help
     page.locator(".wb-TreeRow", has_text="spend").first.click(timeout=LONG)
     actions = page.locator(".wb-Actions")
     shown = page.locator(".wb-Document:visible .wb-Html")
+
+    # it can be read in a narrow panel, in high contrast and in the system's own colours
+    page.add_script_tag(path=AXE)
+    expect(page.locator(".wb-Figure").first).to_be_attached(timeout=LONG)
+    style = page.locator("#workbench-panel").get_attribute("style")
+    page.evaluate(WIDTH, f"{style}; width: 200px !important; min-width: 0 !important")
+    assert page.evaluate(CUT) == []
+    page.evaluate(WIDTH, style)
+    theme = "theme => void window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
+    for name in ("JupyterLab Dark High Contrast", "JupyterLab Light"):
+        page.evaluate(theme, name)
+        expect(page.locator(f"body[data-jp-theme-name='{name}']")).to_be_attached(timeout=LONG)
+        assert_accessible(page, "#workbench-panel")
+    page.emulate_media(forced_colors="active")
+    assert_accessible(page, "#workbench-panel")
+    page.emulate_media(forced_colors="none")
 
     actions.get_by_role("button", name="Check", exact=True).click()
     expect(shown).to_contain_text("leakage", timeout=LONG)

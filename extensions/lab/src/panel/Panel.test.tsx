@@ -167,6 +167,9 @@ test('arrow keys walk the tree, fold and open', async () => {
   expect(active()).toContain('origin_weather');
   await key('Enter');
   expect(model.state.selection?.view).toBe('origin_weather');
+  const details = node.querySelector('.wb-Details') as HTMLElement;
+  await act(async () => void details.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true })));
+  expect(document.activeElement).toBe(tree);
 });
 
 test('a branch that is chosen while the kernel starts is the branch of its kernel', async () => {

@@ -1,6 +1,6 @@
 /** The side bar: the project and branch in front, and what is in them. */
 
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 
 import { useModel, useServices } from '../services';
 import { Catalog } from './Catalog';
@@ -16,6 +16,13 @@ export function Panel() {
   const { model, format, trans } = useServices();
   const { project, features, runs, catalog, selection } = useModel();
   const [tab, setTab] = useState('features');
+  const lists = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // the list gets back the focus that a view took with it when it was closed
+    if (!selection && document.activeElement === document.body) {
+      lists.current?.querySelector<HTMLElement>('[role=tree]')?.focus();
+    }
+  }, [selection]);
   if (!project.value) {
     return (
       <div className="wb-Panel">
@@ -31,7 +38,7 @@ export function Panel() {
       <Header project={project.value} />
       {project.problem && <ProblemNotice problem={project.problem} onRetry={() => void model.refresh()} />}
       {selection && <Details key={`${selection.view}@${selection.version ?? ''}`} selection={selection} />}
-      <div className="wb-Lists" hidden={selection !== null}>
+      <div className="wb-Lists" ref={lists} hidden={selection !== null}>
         <Tabs
           label={trans.__('Lists')}
           current={tab}
