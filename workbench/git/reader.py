@@ -48,9 +48,10 @@ _NEW = ".git-new-"
 """How the name of a folder begins in which a repository is made; the process's id follows."""
 
 _PINNED: ContextVar[dict[tuple[Path, str], str] | None] = ContextVar("_PINNED", default=None)
-"""Where each trunk was, and who is at work, when a call first asked for it; None outside of such a call."""
+"""Where each trunk was, who is at work, and the remotes, when a call first asked; None outside of such a call."""
 
 _WHO = "GIT_AUTHOR_IDENT"
+_REMOTES = "the remotes"
 _PLAIN_REF = re.compile(r"refs/heads(?:/[\w-][\w.-]*)+", re.ASCII)
 """A branch whose name is a path on every disk, and no revision in git's syntax."""
 
@@ -243,7 +244,13 @@ class Reader:
     @property
     def has_remote(self) -> bool:
         """Whether other repositories are known to this one."""
-        return bool(self._git.run("remote").strip())
+        pins, place = _PINNED.get(), (self.git_dir, _REMOTES)
+        if pins is not None and place in pins:
+            return bool(pins[place])
+        names = self._git.run("remote").strip()
+        if pins is not None:
+            pins[place] = names
+        return bool(names)
 
     def upstream(self, branch: str) -> Upstream | None:
         """Return how `branch` stands beside the remote's, as last fetched; `None` where there is no remote."""
@@ -341,7 +348,7 @@ class Reader:
 
     @contextmanager
     def at_one_moment(self) -> Iterator[None]:
-        """Within it, the trunk and who is at work stay what they first were: a call reads main at one commit."""
+        """Within it, the trunk, who is at work and the remotes stay what they first were: a call reads one main."""
         token = _PINNED.set({}) if _PINNED.get() is None else None
         try:
             yield

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.git.plain import Plain
 from workbench.errors import BranchError, BranchMoved, BranchNotFound, ProtectedBranch
 from workbench.git import Repository
+from workbench.git.command import Git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,25 @@ def test_a_branch_without_a_remote_stands_beside_nothing(repository: Repository)
     with pytest.raises(BranchError, match="no remote") as caught:
         repository.push("exp/a")
     assert "git remote add origin" in caught.value.remedy
+
+
+def test_within_a_call_git_is_asked_once_whether_there_are_remotes(
+    repository: Repository, plain: Plain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    run = Git.run
+
+    def counted(git: Git, *words: str, **options: Any) -> str:
+        asked.append(words)
+        return run(git, *words, **options)
+
+    monkeypatch.setattr(Git, "run", counted)
+    with repository.at_one_moment():
+        assert not repository.has_remote
+        plain("remote", "add", "origin", "elsewhere")
+        assert not repository.has_remote
+    assert asked == [("remote",)]
+    assert repository.has_remote
 
 
 def test_what_only_the_remote_has_is_listed_and_continued(fetched: Repository, plain: Plain, theirs: Plain) -> None:
