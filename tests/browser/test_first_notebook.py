@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+import nbformat
 import pytest
+
+from tests.guide import NOTEBOOKS, read_guide
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01-a-feature-in-a-cell.ipynb"
+NOTEBOOK = NOTEBOOKS / "01-a-feature-in-a-cell.ipynb"
 PATIENCE = 60.0
 CARD = ".jp-OutputArea .wb-card"
 
@@ -48,7 +49,7 @@ def assert_the_cards_are_there(browser: Browser) -> None:
 
 
 def test_the_first_notebook_runs_and_its_cards_outlive_reload_and_kernel(lab: Lab, browser: Browser) -> None:
-    shutil.copy(NOTEBOOK, lab.folder / "guide.ipynb")
+    nbformat.write(read_guide(NOTEBOOK), lab.folder / "guide.ipynb")  # type: ignore[no-untyped-call]  # it is not typed
     browser.open("guide.ipynb")
     browser.run_all()
     assert_the_cards_are_there(browser)

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jupyter_client.manager import start_new_kernel
 
+from tests import guide
 from tests.conftest import identify, make_trial
+from tests.guide import NOTEBOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jupyter_client.blocking.client import BlockingKernelClient
     from jupyter_client.manager import KernelManager
-
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
 @dataclass
@@ -126,21 +126,13 @@ def running_kernel(folder: Path, **environment: str) -> Iterator[Kernel]:
 
 
 def read_guide(name: str) -> Any:
-    """Return a notebook of the guide as it is kept."""
-    import nbformat  # slow to load, and every process that runs tests loads this module
-
-    return nbformat.read(NOTEBOOKS / name, 4)  # type: ignore[no-untyped-call]  # nbformat is not typed
+    """Return a notebook of the guide without its outputs."""
+    return guide.read_guide(NOTEBOOKS / name)
 
 
 def run_guide(name: str, folder: Path) -> list[Any]:
     """Run a notebook of the guide from top to bottom in `folder`, and return its cells of code with their outputs."""
-    from nbclient import NotebookClient
-
-    notebook = read_guide(name)
-    with pytest.MonkeyPatch.context() as patch:
-        identify(folder, patch)
-        NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return guide.code_cells(guide.run_guide(NOTEBOOKS / name, folder))
 
 
 @pytest.fixture(scope="module")

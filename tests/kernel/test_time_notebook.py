@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.kernel.conftest import NOTEBOOKS, read_guide, run_guide
+from tests.guide import NOTEBOOKS
+from tests.kernel.conftest import read_guide, run_guide
 
 pytestmark = pytest.mark.journey
 NAME = "02-time.ipynb"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _PATTERN = re.compile(r"[*?\[]")
 _SHOWN = 3
 """Rows of a file that are shown."""
+_WIDEST = 40
+"""Characters of a value that are shown."""
 _NEXT = """\
 Change the cell above and run it again, as often as you like: what it defines is committed to the branch each time. When
 its checks pass, publish it, and build a training set: its values as they were known at the time of each row.
@@ -104,10 +106,15 @@ def _columns(name: str, proposal: Proposal) -> Table:
         f"{name}, as it is read",
         ("column", "type", "part", *(f"row {place + 1}" for place in range(rows.height))),
         tuple(
-            (column, dtype_name(str(dtype)), parts.get(column, ""), *map(print_value, rows[column]))
+            (column, dtype_name(str(dtype)), parts.get(column, ""), *map(_short, rows[column].to_list()))
             for column, dtype in rows.schema.items()
         ),
     )
+
+
+def _short(value: object) -> str:
+    text = print_value(value)
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
 
 
 def propose(root: Path, places: Sequence[str]) -> dict[str, Proposal]:
