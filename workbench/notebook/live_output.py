@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextvars
 import html
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,7 +16,7 @@ from workbench.errors import WorkbenchError
 from workbench.pipeline import HelperModule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from workbench.client import ServiceMonitor
     from workbench.compute import Progress
@@ -26,6 +28,9 @@ STARTING_SECONDS = 60.0
 DELIVERY_SECONDS = 90.0
 """How long the card waits, in the background, to learn its MLflow run's id."""
 
+
+SILENT_SECONDS = 0.5
+"""How long a cell that works may show nothing new."""
 
 LOOK_SECONDS = 3.0
 """Seconds between two looks at a service that is watched."""
@@ -59,11 +64,37 @@ class LiveOutput:
     def __init__(self, *, pushes: bool = True) -> None:
         self._pushes = pushes
         self._handle: Any = None
+        self._pushing = threading.Lock()
+        self._ticked = 0.0
 
     def tick(self, now: Progress) -> None:
         """Show how far the computation is."""
         if self._pushes:
+            self._ticked = time.monotonic()
             self._push(_Line(f"{now.view}: {now.phase} {now.seconds:.1f} s"))
+
+    @contextmanager
+    def working(self, what: str) -> Iterator[None]:
+        """Show that `what` goes on, and for how long, before the first computation, after the last and in between."""
+        if not self._pushes:
+            yield
+            return
+        ended = threading.Event()
+        context = contextvars.copy_context()  # by which the kernel knows whose output it is
+        beat = threading.Thread(target=context.run, args=(self._beat, what, ended), name="workbench-beat", daemon=True)
+        beat.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            beat.join()
+
+    def _beat(self, what: str, ended: threading.Event) -> None:
+        began = time.monotonic()
+        while not ended.wait(SILENT_SECONDS):
+            now = time.monotonic()
+            if now - self._ticked >= SILENT_SECONDS:
+                self._push(_Line(f"{what}: working {now - began:.1f} s"))
 
     def clear(self) -> None:
         """Take the line of progress away."""
@@ -112,7 +143,8 @@ class LiveOutput:
                 self._push(replace(monitor.figures, fault=str(error)))
 
     def _push(self, shown: object) -> None:
-        if self._handle is None:
-            self._handle = display(shown, display_id=True)
-        else:
-            self._handle.update(shown)
+        with self._pushing:
+            if self._handle is None:
+                self._handle = display(shown, display_id=True)
+            else:
+                self._handle.update(shown)

@@ -8,6 +8,7 @@ import shlex
 import textwrap
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -230,12 +231,16 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
     def _run(self, call: Call, **supplied: object) -> Any:
         if "project" not in call.wants:
             return call.run()
-        live, project = self._live(), self.project()
-        project.recover()
-        before = project.chosen_branch
+        live = self._live()
+        is_slow = "progress" in call.wants
+        verb = "define" if "text" in supplied else call.function.__name__
         try:
-            result = call.run(project=project, progress=live.tick, **supplied)
-            self._keep_branch(project, before)
+            with live.working(verb) if is_slow else nullcontext():
+                project = self.project()
+                project.recover()
+                before = project.chosen_branch
+                result = call.run(project=project, progress=live.tick, **supplied)
+                self._keep_branch(project, before)
         except BaseException:
             live.clear()
             raise
