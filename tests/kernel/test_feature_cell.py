@@ -278,3 +278,20 @@ def test_an_interrupt_fails_the_cell_shortly_and_the_next_one_works(kernel: Kern
     assert "Interrupted" in plain(reply.traceback)
     assert "Traceback" not in plain(reply.traceback)
     assert kernel.run(feature(event_view)).status == "ok"
+
+
+def test_a_training_set_that_takes_a_while_is_shown_to_be_worked_on(kernel: Kernel, event_view: str) -> None:
+    assert kernel.run(feature(event_view)).status == "ok"
+    spine = (
+        "import polars as pl, workbench as wb, workbench.notebook.live_output as live_output\n"
+        "spine = pl.select(user=pl.lit('u1'), event_timestamp=pl.datetime(2024, 1, 2, time_zone='UTC'))\n"
+        "store = wb.open().store\n"
+    )
+    assert kernel.run(f"{spine}live_output.SILENT_SECONDS = 3600.0").status == "ok"
+    quick = kernel.run("train = store.training_set(spine, 'spend')")
+    assert (quick.status, quick.displays) == ("ok", {})
+    kernel.run("live_output.SILENT_SECONDS = 0.0005")
+    shown = kernel.run("train = store.training_set(spine, 'spend')\nlive_output.SILENT_SECONDS = 0.5")
+    assert shown.status == "ok", shown.traceback
+    (line,) = shown.displays.values()
+    assert line["text/plain"] == "", "it is gone when the work is done"

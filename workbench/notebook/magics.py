@@ -8,7 +8,7 @@ import shlex
 import textwrap
 import threading
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from workbench.notebook.completion import open_string
 from workbench.redaction import redact_urls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from IPython.core.interactiveshell import InteractiveShell
@@ -312,6 +312,19 @@ def register(shell: InteractiveShell) -> None:
         shell.Completer.custom_matchers.append(magics.matcher())
     offer(shell)
     magics.warm_up()
+
+
+@contextmanager
+def show_work(what: str) -> Iterator[None]:
+    """Show below the running cell that `what` is worked on, if it takes more than a moment."""
+    from workbench.notebook.live_output import LiveOutput
+
+    live = LiveOutput(pushes=hasattr(get_ipython(), "kernel"))
+    try:
+        with live.working(what):
+            yield
+    finally:
+        live.clear()
 
 
 def chosen_branch(root: Path) -> str | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import warnings
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
@@ -53,6 +55,7 @@ from workbench.tracking import TrainingFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import date, datetime
 
     import pyarrow as pa
@@ -249,13 +252,14 @@ class FeatureStore:
             reading = self._reading() if release is None else self.at(release=release)._reading()
             return join_features(reading, rows, question, minimum=minimum)
 
-        joined = on_steady_sources(build)
         workspace = self._workspace
-        train = TrainingSet(workspace, joined)
+        with _shown_in_notebook("training set"):
+            joined = on_steady_sources(build)
+            train = TrainingSet(workspace, joined)
+            if save is not None:
+                train.save(save)
         if save is None:
             workspace.training_listener.tell(lambda: facts_of_built(workspace, train))
-        else:
-            train.save(save)
         warn_of((part.view.deprecation for part in joined_views(joined.wanted)), stacklevel=3)
         if rows.guess is not None:
             warnings.warn(rows.guess, NaiveTimeWarning, stacklevel=3)
@@ -631,3 +635,10 @@ class FeatureStore:
             return self.branch
         named = f"release {self._pinned.release}" if self._pinned.release else self._pinned.commit[:10]
         return f"{self.branch} as of {named}"
+
+
+def _shown_in_notebook(what: str) -> AbstractContextManager[None]:
+    """Show in a notebook with our extension that `what` is worked on, for as long as it is."""
+    magics = sys.modules.get("workbench.notebook.magics")  # loaded by `%load_ext workbench`, and by nothing else
+    shown: AbstractContextManager[None] = magics.show_work(what) if magics else nullcontext()
+    return shown
