@@ -32,6 +32,8 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
+EXTENSION = Path(__file__).parents[2] / "extensions" / "lab"
+BUILT = EXTENSION / "labextension"
 STARTING = 180.0
 CONNECTED = """() => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel;
@@ -91,7 +93,30 @@ def lab_arguments() -> list[str]:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, identity: None, lab_arguments: list[str]) -> Iterator[Lab]:
+def panel(tmp_path: Path) -> list[str]:
+    """What Lab is started with to have our panel, as it is built here, and our server extension."""
+    if not (BUILT / "package.json").is_file():
+        missing("the panel, built: npm run build in extensions/lab")
+    extensions = tmp_path / "labextensions"
+    extensions.mkdir()
+    (extensions / "feature-workbench-lab").symlink_to(BUILT)
+    return [f"--LabApp.extra_labextensions_path={extensions}", "--ServerApp.jpserver_extensions=workbench.lab=True"]
+
+
+@pytest.fixture
+def lab_program() -> str:
+    """The module that is run."""
+    return "jupyterlab"
+
+
+@pytest.fixture
+def lab_base() -> str:
+    """The path below which the server answers, without the slash at its end."""
+    return ""
+
+
+@pytest.fixture
+def lab(tmp_path: Path, identity: None, lab_arguments: list[str], lab_program: str, lab_base: str) -> Iterator[Lab]:
     if CHROMIUM is None:
         missing("chromium on PATH")
     folder = tmp_path / "work"
@@ -108,7 +133,8 @@ def lab(tmp_path: Path, identity: None, lab_arguments: list[str]) -> Iterator[La
     log = (tmp_path / "lab.log").open("wb")
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.port={port}"),
+            *(sys.executable, "-m", lab_program, "--no-browser", "--allow-root", f"--ServerApp.port={port}"),
+            f"--ServerApp.base_url={lab_base}/",
             *("--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={token}"),
             *("--LabApp.expose_app_in_browser=True", f"--LabApp.app_settings_dir={settings}"),
             f"--LabApp.user_settings_dir={tmp_path / 'user-settings'}",
@@ -120,7 +146,7 @@ def lab(tmp_path: Path, identity: None, lab_arguments: list[str]) -> Iterator[La
         stderr=subprocess.STDOUT,
     )
     log.close()
-    running = Lab(f"http://127.0.0.1:{port}", token, folder, process)
+    running = Lab(f"http://127.0.0.1:{port}{lab_base}", token, folder, process)
     try:
         _wait(running, tmp_path / "lab.log")
         yield running

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import workbench as wb
-from tests.browser.conftest import CONNECTED, missing
+from tests.browser.conftest import CONNECTED, EXTENSION, missing
 from tests.conftest import copy_project
 from tests.lab.conftest import commit_all
 
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 pytest.importorskip("workbench.lab")
 pytestmark = [pytest.mark.browser, pytest.mark.journey, pytest.mark.timeout(900)]
 
-EXTENSION = Path(__file__).parents[2] / "extensions" / "lab"
-BUILT = EXTENSION / "labextension"
 AXE = EXTENSION / "node_modules" / "axe-core" / "axe.min.js"
-LONG = 240_000
+LONG = 120_000
 SERIOUS = """async place => (await axe.run(place, { resultTypes: ['violations'] })).violations
     .filter(found => ['serious', 'critical'].includes(found.impact))
     .map(found => [found.id, ...found.nodes.map(node => node.html.slice(0, 160))])"""
@@ -95,13 +93,8 @@ PLACE_OF = """word => {
 
 
 @pytest.fixture
-def lab_arguments(tmp_path: Path) -> list[str]:
-    if not (BUILT / "package.json").is_file():
-        missing("the panel, built: npm run build in extensions/lab")
-    extensions = tmp_path / "labextensions"
-    extensions.mkdir()
-    (extensions / "feature-workbench-lab").symlink_to(BUILT)
-    return [f"--LabApp.extra_labextensions_path={extensions}", "--ServerApp.jpserver_extensions=workbench.lab=True"]
+def lab_arguments(panel: list[str]) -> list[str]:
+    return panel
 
 
 def workbench(folder: Path, *words: str) -> None:
@@ -109,6 +102,23 @@ def workbench(folder: Path, *words: str) -> None:
     command = [str(Path(sys.executable).with_name("workbench")), *words]
     done = subprocess.run(command, cwd=folder, env=os.environ, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def many_views(count: int) -> dict[str, str]:
+    """Return the files of views with five features each."""
+    columns = "".join(f'    value_{place}: float = Feature(unit="count")\n' for place in range(5))
+    head = "import polars as pl\nfrom workbench import UTC, Feature, FeatureModel, LazyFrame, feature_view\n\n"
+    return {
+        f"features/view_{number}.py": f"""{head}class View{number}(FeatureModel):
+    user: str
+    at: UTC
+{columns}
+@feature_view(entities="user", event_time="at", owner="me")
+def view_{number}(events: pl.LazyFrame) -> LazyFrame[View{number}]:
+    return events
+"""
+        for number in range(count)
+    }
 
 
 def assert_accessible(page: Page, place: str) -> None:
@@ -285,6 +295,20 @@ def test_a_published_view_is_checked_compared_and_rolled_back_and_a_cell_is_help
     with closing(wb.open(published)) as project:
         (entry,) = project.store.catalog().entries
         assert entry.version == "1.0"
+
+    # of 2,000 features the page has those in sight
+    with closing(wb.open(published)) as project:
+        project.branch("exp/many")
+        project.repository.commit("exp/many", many_views(400), message="Define many")
+    page.get_by_role("tab", name="Features").click()
+    page.locator(".wb-Branch select").select_option("exp/many", timeout=LONG)
+    expect(page.get_by_role("tab", name="Features")).to_contain_text("2,001", timeout=LONG)
+    expect(page.locator(".wb-TreeRow").first).to_contain_text("spend", timeout=LONG)
+    tree = page.locator(".wb-Tree")
+    tree.focus()
+    page.keyboard.press("End")
+    expect(page.locator(".wb-TreeRow", has_text="view_99")).to_be_visible(timeout=LONG)
+    assert tree.evaluate("node => node.querySelectorAll('*').length") < 500
 
     # in a cell: what a source is, and which columns it has
     page.get_by_role("tab", name="a.ipynb").click()

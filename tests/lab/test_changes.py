@@ -6,17 +6,20 @@ import asyncio
 import json
 import subprocess
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import workbench as wb
 from workbench.lab.changes import Watch
-from workbench.lab.routes import SETTING
+from workbench.lab.routes import SETTING, Desk
 from workbench.project import choose_kernel_branch
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from pathlib import Path
 
     from tests.lab.conftest import Ask
+    from workbench.lab.answers import ProjectInfo
     from workbench.project import Project
 
 
@@ -88,3 +91,34 @@ async def test_a_stream_tells_of_changes_until_nobody_listens(
             break
         await asyncio.sleep(0.1)
     assert not watches._tasks
+
+
+async def test_two_servers_on_one_project_hear_of_each_other_and_answer_alike(lab_root: Path) -> None:
+    from workbench.project import Project
+
+    one, two = Desk(lab_root.parent, None), Desk(lab_root, None)
+    try:
+        seen = await one.ask(lambda: one.projects.listed("trial", "k"))
+        same = await two.ask(lambda: two.projects.listed("", "k"))
+        assert seen.project is not None
+        assert same.project is not None
+        project = seen.project.id
+        assert (same.project.id, same.project.branch) == (project, "main")
+        changes = two.watches.follow(lab_root, Project)
+        assert (await anext(changes)).changed == []
+
+        names = [f"exp/{number}" for number in range(4)]
+
+        def choose(desk: Desk, name: str) -> Awaitable[ProjectInfo]:
+            choice = partial(desk.projects.choose_branch, project, name[4:], name)
+            return desk.ask(partial(choice, objective=None, hypothesis=None, metrics=()))
+
+        await asyncio.gather(*map(choose, (one, two, one, two), names))
+        assert "branches" in (await asyncio.wait_for(anext(changes), 60)).changed
+        await changes.aclose()
+        for desk in (one, two):
+            found = [await desk.ask(partial(desk.projects.info, project, name[4:])) for name in names]
+            assert [each.branch for each in found] == names
+    finally:
+        one.pool.shutdown()
+        two.pool.shutdown()
