@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.config import CONFIG_FILE
 from workbench.errors import ProjectError
 from workbench.project.kernel_branch import kernel_branch
 from workbench.project.project import Project
@@ -52,6 +51,8 @@ def open_project(
 
 def find_root(path: str | os.PathLike[str] | None = None) -> Path:
     """Return the nearest folder, from `path` (the working directory if absent) upwards, that holds a project."""
+    from workbench.config import CONFIG_FILE
+
     start = Path(path or Path()).expanduser().resolve()
     for folder in [start, *start.parents]:
         if (folder / CONFIG_FILE).is_file():

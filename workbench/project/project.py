@@ -11,7 +11,6 @@ from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from workbench.config import CONFIG_FILE, Config
 from workbench.drivers import speaks_plainly
 from workbench.errors import BranchError, ConfigError, ProjectError, WorkbenchError
 from workbench.files import stamp
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from workbench.comparison import Difference, Drift
     from workbench.compute import Progress
+    from workbench.config import Config
     from workbench.experiments import BranchList, ModelRun, RunComparison
     from workbench.git import Branch, Repository
     from workbench.lineage import Lineage
@@ -102,6 +102,8 @@ class Project:
     """
 
     def __init__(self, root: Path, *, branch: str | None = None) -> None:
+        from workbench.config import CONFIG_FILE  # slow to import, and not needed for a list of the verbs
+
         self.root = root
         self._branch = branch
         self._config_file = str(root / CONFIG_FILE)  # looked at by every read of a feature
@@ -119,6 +121,8 @@ class Project:
         ConfigError
             Where it is wrong by now, or gone.
         """
+        from workbench.config import Config
+
         stamped = stamp(self._config_file)
         if self._read is None or self._read[0] != stamped:
             self._read = stamped, Config.read(Path(self._config_file))
@@ -1409,6 +1413,8 @@ def repository_rules(repository: Repository, config: Config) -> tuple[tuple[str,
     What that branch itself says counts, whatever the checked-out ``workbench.toml`` says: an experiment cannot lift its
     own protection. A checkout can only add to it.
     """
+    from workbench.config import CONFIG_FILE, Config
+
     declared = config.project.protected if "protected" in config.project.model_fields_set else ()
     there = repository.names()
     usual = [name for name in repository.usual_trunks() if name in there]
