@@ -1,6 +1,6 @@
 /** Answers for the tests of the components. */
 
-import type { FeatureInfo, ProjectInfo, ViewInfo } from './api/answers';
+import type { FeatureInfo, ProjectInfo, ViewAnswer, ViewInfo } from './api/answers';
 
 /** A view; each feature is `name:unit`. */
 export function aView(name: string, given: Partial<ViewInfo> = {}, features: string[] = []): ViewInfo {
@@ -40,5 +40,23 @@ export function aProject(given: Partial<ProjectInfo> = {}): ProjectInfo {
     mlflow_link: null,
     notebook: null,
     ...given
+  };
+}
+
+export function anAnswer(name: string): ViewAnswer {
+  return {
+    name,
+    kind: 'stored',
+    version: null,
+    branch: 'exp/carry-over',
+    description: '',
+    owner: null,
+    definition: '',
+    path: null,
+    contract: [],
+    profile: null,
+    lineage: { nodes: [], edges: [] },
+    versions: [],
+    checks: []
   };
 }

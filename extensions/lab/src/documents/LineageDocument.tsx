@@ -1,5 +1,7 @@
 /** The lineage of a view as a graph in the main area; a box leads to its view. */
 
+import { useLayoutEffect, useRef } from 'react';
+
 import type { GraphNode, ViewAnswer } from '../api/answers';
 import { ProblemNotice } from '../panel/Notice';
 import { useModel, useServices, useView } from '../services';
@@ -34,8 +36,16 @@ function Graph({ answer }: { answer: ViewAnswer }) {
     return known && node.kind !== 'source' ? name : null;
   };
   const half = BOX.height / 2;
+  const place = useRef<HTMLDivElement>(null);
+  const own = drawing.boxes.find(({ node }) => node.label === answer.name)?.x;
+  useLayoutEffect(() => {
+    // a graph that is wider than its place begins with the view that it is about
+    if (place.current && own !== undefined) {
+      place.current.scrollLeft = own + (BOX.width - place.current.clientWidth) / 2;
+    }
+  }, [own]);
   return (
-    <div className="wb-GraphBox" tabIndex={0} role="region" aria-label={trans.__('Graph')}>
+    <div className="wb-GraphBox" ref={place} tabIndex={0} role="region" aria-label={trans.__('Graph')}>
       <svg
         className="wb-Graph"
         role="group"

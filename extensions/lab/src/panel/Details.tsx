@@ -219,8 +219,10 @@ function Lineage({ name, lineage }: { name: string; lineage: LineageInfo }) {
   const { trans } = useServices();
   const own = new Set(lineage.nodes.filter(node => node.label === name || node.label.startsWith(`${name}@`)).map(node => node.id));
   const label = (id: string) => lineage.nodes.find(node => node.id === id);
-  const from = lineage.edges.filter(([, end]) => own.has(end)).map(([start]) => label(start));
-  const into = lineage.edges.filter(([start]) => own.has(start)).map(([, end]) => label(end));
+  // a view and its versions are one thing here: what leads from one to the other is no input of it
+  const edges = lineage.edges.filter(([start, end]) => own.has(start) !== own.has(end));
+  const from = [...new Set(edges.filter(([, end]) => own.has(end)).map(([start]) => label(start)))];
+  const into = [...new Set(edges.filter(([start]) => own.has(start)).map(([, end]) => label(end)))];
   const list = (title: string, nodes: typeof from) => (
     <>
       <dt>{title}</dt>

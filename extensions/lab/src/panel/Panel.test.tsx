@@ -7,12 +7,12 @@ import { createRoot } from 'react-dom/client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { Commands } from '../actions/names';
-import type { Changed, ProjectInfo } from '../api/answers';
+import type { Changed, ProjectInfo, ViewAnswer } from '../api/answers';
 import { Client, Refusal } from '../api/client';
 import { Format } from '../format';
 import { Model } from '../model';
 import { ServicesProvider } from '../services';
-import { aProject, aView } from '../testing';
+import { anAnswer, aProject, aView } from '../testing';
 import { Panel } from './Panel';
 
 /** A server that answers what a test says, and lets it tell of changes. */
@@ -22,6 +22,7 @@ class Server {
     aView('carrier_delay', { state: 'differs', why: '3 values differ' }, ['delay_mean_7d:minute']),
     aView('origin_weather', {}, ['wind_mean:m/s'])
   ];
+  page: Partial<ViewAnswer> = {};
   fails = false;
   asked: (kernel: string) => void = () => undefined;
   tell: (changed: Changed[]) => void = () => undefined;
@@ -39,6 +40,7 @@ class Server {
         return { branch: 'exp/carry-over', views: server.views, total: server.views.flatMap(view => view.features).length };
       },
       runs: async () => ({ runs: [], problem: null }),
+      view: async (_place, name) => ({ ...anAnswer(name), ...server.page }),
       catalog: async () => ({ views: [], problems: [] }),
       chooseBranch: async ({ name, kernel }) => {
         server.asked(kernel);
@@ -170,6 +172,27 @@ test('arrow keys walk the tree, fold and open', async () => {
   const details = node.querySelector('.wb-Details') as HTMLElement;
   await act(async () => void details.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true })));
   expect(document.activeElement).toBe(tree);
+});
+
+test('a view is made from what is not itself, each named once', async () => {
+  server.page = {
+    lineage: {
+      nodes: ['source:events', 'view:spend', 'version:spend@1.0', 'run:r1'].map(id => {
+        const [kind, label] = id.split(':');
+        return { id, kind, label };
+      }),
+      edges: [
+        ['source:events', 'view:spend'],
+        ['source:events', 'version:spend@1.0'],
+        ['view:spend', 'version:spend@1.0'],
+        ['view:spend', 'run:r1']
+      ]
+    }
+  };
+  await show();
+  await act(async () => model.select({ view: 'spend', version: null }));
+  const items = () => [...node.querySelectorAll('.wb-Lineage dd')].map(item => item.textContent);
+  await vi.waitFor(() => expect(items()).toEqual(['events source', 'r1 run']));
 });
 
 test('a branch that is chosen while the kernel starts is the branch of its kernel', async () => {
