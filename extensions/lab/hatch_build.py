@@ -1,4 +1,4 @@
-"""Puts the JupyterLab extension into the wheel, and builds it first where npm is there."""
+"""Puts the JupyterLab extension and the chart library into the wheel, and builds them first where npm is there."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ HERE = Path("extensions/lab")
 NAME = "feature-workbench-lab"
 BUILT = "labextension"
 DIGEST = "sources.sha256"
-SOURCES = ("package.json", "package-lock.json", "tsconfig.json", "src/**/*.ts*", "style/*", "schema/*")
+CHARTS = "workbench/notebook/explorer/vega.js"
+SOURCES = ("package.json", "package-lock.json", "tsconfig.json", "vega.js", "src/**/*.ts*", "style/*", "schema/*")
 HOW = "install Node.js 20.19 or newer, then run: pip install --force-reinstall --no-deps -e ."
 INSTALL = ("npm", "ci", "--omit=peer", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund")
-STEPS = (("npm", "run", "--silent", "transpile"), ("npm", "run", "--silent", "bundle"))
+STEPS = tuple(("npm", "run", "--silent", step) for step in ("transpile", "bundle", "charts"))
 
 
 def digest(folder: Path) -> str:
-    """Return what identifies the sources that a bundle is built from."""
+    """Return what identifies the sources that the bundles are built from."""
     found = hashlib.sha256()
     for path in sorted(path for pattern in SOURCES for path in folder.glob(pattern) if ".test." not in path.name):
         found.update(f"{path.relative_to(folder).as_posix()}\0".encode())
@@ -31,9 +32,10 @@ def digest(folder: Path) -> str:
 
 
 def is_current(folder: Path) -> bool:
-    """Say whether the bundle is there and built from the sources that are there."""
+    """Say whether both bundles are there and built from the sources that are there."""
     noted = folder / BUILT / DIGEST
-    return noted.is_file() and noted.read_text().strip() == digest(folder)
+    is_noted = noted.is_file() and noted.read_text().strip() == digest(folder)
+    return is_noted and (folder.parents[1] / CHARTS).is_file()
 
 
 def build(folder: Path) -> None:
@@ -63,7 +65,7 @@ def _run(command: tuple[str, ...], folder: Path) -> None:
 
 
 class LabExtensionHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's own configuration type
-    """Builds the extension, and adds it to a wheel or a source distribution."""
+    """Builds both, and adds the extension to a wheel or an sdist; the library is an artifact of them."""
 
     PLUGIN_NAME = "custom"
 
@@ -93,7 +95,12 @@ class LabExtensionHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchli
                     raise
                 problem = str(error).splitlines()[0]
         elif is_strict:
-            raise RuntimeError(f"What is installed here must contain the JupyterLab panel, but {problem}: {HOW}")
+            raise RuntimeError(
+                f"What is installed here must contain the JupyterLab panel and the chart library, but {problem}: {HOW}"
+            )
         if problem:
             shutil.rmtree(folder / BUILT, ignore_errors=True)
-            self.app.display_warning(f"The JupyterLab panel is not built, since {problem}; {HOW}")
+            (Path(self.root) / CHARTS).unlink(missing_ok=True)
+            self.app.display_warning(
+                f"The JupyterLab panel and the chart library are not built, since {problem}; {HOW}"
+            )

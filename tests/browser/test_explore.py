@@ -16,6 +16,8 @@ import workbench as wb
 from tests.browser.conftest import missing
 from tests.conftest import EVENTS_TOML
 from tests.render.samples import FAILED
+from workbench.notebook import not_built
+from workbench.notebook.explorer.picture import LIBRARY
 from workbench.render import card_html
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ NEW_KERNEL = """() => {
     const context = window.jupyterapp.shell.currentWidget.sessionContext;
     return context.ready.then(() => context.changeKernel({ name: 'python3' })).then(() => 1);
 }"""
+NOT_BUILT = """from workbench.notebook.explorer import picture
+picture.LIBRARY = picture.LIBRARY.with_name("none.js")"""
 DIFF = "%feature diff spend --left exp/one --right exp/two"
 DRIFT = "%feature drift spend --reference exp/two,2024-01-01..2024-01-02 --current exp/two,2024-01-03..2024-01-04"
 
@@ -123,6 +127,8 @@ def barriers(page: Page, where: str) -> list[str]:
 @pytest.fixture
 def opened(lab: Lab, browser: Browser, identity: None) -> Browser:
     """A notebook with a difference and a drift, run."""
+    if not LIBRARY.is_file():
+        missing("the chart library, built: npm run charts in extensions/lab")
     make_project(lab.folder / "trial")
     write_notebook(lab.folder / "trial" / "explore.ipynb", "%load_ext workbench", DIFF, DRIFT)
     browser.open("trial/explore.ipynb")
@@ -228,6 +234,19 @@ def test_a_view_is_explored_outlives_a_reload_and_says_that_its_kernel_is_gone(o
     expect(place).to_have_class(re.compile("jupyter-widgets"), timeout=180_000)
     assert "ended with its kernel; run the cell again" in place.evaluate(INSTEAD)
     assert place.evaluate("node => getComputedStyle(node).fontSize") == "0px"
+
+    # without the chart library, a line says so, and all that is no chart is there
+    write_notebook(opened.lab.folder / "trial" / "plain.ipynb", "%load_ext workbench", NOT_BUILT, DIFF)
+    opened.errors.clear()
+    opened.open("trial/plain.ipynb")
+    opened.run_all()
+    expect(summary).to_contain_text("exp/one against exp/two")
+    expect(view.locator(".wb-drawn")).to_contain_text(not_built("chart library"), timeout=180_000)
+    expect(view).to_contain_text("rows 1 to 100 of 6,965")
+    expect(view.locator(".wb-picture").first).to_be_attached()
+    expect(view.locator(".wb-picture svg")).to_have_count(0)
+    picture(opened, "plain", width=1400)
+    assert not opened.errors
 
 
 def test_a_card_is_read_where_the_notebook_is_not_trusted(lab: Lab, browser: Browser) -> None:

@@ -1,4 +1,4 @@
-"""The wheel has the JupyterLab panel; what cannot build it says so, and goes without."""
+"""The wheel has the JupyterLab panel and the chart library; what cannot build them says so, and goes without."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.browser.conftest import missing
+from workbench.notebook import not_built
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -49,7 +50,7 @@ def hook() -> ModuleType:
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
-    """The sources of the panel, without what a build needs."""
+    """The sources of the panel and the chart library, without what a build needs."""
     folder = tmp_path / "extensions" / "lab"
     shutil.copytree(LAB, folder, ignore=shutil.ignore_patterns("node_modules", "lib", "labextension"))
     return tmp_path
@@ -69,13 +70,19 @@ def test_without_npm_an_editable_install_says_in_one_line_what_is_not_built_and_
 ) -> None:
     monkeypatch.setenv("PATH", str(sources))
     monkeypatch.delenv("CI", raising=False)
+    stale = sources / hook.CHARTS
+    stale.parent.mkdir(parents=True)
+    stale.touch()
     added, said = run(hook, sources, "wheel", "editable")
     assert not added["shared_data"]
+    assert not stale.exists()
     (line,) = said
-    assert "panel is not built" in line
+    assert "panel and the chart library are not built" in line
     assert "npm is not on PATH" in line
     assert "Node.js" in line
     assert "\n" not in line
+    assert hook.HOW in line
+    assert hook.HOW in not_built("chart library"), "the same is said where it is used"
 
 
 def test_without_npm_nothing_is_installed_in_ci(
@@ -84,7 +91,7 @@ def test_without_npm_nothing_is_installed_in_ci(
     monkeypatch.setenv("PATH", str(sources))
     monkeypatch.setenv("CI", "true")
     for version in ("standard", "editable"):
-        with pytest.raises(RuntimeError, match="must contain the JupyterLab panel"):
+        with pytest.raises(RuntimeError, match="must contain the JupyterLab panel and the chart library"):
             run(hook, sources, "wheel", version)
     monkeypatch.delenv("CI")
     added, said = run(hook, sources, "wheel", "standard")
@@ -107,7 +114,7 @@ def test_an_npm_that_fails_ends_a_wheel_and_an_editable_install_goes_without(
     assert len(said) == 1
 
 
-def test_a_panel_that_is_built_from_these_sources_is_taken_without_npm(
+def test_what_is_built_from_these_sources_is_taken_without_npm(
     hook: ModuleType, sources: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(sources))
@@ -115,13 +122,20 @@ def test_a_panel_that_is_built_from_these_sources_is_taken_without_npm(
     built = folder / "labextension"
     built.mkdir()
     (built / hook.DIGEST).write_text(hook.digest(folder))
+    assert not hook.is_current(folder), "there is no chart library"
+    charts = sources / hook.CHARTS
+    charts.parent.mkdir(parents=True)
+    charts.touch()
     added, said = run(hook, sources, "wheel", "standard")
     assert added["shared_data"] == {str(built): PLACE, str(folder / "install.json"): f"{PLACE}/install.json"}
     assert not said
     assert run(hook, sources, "sdist", "standard")[0]["force_include"] == {str(built): "extensions/lab/labextension"}
 
-    (folder / "src" / "index.ts").write_text("// another one\n")
-    assert not hook.is_current(folder)
+    for changed in ("src/index.ts", "vega.js"):
+        (built / hook.DIGEST).write_text(hook.digest(folder))
+        assert hook.is_current(folder)
+        (folder / changed).write_text("// another one\n")
+        assert not hook.is_current(folder)
 
 
 def test_the_lock_file_names_no_registry_and_every_dependency_of_lab_is_pinned() -> None:
@@ -137,9 +151,9 @@ def test_the_lock_file_names_no_registry_and_every_dependency_of_lab_is_pinned()
 
 
 @pytest.mark.journey
-def test_the_wheel_has_the_panel_and_an_environment_without_node_enables_it(tmp_path: Path) -> None:
+def test_the_wheel_has_panel_and_charts_and_an_environment_without_node_enables_it(tmp_path: Path) -> None:
     if shutil.which("npm") is None:
-        missing("npm, which builds the panel")
+        missing("npm, which builds the panel and the chart library")
     built = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
     subprocess.run(built, check=True, capture_output=True, text=True, timeout=500)
     (wheel,) = tmp_path.glob("*.whl")
@@ -147,6 +161,13 @@ def test_the_wheel_has_the_panel_and_an_environment_without_node_enables_it(tmp_
         files = {name.partition(".data/data/")[2]: archive.getinfo(name).file_size for name in archive.namelist()}
         (place,) = (name for name in archive.namelist() if name.endswith("feature-workbench-lab/package.json"))
         package = json.loads(archive.read(place))
+        charts = {name: archive.getinfo(name).file_size for name in archive.namelist() if "explorer/vega" in name}
+        (metadata,) = (archive.read(name).decode() for name in archive.namelist() if name.endswith("/METADATA"))
+    assert set(charts) == {f"workbench/notebook/explorer/vega.js{end}" for end in ("", ".LICENSE.txt")}
+    assert charts["workbench/notebook/explorer/vega.js"] > 500_000
+    needed = [line for line in metadata.splitlines() if line.startswith("Requires-Dist:") and "extra ==" not in line]
+    assert len(needed) > 20
+    assert not [line for line in needed if "vl-convert" in line], "84 MB of which the charts need one module"
     entry = package["jupyterlab"]["_build"]
     assert {"extension", "mimeExtension", "style"} <= set(entry)
     assert f"{PLACE}/{entry['load']}" in files

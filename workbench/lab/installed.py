@@ -1,9 +1,11 @@
-"""Whether JupyterLab has our panel: an editable install without npm has not, and pip does not show what it said."""
+"""Whether JupyterLab has our panel: an editable install without npm has not."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from workbench.notebook import not_built
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -21,7 +23,4 @@ def warn_of_a_missing_panel(app: ServerApp) -> None:
         for folder in getattr(front, kind, ())
     ]
     if folders and not any((folder / EXTENSION / "package.json").is_file() for folder in folders):
-        app.log.warning(
-            "The JupyterLab panel of Feature Workbench is not built; all else works. To have it, install Node.js 20.19 "
-            "or newer, then run: pip install --force-reinstall --no-deps -e . in the folder of its source."
-        )
+        app.log.warning(not_built("JupyterLab panel"))

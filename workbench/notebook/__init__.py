@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from workbench.lazy import loading
 
 if TYPE_CHECKING:
+    from workbench.notebook.built import not_built
     from workbench.notebook.completion import (
         Candidate,
         cell_candidates,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from workbench.notebook.explorer.display import offer
 
 _HOMES = {
+    "built": ("not_built",),
     "completion": (
         "Candidate",
         "cell_candidates",
@@ -34,6 +36,7 @@ __all__ = [
     "Candidate",
     "cell_candidates",
     "line_candidates",
+    "not_built",
     "offer",
     "option_candidates",
     "split_line",

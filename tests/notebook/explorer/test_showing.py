@@ -25,7 +25,9 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     with pytest.MonkeyPatch.context() as patch:
         identify(folder, patch)
         with running_kernel(make_project(folder / "trial", rows=400)) as running:
-            reply = running.run("import sys\nbefore = set(sys.modules)\n%load_ext workbench")
+            # what only tests have is no part of the product
+            hidden = "import sys\nsys.modules['vl_convert'] = None\n"
+            reply = running.run(f"{hidden}before = set(sys.modules)\n%load_ext workbench")
             assert reply.status == "ok", reply.traceback
             yield running
 

@@ -14,7 +14,8 @@ import polars as pl
 
 from workbench.diff import value_of
 from workbench.errors import WorkbenchError
-from workbench.notebook.explorer import charts
+from workbench.notebook.built import not_built
+from workbench.notebook.explorer import charts, picture
 from workbench.notebook.explorer.distribution import SAMPLE, FeatureDistribution, distribution
 from workbench.notebook.explorer.format import edge, key, line_key, place
 from workbench.notebook.explorer.kinds import drawn_as, is_numeric
@@ -381,6 +382,8 @@ class Panel:
         how = drawn_as(feature.kind, feature.dtype) or (_SAMPLED if drawn.sampled else "")
         how = how or ("" if drawn.bars else "There are no values to draw.")
         drawn_how = f"<p class='wb-dim'>{html.escape(how)}</p>" if how else ""
+        if not picture.LIBRARY.is_file():
+            drawn_how += f"<p class='wb-none'>{html.escape(not_built('chart library'))}</p>"
         self.controls.about.value = (
             f"<h4>{html.escape(feature.name)}</h4>{key(self.subject.labels, drawn.rows)}"
             f"<p class='wb-dim'>{html.escape(about)}{' ' + html.escape(left) + '.' if left else ''}</p>{drawn_how}"

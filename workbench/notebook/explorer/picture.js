@@ -9,6 +9,8 @@ function library(model) {
     const take = (message, buffers) => {
       if (message?.what !== "library") return;
       model.off("msg:custom", take);
+      // the view says that it is not built
+      if (!buffers.length) return resolve(null);
       const address = URL.createObjectURL(new Blob([buffers[0]], { type: "text/javascript" }));
       resolve(import(address).finally(() => URL.revokeObjectURL(address)));
     };

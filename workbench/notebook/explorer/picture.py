@@ -6,29 +6,14 @@ the notebook. Here it is a message that the page asks for once.
 
 from __future__ import annotations
 
-import threading
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets
 
-_LIBRARY = "export {vegaEmbed};"
-_LOCK = threading.Lock()
-
-
-def library() -> bytes:
-    """Return Vega, Vega-Lite and Vega-Embed as one JavaScript module; making it takes a second, once a process."""
-    with _LOCK:
-        return _library()
-
-
-@cache
-def _library() -> bytes:
-    import vl_convert
-
-    return vl_convert.javascript_bundle(_LIBRARY).encode()
+LIBRARY = Path(__file__).with_name("vega.js")
+"""Vega, Vega-Lite and vega-embed as one JavaScript module, which `extensions/lab` builds."""
 
 
 class Picture(anywidget.AnyWidget):
@@ -63,4 +48,4 @@ class Picture(anywidget.AnyWidget):
 
     def _answer(self, _: object, content: dict[str, Any], __: object) -> None:
         if content.get("what") == "library":
-            self.send({"what": "library"}, buffers=[library()])
+            self.send({"what": "library"}, buffers=[LIBRARY.read_bytes()] if LIBRARY.is_file() else [])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @cache
 def warm_up() -> None:
-    """Begin to load widgets, Altair and Vega, once a process; returns at once."""
+    """Begin to load widgets and Altair, once a process; returns at once."""
     threading.Thread(target=_load, name="workbench-charts", daemon=True).start()
 
 
@@ -26,9 +26,6 @@ def _load() -> None:
     import altair  # noqa: F401, ICN001 - loaded for the first chart
 
     import workbench.notebook.explorer.explorer  # noqa: F401 - loaded for the first view
-    from workbench.notebook.explorer.picture import library
-
-    library()
 
 
 _LOG = logging.getLogger(__name__)
