@@ -108,10 +108,11 @@ def test_pictures_of_many_rows_are_of_a_sample_that_is_said_and_totals_stay_exac
 ) -> None:
     for module in (selection, distribution_module, timeline_module):
         monkeypatch.setattr(module, "MANY", 1_000)
-    monkeypatch.setattr(distribution_module, "SAMPLE", 2_000)
+        monkeypatch.setattr(module, "SAMPLE", 2_000)
     x = [float(row % 100) for row in range(20_000)]
     c = ["a" if row % 4 else None for row in range(20_000)]
-    both = periods(visits(20_000, x=x, c=c), visits(500, x=x[:500], c=c[:500]))
+    many = [[3.0, 4.0 if row % 4 else None] for row in range(20_000)]
+    both = periods(visits(20_000, x=x, c=c, many=many), visits(500, x=x[:500], c=c[:500], many=many[:500]))
     named = distribution(both, both.feature("c"))
     assert named.sampled
     assert named.rows == (20_000, 500)
@@ -122,6 +123,17 @@ def test_pictures_of_many_rows_are_of_a_sample_that_is_said_and_totals_stay_exac
     numbers = distribution(both, both.feature("x"))
     assert not numbers.sampled
     assert sum(bar.rows[0] for bar in numbers.bars) == 20_000
+    lists = distribution(both, both.feature("many"))
+    assert lists.sampled
+    assert lists.rows == (20_000, 500)
+    norm, nan = lists.bars
+    assert (norm.part.low, nan.part.kind) == (5.0, "nan")
+    assert (norm.rows[1], nan.rows[1]) == (375, 125)
+    assert norm.rows[0] == pytest.approx(15_000, rel=0.05)
+    assert norm.rows[0] + nan.rows[0] == pytest.approx(20_000, abs=2)
+    slow = timeline(both, both.feature("c"))
+    assert slow.sampled
+    assert sum(point.rows for point in slow.lines[0]) == pytest.approx(2_000, rel=0.2)
     line = timeline(both, both.feature("x"))
     assert line.sampled
     assert "the mean of a sample of" in line.says

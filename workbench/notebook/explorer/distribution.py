@@ -1,11 +1,11 @@
 """`distribution`: a feature's values on both sides in the same bins, some fifty numbers a side.
 
-Numbers are counted exactly; categories of more than a million rows in a sample.
+Numbers are counted exactly; categories and lists of more than a million rows in a sample.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from workbench.notebook.explorer.format import edge
-from workbench.notebook.explorer.kinds import as_number, is_numeric, kind_of
-from workbench.notebook.explorer.selection import MANY, ValueSelection, Where, count_rows, sample
+from workbench.notebook.explorer.kinds import as_number, is_numeric, is_slow, kind_of
+from workbench.notebook.explorer.selection import MANY, SAMPLE, ValueSelection, Where, count_rows, sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,9 +129,6 @@ def _quantiles(counts: Sequence[int]) -> tuple[int, int]:
 
 
 CATEGORIES = 20
-SAMPLE = 200_000
-"""Rows of a side in which categories are counted, where it has more than `MANY`."""
-
 _NUMBER = "number"
 _LONGEST = 40
 _ODD: tuple[tuple[PartKind, str], ...] = (("null", "null"), ("nan", "NaN"), ("infinite", "infinite"))
@@ -216,7 +213,7 @@ def distribution(subject: ExploredView, feature: Changed, where: Where | None = 
         columns.append((frame, name, frame.collect_schema()[name]))
     make = _numeric if is_numeric(feature.kind) else _categories if feature.kind == "category" else _nothing
     bars, rows = make(columns)
-    sampled = make is _categories and max(rows) > MANY
+    sampled = is_slow(feature.kind) and max(rows) > MANY
     return FeatureDistribution(feature.name, feature.kind, feature.unit, bars, rows, sampled)
 
 
@@ -232,18 +229,27 @@ def _nothing(columns: Sequence[_Column | None]) -> _Made:
 
 
 def _numeric(columns: Sequence[_Column | None]) -> _Made:
-    frames = [None if column is None else _read_numbers(*column) for column in columns]
+    rows = [0 if column is None else count_rows(column[0]) for column in columns]
+    frames = [
+        None if column is None else _read_numbers(*column, rows=total)
+        for column, total in zip(columns, rows, strict=True)
+    ]
     facts = [_facts(frame) for frame in frames]
     bars = _bins(columns, frames, facts)
     for kind, label in _ODD:
         odd = DistributionBar(ValueSelection(kind), label, (facts[0][kind], facts[1][kind]))
         bars += [odd] if any(odd.rows) else []
-    return tuple(bars), (facts[0]["rows"], facts[1]["rows"])
+    left, right = (total / max(1, each["rows"]) for total, each in zip(rows, facts, strict=True))  # 1 but for samples
+    bars = [replace(bar, rows=(round(bar.rows[0] * left), round(bar.rows[1] * right))) for bar in bars]
+    return tuple(bars), (rows[0], rows[1])
 
 
-def _read_numbers(frame: pl.LazyFrame, name: str, dtype: pl.DataType) -> pl.LazyFrame:
+def _read_numbers(frame: pl.LazyFrame, name: str, dtype: pl.DataType, *, rows: int) -> pl.LazyFrame:
+    """Return the numbers to count; of lists of more than `MANY` rows those of a sample."""
+    if is_slow(kind_of(dtype)):
+        frame, rows = sample(frame.select(name), rows, most=SAMPLE), min(rows, SAMPLE)
     numbers = frame.select(as_number(pl.col(name), dtype).alias(_NUMBER))
-    return numbers if count_rows(frame) > _HELD else numbers.collect(engine="streaming").lazy()
+    return numbers if rows > _HELD else numbers.collect(engine="streaming").lazy()
 
 
 def _bins(

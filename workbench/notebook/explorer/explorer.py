@@ -16,12 +16,12 @@ from workbench.diff import value_of
 from workbench.errors import WorkbenchError
 from workbench.notebook.built import not_built
 from workbench.notebook.explorer import charts, picture
-from workbench.notebook.explorer.distribution import SAMPLE, FeatureDistribution, distribution
+from workbench.notebook.explorer.distribution import FeatureDistribution, distribution
 from workbench.notebook.explorer.format import edge, key, line_key, place
 from workbench.notebook.explorer.kinds import drawn_as, is_numeric
 from workbench.notebook.explorer.picture import Picture
 from workbench.notebook.explorer.rows import PAGE, RowFilter, count, kinds, page
-from workbench.notebook.explorer.selection import ValueSelection, Where
+from workbench.notebook.explorer.selection import SAMPLE, ValueSelection, Where
 from workbench.notebook.explorer.style import STYLE
 from workbench.notebook.explorer.subject import Changed, ExploredView
 from workbench.notebook.explorer.table import table
@@ -379,7 +379,7 @@ class Panel:
             about = f"Of all rows: {about}"
         outside = [bar for bar in drawn.rest if is_numeric(feature.kind)]
         left = "; ".join(f"{bar.label}: {bar.rows[0]:,} and {bar.rows[1]:,} rows" for bar in outside)
-        how = drawn_as(feature.kind, feature.dtype) or (_SAMPLED if drawn.sampled else "")
+        how = " ".join(filter(None, (drawn_as(feature.kind, feature.dtype), _SAMPLED if drawn.sampled else "")))
         how = how or ("" if drawn.bars else "There are no values to draw.")
         drawn_how = f"<p class='wb-dim'>{html.escape(how)}</p>" if how else ""
         if not picture.LIBRARY.is_file():

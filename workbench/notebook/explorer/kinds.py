@@ -42,6 +42,11 @@ def is_numeric(kind: Kind) -> bool:
     return kind not in {"category", "other"}
 
 
+def is_slow(kind: Kind) -> bool:
+    """Whether values of this kind take so long that fewer of them are looked at."""
+    return kind in {"category", "norm", "length"}
+
+
 def drawn_as(kind: Kind, dtype: str) -> str:
     """Return what stands for values that have no place on an axis; empty for all others.
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MANY = 1_000_000
 """Rows of a side beyond which pictures are of a sample."""
+SAMPLE = 200_000
+"""Rows of such a sample where values are texts or lists, which take longer."""
 
 PartKind = Literal["range", "value", "null", "nan", "infinite", "below", "above", "other"]
 
@@ -61,11 +63,11 @@ def count_rows(frame: pl.LazyFrame) -> int:
     return int(frame.select(pl.len()).collect(engine="streaming").item())
 
 
-def sample(frame: pl.LazyFrame, rows: int, *, most: int | None = None) -> pl.LazyFrame:
+def sample(frame: pl.LazyFrame, rows: int, *, most: int = MANY) -> pl.LazyFrame:
     """Return `rows` up to `MANY` of them, of more about `most`, the same each time whatever their order."""
     if rows <= MANY:
         return frame
-    every = -(-rows // (most or MANY))
+    every = -(-rows // most)
     place = "__place"
     # a hash, since every n-th row may be of the same entities or hours
     return frame.with_row_index(place).filter(pl.col(place).hash(seed=20_240_229) % every == 0).drop(place)

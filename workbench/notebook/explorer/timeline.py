@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.notebook.explorer.kinds import as_number, is_numeric, kind_of
-from workbench.notebook.explorer.selection import MANY, Where, count_rows, sample
+from workbench.notebook.explorer.kinds import as_number, is_numeric, is_slow, kind_of
+from workbench.notebook.explorer.selection import MANY, SAMPLE, Where, count_rows, sample
 from workbench.times import instant
 
 if TYPE_CHECKING:
@@ -78,15 +78,17 @@ def timeline(subject: ExploredView, feature: Changed, where: Where | None = None
     """Return a feature over time, of the rows that are looked at; empty without an event time.
 
     Where there are more moments than `points`, time is cut into equal steps, the same on both sides, and each is one
-    point. Of more than a million rows of a side a sample of a million is looked at.
+    point. Of more than a million rows of a side a sample of a million is looked at, of texts and lists a fifth of that.
     """
-    where = where or Where()
+    where, most = where or Where(), SAMPLE if is_slow(feature.kind) else MANY
     frames: list[pl.LazyFrame | None] = []
     sampled = False
     for side, name in zip(subject.sides, feature.names, strict=True):
         frame = None if side is None or name is None else where.rows(side)
         rows = 0 if frame is None else count_rows(frame)
-        timed = None if frame is None or name is None else _with_time(sample(frame, rows), subject.time, name)
+        timed = (
+            None if frame is None or name is None else _with_time(sample(frame, rows, most=most), subject.time, name)
+        )
         # what is drawn is held: it is looked at several times
         frames.append(None if timed is None else timed.collect(engine="streaming").lazy())
         sampled = sampled or rows > MANY
