@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -16,10 +18,9 @@ from tests.conftest import make_trial
 from tests.promote.conftest import SPEND, VALUED, declared, git, record_of
 from workbench.errors import PromotionError
 from workbench.promote import collect_garbage
+from workbench.promote.gc import _OF_PROCESS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from workbench.project import Project
 
 NOW = timedelta(0)
@@ -156,6 +157,17 @@ def test_what_is_used_stays_however_old_it_is(published: Project) -> None:
     assert [trash.name for trash in published.gc(delete=True).found] == [tried.view_id]
 
 
+def test_every_temporary_folder_of_ours_is_known_by_its_name() -> None:
+    named = re.compile(r'(?<!thread_name_)prefix ?= ?f?"(workbench-[^"]+)"')
+    package = Path(wb.__file__).parent
+    found = {name for path in package.rglob("*.py") for name in named.findall(path.read_text(encoding="utf-8"))}
+    assert "workbench-blobs-" in found
+    made = [re.sub(r"\{[^}]*pid[^}]*\}", "41", name).replace("{kind}", "diff") + "x8_a-b" for name in sorted(found)]
+    assert [name for name in made if _OF_PROCESS.match(name) is None] == []
+    told = {name: match["pid"] for name in made if (match := _OF_PROCESS.match(name)) and "-41-" in name}
+    assert set(told.values()) == {"41"}
+
+
 def test_what_killed_processes_left_is_collected(published: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     temporary = published.root.parent / "temporary"
     monkeypatch.setenv("TMPDIR", str(temporary))
@@ -163,7 +175,7 @@ def test_what_killed_processes_left_is_collected(published: Project, monkeypatch
     hidden, home = published.root / ".workbench", published.repository.home
     left = [
         *(hidden / "reproduce-x1", hidden / "definitions" / ".writing-x", home / "training-sets" / ".first.abc"),
-        *(temporary / "workbench-types-x", temporary / "workbench-worker-999999999-x"),
+        *(temporary / "workbench-blobs-x", temporary / "workbench-worker-999999999-x"),
         *(hidden / "scratch" / "workbench-diff-999999999-x", hidden / "scratch" / "polars" / "999999999"),
     ]
     kept = [

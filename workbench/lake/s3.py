@@ -155,5 +155,5 @@ class Bucket:
 
 @contextmanager
 def _temporary() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="workbench-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="workbench-s3-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)

@@ -52,7 +52,8 @@ class OnDemandProcesses:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._folder = TemporaryDirectory(prefix="workbench-on-demand-", ignore_cleanup_errors=True)
+        prefix = f"workbench-on-demand-{os.getpid()}-"
+        self._folder = TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
         self._processes: OrderedDict[str, _Process] = OrderedDict()
         self._changing = threading.Lock()
 

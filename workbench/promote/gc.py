@@ -40,7 +40,9 @@ KEPT = timedelta(days=90)
 SAFETY = timedelta(hours=1)
 DAY = timedelta(days=1)
 MOST = 100_000
-_OF_PROCESS = re.compile(r"workbench-(?:worker-(?P<pid>\d+)-|(?:types|merge|index|sign|verify|commit)-)")
+_OF_PROCESS = re.compile(
+    r"workbench-(?:[a-z-]+-(?P<pid>\d+)-|(?:blobs|commit|index|inputs|merge|s3|sign|verify)-)", re.ASCII
+)
 """Folders of ours among the temporary ones: of a process that lives long, or of a call that takes seconds."""
 _PID = re.compile(r"^(?:workbench-[a-z]+-)?(\d+)(?:-|$)")
 """The process whose rows a folder holds that did not fit into memory."""

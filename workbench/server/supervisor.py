@@ -51,7 +51,7 @@ def run_service(options: ServiceOptions) -> None:
         from workbench.server.tracing import exporter_to
 
         exporter_to(options.serve.traces)  # said once, and not by every worker
-    metrics = Path(tempfile.mkdtemp(prefix="workbench-serve-"))
+    metrics = Path(tempfile.mkdtemp(prefix=f"workbench-serve-{os.getpid()}-"))
     listening = _listen(options.serve.host, options.serve.port)
     _open_many()
     try:
