@@ -108,7 +108,7 @@ def test_pictures_of_many_rows_are_of_a_sample_that_is_said_and_totals_stay_exac
 ) -> None:
     for module in (selection, distribution_module, timeline_module):
         monkeypatch.setattr(module, "MANY", 1_000)
-        monkeypatch.setattr(module, "SAMPLE", 2_000)
+    monkeypatch.setattr(selection, "SAMPLE", 2_000)
     x = [float(row % 100) for row in range(20_000)]
     c = ["a" if row % 4 else None for row in range(20_000)]
     many = [[3.0, 4.0 if row % 4 else None] for row in range(20_000)]

@@ -319,12 +319,12 @@ def test_nothing_of_another_feature_is_left_while_one_is_counted(monkeypatch: py
     panel = opened()
     shown, seen = panel.controls, []
 
-    def look(subject: ExploredView, feature: Any, *rest: Any) -> Any:
+    def look(subject: ExploredView, feature: Any, **named: Any) -> Any:
         seen.append((feature.name, shown.about.value))
         drawn = (shown.distribution.spec, shown.timeline.spec, shown.rows.value, shown.caption.value)
         assert not any((*drawn, shown.counted.value, shown.distribution.range))
         assert [value for _, value in shown.values.options] == [-1]
-        return distribution(subject, feature, *rest)
+        return distribution(subject, feature, **named)
 
     monkeypatch.setattr(explorer, "distribution", look)
     shown.distribution.brush = [60.0, 120.0]
@@ -353,9 +353,9 @@ def test_a_feature_that_cannot_be_shown_leaves_nothing_that_looks_like_it(monkey
 def test_what_was_counted_is_kept_until_other_rows_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def look(subject: ExploredView, feature: Any, *rest: Any) -> Any:
+    def look(subject: ExploredView, feature: Any, **named: Any) -> Any:
         asked.append(feature.name)
-        return distribution(subject, feature, *rest)
+        return distribution(subject, feature, **named)
 
     panel = opened()
     monkeypatch.setattr(explorer, "distribution", look)

@@ -8,19 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from workbench.notebook.explorer.format import edge
-from workbench.notebook.explorer.kinds import as_number, is_numeric, is_slow, kind_of
-from workbench.notebook.explorer.selection import MANY, SAMPLE, ValueSelection, Where, count_rows, sample
+from workbench.notebook.explorer.kinds import as_number, is_numeric, kind_of
+from workbench.notebook.explorer.selection import MANY, SideRows, ValueSelection, rows_of, sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workbench.notebook.explorer.kinds import Kind
-    from workbench.notebook.explorer.selection import PartKind
+    from workbench.notebook.explorer.selection import BothRows, PartKind, Where
     from workbench.notebook.explorer.subject import Changed, ExploredView
 
 
@@ -194,26 +194,39 @@ class FeatureDistribution:
         return first, max(last, first + 1)
 
 
-_Column = tuple[pl.LazyFrame, str, pl.DataType]
+class _Column(NamedTuple):
+    """A feature of one side."""
+
+    side: SideRows
+    name: str
+    dtype: pl.DataType
+
+    @property
+    def values(self) -> pl.LazyFrame:
+        return self.side.frame.select(self.name)
 
 
-def distribution(subject: ExploredView, feature: Changed, where: Where | None = None) -> FeatureDistribution:
+def _rows(column: _Column | None) -> int:
+    return 0 if column is None else column.side.rows
+
+
+def distribution(
+    subject: ExploredView, feature: Changed, where: Where | None = None, *, looked_at: BothRows | None = None
+) -> FeatureDistribution:
     """Return how a feature's values are spread on both sides, of the rows that are looked at.
 
     Bins are equally wide, over the bulk of both sides' values; the few that would squeeze all others into one bin are
     counted as ``below`` and ``above``. Categories beyond the 20 commonest are one. Rows are reduced as they are read.
+    `looked_at` is what `rows_of` gives, where that is known.
     """
-    where = where or Where()
-    columns: list[_Column | None] = []
-    for side, name in zip(subject.sides, feature.names, strict=True):
-        if side is None or name is None:
-            columns.append(None)
-            continue
-        frame = where.rows(side)
-        columns.append((frame, name, frame.collect_schema()[name]))
+    looked_at = looked_at or rows_of(subject, feature, where)
+    columns = [
+        None if side is None or name is None else _Column(side, name, side.frame.collect_schema()[name])
+        for side, name in zip(looked_at, feature.names, strict=True)
+    ]
     make = _numeric if is_numeric(feature.kind) else _categories if feature.kind == "category" else _nothing
     bars, rows = make(columns)
-    sampled = is_slow(feature.kind) and max(rows) > MANY
+    sampled = any(side is not None and side.is_sample for side in looked_at)
     return FeatureDistribution(feature.name, feature.kind, feature.unit, bars, rows, sampled)
 
 
@@ -224,16 +237,13 @@ _Made = tuple[tuple[DistributionBar, ...], tuple[int, int]]
 
 
 def _nothing(columns: Sequence[_Column | None]) -> _Made:
-    left, right = (0 if column is None else count_rows(column[0]) for column in columns)
+    left, right = map(_rows, columns)
     return (), (left, right)
 
 
 def _numeric(columns: Sequence[_Column | None]) -> _Made:
-    rows = [0 if column is None else count_rows(column[0]) for column in columns]
-    frames = [
-        None if column is None else _read_numbers(*column, rows=total)
-        for column, total in zip(columns, rows, strict=True)
-    ]
+    rows = [*map(_rows, columns)]
+    frames = [None if column is None else _read_numbers(column) for column in columns]
     facts = [_facts(frame) for frame in frames]
     bars = _bins(columns, frames, facts)
     for kind, label in _ODD:
@@ -244,12 +254,9 @@ def _numeric(columns: Sequence[_Column | None]) -> _Made:
     return tuple(bars), (rows[0], rows[1])
 
 
-def _read_numbers(frame: pl.LazyFrame, name: str, dtype: pl.DataType, *, rows: int) -> pl.LazyFrame:
-    """Return the numbers to count; of lists of more than `MANY` rows those of a sample."""
-    if is_slow(kind_of(dtype)):
-        frame, rows = sample(frame.select(name), rows, most=SAMPLE), min(rows, SAMPLE)
-    numbers = frame.select(as_number(pl.col(name), dtype).alias(_NUMBER))
-    return numbers if rows > _HELD else numbers.collect(engine="streaming").lazy()
+def _read_numbers(column: _Column) -> pl.LazyFrame:
+    numbers = column.values.select(as_number(pl.col(column.name), column.dtype).alias(_NUMBER))
+    return numbers if column.side.rows > _HELD else numbers.collect(engine="streaming").lazy()
 
 
 def _bins(
@@ -260,12 +267,12 @@ def _bins(
         return []
     # a sample says well enough where the bulk is; how much is in each bin is then counted
     held = [sample(frame, each["rows"]) for frame, each in zip(frames, facts, strict=True) if frame is not None]
-    whole = all(column is None or column[2].is_integer() or kind_of(column[2]) == "length" for column in columns)
+    whole = all(column is None or column.dtype.is_integer() or kind_of(column.dtype) == "length" for column in columns)
     bins = bins_of(held, min(low for low, _ in ends), max(high for _, high in ends), whole=whole)
     none = [0] * (bins.count + 2)
     rows = list(zip(*(none if frame is None else bins.count_values(frame) for frame in frames), strict=True))
     edges = bins.edges
-    kind = next(kind_of(column[2]) for column in columns if column is not None)
+    kind = next(kind_of(column.dtype) for column in columns if column is not None)
     said = [edge(at, kind, step=bins.width) for at in edges]
     bars = [
         DistributionBar(
@@ -297,8 +304,8 @@ def _facts(frame: pl.LazyFrame | None) -> dict[str, Any]:
 
 
 def _categories(columns: Sequence[_Column | None]) -> _Made:
-    rows = tuple(0 if column is None else count_rows(column[0]) for column in columns)
-    counts = [_count_values(column, total) for column, total in zip(columns, rows, strict=True)]
+    rows = [*map(_rows, columns)]
+    counts = [_count_values(column) for column in columns]
     left, right = counts
     both = left.join(right, on="value", how="full", coalesce=True, nulls_equal=True).fill_null(pl.lit(0, pl.Int64))
     nulls = both.filter(pl.col("value").is_null()).select("len", "len_right").rows() or [(0, 0)]
@@ -318,14 +325,13 @@ def _categories(columns: Sequence[_Column | None]) -> _Made:
     return tuple(bar for bar in bars if any(bar.rows)), (rows[0], rows[1])
 
 
-def _count_values(column: _Column | None, rows: int) -> pl.DataFrame:
+def _count_values(column: _Column | None) -> pl.DataFrame:
     """Return how often each value is there, of more than `MANY` rows about so often."""
     if column is None:
         return pl.DataFrame(schema={"value": pl.String, "len": pl.Int64})
-    frame, name, _ = column
-    looked_at = sample(frame.select(pl.col(name).cast(pl.String).alias("value")), rows, most=SAMPLE)
-    counts = looked_at.group_by("value").len().collect(engine="streaming")
-    scale = rows / max(1, int(counts["len"].sum()))
+    values = column.values.select(pl.col(column.name).cast(pl.String).alias("value"))
+    counts = values.group_by("value").len().collect(engine="streaming")
+    scale = column.side.rows / max(1, int(counts["len"].sum()))
     return counts.with_columns((pl.col("len") * scale).round().cast(pl.Int64))
 
 

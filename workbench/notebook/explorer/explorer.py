@@ -21,7 +21,7 @@ from workbench.notebook.explorer.format import edge, key, line_key, place
 from workbench.notebook.explorer.kinds import drawn_as, is_numeric
 from workbench.notebook.explorer.picture import Picture
 from workbench.notebook.explorer.rows import PAGE, RowFilter, count, kinds, page
-from workbench.notebook.explorer.selection import SAMPLE, ValueSelection, Where
+from workbench.notebook.explorer.selection import SAMPLE, ValueSelection, Where, rows_of
 from workbench.notebook.explorer.style import STYLE
 from workbench.notebook.explorer.subject import Changed, ExploredView
 from workbench.notebook.explorer.table import table
@@ -342,7 +342,8 @@ class Panel:
         """Return what is drawn of a feature; what was looked at once is kept until other rows are."""
         known = self._known.get(feature.name)
         if known is None:
-            known = distribution(self.subject, feature, self._where), timeline(self.subject, feature, self._where)
+            rows = rows_of(self.subject, feature, self._where)
+            known = distribution(self.subject, feature, looked_at=rows), timeline(self.subject, feature, looked_at=rows)
             self._known[feature.name] = known
         return known
 

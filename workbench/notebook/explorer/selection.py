@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import polars as pl
 
 from workbench.diff import value_of
 from workbench.errors import UsageError
-from workbench.notebook.explorer.kinds import as_number
+from workbench.notebook.explorer.kinds import as_number, is_slow
 
 if TYPE_CHECKING:
     from workbench.diff import Side
+    from workbench.notebook.explorer.subject import Changed, ExploredView
     from workbench.times import Period
 
 MANY = 1_000_000
@@ -58,16 +59,56 @@ class Where:
         return self.period.filter(frame, time)
 
 
+@dataclass(frozen=True, slots=True)
+class SideRows:
+    """The rows of a side that are looked at for one feature.
+
+    Attributes
+    ----------
+    frame
+        The rows; of a sample alone the feature and the event time, in memory.
+    rows
+        How many there are, in the sample or not.
+    is_sample
+        Whether they are a sample.
+    """
+
+    frame: pl.LazyFrame
+    rows: int
+    is_sample: bool
+
+
+BothRows: TypeAlias = tuple[SideRows | None, SideRows | None]
+
+
+def rows_of(subject: ExploredView, feature: Changed, where: Where | None = None) -> BothRows:
+    """Return what is looked at of both sides: all rows, or a sample of very many that take long to read."""
+    where = where or Where()
+    found: list[SideRows | None] = []
+    for side, name in zip(subject.sides, feature.names, strict=True):
+        if side is None or name is None:
+            found.append(None)
+            continue
+        frame = where.rows(side)
+        rows = count_rows(frame)
+        is_sample = is_slow(feature.kind) and rows > MANY
+        if is_sample:
+            held = [column for column in (name, subject.time) if column in frame.collect_schema().names()]
+            frame = sample(frame.select(held), rows, most=SAMPLE).collect(engine="streaming").lazy()
+        found.append(SideRows(frame, rows, is_sample))
+    return found[0], found[1]
+
+
 def count_rows(frame: pl.LazyFrame) -> int:
     """Return how many rows there are."""
     return int(frame.select(pl.len()).collect(engine="streaming").item())
 
 
-def sample(frame: pl.LazyFrame, rows: int, *, most: int = MANY) -> pl.LazyFrame:
+def sample(frame: pl.LazyFrame, rows: int, *, most: int | None = None) -> pl.LazyFrame:
     """Return `rows` up to `MANY` of them, of more about `most`, the same each time whatever their order."""
     if rows <= MANY:
         return frame
-    every = -(-rows // most)
+    every = -(-rows // (most or MANY))
     place = "__place"
     # a hash, since every n-th row may be of the same entities or hours
     return frame.with_row_index(place).filter(pl.col(place).hash(seed=20_240_229) % every == 0).drop(place)

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.notebook.explorer.kinds import as_number, is_numeric, is_slow, kind_of
-from workbench.notebook.explorer.selection import MANY, SAMPLE, Where, count_rows, sample
+from workbench.notebook.explorer.kinds import as_number, is_numeric, kind_of
+from workbench.notebook.explorer.selection import MANY, rows_of, sample
 from workbench.times import instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workbench.notebook.explorer.kinds import Kind
+    from workbench.notebook.explorer.selection import BothRows, Where
     from workbench.notebook.explorer.subject import Changed, ExploredView
 
 POINTS = 500
@@ -74,24 +75,30 @@ class Timeline:
         return "each point is a row"
 
 
-def timeline(subject: ExploredView, feature: Changed, where: Where | None = None, *, points: int = POINTS) -> Timeline:
+def timeline(
+    subject: ExploredView,
+    feature: Changed,
+    where: Where | None = None,
+    *,
+    points: int = POINTS,
+    looked_at: BothRows | None = None,
+) -> Timeline:
     """Return a feature over time, of the rows that are looked at; empty without an event time.
 
     Where there are more moments than `points`, time is cut into equal steps, the same on both sides, and each is one
     point. Of more than a million rows of a side a sample of a million is looked at, of texts and lists a fifth of that.
+    `looked_at` is what `rows_of` gives, where that is known.
     """
-    where, most = where or Where(), SAMPLE if is_slow(feature.kind) else MANY
+    looked_at = looked_at or rows_of(subject, feature, where)
     frames: list[pl.LazyFrame | None] = []
-    sampled = False
-    for side, name in zip(subject.sides, feature.names, strict=True):
-        frame = None if side is None or name is None else where.rows(side)
-        rows = 0 if frame is None else count_rows(frame)
-        timed = (
-            None if frame is None or name is None else _with_time(sample(frame, rows, most=most), subject.time, name)
-        )
+    for side, name in zip(looked_at, feature.names, strict=True):
+        timed = None
+        if side is not None and name is not None:
+            frame = side.frame if side.is_sample else sample(side.frame, side.rows)
+            timed = _with_time(frame, subject.time, name)
         # what is drawn is held: it is looked at several times
         frames.append(None if timed is None else timed.collect(engine="streaming").lazy())
-        sampled = sampled or rows > MANY
+    sampled = any(side is not None and side.rows > MANY for side in looked_at)
     step = _step([frame for frame in frames if frame is not None], points)
     left, right = (() if frame is None else _points(frame, step, feature.kind) for frame in frames)
     return Timeline(feature.name, feature.kind, feature.unit, (left, right), step, sampled)
