@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.guide import NOTEBOOKS
-from tests.kernel.conftest import read_guide, run_guide
+from tests.kernel.conftest import run_guide
 
 pytestmark = pytest.mark.journey
 NAME = "02-time.ipynb"
@@ -58,7 +57,7 @@ def test_the_leak_flatters_and_costs_more_in_production_than_no_feature(cells: C
 def test_the_rules_come_out_as_told(cells: Cells) -> None:
     answers = re.findall(r"┆ ([\d.]+|null) +│", shown(cells, "spine_of_nine ="))
     assert answers == ["null", "10.0", "10.0", "20.0", "20.0", "20.0", "null", "null", "30.0"]
-    assert "<svg" in shown(cells, "vegalite_to_svg", "image/svg+xml")
+    assert shown(cells, "plt.show()", "image/png").startswith("iVBORw0KGgo"), "a PNG in base64"
     known = shown(cells, "spine_of_four =").splitlines()
     assert "first report" in known[7]
     assert "told an hour late" in known[7]
@@ -72,9 +71,3 @@ def test_windows_are_right_at_any_instant_and_the_set_is_built_again(cells: Cell
     assert (int(asked), int(wrong)) == (2_000, 0)
     assert float(off) < 1e-9
     assert "identical" in shown(cells, "%feature reproduce")
-
-
-def test_the_notebook_is_kept_without_outputs_and_without_places_of_a_machine() -> None:
-    code = [cell for cell in read_guide(NAME).cells if cell.cell_type == "code"]
-    assert not [cell.source for cell in code if cell.outputs or cell.execution_count is not None]
-    assert not re.search(r"/(home|Users|root|tmp|work)/", (NOTEBOOKS / NAME).read_text(encoding="utf-8"))
