@@ -295,3 +295,12 @@ def test_a_training_set_that_takes_a_while_is_shown_to_be_worked_on(kernel: Kern
     assert shown.status == "ok", shown.traceback
     (line,) = shown.displays.values()
     assert line["text/plain"] == "", "it is gone when the work is done"
+
+
+def test_a_verb_that_reports_nothing_is_shown_to_be_worked_on(kernel: Kernel) -> None:
+    kernel.run("import workbench.notebook.live_output as live_output\nlive_output.SILENT_SECONDS = 0.0005")
+    shown = kernel.run("%feature status")
+    kernel.run("live_output.SILENT_SECONDS = 0.5")
+    assert shown.status == "ok", shown.traceback
+    (line,) = shown.displays.values()
+    assert line["text/plain"] == "", "it is gone when the work is done"

@@ -8,7 +8,7 @@ import shlex
 import textwrap
 import threading
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -232,10 +232,9 @@ class FeatureMagics(Magics):  # type: ignore[misc]  # IPython ships no types for
         if "project" not in call.wants:
             return call.run()
         live = self._live()
-        is_slow = "progress" in call.wants
         verb = "define" if "text" in supplied else call.function.__name__
         try:
-            with live.working(verb) if is_slow else nullcontext():
+            with live.working(verb):
                 project = self.project()
                 project.recover()
                 before = project.chosen_branch
