@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.conftest import CONNECTED, missing
-from tests.browser.test_panel import COMPLETED, LONG, PLACE_OF, WRITTEN
+from tests.browser.test_panel import LONG, look_up_columns
 from tests.conftest import copy_project
 
 if TYPE_CHECKING:
@@ -49,19 +49,7 @@ def test_results_completion_and_help_are_there_and_no_error(lab: Lab, browser: B
     page.goto(f"{lab.url}/notebooks/trial/a.ipynb?token={lab.token}")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=LONG)
     page.wait_for_function(CONNECTED, timeout=LONG)
-    page.evaluate(
-        """text => {
-            const { content } = window.jupyterapp.shell.currentWidget;
-            content.activeCell.model.sharedModel.setSource(text);
-            content.mode = 'edit';
-            content.activeCell.editor.setCursorPosition({ line: 4, column: 32 });
-        }""",
-        WRITTEN,
-    )
-    page.wait_for_function(COMPLETED, timeout=LONG, polling=2_000)
-    page.keyboard.press("Escape")
-    page.mouse.move(*page.evaluate(PLACE_OF, "events"))
-    expect(page.locator(".cm-tooltip-hover .wb-Hover")).to_contain_text("event_id", timeout=LONG)
+    look_up_columns(page)
     page.evaluate(
         """code => {
             window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.setSource(code);

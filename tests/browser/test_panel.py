@@ -92,6 +92,25 @@ PLACE_OF = """word => {
 }"""
 
 
+def look_up_columns(page: Page) -> None:
+    """Write a view into the cell that is chosen, and see its columns completed and its source explained."""
+    from playwright.sync_api import expect
+
+    page.evaluate(
+        """text => {
+            const { content } = window.jupyterapp.shell.currentWidget;
+            content.activeCell.model.sharedModel.setSource(text);
+            content.mode = 'edit';
+            content.activeCell.editor.setCursorPosition({ line: 4, column: 32 });
+        }""",
+        WRITTEN,
+    )
+    page.wait_for_function(COMPLETED, timeout=LONG, polling=2_000)
+    page.keyboard.press("Escape")
+    page.mouse.move(*page.evaluate(PLACE_OF, "events"))
+    expect(page.locator(".cm-tooltip-hover .wb-Hover")).to_contain_text("event_id", timeout=LONG)
+
+
 @pytest.fixture
 def lab_arguments(panel: list[str]) -> list[str]:
     return panel
@@ -312,19 +331,7 @@ def test_a_published_view_is_checked_compared_and_rolled_back_and_a_cell_is_help
 
     # in a cell: what a source is, and which columns it has
     page.get_by_role("tab", name="a.ipynb").click()
-    page.evaluate(
-        """text => {
-            const { content } = window.jupyterapp.shell.currentWidget;
-            content.activeCell.model.sharedModel.setSource(text);
-            content.mode = 'edit';
-            content.activeCell.editor.setCursorPosition({ line: 4, column: 32 });
-        }""",
-        WRITTEN,
-    )
-    page.wait_for_function(COMPLETED, timeout=LONG, polling=2_000)
-    page.keyboard.press("Escape")
-    page.mouse.move(*page.evaluate(PLACE_OF, "events"))
-    expect(page.locator(".cm-tooltip-hover .wb-Hover")).to_contain_text("event_id", timeout=LONG)
+    look_up_columns(page)
 
     # the panel goes where the notebook goes
     page.mouse.move(0, 0)

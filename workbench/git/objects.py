@@ -167,9 +167,9 @@ class Objects:
             elif stat.S_ISREG(mode):
                 yield f"{under}{name}", object_id
 
-    def write_tree(self, members: Mapping[str, tuple[int, str]]) -> str:
-        """Write a tree and return its id."""
-        return self.write("tree", _tree_data(members))
+    def write_empty_tree(self) -> str:
+        """Write a tree without entries and return its id."""
+        return self.write("tree", b"")
 
     def edit_tree(self, tree: str | None, changes: Changes) -> str | None:
         """Return the id of `tree` with files written, or deleted where the content is `None`; `None` if empty."""

@@ -50,12 +50,13 @@ _NEW = ".git-new-"
 _PINNED: ContextVar[dict[tuple[Path, str], str] | None] = ContextVar("_PINNED", default=None)
 """Where each trunk was, who is at work, and the remotes, when a call first asked; None outside of such a call."""
 
-_WHO = "GIT_AUTHOR_IDENT"
-_REMOTES = "the remotes"
+_WHO, _REMOTES = "who is at work", "the remotes"
+"""What is remembered beside a trunk; no branch has such a name."""
 _PLAIN_REF = re.compile(r"refs/heads(?:/[\w-][\w.-]*)+", re.ASCII)
 """A branch whose name is a path on every disk, and no revision in git's syntax."""
 
 _REVISION = re.compile(r"[~^:]|@\{|\.\.")
+"""What git's syntax of revisions has and no name of a ref."""
 
 _UNREADABLE_OBJECT = re.compile(
     r"(?:bad object|[Cc]ould not read|unable to parse commit|object file \S*|loose object) ([0-9a-f]{40,64})"
@@ -176,18 +177,12 @@ class Reader:
 
     def identity(self) -> str:
         """Return who commits, as ``Name <email>``."""
-        pins, place = _PINNED.get(), (self.git_dir, _WHO)
-        if pins is not None and place in pins:
-            return pins[place]
-        who = self._stamp().rpartition("> ")[0] + ">"
-        if pins is not None:
-            pins[place] = who
-        return who
+        return self._once_a_call(_WHO, lambda: self._stamp().rpartition("> ")[0] + ">") or ""
 
     def _stamp(self) -> str:
         """Return ``Name <email> seconds zone``."""
         try:
-            return self._git.run("-c", "user.useConfigOnly=true", "var", _WHO).strip()
+            return self._git.run("-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT").strip()
         except GitFailed:
             raise BranchError(
                 "Git does not know who you are, so nothing can be committed.",
@@ -244,13 +239,7 @@ class Reader:
     @property
     def has_remote(self) -> bool:
         """Whether other repositories are known to this one."""
-        pins, place = _PINNED.get(), (self.git_dir, _REMOTES)
-        if pins is not None and place in pins:
-            return bool(pins[place])
-        names = self._git.run("remote").strip()
-        if pins is not None:
-            pins[place] = names
-        return bool(names)
+        return bool(self._once_a_call(_REMOTES, lambda: self._git.run("remote").strip()))
 
     def upstream(self, branch: str) -> Upstream | None:
         """Return how `branch` stands beside the remote's, as last fetched; `None` where there is no remote."""
@@ -357,11 +346,14 @@ class Reader:
                 _PINNED.reset(token)
 
     def _pinned(self, name: str, look_up: Callable[[str], str | None]) -> str | None:
-        pins = _PINNED.get()
-        if pins is None or name != self.trunk:
-            return look_up(name)
-        place = (self.git_dir, name)
-        if place not in pins and (found := look_up(name)) is not None:
+        return self._once_a_call(name, lambda: look_up(name)) if name == self.trunk else look_up(name)
+
+    def _once_a_call(self, what: str, look_up: Callable[[], str | None]) -> str | None:
+        """Return what was found when a call first asked; it is looked up again where nothing was found yet."""
+        pins, place = _PINNED.get(), (self.git_dir, what)
+        if pins is None:
+            return look_up()
+        if place not in pins and (found := look_up()) is not None:
             pins[place] = found
         return pins.get(place)
 

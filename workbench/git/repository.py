@@ -71,7 +71,7 @@ class Repository(Writer, Trusting):
         places = self._worktrees()
         parent = self._start(start or self.trunk)
         self._refuse_unborn(name, parent, places)
-        tree = self._tree(parent) if parent else self._objects.write_tree({})
+        tree = self._tree(parent) if parent else self._objects.write_empty_tree()
         commit = self._store_commit(tree, (parent,) if parent else (), text, stamp, branch=name)
         try:
             self._swap(name, commit, "0" * len(commit))
@@ -251,7 +251,7 @@ class Repository(Writer, Trusting):
         """Whether any file differs between `tip` and where it left the trunk; a description alone is no loss."""
         main = self._find_tip(self.trunk)
         base = self.merge_base(main, tip) if main else None
-        before = self._tree(base) if base else self._objects.write_tree({})
+        before = self._tree(base) if base else self._objects.write_empty_tree()
         return self._tree(tip) != before
 
     def commit_tree(

@@ -119,7 +119,7 @@ class Writer(Reader):
 
     def _tree_with(self, tree: str, changes: Mapping[str, bytes | None]) -> str:
         parts = {self._file(path): content for path, content in changes.items()}
-        return self._objects.edit_tree(tree, parts) or self._objects.write_tree({})
+        return self._objects.edit_tree(tree, parts) or self._objects.write_empty_tree()
 
     def _file(self, path: str) -> tuple[str, ...]:
         parts = self._parts(path)

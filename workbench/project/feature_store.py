@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import warnings
 from contextlib import nullcontext
 from functools import partial
@@ -17,6 +16,7 @@ from workbench.drivers import speaks_plainly
 from workbench.errors import JoinError, UsageError
 from workbench.online import OnlineReader, as_entities, open_backend, read_offline
 from workbench.pipeline import on_steady_sources
+from workbench.project.notebook import notebook_magics
 from workbench.sql import run_sql
 from workbench.store import (
     BranchReader,
@@ -639,6 +639,6 @@ class FeatureStore:
 
 def _shown_in_notebook(what: str) -> AbstractContextManager[None]:
     """Show in a notebook with our extension that `what` is worked on, for as long as it is."""
-    magics = sys.modules.get("workbench.notebook.magics")  # loaded by `%load_ext workbench`, and by nothing else
+    magics = notebook_magics()
     shown: AbstractContextManager[None] = magics.show_work(what) if magics else nullcontext()
     return shown

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from workbench.errors import InvalidName, ProjectError
 from workbench.files import replace_atomically
-from workbench.project.project import cache_folder
+from workbench.project.caches import cache_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

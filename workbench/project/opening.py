@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.errors import ProjectError
 from workbench.project.kernel_branch import kernel_branch
+from workbench.project.notebook import notebook_magics
 from workbench.project.project import Project
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def branch_of_kernel(root: Path, kernel: str) -> tuple[str | None, ChosenBy]:
 
 def _notebook_branch(root: Path) -> str | None:
     """Return the branch that ``%feature branch`` chose in this kernel for the project in `root`, and say so."""
-    magics = sys.modules.get("workbench.notebook.magics")  # loaded by `%load_ext workbench`, and by nothing else
+    magics = notebook_magics()
     branch = _if_there(root, magics.chosen_branch(root)) if magics else None
     if branch is not None:
         print(f"On {branch}, as `%feature branch` chose here.")

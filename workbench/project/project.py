@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property, wraps
@@ -12,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from workbench.drivers import speaks_plainly
-from workbench.errors import BranchError, ConfigError, ProjectError, WorkbenchError
+from workbench.errors import ProjectError, WorkbenchError
 from workbench.files import stamp
 from workbench.memory import limit_memory
+from workbench.project.caches import cache_folder
 from workbench.project.verb import verb
 from workbench.times import moment
 
@@ -121,16 +120,17 @@ class Project:
         ConfigError
             Where it is wrong by now, or gone.
         """
-        from workbench.config import Config
-
         stamped = stamp(self._config_file)
         if self._read is None or self._read[0] != stamped:
+            from workbench.config import Config  # here alone: every read of a feature passes by
+
             self._read = stamped, Config.read(Path(self._config_file))
         return self._read[1]
 
     @cached_property
     def _repository(self) -> Repository:
         from workbench.git import Repository
+        from workbench.project.protection import repository_rules
 
         repository = Repository.open(self.root, recover=False, signs=self.config.git.sign)
         try:
@@ -172,6 +172,7 @@ class Project:
         """Return the workspace that `config` describes, and keep of those `before` what it leaves as it was."""
         from workbench.compute import ViewCache
         from workbench.lake import Lake
+        from workbench.project.protection import repository_rules
         from workbench.sources import Sources
         from workbench.tracking import ComputationJournal, Tracker, TrainingListener
         from workbench.workspace import Workspace
@@ -1381,53 +1382,3 @@ class Project:
 def workspace_of(project: Project) -> Workspace:
     """Return the opened parts of a project, for a front end that shows what they know."""
     return project._workspace
-
-
-def cache_folder(root: Path) -> Path:
-    """Return the folder of caches of the project at `root`: a temporary one of this user if it cannot be created there.
-
-    So a project that others own, or on a read-only file system, can be looked at.
-    """
-    hidden = root / ".workbench"
-    try:
-        hidden.mkdir(exist_ok=True)
-    except FileExistsError:
-        raise ProjectError.not_writable(str(hidden), "a file has its name") from None
-    except OSError:
-        own = Path(tempfile.gettempdir()) / f"workbench-{os.getuid()}"
-        aside = own / hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
-        try:
-            aside.mkdir(mode=0o700, parents=True, exist_ok=True)
-            own.chmod(0o700)
-            if own.lstat().st_uid != os.getuid() or own.is_symlink():
-                return Path(tempfile.mkdtemp(prefix="workbench-"))
-        except OSError as error:
-            raise ProjectError.not_writable(str(hidden), error.strerror or str(error)) from None
-        return aside
-    return hidden
-
-
-def repository_rules(repository: Repository, config: Config) -> tuple[tuple[str, ...], bool]:
-    """Return the branches that experiments do not write, the one with what is published first, and whether hooks run.
-
-    What that branch itself says counts, whatever the checked-out ``workbench.toml`` says: an experiment cannot lift its
-    own protection. A checkout can only add to it.
-    """
-    from workbench.config import CONFIG_FILE, Config
-
-    declared = config.project.protected if "protected" in config.project.model_fields_set else ()
-    there = repository.names()
-    usual = [name for name in repository.usual_trunks() if name in there]
-    for name in dict.fromkeys([*usual, *(name for name in declared if name in there)]):
-        try:
-            said = Config.parse(repository.read(name, CONFIG_FILE))
-        except BranchError:
-            continue  # the project is not on it
-        except ConfigError:
-            return tuple(dict.fromkeys([name, *declared])), config.git.hooks
-        names = said.project.protected if "protected" in said.project.model_fields_set else (name,)
-        trunk = next((each for each in names if each in there), name)
-        return tuple(dict.fromkeys([trunk, *names, *declared])), said.git.hooks or config.git.hooks
-    begun = (each for each in (*declared, *usual) if each in there)
-    trunk = next(begun, (*declared, *repository.usual_trunks())[0])
-    return tuple(dict.fromkeys([trunk, *declared])), config.git.hooks

@@ -88,13 +88,8 @@ def _note_of(sources: tuple[tuple[str, bytes], ...], paths: tuple[str, ...]) -> 
     modules = frozenset[str]().union(*(imported_modules(content) for _, content in sources))
     if not {name.partition(".")[0] for name in modules} <= _KNOWN_BY_VERSION:
         return None
-    asked = (
-        SCHEME,
-        sources,
-        paths,
-        sys.platform,
-        library_versions({*modules, "feature-workbench", "numpy", "pyrefly"}),
-    )
+    versions = library_versions({*modules, "feature-workbench", "numpy", "pyrefly"})
+    asked = (SCHEME, sources, paths, sys.platform, versions)
     return user_cache_path("workbench") / "typed" / hashlib.sha256(repr(asked).encode()).hexdigest()
 
 

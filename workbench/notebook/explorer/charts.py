@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from workbench.notebook.explorer.distribution import FeatureDistribution
     from workbench.notebook.explorer.timeline import Timeline
 
-"""Okabe and Ito's blue and vermilion, which are distinct for any colour vision, on light and dark."""
-
 _SIDES = ["left", "right"]
 _HEIGHT = 210
 _ROW, _AXIS = 24, 45

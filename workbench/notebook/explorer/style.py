@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 BLUE, ORANGE = "#0072B2", "#D55E00"
+"""Okabe and Ito's blue and vermilion, which are distinct for any colour vision, on light and dark."""
 
 ENDED = "The interactive view ended with its kernel; run the cell again."
 
