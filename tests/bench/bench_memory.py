@@ -34,6 +34,8 @@ from typing import Any
 
 import psutil
 
+from tests.bench.targets import Target, judged
+
 LOOK = 0.02
 """Seconds between two looks at what a step holds."""
 TOML = """\
@@ -392,6 +394,17 @@ def run(name: str, folder: Path, rows: int, limit: int) -> Outcome:
     return Outcome(name, ended, round(seconds, 1), round(usage.ru_utime + usage.ru_stime, 1), round(peak / 1e6), note)
 
 
+def figures_of(found: list[Outcome], limit: int) -> list[Target]:
+    """Return the memory of each step that was done, its CPU, and how many steps were killed, failed or refused."""
+    done = [each for each in found if each.ended == "done"]
+    return [
+        Target("steps killed or failed", sum(each.ended in {"killed", "failed"} for each in found), 0),
+        Target("steps refused before they began", sum(each.ended == "refused" for each in found), None),
+        *(Target(f"{each.step}, peak MB", each.peak_mb, limit / 1e6) for each in done),
+        *(Target(f"{each.step}, CPU s", each.cpu, None) for each in done),
+    ]
+
+
 def bytes_of(text: str) -> int:
     """Return the bytes that a text such as 4GB means."""
     from workbench.memory import parse_memory
@@ -400,7 +413,7 @@ def bytes_of(text: str) -> int:
 
 
 def main() -> int:
-    """Make the data, take every step, print the table; 1 where a step was killed or failed."""
+    """Make the data, take every step, print the table and what was met; 1 where a step was killed, failed or too large."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000_000)
     parser.add_argument("--memory", default="4GB", help="what each step may hold")
@@ -443,7 +456,7 @@ def main() -> int:
     if options.json:
         facts = {"rows": options.rows, "limit": limit, "by": how, "steps": [asdict(each) for each in found]}
         options.json.write_text(json.dumps(facts, indent=1))
-    return 0 if all(each.ended in {"done", "refused"} for each in found) else 1
+    return judged(figures_of(found, limit))
 
 
 if __name__ == "__main__":
