@@ -413,7 +413,7 @@ def bytes_of(text: str) -> int:
 
 
 def main() -> int:
-    """Make the data, take every step, print the table and what was met; 1 where a step was killed, failed or too large."""
+    """Make the data, take every step, print the table; 1 where a step was killed, failed or held too much."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000_000)
     parser.add_argument("--memory", default="4GB", help="what each step may hold")

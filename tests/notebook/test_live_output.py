@@ -51,3 +51,16 @@ def test_a_terminal_is_told_nothing() -> None:
     live = LiveOutput(pushes=False)
     with live.working("promote"):
         assert not beating()
+
+
+def test_of_works_within_one_another_the_outer_one_is_shown() -> None:
+    outer, inner = Kept(), Kept()
+    with outer.working("promote"):
+        with inner.working("diff"):
+            assert len(beating()) == 1
+            assert outer.said.wait(60)
+        with inner.working("drift"):
+            assert len(beating()) == 1
+    assert not inner.lines
+    with inner.working("diff"):
+        assert inner.said.wait(60)

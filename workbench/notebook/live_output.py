@@ -39,6 +39,10 @@ AWAY_SECONDS = 300.0
 """Seconds after which a service that does not answer is watched no more."""
 
 
+_AT_WORK: contextvars.ContextVar[bool] = contextvars.ContextVar("at work", default=False)
+"""Whether a line is shown already: of a verb that calls others, the outer one is what somebody waits for."""
+
+
 class _Line:
     """One line of progress."""
 
@@ -76,9 +80,10 @@ class LiveOutput:
     @contextmanager
     def working(self, what: str) -> Iterator[None]:
         """Show that `what` goes on, and for how long, before the first computation, after the last and in between."""
-        if not self._pushes:
+        if not self._pushes or _AT_WORK.get():
             yield
             return
+        before = _AT_WORK.set(True)
         ended = threading.Event()
         context = contextvars.copy_context()  # by which the kernel knows whose output it is
         beat = threading.Thread(target=context.run, args=(self._beat, what, ended), name="workbench-beat", daemon=True)
@@ -86,6 +91,7 @@ class LiveOutput:
         try:
             yield
         finally:
+            _AT_WORK.reset(before)
             ended.set()
             beat.join()
 

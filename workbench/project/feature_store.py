@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
@@ -16,7 +15,7 @@ from workbench.drivers import speaks_plainly
 from workbench.errors import JoinError, UsageError
 from workbench.online import OnlineReader, as_entities, open_backend, read_offline
 from workbench.pipeline import on_steady_sources
-from workbench.project.notebook import notebook_magics
+from workbench.project.notebook import shown_in_notebook
 from workbench.sql import run_sql
 from workbench.store import (
     BranchReader,
@@ -55,7 +54,6 @@ from workbench.tracking import TrainingFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from contextlib import AbstractContextManager
     from datetime import date, datetime
 
     import pyarrow as pa
@@ -253,7 +251,7 @@ class FeatureStore:
             return join_features(reading, rows, question, minimum=minimum)
 
         workspace = self._workspace
-        with _shown_in_notebook("training set"):
+        with shown_in_notebook("training set"):
             joined = on_steady_sources(build)
             train = TrainingSet(workspace, joined)
             if save is not None:
@@ -635,10 +633,3 @@ class FeatureStore:
             return self.branch
         named = f"release {self._pinned.release}" if self._pinned.release else self._pinned.commit[:10]
         return f"{self.branch} as of {named}"
-
-
-def _shown_in_notebook(what: str) -> AbstractContextManager[None]:
-    """Show in a notebook with our extension that `what` is worked on, for as long as it is."""
-    magics = notebook_magics()
-    shown: AbstractContextManager[None] = magics.show_work(what) if magics else nullcontext()
-    return shown

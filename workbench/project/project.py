@@ -14,6 +14,7 @@ from workbench.errors import ProjectError, WorkbenchError
 from workbench.files import stamp
 from workbench.memory import limit_memory
 from workbench.project.caches import cache_folder
+from workbench.project.notebook import shown_in_notebook, shows_work
 from workbench.project.verb import verb
 from workbench.times import moment
 
@@ -344,6 +345,7 @@ class Project:
             self._branch = None
         return self.branches()
 
+    @shows_work
     def define(
         self,
         text: str,
@@ -420,6 +422,7 @@ class Project:
         return define_helper(self._workspace, name, text, branch=self._existing(branch), message=message)
 
     @verb()
+    @shows_work
     def compute(
         self,
         ref: str | None = None,
@@ -456,6 +459,7 @@ class Project:
         return compute(self._workspace, ref, branch=self._revision(branch), log=log, again=full, progress=progress)
 
     @verb()
+    @shows_work
     def check(
         self,
         ref: str | None = None,
@@ -555,6 +559,7 @@ class Project:
 
     @verb()
     @at_one_moment
+    @shows_work
     def status(self) -> Status:
         """Return where you are: branch, changes against main, computed views, last runs, MLflow."""
         from workbench.pipeline import status
@@ -562,6 +567,7 @@ class Project:
         return status(self._workspace, branch=self.branch_name)
 
     @verb()
+    @shows_work
     def fetch(self) -> Fetched:
         """Bring here what others published and pushed: commits, releases, approvals.
 
@@ -609,6 +615,7 @@ class Project:
         return trust(self._workspace, branch, revoke=revoke)
 
     @verb()
+    @shows_work
     def remove(self, view: str, *, branch: str | None = None) -> Removal:
         """Take a view out of an experiment: the branch has it as it began with it, or no longer.
 
@@ -689,6 +696,7 @@ class Project:
 
     @verb(saves=True)
     @at_one_moment
+    @shows_work
     def diff(self, view: str, left: str | None = None, right: str | None = None) -> Difference:
         """Return how a view differs between two sides: code, contract, rows and values, exactly and on all rows.
 
@@ -714,6 +722,7 @@ class Project:
 
     @verb(saves=True)
     @at_one_moment
+    @shows_work
     def drift(
         self,
         view: str,
@@ -792,6 +801,7 @@ class Project:
 
     @verb()
     @at_one_moment
+    @shows_work
     def why_changed(self, view: str, *, branch: str | None = None, against: str | None = None) -> WhyChanged:
         """Return what changed a view's values: a line, a helper, a constant, a parameter, a source's data.
 
@@ -810,6 +820,7 @@ class Project:
 
     @verb(saves=True)
     @at_one_moment
+    @shows_work
     def compare(
         self, *what: str, branch: str | None = None, view: str | None = None, all_rows: bool = False
     ) -> RunComparison:
@@ -838,6 +849,7 @@ class Project:
 
     @verb(saves=True, by_column="column")
     @at_one_moment
+    @shows_work
     def lineage(self, ref: str | None = None, *, branch: str | None = None, by_column: bool = False) -> Lineage:
         """Return where the branch's features come from and where they go: sources to models. No view is computed.
 
@@ -877,6 +889,7 @@ class Project:
 
     @verb()
     @at_one_moment
+    @shows_work
     def reproduce(self, what: str) -> Reproduction:
         """Build a view or training set again from its commit and its data, and compare it with what was computed then.
 
@@ -936,10 +949,12 @@ class Project:
         """
         from workbench.store import warn_of
 
-        answer = self.store.answer(query)
+        with shown_in_notebook("sql"):
+            answer = self.store.answer(query)
         warn_of(answer.deprecations, stacklevel=4)
         return answer.frame
 
+    @shows_work
     def promote(
         self,
         views: str | Sequence[str] = (),
@@ -996,6 +1011,7 @@ class Project:
             progress=progress,
         )
 
+    @shows_work
     def execute(
         self,
         plan: str | os.PathLike[str],
@@ -1037,6 +1053,7 @@ class Project:
         return approve(self._workspace, self._existing(branch) or "HEAD", names, note=note or "")
 
     @verb()
+    @shows_work
     def rollback(
         self,
         view: str,
@@ -1078,6 +1095,7 @@ class Project:
         return rollback(self._workspace, view, to, data=data, with_downstream=with_downstream, accept=_reasons(accept))
 
     @verb()
+    @shows_work
     def withdraw(self, ref: str, *, reason: str) -> Standing:
         """Take a published version out of service at once, in an emergency; no data is moved.
 
@@ -1138,6 +1156,7 @@ class Project:
         return deprecate(self._workspace, ref, until, successor=successor)
 
     @verb()
+    @shows_work
     def retire(self, ref: str, *, accept: Mapping[str, str] | Sequence[str] = ()) -> Standing:
         """Stop serving a deprecated version whose last day is over and that nothing pins.
 
@@ -1176,6 +1195,7 @@ class Project:
         return ReleaseList(releases(self._workspace))
 
     @verb()
+    @shows_work
     def materialize(
         self,
         views: str | Sequence[str] | None = None,
@@ -1242,6 +1262,7 @@ class Project:
         (features,) = store.batch_get_features(ref, [values], at=at)
         return FeatureReport(values, None if at is None else moment(at), features)
 
+    @shows_work
     def load_online(self, *, full: bool = False, force: bool = False) -> OnlineLoad:
         """Bring the online store to what is published on main.
 
@@ -1279,6 +1300,7 @@ class Project:
 
         return online_status(self._workspace)
 
+    @shows_work
     def verify_online(self, *, full: bool = False) -> OnlineVerification:
         """Compare the online store with the lake, row by row.
 
@@ -1293,6 +1315,7 @@ class Project:
 
     @verb()
     @at_one_moment
+    @shows_work
     def skew(
         self,
         view: str | None = None,
@@ -1343,6 +1366,7 @@ class Project:
         )
 
     @verb()
+    @shows_work
     def gc(self, *, delete: bool = False) -> Garbage:
         """Return unreachable data: computed views, files of the lake, old definitions.
 
