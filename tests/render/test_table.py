@@ -94,3 +94,10 @@ def test_what_a_line_is_about_is_not_folded_in_a_narrow_terminal() -> None:
     assert name in shown
     long = "x" * 200
     assert max(map(len, render_text(Table("", ("view", "says"), ((long, "a"),)), width=60).splitlines())) <= 60
+
+
+def test_columns_that_say_nothing_can_be_left_out() -> None:
+    table = Table("Columns", ("name", "unit", "n", "says"), (("a", None, 0, ""), ("b", None, None, "")))
+    assert table.without_empty_columns() == Table("Columns", ("name", "n"), (("a", 0), ("b", None)))
+    grouped = Table("Columns", ("name", "unit"), (("of spend",), ("a", None)))
+    assert grouped.without_empty_columns() is grouped

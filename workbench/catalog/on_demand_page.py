@@ -95,5 +95,5 @@ class OnDemandPage(Reported):
         return Report(
             f"{view.label}: {UNPUBLISHED if self.record is None else entry.status}",
             facts=facts,
-            tables=tuple(table for table in tables if table.rows),
+            tables=tuple(table.without_empty_columns() for table in tables if table.rows),
         )

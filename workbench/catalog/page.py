@@ -138,7 +138,7 @@ class CatalogPage(Reported):
         return Report(
             f"{view.label}: {version.status if version is not None else UNPUBLISHED}",
             facts=facts,
-            tables=tuple(table for table in self._tables() if table.rows),
+            tables=tuple(table.without_empty_columns() for table in self._tables() if table.rows),
             notes=tuple(filter(None, (deprecation_of(view.name, one) for one in self._versions()))),
         )
 

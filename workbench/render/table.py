@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from workbench.render.format import print_value
@@ -187,6 +187,17 @@ class Table:
     @property
     def _shown(self) -> tuple[tuple[object, ...], ...]:
         return self.rows if self.most is None else self.rows[: self.most]
+
+    def without_empty_columns(self) -> Table:
+        """Return the table without the columns that no row has anything in; one with headings of rows is left whole."""
+        if any(map(self._is_heading, self.rows)):
+            return self
+        kept = [place for place in range(len(self.columns)) if any(row[place] not in (None, "") for row in self.rows)]
+        return replace(
+            self,
+            columns=tuple(self.columns[place] for place in kept),
+            rows=tuple(tuple(row[place] for place in kept) for row in self.rows),
+        )
 
     @property
     def is_cut(self) -> bool:
