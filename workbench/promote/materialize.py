@@ -37,6 +37,7 @@ from workbench.promote.new_data import Change, DataFinding, lost_rows, moved_val
 from workbench.promote.pins import superseded
 from workbench.promote.policy import require_permission
 from workbench.promote.publish import write_rows
+from workbench.promote.samples import Published, Samples
 from workbench.promote.trunk import TrunkWriter, in_line
 from workbench.registry import Behind, Frozen, InputRecord, VersionNumber, record_path
 from workbench.render import Mark, Report, Reported, Table, format_elapsed
@@ -287,6 +288,7 @@ class _Work:
         self.full = full
         self.accept = accept
         self.sketches = sketches_of(self.workspace)
+        self.samples = Samples(self.workspace.facts)
         self.writer = LakeWriter(self.workspace.lake)
         self.config = main_config(self.workspace, self.main)
         sources = Sources(self.config.sources, root=self.workspace.root, cache=self.workspace.hidden)
@@ -503,6 +505,7 @@ class _Work:
         self, evaluated: Evaluated, version: Version, *, lost: str, findings: Sequence[DataFinding]
     ) -> _Outcome:
         """Publish what was computed, and return what is to be said of it."""
+        self._keep_sample(evaluated, version)
         new = self._publish(evaluated, version, lost=lost)
         how = self._how(evaluated)
         warnings = [one.sentence for one in findings if one.action != "note"]
@@ -512,6 +515,13 @@ class _Work:
         notes = tuple(one.sentence for one in findings if one.action == "note")
         state: State = "updated" if lost or new != version else "current"
         return _Outcome(state, how, new, tuple(warnings), not_judged=notes)
+
+    def _keep_sample(self, evaluated: Evaluated, version: Version) -> None:
+        """Let the next new rows be compared with a sample of these, made of the one there was and of what was added."""
+        prepared, stored = evaluated.prepared, evaluated.computed.stored
+        if prepared.view_id in self._bases:
+            added = pl.scan_parquet(stored.path, glob=False)
+            self.samples.grow(Published.of_version(version), added, Published.of_stored(stored, prepared.contract))
 
     def _missing_reason(self, view: str, version: Version) -> str:
         """Return why the published rows are not in the lake, empty where they are; files are listed and not read."""
@@ -585,7 +595,8 @@ class _Work:
             self._touched.get(prepared.view_id),
             pl.scan_parquet(stored.path, glob=False) if prepared.view_id in self._bases else None,
         )
-        return moved_values(prepared.view.name, version, old, stored.frame(), prepared.contract, policy, change=change)
+        view, new = prepared.view.name, stored.frame()
+        return moved_values(view, version, old, new, prepared.contract, policy, change=change, samples=self.samples)
 
     def _shortcut(self, key: VersionKey, prepared: Prepared) -> Shortcut | None:
         """Return what computes only what new data touches; None where all is to be computed."""

@@ -10,6 +10,7 @@ import polars as pl
 from workbench.comparison import Limits
 from workbench.diff import Side
 from workbench.errors import WorkbenchError
+from workbench.promote.samples import Published, Samples, finer, sampled
 from workbench.shares import percent
 
 if TYPE_CHECKING:
@@ -87,22 +88,27 @@ def moved_values(
     policy: PolicySettings,
     *,
     change: Change,
+    samples: Samples,
 ) -> list[DataFinding]:
     """Return which features moved further than they do by themselves, and which cannot be judged.
 
     What is newer than the published rows is compared with them; and where these changed too, as they are now. Features
-    with a trend have no distribution that new rows could keep: of those, gross faults alone are found.
+    with a trend have no distribution that new rows could keep: of those, gross faults alone are found. Of many
+    rows both sides are sampled alike: what moves far enough to be told of shows in a thousand rows.
     """
     action = policy.new_data.values
     names = [column.name for column in contract.features]
     if action == "ignore" or not names or not version.rows:
         return []
     limits = Limits.of(policy.drift, view, names)
-    reference = Side(f"published {version.number}", old, contract)
+    published = Published.of_version(version)
     found: list[DataFinding] = []
-    for label, part, known in _parts(version, old, new, change):
+    for label, part, rows, known in _parts(version, old, new, change):
+        share = finer(published.share, rows)
+        reference = Side(f"published {version.number}", samples.of(published, old, share=share), contract)
+        compared = Side(label, sampled(part, published.contract, share), contract)
         try:
-            report = limits.measure_drift((reference, Side(label, part, contract)), names, touched=known)
+            report = limits.measure_drift((reference, compared), names, touched=known)
         except WorkbenchError as error:
             found.append(DataFinding(f"{label} could not be compared with the published data: {error.message}", action))
             continue
@@ -137,24 +143,28 @@ def gross_fault(one: FeatureDrift) -> str:
 
 def _parts(
     version: Version, old: pl.LazyFrame, new: pl.LazyFrame, change: Change
-) -> Iterator[tuple[str, pl.LazyFrame, pl.Expr | None]]:
+) -> Iterator[tuple[str, pl.LazyFrame, int, pl.Expr | None]]:
     """Yield the rows to look at: those that are newer than what is published, and the others where they changed.
 
-    With them comes which of them may differ from those that are published; any may if None.
+    With them comes how many they are, and which of them may differ from those that are published; any may if None.
     """
     if version.period is None:
-        yield "all rows", new, None
+        yield "all rows", new, _height(new), None
         return
     newer = pl.col(version.event_time) > version.period[1]
     since = (new if change.added is None else change.added).filter(newer)
     kept, touched = new.filter(~newer), change.touched
-    if since.select(pl.len()).collect().item():
-        yield "new rows", since, None
+    if rows := _height(since):
+        yield "new rows", since, rows, None
     if change.added is not None and change.added.filter(~newer).head(1).collect().is_empty():
         return
     compared = (kept, old) if touched is None else (kept.filter(touched), old.filter(touched))
-    if _fingerprint(compared[0]) != _fingerprint(compared[1]) and kept.select(pl.len()).collect().item():
-        yield "rows published before", kept, touched
+    if _fingerprint(compared[0]) != _fingerprint(compared[1]) and (rows := _height(kept)):
+        yield "rows published before", kept, rows, touched
+
+
+def _height(frame: pl.LazyFrame) -> int:
+    return int(frame.select(pl.len()).collect(engine="streaming").item())
 
 
 def _fingerprint(frame: pl.LazyFrame) -> object:

@@ -16,6 +16,7 @@ from workbench.promote.planner import propose
 from workbench.promote.policy import approvers
 from workbench.promote.publish import publish
 from workbench.promote.report import PromotionReport
+from workbench.promote.samples import Published, Samples
 from workbench.promote.trunk import TrunkWriter, in_line
 
 if TYPE_CHECKING:
@@ -125,7 +126,9 @@ def keep_in_mind(workspace: Workspace, proposal: Proposal) -> None:
     if proposal.evaluation is None:
         return
     for view in proposal.views.values():
-        remember(view.evaluated.prepared, proposal.evaluation, sketches_of(workspace))
+        prepared, stored = view.evaluated.prepared, view.evaluated.computed.stored
+        remember(prepared, proposal.evaluation, sketches_of(workspace))
+        Samples(workspace.facts).keep(Published.of_stored(stored, prepared.contract), stored.frame())
 
 
 def refuse(plan: Plan, started: float) -> None:

@@ -1,0 +1,93 @@
+"""New rows of a large view are compared with a sample of what is published, made without reading that again."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from tests.promote.conftest import record_of
+from tests.promote.stage import Table, begin, write
+from workbench.define import ColumnContract, Contract
+from workbench.promote.samples import Published, Samples, finer, sampled
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+TIME = pl.Datetime("us", "UTC")
+CONTRACT = Contract(
+    (
+        ColumnContract("k", pl.String(), "entity", nullable=False),
+        ColumnContract("t", TIME, "event_time", nullable=False),
+        ColumnContract("v", pl.Float64(), "feature", nullable=True),
+    )
+)
+VIEW = '''\
+class Plain(FeatureModel):
+    k: str
+    t: UTC
+    v: float = Feature(unit="count")
+
+
+@feature_view(entities="k", event_time="t", owner="ann")
+def plain(ev: pl.LazyFrame) -> LazyFrame[Plain]:
+    """What happened."""
+    return ev.select("k", "t", v=pl.col("x"))
+'''
+
+
+def rows(count: int, first: int = 0, *, name: str = "v", add: float = 0.0) -> pl.DataFrame:
+    """Return a row a minute, of seven keys in turn, whose values say little."""
+    number = pl.int_range(first, first + count)
+    return pl.select(
+        pl.format("k{}", number % 7).alias("k"),
+        (pl.lit(START) + pl.duration(minutes=number)).cast(TIME).alias("t"),
+        ((number * 7919 % 1000) / 10 + add).alias(name),
+    )
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let samples be as small as tests' views are."""
+    monkeypatch.setattr("workbench.promote.samples.LEAST", 500)
+    monkeypatch.setattr("workbench.promote.samples.LEAST_NEW", 20)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("added", [10, 500, 4_000], ids=["few", "more", "so many that the sample gets sparser"])
+def test_a_sample_to_which_rows_were_added_is_that_of_all_rows(tmp_path: Path, added: int) -> None:
+    samples, old, new = Samples(tmp_path), rows(2_000), rows(added, 2_000)
+    before = Published("a" * 64, "old", old.height, CONTRACT)
+    after = Published("b" * 64, "new", old.height + added, CONTRACT)
+    samples.keep(before, old.lazy())
+    samples.grow(before, new.lazy(), after)
+    unread = pl.LazyFrame({"k": ["read"]})  # lacks what it would be sampled by
+    found = samples.of(after, unread, share=after.share).collect()
+    assert found.sort("t").equals(sampled(pl.concat([old, new]).lazy(), CONTRACT, after.share).collect())
+    assert 400 < found.height < 1_200
+
+
+@pytest.mark.usefixtures("small")
+def test_few_new_rows_are_compared_with_more_of_those_that_are_published() -> None:
+    assert [finer(16, count) for count in (1_000, 320, 319, 20, 0)] == [16, 16, 8, 1, 1]
+
+
+@pytest.mark.journey
+@pytest.mark.usefixtures("small")
+def test_values_that_move_are_found_in_a_sample(tmp_path: Path, identity: None) -> None:
+    source = rows(3_000, name="x")
+    with closing(begin(tmp_path / "p", {"ev": Table(source, "t", "t")})) as project:
+        project.define(VIEW, log=False)
+        project.promote("plain")
+        for add in (0.0, 0.0, 1_000.0):
+            source = pl.concat([source, rows(300, source.height, name="x", add=add)])
+            write(project.root, "ev", source)
+            (done,) = project.materialize().views
+            assert (done.state, bool(done.warnings)) == ("updated", add > 0), done.warnings
+            version = record_of(project, "plain").version()
+            (kept,) = (project._workspace.facts / version.view_id).glob("sample-*")
+            assert 400 < pl.read_parquet(kept).height < 1_200

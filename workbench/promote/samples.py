@@ -1,0 +1,119 @@
+"""Samples of published rows: what new rows of a large view are compared with, without reading all that is published.
+
+Which rows are in a sample depends on their keys alone. So the sample of rows that were added to others is made from
+theirs and from the added rows, and two sides that are sampled in the same way have the same rows in common as before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import polars as pl
+
+from workbench.files import replacing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from workbench.compute import StoredView
+    from workbench.define import Contract
+    from workbench.registry import Version
+
+SCHEME = 3
+LEAST = 200_000
+"""Rows that a sample has at least; fewer rows are taken whole. As many make a profile's quantiles."""
+LEAST_NEW = 1_000
+"""Rows of what is compared with a sample that are left at least, where it has so many: else both sides have more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Rows of a view that are published, or are to be.
+
+    Attributes
+    ----------
+    view_id, digest, rows
+        The address of what was computed, the exact digest of its rows, and their number.
+    contract
+        Their columns.
+    """
+
+    view_id: str
+    digest: str
+    rows: int
+    contract: Contract
+
+    @classmethod
+    def of_version(cls, version: Version) -> Self:
+        """Return the rows of a published version."""
+        return cls(version.view_id, version.data_digest, version.rows, version.contract)
+
+    @classmethod
+    def of_stored(cls, stored: StoredView, contract: Contract) -> Self:
+        """Return the rows of a computed view."""
+        return cls(stored.view_id, stored.record.digest.exact, stored.record.rows, contract)
+
+    @property
+    def share(self) -> int:
+        """Of how many rows their sample has one: a power of two."""
+        return 1 << max(0, (self.rows // LEAST).bit_length() - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Samples of views' rows.
+
+    Attributes
+    ----------
+    facts
+        Where what was found out about computed views is kept, by view id.
+    """
+
+    facts: Path
+
+    def of(self, those: Published, frame: pl.LazyFrame, *, share: int) -> pl.LazyFrame:
+        """Return one in `share` of the rows of `frame`, which are those."""
+        if share < those.share or share == 1:
+            return sampled(frame, those.contract, share)
+        kept = self._path(those)
+        if not kept.exists():
+            _keep(kept, sampled(frame, those.contract, those.share))
+        return sampled(pl.scan_parquet(kept, glob=False) if kept.exists() else frame, those.contract, share)
+
+    def keep(self, those: Published, frame: pl.LazyFrame) -> None:
+        """Keep the sample of the rows of `frame`, which are those."""
+        self.of(those, frame, share=those.share)
+
+    def grow(self, before: Published, added: pl.LazyFrame, those: Published) -> None:
+        """Keep the sample of the rows that came of `before` when others were `added`, if theirs was kept."""
+        kept, path = self._path(before), self._path(those)
+        if those.share > 1 and before.share > 1 and kept.exists() and not path.exists():
+            both = pl.scan_parquet(kept, glob=False), added
+            _keep(path, pl.concat([sampled(rows, those.contract, those.share) for rows in both]))
+
+    def _path(self, those: Published) -> Path:
+        text = "\n".join([those.digest, str(those.contract.schema), pl.__version__, str(those.share)])
+        return self.facts / those.view_id / f"sample-{hashlib.sha256(text.encode()).hexdigest()[:16]}.parquet"
+
+
+def sampled(frame: pl.LazyFrame, contract: Contract, share: int) -> pl.LazyFrame:
+    """Return one in `share` of the rows, by a hash of their keys."""
+    if share == 1:
+        return frame
+    keys = [column.name for column in contract.columns if column.role != "feature" and not column.dtype.is_nested()]
+    return frame.filter(pl.struct(keys).hash(SCHEME) % share == 0)
+
+
+def finer(share: int, rows: int) -> int:
+    """Return `share`, or less where so many rows would leave too few."""
+    while share > 1 and rows // share < LEAST_NEW:
+        share //= 2
+    return share
+
+
+def _keep(path: Path, frame: pl.LazyFrame) -> None:
+    with suppress(OSError, pl.exceptions.PolarsError), replacing(path) as unfinished:  # else it is made next time
+        frame.sink_parquet(unfinished, compression="lz4", mkdir=False)
