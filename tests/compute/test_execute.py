@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from workbench.compute import Computed
+from workbench.compute import Computed, digests
 from workbench.errors import ComputeError
 
 COLUMNS = ["carrier", "landed_at", "delay"]
@@ -135,11 +135,41 @@ def test_a_view_without_rows_is_a_view(tmp_path: Path, stage: ModuleType) -> Non
     assert (computed.stored.record.rows, computed.stored.record.period) == (0, None)
 
 
-def test_a_view_with_an_entity_wide_digest_is_read_back_in_row_groups(tmp_path: Path, stage: ModuleType) -> None:
-    many = pl.concat([stage.EVENTS] * 6_000)
-    record = stage.compute(tmp_path, inputs=stage.inputs(many)).stored.record
-    assert record.rows == 600_000
-    assert record.digest.rows == 600_000
+def test_what_is_noted_of_rows_as_they_are_written_is_what_the_file_holds(tmp_path: Path, stage: ModuleType) -> None:
+    values: dict[str, Any] = {
+        "carrier": ["UA", None, "a carrier with a long name", "UA"],
+        "landed_at": [datetime(2013, 1, 3, tzinfo=UTC), None, datetime(2013, 1, 1, tzinfo=UTC), None],
+        "float": [0.1, None, float("nan"), -0.0],
+        "narrow": pl.Series([0.1, None, float("inf"), 5e-324], dtype=pl.Float32),
+        "count": pl.Series([1, None, 2, 3], dtype=pl.UInt8),
+        "flag": [True, None, False, True],
+        "price": pl.Series(["1.50", None, "2.00", "3.25"]).cast(pl.Decimal(10, 2)),
+        "large": pl.Series([2**100, None, -1, 0], dtype=pl.Int128),
+        "level": pl.Series(["low", None, "high", "low"], dtype=pl.Enum(["low", "high"])),
+        "group": pl.Series(["b", None, "a", "b"], dtype=pl.Categorical),
+        "bytes": [b"x", None, b"", b"0123456789abcdef"],
+        "day": [datetime(2013, 1, 1).date(), None, None, None],  # noqa: DTZ001  # a date has no zone
+        "hour": [datetime(2013, 1, 1, 5).time(), None, None, None],  # noqa: DTZ001  # nor has a time of day
+        "wait": pl.Series([1, None, 2, 3], dtype=pl.Duration("ms")),
+        "tags": [["a", None], None, [], ["b"]],
+        "place": pl.Series([[1.0, 2.0], None, [3.0, None], [0.0, -0.0]], dtype=pl.Array(pl.Float64, 2)),
+        "pair": [{"a": 1, "b": 1.5}, None, {"a": None, "b": None}, {"a": 2, "b": 0.0}],
+        "nothing": [None] * 4,
+    }
+    events = pl.concat([pl.DataFrame(values)] * 20)
+    view = stage.make_view(lambda flights: flights, list(values))
+    stored = stage.compute(tmp_path, view, inputs=stage.inputs(events)).stored
+    assert stored.record.digest == digests(stored.path, keys=("carrier", "landed_at"))
+    assert stored.record.period == (datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 1, 3, tzinfo=UTC))
+    assert stored.frame().collect().equals(events)
+
+
+def test_a_large_view_is_digested_and_written_in_its_order(tmp_path: Path, stage: ModuleType) -> None:
+    many = pl.concat([stage.EVENTS] * 6_000).with_columns(delay=pl.int_range(pl.len()).cast(pl.Float64))
+    stored = stage.compute(tmp_path, inputs=stage.inputs(many)).stored
+    assert stored.record.digest == digests(stored.path, keys=("carrier", "landed_at"))
+    assert stored.record.digest.rows == 600_000
+    assert stored.frame().collect()["delay"].to_list()[::50_000] == [100_000.0 * step for step in range(12)]
 
 
 FULL = """

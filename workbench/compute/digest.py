@@ -34,10 +34,10 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from workbench.compute.hashing import FIRST, GOLDEN, MASK, SECOND, WordColumn, Words, constant, fold, mix, total
+from workbench.compute.hashing import FIRST, GOLDEN, MASK, SECOND, Space, WordColumn, Words, constant, fold, mix, total
 
 SCHEME = "wb2"
-_BLOCK = 32_768  # rows at a time: a handful of such arrays stay in a core's cache
+_BLOCK = 16_384  # rows at a time: a handful of such arrays stay in a core's cache
 _BATCH = 262_144
 
 
@@ -130,6 +130,7 @@ class Sums:
     key: Lanes = field(default_factory=Lanes)
     row: Lanes = field(default_factory=Lanes)
     columns: dict[str, Lanes] = field(default_factory=dict)
+    _space: Space = field(default_factory=lambda: Space(_BLOCK))
 
     def __post_init__(self) -> None:
         self.columns = {name: Lanes() for name in self.schema if name not in self.keys}
@@ -138,8 +139,7 @@ class Sums:
         """Add the rows of `frame`, whose columns are those of the schema."""
         taken = {name: WordColumn.of(frame[name]) for name in self.schema}
         for start in range(0, frame.height, _BLOCK):
-            stop = min(start + _BLOCK, frame.height)
-            self._add_block({name: column.block(start, stop) for name, column in taken.items()}, stop - start)
+            self._add_block(taken, start, min(start + _BLOCK, frame.height))
         return self
 
     def merge(self, other: Sums) -> None:
@@ -166,30 +166,51 @@ class Sums:
         self.columns = columns
         return self
 
-    def _add_block(self, block: Mapping[str, tuple[Words, Words]], height: int) -> None:
-        scratch = np.empty(height, dtype=np.uint64)
-        key, bits = _keys(block, sorted(self.keys), scratch)
-        weight = mix(np.multiply(key, FIRST), scratch)
+    def _add_block(self, taken: Mapping[str, WordColumn], start: int, stop: int) -> None:
+        space, height = self._space, stop - start
+        key, weight, row, term, scratch = (
+            space.words(name, height) for name in ("key", "weight", "row", "term", "scratch")
+        )
+        bits = self._key_words(taken, start, stop)
+        mix(np.multiply(key, FIRST, out=weight), scratch)
         self.rows += height
         self.key.merge(_lanes(key, weight, scratch))
         if bits is not None:
-            self.key.merge(Lanes(bits=_weighted(fold(bits, scratch), weight, scratch)))
-        row, row_bits = key.copy(), None
+            self.key.merge(Lanes(bits=_weighted(fold(bits, term, scratch), weight, scratch)))
+        np.copyto(row, key)
+        row_bits = None
         for name, lanes in self.columns.items():
-            exact, rounded = block[name]
-            term = np.multiply(rounded, constant("column", name))
+            exact, rounded = taken[name].block(start, stop, space)
+            np.multiply(rounded, constant("column", name), out=term)
             np.add(term, key, out=term)
             mix(term, scratch)
             np.add(row, term, out=row)
             lanes.merge(_lanes(term, weight, scratch))
             if exact is not rounded:
-                folded = fold(exact, scratch)
+                folded = fold(exact, term, scratch)
                 lanes.merge(Lanes(bits=_weighted(folded, weight, scratch)))
-                np.multiply(folded, constant("bits", name), out=folded)
-                row_bits = folded if row_bits is None else np.add(row_bits, folded, out=row_bits)
+                if row_bits is None:
+                    row_bits = np.multiply(folded, constant("bits", name), out=space.words("bits", height))
+                else:
+                    np.add(row_bits, np.multiply(folded, constant("bits", name), out=folded), out=row_bits)
         self.row.merge(Lanes(first=total(mix(row, scratch))))
         if row_bits is not None:
-            self.row.merge(Lanes(bits=total(mix(np.add(row, row_bits, out=row_bits), scratch))))
+            self.row.merge(Lanes(bits=total(mix(np.add(row, row_bits, out=row), scratch))))
+
+    def _key_words(self, taken: Mapping[str, WordColumn], start: int, stop: int) -> Words | None:
+        """Put one word for each row's key into the space; return one for its exact bits where the key has floats."""
+        space, height = self._space, stop - start
+        key, term, scratch = (space.words(name, height) for name in ("key", "term", "scratch"))
+        key.fill(GOLDEN)
+        bits: Words | None = None
+        for name in sorted(self.keys):
+            exact, rounded = taken[name].block(start, stop, space)
+            np.multiply(key, SECOND, out=key)
+            np.add(key, np.multiply(rounded, constant("key", name), out=term), out=key)
+            mix(key, scratch)
+            if exact is not rounded:
+                bits = exact * constant("bits", name) + (bits if bits is not None else np.uint64(0))
+        return bits
 
     def digest(self) -> OutputDigest:
         """Return the digest of the rows added so far."""
@@ -214,18 +235,6 @@ class Sums:
     def _whole(self, columns: Mapping[str, Mapping[str, str]], kind: str) -> str:
         facts = [*(columns[name][kind] for name in sorted(columns)), sorted(self.keys), self.rows, self.row.first]
         return _hex([*facts, self.row.bits] if kind == "exact" else facts)
-
-
-def _keys(block: Mapping[str, tuple[Words, Words]], keys: Sequence[str], scratch: Words) -> tuple[Words, Words | None]:
-    """Return one word for each row's key, and where the key has floats, one for its exact bits."""
-    key: Words = np.full(len(scratch), GOLDEN, dtype=np.uint64)
-    bits: Words | None = None
-    for name in keys:
-        exact, rounded = block[name]
-        key = mix(np.multiply(key, SECOND) + rounded * constant("key", name), scratch)
-        if exact is not rounded:
-            bits = exact * constant("bits", name) + (bits if bits is not None else np.uint64(0))
-    return key, bits
 
 
 def _lanes(terms: Words, weight: Words, scratch: Words) -> Lanes:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import polars as pl
 from msgspec.structs import replace
 
 from workbench.compute.cache import ViewCache
-from workbench.compute.digest import sum_frame
+from workbench.compute.digest import Sums
 from workbench.compute.entity_ranges import RangedQuery
 from workbench.compute.metadata import DATA, StoredView, ViewRecord, now, versions
 from workbench.compute.plan import InputData, build, engine_error, plan_hash
@@ -22,19 +24,65 @@ from workbench.errors import ProjectError, WorkbenchError
 from workbench.files import link_or_copy
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from workbench.define import FeatureView
 
 ROW_GROUP = 262_144
+_WAITING = 4
+"""How many batches may wait to be observed."""
 _ABORTED = "__POLARS_ABORT_KEYBOARD_INTERRUPT"  # how a thread of Polars may word a Ctrl-C
 _NO_ROOM = re.compile(r"\(os error (?:27|28|122)\)|No space left|File too large|quota exceeded", re.IGNORECASE)
 _NO_PERMISSION = re.compile(r"\(os error (?:1|13|30)\)")
 
 
-def write_parquet(frame: pl.LazyFrame, path: Path, *, view: str) -> None:
-    """Compute `frame` into the new file `path`, by ranges of entities where it can be."""
+def write_parquet(
+    frame: pl.LazyFrame, path: Path, *, view: str, observe: Callable[[pl.DataFrame], object] | None = None
+) -> None:
+    """Compute `frame` into the new file `path`, by ranges of entities where it can be.
+
+    Its rows are handed to `observe` too, some at a time, before they are written.
+    """
     query = RangedQuery.of(frame, path.parent)
+    rows = frame if query is None else query.frame()
+    if observe is None:
+        _sink(rows, query, path, view)
+        return
+    with _Observing(observe) as observing:
+        _sink(rows.map_batches(observing, streamable=True, validate_output_schema=False), query, path, view)
+
+
+class _Observing:
+    """Hands on each batch, and gives it to `observe` in a thread of its own.
+
+    Polars' threads would pass Python's lock to and fro at each operation on an array.
+    """
+
+    def __init__(self, observe: Callable[[pl.DataFrame], object]) -> None:
+        self._observe = observe
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="observe")
+        self._free = BoundedSemaphore(_WAITING)
+        self._running: list[Future[object]] = []
+
+    def __call__(self, rows: pl.DataFrame) -> pl.DataFrame:
+        self._free.acquire()
+        running = self._beside.submit(self._observe, rows)
+        running.add_done_callback(lambda _: self._free.release())
+        self._running.append(running)
+        return rows
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._beside.shutdown()
+        if kind is None:
+            for done in self._running:
+                done.result()
+
+
+def _sink(rows: pl.LazyFrame, query: RangedQuery | None, path: Path, view: str) -> None:
     try:
-        rows = frame if query is None else query.frame()
         rows.sink_parquet(path, compression="lz4", statistics=True, row_group_size=ROW_GROUP)
     except KeyboardInterrupt:
         # Polars and Python both report one Ctrl-C. Let the second come up here, where it disturbs no cleaning up: it is
@@ -213,15 +261,21 @@ def _write(task: _Task, frame: pl.LazyFrame, plan: str | None, path: Path, ticke
     """Compute a view into `path`, and return its record."""
     ticker.phase("computing")
     written = task.shortcut(path) if task.shortcut is not None else False
+    tally = _Tally(_keys(task.view), task.view.event_time)
     if not written:
-        write_parquet(frame, path, view=task.view.name)
+        write_parquet(frame, path, view=task.view.name, observe=tally.add)
     task.confirm_inputs()
     before = written if isinstance(written, StoredView) else None
     kept = () if before is None else tuple(_keep(before, path.parent))
     schema = pl.read_parquet_schema(path)
-    ticker.phase("digesting", _rows(path) + (before.record.rows if before is not None else 0))
-    sums = sum_frame(pl.scan_parquet(path, glob=False), keys=_keys(task.view))
-    periods = [_period(path, task.view.event_time)]
+    sums = tally.sums
+    if sums is None or sums.schema != schema:
+        ticker.phase("digesting", _rows(path) + (before.record.rows if before is not None else 0))
+        tally = _Tally(tally.keys, tally.time)
+        for rows in pl.scan_parquet(path, glob=False).collect_batches(chunk_size=ROW_GROUP, maintain_order=False):
+            tally.add(rows)
+        sums = tally.sums or Sums(schema, tally.keys)
+    periods = [tally.period()]
     if before is not None and before.record.sums is not None:
         sums.add_plain(before.record.sums)
         periods.append(before.record.period)
@@ -264,13 +318,31 @@ def _rows(path: Path) -> int:
     return int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
 
 
-def _period(path: Path, event_time: str) -> tuple[datetime, datetime] | None:
-    column = pl.col(event_time)
-    query = pl.scan_parquet(path, glob=False).select(first=column.min(), last=column.max())
-    first, last = query.collect(engine="streaming").row(0)
-    if not isinstance(first, date) or not isinstance(last, date):
-        return None  # no rows, no times, or a column that is no time: the contract's check says so
-    return _moment(first), _moment(last)
+@dataclass(slots=True)
+class _Tally:
+    """What is noted of a view's rows while they pass: the sums of their digest, and between which times they are."""
+
+    keys: Sequence[str]
+    time: str
+    sums: Sums | None = None
+    ends: list[pl.DataFrame] = field(default_factory=list)
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Note some rows."""
+        if self.sums is None:
+            self.sums = Sums(rows.schema, self.keys)
+        self.sums.add(rows)
+        column = pl.col(self.time)
+        self.ends.append(rows.select(first=column.min(), last=column.max()))
+
+    def period(self) -> tuple[datetime, datetime] | None:
+        """Return the first and the last time."""
+        if not self.ends:
+            return None
+        first, last = pl.concat(self.ends).select(pl.col("first").min(), pl.col("last").max()).row(0)
+        if not isinstance(first, date) or not isinstance(last, date):
+            return None  # no rows, no times, or a column that is no time: the contract's check says so
+        return _moment(first), _moment(last)
 
 
 def _moment(value: date) -> datetime:

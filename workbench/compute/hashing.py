@@ -56,11 +56,11 @@ def mix_words(words: Words, multiplier: np.uint64) -> Words:
     return mix(out, np.empty_like(out))
 
 
-def fold(words: Words, scratch: Words) -> Words:
-    """Half a `mix`, for a sum that is weighted afterwards: cheaper, and still not linear."""
+def fold(words: Words, out: Words, scratch: Words) -> Words:
+    """Put half a `mix` of `words` into `out`, for a sum that is weighted afterwards: cheaper, and still not linear."""
     np.multiply(words, THIRD, out=scratch)
-    folded = np.right_shift(scratch, _SHIFT_32)
-    return np.bitwise_xor(folded, scratch, out=folded)
+    np.right_shift(scratch, _SHIFT_32, out=out)
+    return np.bitwise_xor(out, scratch, out=out)
 
 
 def total(words: Words) -> int:
@@ -73,7 +73,23 @@ Floats: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 _INLINE = 12  # an Arrow string view holds strings up to this length within itself
+_LENGTH = np.uint64(0xFFFFFFFF)
 _TAIL_MASKS = np.array([(1 << (8 * n)) - 1 for n in range(9)], dtype=np.uint64)
+
+
+class Space:
+    """Arrays that are written again for each block, so that they stay in a core's cache."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._arrays: dict[str, Words] = {}
+
+    def words(self, name: str, height: int) -> Words:
+        """Return the first `height` words of the array `name`, whatever they are."""
+        array = self._arrays.get(name)
+        if array is None:
+            array = self._arrays[name] = np.empty(self._rows, dtype=np.uint64)
+        return array[:height]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,50 +99,74 @@ class WordColumn:
     Parameters
     ----------
     exact, rounded
-        Words, or the floats that they are still to be made from (then both are the same array).
+        Words, or the floats or views of strings that they are still to be made from (then both are the same array).
     empty
         Which values are null; None where none is.
+    buffers
+        Where the strings lie that are longer than their views; None where these are no strings.
     """
 
     exact: Words | Floats
     rounded: Words | Floats
     empty: Mask | None
+    buffers: list[Any] | None = None
 
     @classmethod
     def of(cls, series: pl.Series) -> Self:
         """Take the values of `series`, of any dtype that Parquet can hold."""
         series = series.rechunk()
+        empty = series.is_null().to_numpy() if series.null_count() else None
+        text = _as_text(series)
+        if text is not None:
+            views, buffers = _views(text)
+            return cls(views, views, empty, buffers)
         exact, rounded = _values(series)
-        return cls(exact, rounded, series.is_null().to_numpy() if series.null_count() else None)
+        return cls(exact, rounded, empty)
 
-    def block(self, start: int, stop: int) -> tuple[Words, Words]:
-        """Return the exact words of some rows, and those of their values rounded to 12 significant digits."""
-        exact, rounded = self._words(slice(start, stop))
+    def block(self, start: int, stop: int, space: Space) -> tuple[Words, Words]:
+        """Return the exact words of some rows, and those of their values rounded to 12 significant digits.
+
+        They stand until the next block of any column is made in `space`; those that are rounded may be its ``term``.
+        """
+        exact, rounded = self._words(slice(start, stop), space)
         if self.empty is None:
             return exact, rounded
-        filled = np.where(self.empty[start:stop], NULL, exact)
-        return filled, filled if rounded is exact else np.where(self.empty[start:stop], NULL, rounded)
+        empty = self.empty[start:stop]
+        filled = _filled(exact, empty, space.words("exact", stop - start))
+        if rounded is exact:
+            return filled, filled
+        return filled, _filled(rounded, empty, space.words("term", stop - start))
 
-    def _words(self, rows: slice) -> tuple[Words, Words]:
+    def _words(self, rows: slice, space: Space) -> tuple[Words, Words]:
+        height = rows.stop - rows.start
+        if self.buffers is not None:
+            empty = None if self.empty is None else self.empty[rows]
+            texts = _texts(self.exact[rows].view(np.uint64), self.buffers, empty, space)
+            return texts, texts
         exact = self.exact[rows]
         if exact.dtype == np.uint64:
             words = exact.view(np.uint64)
             return words, words if self.exact is self.rounded else self.rounded[rows].view(np.uint64)
-        bits = exact.view(np.uint64) if exact.dtype == np.float64 else exact.view(np.uint32).astype(np.uint64)
-        return bits, rounded_floats(_canonical(exact)).view(np.uint64)
+        if exact.dtype == np.float64:
+            values, bits = exact.view(np.float64), exact.view(np.uint64)
+        else:
+            values, bits = space.words("wide", height).view(np.float64), space.words("exact", height)
+            np.copyto(values, exact)
+            np.copyto(bits, exact.view(np.uint32))
+        out, scratch = space.words("term", height).view(np.float64), space.words("scratch", height).view(np.float64)
+        return bits, rounded_floats(values, out, scratch).view(np.uint64)
+
+
+def _filled(words: Words, empty: Mask, out: Words) -> Words:
+    if words is not out:
+        np.copyto(out, words)
+    np.copyto(out, NULL, where=empty)
+    return out
 
 
 def words(series: pl.Series) -> tuple[Words, Words]:
     """Return the words of a whole column: see `WordColumn.block`."""
-    return WordColumn.of(series).block(0, len(series))
-
-
-def _canonical(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    out: npt.NDArray[np.float64] = np.add(values, 0.0, dtype=np.float64)  # -0.0 + 0.0 is 0.0
-    missing = np.isnan(out)
-    if missing.any():
-        out[missing] = np.nan  # one bit pattern for all of them
-    return out
+    return WordColumn.of(series).block(0, len(series), Space(len(series)))
 
 
 def _values(series: pl.Series) -> tuple[Words | Floats, Words | Floats]:
@@ -148,12 +188,6 @@ def _scalars(series: pl.Series) -> Words:
     dtype = series.dtype
     if dtype == pl.Null:
         return np.zeros(len(series), dtype=np.uint64)
-    if dtype in (pl.String, pl.Binary):
-        return _texts(series)
-    if isinstance(dtype, pl.Categorical | pl.Enum):
-        return _texts(series.cast(pl.String))
-    if isinstance(dtype, pl.Decimal) or dtype in (pl.Int128, pl.UInt128):
-        return _texts(series.cast(pl.String))
     if dtype.is_integer() or dtype.is_temporal() or dtype == pl.Boolean:
         return _integers(series.to_physical())
     raise ComputeError(
@@ -172,32 +206,49 @@ def _integers(series: pl.Series) -> Words:
     return values.astype(np.int64, copy=False).view(np.uint64)
 
 
-def _texts(series: pl.Series) -> Words:
+def _as_text(series: pl.Series) -> pl.Series | None:
+    """Return what is hashed as text; None for all else."""
+    dtype = series.dtype
+    if dtype in (pl.String, pl.Binary):
+        return series
+    if isinstance(dtype, pl.Categorical | pl.Enum | pl.Decimal) or dtype in (pl.Int128, pl.UInt128):
+        return series.cast(pl.String)
+    return None
+
+
+def _views(series: pl.Series) -> tuple[Words, list[Any]]:
+    """Return the 16 bytes of each string's Arrow view as two words, and where the bytes of the long strings lie."""
+    if len(series) == 0:
+        return np.zeros((0, 2), dtype=np.uint64), []
+    array: Any = series.cast(pl.Binary).to_arrow(compat_level=pl.CompatLevel.newest())
+    buffers = array.buffers()
+    views: Words = np.frombuffer(buffers[1], dtype="<u8").reshape(-1, 2)
+    return views[array.offset : array.offset + len(series)], buffers[2:]
+
+
+def _texts(views: Words, buffers: list[Any], empty: Mask | None, space: Space) -> Words:
     """Hash strings by the 16 bytes of their Arrow views, and by the bytes beyond where they are longer than 12.
 
     The first word of a view is the length and the first four bytes, the second the next eight, padded with zeros.
     """
-    if len(series) == 0:
-        return np.zeros(0, dtype=np.uint64)
-    array: Any = series.cast(pl.Binary).to_arrow(compat_level=pl.CompatLevel.newest())
-    buffers = array.buffers()
-    start = 2 * array.offset
-    views: Words = np.frombuffer(buffers[1], dtype="<u8")[start : start + 2 * len(series)]
-    head, rest = views[0::2], views[1::2]
-    out = mix_words(mix_words(head, GOLDEN) + rest, FIRST)
-    lengths = head & np.uint64(0xFFFFFFFF)
-    long = np.flatnonzero(lengths > _INLINE)
-    if series.null_count():
-        long = long[series.is_not_null().to_numpy()[long]]
-    if len(long):
-        out[long] = _long_texts(head[long], rest[long], lengths[long], buffers[2:])
+    head, rest = views[:, 0], views[:, 1]
+    out, scratch = space.words("exact", len(views)), space.words("scratch", len(views))
+    mix(np.multiply(head, GOLDEN, out=out), scratch)
+    np.add(out, rest, out=out)
+    mix(np.multiply(out, FIRST, out=out), scratch)
+    lengths = np.bitwise_and(head, _LENGTH, out=scratch)
+    if int(np.max(lengths, initial=0)) > _INLINE:
+        long = np.flatnonzero(lengths > _INLINE)
+        if empty is not None:
+            long = long[~empty[long]]
+        out[long] = _long_texts(head[long], rest[long], lengths[long], buffers)
     return out
 
 
 def _long_texts(head: Words, rest: Words, lengths: Words, buffers: list[Any]) -> Words:
     """Hash strings of more than 12 bytes: they lie in `buffers`, each view says in which one and where."""
     out = mix_words(head, GOLDEN)
-    owner = rest & np.uint64(0xFFFFFFFF)
+    owner = rest & _LENGTH
     position = (rest >> np.uint64(32)).astype(np.int64) + 4
     left = lengths.astype(np.int64) - 4
     for number in np.unique(owner):

@@ -17,27 +17,38 @@ DIGITS = 12
 _BIAS = 1023
 _SPECIAL = 0x7FF  # the exponent of infinities and NaN
 _SMALLEST = 80  # below this exponent the scale would overflow: such values (< 1e-284) are kept as they are
+_MANTISSA = np.uint64(52)
+
+Floats = npt.NDArray[np.float64]
 
 
 @lru_cache(maxsize=1)
-def _scales() -> npt.NDArray[np.float64]:
-    """Return for each biased binary exponent the power of ten that leaves 12 or 13 digits before the point."""
-    scales = np.ones(_SPECIAL + 1, dtype=np.float64)
+def _scales() -> Floats:
+    """Return for each sign and biased binary exponent the power of ten that leaves 12 or 13 digits before the point.
+
+    NaN stands where values are kept as they are.
+    """
+    scales = np.full(_SPECIAL + 1, np.nan)
     for exponent in range(_SMALLEST, _SPECIAL):
         digits = int(np.floor((exponent - _BIAS) * np.log10(2.0)))
         scales[exponent] = float(f"1e{DIGITS - 1 - digits}")
-    return scales
+    return np.concatenate([scales, scales])
 
 
-def round_digits(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return `values` at 12 significant digits; infinities, NaN and the smallest magnitudes as they are."""
-    exponents = values.view(np.uint64) >> np.uint64(52)
-    np.bitwise_and(exponents, np.uint64(_SPECIAL), out=exponents)
-    scales = np.take(_scales(), exponents.view(np.int64), mode="clip")
+def round_digits(values: Floats, out: Floats, scratch: Floats) -> Floats:
+    """Put `values` at 12 significant digits into `out` and return it: zeros without sign, NaN with one bit pattern.
+
+    Infinities and the smallest magnitudes stay as they are. `scratch` is overwritten.
+    """
+    exponents = np.right_shift(values.view(np.uint64), _MANTISSA, out=out.view(np.uint64))
+    scales = np.take(_scales(), exponents.view(np.int64), mode="clip", out=scratch)
     with np.errstate(invalid="ignore", over="ignore"):
-        out = np.multiply(values, scales)
+        np.multiply(values, scales, out=out)
         np.rint(out, out=out)
         np.divide(out, scales, out=out)
-    if exponents.min(initial=_SPECIAL) < _SMALLEST or exponents.max(initial=0) == _SPECIAL:
-        np.copyto(out, values, where=(exponents < _SMALLEST) | (exponents == _SPECIAL))
+        if np.isnan(np.max(out, initial=-np.inf)):
+            kept = np.isnan(out)
+            np.add(values, 0.0, out=scratch)  # -0.0 + 0.0 is 0.0
+            np.copyto(scratch, np.nan, where=np.isnan(scratch))
+            np.copyto(out, scratch, where=kept)
     return out
