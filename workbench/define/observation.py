@@ -17,13 +17,14 @@ from types import SimpleNamespace
 
 from platformdirs import user_cache_path
 
+from workbench.define.clocks import clock_reads
 from workbench.define.tracebacks import HasFiles, lines_at
 from workbench.errors import DefinitionError, DefinitionFailed, SharedState, UndeclaredInput
 from workbench.files import replace_atomically
 from workbench.source_tree import FOLDER, TreeFiles, install, parts_of, run_package
 from workbench.worker import RANDOM, Seen, StateChange, Touch, Watch, pool
 
-SCHEME = "observed/3"
+SCHEME = "observed/4"
 """Raised when more is observed than was, so that what passed is observed again."""
 
 _READS = {
@@ -32,6 +33,7 @@ _READS = {
     "network": "uses the network ({name})",
     "program": "runs a program ({name})",
     "variable": "reads environment variables ({name})",
+    "clock": "reads the clock ({name})",
 }
 _AS_SOURCE = (
     "Declare it as a source in workbench.toml and take it as a parameter, or copy it to features/ and declare it by "
@@ -42,6 +44,7 @@ _REMEDIES = {
     "network": "Fetch the data outside of the definition and declare what you saved as a source in workbench.toml.",
     "program": "Run it outside of the definition and declare what it writes as a source in workbench.toml.",
     "variable": "Make the value a keyword-only parameter of the view, so that it is part of its identity.",
+    "clock": "Take the time from the data, or make the day a keyword-only parameter of the view.",
 }
 
 
@@ -68,12 +71,20 @@ class Observations:
         """Observe the import of a file, unless it was observed before."""
         if self.passed(stem, "import"):
             return ""
+        self._refuse_clocks(stem)
         with pool().worker() as worker:
             seen = worker.call(_import, self.package, self.files, stem, self.imported_modules(stem))
         refuse(f"{FOLDER}/{stem}.py", seen, self)
         if not seen.raised:
             self.note(stem, "import")
         return seen.raised
+
+    def _refuse_clocks(self, stem: str) -> None:
+        for path in readable_parts(stem, self.files):
+            for line, words in clock_reads(self.files.sources.get(path, b"")):
+                raise _undeclared_input(
+                    f"{FOLDER}/{stem}.py", Touch("clock", words, str(self.files.folder / path), line), self
+                )
 
     def passed(self, stem: str, what: str) -> bool:
         """Return whether `what` of a file was observed and had nothing against it."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
-Kind = Literal["file", "folder", "network", "program", "variable"]
+Kind = Literal["file", "folder", "network", "program", "variable", "clock"]
 _SYSTEM = ("/dev/", "/etc/", "/proc/", "/sys/")
 _ZONES = ("/usr/share/zoneinfo", "/etc/localtime", "/etc/timezone", "/usr/lib/zoneinfo", "/usr/share/lib/zoneinfo")
 _NETWORK = frozenset(
