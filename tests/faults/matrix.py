@@ -203,15 +203,16 @@ def _age(path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Usual:
-    """What there is after a verb that nothing happened to."""
+    """What there is after a verb that nothing happened to, and after garbage was collected then."""
 
     state: dict[str, Any]
     status: str
     leftovers: set[str]
+    collected: dict[str, Any]
 
     @classmethod
     def of(cls, here: Place) -> _Usual:
-        return cls(_read(here), _status(here), _collected(here))
+        return cls(_read(here), _status(here), _collected(here), _read(here))
 
 
 def _wrong(verb: str, measured: Measured, here: Place, ended: Ended | None) -> Iterator[str]:
@@ -233,7 +234,7 @@ def _after_fault(
     verb: str, here: Place, ended: Ended | None, old: dict[str, Any], new: dict[str, Any]
 ) -> Iterator[str]:
     found = _read(here)
-    if found not in (old, new) and verb != "init":  # which publishes nothing
+    if not _is_between(verb, found, old, new):
         yield f"neither the old state nor the new: {found}\n  old: {old}\n  new: {new}"
     said = (here.folder / "printed").read_text()
     if ended is not None:
@@ -241,6 +242,26 @@ def _after_fault(
         yield from _wrongly_said(ended, is_new=is_done, is_old=found == old)
     if "Traceback" in said:
         yield f"printed a traceback: {said[-1500:]}"
+
+
+def _is_between(verb: str, found: dict[str, Any], old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether a state is the one before or after; `init` publishes nothing, and `fetch` brings one thing after another.
+
+    Each release and each branch of others' stands for itself, and what is read follows main.
+    """
+    if verb == "init" or found in (old, new):
+        return True
+    if verb != "fetch":
+        return False
+    main = old if found["branches"].get("main") == old["branches"].get("main") else new
+    apart = {"branches", "releases"}
+    return (
+        all(found[what] == main[what] for what in found.keys() - apart)
+        and all(
+            found["branches"].get(name) in (old["branches"].get(name), tip) for name, tip in new["branches"].items()
+        )
+        and set(old["releases"]) <= set(found["releases"]) <= set(new["releases"])
+    )
 
 
 def _after_again(verb: str, here: Place, usual: _Usual) -> Iterator[str]:
@@ -264,8 +285,8 @@ def _after_collection(verb: str, here: Place, usual: _Usual) -> Iterator[str]:
         with closing(wb.open(here.root)) as project:
             if orphans := LakeWriter(project._workspace.lake).orphans(older_than=timedelta(0)):
                 yield f"orphans in the lake: {orphans}"
-    if (found := _read(here)) != usual.state:
-        yield f"garbage collection took something: {found}\n  new: {usual.state}"
+    if (found := _read(here)) != usual.collected:
+        yield f"garbage collection took something: {found}\n  new: {usual.collected}"
 
 
 def _wrongly_said(ended: Ended, *, is_new: bool, is_old: bool) -> Iterator[str]:

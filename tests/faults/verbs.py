@@ -15,7 +15,7 @@ import polars as pl
 import workbench as wb
 from tests.conftest import make_trial
 from tests.promote.conftest import SPEND, VALUED, declared, git, more_events
-from workbench.errors import FeatureNotFound, ProjectError
+from workbench.errors import BranchError, FeatureNotFound, ProjectError
 from workbench.promote import collect_garbage, retire
 from workbench.promote.approve import approvals_of
 from workbench.registry import Registry
@@ -48,6 +48,14 @@ def _on(act: Callable[[Project], object], branch: str = "exp/first") -> Callable
     return run
 
 
+def _fetch(project: Project) -> None:
+    """Fetch, and say what could not follow as the command does, whose exit status it is."""
+    found = project.fetch()
+    if not found.passed:
+        said = "; ".join(f"{each.name}: {each.detail}" for each in found.branches if each.state != "same")
+        raise BranchError(said, remedy="Fetch again.")
+
+
 @dataclass(frozen=True, slots=True)
 class Verb:
     """What is done to a project, and in which state it is before."""
@@ -61,7 +69,7 @@ VERBS: Mapping[str, Verb] = {
     "branch": Verb(_on(lambda p: p.branch("exp/second", objective="Sell even more")), "released"),
     "branch of the remote": Verb(_on(lambda p: p.branch("exp/theirs")), "overtaken"),
     "branch --push": Verb(_on(lambda p: p.push_branch()), "shared"),
-    "fetch": Verb(_on(lambda p: p.fetch()), "overtaken"),
+    "fetch": Verb(_on(_fetch), "overtaken"),
     "define": Verb(_on(lambda p: p.define(OTHER)), "checked out"),
     "promote": Verb(_on(lambda p: p.promote("spend", accept={"spend": "twice"})), "defined"),
     "promote to a remote": Verb(_on(lambda p: p.promote("spend", accept={"spend": "twice"})), "shared"),

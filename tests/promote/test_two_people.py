@@ -19,6 +19,7 @@ from tests.promote.conftest import ADDED, RATE, git, record_of
 from workbench.cli.main import main
 from workbench.errors import BranchError, BranchMoved, BranchNotFound, LakeDataMissing, PromotionError
 from workbench.experiments import RemoteSilentWarning
+from workbench.git import Remote
 from workbench.pipeline import RebuiltWarning
 
 if TYPE_CHECKING:
@@ -161,6 +162,23 @@ def test_a_remote_that_does_not_answer_is_told(ann: Project, tmp_path: Path) -> 
     git(ann.root, "remote", "remove", "origin")
     with pytest.raises(BranchError, match="no remote"):
         ann.fetch()
+
+
+def test_a_branch_that_the_remote_has_and_does_not_give_is_not_begun_anew(
+    ann: Project, bo: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann.branch("exp/both")
+    ann.push_branch()
+
+    def cut(remote: Remote, *branches: str) -> None:
+        raise BranchError(f"{remote.name} broke off.", remedy="Try again.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Remote, "fetch", cut)
+        with pytest.raises(BranchError, match="broke off"):
+            bo.branch("exp/both")
+    assert git(bo.root, "branch", "--list", "exp/both") == ""
+    assert bo.branch("exp/both").tip == git(ann.root, "rev-parse", "exp/both")
 
 
 def test_what_lies_in_another_s_lake_is_read_by_computing_it_again(ann: Project, bo: Project) -> None:

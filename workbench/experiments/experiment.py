@@ -175,14 +175,16 @@ def open_experiment(
 
 
 def _look_up(repository: Repository, name: str) -> Upstream | None:
-    """Return the remote's branch of that name, which it is asked for now; `None` where it has none."""
+    """Return the remote's branch of that name, which it is asked for now; `None` where it has none.
+
+    A remote that does not answer is warned of; one that has the branch and does not give it raises.
+    """
     remote = repository.remote(branch=name)
     if remote is None or name in repository.protected:
         return None
     asked = replace(remote, timeout=PATIENCE)
     try:
-        if asked.listed(f"refs/heads/{name}") != remote.tip(name):
-            asked.fetch(name)
+        has = asked.listed(f"refs/heads/{name}")
     except BranchError as error:
         known = "what was last fetched of it is continued" if remote.tip(name) else "a new one begins here"
         warnings.warn(
@@ -190,6 +192,9 @@ def _look_up(repository: Repository, name: str) -> Upstream | None:
             RemoteSilentWarning,
             stacklevel=2,
         )
+    else:
+        if has != remote.tip(name):
+            asked.fetch(name)  # where that fails nothing is begun: another branch of that name would be in its way
     found = repository.upstream(name)
     return found if found is not None and found.tip is not None else None
 

@@ -122,13 +122,14 @@ GIT = (
 OLDEST = (2, 38)
 
 LOCKING_COMMANDS = {
-    *("add", "checkout-index", "config", "fetch", "init", "push", "read-tree", "sparse-checkout", "symbolic-ref"),
-    *("update-index", "update-ref", "write-tree"),
+    *("add", "branch", "checkout-index", "fetch", "gc", "init", "push", "read-tree", "sparse-checkout"),
+    *("symbolic-ref", "update-index", "update-ref", "write-tree"),
 }
 """Commands of ours that take locks, which stay behind when they are killed."""
 
 _FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _LOCK = re.compile(r"Unable to create '(.+?\.lock)': File exists")
+_CONFIG_LOCK = re.compile(r"could not lock config file (.+): File exists")
 _NOT_WRITABLE = {
     "permission denied": "permission denied",
     "insufficient permission": "permission denied",
@@ -296,8 +297,11 @@ def refuse_old(program: str) -> None:
 
 def find_blocking_lock(failure: GitFailed) -> str | None:
     """Return the lock file because of which git failed, if that is why."""
-    found = _LOCK.search(str(failure))
-    return found[1] if found else None
+    said = str(failure)
+    if found := _LOCK.search(said):
+        return found[1]
+    found = _CONFIG_LOCK.search(said)
+    return f"{found[1]}.lock" if found else None
 
 
 def explain_failure(failure: GitFailed, doing: str) -> BranchError | ProjectError:

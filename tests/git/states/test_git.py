@@ -83,6 +83,7 @@ def test_full_ids() -> None:
     ("said", "kind", "shown"),
     [
         ("fatal: Unable to create '/x/index.lock': File exists.\n\nAnother git process", BranchError, "/x/index.lock"),
+        ("error: could not lock config file .git/config: File exists", BranchError, ".git/config.lock"),
         ("error: insufficient permission for adding an object", ProjectError, "permission denied"),
         ("error: unable to write file: No space left on device", ProjectError, "no space is left"),
         ("fatal: cannot lock ref: Read-only file system", ProjectError, "read-only"),
