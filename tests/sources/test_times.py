@@ -96,7 +96,7 @@ def test_texts_that_need_guessing_are_refused(text: str) -> None:
     with pytest.raises(SourceError, match=r"1 value of its event_time 'at' is not ISO 8601") as caught:
         read(["2024-03-01", text])
     assert repr(text) in caught.value.message
-    assert "`time_format = " in caught.value.remedy
+    assert "`time_format" in caught.value.remedy
 
 
 @pytest.mark.parametrize("text", ["2024-13-01", "2024-02-30", "0000-00-00", "2024-01-01T24:00", "2024-01-01T10:61Z"])
@@ -122,6 +122,12 @@ def test_what_says_nothing_is_null() -> None:
         ("Jan 1 2000", "%b %d %Y"),
         ("20240131", "%Y%m%d"),
         ("1709294400", "%s"),
+        ("2024-1-2", "%Y-%m-%d"),
+        ("2024-1-2 9:30", "%Y-%m-%d %H:%M"),
+        ("06/30/2024", "%m/%d/%Y"),
+        ("06/01/2024 3:05 PM", "%d/%m/%Y %I:%M %p"),
+        ("06/01/2024 10:00:00.5", "%d/%m/%Y %H:%M:%S%.f"),
+        ("06.01.2024 10:00 +0200", "%d.%m.%Y %H:%M %z"),
     ],
 )
 def test_the_format_that_is_hinted_at_reads_the_text(text: str, hint: str) -> None:
@@ -129,6 +135,23 @@ def test_the_format_that_is_hinted_at_reads_the_text(text: str, hint: str) -> No
         read([text])
     assert f'`time_format = "{hint}"`' in caught.value.remedy
     assert told([text], time_format=hint)[0].null_count() == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("1709294400000", 'sql = \'\'\'select * replace (epoch_ms("at"::bigint) as "at")'),
+        ("1709294400000000", "make_timestamp("),
+        ("2024-01-01 10:00 CET", "Set `time_format` in [sources.events] to how they are written"),
+        ("1/1/2024 noon", "Set `time_format` in [sources.events] to how they are written"),
+        ("12345678901", "Set `time_format` in [sources.events] to how they are written"),
+    ],
+)
+def test_no_format_is_hinted_at_that_would_read_something_else(text: str, cure: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        read([text])
+    assert cure in caught.value.remedy
+    assert "`time_format =" not in caught.value.remedy
 
 
 def test_a_declared_format_decides_between_day_and_month() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
 from workbench.errors import SourceError, SourceMoved, SourceNotFound, did_you_mean
 
 _SHOWN = 5
@@ -266,8 +268,13 @@ def schemas_differ(source: str | Origin, lines: Sequence[str]) -> SourceError:
 
 
 def sql_name(column: str) -> str:
-    """Return a column's name as SQL has it."""
-    return column if re.fullmatch(r"[a-z_][a-z0-9_]*", column) else '"' + column.replace('"', '""') + '"'
+    """Return a column's name as SQL has it: quoted where it is not a plain one, or a word of SQL such as ``at``."""
+    import duckdb
+
+    is_plain = re.fullmatch(r"[a-z_][a-z0-9_]*", column)
+    if is_plain and all(kind != duckdb.token_type.keyword for _, kind in duckdb.tokenize(column)):
+        return column
+    return '"' + column.replace('"', '""') + '"'
 
 
 def missing_column(source: str, role: str, column: str, known: Iterable[str]) -> SourceError:
@@ -292,19 +299,39 @@ def not_iso(origin: Origin, role: str, column: str, *, count: int, example: str)
     return SourceError(
         f"{origin.title}: {counted(count, 'value')} of its {role} {column!r} {_are(count)} not ISO 8601, "
         f"e.g. {_short(example)!r}.",
-        remedy=origin.cure(f'time_format = "{_time_format(example)}"', _WRITE_ISO).removesuffix(".")
-        + ", or %m before %d: 03/04/2024 could be two days."
-        if _time_format(example).startswith(("%d/", "%d-", "%d."))
-        else origin.cure(f'time_format = "{_time_format(example)}"', _WRITE_ISO),
+        remedy=_cure_of_times(origin, column, example),
+    )
+
+
+def _cure_of_times(origin: Origin, column: str, example: str) -> str:
+    forms = [form for form in _forms_of(example) if reads_as_time(example, form)]
+    if forms:
+        cure = origin.cure(f'time_format = "{forms[0]}"', _WRITE_ISO)
+        is_open = forms[0].startswith(("%d/", "%d-%m", "%d."))
+        return f"{cure.removesuffix('.')}, or %m before %d: 03/04/2024 could be two days." if is_open else cure
+    if origin.section is None:
+        return _WRITE_ISO
+    if counts := _COUNTS.get(len(example) if example.isdecimal() else 0):
+        unit, function = counts
+        name = sql_name(column)
+        query = f"select * replace ({function}({name}::bigint) as {name}) from read_csv('...')"  # noqa: S608  # is shown
+        return f"They seem to count {unit} since 1970: `sql = '''{query}'''` in {origin.section} reads them."
+    return (
+        f"Set `time_format` in {origin.section} to how they are written: %d/%m/%Y %H:%M:%S is 31/12/2024 10:30:00."
+        f"{origin.by_sql}"
     )
 
 
 _WRITE_ISO = "Write times as 2024-03-01T12:30:00Z (or with an offset)."
+_COUNTS = {13: ("milliseconds", "epoch_ms"), 16: ("microseconds", "make_timestamp")}
+"""By the digits of this century's times: what they count, and DuckDB's function that reads it."""
 _TIME_FORMATS = (
     (r"\d{1,2}/\d{1,2}/\d{4}", "%d/%m/%Y"),
     (r"\d{1,2}-\d{1,2}-\d{4}", "%d-%m-%Y"),
     (r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y"),
     (r"\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d"),
+    (r"\d{4}-\d{1,2}-\d{1,2}", "%Y-%m-%d"),
+    (r"\d{4}\.\d{1,2}\.\d{1,2}", "%Y.%m.%d"),
     (r"\d{1,2}/\d{1,2}/\d{2}(?!\d)", "%d/%m/%y"),
     (r"[A-Z][a-z]{2} \d{1,2} \d{4}", "%b %d %Y"),
     (r"[A-Z][a-z]{2} \d{1,2}, \d{4}", "%b %d, %Y"),
@@ -312,22 +339,62 @@ _TIME_FORMATS = (
     (r"\d{1,2}-[A-Z][a-z]{2}-\d{4}", "%d-%b-%Y"),
     (r"\d{1,2}-[A-Z][a-z]{2}-\d{2}(?!\d)", "%d-%b-%y"),
     (r"\d{8}(?!\d)", "%Y%m%d"),
-    (r"\d{9,10}", "%s"),
+    (r"\d{9,10}(?!\d)", "%s"),
+)
+_TIME_OF_DAY = re.compile(
+    r"(?P<gap>[ T]*)\d{1,2}:\d{2}(?P<seconds>:\d{2})?(?P<parts>\.\d+)?(?P<half> ?[AaPp][Mm])?"
+    r"(?P<zone> ?[+-]\d{2}:?\d{2})?"
 )
 
 
-def _time_format(example: str) -> str:
-    """Return a format that may fit `example`, to be checked by somebody who knows the data."""
-    return guess_time_format(example) or "%d/%m/%Y %H:%M:%S"
+_SWAPPED = {"%d/%m": "%m/%d", "%d-%m": "%m-%d", "%d.%m": "%m.%d"}
+
+
+def _forms_of(example: str) -> list[str]:
+    """Return the formats that `example` may have, the day before the month first."""
+    form = guess_time_format(example)
+    swapped = swap_day_and_month(form or "")
+    return [each for each in (form, swapped) if each is not None]
 
 
 def guess_time_format(example: str) -> str | None:
-    """Return the format of a known kind that `example` has."""
+    """Return the format of a known kind that `example` has; None where some of it would have no meaning."""
     for pattern, found in _TIME_FORMATS:
-        if match := re.match(pattern, example):
-            rest = re.sub(r"\d{2}", "%H", re.sub(r"\d{2}:\d{2}:\d{2}", "%H:%M:%S", example[match.end() :]), count=1)
-            return found + re.sub(r"%H:\d{2}", "%H:%M", rest)
+        match = re.match(pattern, example)
+        rest = _time_of_day(example[match.end() :]) if match else None
+        if rest is not None:
+            return found + rest
     return None
+
+
+def _time_of_day(text: str) -> str | None:
+    """Return the format of what stands behind a date."""
+    if not text:
+        return ""
+    match = _TIME_OF_DAY.fullmatch(text)
+    if match is None:
+        return None
+    hours = "%I:%M" if match["half"] else "%H:%M"
+    half, zone = match["half"] or "", match["zone"] or ""
+    return "".join(
+        (
+            match["gap"] + hours,
+            ":%S" if match["seconds"] else "",
+            "%.f" if match["parts"] else "",
+            " %p" if half.startswith(" ") else "%p" if half else "",
+            " %z" if zone.startswith(" ") else "%z" if zone else "",
+        )
+    )
+
+
+def swap_day_and_month(time_format: str) -> str | None:
+    """Return the format with the month where the day is, or the day where the month is; None where neither leads."""
+    return next((time_format.replace(a, b) for a, b in _SWAPPED.items() if a in time_format), None)
+
+
+def reads_as_time(example: str, time_format: str) -> bool:
+    """Whether a text is a time of that format."""
+    return pl.Series([example]).str.strptime(pl.Datetime("us"), time_format, strict=False).null_count() == 0
 
 
 def no_such_time(

@@ -17,13 +17,12 @@ from workbench.config import SourceSettings, read_toml
 from workbench.errors import SourceError
 from workbench.redaction import redact
 from workbench.sources.base import Source
-from workbench.sources.faults import guess_time_format
+from workbench.sources.faults import guess_time_format, swap_day_and_month
 from workbench.sources.times import ISO
 
 _CURE = re.compile(r"`((?:separator|encoding|time_format|dtypes) = [^`]+)`")
 _NOTED = re.compile(r"""((?:decimal|thousands) = "[^"]+"|null_values = \[[^\]]*\])""")
 _STAYS_TEXT = re.compile(r"^'(.+)' is read as text")
-_SWAPPED = {"%d/%m": "%m/%d", "%d-%m": "%m-%d", "%d.%m": "%m.%d"}
 _ATTEMPTS = 12
 _DUCKDB_FILE = re.compile(r"[^?]+\.(?:duckdb|ddb|db)(?:\?.*)?", re.IGNORECASE)
 _LOOK = 10_000
@@ -223,7 +222,7 @@ def _readable(name: str, settings: dict[str, Any], root: Path) -> tuple[dict[str
                 cure = _CURE.search(error.remedy or "")
                 found = {} if cure is None else read_toml(cure[1].split(" or ")[0])
                 if not found or all(settings.get(key) == value for key, value in found.items()):
-                    swapped = _swap(settings.get("time_format", ""))
+                    swapped = swap_day_and_month(settings.get("time_format", ""))
                     if swapped is None or f"time_format: {swapped}" in reasons:
                         raise
                     found = {"time_format": swapped}
@@ -265,18 +264,14 @@ def _are_times(texts: pl.Series) -> bool:
     mistakes = 0 if texts[0].isdigit() else texts.len() // 2  # digits alone may as well be an id
     return any(
         texts.str.strptime(pl.Datetime, each, strict=False).null_count() <= mistakes
-        for each in (form, _swap(form or ""))
+        for each in (form, swap_day_and_month(form or ""))
         if each is not None
     )
 
 
-def _swap(time_format: str) -> str | None:
-    return next((time_format.replace(a, b) for a, b in _SWAPPED.items() if a in time_format), None)
-
-
 def _day_or_month(name: str, settings: dict[str, Any], root: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Say where the day may as well be the month."""
-    swapped = _swap(settings.get("time_format", ""))
+    swapped = swap_day_and_month(settings.get("time_format", ""))
     if swapped is None:
         return settings, ()
     try:
