@@ -236,6 +236,14 @@ def test_above_the_limit_a_sample_is_used_and_said_and_is_the_same_each_time(mon
     assert text.distinct == 7
 
 
+@pytest.mark.parametrize("rows", [1_000, 1_001, 1_999, 1_000_003])
+def test_a_sample_has_one_row_of_each_stretch(rows: int) -> None:
+    places = feature_module.sample_places(rows, 1_000)
+    assert len(np.unique(places)) == 1_000
+    assert (np.abs(places - (np.arange(1_000) + 0.5) * rows / 1_000) <= rows / 1_000 / 2 + 1).all()
+    assert rows < 2_000 or len(np.unique(places % 1_000)) > 500  # within its stretch it is drawn
+
+
 def test_the_size_does_not_grow_with_the_rows() -> None:
     few, many = (one(x=np.random.default_rng(1).normal(size=rows)) for rows in (1_000, 300_000))
     sizes = [len(to_json(made)) for made in (few, many)]

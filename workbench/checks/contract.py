@@ -146,20 +146,27 @@ class KeyOrder:
             return
         keys = rows.select(sorted(self.orders[0]))
         joined = keys if self._last is None else pl.concat([self._last, keys])
-        fits = next((order for order in self.orders if _is_increasing(joined, order)), None)
-        self.orders = [] if fits is None else self.orders if joined.height == 1 else [fits]
+        fits = self.orders
+        for looked_at in (joined.head(_FIRST), joined):  # most orders that do not hold break at once
+            fits = [order for order in fits if _is_increasing(looked_at[:-1], looked_at[1:], order)]
+        self.orders = fits
         self._last = keys.tail(1)
 
 
-def _is_increasing(rows: pl.DataFrame, order: Sequence[str]) -> bool:
-    """Return whether each row comes after the one before it, by the columns `order`; False where one is null."""
-    greater = pl.lit(value=False)
-    for name in reversed(order):
-        before = pl.col(name).shift(1)
-        greater = (pl.col(name) > before) | ((pl.col(name) == before) & greater)
-    return bool(rows.select(greater.slice(1).fill_null(value=False).all()).item())
+def _is_increasing(rows: pl.DataFrame, following: pl.DataFrame, order: Sequence[str]) -> bool:
+    """Return whether each of `following` comes after its row, by the columns `order`; False where one is null."""
+    name, *others = order
+    greater = following[name] > rows[name]
+    if greater.null_count():
+        return False
+    if greater.all():
+        return True
+    rows, following = rows.filter(~greater), following.filter(~greater)
+    return bool(others) and rows[name].equals(following[name]) and _is_increasing(rows, following, others)
 
 
+_FIRST = 100
+"""How many rows show in which order the others may be."""
 _FRAMES = 2
 """How many times as many bytes as all rows take are in memory while they are checked at once."""
 _HASHED = 48

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from workbench.profile.histogram import Histogram
@@ -47,8 +49,8 @@ class FeatureProfile:
         Over all values, never a sample. `std` is the sample standard deviation.
     quantiles
         ``p01``, ``p05``, ``p25``, ``p50``, ``p75``, ``p95``, ``p99``, interpolated linearly; exact up to a million
-        values. Above that from a random sample of 200,000: the rank is off by less than 0.22 percentage points in 19
-        of 20 cases, by the binomial distribution.
+        values. Above that from a random sample of 200,000, one in each stretch of rows: the rank is off by less than
+        0.22 percentage points in 19 of 20 cases, by the binomial distribution.
     histogram
         See `Histogram`.
     categories
@@ -138,7 +140,7 @@ def streamed_profile(
     ((name, dtype),) = frame.collect_schema().items()
     kind = _kind(dtype)
     sums = _Sums()
-    places = np.unique(np.random.default_rng(_SEED).integers(0, max(rows, 1), SAMPLE))
+    places = sample_places(rows, SAMPLE)
     taken: list[pl.Series] = []
     offset = nulls = 0
     for part in frame.collect_batches(chunk_size=batch, maintain_order=True):
@@ -326,8 +328,22 @@ def _values(lists: pl.Series, unit: str | None) -> FeatureProfile:
 
 
 def _sample(values: pl.Series) -> pl.Series:
-    """Return `values`, or `SAMPLE` of them drawn without replacement; the same ones each time."""
-    return values if values.len() <= EXACT else values.sample(SAMPLE, seed=_SEED)
+    """Return `values`, or `SAMPLE` of them; the same ones each time."""
+    return values if values.len() <= EXACT else values.gather(sample_places(values.len(), SAMPLE))
+
+
+@lru_cache(maxsize=1)  # a view's columns are as long
+def sample_places(rows: int, size: int) -> npt.NDArray[np.int64]:
+    """Return a place drawn in each of `size` equal stretches of `rows`: ascending, the same ones each time.
+
+    A share is estimated at least as well as from as many places drawn anywhere (W. Cochran, Sampling Techniques, 1977,
+    theorem 5.8).
+    """
+    ends = np.arange(size + 1, dtype=np.int64) * rows // size
+    drawn = np.random.default_rng(_SEED).random(size)
+    places = ends[:-1] + (drawn * np.diff(ends)).astype(np.int64)
+    places.flags.writeable = False
+    return places
 
 
 def _runs(ordered: pl.Series) -> int:
