@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.compute.partition_digests import Sketch, compare_sketches, group_of, sketch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -27,9 +32,48 @@ def rows(count: int = 500) -> pl.DataFrame:
 
 
 def made(frame: pl.DataFrame, like: Sketch | None = None) -> Sketch:
-    found = sketch(frame.lazy(), keys=["user"], known_since=["at"], width=None if like is None else like.facts["width"])
+    found = sketch(frame.lazy(), uuid4().hex, keys=["user"], known_since=["at"], like=like)
     assert found is not None
     return found
+
+
+def of_files(files: Mapping[str, pl.DataFrame], like: Sketch | None = None, *, unread: Collection[str] = ()) -> Sketch:
+    """Return the sketch of an input in several files, of which some are not to be read."""
+
+    def part(name: str) -> Callable[[], pl.LazyFrame]:
+        assert name not in unread
+        return files[name].lazy
+
+    names = {name: (lambda name=name: part(name)()) for name in files}
+    whole = pl.concat(files.values()).lazy()
+    found = sketch(whole, "all", keys=["user"], known_since=["at"], parts=names, like=like)
+    assert found is not None
+    return found
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 90), st.integers(-9, 9)), max_size=6), st.data())
+def test_files_that_were_sketched_before_are_not_read_again(
+    changes: list[tuple[int, int, int]], data: st.DataObject
+) -> None:
+    files = {f"file {number}": rows(100)[number * 20 : number * 20 + 20] for number in range(5)}
+    old = of_files(files)
+    now = dict(files)
+    for number, at, amount in changes:
+        name = f"file {number} {at} {amount}"
+        if at > 60:  # a file comes, with late rows
+            now[name] = rows(100)[at : at + 5].with_columns(amount=pl.lit(float(amount)))
+        elif f"file {number}" in now:  # a file is written anew, or taken away
+            changed = now.pop(f"file {number}")
+            place = pl.int_range(pl.len()) == at % 20
+            changed = changed.with_columns(amount=pl.when(place).then(float(amount)).otherwise("amount"))
+            if amount % 3:
+                now[name] = changed
+    now = {name: now[name] for name in data.draw(st.permutations([*now]))} or dict(files)
+    new = of_files(now, old, unread=set(files) & set(now))
+    assert compare_sketches(old, new) == compare_sketches(
+        made(pl.concat(files.values())), made(pl.concat(now.values()), made(pl.concat(files.values())))
+    )
 
 
 def group(user: str) -> int:

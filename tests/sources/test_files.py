@@ -43,6 +43,28 @@ def test_one_more_file_is_other_data(declare: Declare, root: Path, rows: pl.Data
     assert declare(path="data").snapshot() != before
 
 
+def test_files_that_stay_are_the_same_parts_of_other_data(declare: Declare, root: Path, rows: pl.DataFrame) -> None:
+    source, naive = declare(path="data"), rows.with_columns(pl.col("at").dt.replace_time_zone(None))
+    for name in ("a", "b", "c"):
+        naive.write_parquet(root / "data" / f"{name}.parquet")
+    before = source.parts(source.snapshot())
+    assert pl.concat([scan() for scan in before.values()]).collect().equals(source.frame().collect())
+    (root / "data" / "a.parquet").rename(root / "data" / "d.parquet")
+    naive.with_columns(pl.col("amount") + 1).write_parquet(root / "data" / "b.parquet")
+    after = source.parts(source.snapshot())
+    assert len(before) == len(after) == 3
+    assert [name for name in after if name in before] == [[*before][2]], "c alone is as it was"
+    assert declare(path="data", available_at="id").parts(source.snapshot()).keys().isdisjoint(after)
+    assert source.parts(declare(path="data/c.parquet").snapshot()) == {}, "of other data than is there"
+
+
+def test_rows_that_are_landed_have_no_parts(declare: Declare, root: Path) -> None:
+    (root / "data" / "a.csv").write_text("at,v\n2024-01-01,1\n")
+    source = declare(path="data")
+    source.frame(source.snapshot())
+    assert source.parts(source.snapshot()) == {}
+
+
 def test_an_edit_that_keeps_size_and_mtime_is_seen(
     declare: Declare, root: Path, settle: Callable[[Path], None]
 ) -> None:

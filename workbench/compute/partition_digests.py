@@ -20,13 +20,17 @@ from workbench.files import replacing
 from workbench.times import instant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
 SCHEME = 2
+_LAYOUT = 3
 GROUPS = 256
 """Groups of entities: one key that changed has 1/256 of all entities computed again."""
 _PERIODS = 1500
+_MOST = 2_000_000
+"""Cells from which on parts are not told apart: each of them is of all times."""
+_CELL = ("group", "period")
 _WIDTHS = (1, 60, 3600, 86400, 7 * 86400, 30 * 86400, 365 * 86400)  # seconds
 _ODD = 0x9E3779B97F4A7C15
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,25 +43,34 @@ class Sketch:
     Parameters
     ----------
     cells
-        Columns ``group`` (UInt16), ``period`` (Int64, counted from 1970; null for rows without a time), ``rows``,
-        ``low`` and ``high`` (UInt64).
+        Columns ``part`` (UInt32, its place in `parts`), ``group`` (UInt16), ``period`` (Int64, counted from 1970; null
+        for rows without a time), ``rows``, ``low`` and ``high`` (UInt64).
     facts
         How it was made: scheme, Polars' version, columns with dtypes, keys, times, and the seconds of a period.
+    parts
+        What the parts of the input hold, by which they are known again.
     """
 
     cells: pl.DataFrame
     facts: dict[str, Any]
+    parts: tuple[str, ...]
+
+    def of_parts(self, names: Collection[str]) -> pl.DataFrame:
+        """Return the cells of these parts together."""
+        places = [place for place, name in enumerate(self.parts) if name in names]
+        return _together(self.cells.lazy().filter(pl.col("part").is_in(places)), [*_CELL]).collect()
 
     def save(self, path: Path) -> None:
         """Write the sketch to `path`, at once."""
         with replacing(path) as unfinished:
-            self.cells.write_parquet(unfinished, metadata={"sketch": json.dumps(self.facts)})
+            self.cells.write_parquet(unfinished, metadata={"sketch": json.dumps([self.facts, self.parts])})
 
     @classmethod
     def load(cls, path: Path) -> Sketch | None:
         """Return the sketch at `path`; None where there is none that can be read."""
         try:
-            return cls(pl.read_parquet(path), json.loads(pl.read_parquet_metadata(path)["sketch"]))
+            facts, parts = json.loads(pl.read_parquet_metadata(path)["sketch"])
+            return cls(pl.read_parquet(path), facts, tuple(parts))
         except (OSError, ValueError, KeyError, pl.exceptions.PolarsError):
             return None
 
@@ -82,36 +95,69 @@ class ChangedGroups:
 
 
 def sketch(
-    frame: pl.LazyFrame, *, keys: Sequence[str], known_since: Sequence[str], width: int | None = None
+    frame: pl.LazyFrame,
+    digest: str,
+    *,
+    keys: Sequence[str],
+    known_since: Sequence[str],
+    parts: Mapping[str, Callable[[], pl.LazyFrame]] | None = None,
+    like: Sketch | None = None,
 ) -> Sketch | None:
-    """Return the sketch of `frame`; None where its rows cannot be hashed."""
+    """Return the sketch of `frame`, whose data has the `digest`; None where its rows cannot be hashed.
+
+    With `parts`, which together are the frame, only those are read that `like` does not have.
+    """
     schema = frame.collect_schema()
     moment = latest_time(schema, known_since).dt.epoch("us")
-    try:
-        width = _width(frame, moment, like=width)
-        hashed = pl.struct(exact_bits(pl.col(name), dtype).alias(name) for name, dtype in schema.items()).hash(SCHEME)
-        cells = frame.select(
-            group=group_of(keys),
-            period=moment // (width * 1_000_000),
-            low=hashed,
-        ).with_columns(high=(pl.col("low") * pl.lit(_ODD, dtype=pl.UInt64)) ^ (pl.col("low") // 2**32))
-        summed = (
-            cells.group_by("group", "period")
-            .agg(pl.len().alias("rows"), pl.col("low").sum(), pl.col("high").sum())
-            .sort("group", "period")
-            .collect(engine="streaming")
-        )
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        return None
+    parts = parts or {digest: lambda: frame}
     facts = {
-        "scheme": SCHEME,
+        "scheme": _LAYOUT,
         "polars": pl.__version__,
         "columns": {name: str(dtype) for name, dtype in schema.items()},
         "keys": list(keys),
         "known_since": list(known_since),
-        "width": width,
     }
-    return Sketch(summed, facts)
+    try:
+        width = _width(frame, moment) if like is None else int(like.facts["width"])
+        facts["width"] = width
+        known = like.parts if like is not None and like.facts == facts else ()
+        places = {name: place for place, name in enumerate(parts)}
+        cells = [] if like is None else [_renumbered(like, {name: places[name] for name in known if name in places})]
+        for name, place in places.items():
+            if name not in known:
+                cells.append(_cells(parts[name](), place, keys=keys, period=moment // (width * 1_000_000)))
+        summed = pl.concat(cells)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return None
+    first, last = summed["period"].min(), summed["period"].max()
+    if like is not None and isinstance(first, int) and isinstance(last, int) and last - first > _PERIODS * 20:
+        return sketch(frame, digest, keys=keys, known_since=known_since, parts=parts)
+    if len(parts) > 1 and summed.height > _MOST:
+        summed = _together(summed.lazy().with_columns(part=pl.lit(0, dtype=pl.UInt32)), ["part", *_CELL]).collect()
+        return Sketch(summed, facts, (digest,))
+    return Sketch(summed, facts, tuple(parts))
+
+
+def _cells(frame: pl.LazyFrame, place: int, *, keys: Sequence[str], period: pl.Expr) -> pl.DataFrame:
+    """Return the cells of one part."""
+    schema = frame.collect_schema()
+    low = pl.struct(exact_bits(pl.col(name), dtype).alias(name) for name, dtype in schema.items()).hash(SCHEME)
+    part, one = pl.lit(place, dtype=pl.UInt32), pl.lit(1, dtype=pl.UInt32)
+    rows = frame.select(part=part, group=group_of(keys), period=period, rows=one, low=low).with_columns(
+        high=(pl.col("low") * pl.lit(_ODD, dtype=pl.UInt64)) ^ (pl.col("low") // 2**32)
+    )
+    return _together(rows, ["part", *_CELL]).collect(engine="streaming")
+
+
+def _together(cells: pl.LazyFrame, by: Sequence[str]) -> pl.LazyFrame:
+    return cells.group_by(by).agg(pl.col("rows").sum(), pl.col("low").sum(), pl.col("high").sum())
+
+
+def _renumbered(like: Sketch, places: Mapping[str, int]) -> pl.DataFrame:
+    """Return the cells of the parts of `like` that are in `places`, where they are now."""
+    number = {old: places[name] for old, name in enumerate(like.parts) if name in places}
+    kept = like.cells.filter(pl.col("part").is_in(list(number)))
+    return kept.with_columns(pl.col("part").replace_strict(number, return_dtype=pl.UInt32) if number else "part")
 
 
 def group_of(keys: Sequence[str]) -> pl.Expr:
@@ -125,10 +171,11 @@ def compare_sketches(old: Sketch, new: Sketch) -> ChangedGroups:
     """Return what changed from `old` to `new`; everything where they were made in different ways."""
     if old.facts != new.facts:
         return ChangedGroups(None, None)
-    both = old.cells.join(new.cells, on=["group", "period"], how="full", coalesce=True, nulls_equal=True)
+    before, after = (one.of_parts(set(one.parts) - set(other.parts)) for one, other in ((old, new), (new, old)))
+    both = before.join(after, on=_CELL, how="full", coalesce=True, nulls_equal=True)
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_right")) for name in ("rows", "low", "high"))
     cells = both.filter(differs)
-    rows = int(new.cells["rows"].sum()) - int(old.cells["rows"].sum())
+    rows = int(after["rows"].sum()) - int(before["rows"].sum())
     if cells.is_empty():
         return ChangedGroups(datetime.max.replace(tzinfo=UTC), frozenset(), rows)
     groups = frozenset(cells["group"].to_list()) if old.facts["keys"] else None
@@ -161,10 +208,8 @@ def exact_bits(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     return column
 
 
-def _width(frame: pl.LazyFrame, moment: pl.Expr, *, like: int | None) -> int:
-    """Return the seconds of a period: those of an earlier sketch, unless the data has outgrown them."""
+def _width(frame: pl.LazyFrame, moment: pl.Expr) -> int:
+    """Return the seconds of a period."""
     first, last = frame.select(moment.min().alias("first"), moment.max().alias("last")).collect().row(0)
     span = 0 if first is None or last is None else (last - first) / 1_000_000
-    if like is not None and span / like <= _PERIODS * 20:
-        return like
     return next((width for width in _WIDTHS if span / width <= _PERIODS), _WIDTHS[-1])

@@ -18,7 +18,10 @@ import polars as pl
 from workbench.errors import ComputeError, UnknownInput, WrongReturn, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from workbench.define import FeatureView, OnDemandView
+    from workbench.sources import Parts
 
 _SCHEME = "plan/1"
 # What makes a plan more than its text: Python functions (as PLPYFN blocks or bare pickles), readers, plugins and
@@ -87,12 +90,15 @@ class InputData:
         The identity of the data: of the source's snapshot, or of the upstream view's output.
     kind
         Whether it is a source or a view.
+    parts
+        Gives the rows of its parts, each by what it holds; None where it is not known in parts.
     """
 
     name: str
     frame: pl.LazyFrame
     digest: str
     kind: Literal["source", "view"]
+    parts: Callable[[], Parts] | None = None
 
 
 def build(view: FeatureView | OnDemandView, inputs: Sequence[InputData]) -> pl.LazyFrame:

@@ -300,7 +300,11 @@ class Evaluation:
             snapshot = self.snapshot(name)
             self._marks.setdefault(name, source.mark())
             return InputData(
-                name=name, frame=source.frame(snapshot), digest=source_digest(source, snapshot), kind="source"
+                name=name,
+                frame=source.frame(snapshot),
+                digest=source_digest(source, snapshot),
+                kind="source",
+                parts=lambda: source.parts(snapshot),
             )
         read = self.upstream(name)
         if read.data is not None:

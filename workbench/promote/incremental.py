@@ -33,7 +33,8 @@ from workbench.compute import (
     write_parquet,
 )
 from workbench.errors import ProjectError
-from workbench.promote.verification import Narrowing, disagreement
+from workbench.promote.recent import Recent, among, recent_rows
+from workbench.promote.verification import Narrowing, disagreement, disagreement_of_recent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -127,10 +128,13 @@ class Refresh:
     def _write(self, path: Path, part: Path) -> Written:
         prepared = self.narrowing.prepared
         view, order = prepared.view, prepared.contract.names
-        fresh = build(view, self._inputs(self.groups)).select(order).filter(self._recent)
+        recent = self._recent_rows()
+        inputs = self._inputs(self.groups) if recent is None else recent.inputs
+        fresh = build(view, inputs).select(order).filter(self._recent)
         write_parquet(fresh, part, view=view.name)
         fresh = pl.scan_parquet(part, glob=False)
-        if not fresh.filter(~self._own).head(1).collect().is_empty():
+        known = self._own if recent is None else self._own & among(recent.owners)
+        if not fresh.filter(~known).head(1).collect().is_empty():
             return Written("its entities differ from those of its inputs")
         added = None if self.base is None else self._added(self.base, fresh)
         if self.base is None or added is None:
@@ -139,6 +143,10 @@ class Refresh:
         else:
             base = self.base
             write_parquet(added.lazy(), path, view=view.name)
+        if recent is not None:
+            kept = (self.old if base is None else base.frame()).select(order).filter(~self.touched)
+            wrong = disagreement_of_recent(kept, fresh, self.narrowing, recent, touched=self.touched, since=self.since)
+            return Written(wrong, base)
         written = pl.scan_parquet(path, glob=False)
         wrong = disagreement(
             written if base is None else pl.concat([base.frame(), written]),
@@ -166,6 +174,15 @@ class Refresh:
         added = new.join(old, on=names, how="anti", nulls_equal=True)[_ROW]
         is_among = old.join(new, on=names, how="anti", nulls_equal=True).is_empty()
         return rows[added.sort()] if is_among and old.height + added.len() == rows.height else None
+
+    def _recent_rows(self) -> Recent | None:
+        """Return the parts of the inputs that are to be read; None where all of them are."""
+        prepared, lookback = self.narrowing.prepared, _limit(self.narrowing.prepared.view)
+        if lookback is None or self.since == _UNTOUCHED or self.groups == frozenset():
+            return None
+        times = {data.name: self.evaluation.times_of(data) for data in prepared.inputs}
+        first = self.since - lookback
+        return recent_rows(prepared.inputs, self.narrowing.keys, times, first=first, groups=self.groups)
 
     def _inputs(self, groups: frozenset[int] | None) -> list[InputData]:
         """Return the inputs with the rows alone that the changed rows of the view can depend on."""
@@ -216,17 +233,19 @@ class Sketches:
         keys: Sequence[str],
         known_since: Sequence[str],
         confirm: Callable[[], None],
-        width: int | None = None,
+        like: Sketch | None = None,
     ) -> Sketch | None:
         """Return the sketch of an input as it is now, made and kept where it is not there yet.
 
-        `confirm` raises where what was read is not the input's data any more.
+        Parts that `like` has are not read again, and its periods are as long. `confirm` raises where what was read is
+        not the input's data any more.
         """
         path = self._path(data.digest, keys, known_since)
         if path not in self._made:
             found = Sketch.load(path)
-            if found is None or (width is not None and found.facts["width"] != width):
-                found = sketch(data.frame, keys=keys, known_since=known_since, width=width)
+            if found is None or (like is not None and found.facts != like.facts):
+                parts = None if data.parts is None else data.parts()
+                found = sketch(data.frame, data.digest, keys=keys, known_since=known_since, parts=parts, like=like)
                 confirm()
                 if found is not None:
                     with suppress(OSError, pl.exceptions.PolarsError):  # the disk is full: all is computed next time
@@ -319,8 +338,7 @@ def _changed_groups(
     old = None if digest is None else sketches.kept(digest, keys=keys, known_since=known_since)
     if old is None:
         return f"the previous data of {data.name} is not available here"
-    width = int(old.facts["width"])
-    new = sketches.of(data, keys=keys, known_since=known_since, confirm=lambda: evaluation.confirm(view), width=width)
+    new = sketches.of(data, keys=keys, known_since=known_since, confirm=lambda: evaluation.confirm(view), like=old)
     if new is None:
         return f"the rows of {data.name} cannot be compared"
     if new.facts != old.facts:

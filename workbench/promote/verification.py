@@ -14,6 +14,7 @@ import polars as pl
 
 from workbench.checks import Unequal, find_unequal
 from workbench.compute import InputData, build, group_of, latest_time
+from workbench.promote.recent import Recent, among
 from workbench.times import format_duration
 
 if TYPE_CHECKING:
@@ -86,6 +87,36 @@ def disagreement(
         return _failure_text(f"lookback {format_duration(view.lookback)}", found)
     if find_unequal(stored.filter(recent).collect(), right.filter(recent), keys=keys):
         return _failure_text("entity-locality", found)
+    return _changed_before(since, found)
+
+
+def disagreement_of_recent(
+    kept: pl.LazyFrame, fresh: pl.LazyFrame, narrowing: Narrowing, recent: Recent, *, touched: pl.Expr, since: datetime
+) -> str:
+    """Return how rows differ from a computation in full, as `disagreement` does, where the inputs were not read whole.
+
+    Compared are the `fresh` rows of the entities whose inputs were, and all rows of those among them that were taken by
+    chance.
+    """
+    prepared = narrowing.prepared
+    view, order = prepared.view, prepared.contract.names
+    keys = [*view.entities, *view.known_since]
+    right = build(view, recent.whole).select(order).filter(touched | recent.by_chance()).collect()
+    some = fresh.filter(among(recent.sample) | recent.by_chance())
+    stored = pl.concat([kept.filter(recent.by_chance()), some]).collect()
+    found = find_unequal(stored, right, keys=keys)
+    if not found:
+        return ""
+    read = [data.frame.select(view.entities) for data in recent.whole if narrowing.keys[data.name]]
+    young = build(view, narrowing.to(pl.concat(read).unique().collect(), recent.inputs)).select(order).collect()
+    if view.lookback is not None and find_unequal(young.filter(touched), right.filter(touched), keys=keys):
+        return _failure_text(f"lookback {format_duration(view.lookback)}", found)
+    if find_unequal(stored.filter(touched), right.filter(touched), keys=keys):
+        return _failure_text("entity-locality", found)
+    return _changed_before(since, found)
+
+
+def _changed_before(since: datetime, found: Unequal) -> str:
     return f"rows before {since:%Y-%m-%d %H:%M} also changed: {found.example()}"
 
 

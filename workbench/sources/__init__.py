@@ -14,6 +14,7 @@ from workbench.sources.faults import Origin
 from workbench.sources.file import FileReadWarning, read_file
 from workbench.sources.glob import SUFFIXES, format_of
 from workbench.sources.propose import Proposal, is_database, propose_source, propose_table, table_of, usual_gap
+from workbench.sources.reader import Parts
 from workbench.sources.snapshot import Snapshot, SourceWarning
 from workbench.sources.times import clock_changes, in_zone, is_naive
 
@@ -22,6 +23,7 @@ __all__ = [
     "Dialect",
     "FileReadWarning",
     "Origin",
+    "Parts",
     "Proposal",
     "Snapshot",
     "Source",

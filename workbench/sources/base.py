@@ -17,7 +17,7 @@ from workbench.sources import faults
 from workbench.sources.check import check_rows
 from workbench.sources.dialect import Dialect
 from workbench.sources.digest_cache import read_json, write_json
-from workbench.sources.reader import Declared, SourceReader, digest_of
+from workbench.sources.reader import Declared, Parts, SourceReader, digest_of
 from workbench.sources.snapshot import Snapshot, SourceWarning
 from workbench.sources.times import normalise_times
 
@@ -108,6 +108,15 @@ class Source:
                 snapshot = self.snapshot() if snapshot is None else snapshot
                 self.check(snapshot)  # refuses times that the zone's clock skips
             return normalise_times(self.name, self._reader.scan(snapshot), self._declared.roles, zone)
+
+    def parts(self, snapshot: Snapshot) -> Parts:
+        """Return the rows of `frame` in parts, which are known again in another snapshot; none where there are none."""
+        with self._reading(snapshot):
+            found = self._reader.parts(snapshot)
+        return {digest_of([self.reading, name]): self._part(scan) for name, scan in found.items()}
+
+    def _part(self, scan: Callable[[], pl.LazyFrame]) -> Callable[[], pl.LazyFrame]:
+        return lambda: normalise_times(self.name, scan(), self._declared.roles, self.settings.time_zone)
 
     def dtypes(self) -> Mapping[str, pl.DataType] | None:
         """Return the columns of `frame`, each with its dtype; None for a query, which is not run to look at it."""

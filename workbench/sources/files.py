@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -15,7 +16,7 @@ from workbench.sources.digest_cache import DigestMemo, read_json, write_json
 from workbench.sources.faults import Origin
 from workbench.sources.glob import FileListing, Format, list_files
 from workbench.sources.query import land, notes_of, remove_rows
-from workbench.sources.reader import Declared, digest_of
+from workbench.sources.reader import Declared, Parts, digest_of
 from workbench.sources.snapshot import Snapshot, SourceWarning
 from workbench.sources.text import read_text
 
@@ -65,6 +66,24 @@ class FilesReader:
         if snapshot is not None:
             self._same(listing, snapshot)
         return self._scan_parquet(listing, snapshot)
+
+    def parts(self, snapshot: Snapshot) -> Parts:
+        """Return the rows of each Parquet file that is read where it lies."""
+        if self._copy(snapshot).exists():
+            return {}
+        listing, known = self._list(), snapshot.detail["files"]
+        if listing.format != "parquet" or self._take(listing).digest != snapshot.digest:
+            return {}
+        found = self._footers(listing, snapshot)
+        if found.foreign:
+            return {}
+        keys, _ = parquet.folder_keys(self._origin, listing, found.schema, self._dialect)
+        return {
+            digest_of([_SCHEME, listing.name(file), one["sha256"]]): partial(
+                parquet.scan, replace(listing, files=(file,)), keys
+            )
+            for file, one in zip(listing.files, known, strict=True)
+        }
 
     def notes(self, snapshot: Snapshot) -> tuple[SourceWarning, ...]:
         """Return what was decided about the files that is not obvious."""

@@ -17,7 +17,7 @@ from workbench.files import UNFINISHED, replacing
 from workbench.redaction import redact
 from workbench.sources import duckdb, faults, postgres
 from workbench.sources.query_digest import in_order, rows_digest
-from workbench.sources.reader import Declared, digest_of
+from workbench.sources.reader import Declared, Parts, digest_of
 from workbench.sources.snapshot import Snapshot, SourceWarning
 
 _ROW_GROUP = 262_144
@@ -121,6 +121,10 @@ class QueryReader:
         wanted = self.snapshot(recheck=False) if snapshot is None else snapshot
         self.verify(wanted)
         return pl.scan_parquet(self._landed_path(wanted), glob=False)
+
+    def parts(self, snapshot: Snapshot) -> Parts:  # noqa: ARG002  its rows come as a whole
+        """Return nothing."""
+        return {}
 
     def mark(self) -> None:
         """Return None: rows are read from where they were landed."""

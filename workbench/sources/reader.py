@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,6 +80,10 @@ def digest_of(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+Parts = Mapping[str, Callable[[], pl.LazyFrame]]
+"""The rows of a snapshot in parts, each by what it holds: one of equal name in another snapshot has the same rows."""
+
+
 class SourceReader(Protocol):
     """A kind of source: a module of this room has a class that does this, under the name ``READER``."""
 
@@ -92,6 +96,9 @@ class SourceReader(Protocol):
 
     def scan(self, snapshot: Snapshot | None) -> pl.LazyFrame:
         """Return the rows of `snapshot`, or of now; times as they are stored."""
+
+    def parts(self, snapshot: Snapshot) -> Parts:
+        """Return the rows of `snapshot` in parts; none where it cannot be told which rows another snapshot shares."""
 
     def mark(self) -> object:
         """Return what is another value after anybody touched the data; None where what is read never changes."""

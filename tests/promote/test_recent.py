@@ -1,0 +1,124 @@
+"""What new rows depend on is found without reading all that the inputs hold."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.promote.conftest import record_of
+from tests.promote.stage import Table, begin, computed, differing, lake_rows
+from workbench.compute import InputData, digest_frame
+from workbench.pipeline import InputTimes
+from workbench.promote import recent
+from workbench.promote.recent import recent_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+TIME = pl.Datetime("us", "UTC")
+
+
+def events(hours: Sequence[tuple[str | None, int, int]]) -> pl.DataFrame:
+    """Return a row for each key, hour and value."""
+    made = [(key, START + timedelta(hours=hour), float(value)) for key, hour, value in hours]
+    return pl.DataFrame(made, schema={"k": pl.String, "t": TIME, "x": pl.Float64}, orient="row")
+
+
+EVENT = st.tuples(st.sampled_from(["a", "b", "c", "d", "e", None]), st.integers(0, 999), st.integers(0, 9))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    hours=st.lists(EVENT, min_size=1, max_size=60),
+    since=st.integers(0, 1_000),
+    chance=st.sampled_from([None, 1, 50]),
+    in_order=st.booleans(),
+)
+def test_recent_rows_and_the_last_before_are_those_of_the_whole_input(
+    *, hours: list[tuple[str | None, int, int]], since: int, chance: int | None, in_order: bool
+) -> None:
+    rows, first = events(sorted(hours, key=lambda each: each[1]) if in_order else hours), START + timedelta(hours=since)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recent, "SMALL", 0)
+        patch.setattr(recent, "CHANCE", chance or len(hours))
+        patch.setattr(recent, "_RECENT", 1.0)
+        data = InputData("ev", rows.lazy(), "", "source")
+        found = recent_rows([data], {"ev": ("k",)}, {"ev": InputTimes("t", ("t",))}, first=first, groups=None)
+    assert found is not None
+    young, before = rows.filter(pl.col("t") >= first), rows.filter(pl.col("t") < first)
+    owners = young.select("k").unique()
+    before = before.join(owners, on="k", how="semi", nulls_equal=True).filter(
+        pl.col("t") == pl.col("t").max().over("k")
+    )
+    order = ["k", "t", "x"]
+    assert found.inputs[0].frame.collect().sort(order).equals(pl.concat([young, before]).sort(order))
+    assert found.inputs[0].frame.collect()["t"].is_sorted() or not in_order
+    assert found.owners.sort("k").equals(owners.sort("k"))
+    whole = found.whole[0].frame.collect()
+    taken = rows.join(found.sample, on="k", how="semi", nulls_equal=True)
+    assert taken.join(whole, on=order, how="anti", nulls_equal=True).is_empty()
+    assert whole.sort(order).equals(
+        rows.join(whole.select("k").unique(), on="k", how="semi", nulls_equal=True).sort(order)
+    )
+    assert chance is not None or whole.height == rows.height
+
+
+VIEWS = '''\
+class Day(FeatureModel):
+    k: str
+    t: UTC
+    n_1d: int = Feature(unit="count")
+    s_1d: float = Feature(unit="count", nullable=True)
+
+
+@feature_view(entities="k", event_time="t", lookback="1d", owner="ann")
+def day(ev: pl.LazyFrame) -> LazyFrame[Day]:
+    """What happened in a day."""
+    return windowed(ev, by="k", time="t", windows=["1d"], n=pl.len(), s=pl.col("x").sum())
+'''
+
+
+@pytest.mark.journey
+def test_files_that_come_late_or_are_corrected_give_what_a_rewrite_gives(
+    tmp_path: Path, identity: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent, "SMALL", 0)
+    monkeypatch.setattr(recent, "CHANCE", 100)
+    folder = tmp_path / "p" / "data" / "ev.parquet"
+    monkeypatch.setattr("tests.promote.stage.write", lambda *_: None)
+
+    def add(name: str, hours: range, value: int = 1, *, keys: int = 20) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = [(f"k{hour * 7 % keys}", hour, (hour * 13 + value) % 50) for hour in hours]
+        events(rows).write_parquet(folder / f"{name}.parquet")
+
+    for number in range(4):
+        add(str(number), range(number * 300, number * 300 + 300))
+    with closing(begin(tmp_path / "p", {"ev": Table(events([]), "t", "t")})) as project:
+        project.define(VIEWS, log=False)
+        project.promote("day")
+        steps: list[Callable[[], object]] = [
+            lambda: add("4", range(1_200, 1_230)),
+            lambda: add("5", range(1_230, 1_260, 3), keys=23),  # new entities, others pause
+            lambda: add("6", range(1_150, 1_270, 7), keys=30),  # late rows
+            lambda: add("1", range(300, 600), value=2),  # corrected
+            (folder / "6.parquet").unlink,
+            lambda: add("7", range(1_900, 1_903)),
+        ]
+        for step in steps:
+            step()
+            (done,) = project.materialize(accept={"day": "a trial"}).views
+            assert done.state == "updated"
+            assert "in full" not in done.how
+            right = computed(project, "day")
+            assert differing(lake_rows(project, "day"), right).is_empty()
+            assert record_of(project, "day").version().data_digest == digest_frame(right.lazy(), keys=["k", "t"]).exact
+        assert project.materialize().commit is None
