@@ -49,6 +49,16 @@ def test_the_loop_from_a_terminal(inside: Path, capsys: pytest.CaptureFixture[st
     assert said(capsys, "compare")["runs"] == []
 
 
+@pytest.mark.parametrize("words", [["--help"], ["branch"]])
+def test_looking_loads_no_library_for_data(inside: Path, words: list[str]) -> None:
+    heavy = "polars", "numpy", "pandera", "pandas", "duckdb", "deltalake", "pyarrow", "http.client"
+    code = "import contextlib, io, sys\nfrom workbench.cli.main import main\n"
+    code += f"with contextlib.redirect_stdout(io.StringIO()):\n    assert main({words!r}) == 0\n"
+    code += f"print(*[name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_what_a_person_reads_has_the_card(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main.main(["branch", "exp/a"])
     assert main.main(["define", "spend.txt", "--no-log"]) == 0

@@ -6,20 +6,36 @@ import types
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Optional, Union, get_args, get_origin
 
-import polars as pl
-from polars.datatypes import DataTypeClass
-
 from workbench.errors import DefinitionError, did_you_mean
+from workbench.lazy import deferred
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    import polars as pl
+    from polars.datatypes import DataTypeClass
+
     UTC: TypeAlias = datetime
 else:
+    pl = deferred("polars")
 
-    class _Moment(pl.Datetime):
+    def __getattr__(name: str) -> object:
+        """Return `UTC`, which is made when it is first used, as Polars is slow to import."""
+        if name != "UTC":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return _utc()
+
+
+def _utc() -> object:
+    """Return `UTC`, the annotation of a moment: microseconds, time zone UTC."""
+    known = globals().get("UTC")
+    if known is not None:
+        return known
+
+    class Moment(pl.Datetime):
         """``Datetime("us", "UTC")`` that can stand in ``UTC | None``, as a type can; Polars takes it for its own."""
 
         def __or__(self, other: object) -> object:
@@ -28,43 +44,56 @@ else:
         __ror__ = __or__
 
         def __hash__(self) -> int:
-            return hash(_MOMENT)
+            return hash(plain)
 
         def __reduce__(self) -> tuple[Any, ...]:
-            return _MOMENT.__reduce__()
+            return plain.__reduce__()  # type: ignore[return-value]  # Polars' own
 
         @classmethod
-        def base_type(cls) -> DataTypeClass:
+        def base_type(cls) -> DataTypeClass:  # type: ignore[override]  # as Polars' own return themselves
             return pl.Datetime
 
-    _MOMENT = pl.Datetime("us", "UTC")
-    _Moment.__name__ = _Moment.__qualname__ = "Datetime"
-    UTC = _Moment("us", "UTC")
-    """The annotation of a moment: microseconds, time zone UTC."""
+    plain = pl.Datetime("us", "UTC")
+    Moment.__name__ = Moment.__qualname__ = "Datetime"
+    return globals().setdefault("UTC", Moment("us", "UTC"))  # one for all threads
 
-_PYTHON: dict[Any, pl.DataType] = {
-    str: pl.String(),
-    int: pl.Int64(),
-    float: pl.Float64(),
-    bool: pl.Boolean(),
-    bytes: pl.Binary(),
-    date: pl.Date(),
-    time: pl.Time(),
-    timedelta: pl.Duration("us"),
-    Decimal: pl.Decimal(38, 9),
-}
-_SIMPLE: dict[str, type[pl.DataType]] = {
-    kind.__name__: kind
-    for kind in (
+
+@cache
+def _python() -> Mapping[Any, pl.DataType]:
+    """Return the dtypes of Python's own types."""
+    return {
+        str: pl.String(),
+        int: pl.Int64(),
+        float: pl.Float64(),
+        bool: pl.Boolean(),
+        bytes: pl.Binary(),
+        date: pl.Date(),
+        time: pl.Time(),
+        timedelta: pl.Duration("us"),
+        Decimal: pl.Decimal(38, 9),
+    }
+
+
+@cache
+def _simple() -> Mapping[str, type[pl.DataType]]:
+    """Return the dtypes that their names say all of."""
+    kinds = (
         *(pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.Int128, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64),
         *(pl.Float32, pl.Float64, pl.Boolean, pl.String, pl.Binary, pl.Date, pl.Time, pl.Categorical),
     )
-}
-_NAMED = {
-    "UTC": str(pl.Datetime("us", "UTC")),
-    **{kind.__name__: str(dtype) for kind, dtype in _PYTHON.items()},
-    **{f"{before}{name}": name for name in _SIMPLE for before in ("pl.", "polars.", "")},
-}
+    return {kind.__name__: kind for kind in kinds}
+
+
+@cache
+def _named() -> Mapping[str, str]:
+    """Return what a contract prints for the text of an annotation."""
+    return {
+        "UTC": str(pl.Datetime("us", "UTC")),
+        **{kind.__name__: str(dtype) for kind, dtype in _python().items()},
+        **{f"{before}{name}": name for name in _simple() for before in ("pl.", "polars.", "")},
+    }
+
+
 _REMEDY = (
     "Use str, int, float, bool, date, UTC, timedelta "
     "or a Polars dtype such as pl.Int32, pl.Enum([...]), pl.List(pl.Int64)."
@@ -79,7 +108,7 @@ def named_dtype(annotation: str) -> str | None:
     >>> named_dtype("float"), named_dtype("pl.Int32"), named_dtype("pl.List(pl.Int64)")
     ('Float64', 'Int32', None)
     """
-    return _NAMED.get(annotation)
+    return _named().get(annotation)
 
 
 def resolve(annotation: object, *, column: str) -> tuple[pl.DataType, bool]:
@@ -114,7 +143,7 @@ def _dtype(annotation: Any) -> pl.DataType | None:
     if origin is list and len(get_args(annotation)) == 1:
         inner = _dtype(get_args(annotation)[0])
         return None if inner is None else pl.List(inner)
-    if annotation is UTC:
+    if annotation is _utc():
         return pl.Datetime("us", "UTC")
     if isinstance(annotation, pl.DataType):
         return annotation
@@ -123,7 +152,7 @@ def _dtype(annotation: Any) -> pl.DataType | None:
             return annotation()
         except TypeError:  # List, Struct, Array, Enum without what they hold
             return None
-    return _PYTHON.get(annotation) if isinstance(annotation, type) else None
+    return _python().get(annotation) if isinstance(annotation, type) else None
 
 
 def _enum_of_annotated(kind: Any, *arguments: Any) -> pl.DataType | None:
@@ -146,7 +175,7 @@ def _storable(dtype: pl.DataType) -> bool:
 
 def _unsupported_error(annotation: object, column: str, remedy: str) -> DefinitionError:
     shown = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    hint = did_you_mean(annotation, ["UTC", *_SIMPLE]) if isinstance(annotation, str) else ""
+    hint = did_you_mean(annotation, ["UTC", *_simple()]) if isinstance(annotation, str) else ""
     return DefinitionError(f"Column {column!r}: {shown} is not a column type.", remedy=f"{hint} {remedy}".strip())
 
 
@@ -175,7 +204,7 @@ def dtype_to_json(dtype: pl.DataType) -> object:
         case pl.Struct():
             fields = [[field.name, dtype_to_json(instance(field.dtype))] for field in dtype.fields]
             return {"kind": "Struct", "fields": fields}
-        case _ if type(dtype).__name__ in _SIMPLE and dtype == _SIMPLE[type(dtype).__name__]():
+        case _ if type(dtype).__name__ in _simple() and dtype == _simple()[type(dtype).__name__]():
             return type(dtype).__name__
         case _:
             raise DefinitionError(f"{dtype} cannot be stored in a contract.", remedy=_REMEDY)
@@ -183,8 +212,8 @@ def dtype_to_json(dtype: pl.DataType) -> object:
 
 def dtype_from_json(value: Any) -> pl.DataType:
     """Return the dtype that `dtype_to_json` turned into `value`."""
-    if isinstance(value, str) and value in _SIMPLE:
-        return _SIMPLE[value]()
+    if isinstance(value, str) and value in _simple():
+        return _simple()[value]()
     match value:
         case {"kind": "Datetime", "unit": unit, "zone": zone}:
             return pl.Datetime(unit, zone)

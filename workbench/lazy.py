@@ -1,4 +1,4 @@
-"""Packages whose names are loaded when they are first used, since what is behind them is slow to import."""
+"""Packages whose names, and libraries that, are loaded when they are first used, since they are slow to import."""
 
 from __future__ import annotations
 
@@ -20,6 +20,18 @@ class _Room(ModuleType):
     def __setattr__(self, name: str, value: object) -> None:
         if not (isinstance(value, ModuleType) and name in self.__dict__["_HOMES"].get(name, ())):
             super().__setattr__(name, value)
+
+
+class _Deferred(ModuleType):
+    """A module that is imported when something of it is first used."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(import_module(self.__name__), name)
+
+
+def deferred(module: str) -> ModuleType:
+    """Return a module that is imported when something of it is first used."""
+    return _Deferred(module)
 
 
 def loading(

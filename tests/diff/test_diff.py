@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench import memory
-from workbench.compute.digest import OutputDigest
+from workbench.compute import OutputDigest
 from workbench.define import ColumnContract, Contract
 from workbench.diff import Side, ViewDiff, align, diff_views
 from workbench.drift import contract_of_frame

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -22,9 +22,29 @@ from workbench.project import Project, Verb, verbs_of
 SAVED = "Write the report to this file too: .html, .md or .json."
 
 
-def derive_commands() -> dict[str, Callable[..., Any]]:
-    """Return a command for each verb of `Project`, by its word."""
-    return {name.replace("_", "-"): command(name, verb) for name, verb in verbs_of(Project).items()}
+class Commands(Mapping[str, Callable[..., Any]]):
+    """A command for each verb of `Project` by its word, derived when it is first asked for.
+
+    Parameters
+    ----------
+    made
+        The commands that are not derived.
+    """
+
+    def __init__(self, made: Mapping[str, Callable[..., Any]]) -> None:
+        self._verbs = {name.replace("_", "-"): (name, verb) for name, verb in verbs_of(Project).items()}
+        self._commands = dict(made)
+
+    def __getitem__(self, word: str) -> Callable[..., Any]:
+        if word not in self._commands:
+            self._commands[word] = command(*self._verbs[word])
+        return self._commands[word]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._verbs, **self._commands})
+
+    def __len__(self) -> int:
+        return len({**self._verbs, **self._commands})
 
 
 def command(name: str, verb: Verb, *, supplied: frozenset[str] = frozenset()) -> Callable[..., Any]:

@@ -58,7 +58,7 @@ def _run(words: Sequence[str]) -> int:
     from workbench.cli.call import bind
     from workbench.cli.parsers import WITHOUT_PROJECT, parser
 
-    call = bind(parser("workbench"), words or ["--help"])
+    call = bind(parser("workbench", words), words or ["--help"])
     if call.is_help:
         call.run()
         return 0

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cyclopts import App, Parameter
 from rich.console import Console
 
 from workbench.cli import commands
-from workbench.cli.derive import derive_commands
+from workbench.cli.derive import Commands
 
 WITHOUT_PROJECT: dict[str, Callable[..., Any]] = {
     "init": commands.init,
@@ -20,18 +20,19 @@ WITHOUT_PROJECT: dict[str, Callable[..., Any]] = {
 }
 """Verbs that need no project to be open."""
 
-WITH_PROJECT: dict[str, Callable[..., Any]] = {
-    **derive_commands(),
-    "branch": commands.branch,
-    "define": commands.define,
-    "new": commands.new,
-    "promote": commands.promote,
-    "release": commands.release,
-    "online": commands.online,
-    "training-set": commands.training_set,
-    "sql": commands.sql,
-    "catalog": commands.catalog,
-}
+WITH_PROJECT: Mapping[str, Callable[..., Any]] = Commands(
+    {
+        "branch": commands.branch,
+        "define": commands.define,
+        "new": commands.new,
+        "promote": commands.promote,
+        "release": commands.release,
+        "online": commands.online,
+        "training-set": commands.training_set,
+        "sql": commands.sql,
+        "catalog": commands.catalog,
+    }
+)
 """Verbs of an open project."""
 
 EPILOGUE = (
@@ -51,17 +52,19 @@ def _console(name: str) -> Console | None:
     return Console(width=_WIDTH, force_jupyter=False) if name.startswith("%") else None
 
 
-def parser(name: str) -> App:
-    """Return the parser of all verbs, for a front end called `name`."""
+def parser(name: str, words: Sequence[str] = ()) -> App:
+    """Return the parser of all verbs, for a front end called `name`; of one where the line's `words` begin with it."""
     app = App(
         name=name,
         help="Feature Workbench: from a notebook cell to a feature in production.",
         help_epilogue=EPILOGUE,
+        help_format="plaintext",  # the page of all verbs has no more than sentences; to read Markdown takes a while
         default_parameter=_PLAIN,
         console=_console(name),
     )
-    for word, verb in {**WITHOUT_PROJECT, **WITH_PROJECT}.items():
-        app.command(verb, name=word)
+    known = [*WITHOUT_PROJECT, *WITH_PROJECT]
+    for word in words[:1] if words and words[0] in known else known:
+        app.command(WITHOUT_PROJECT.get(word) or WITH_PROJECT[word], name=word, help_format="markdown")
     return app
 
 

@@ -7,25 +7,89 @@ view in the `ViewCache` or has the engine compute it, and `digests` says what ca
 
 from __future__ import annotations
 
-from workbench.compute.cache import DamagedViewWarning, ViewCache, remove
-from workbench.compute.column_lineage import ColumnInputs, ColumnLineage, column_inputs, column_lineage
-from workbench.compute.digest import OutputDigest, digest_frame, digests
-from workbench.compute.execute import Computed, Replaced, Shortcut, disk_refusal, materialize_view, write_parquet
-from workbench.compute.metadata import StoredView, ViewRecord, versions
-from workbench.compute.on_demand import compute_on_demand, input_frame, request_column
-from workbench.compute.partition_digests import (
-    GROUPS,
-    ChangedGroups,
-    Sketch,
-    compare_sketches,
-    exact_bits,
-    group_of,
-    latest_time,
-    sketch,
-)
-from workbench.compute.plan import InputData, build, engine_error, plan_hash
-from workbench.compute.progress import Progress
-from workbench.compute.trial import refuse_doubtful, try_view
+from typing import TYPE_CHECKING
+
+from workbench.lazy import loading
+
+if TYPE_CHECKING:
+    from workbench.compute.cache import DamagedViewWarning, ViewCache, remove
+    from workbench.compute.column_lineage import ColumnInputs, ColumnLineage, column_inputs, column_lineage
+    from workbench.compute.digest import digest_frame, digests
+    from workbench.compute.execute import Computed, Replaced, Shortcut, disk_refusal, materialize_view, write_parquet
+    from workbench.compute.metadata import StoredView, ViewRecord, versions
+    from workbench.compute.on_demand import compute_on_demand, input_frame, request_column
+    from workbench.compute.output_digest import OutputDigest
+    from workbench.compute.partition_digests import (
+        GROUPS,
+        ChangedGroups,
+        Sketch,
+        compare_sketches,
+        exact_bits,
+        group_of,
+        latest_time,
+        sketch,
+    )
+    from workbench.compute.plan import InputData, build, engine_error, plan_hash
+    from workbench.compute.progress import Progress
+    from workbench.compute.trial import refuse_doubtful, try_view
+
+_HOMES = {
+    "cache": (
+        "DamagedViewWarning",
+        "ViewCache",
+        "remove",
+    ),
+    "column_lineage": (
+        "ColumnInputs",
+        "ColumnLineage",
+        "column_inputs",
+        "column_lineage",
+    ),
+    "digest": (
+        "digest_frame",
+        "digests",
+    ),
+    "execute": (
+        "Computed",
+        "Replaced",
+        "Shortcut",
+        "disk_refusal",
+        "materialize_view",
+        "write_parquet",
+    ),
+    "metadata": (
+        "StoredView",
+        "ViewRecord",
+        "versions",
+    ),
+    "on_demand": (
+        "compute_on_demand",
+        "input_frame",
+        "request_column",
+    ),
+    "output_digest": ("OutputDigest",),
+    "partition_digests": (
+        "GROUPS",
+        "ChangedGroups",
+        "Sketch",
+        "compare_sketches",
+        "exact_bits",
+        "group_of",
+        "latest_time",
+        "sketch",
+    ),
+    "plan": (
+        "InputData",
+        "build",
+        "engine_error",
+        "plan_hash",
+    ),
+    "progress": ("Progress",),
+    "trial": (
+        "refuse_doubtful",
+        "try_view",
+    ),
+}
 
 __all__ = [
     "GROUPS",
@@ -66,3 +130,5 @@ __all__ = [
     "versions",
     "write_parquet",
 ]
+
+__getattr__, __dir__ = loading(__name__, _HOMES)

@@ -24,14 +24,20 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import polars as pl
 from msgspec.structs import replace
 
 from workbench.compute.metadata import StoredView, ViewRecord
 from workbench.errors import InvalidName, ProjectError
 from workbench.files import link_or_copy, replace_atomically, sync
+from workbench.lazy import deferred
 from workbench.records import from_json, to_json
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 _HEX = re.compile(r"[0-9a-f]{8,128}")
 _KEEP_DAMAGED = 3

@@ -30,39 +30,14 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import polars as pl
 
 from workbench.compute.hashing import FIRST, GOLDEN, MASK, SECOND, Space, WordColumn, Words, constant, fold, mix, total
+from workbench.compute.output_digest import SCHEME, OutputDigest, SumsRecord
 
-SCHEME = "wb2"
 _BLOCK = 16_384  # rows at a time: a handful of such arrays stay in a core's cache
 _BATCH = 262_144
-
-
-class OutputDigest(msgspec.Struct, frozen=True):
-    """The identity of a view's data.
-
-    Parameters
-    ----------
-    exact
-        Digest of the whole to the bit; what the ids of views that read it are made from.
-    rounded
-        Digest of the whole, floats rounded to 12 significant digits.
-    columns
-        For each column ``exact`` and ``rounded``.
-    rows
-        Number of rows.
-    scheme
-        Version of the way the digests are made; digests of different schemes do not compare.
-    """
-
-    exact: str
-    rounded: str
-    columns: Mapping[str, Mapping[str, str]]
-    rows: int
-    scheme: str = SCHEME
 
 
 def digests(path: Path, *, keys: Sequence[str], columns: Sequence[str] | None = None) -> OutputDigest:
@@ -91,18 +66,6 @@ def sum_frame(frame: pl.LazyFrame, *, keys: Sequence[str]) -> Sums:
         for left in running:
             sums.merge(left.result())
     return sums
-
-
-Lane = tuple[int, int, int]
-
-
-class SumsRecord(msgspec.Struct, frozen=True):
-    """Sums over rows, as they are stored: the digest of more rows is made from them and from the others' alone."""
-
-    rows: int
-    key: Lane
-    row: Lane
-    columns: Mapping[str, Lane]
 
 
 @dataclass(slots=True)

@@ -7,12 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import polars as pl
 
-from workbench.compute.digest import OutputDigest, Sums, SumsRecord
+from workbench.compute.output_digest import OutputDigest, SumsRecord
+from workbench.lazy import deferred
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 DATA = "data.parquet"
 """The file that is written for a view."""
@@ -112,6 +117,8 @@ class StoredView:
         """Return the exact digest that the stored sums give; empty where there are none."""
         if self.record.sums is None:
             return ""
+        from workbench.compute.digest import Sums  # which imports NumPy
+
         sums = Sums(pl.read_parquet_schema(self.path), self.record.keys)
         sums.add_plain(self.record.sums)
         return sums.digest().exact

@@ -10,13 +10,17 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Literal
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.dtypes import dtype_from_json, dtype_to_json
 from workbench.errors import DefinitionError, FeatureNotFound
+from workbench.lazy import deferred
 from workbench.times import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 _READ: dict[str, Any] = {
     "date": date.fromisoformat,

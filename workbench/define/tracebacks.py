@@ -9,12 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
-
-import polars as pl
+from typing import TYPE_CHECKING, Protocol
 
 from workbench.errors import DefinitionError, DefinitionFailed, UndeclaredInput, WorkbenchError, did_you_mean
+from workbench.lazy import deferred
 from workbench.source_tree import FOLDER, TreeFiles
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 _MOST = 8
 _SHOWN = 160

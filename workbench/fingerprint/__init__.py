@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from workbench.fingerprint.identity import (
-    CodeRecord,
-    Fingerprint,
-    IdentityChange,
-    check_hash,
-    code_hash,
-    explain_change,
-    metadata_hash,
-    parameters_of,
-    view_id,
-)
-from workbench.fingerprint.source_code import SourceCodes
+from typing import TYPE_CHECKING
+
+from workbench.lazy import loading
+
+if TYPE_CHECKING:
+    from workbench.fingerprint.explain import CodeRecord, IdentityChange, explain_change
+    from workbench.fingerprint.identity import (
+        Fingerprint,
+        check_hash,
+        code_hash,
+        metadata_hash,
+        parameters_of,
+        view_id,
+    )
+    from workbench.fingerprint.source_code import SourceCodes
+
+_HOMES = {
+    "explain": (
+        "CodeRecord",
+        "IdentityChange",
+        "explain_change",
+    ),
+    "identity": (
+        "Fingerprint",
+        "check_hash",
+        "code_hash",
+        "metadata_hash",
+        "parameters_of",
+        "view_id",
+    ),
+    "source_code": ("SourceCodes",),
+}
 
 __all__ = [
     "CodeRecord",
@@ -27,3 +47,5 @@ __all__ = [
     "parameters_of",
     "view_id",
 ]
+
+__getattr__, __dir__ = loading(__name__, _HOMES)

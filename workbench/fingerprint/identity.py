@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.fingerprint.closure import reach
 from workbench.fingerprint.encoding import digest
-from workbench.fingerprint.explain import CodeRecord, IdentityChange, explain_change
+from workbench.fingerprint.explain import CodeRecord
 from workbench.fingerprint.first_party import Home
 from workbench.fingerprint.node import CodePart, refusal
 from workbench.fingerprint.objects import ObjectForms
@@ -26,17 +26,7 @@ from workbench.fingerprint.values import Opaque, display_value
 if TYPE_CHECKING:
     from datetime import timedelta
 
-__all__ = [
-    "CodeRecord",
-    "Fingerprint",
-    "IdentityChange",
-    "check_hash",
-    "code_hash",
-    "explain_change",
-    "metadata_hash",
-    "parameters_of",
-    "view_id",
-]
+__all__ = ["Fingerprint", "check_hash", "code_hash", "metadata_hash", "parameters_of", "view_id"]
 
 SCHEME = 1
 """Version of everything that is hashed here: raised when the same code is to have another hash."""

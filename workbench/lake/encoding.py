@@ -24,39 +24,54 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-
-import polars as pl
-from polars.datatypes import DataTypeClass
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
 
 from workbench.define import Contract
 from workbench.dtypes import dtype_to_json
 from workbench.errors import LakeError
+from workbench.lazy import deferred
 
-_NARROW: dict[type[pl.DataType], pl.DataType] = {
-    pl.UInt8: pl.Int16(),
-    pl.UInt16: pl.Int32(),
-    pl.UInt32: pl.Int64(),
-    pl.UInt64: pl.Decimal(20, 0),
-    pl.Int128: pl.String(),
-    pl.Enum: pl.String(),
-    pl.Categorical: pl.String(),
-    pl.Time: pl.Int64(),
-    pl.Duration: pl.Int64(),
-    pl.Null: pl.Boolean(),
-}
-_DELTA: dict[type[pl.DataType], str] = {
-    pl.Int8: "byte",
-    pl.Int16: "short",
-    pl.Int32: "integer",
-    pl.Int64: "long",
-    pl.Float32: "float",
-    pl.Float64: "double",
-    pl.Boolean: "boolean",
-    pl.String: "string",
-    pl.Binary: "binary",
-    pl.Date: "date",
-}
+if TYPE_CHECKING:
+    import polars as pl
+    from polars.datatypes import DataTypeClass
+else:
+    pl = deferred("polars")
+
+
+@cache
+def _narrow() -> Mapping[type[pl.DataType], pl.DataType]:
+    """Return what is stored instead of dtypes that Delta cannot hold."""
+    return {
+        pl.UInt8: pl.Int16(),
+        pl.UInt16: pl.Int32(),
+        pl.UInt32: pl.Int64(),
+        pl.UInt64: pl.Decimal(20, 0),
+        pl.Int128: pl.String(),
+        pl.Enum: pl.String(),
+        pl.Categorical: pl.String(),
+        pl.Time: pl.Int64(),
+        pl.Duration: pl.Int64(),
+        pl.Null: pl.Boolean(),
+    }
+
+
+@cache
+def _delta_names() -> Mapping[type[pl.DataType], str]:
+    """Return Delta's names of dtypes."""
+    return {
+        pl.Int8: "byte",
+        pl.Int16: "short",
+        pl.Int32: "integer",
+        pl.Int64: "long",
+        pl.Float32: "float",
+        pl.Float64: "double",
+        pl.Boolean: "boolean",
+        pl.String: "string",
+        pl.Binary: "binary",
+        pl.Date: "date",
+    }
 
 
 def physical(dtype: pl.DataType) -> pl.DataType:
@@ -79,7 +94,7 @@ def physical(dtype: pl.DataType) -> pl.DataType:
         case pl.Struct():
             return pl.Struct([pl.Field(field.name, physical(_instance(field.dtype))) for field in dtype.fields])
         case _:
-            return _NARROW.get(type(dtype), dtype)
+            return _narrow().get(type(dtype), dtype)
 
 
 def stored_schema(contract: Contract) -> pl.Schema:
@@ -138,8 +153,8 @@ def _delta(dtype: pl.DataType) -> object:
             fields = [(field.name, _delta(_instance(field.dtype))) for field in dtype.fields]
             listed = [{"name": name, "type": kind, "nullable": True, "metadata": {}} for name, kind in fields]
             return {"type": "struct", "fields": listed}
-        case _ if type(dtype) in _DELTA:
-            return _DELTA[type(dtype)]
+        case _ if type(dtype) in _delta_names():
+            return _delta_names()[type(dtype)]
         case _:
             raise _not_storable(f"the lake cannot hold {dtype}")
 

@@ -10,8 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import polars as pl
-
 from workbench.config import NAME, valid_name
 from workbench.define import Contract
 from workbench.errors import InvalidName, LakeDataMissing, LakeError
@@ -20,9 +18,14 @@ from workbench.lake.places import storage_at
 from workbench.lake.statistics import FileStatistics
 from workbench.lake.storage import Storage
 from workbench.lake.table import DIGEST, DeltaCommit, TableAt
+from workbench.lazy import deferred
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from workbench.compute import StoredView, ViewCache
+else:
+    pl = deferred("polars")
 
 _REMEMBERED = 1_000
 _MAJOR = re.compile(r"v([1-9][0-9]{0,8})")

@@ -6,15 +6,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from workbench.drivers import reason
 from workbench.errors import LakeDataMissing, LakeError
 from workbench.lake.statistics import FileStatistics, in_time_order
 from workbench.lake.storage import LOG, Storage
+from workbench.lazy import deferred
 from workbench.times import in_utc
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 VIEW_ID, SCHEMA, EVENT_TIME = "workbench.view_id", "workbench.schema", "workbench.event_time"
 WRITER, METADATA = "workbench.writer", "workbench.metadata"

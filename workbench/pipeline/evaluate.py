@@ -7,23 +7,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-import polars as pl
-
 from workbench.compute import InputData, build, materialize_view, refuse_doubtful, try_view
 from workbench.define import contract_of
 from workbench.drivers import is_drivers
 from workbench.errors import SourceError, SourceMoved
 from workbench.fingerprint import SourceCodes, code_hash, metadata_hash, parameters_of, view_id
+from workbench.lazy import deferred
 from workbench.pipeline.heard import heard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
+    import polars as pl
+
     from workbench.compute import Computed, Progress, Replaced, Shortcut, StoredView, ViewCache
     from workbench.define import Contract, Definitions, FeatureView
     from workbench.fingerprint import Fingerprint
     from workbench.sources import Snapshot, Source, Sources, SourceWarning
+else:
+    pl = deferred("polars")
 
 
 Result = TypeVar("Result")

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from workbench.config import read_toml, valid_name
-from workbench.define import Contract, OnDemandInput, RequestField
+from workbench.define import Contract
 from workbench.dtypes import dtype_from_json
 from workbench.errors import FeatureNotFound, RegistryError, UsageError
 from workbench.records import from_plain, to_plain
@@ -31,6 +31,9 @@ from workbench.registry.record import (
     unreadable,
 )
 from workbench.registry.versions import VersionNumber, split_version
+
+if TYPE_CHECKING:
+    from workbench.define import OnDemandInput, RequestField
 
 ON_DEMAND_FOLDER = f"{FOLDER}/on_demand"
 
@@ -100,6 +103,8 @@ class OnDemandVersion:
     @cached_property
     def request(self) -> tuple[RequestField, ...]:
         """The values that it takes from a request."""
+        from workbench.define import RequestField  # here and below: with Polars, and not for a list of versions
+
         return tuple(
             RequestField(each["name"], dtype_from_json(logical_dtype(each["dtype"])), bool(each["nullable"]))
             for each in self.declaration["request"]
@@ -108,6 +113,8 @@ class OnDemandVersion:
     @cached_property
     def inputs(self) -> tuple[OnDemandInput, ...]:
         """The stored features that it reads."""
+        from workbench.define import OnDemandInput
+
         found = []
         for each in self.reads:
             name, _, feature = each["ref"].partition(":")

@@ -6,17 +6,59 @@ Files are known by their bytes, Delta tables by their version, queries by the ro
 
 from __future__ import annotations
 
-from workbench.sources.arrow import convert_table
-from workbench.sources.base import Source, Sources
-from workbench.sources.dialect import Dialect
-from workbench.sources.duckdb import rows_of
-from workbench.sources.faults import Origin
-from workbench.sources.file import FileReadWarning, read_file
-from workbench.sources.glob import SUFFIXES, format_of
-from workbench.sources.propose import Proposal, is_database, propose_source, propose_table, table_of, usual_gap
-from workbench.sources.reader import Parts
-from workbench.sources.snapshot import Snapshot, SourceWarning
-from workbench.sources.times import clock_changes, in_zone, is_naive
+from typing import TYPE_CHECKING
+
+from workbench.lazy import loading
+
+if TYPE_CHECKING:
+    from workbench.sources.arrow import convert_table
+    from workbench.sources.base import Source, Sources
+    from workbench.sources.dialect import Dialect
+    from workbench.sources.duckdb import rows_of
+    from workbench.sources.faults import Origin
+    from workbench.sources.file import FileReadWarning, read_file
+    from workbench.sources.glob import SUFFIXES, format_of
+    from workbench.sources.propose import Proposal, is_database, propose_source, propose_table, table_of, usual_gap
+    from workbench.sources.reader import Parts
+    from workbench.sources.snapshot import Snapshot, SourceWarning
+    from workbench.sources.times import clock_changes, in_zone, is_naive
+
+_HOMES = {
+    "arrow": ("convert_table",),
+    "base": (
+        "Source",
+        "Sources",
+    ),
+    "dialect": ("Dialect",),
+    "duckdb": ("rows_of",),
+    "faults": ("Origin",),
+    "file": (
+        "FileReadWarning",
+        "read_file",
+    ),
+    "glob": (
+        "SUFFIXES",
+        "format_of",
+    ),
+    "propose": (
+        "Proposal",
+        "is_database",
+        "propose_source",
+        "propose_table",
+        "table_of",
+        "usual_gap",
+    ),
+    "reader": ("Parts",),
+    "snapshot": (
+        "Snapshot",
+        "SourceWarning",
+    ),
+    "times": (
+        "clock_changes",
+        "in_zone",
+        "is_naive",
+    ),
+}
 
 __all__ = [
     "SUFFIXES",
@@ -42,3 +84,5 @@ __all__ = [
     "table_of",
     "usual_gap",
 ]
+
+__getattr__, __dir__ = loading(__name__, _HOMES)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from workbench.config import SourceSettings
 from workbench.drivers import translate_errors
 from workbench.errors import SourceError, SourceNotFound, did_you_mean
+from workbench.lazy import deferred
 from workbench.redaction import redact
 from workbench.sources import faults
 from workbench.sources.check import check_rows
@@ -20,6 +21,11 @@ from workbench.sources.digest_cache import read_json, write_json
 from workbench.sources.reader import Declared, Parts, SourceReader, digest_of
 from workbench.sources.snapshot import Snapshot, SourceWarning
 from workbench.sources.times import normalise_times
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 _CHECK_SCHEME = 2
 _READING_SCHEME = 2
@@ -41,11 +47,14 @@ class Source:
         A folder of this source's own, for what is remembered and landed. May be deleted at any time.
     """
 
-    __slots__ = ("_declared", "_reader")
-
     def __init__(self, name: str, settings: SourceSettings, *, root: Path, cache: Path) -> None:
         self._declared = Declared(name, settings, root, cache)
-        self._reader = _reader(self._declared)
+
+    @cached_property
+    def _reader(self) -> SourceReader:
+        """What reads the source: each kind is a module of this room, with its class as ``READER``."""
+        reader: Callable[[Declared], SourceReader] = import_module(f"workbench.sources.{self.settings.kind}").READER
+        return reader(self._declared)
 
     def __repr__(self) -> str:
         return f"<Source {self.name!r}: {redact(self.settings.database or '') or self._reader.place}>"
@@ -182,12 +191,6 @@ class Source:
 
     def _check_key(self, snapshot: Snapshot) -> str:
         return digest_of([_CHECK_SCHEME, snapshot.digest, self._declared.roles, list(self.key), self.reading])
-
-
-def _reader(declared: Declared) -> SourceReader:
-    """Return what reads a source: each kind is a module of this room, with its class as ``READER``."""
-    reader: Callable[[Declared], SourceReader] = import_module(f"workbench.sources.{declared.settings.kind}").READER
-    return reader(declared)
 
 
 def _warnings(source: str, values: dict[str, object]) -> tuple[SourceWarning, ...] | None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
+from workbench.lazy import deferred
 from workbench.sources import faults
 from workbench.sources.arrow import in_range
 from workbench.sources.faults import Origin
 from workbench.sources.reader import Declared
 from workbench.sources.snapshot import SourceWarning
 from workbench.sources.times import as_utc, clock_changes, is_naive
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 
 def check_rows(declared: Declared, frame: pl.LazyFrame) -> tuple[SourceWarning, ...]:

@@ -13,15 +13,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import SourceError
+from workbench.lazy import deferred
 from workbench.sources import faults
 from workbench.sources.dialect import Dialect
 from workbench.sources.faults import Origin
 from workbench.sources.spool import Spool, decompress
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 _BLOCK = 4 << 20
 _OTHER_SEPARATORS = ";\t|,"

@@ -7,18 +7,22 @@ import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
-
-import polars as pl
 
 from workbench.drivers import reason, translate_errors
 from workbench.errors import SourceError
+from workbench.lazy import deferred
 from workbench.redaction import redact
 from workbench.sources import faults
 from workbench.sources.glob import resolve
 from workbench.sources.reader import Declared, Parts, digest_of
 from workbench.sources.snapshot import Snapshot, SourceWarning
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 _S3 = ("s3://", "s3a://")
 _AWS_SETTINGS = (

@@ -6,16 +6,20 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
+from workbench.lazy import deferred
 from workbench.memory import duckdb_settings, scratch_folder
 from workbench.redaction import redact
 from workbench.sources import faults
 from workbench.sources.arrow import convert_table, repeated_names
 from workbench.sources.glob import resolve
 from workbench.sources.reader import Declared
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 _LOG = "FileSystem"
 _OPAQUE = frozenset({"time with time zone", "bit", "bignum", "variant", "geometry", "union", "uhugeint", "interval"})

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from workbench.drivers import translate_errors
+from workbench.lazy import deferred
 from workbench.sources import faults, parquet
 from workbench.sources.dialect import Dialect
 from workbench.sources.faults import Origin
 from workbench.sources.glob import FileListing, format_of
 from workbench.sources.snapshot import SourceWarning
 from workbench.sources.text import read_text
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 
 class FileReadWarning(UserWarning):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import polars as pl
-
+from workbench.lazy import deferred
 from workbench.sources import faults, parquet
 from workbench.sources.dialect import Dialect
 from workbench.sources.digest import digest_files, stamp_of
@@ -19,6 +19,11 @@ from workbench.sources.query import land, notes_of, remove_rows
 from workbench.sources.reader import Declared, Parts, digest_of
 from workbench.sources.snapshot import Snapshot, SourceWarning
 from workbench.sources.text import read_text
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 _SCHEME = 2
 _OF_CSV = frozenset({"separator", "decimal", "thousands", "quote", "encoding", "null_values"})

@@ -11,14 +11,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-import polars as pl
-
+from workbench.lazy import deferred
 from workbench.sources import faults
 from workbench.sources.dialect import Dialect
 from workbench.sources.faults import Origin
 from workbench.sources.snapshot import SourceWarning
 from workbench.sources.times import ISO, TimeFacts, as_time, parse_times
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 _MISSING = ("NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "nil", "-", ".", "?", "missing", r"\N")
 _WORDS = r"^-?(?i:nan|inf|infinity)$"
@@ -31,7 +36,6 @@ _THOUSANDS = (" ", "\u00a0", "\u202f", "'", "\u2019")
 """Marks that group digits, beside point and comma."""
 _SUSPECT_DIGITS = 16
 _FEW = 3
-_INTEGERS = {pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.Int128, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64}
 _SPELLED_TRUE, _SPELLED_FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 
@@ -293,7 +297,7 @@ def as_declared(text: pl.Expr, dtype: pl.DataType, dialect: Dialect, time_format
         return text
     text = text.str.strip_chars()
     number = _number(text, dialect)
-    if type(dtype) in _INTEGERS:
+    if dtype.is_integer() and dtype != pl.UInt128:
         return number.str.replace(r"^\+", "").cast(dtype, strict=False)
     if dtype.is_float():
         value = number.cast(dtype, strict=False)

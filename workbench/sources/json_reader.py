@@ -13,16 +13,21 @@ import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
-import polars as pl
 
+from workbench.lazy import deferred
 from workbench.sources import faults
 from workbench.sources.dialect import Dialect
 from workbench.sources.faults import Origin
 from workbench.sources.infer import is_exact
 from workbench.sources.spool import Spool, decompress
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 _PIECE = 64 << 20
 _LONG_NUMBER = r'(?:^|[^\w."])(?:[1-9]\d{15,}(?:[^\w."]|$)|(?:0\.0*)?[1-9][\d.]{18,})'

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import unquote
 
-import polars as pl
-
+from workbench.lazy import deferred
 from workbench.sources import faults
 from workbench.sources.arrow import as_frame, cannot_carry, has_foreign_zone, in_utc
 from workbench.sources.dialect import Dialect
@@ -21,9 +20,14 @@ from workbench.sources.infer import as_declared, infer_types
 from workbench.sources.snapshot import SourceWarning
 from workbench.sources.spool import Spool
 
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
+
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 
-Schema = dict[str, pl.DataType]
+Schema: TypeAlias = "dict[str, pl.DataType]"
 
 
 @dataclass(frozen=True, slots=True)

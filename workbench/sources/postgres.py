@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode
 
-import polars as pl
-
+from workbench.lazy import deferred
 from workbench.redaction import redact
 from workbench.sources import faults
 from workbench.sources.arrow import DIGITS, convert_table, repeated_names
 from workbench.sources.duckdb import without_end
 from workbench.sources.reader import Declared
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 SCHEMES = ("postgresql", "postgres")
 _READ_ONLY = "-c default_transaction_read_only=on -c timezone=UTC"

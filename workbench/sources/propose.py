@@ -8,17 +8,21 @@ import tempfile
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
-
-import polars as pl
 
 from workbench.config import SourceSettings, read_toml
 from workbench.errors import SourceError
+from workbench.lazy import deferred
 from workbench.redaction import redact
 from workbench.sources.base import Source
 from workbench.sources.faults import guess_time_format, swap_day_and_month
 from workbench.sources.times import ISO
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 _CURE = re.compile(r"`((?:separator|encoding|time_format|dtypes) = [^`]+)`")
 _NOTED = re.compile(r"""((?:decimal|thousands) = "[^"]+"|null_values = \[[^\]]*\])""")

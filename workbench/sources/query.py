@@ -8,17 +8,22 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import polars as pl
 
 from workbench.errors import ProjectError
 from workbench.files import UNFINISHED, replacing
+from workbench.lazy import deferred
 from workbench.redaction import redact
 from workbench.sources import duckdb, faults, postgres
 from workbench.sources.query_digest import in_order, rows_digest
 from workbench.sources.reader import Declared, Parts, digest_of
 from workbench.sources.snapshot import Snapshot, SourceWarning
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 _ROW_GROUP = 262_144
 _ABANDONED_SECONDS = 24 * 3600

@@ -11,9 +11,14 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import polars as pl
+from workbench.lazy import deferred
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 _SCHEME = b"rows-2"
 _BLOCK_ROWS = 65_536
@@ -59,10 +64,7 @@ def _comparable(column: pl.Series) -> pl.Series:
         values = plain.cast(_plain(plain.dtype)).to_list()
         return pl.Series(column.name, [None if value is None else _spell(value) for value in values], pl.String)
     plain = column.cast(_plain(dtype))
-    return plain.cast(pl.String) if plain.dtype in _WIDE else plain
-
-
-_WIDE = frozenset({pl.Int128, pl.UInt128})
+    return plain.cast(pl.String) if plain.dtype in {pl.Int128, pl.UInt128} else plain
 
 
 def _plain(dtype: pl.DataType) -> pl.DataType:

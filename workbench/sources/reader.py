@@ -9,12 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
-
-import polars as pl
+from typing import TYPE_CHECKING, Protocol
 
 from workbench.config import SourceSettings
+from workbench.lazy import deferred
 from workbench.sources.snapshot import Snapshot, SourceWarning
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, Self
 
 from workbench.files import UNFINISHED
+from workbench.lazy import deferred
 from workbench.memory import memory_share
 from workbench.sources.arrow import as_frame
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 _IN_MEMORY = 1 << 30
 """The most bytes of Arrow that are kept in memory; what is larger goes through a file beside its destination."""

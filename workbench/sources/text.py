@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from workbench.drivers import translate_errors
+from workbench.lazy import deferred
 from workbench.sources import csv_reader, excel_reader, faults, json_reader
 from workbench.sources.dialect import Dialect
 from workbench.sources.faults import Origin
@@ -22,6 +22,11 @@ from workbench.sources.infer import apply_dtypes, infer_types
 from workbench.sources.snapshot import SourceWarning
 from workbench.sources.spool import Spool
 from workbench.sources.times import parse_times
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import polars as pl
-
+from workbench.lazy import deferred
 from workbench.sources import faults
 from workbench.sources.dialect import Dialect, Side
 from workbench.sources.faults import Origin
 from workbench.sources.snapshot import SourceWarning
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 ISO = r"^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?\s?(?:Z|[+-]\d{2}(?::?\d{2})?)?)?$"
 _ZONED = r":\d{2}.*(?:Z|[+-]\d{2}(?::?\d{2})?)$"

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from workbench.files import replace_atomically, stamps
-from workbench.fingerprint import CodeRecord
 from workbench.records import read_record, to_json
 from workbench.sources import Snapshot
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from workbench.fingerprint import CodeRecord
     from workbench.git import Lifetime
     from workbench.tracking.journal import RunSummary
 
@@ -120,6 +120,8 @@ class ComputationJournal:
 
     def code(self, code_hash: str) -> CodeRecord | None:
         """Return what the code with this hash was made of, or `None` where it was never computed here."""
+        from workbench.fingerprint import CodeRecord  # with all that explains a change, which few ask for
+
         return read_record(self._folder / "code" / f"{code_hash}.json", CodeRecord)
 
     def entries(self, view: str, *, branch: str | None = None) -> list[Entry]:

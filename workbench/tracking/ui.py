@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Literal
 from zlib import crc32
@@ -159,6 +158,7 @@ def _free_port(places: Places) -> int:
 
 def _answers(url: str) -> bool:
     """Return whether a server at `url` says that it is healthy, within 0.3 s."""
+    from http.client import HTTPConnection, HTTPException
     from urllib.parse import urlsplit
 
     parts = urlsplit(url)
