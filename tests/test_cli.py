@@ -49,7 +49,7 @@ def test_the_loop_from_a_terminal(inside: Path, capsys: pytest.CaptureFixture[st
     assert said(capsys, "compare")["runs"] == []
 
 
-@pytest.mark.parametrize("words", [["--help"], ["branch"]])
+@pytest.mark.parametrize("words", [["--help"], ["branch"], ["status"]])
 def test_looking_loads_no_library_for_data(inside: Path, words: list[str]) -> None:
     heavy = "polars", "numpy", "pandera", "pandas", "duckdb", "deltalake", "pyarrow", "http.client"
     code = "import contextlib, io, sys\nfrom workbench.cli.main import main\n"

@@ -19,6 +19,7 @@ ROOMS = [
     ["dtypes", "measures", "memory"],
     ["records"],
     ["config", "drivers", "equality", "files", "worker"],
+    ["kept"],
     ["git", "sources", "point_in_time"],
     ["source_tree"],
     ["fingerprint"],

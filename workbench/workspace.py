@@ -103,7 +103,7 @@ class Workspace:
         A lake that others may well share must have them itself.
         """
         if self.unshared is None:
-            self.lake.files(view, version.major, version.delta_version, digest=version.data_digest)
+            self.lake.require_files(view, version)
         else:
             self.lake.require(view, version)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fingerprint.stage import WEATHER, WEATHER_HELPERS, package, plain, view_of
-from workbench.fingerprint.identity import code_hash, metadata_hash, parameters_of, view_id
+from workbench.fingerprint import code_hash, metadata_hash, parameters_of, view_id
 
 
 def fact(**changed: Any) -> Any:

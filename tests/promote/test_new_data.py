@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
+import workbench as wb
 from tests.promote.conftest import DESCRIBED, RATE, git, more_events, record_of
 from tests.promote.stage import Table, begin, lake_rows, write
 from workbench.cli.main import main
 from workbench.drift import FeatureDrift
 from workbench.drift.result import DriftSide
 from workbench.errors import FeatureNotFound, LakeError, PromotionRefused, UsageError
+from workbench.lake import TableAt
 from workbench.promote.new_data import gross_fault, is_loss
+from workbench.registry import Record
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from workbench.project import Project
 
 
@@ -321,3 +324,17 @@ def test_the_page_of_a_view_lists_the_data_that_rollback_takes(published: Projec
     more_events(published.root, 30)
     published.materialize()
     assert [(one.number, one.version.rows) for one in published.store.catalog()["spend"].data] == [(1, 230), (0, 200)]
+
+
+def test_how_published_versions_stand_is_found_by_what_is_known_until_it_moves(
+    published: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [one.state for one in published.status().published] == ["current"]
+    with closing(wb.open(published.root)) as other, monkeypatch.context() as patch:
+        patch.setattr(TableAt, "statistics", None)
+        patch.setattr(Record, "from_toml", None)
+        assert [one.state for one in other.status().published] == ["current"]
+    (data,) = (Path(published.status().lake) / "spend" / "v1").glob("*.parquet")
+    data.parent.chmod(0o755)
+    data.unlink()
+    assert [one.state for one in published.status().published] == ["missing"]

@@ -55,8 +55,6 @@ def command(name: str, verb: Verb, *, supplied: frozenset[str] = frozenset()) ->
     read = [_Read(parameter, verb, is_first=not place) for place, parameter in enumerate(asked)]
 
     def call(*words: Any, project: Project, **given: Any) -> Any:
-        from workbench.pipeline import ResultList
-
         out = given.pop("out", None)
         if words and not read[0].is_variadic:
             given[read[0].name], words = words[0], ()
@@ -64,7 +62,7 @@ def command(name: str, verb: Verb, *, supplied: frozenset[str] = frozenset()) ->
         named |= {each: given[each] for each in supplied}
         try:
             result = save_report(lambda: getattr(project, name)(*words, **named), out)
-            return ResultList(tuple(result)) if isinstance(result, list) else result
+            return _listed(result) if isinstance(result, list) else result
         except PromotionRefused as refused:
             if refused.report is None:
                 raise
@@ -80,6 +78,13 @@ def command(name: str, verb: Verb, *, supplied: frozenset[str] = frozenset()) ->
     call.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]  # what inspect and cyclopts read
     call.__annotations__ = {each.name: each.annotation for each in shown}
     return call
+
+
+def _listed(results: list[Any]) -> Any:
+    """Return results as one that can be shown."""
+    from workbench.pipeline import ResultList  # with all that draws a card
+
+    return ResultList(tuple(results))
 
 
 def from_file(command: Callable[..., Any], text: str, *, said: str) -> Callable[..., Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from workbench.lazy import loading
 
 if TYPE_CHECKING:
-    from workbench.compute.cache import DamagedViewWarning, ViewCache, remove
+    from workbench.compute.cache import DamagedViewWarning, StoredFacts, ViewCache, remove
     from workbench.compute.column_lineage import ColumnInputs, ColumnLineage, column_inputs, column_lineage
     from workbench.compute.digest import digest_frame, digests
     from workbench.compute.execute import Computed, Replaced, Shortcut, disk_refusal, materialize_view, write_parquet
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "cache": (
         "DamagedViewWarning",
+        "StoredFacts",
         "ViewCache",
         "remove",
     ),
@@ -104,6 +105,7 @@ __all__ = [
     "Replaced",
     "Shortcut",
     "Sketch",
+    "StoredFacts",
     "StoredView",
     "ViewCache",
     "ViewRecord",

@@ -21,28 +21,40 @@ import shutil
 import time
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
-from workbench.compute.metadata import StoredView, ViewRecord
+from workbench.compute.metadata import DATA, StoredView, ViewRecord
 from workbench.errors import InvalidName, ProjectError
-from workbench.files import link_or_copy, replace_atomically, sync
+from workbench.files import link_or_copy, replace_atomically, stamp, sync
 from workbench.lazy import deferred
 from workbench.records import from_json, to_json
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from workbench.kept import Kept
 else:
     pl = deferred("polars")
 
 _HEX = re.compile(r"[0-9a-f]{8,128}")
 _KEEP_DAMAGED = 3
 _NOTED = 600.0
+_TICK_NS = 2_000_000_000
 RECORD = "view.json"
+
+
+class StoredFacts(msgspec.Struct, frozen=True, array_like=True):
+    """What a list says of a stored view, and the stamps of the files that say so."""
+
+    stamps: dict[str, tuple[int, ...] | None]
+    rows: int
+    digest: str
 
 
 class DamagedViewWarning(UserWarning):
@@ -86,6 +98,24 @@ class ViewCache:
             return stored
         self._set_aside(folder, reason)
         return None
+
+    def facts(self, view_id: str, kept: Kept[StoredFacts]) -> StoredFacts | None:
+        """Return what is known of the view stored under `view_id`, or None; its files are read where they are new."""
+        folder = self._folder(view_id)
+        known = kept.get(view_id)
+        if known is not None and known.stamps == _stamps(folder, known.stamps):
+            _touch(folder)
+            return known
+        before = _stamps(folder, (RECORD, DATA))
+        stored = self.get(view_id)
+        if stored is None:
+            return None
+        record = stored.record
+        stamps = _stamps(folder, (RECORD, *record.files))
+        found = StoredFacts(stamps, record.rows, record.digest.exact)
+        if before.items() <= stamps.items() and _are_settled(stamps):
+            kept.put(view_id, found)
+        return found
 
     def by_plan(self, plan_hash: str) -> StoredView | None:
         """Return a view that was computed by the plan `plan_hash`, or None."""
@@ -255,6 +285,15 @@ def _read(folder: Path, view_id: str) -> StoredView:
     if any(tuple(pl.read_parquet_schema(path)) != record.order for path in paths):
         raise ValueError("its columns differ from its record")
     return StoredView(view_id, folder, record)
+
+
+def _stamps(folder: Path, names: Iterable[str]) -> dict[str, tuple[int, ...] | None]:
+    return {name: stamp(folder / name) for name in names}
+
+
+def _are_settled(stamps: Mapping[str, tuple[int, ...] | None]) -> bool:
+    """Whether who writes one of the files from now on leaves another stamp: a clock's tick is over."""
+    return all(each is not None and time.time_ns() - max(each[:2]) > _TICK_NS for each in stamps.values())
 
 
 def _valid(name: str) -> str:

@@ -7,11 +7,14 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from workbench.define.cell import Decorator, is_view, spellings
 from workbench.define.feature_sets import FeatureSet, feature_set
 from workbench.dtypes import named_dtype
 from workbench.errors import WorkbenchError
-from workbench.source_tree import FOLDER, TreeFiles, decode_source
+from workbench.kept import made_by
+from workbench.source_tree import FOLDER, KeptFacts, TreeFiles, decode_source
 
 _NOT_COLUMNS = ("ClassVar", "typing.ClassVar")
 _DEEPEST = 20
@@ -129,6 +132,8 @@ class Outline:
         Files (without ``.py``) that make a feature set in another way: only running them tells its name.
     unread
         Files (without ``.py``) that are not Python.
+    repeated
+        The names of feature sets that are written down more than once.
     """
 
     views: Mapping[str, ViewOutline] = field(default_factory=dict)
@@ -137,39 +142,73 @@ class Outline:
     set_files: Mapping[str, str] = field(default_factory=dict)
     doubtful: frozenset[str] = frozenset()
     unread: frozenset[str] = frozenset()
+    repeated: frozenset[str] = frozenset()
+
+
+class FileOutline(msgspec.Struct, array_like=True):
+    """What one file defines, as `Outline` has it."""
+
+    view: ViewOutline | None = None
+    on_demand: OnDemandOutline | None = None
+    sets: tuple[FeatureSet, ...] = ()
+    doubtful: bool = False
+    unread: bool = False
 
 
 def outline_of(files: TreeFiles) -> Outline:
-    """Return the outline of `files`; nothing is imported."""
-    modules = _Modules(files)
-    views: dict[str, ViewOutline] = {}
-    on_demand: dict[str, OnDemandOutline] = {}
-    sets: dict[str, FeatureSet] = {}
+    """Return the outline of `files`; nothing is imported, and only files that are new are read."""
+    found = file_outlines(files)
     set_files: dict[str, str] = {}
-    doubtful, unread = set(), set()
+    sets: dict[str, FeatureSet] = {}
+    repeated = set()
+    for stem, outline in found.items():
+        for made in outline.sets:
+            repeated |= {made.name} & sets.keys()
+            sets.setdefault(made.name, made)
+            set_files.setdefault(made.name, stem)
+    return Outline(
+        {stem: outline.view for stem, outline in found.items() if outline.view is not None},
+        {stem: outline.on_demand for stem, outline in found.items() if outline.on_demand is not None},
+        sets,
+        set_files,
+        frozenset(stem for stem, outline in found.items() if outline.doubtful),
+        frozenset(stem for stem, outline in found.items() if outline.unread),
+        frozenset(repeated),
+    )
+
+
+def file_outlines(files: TreeFiles) -> dict[str, FileOutline]:
+    """Return the outline of each file that may hold definitions, by its name without ``.py``."""
+    modules = _Modules(files)
+    kept = KeptFacts(files, "outlines", FileOutline, scheme=made_by("define", "source_tree"))
+    found = {}
     for stem in files.stems():
-        tree = modules.tree(f"{stem}.py")
-        if tree is None:
-            unread.add(stem)
-            continue
-        source = files.sources[f"{stem}.py"]  # what it does not name at all need not be looked for in its tree
-        view = _view_in(tree, stem) if b"feature_view" in source else None
-        if view is not None:
-            declared, columns = _declared(view), modules.columns(view, f"{stem}.py")
-            views[stem] = ViewOutline(stem, _inputs(view), _features(columns, declared), columns, declared)
-        requested = _view_in(tree, stem, "on_demand") if b"on_demand" in source else None
-        if requested is not None:
-            declared, columns = _declared(requested), modules.columns(requested, f"{stem}.py")
-            inputs, request = _written(requested, "inputs"), _written(requested, "request")
-            features = _features(columns, declared)
-            on_demand[stem] = OnDemandOutline(stem, inputs, request, features, columns, declared)
-        for made in _sets_in(tree) if b"feature_set" in source else ():
-            if made is None:
-                doubtful.add(stem)
-            else:
-                sets.setdefault(made.name, made)
-                set_files.setdefault(made.name, stem)
-    return Outline(views, on_demand, sets, set_files, frozenset(doubtful), frozenset(unread))
+        known = kept.get(stem)
+        found[stem] = _file_outline(modules, stem, files.sources[f"{stem}.py"]) if known is None else known
+        if known is None:
+            kept.put(stem, found[stem])
+    kept.save()
+    return found
+
+
+def _file_outline(modules: _Modules, stem: str, source: bytes) -> FileOutline:
+    tree = modules.tree(f"{stem}.py")
+    if tree is None:
+        return FileOutline(unread=True)
+    outline = FileOutline()  # what the source does not name at all need not be looked for in its tree
+    view = _view_in(tree, stem) if b"feature_view" in source else None
+    if view is not None:
+        declared, columns = _declared(view), modules.columns(view, f"{stem}.py")
+        outline.view = ViewOutline(stem, _inputs(view), _features(columns, declared), columns, declared)
+    requested = _view_in(tree, stem, "on_demand") if b"on_demand" in source else None
+    if requested is not None:
+        declared, columns = _declared(requested), modules.columns(requested, f"{stem}.py")
+        inputs, request = _written(requested, "inputs"), _written(requested, "request")
+        outline.on_demand = OnDemandOutline(stem, inputs, request, _features(columns, declared), columns, declared)
+    sets = list(_sets_in(tree)) if b"feature_set" in source else []
+    outline.sets = tuple(made for made in sets if made is not None)
+    outline.doubtful = None in sets
+    return outline
 
 
 def _view_in(tree: ast.Module, stem: str, decorator: Decorator = "feature_view") -> ast.FunctionDef | None:

@@ -104,7 +104,7 @@ class Home:
         """Return the home of a view in the module with the globals `module`."""
         name = str(module.get("__name__", "__main__"))
         file = module.get("__file__")
-        return cls(name, owns or _by_place(name), str(Path(file).parent) if file else None, _data(name))
+        return cls(name, owns or followed_by(name), str(Path(file).parent) if file else None, _data(name))
 
     def data_path(self, value: object) -> str | None:
         """Return what the path `value` is called from the tree's folder, for a definition that declares data files."""
@@ -141,8 +141,8 @@ def _data(module: str) -> dict[str, str]:
     return {name: files.data[name] for name in data_of(path, files.sources) if name in files.data}
 
 
-def _by_place(home: str) -> Callable[[str], bool]:
-    """Return the usual rule: a view's own package, and whatever is not installed as a library."""
+def followed_by(home: str) -> Callable[[str], bool]:
+    """Return the usual rule of whose code is followed: a view's own package, and what is not installed as a library."""
     package = home.partition(".")[0]
     libraries = _library_folders()
 

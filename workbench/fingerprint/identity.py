@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from workbench.fingerprint.address import SCHEME
 from workbench.fingerprint.closure import reach
 from workbench.fingerprint.encoding import digest
 from workbench.fingerprint.explain import CodeRecord
@@ -26,10 +27,7 @@ from workbench.fingerprint.values import Opaque, display_value
 if TYPE_CHECKING:
     from datetime import timedelta
 
-__all__ = ["Fingerprint", "check_hash", "code_hash", "metadata_hash", "parameters_of", "view_id"]
-
-SCHEME = 1
-"""Version of everything that is hashed here: raised when the same code is to have another hash."""
+__all__ = ["Fingerprint", "check_hash", "code_hash", "metadata_hash", "parameters_of"]
 
 
 class Definition(Protocol):
@@ -152,18 +150,6 @@ def metadata_hash(view: Definition) -> str:
         ),
     )
     return digest(form)
-
-
-def view_id(*, code_hash: str, parameters: str, inputs: Mapping[str, str]) -> str:
-    """Return the address of a computed view.
-
-    Examples
-    --------
-    >>> one = view_id(code_hash="c", parameters="{}", inputs={"flights": "a", "weather": "b"})
-    >>> one == view_id(code_hash="c", parameters="{}", inputs={"weather": "b", "flights": "a"})
-    True
-    """
-    return digest(("view", SCHEME, code_hash, parameters, tuple(sorted(inputs.items()))))
 
 
 def _uses_first(function: FunctionType, sources: SourceCodes) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from workbench.config import NAME, valid_name
 from workbench.define import Contract
 from workbench.errors import InvalidName, LakeDataMissing, LakeError
+from workbench.kept import Kept, made_by
 from workbench.lake.encoding import decode, stored_schema
 from workbench.lake.places import storage_at
 from workbench.lake.statistics import FileStatistics
@@ -28,6 +29,7 @@ else:
     pl = deferred("polars")
 
 _REMEMBERED = 1_000
+_KEPT = 10_000
 _MAJOR = re.compile(r"v([1-9][0-9]{0,8})")
 
 
@@ -101,14 +103,24 @@ class Lake:
         Settings of the object store by their ``AWS_*`` names, before those of the environment.
     spare
         Computed views, which may have the very rows of a version that is not here.
+    kept
+        The folder where it is kept which files versions consist of; None to find it out anew.
     """
 
     def __init__(
-        self, uri: str, *, root: Path, storage: Mapping[str, str] | None = None, spare: ViewCache | None = None
+        self,
+        uri: str,
+        *,
+        root: Path,
+        storage: Mapping[str, str] | None = None,
+        spare: ViewCache | None = None,
+        kept: Path | None = None,
     ) -> None:
         self._place = (uri, root, dict(storage or {}))
         self._spare = spare
         self._known: dict[tuple[str, int, str], tuple[tuple[FileStatistics, ...], bool]] = {}
+        place = None if kept is None else kept / "lake"
+        self._sizes: Kept[dict[str, int]] = Kept(place, dict[str, int], scheme=made_by("lake"), most=_KEPT)
 
     @cached_property
     def storage(self) -> Storage:
@@ -187,10 +199,27 @@ class Lake:
                 raise
             return spare.frame(row)
 
+    def require_files(self, view: str, version: VersionData) -> None:
+        """Do nothing where the files of a published version are here, by what is listed; nothing is read."""
+        table = self.table(view, version.major)
+        commit = table.commit(version.delta_version)
+        key = None if commit is None else f"{table.uri} {version.delta_version} {commit.writer}"
+        sizes = None if key is None else self._sizes.get(key)
+        if sizes is None:
+            files, _ = self._statistics(table, version.delta_version, commit)
+            sizes = {table.name_of(file.path): file.size for file in files}
+            if key is not None:
+                self._sizes.put(key, sizes)
+        self._require(table, version.delta_version, commit, version.data_digest, sizes)
+
+    def remember(self) -> None:
+        """Keep what `require_files` found out."""
+        self._sizes.save()
+
     def require(self, view: str, version: VersionData) -> None:
         """Do nothing where the rows of a published version can be read, by what is listed; nothing is read."""
         try:
-            self.files(view, version.major, version.delta_version, digest=version.data_digest)
+            self.require_files(view, version)
         except LakeDataMissing:
             if self._computed(version) is None:
                 raise
@@ -225,17 +254,28 @@ class Lake:
         table = self.table(view, major)
         commit = table.commit(delta_version)
         files, _ = self._statistics(table, delta_version, commit)
+        self._require(table, delta_version, commit, digest, {table.name_of(file.path): file.size for file in files})
+        return files
+
+    def _require(
+        self,
+        table: TableAt,
+        delta_version: int,
+        commit: DeltaCommit | None,
+        digest: str | None,
+        sizes: Mapping[str, int],
+    ) -> None:
+        """Refuse a version that has other data than was published, or lacks files."""
         if commit is not None and digest is not None and commit.metadata.get(DIGEST, digest) != digest:
             raise LakeDataMissing(
-                f"Delta version {delta_version} of {view}@{major} does not hold the data that was published "
+                f"Delta version {delta_version} of {table.label} does not hold the data that was published "
                 "under this number: the table was lost and created again.",
-                remedy=f"Restore the lake from a backup, or run `materialize {view}` to compute the serving version "
-                "again.",
+                remedy=f"Restore the lake from a backup, or run `materialize {table.view}` to compute the serving "
+                "version again.",
             )
-        gone = table.missing({table.name_of(file.path): file.size for file in files})
+        gone = table.missing(sizes)
         if gone:
-            raise LakeDataMissing.files_gone(view, major, delta_version, gone)
-        return files
+            raise LakeDataMissing.files_gone(table.view, table.major, delta_version, gone)
 
     def _statistics(
         self, table: TableAt, delta_version: int, commit: DeltaCommit | None

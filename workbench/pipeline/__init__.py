@@ -21,11 +21,11 @@ if TYPE_CHECKING:
         InputTimes,
         Prepared,
         on_steady_sources,
-        source_digest,
         view_data,
     )
     from workbench.pipeline.first_feature import DeclaredSources, propose, sources_toml, write_notebook
     from workbench.pipeline.helper_module import HelperModule, define_helper
+    from workbench.pipeline.identities import source_digest
     from workbench.pipeline.init import start_project
     from workbench.pipeline.new_cell import NewCell, SkeletonKinds, new_cell, skeleton_kinds
     from workbench.pipeline.on_demand import PreparedOnDemand, StoredInputs, identity_of, prepare_on_demand
@@ -54,11 +54,11 @@ _HOMES = {
         "InputTimes",
         "Prepared",
         "on_steady_sources",
-        "source_digest",
         "view_data",
     ),
     "first_feature": ("DeclaredSources", "propose", "sources_toml", "write_notebook"),
     "helper_module": ("HelperModule", "define_helper"),
+    "identities": ("source_digest",),
     "init": ("start_project",),
     "new_cell": ("NewCell", "SkeletonKinds", "new_cell", "skeleton_kinds"),
     "on_demand": ("PreparedOnDemand", "StoredInputs", "identity_of", "prepare_on_demand"),

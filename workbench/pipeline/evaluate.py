@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -14,6 +13,7 @@ from workbench.errors import SourceError, SourceMoved
 from workbench.fingerprint import SourceCodes, code_hash, metadata_hash, parameters_of, view_id
 from workbench.lazy import deferred
 from workbench.pipeline.heard import heard
+from workbench.pipeline.identities import source_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workbench.compute import Computed, Progress, Replaced, Shortcut, StoredView, ViewCache
     from workbench.define import Contract, Definitions, FeatureView
     from workbench.fingerprint import Fingerprint
-    from workbench.sources import Snapshot, Source, Sources, SourceWarning
+    from workbench.sources import Snapshot, Sources, SourceWarning
 else:
     pl = deferred("polars")
 
@@ -355,8 +355,3 @@ def may_be_the_sources(error: BaseException) -> bool:
 def view_data(name: str, stored: StoredView) -> InputData:
     """Return a computed view as the input of another."""
     return InputData(name=name, frame=stored.frame(), digest=stored.record.digest.exact, kind="view")
-
-
-def source_digest(source: Source, snapshot: Snapshot) -> str:
-    """Return the digest of what a view sees of `source`: its data, and how that is read."""
-    return hashlib.sha256(f"{snapshot.digest}\n{source.reading}".encode()).hexdigest()

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.config import CONFIG_FILE, Config
 from workbench.errors import LakeDataMissing, LakeError, SourceError, WorkbenchError
-from workbench.pipeline.evaluate import source_digest
-from workbench.registry import Registry
+from workbench.kept import Kept, made_by
+from workbench.pipeline.identities import source_digest
+from workbench.registry import Registry, Version, VersionNumber
 from workbench.sources import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from workbench.registry import InputRecord, Version
+    from workbench.registry import InputRecord
     from workbench.render import Tone
     from workbench.sources import Snapshot
     from workbench.workspace import Workspace
@@ -81,7 +82,9 @@ def freshness(workspace: Workspace, snapshots: Mapping[str, Snapshot]) -> tuple[
         if settings.get(name) == workspace.config.sources.get(name) is not None
     }
     sources = Sources(settings, root=workspace.root, cache=workspace.hidden)
-    return tuple(_Look(workspace, registry, sources, known).all())
+    found = tuple(_Look(workspace, registry, sources, known).all())
+    workspace.lake.remember()
+    return found
 
 
 class _Look:
@@ -94,17 +97,24 @@ class _Look:
         self.registry = registry
         self.sources = sources
         self.snapshots = snapshots
+        self._live: Kept[tuple[Version, ...]] = Kept(
+            workspace.hidden / "known" / "live",
+            tuple[Version, ...],
+            scheme=made_by("registry"),
+            most=2 * len(registry.views),
+        )
         self._digests: dict[str, str | SourceError] = {}
         self._found: dict[tuple[str, str], Freshness] = {}
 
     def all(self) -> Iterator[Freshness]:
         for view in self.registry.views:
             try:
-                versions = self.registry.record(view).versions
+                versions = self.registry.live_versions(view, self._live)
             except WorkbenchError as error:
                 yield Freshness(view, "", "not looked at", None, error.message)
                 continue
-            yield from (self.of(view, version) for version in versions if version.is_live)
+            yield from (self.of(view, version) for version in versions)
+        self._live.save()
 
     def of(self, view: str, version: Version) -> Freshness:
         key = view, version.number
@@ -138,7 +148,7 @@ class _Look:
     def _moved(self, read: InputRecord) -> str:
         """Return how an input differs from what was read of it; empty where it does not."""
         if read.kind == "view":
-            version = self.registry.input_version(read)
+            version = self._input_version(read)
             above = self.of(read.name, version)
             if version.data_digest != read.digest:
                 return f"{read.name} {version.number} has other data since"
@@ -148,6 +158,15 @@ class _Look:
                 else f"{read.name} {version.number}, which it reads, is {above.state}"
             )
         return "" if self._digest(read.name) == read.digest else f"{read.name} changed since"
+
+    def _input_version(self, read: InputRecord) -> Version:
+        """Return the version that is read now, as `Registry.input_version` does."""
+        if read.version is not None and read.name in self.registry:
+            live = self.registry.live_versions(read.name, self._live)
+            for version in live:
+                if version.major == VersionNumber.parse(read.version).major:
+                    return version
+        return self.registry.input_version(read)
 
     def _digest(self, name: str) -> str:
         """Return the digest of a source as it is now."""

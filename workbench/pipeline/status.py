@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from workbench.define import load_tree, reraise_user_errors
 from workbench.errors import BranchError, NotTrusted, WorkbenchError
 from workbench.git import join_both
-from workbench.pipeline.evaluate import Evaluation
 from workbench.pipeline.freshness import TONES, Freshness, FreshnessState, freshness
+from workbench.pipeline.identities import Identities
 from workbench.records import to_plain
 from workbench.render import Finding, Fold, Mark, Report, Reported, Table
 from workbench.tracking import own_runs
@@ -408,43 +407,42 @@ def _views(
     workspace: Workspace, tip: str, changed: dict[str, str], branch: str | None
 ) -> tuple[tuple[ViewStatus, ...], dict[str, Snapshot]]:
     """Return the branch's views, and the snapshots of sources that were taken for them."""
-    definitions = load_tree(workspace.repository, tip, cache=workspace.hidden)
-    evaluation = Evaluation(definitions, workspace.sources, workspace.cache)
+    identities = Identities(workspace, tip)
     try:
         workspace.repository.refuse_untrusted(tip)
     except NotTrusted as refusal:
         return tuple(
             ViewStatus(name, "not trusted", None, changed.get(f"features/{name}.py"), refusal.remedy)
-            for name in definitions.outline.views
+            for name in identities.outline.views
         ), {}
     found = []
-    names = sorted({*definitions.views, *definitions.broken})
-    on_demand = [name for name in definitions.on_demand_views if name not in definitions.broken]
+    names = sorted({*identities.views, *identities.broken})
+    on_demand = [name for name in identities.outline.on_demand if name not in identities.broken]
     entries = _last_entries(workspace, [*names, *on_demand], branch)
     for name in names:
         change = changed.get(f"features/{name}.py")
         try:
-            with reraise_user_errors(definitions, {}):
-                identity = evaluation.identity(name)
+            identity = identities.of(name)
         except WorkbenchError as error:
             found.append(ViewStatus(name, "broken", None, change, error.message))
             continue
         if identity is None:
             found.append(ViewStatus(name, "waits for upstream", None, change, "its inputs are not computed"))
             continue
-        stored = workspace.cache.get(identity)
+        stored = identities.stored(identity)
         state: State = "to compute" if stored is None else "computed"
-        rows = None if stored is None else stored.record.rows
+        rows = None if stored is None else stored.rows
         last = entries.get(name)
         checks = last.checks if last is not None and last.view_id == identity else {}
         found.append(ViewStatus(name, state, identity, change, "", checks, rows))
+    identities.save()
     for name in on_demand:
-        text = hashlib.sha256(definitions.source_text(name).encode()).hexdigest()
+        text = hashlib.sha256(identities.source_text(name).encode()).hexdigest()
         last = entries.get(name)
         checks = last.checks if last is not None and last.definition == text else {}
         change = changed.get(f"features/{name}.py")
         found.append(ViewStatus(name, "on demand", None, change, "computed for each request", checks))
-    return tuple(found), evaluation.snapshots
+    return tuple(found), identities.snapshots
 
 
 def _last_entries(workspace: Workspace, names: Sequence[str], branch: str | None) -> dict[str, Entry]:

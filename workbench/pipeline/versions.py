@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from workbench.compute import InputData
 from workbench.define import load_tree, reraise_user_errors
 from workbench.errors import FeatureNotFound
-from workbench.pipeline.evaluate import Evaluation, Upstream, source_digest
+from workbench.pipeline.evaluate import Evaluation, Upstream
+from workbench.pipeline.identities import source_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

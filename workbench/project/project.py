@@ -199,7 +199,7 @@ class Project:
             cache=cache,
             tracker=tracker,
             journal=ComputationJournal(home / "journal", lifetime=repository.lifetime),
-            lake=Lake(config.lake.uri or str(home / "lake"), root=shared, spare=cache),
+            lake=Lake(config.lake.uri or str(home / "lake"), root=shared, spare=cache, kept=hidden / "known"),
             training_listener=before.training_listener if before else TrainingListener(),
         )
 

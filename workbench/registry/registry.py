@@ -14,6 +14,7 @@ from workbench.registry.versions import VersionNumber
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from workbench.kept import Kept
     from workbench.registry.record import InputRecord
 
 
@@ -112,6 +113,15 @@ class Registry:
         if view not in self._records:
             self._records[view] = Record.from_toml(self._text(view), path=f"{FOLDER}/{view}.toml")
         return self._records[view]
+
+    def live_versions(self, view: str, kept: Kept[tuple[Version, ...]]) -> tuple[Version, ...]:
+        """Return the live versions of `view`, whose record is read where it is new."""
+        blob = self._blobs.get(view, "")
+        known = kept.get(blob)
+        if known is None:
+            known = tuple(version for version in self.record(view).versions if version.is_live)
+            kept.put(blob, known)
+        return known
 
     def summary(self, view: str) -> Summary:
         """Return what a list says of `view`: much quicker than its record where many versions were published."""

@@ -6,12 +6,14 @@ from workbench.source_tree import data_files
 from workbench.source_tree.data_files import MOST_BYTES, declared_paths, file_names, too_large
 from workbench.source_tree.definition_files import data_of, files_of, parts_of, texts_of
 from workbench.source_tree.importer import decode_source, install, installed_files, run_package
+from workbench.source_tree.kept_facts import KeptFacts
 from workbench.source_tree.tree import FOLDER, DefinitionRepository, TreeFiles, package_name, read_tree
 
 __all__ = [
     "FOLDER",
     "MOST_BYTES",
     "DefinitionRepository",
+    "KeptFacts",
     "TreeFiles",
     "data_files",
     "data_of",

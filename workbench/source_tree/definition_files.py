@@ -49,8 +49,26 @@ def texts_of(path: str, sources: Mapping[str, bytes]) -> dict[str, str]:
     return {f"{FOLDER}/{each}": sources[each].decode(errors="replace") for each in paths}
 
 
+def paths_of(path: str, sources: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return all paths that decide what loading and running `path` reads, those at which there is no file too.
+
+    A path that ends with a slash is that of a folder.
+    """
+    found = dict.fromkeys(("__init__.py", *data_of(path, sources)))
+    for each in files_of(path, sources):
+        found[each] = None
+        found |= dict.fromkeys(name for parts in _module_parts(each, sources) for name in _module_paths(parts))
+    return tuple(found)
+
+
 def _imported(path: str, sources: Mapping[str, bytes]) -> Iterator[str]:
     """Yield the files that `path` imports relatively, with the packages that they are in."""
+    for parts in _module_parts(path, sources):
+        yield from (name for name in _module_paths(parts) if name in sources)
+
+
+def _module_parts(path: str, sources: Mapping[str, bytes]) -> Iterator[list[str]]:
+    """Yield what `path` imports relatively, or may: `from .a import b` reads a module, or a package's module."""
     try:
         imports = _relative_imports(sources[path])
     except (SyntaxError, ValueError) as error:
@@ -60,8 +78,8 @@ def _imported(path: str, sources: Mapping[str, bytes]) -> Iterator[str]:
     for level, module, names in imports:
         above = path.split("/")[:-level]
         base = [*above, *(module.split(".") if module else [])]
-        for parts in (base, *([*base, name] for name in names)):
-            yield from _module_files(parts, sources)
+        yield base
+        yield from ([*base, name] for name in names)
 
 
 @lru_cache(maxsize=2_000)  # each reading of a branch asks this of every file several times
@@ -74,11 +92,8 @@ def _relative_imports(source: bytes) -> tuple[tuple[int, str | None, tuple[str, 
     )
 
 
-def _module_files(parts: list[str], sources: Mapping[str, bytes]) -> Iterator[str]:
-    for depth in range(len(parts)):
-        package = "/".join([*parts[:depth], "__init__.py"])
-        if package in sources:
-            yield package
-    for path in ("/".join(parts) + ".py", "/".join([*parts, "__init__.py"])):
-        if path in sources:
-            yield path
+def _module_paths(parts: list[str]) -> Iterator[str]:
+    """Yield where a module may be, and the packages that it is in."""
+    yield from ("/".join([*parts[:depth], "__init__.py"]) for depth in range(len(parts)))
+    name = "/".join(parts)
+    yield from (f"{name}.py", f"{name}/__init__.py", f"{name}/")

@@ -52,6 +52,10 @@ class TreeFiles:
         The git id of each declared data file's content, by its path below ``features/``. It is read from `folder`.
     problems
         What is wrong with a declared data file that git holds and that cannot be used, by its path.
+    blobs
+        The git id of every file below ``features/``, by its path; none where the files are of no tree.
+    kept
+        The folder where what is found out about the files is kept; None to keep nothing.
     """
 
     tree: str
@@ -59,6 +63,8 @@ class TreeFiles:
     sources: Mapping[str, bytes]
     data: Mapping[str, str] = field(default_factory=dict)
     problems: Mapping[str, DefinitionError] = field(default_factory=dict)
+    blobs: Mapping[str, str] = field(default_factory=dict)
+    kept: Path | None = None
 
     @property
     def contents(self) -> Mapping[str, bytes | str]:
@@ -105,7 +111,7 @@ def read_tree(repository: DefinitionRepository, commit_or_tree: str, *, tree: st
         raise ProjectError.not_writable(str(folder), error.strerror or str(error)) from error
     with suppress(OSError):  # it is in use: not to be collected
         os.utime(folder)
-    return TreeFiles(tree, folder, sources, data, problems)
+    return TreeFiles(tree, folder, sources, data, problems, blobs, cache.absolute() / "known")
 
 
 def package_name(cache: Path, tree: str | None) -> str:

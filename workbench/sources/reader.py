@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from workbench.config import SourceSettings
 from workbench.lazy import deferred
@@ -84,7 +84,7 @@ def digest_of(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-Parts = Mapping[str, Callable[[], pl.LazyFrame]]
+Parts: TypeAlias = "Mapping[str, Callable[[], pl.LazyFrame]]"
 """The rows of a snapshot in parts, each by what it holds: one of equal name in another snapshot has the same rows."""
 
 
