@@ -4,8 +4,8 @@ Ten float columns, half of them with nulls, among them heavy tails, two frames o
 Polars' own, ten bins of equal width, of each column on both sides: the least that anybody could do. "fine bins" are
 2,048 of equal width and the largest distance of their sums; neither is of any use for heavy tails. "by hand" is, as a
 person would write it: nine quantiles of each reference column, both sides counted between them, the stability index of
-the counts; no distance, no mean, no noise. "measures" is what drift computes without the reference's noise, column by
-column; "drift" is all of it, the noise included. "scipy ks" is `ks_2samp` alone, "scipy ks, w1" has
+the counts; no distance, no mean, no noise. "measures" is what drift computes of sorted columns, without the
+reference's noise; "drift" is all of it, the noise included. "scipy ks" is `ks_2samp` alone, "scipy ks, w1" has
 `wasserstein_distance` as well, each with the nulls taken out first. Each runs in a process of its own, so that peak
 memory is its own, in turns, so that a machine that is slow for a while is slow for all.
 
@@ -108,7 +108,7 @@ def alone(reference: pl.DataFrame, current: pl.DataFrame) -> dict[str, float]:
     found = {}
     for name in COLUMNS:
         one, two = Numeric.of(reference[name]), Numeric.of(current[name])
-        bins = NumericBins.of(one.ordered)
+        bins = NumericBins.of(one)
         found[name] = psi(bins.counts(one), bins.counts(two))
         kolmogorov_smirnov(one.ordered, two.ordered)
         wasserstein(one.ordered, two.ordered)

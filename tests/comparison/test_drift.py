@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -105,6 +106,15 @@ def test_it_can_be_taken_again_between_other_rows(mart_to_read: Project) -> None
     given = mart_to_read.drift("spend", reference=pl.DataFrame({"total": [1.0, 2.0]}), current="main")
     assert given.between(current="@1.0").drift.rows == (2, 200)
     assert "@1.0" in given.choices()
+
+
+def test_a_report_explains_what_stands_behind_figures_that_are_not_exact(mart_to_read: Project) -> None:
+    found = mart_to_read.drift("spend", reference=FIRST, current=LATER)
+    assert "±" not in found._repr_mimebundle_()["text/plain"]
+    features = tuple(replace(one, bounds={"ks": 2e-5}) for one in found.features)
+    said = replace(found, drift=replace(found.drift, features=features))._repr_mimebundle_()["text/plain"]
+    assert "± 2e-5" in said
+    assert "± is how far" in said
 
 
 def test_sides_without_rows_are_refused(mart_to_read: Project) -> None:

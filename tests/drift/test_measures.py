@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import ks_2samp, wasserstein_distance
 
+from workbench.measures import Cells
+from workbench.measures import ks as ks_module
+from workbench.measures import wasserstein as w1
 from workbench.measures.jensen_shannon import jensen_shannon
 from workbench.measures.ks import ks as kolmogorov_smirnov
 from workbench.measures.psi import psi
@@ -90,6 +93,24 @@ def test_the_distance_does_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPa
     for rows, others in ((100, 100), (100, 33), (41, 100), (1, 100)):
         one, two = np.sort(chance.normal(size=rows)), np.sort(chance.normal(size=others))
         assert wasserstein(one, two) == pytest.approx(wasserstein_distance(one, two), rel=1e-12)
+
+
+@given(values, values, st.integers(1, 5), st.integers(0, 2**32 - 1))
+def test_distances_of_cells_are_off_by_their_bound_at_most(
+    left: list[float], right: list[float], width: int, seed: int
+) -> None:
+    one, two = ordered(left), ordered(right)
+    every = np.unique(np.concatenate([one, two]))
+    chance = np.random.default_rng(seed)
+    firsts = np.flatnonzero(np.append(True, chance.integers(0, width, len(every) - 1) == 0))
+    low, high = every[firsts], every[np.append(firsts[1:], len(every)) - 1]
+    sides = [np.diff(np.searchsorted(side, high, side="right"), prepend=0) for side in (one, two)]
+    cells = Cells(low, high, *sides)
+    scale = max(1.0, float(np.abs(every).max()))
+    for module, exact, rounded in ((ks_module, exact_ks(one, two), 1e-12), (w1, wasserstein(one, two), 1e-12 * scale)):
+        found, bound = module.of_cells(cells)
+        assert abs(found - exact) <= bound + rounded
+        assert bound == 0 or (low < high).any()
 
 
 def test_the_distance_of_values_too_large_for_floats_is_infinite() -> None:

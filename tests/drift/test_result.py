@@ -34,6 +34,13 @@ def test_a_hundred_times_the_noise_is_no_longer_counted(psi: float, said: str) -
     assert said in moved(psi, 0.1, drifted=True).sentence
 
 
+def test_how_far_a_value_may_be_off_is_rounded_up_and_stands_behind_it() -> None:
+    found = moved(0.05, 0.1, bounds={"psi": 2.1e-5, "ks": 1e-3})
+    assert found.sentence == "x is within its usual noise: PSI 0.05 ± 3e-5, 0.5 times its usual noise (limit 0.2)."
+    assert [found.give_or_take(name) for name in ("ks", "wasserstein")] == [" ± 0.001", ""]
+    assert moved(0.05, 0.1, bounds={"psi": 0.096}).give_or_take("psi") == " ± 0.1"
+
+
 @pytest.mark.parametrize("usual", [None, 0.0])
 def test_without_noise_nothing_is_counted_in_it(usual: float | None) -> None:
     found = moved(0.31, usual, drifted=True)

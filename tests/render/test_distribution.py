@@ -166,6 +166,14 @@ def test_it_says_in_words_what_it_shows(report: DriftReport) -> None:
     assert "exp/carry-over" in page.text
 
 
+def test_what_is_not_exact_says_by_how_much(report: DriftReport) -> None:
+    bounds = {"ks": 1.2e-5, "wasserstein": 0.01, "wasserstein_scaled": 0.003}
+    found = Overlay(replace(report["delay"], bounds=bounds), LABELS)
+    for said in ("KS\u00a00.55\u00a0±\u00a02e-5", "5.78\u00a0(1.4\u00a0±\u00a00.003\u00a0sd)"):
+        assert said in Page(found.html()).text
+        assert said in found.text().replace("\n", " ")
+
+
 def test_noise_is_said_as_the_drift_says_it(report: DriftReport) -> None:
     for drift in report.features:
         sentence = Overlay(drift, LABELS).sentence

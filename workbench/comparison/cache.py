@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from workbench.diff import Compare
 
-DIFF, DRIFT = "diff/1", "drift/1"
+DIFF, DRIFT = "diff/1", "drift/2"
 """Raised when a comparison finds something else than it did, so that it is made again."""
 
 

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 _MARKED: dict[Verdict, str] = {"drifted": "✗ drifted", "no drift": "✓ no drift", "cannot judge": "? cannot judge"}
 
+_APPROXIMATE = (
+    "± is how far a distance is at most from that of the values in order: of very many rows they are counted in fine "
+    "bins, not sorted. No verdict depends on it, and all else is exact."
+)
+
 SEGMENTS = 20
 """Segments that are shown, those that moved farthest; `to_frame` has all."""
 
@@ -102,7 +107,10 @@ class Drift(Reported):
                 ("reference", f"{reference} ({found.rows[0]:,} rows)"),
                 ("current", f"{current} ({found.rows[1]:,} rows)"),
             ),
-            notes=tuple(f"{name} is only in {current} and cannot be compared." for name in self.added),
+            notes=(
+                *(f"{name} is only in {current} and cannot be compared." for name in self.added),
+                *((_APPROXIMATE,) if any(one.bounds for one in (*self.features, *found.segments)) else ()),
+            ),
             figures=overlays(found),
             tables=tuple(table for table in (self._measures(), *self._segments()) if table.rows),
         )
@@ -116,7 +124,7 @@ class Drift(Reported):
                 (
                     one.name,
                     _MARKED[one.verdict],
-                    *(_short(one.measures.get(name)) for name in MEASURES),
+                    *(f"{_short(one.measures.get(name))}{one.give_or_take(name)}" for name in MEASURES),
                     f"{percent(one.reference.null_share)} → {percent(one.current.null_share)}",
                     f"{_short(one.reference.mean)} → {_short(one.current.mean)}",
                     f"{_short(one.reference.std)} → {_short(one.current.std)}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from workbench.profile import as_numbers
+from workbench.profile import as_numbers, count_passed
 
 if TYPE_CHECKING:
     from workbench.profile import Numbers
@@ -36,7 +37,14 @@ _LOOKED_AT = 10_000
 _NEARLY = 0.03
 _ENOUGH = 0.3
 
+_AT_ONCE = 1 << 16
+"""Rows that are counted together."""
+_FEW = 32
+"""To compare with so many bounds is faster than to search among them."""
+
 Places = npt.NDArray[np.int64]
+RowPlaces = Callable[[int, int], Places]
+"""Finds the places of the rows from one to before another."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +102,7 @@ class Blocks:
 
     @classmethod
     def _short(cls, times: Numbers, later: Numbers | None) -> Self | None:
-        known = times[~np.isnan(times)]
+        known = _known(times)
         count = min(SHORT, len(known) // FEWEST_ROWS)
         if count < FEWEST_BLOCKS:
             return None
@@ -148,10 +156,18 @@ class Blocks:
         ahead = int(max(0.0, begin - last) / step)
         return cls(where[numbers], chosen, ahead, seasons, is_timed=True)
 
-    def counts(self, bins: Places, width: int) -> Numbers:
-        """Return the rows of each block in each of `width` bins; `bins` has the bin of each row."""
-        flat = np.bincount(self.of_row * width + bins, minlength=(len(self) + 1) * width)
-        return flat.reshape(len(self) + 1, width)[:-1].astype(np.float64)
+    def counts(self, bins: Places | RowPlaces, width: int) -> Numbers:
+        """Return the rows of each block in each of `width` bins; `bins` are those of the rows, or finds them."""
+        place = bins if callable(bins) else lambda first, last: bins[first:last]
+        found = np.zeros((len(self) + 1, width))
+        for first in range(0, len(self.of_row), _AT_ONCE):
+            last = first + _AT_ONCE
+            of_row, some = self.of_row[first:last], place(first, last)
+            if of_row[0] == of_row[-1] and (of_row == of_row[0]).all():  # rows of a block mostly come together
+                found[of_row[0]] += np.bincount(some, minlength=width)
+            else:
+                found += np.bincount(of_row * width + some, minlength=found.size).reshape(found.shape)
+        return found[:-1]
 
     def split(self, values: Numbers) -> list[Numbers]:
         """Return the values of each block, which a row has each, in order; NaN is left out."""
@@ -164,16 +180,26 @@ class Blocks:
 
 def _rank_rows(times: Numbers, count: int) -> Places:
     """Return the block of each row, of about equally many rows, the last ones first; rows of one time together."""
-    known = ~np.isnan(times)
-    looked_at = np.sort(times[known][:: max(1, int(known.sum()) // _LOOKED_AT)])
+    known = _known(times)
+    looked_at = np.sort(known[:: max(1, len(known) // _LOOKED_AT)])
     bounds = np.unique(looked_at[[len(looked_at) * number // count for number in range(1, count)]])
-    places = count - 1 - np.searchsorted(bounds, times, side="right")
-    return np.where(known, places, count)
+    few = len(bounds) <= _FEW
+    passed = count_passed(bounds, times) if few else np.searchsorted(bounds, times, side="right")
+    places = np.subtract(count - 1, passed, out=passed)
+    if len(known) < len(times):
+        places[np.isnan(times)] = count
+    return places
+
+
+def _known(times: Numbers) -> Numbers:
+    """Return the times that there are."""
+    unknown = np.isnan(times)
+    return times[~unknown] if unknown.any() else times
 
 
 def _spacing(times: Numbers) -> float:
     """Return the usual distance between two times; of the first ten thousand, as they come or in order."""
-    some = np.unique(times[~np.isnan(times)][:_LOOKED_AT])
+    some = np.unique(_known(times)[:_LOOKED_AT])
     return float(np.median(np.diff(some))) if len(some) > 1 else 0.0
 
 

@@ -14,14 +14,16 @@ from workbench.drift.blocks import Blocks
 from workbench.drift.result import DriftKind, DriftSide, FeatureDrift
 from workbench.drift.shares import ShareMoved, by_chance
 from workbench.drift.verdict import Evidence, judge
-from workbench.measures import MEASURES, between
+from workbench.measures import MEASURES, between, within
 from workbench.profile import (
     TOP,
     Categorical,
     CategoryBins,
     Family,
+    FineBins,
     Numeric,
     NumericBins,
+    count_finely,
     exact_floats,
     family_of,
     histograms,
@@ -29,7 +31,8 @@ from workbench.profile import (
 )
 
 if TYPE_CHECKING:
-    from workbench.profile import Bin, Numbers
+    from workbench.drift.blocks import Places, RowPlaces
+    from workbench.profile import Bin, Counts, Numbers
 
 VALUE, TIME = "value", "time"
 """The columns of the frames that `compare_column` takes."""
@@ -113,60 +116,98 @@ def _not_comparable(known: FeatureDrift, families: tuple[Family, Family]) -> str
 
 def _numbers(known: FeatureDrift, reference: pl.Series, current: pl.Series, blocks: Blocks | None) -> FeatureDrift:
     floats, others, start = exact_floats(reference, current)
-    one, two = Numeric.of(floats), Numeric.of(others)
+    whole = reference.dtype.is_integer() and current.dtype.is_integer()
+    if known.kind == "boolean":
+        known = _with_categories(known, Categorical.of(reference), Categorical.of(current))
+    counted = None if known.kind == "boolean" else count_finely(floats, others, whole=whole)
+    if counted is not None:
+        found = _judge_numbers(known, counted, floats, start, blocks, whole=whole)
+        if found is not None:
+            return found
+        del counted
+    found = _judge_numbers(known, (Numeric.of(floats), Numeric.of(others)), floats, start, blocks, whole=whole)
+    assert found is not None  # noqa: S101 - it takes nothing more than values in order
+    return found
+
+
+def _judge_numbers(
+    known: FeatureDrift,
+    sides: tuple[Numeric, Numeric] | tuple[FineBins, FineBins],
+    floats: pl.Series,
+    start: float,
+    blocks: Blocks | None,
+    *,
+    whole: bool,
+) -> FeatureDrift | None:
+    """Return the verdict by both sides; `None` where it takes them in order, and they are not.
+
+    `floats` are the reference's rows, and `start` is what was taken from all values.
+    """
+    one, two = sides
     truth = known.kind == "boolean"
-    bins = NumericBins.each(np.array([0.0, 1.0])) if truth else NumericBins.of(one.ordered)
+    bins = NumericBins.each(np.array([0.0, 1.0])) if truth else NumericBins.of(one)
     counts = bins.counts(one), bins.counts(two)
     std = one.std()
-    held = len(one.ordered) > 0 and len(two.ordered) > 0
+    measures, bounds = _measure(sides, counts, std)
     shown = tuple(_shift_bin(each, start) for each in bins.bins(*counts))
-    whole = reference.dtype.is_integer() and current.dtype.is_integer()
     pair = None if truth or known.segment or start else histograms(one, two, whole=whole)
-    means = [None if (mean := side.mean()) is None else mean + start for side in (one, two)]
+    means = [None if (mean := side.mean()) is None else mean + start for side in sides]
     measured = replace(
         known,
         reference=replace(known.reference, nans=one.nans, infinities=one.infinities, mean=means[0], std=std),
         current=replace(known.current, nans=two.nans, infinities=two.infinities, mean=means[1], std=two.std()),
-        measures=between(counts, (one.ordered, two.ordered), std),
+        measures=measures,
+        bounds=bounds,
         bins=_truths(shown) if truth else shown,
         histograms=pair,
     )
-    if truth:
-        categories = Categorical.of(reference), Categorical.of(current)
-        measured = _with_categories(measured, *categories)
     if measured.value is None:
         measured = replace(measured, measure="jensen_shannon")
     width = len(counts[0])
-    outside = 0
-    if held and not truth:
-        low, high = one.ordered[0], one.ordered[-1]
-        outside = int(np.searchsorted(two.ordered, low)) + len(two.ordered)
-        outside -= int(np.searchsorted(two.ordered, high, side="right"))
+    held = one.count > 0 and two.count > 0
+    ends = one.at(np.array([0, one.count - 1])) if one.count else np.empty(0)
     evidence = Evidence(
         counts,
         blocks,
-        places=lambda: bins.places(floats),
+        places=lambda: bins.places_of(one) if isinstance(one, FineBins) else bins.places(floats),
         odd=[("nulls", width - 4), ("NaN", width - 3), ("infinite", width - 2), ("-infinite", width - 1)],
         fine=(lambda: _fine(one, two, floats, std)) if MEASURES[measured.measure].of_values else None,
-        values=lambda: np.where(np.isfinite(held := floats.fill_null(np.nan).to_numpy()), held, np.nan),
-        current=two.ordered,
-        outside=outside,
-        most=_commonest(one, bins, counts[0]) if held else None,
+        values=lambda: np.where(np.isfinite(rows := floats.fill_null(np.nan).to_numpy()), rows, np.nan),
+        current=two.ordered if isinstance(two, Numeric) else two.at(np.array([0, two.count - 1])),
+        in_order=isinstance(two, Numeric),
+        count=two.count,
+        outside=0 if truth or not held else int(two.below(ends[:1])[0]) + two.count - int(two.up_to(ends[1:])[0]),
+        most=_commonest(ends, bins, counts[0]) if held else None,
     )
     return judge(measured, evidence)
 
 
-def _fine(one: Numeric, two: Numeric, floats: pl.Series, std: float | None) -> tuple[Numbers, Numbers, Any, Numbers]:
+def _measure(
+    sides: tuple[Numeric, Numeric] | tuple[FineBins, FineBins], counts: tuple[Counts, Counts], std: float | None
+) -> tuple[dict[str, float | None], dict[str, float]]:
+    one, two = sides
+    if isinstance(one, Numeric) and isinstance(two, Numeric):
+        return between(counts, (one.ordered, two.ordered), std), {}
+    assert isinstance(one, FineBins)  # noqa: S101 - both are of one kind
+    assert isinstance(two, FineBins)  # noqa: S101
+    return within(counts, one.cells(two), std)
+
+
+def _fine(
+    one: Numeric | FineBins, two: Numeric | FineBins, floats: pl.Series, std: float | None
+) -> tuple[Numbers, Numbers, Any, Numbers]:
     """Return what measures of values are taken from in blocks: both sides between quantiles of the reference."""
-    edges = np.unique(one.ordered[np.linspace(0, len(one.ordered) - 1, min(_FINE, len(one.ordered))).astype(np.int64)])
-    numbers = floats.fill_null(np.nan).to_numpy()
-    places = np.searchsorted(edges, numbers, side="left")
+    edges = np.unique(one.at(np.linspace(0, one.count - 1, min(_FINE, one.count)).astype(np.int64)))
     width = len(edges) + 1
-    places[~np.isfinite(numbers)] = width
-    sides = [
-        np.diff(np.searchsorted(side.ordered, edges, side="right"), prepend=0, append=len(side.ordered))
-        for side in (one, two)
-    ]
+
+    places: Places | RowPlaces
+    if isinstance(one, FineBins):
+        places = one.places(edges, side="left", odd=(width, width, width, width))
+    else:
+        numbers = floats.fill_null(np.nan).to_numpy()
+        places = np.searchsorted(edges, numbers, side="left")
+        places[~np.isfinite(numbers)] = width
+    sides = [np.diff(side.up_to(edges), prepend=0, append=side.count) for side in (one, two)]
     return (
         sides[0].astype(np.float64),
         sides[1].astype(np.float64),
@@ -175,11 +216,12 @@ def _fine(one: Numeric, two: Numeric, floats: pl.Series, std: float | None) -> t
     )
 
 
-def _commonest(one: Numeric, bins: NumericBins, counts: Any) -> float | None:
+def _commonest(ends: Numbers, bins: NumericBins, counts: Any) -> float | None:
     """Return the share of the commonest value, or what is not less; `None` where the reference is constant."""
-    if one.ordered[0] == one.ordered[-1]:
+    if ends[0] == ends[1]:
         return None
-    return float(counts[: bins.width - 4].max()) / len(one.ordered)
+    held = counts[: bins.width - 4]
+    return float(held.max()) / float(held.sum())
 
 
 def _shift_bin(one: Bin, start: float) -> Bin:
@@ -210,6 +252,7 @@ def _categories(known: FeatureDrift, reference: pl.Series, current: pl.Series, b
             new=_new(one, two),
         ),
     )
+    assert found is not None  # noqa: S101 - shares of categories are exact
     if not found.drifted and one.counts and two.counts and not bins.names:
         return replace(found, judged=False, unsure="no category is there often enough to be counted")
     return found

@@ -17,7 +17,7 @@ from workbench.drift.column import TIME, VALUE, ColumnRequest, compare_column
 from workbench.drift.noise import check_time
 from workbench.drift.result import FeatureDrift
 from workbench.errors import FeatureNotFound, UsageError
-from workbench.measures import MEASURES, RESULTS
+from workbench.measures import BOUNDED, MEASURES, RESULTS
 from workbench.memory import how_many_fit, require_memory
 
 if TYPE_CHECKING:
@@ -128,8 +128,9 @@ class DriftReport:
         """Return one row a feature, then one a feature and segment.
 
         Columns: ``feature``, ``segment`` (``carrier=UA``; null for all rows), ``kind``, ``verdict``, ``drifted``,
-        the results of each measure, ``noise``, ``times_noise``, ``threshold``, ``basis``, ``sentence``, and for each
-        side ``rows``, ``null_share``, ``nan_share``, ``infinity_share``, ``mean``, ``std``.
+        the results of each measure, ``ks_bound``, ``wasserstein_bound`` and ``wasserstein_scaled_bound`` (how far these
+        may be off; 0 where they are exact), ``noise``, ``times_noise``, ``threshold``, ``basis``, ``sentence``, and for
+        each side ``rows``, ``null_share``, ``nan_share``, ``infinity_share``, ``mean``, ``std``.
         """
         return pl.DataFrame([_row(one) for one in (*self.features, *self.segments)], schema=_schema())
 
@@ -367,7 +368,8 @@ def _without_bins(feature: dict[str, Any]) -> dict[str, Any]:
 
 
 def _schema() -> dict[str, Any]:
-    numbers = dict.fromkeys([*RESULTS, "noise", "times_noise", "threshold"], pl.Float64)
+    bounds = [f"{name}_bound" for name in BOUNDED]
+    numbers = dict.fromkeys([*RESULTS, *bounds, "noise", "times_noise", "threshold"], pl.Float64)
     facts = {"feature": pl.String, "segment": pl.String, "kind": pl.String, "verdict": pl.String, "drifted": pl.Boolean}
     sides = {f"{side}_{name}": dtype for side in ("reference", "current") for name, dtype in _SIDE.items()}
     return {**facts, **numbers, "basis": pl.String, "sentence": pl.String, **sides}
@@ -378,6 +380,7 @@ def _row(one: FeatureDrift) -> dict[str, Any]:
         "feature": one.name,
         "segment": ", ".join(f"{key}={value}" for key, value in one.segment) or None,
         **{name: getattr(one, name) for name in ("kind", "verdict", "drifted", *RESULTS)},
+        **{f"{name}_bound": None if getattr(one, name) is None else one.bounds.get(name, 0.0) for name in BOUNDED},
         **{name: getattr(one, name) for name in ("times_noise", "threshold", "basis", "sentence")},
         "noise": None if one.noise is None else one.noise.mean,
         **{f"reference_{name}": getattr(one.reference, name) for name in _SIDE},

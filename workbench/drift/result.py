@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -86,8 +87,12 @@ class FeatureDrift:
         stability index, is over bins frozen on the reference, with null, NaN, infinities and what lies outside the
         reference's range in bins of their own: of numbers those in `bins`, of categories the 100 commonest;
         ``jensen_shannon`` is over the same. ``ks`` and ``wasserstein`` (in the feature's unit) are of the finite
-        values, exact, and `None` for categories; ``wasserstein_scaled`` is divided by the reference's standard
-        deviation, and `None` where that is 0.
+        values, and `None` for categories; ``wasserstein_scaled`` is divided by the reference's standard deviation, and
+        `None` where that is 0.
+    bounds
+        How far results in `measures` are at most from those of the values in order; what is not in it is exact. Of
+        more than 500,000 rows ``ks`` and ``wasserstein`` are measured in fine bins, unless the verdict, or a bound
+        that is large beside the measure's smallest threshold, takes them exactly. All else is exact.
     bins
         Both sides' rows in bins frozen on the reference: at most 50; of categories 20, others, new ones and null.
     histograms
@@ -132,6 +137,7 @@ class FeatureDrift:
     unit: str | None = None
     segment: tuple[tuple[str, str | None], ...] = ()
     measures: Mapping[str, float | None] = field(default_factory=lambda: dict.fromkeys(RESULTS))
+    bounds: Mapping[str, float] = field(default_factory=dict)
     bins: tuple[Bin, ...] = ()
     histograms: tuple[Histogram, Histogram] | None = None
     new: tuple[tuple[str, float], ...] = ()
@@ -168,6 +174,19 @@ class FeatureDrift:
     def value(self) -> float | None:
         """Return the value of the measure that decides."""
         return self.measures.get(MEASURES[self.measure].decisive)
+
+    @property
+    def bound(self) -> float:
+        """Return how far `value` may be off; 0 where it is exact."""
+        return self.bounds.get(MEASURES[self.measure].decisive, 0.0)
+
+    def give_or_take(self, result: str) -> str:
+        """Return how far a result may be off as it is written behind it, rounded up; empty where it is exact."""
+        bound = self.bounds.get(result, 0.0)
+        if not bound:
+            return ""
+        digit = 10.0 ** math.floor(math.log10(bound))
+        return f" ± {math.ceil(bound / digit) * digit:.1g}".replace("e-0", "e-")
 
     @property
     def times_noise(self) -> float | None:
@@ -238,7 +257,7 @@ class FeatureDrift:
 
     def _by_how_much(self, value: float) -> str:
         name = MEASURES[self.measure].title
-        said = f"{name} {value:.2g}"
+        said = f"{name} {value:.2g}{self.give_or_take(MEASURES[self.measure].decisive)}"
         if self.beyond is not None:
             said = f"{name} {self.beyond:.2g} from what {self.follows} leads to expect ({value:.2g} from all rows)"
         times = self.times_noise
@@ -283,6 +302,7 @@ class FeatureDrift:
             "paired": None if self.paired is None else self.paired.to_dict(),
             "verdict": self.verdict,
             "value": self.value,
+            "bound": self.bound,
             "times_noise": self.times_noise,
             "sentence": self.sentence,
         }

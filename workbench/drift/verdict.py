@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workbench.drift.blocks import Blocks, Places
+from workbench.drift.blocks import Blocks, Places, RowPlaces
 from workbench.drift.expectation import (
     BETTER,
     TREND,
@@ -22,11 +22,14 @@ from workbench.drift.expectation import (
 )
 from workbench.drift.noise import Basis, Noise, by_chance
 from workbench.drift.shares import SMALLEST_SHARE_MOVED, ShareMoved, became_constant, judge_share
-from workbench.measures import MEASURES
+from workbench.measures import MEASURES, ROUNDED
 
 if TYPE_CHECKING:
     from workbench.drift.result import FeatureDrift
     from workbench.profile import Counts, Numbers
+
+_PRECISE = 0.1
+"""Of the smallest threshold: a measure that may be off by more is taken from values in order."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,16 +43,20 @@ class Evidence:
     blocks
         How the reference is cut; `None` where it is too short.
     places
-        Returns the bin of each row of the reference.
+        Returns the bins of the reference's rows.
     odd
         The bins that are judged alone, by what they hold.
     fine
-        For measures of values: both sides' counts in finer bins, the bin of each row of the reference (the last one
-        for rows without a value), and the width of each bin.
+        For measures of values: both sides' counts in finer bins, the bins of the reference's rows (the last one for
+        rows without a value), and the width of each bin.
     values
         Of numbers: returns the reference's values, a row each and NaN where there is none.
     current
         Of numbers: the current values in ascending order.
+    in_order
+        Whether they are all there; if not, `current` has the least and the largest alone.
+    count
+        Of numbers: how many current values there are.
     outside
         The rows of the current side that are out of the reference's range.
     most
@@ -58,11 +65,13 @@ class Evidence:
 
     counts: tuple[Counts, Counts]
     blocks: Blocks | None
-    places: Callable[[], Places]
+    places: Callable[[], Places | RowPlaces]
     odd: Sequence[tuple[str, int]] = ()
-    fine: Callable[[], tuple[Numbers, Numbers, Places, Numbers]] | None = None
+    fine: Callable[[], tuple[Numbers, Numbers, Places | RowPlaces, Numbers]] | None = None
     values: Callable[[], Numbers] | None = None
     current: Numbers | None = None
+    in_order: bool = True
+    count: int = 0
     outside: int = 0
     most: float | None = None
     new: tuple[ShareMoved, ...] = ()
@@ -73,13 +82,19 @@ class Evidence:
         current = self.current
         if current is None or not len(current):
             return False
-        return self.outside > SMALLEST_SHARE_MOVED * len(current) or bool(current[0] == current[-1])
+        return self.outside > SMALLEST_SHARE_MOVED * self.count or bool(current[0] == current[-1])
 
 
-def judge(found: FeatureDrift, evidence: Evidence) -> FeatureDrift:
-    """Return `found` with its noise, threshold and verdict."""
+def judge(found: FeatureDrift, evidence: Evidence) -> FeatureDrift | None:
+    """Return `found` with its noise, threshold and verdict.
+
+    `None` where measures have bounds, and these leave open what the verdict is, or it takes values in order.
+    """
     value = found.value or 0.0
     measure, blocks = found.measure, evidence.blocks
+    off = 0.0 if evidence.in_order else found.bound + ROUNDED * value
+    if not _is_precise(found):
+        return None
     chance = by_chance(measure, *evidence.counts)
     calm = max(MEASURES[measure].smallest, chance)
     bins = None if blocks is None else blocks.counts(evidence.places(), len(evidence.counts[0]))
@@ -90,9 +105,14 @@ def judge(found: FeatureDrift, evidence: Evidence) -> FeatureDrift:
     trending = False
     alone = _judge_shares(evidence, bins)
     if found.budget is not None:
+        if not evidence.in_order and abs(value - found.budget) <= off:
+            return None
         drifted = value > found.budget or bool(alone)
         return replace(found, noise=noise, alone=tuple(alone), threshold=found.budget, basis="budget", drifted=drifted)
     alone += evidence.new
+    few = by_chance("ks", *evidence.counts) > MEASURES["ks"].ceiling
+    if not evidence.in_order and (value + off > calm or few or alone or evidence.is_odd):
+        return None
     if value > calm or alone or evidence.is_odd:
         values = _values(evidence)
         trending = blocks is not None and bool(values) and trends(values, blocks)
@@ -105,6 +125,17 @@ def judge(found: FeatureDrift, evidence: Evidence) -> FeatureDrift:
         limit, basis = _limit(calm, chance, best, MEASURES[measure].ceiling)
         return replace(found, threshold=limit, basis=basis, drifted=True)
     return _by_measure(found, evidence, best, (calm, chance), values)
+
+
+def _is_precise(found: FeatureDrift) -> bool:
+    """Whether what may be off is small beside what matters, and no measure may be on either side of its ceiling."""
+    for measure in MEASURES.values():
+        value, off = found.measures[measure.decisive], found.bounds.get(measure.decisive, 0.0)
+        if off > _PRECISE * measure.smallest:
+            return False
+        if value is not None and off and value <= measure.ceiling <= value + off:
+            return False
+    return True
 
 
 def _by_measure(

@@ -1,7 +1,8 @@
 """Measures of how far apart two distributions are: effect sizes, which do not grow with the rows as p-values do.
 
 A measure is a module of this room and an entry of `MEASURES`. Its module has `of_shares`, the measure between shares of
-the same bins, and where it compares values a function of its own name, which takes both sides in ascending order.
+the same bins, and where it compares values a function of its own name, which takes both sides in ascending order, and
+`of_cells`, which says how far the values of `Cells` are apart and how far off that may be.
 NumPy is loaded with the first measure that is asked for.
 """
 
@@ -18,6 +19,28 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
     Counts = NDArray[np.int64]
+
+
+ROUNDED = 1e-9
+"""What sums of many floats, in one order or another, are off by at most for their size."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """Both sides' values counted in cells that do not overlap, in ascending order.
+
+    Attributes
+    ----------
+    low, high
+        The ends of each cell, both inclusive; equal where it holds a single value.
+    one, other
+        Values of each side in each cell.
+    """
+
+    low: Numbers
+    high: Numbers
+    one: Counts
+    other: Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +113,16 @@ class Measure:
         scaled = _finite(found / std) if found is not None and std else None
         return {self.name: found, self.decisive: scaled if self.in_unit else found}
 
+    def within(self, cells: Cells, std: float | None) -> dict[str, tuple[float | None, float]]:
+        """Return its results by name, each with how far it is at most from what `between` returns of the values."""
+        measured, off = (float(each) for each in self._module().of_cells(cells))
+        found = _finite(measured)
+        off += ROUNDED * abs(measured) if off else 0.0
+        exact = {self.name: (found, off)}
+        if not self.in_unit:
+            return exact
+        return exact | {self.decisive: (_finite(found / std), off / std) if found is not None and std else (None, 0.0)}
+
     def _module(self) -> Any:
         return import_module(f"{__name__}.{self.name}")
 
@@ -116,6 +149,9 @@ MEASURES = {
 RESULTS = tuple(name for measure in MEASURES.values() for name in measure.results)
 """The names of all results."""
 
+BOUNDED = tuple(name for measure in MEASURES.values() if measure.of_values for name in measure.results)
+"""The names of those that may have a bound instead of being exact."""
+
 if TYPE_CHECKING:
     MeasureName = str
 else:
@@ -129,8 +165,24 @@ def between(
     return {name: value for each in MEASURES.values() for name, value in each.between(counts, values, std).items()}
 
 
+def within(
+    counts: tuple[Counts, Counts], cells: Cells, std: float | None
+) -> tuple[dict[str, float | None], dict[str, float]]:
+    """Return the results of all measures by name, and how far those of values may be off: see `Measure.within`."""
+    found: dict[str, float | None] = {}
+    bounds: dict[str, float] = {}
+    for each in MEASURES.values():
+        if each.of_values:
+            measured = each.within(cells, std)
+            found |= {name: value for name, (value, _) in measured.items()}
+            bounds |= {name: off for name, (value, off) in measured.items() if value is not None and off}
+        else:
+            found |= each.between(counts, None, std)
+    return found, bounds
+
+
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-__all__ = ["MEASURES", "RESULTS", "Measure", "MeasureName", "between"]
+__all__ = ["BOUNDED", "MEASURES", "RESULTS", "ROUNDED", "Cells", "Measure", "MeasureName", "between", "within"]

@@ -9,6 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from workbench.measures import Cells
+
     Numbers = NDArray[np.float64]
     Counts = NDArray[np.int64]
 
@@ -40,6 +42,19 @@ def ks(reference: Numbers, current: Numbers) -> float:
 def of_shares(one: Numbers, other: Numbers, widths: Numbers) -> Numbers:  # noqa: ARG001  bins of any width
     """Return the distance between shares of bins, over the last axis."""
     return np.asarray(np.abs(np.cumsum(one - other, axis=-1)).max(axis=-1))
+
+
+def of_cells(cells: Cells) -> tuple[float, float]:
+    """Return the largest distance at the ends of cells, and how much larger it may be within one.
+
+    Both functions are known at the ends of each cell and rise within it: at any value inside, the first is at most what
+    it is at the cell's end, the second at least what it is at its beginning, and the other way round.
+    """
+    f, g = (np.cumsum(side) / side.sum() for side in (cells.one, cells.other))
+    largest = float(np.abs(f - g).max())
+    before_f, before_g = np.append(0.0, f[:-1]), np.append(0.0, g[:-1])
+    inside = np.where(cells.low < cells.high, np.maximum(f - before_g, g - before_f), 0.0)
+    return largest, max(0.0, float(inside.max()) - largest)
 
 
 def _quantiles(ordered: Numbers) -> Numbers:

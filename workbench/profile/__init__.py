@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from workbench.profile.bins import Bin, CategoryBins, NumericBins, histograms
+from workbench.profile.bins import Bin, CategoryBins, NumericBins, count_finely, count_passed, histograms
 from workbench.profile.feature import TOP, FeatureProfile, as_numbers, finite_or_none, norms, truncate
+from workbench.profile.fine_bins import FineBins
 from workbench.profile.histogram import Histogram
 from workbench.profile.profile import Profile, profile
 from workbench.profile.values import (
@@ -28,6 +29,7 @@ __all__ = [
     "Counts",
     "Family",
     "FeatureProfile",
+    "FineBins",
     "Histogram",
     "Numbers",
     "Numeric",
@@ -35,6 +37,8 @@ __all__ = [
     "Profile",
     "as_numbers",
     "common_dtype",
+    "count_finely",
+    "count_passed",
     "exact_floats",
     "family_of",
     "finite_or_none",

@@ -10,9 +10,12 @@ import numpy as np
 import polars as pl
 
 from workbench.profile.feature import TOP, truncate
-from workbench.profile.histogram import Histogram
+from workbench.profile.fine_bins import FineBins
+from workbench.profile.histogram import Histogram, edges_of, places_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from workbench.profile.values import Categorical, Counts, Numbers, Numeric
 
 BINS = 10
@@ -80,33 +83,31 @@ class NumericBins:
     discrete: bool
 
     @classmethod
-    def of(cls, ordered: Numbers) -> Self:
-        """Return the bins of finite values in ascending order."""
-        if not len(ordered):
+    def of(cls, reference: Numeric | FineBins) -> Self:
+        """Return the bins of the reference's finite values."""
+        if not reference.count:
             return cls(np.empty(0), 0.0, discrete=False)
-        values = _few(ordered)
-        if values is not None and len(values) * FEWEST_NAMED <= len(ordered):
+        values = reference.different(DISCRETE)
+        if values is not None and len(values) * FEWEST_NAMED <= reference.count:
             return cls.each(values)
-        places = np.unique([(len(ordered) - 1) * step // BINS for step in range(BINS + 1)])
-        quantiles = ordered[places]
+        quantiles = reference.at(tenths_of(reference.count))
         shared = quantiles[1:][quantiles[1:] == quantiles[:-1]]
         edges = np.unique(np.concatenate([quantiles[:1], quantiles[:-1], _around(shared), _after(quantiles[-1:])]))
-        return cls(edges, float(ordered[-1]), discrete=False)
+        return cls(edges, float(quantiles[-1]), discrete=False)
 
     @classmethod
     def each(cls, values: Numbers) -> Self:
         """Return one bin for each of `values`, which ascend."""
         return cls(_around(values), float(values[-1]), discrete=True)
 
-    def counts(self, side: Numeric) -> Counts:
+    def counts(self, side: Numeric | FineBins) -> Counts:
         """Return the rows of `side` in each bin: below, intervals, above, other, null, NaN, infinite, -infinite."""
-        ends = np.searchsorted(side.ordered, self.edges, side="left")
-        return self._counts(np.diff(ends, prepend=0, append=len(side.ordered)), side)
+        return self._counts(np.diff(side.below(self.edges), prepend=0, append=side.count), side)
 
     def places(self, values: pl.Series) -> Counts:
         """Return the bin of each of `values`, numbers in no order, as `counts` has the bins."""
         numbers = values.fill_null(0.0).to_numpy()
-        steps = _steps(self.edges, numbers)
+        steps = count_passed(self.edges, numbers)
         width = self.width - 4
         if self.discrete:
             steps = np.where(steps == len(self.edges), width - 2, np.where(steps % 2, steps // 2 + 1, width - 1))
@@ -119,6 +120,11 @@ class NumericBins:
             steps[values.is_null().to_numpy()] = width
         return steps
 
+    def places_of(self, side: FineBins) -> Callable[[int, int], Counts]:
+        """Return what finds the bins of some rows of `side`, where bins are not discrete."""
+        width = self.width - 4
+        return side.places(self.edges, side="right", odd=(width, width + 1, width + 2, width + 3))
+
     @property
     def width(self) -> int:
         """The number of bins."""
@@ -127,7 +133,7 @@ class NumericBins:
         inside = len(self.edges) - 1
         return 2 + (inside // 2 + 2 if self.discrete else inside) + 4
 
-    def _counts(self, steps: Counts, side: Numeric) -> Counts:
+    def _counts(self, steps: Counts, side: Numeric | FineBins) -> Counts:
         """Return the counts of all bins from those between the edges."""
         below, inside, above = (
             (steps[:1], steps[1:-1], steps[-1:]) if len(self.edges) else (steps[:0], steps[:0], steps)
@@ -217,20 +223,44 @@ class CategoryBins:
         return tuple(each for each in found if each.reference or each.current)
 
 
-def histograms(reference: Numeric, current: Numeric, *, whole: bool) -> tuple[Histogram, Histogram] | None:
+def histograms(
+    reference: Numeric | FineBins, current: Numeric | FineBins, *, whole: bool
+) -> tuple[Histogram, Histogram] | None:
     """Return both sides in the same equal bins over the bulk of the reference; `None` where it has no finite value."""
-    if not len(reference.ordered):
+    if not reference.count:
         return None
-    first = Histogram.of(pl.Series(reference.ordered), whole=whole)
-    edges = np.array(first.edges)
-    ends = np.searchsorted(current.ordered, edges, side="left")
-    ends[-1] = np.searchsorted(current.ordered, edges[-1], side="right")
+    edges = histogram_edges(reference, whole=whole)
+    return _histogram(reference, edges), _histogram(current, edges)
+
+
+def histogram_edges(reference: Numeric | FineBins, *, whole: bool) -> Numbers:
+    """Return the edges of `histograms`."""
+    return np.array(edges_of(reference.at(np.array(places_of(reference.count))).tolist(), whole=whole))
+
+
+def _histogram(side: Numeric | FineBins, edges: Numbers) -> Histogram:
+    ends = np.append(side.below(edges[:-1]), side.up_to(edges[-1:]))
     counts = tuple(int(count) for count in np.diff(ends))
-    second = Histogram(first.edges, counts, below=int(ends[0]), above=len(current.ordered) - int(ends[-1]))
-    return first, second
+    return Histogram(tuple(edges.tolist()), counts, below=int(ends[0]), above=side.count - int(ends[-1]))
 
 
-def _steps(edges: Numbers, numbers: Numbers) -> Counts:
+def tenths_of(count: int) -> Counts:
+    """Return the places of the reference's values, in ascending order, between which bins lie."""
+    return np.unique([(count - 1) * step // BINS for step in range(BINS + 1)])
+
+
+def count_finely(reference: pl.Series, current: pl.Series, *, whole: bool) -> tuple[FineBins, FineBins] | None:
+    """Return both sides in fine bins, ready for `NumericBins` and `histograms`; `None` where it is no use."""
+    sides = FineBins.pair(reference, current, places=lambda count: np.concatenate([tenths_of(count), places_of(count)]))
+    if sides is None:
+        return None
+    points = np.concatenate([NumericBins.of(sides[0]).edges, histogram_edges(sides[0], whole=whole)])
+    for side in sides:
+        side.expect(points)
+    return sides
+
+
+def count_passed(edges: Numbers, numbers: Numbers) -> Counts:
     """Return how many of a few `edges` each number, in no order, is not below; of NaN nothing in particular.
 
     To compare with each edge takes a fifth of the time of a binary search, whose branches cannot be predicted.
@@ -243,18 +273,6 @@ def _steps(edges: Numbers, numbers: Numbers) -> Counts:
             passed += some >= edge
         steps[start : start + _AT_ONCE] = passed
     return steps
-
-
-def _few(ordered: Numbers) -> Numbers | None:
-    """Return the different values of `ordered`, or `None` where they are more than `DISCRETE`."""
-    found: list[float] = []
-    at = 0
-    while at < len(ordered):
-        if len(found) == DISCRETE:
-            return None
-        found.append(float(ordered[at]))
-        at = int(np.searchsorted(ordered, found[-1], side="right"))
-    return np.array(found)
 
 
 def _around(values: Numbers) -> Numbers:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_BINS = 50
 _BINS = 32
@@ -38,22 +41,30 @@ class Histogram:
     @classmethod
     def of(cls, ordered: pl.Series, *, whole: bool) -> Self:
         """Return the histogram of a Float64 series in ascending order, without null, NaN or infinities."""
-        lowest, highest = float(ordered[0]), float(ordered[-1])
-        if lowest == highest:
-            return cls((lowest, highest), (ordered.len(),))
-        low, high = _bulk(ordered)
-        edges = _whole_edges(low, high) if whole and max(-low, high) < _HALVES else _even_edges(low, high)
+        edges = edges_of(tuple(float(ordered[place]) for place in places_of(ordered.len())), whole=whole)
         cuts = ordered.search_sorted(pl.Series(edges), side="left").to_list()
         cuts[-1] = ordered.search_sorted(edges[-1], side="right")
         counts = tuple(after - before for before, after in pairwise(cuts))
         return cls(tuple(edges), counts, below=cuts[0], above=ordered.len() - cuts[-1])
 
 
-def _bulk(ordered: pl.Series) -> tuple[float, float]:
+def places_of(count: int) -> tuple[int, int, int, int]:
+    """Return the places, in ascending order, of the values that `edges_of` takes: both ends, and those of the bulk."""
+    last = count - 1
+    return 0, round(_BULK[0] * last), round(_BULK[1] * last), last
+
+
+def edges_of(values: Sequence[float], *, whole: bool) -> list[float]:
+    """Return the edges of the values' histogram, by those at `places_of`."""
+    lowest, _, _, highest = values
+    if lowest == highest:
+        return [lowest, highest]
+    low, high = _bulk(*values)
+    return _whole_edges(low, high) if whole and max(-low, high) < _HALVES else _even_edges(low, high)
+
+
+def _bulk(lowest: float, low: float, high: float, highest: float) -> tuple[float, float]:
     """Return where the edges go: over all values, unless the outermost hundredth stretches them too far."""
-    last = ordered.len() - 1
-    lowest, highest = float(ordered[0]), float(ordered[-1])
-    low, high = (float(ordered[round(share * last)]) for share in _BULK)
     if low == high:
         return lowest, highest
     span = _STRETCH * (high - low)

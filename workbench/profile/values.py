@@ -126,6 +126,34 @@ class Numeric:
         ordered = pl.Series(apart.finite).sort().to_numpy()  # a third less work than NumPy has with it
         return cls(apart.rows, apart.nulls, apart.nans, apart.infinities, apart.lowest, ordered)
 
+    @property
+    def count(self) -> int:
+        """The number of finite values."""
+        return len(self.ordered)
+
+    def at(self, places: Counts) -> Numbers:
+        """Return the finite values at `places` in ascending order."""
+        return self.ordered[places]
+
+    def below(self, points: Numbers) -> Counts:
+        """Return how many finite values are less than each of `points`."""
+        return np.searchsorted(self.ordered, points, side="left")
+
+    def up_to(self, points: Numbers) -> Counts:
+        """Return how many finite values are not greater than each of `points`."""
+        return np.searchsorted(self.ordered, points, side="right")
+
+    def different(self, most: int) -> Numbers | None:
+        """Return the different finite values, in ascending order; `None` where they are more than `most`."""
+        found: list[float] = []
+        at = 0
+        while at < len(self.ordered):
+            if len(found) == most:
+                return None
+            found.append(float(self.ordered[at]))
+            at = int(np.searchsorted(self.ordered, found[-1], side="right"))
+        return np.array(found)
+
     def mean(self) -> float | None:
         """Return the mean of the finite values; `None` without any, or where it overflows."""
         return finite_or_none(pl.Series(self.ordered).mean())

@@ -379,12 +379,13 @@ class Overlay:
             value = drift.measures.get(name)
             if value is None:
                 continue
-            said = figure(value, digits=2)
+            said = f"{figure(value, digits=2)}{drift.give_or_take(name)}"
             if measure.in_unit:
                 scaled = drift.measures.get(measure.decisive)
-                deviations = f"{_HELD}({figure(scaled, digits=2)}{_HELD}sd)" if scaled else ""
-                said = Scale.of(drift).distance(value).replace(" ", _HELD) + deviations
-            found.append((measure.short, said))
+                off = drift.give_or_take(measure.decisive)
+                deviations = f" ({figure(scaled, digits=2)}{off} sd)" if scaled else ""
+                said = Scale.of(drift).distance(value) + deviations
+            found.append((measure.short, said.replace(" ", _HELD)))
         return found
 
     def _lines(self) -> Iterator[tuple[str, str]]:
