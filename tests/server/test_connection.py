@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from httptools import HttpRequestParser
+from hypothesis import example, given
+from hypothesis import strategies as st
+from uvicorn import Config
+from uvicorn.server import ServerState
 
 from tests.server.stage import Asked, Sockets, options, rest_of
 from workbench.server import FeatureService, TokenFile, connection, metrics
@@ -317,11 +325,175 @@ def test_a_request_that_is_all_there_is_answered_at_once_and_as_any_other(
 
 
 def test_a_large_request_that_is_all_there_is_let_in_once(shelf: Shelf) -> None:
-    large = json.dumps({"features": ["recent:value"], "entities": {"user": ["a"] * 500}}).encode()
     with serve(shelf, rate=0.001) as sockets:
-        found = answers(sockets.exchange(request(body=large) + LAST))
+        found = answers(sockets.exchange(request(body=LARGE) + LAST))
     assert [status for status, _ in found] == [200, 429]
     assert found[0][1]["features"]["value"]["values"] == [1.0] * 500
+
+
+class Wire(asyncio.Transport):
+    """What a connection writes to, without a socket, so that a test says where what comes is cut."""
+
+    def __init__(self) -> None:
+        super().__init__({"sockname": ("127.0.0.1", 1), "peername": ("127.0.0.1", 2)})
+        self.said = b""
+        self._is_closing = False
+
+    def write(self, data: Any) -> None:
+        self.said += data
+
+    def is_closing(self) -> bool:
+        return self._is_closing
+
+    def close(self) -> None:
+        self._is_closing = True
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+STEPS = 10
+"""Of the event loop, in which a task that has all it needs comes to its end."""
+
+
+@dataclass
+class Line:
+    """One connection to a service, which takes pieces one after another."""
+
+    service: FeatureService
+    parsed: int = 0
+    """How many heads were parsed."""
+
+    def answers(self, *pieces: bytes, between: Callable[[], object] = lambda: None) -> list[tuple[int, Any]]:
+        """Return the answers to what comes in some pieces; before the last one something may happen."""
+        return answers(asyncio.run(self._said(pieces, between)))
+
+    async def _said(self, pieces: Sequence[bytes], between: Callable[[], object]) -> bytes:
+        config = Config(
+            self.service, ws="none", interface="asgi3", lifespan="off", log_config=None, proxy_headers=False
+        )
+        one, wire = connection.Connection(config, ServerState(), {}), Wire()
+        one.connection_made(wire)
+        parse = one.on_headers_complete
+
+        def note() -> None:
+            self.parsed += 1
+            parse()
+
+        one.on_headers_complete = note  # type: ignore[method-assign]
+        one.parser = HttpRequestParser(one)
+        for place, piece in enumerate(pieces):
+            if place == len(pieces) - 1:
+                between()
+            one.data_received(piece)
+            for _ in range(STEPS):
+                await asyncio.sleep(0)
+        while one.tasks:
+            await asyncio.wait(one.tasks)
+        one.connection_lost(None)
+        return wire.said
+
+
+def line(shelf: Shelf, **settings: Any) -> Line:
+    """Return a connection to a service that finds no request late."""
+    return Line(FeatureService(options(shelf, **{"queue_ms": 3_600_000, "deadline_ms": 60_000} | settings)))
+
+
+LARGE = json.dumps({"features": ["recent:value"], "entities": {"user": ["a"] * 500}}).encode()
+UNKNOWN = BODY.replace(b"recent:value", b"recent:valux")
+KINDS = {
+    "good": request(),
+    "another entity": request(body=BODY.replace(b'"a"', b'"b"')),
+    "the same head with an unknown feature": request(body=UNKNOWN),
+    "large": request(body=LARGE),
+    "as long as the large one": request(body=BODY.ljust(len(LARGE))),
+    "chunks": request(CHUNKED, body=b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY), length=-1),
+    "after empty lines": b"\r\n\r\n" + request(),
+    "a body like a head": request(body=request()),
+    "a header like a head": b"POST /v1/features HTTP/1.1\r\nx-a: " + request(),
+    "another host": request().replace(b"localhost", b"elsewhere"),
+    "no JSON": request(b"content-type: text/plain"),
+}
+
+
+def test_a_head_that_came_before_is_not_parsed_again(shelf: Shelf) -> None:
+    found = line(shelf)
+    other = KINDS["another entity"]
+    given = [request(), request(), request(), other, other, request(body=UNKNOWN), request()]
+    assert [status for status, _ in found.answers(*given)] == [200, 200, 200, 200, 200, 422, 200]
+    assert found.parsed < len(given) - 3
+
+
+@given(
+    st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=5),
+    st.sets(st.integers(0, 400)),
+    st.sampled_from(["", "requests", "lines"]),
+)
+@example(["good", "large", "good"], set(), "")
+@example(["a body like a head", "good"], set(), "lines")
+@example(["a header like a head", "good"], set(), "lines")
+def test_wherever_what_comes_is_cut_each_request_has_its_own_answer(
+    shelf: Shelf, names: list[str], cuts: set[int], where: str
+) -> None:
+    """The first three come one by one, so that the head of two is known."""
+    asked = [KINDS[name] for name in ["good", "good", "as long as the large one", *names]]
+    begins, stream = [0, *accumulate(map(len, asked))], b"".join(asked)
+    ends = {*begins[:4], len(stream)}
+    if where:
+        lines = {place for place in range(len(stream)) if stream.startswith(b"POST", place)}
+        ends |= lines if where == "lines" else {*begins}
+    else:
+        ends |= {begins[3] + place for place in cuts if begins[3] + place < len(stream)}
+    found = line(shelf).answers(*[stream[begin:end] for begin, end in pairwise(sorted(ends))])
+    alone = [line(shelf).answers(each)[0] for each in asked]
+    for _, each in (*found, *alone):
+        each.pop("instant", None), each.pop("request_id", None)
+    assert found == alone
+
+
+def test_a_large_request_with_a_head_that_came_before_is_let_in_once(shelf: Shelf) -> None:
+    small, large = KINDS["as long as the large one"], KINDS["large"]
+    found = line(shelf, rate=3.0)
+    found.service._rate._clock = lambda: 0.0
+    assert [status for status, _ in found.answers(small, small, large, small)] == [200, 200, 200, 429]
+
+
+def test_a_token_that_is_revoked_is_refused_where_its_head_came_before(shelf: Shelf, tmp_path: Path) -> None:
+    tokens = TokenFile(tmp_path / "tokens.json")
+    _, secret = tokens.create("scoring")
+    found = line(shelf, tokens=str(tokens.path))
+    asked = request(b"authorization: Bearer " + secret.encode())
+
+    def revoke() -> None:
+        tokens.revoke("scoring")
+        found.service._tokens.refresh(at_once=True)
+
+    assert [status for status, _ in found.answers(*[asked] * 4, between=revoke)] == [200, 200, 200, 401]
+
+
+def test_what_is_like_a_head_within_another_one_is_not_taken_for_a_head_that_came_before(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    tokens = TokenFile(tmp_path / "tokens.json")
+    first = b"POST /v1/features HTTP/1.1\r\nauthorization: Bearer %b\r\n" % tokens.create("scoring")[1].encode()
+    allowed = request().replace(b"POST /v1/features HTTP/1.1\r\n", first)
+    found = line(shelf, tokens=str(tokens.path))
+    within = [first + b"x-a: ", request()]
+    assert [status for status, _ in found.answers(allowed, allowed, *within, request())] == [200, 200, 200, 401]
+
+
+def test_no_request_after_one_that_was_answered_at_once_closes_the_connection(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "KEEP_SECONDS", SECONDS)
+    with serve(shelf) as sockets, sockets.connect() as idle:
+        for _ in range(4):
+            idle.sendall(request())
+            assert idle.recv(65_536)
+        assert rest_of(idle) == b""
 
 
 TIMED, VARYING = {metrics.SECONDS, metrics.BUCKET, metrics.AGE}, {"milliseconds", "request_id"}
@@ -360,8 +532,8 @@ def test_an_answer_at_once_is_limited_counted_logged_and_kept_as_any_other(
             for status in statuses:
                 if at_once:
                     sent = {"host": "localhost"} | headers
-                    pairs = [(key.encode(), value.encode()) for key, value in sent.items()]
-                    answer = service.answer_at_once({"client": ("127.0.0.1", 123)}, pairs, body)
+                    named = {key.encode(): value.encode() for key, value in sent.items()}
+                    answer = service.answer_at_once({"client": ("127.0.0.1", 123)}, named, body)
                     assert answer is not None
                     assert answer[0] == status
                 else:
@@ -376,4 +548,4 @@ def test_an_answer_at_once_is_limited_counted_logged_and_kept_as_any_other(
 
 def test_what_is_traced_is_not_answered_at_once(shelf: Shelf) -> None:
     service = FeatureService(options(shelf), cast(Any, object()))
-    assert service.answer_at_once({}, [(b"host", b"localhost")], BODY) is None
+    assert service.answer_at_once({}, {b"host": b"localhost"}, BODY) is None

@@ -11,7 +11,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -133,7 +133,7 @@ class FeatureService:
         else:
             await self._traces.around(self._answer, scope, receive, send)
 
-    def answer_at_once(self, scope: Scope, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> WholeAnswer | None:
+    def answer_at_once(self, scope: Scope, headers: dict[bytes, bytes], body: bytes) -> WholeAnswer | None:
         """Return the answer to ``POST /v1/features``, or None where it takes longer than the event loop can wait.
 
         Then the request is still to be answered, and `scope` knows what was found out. It is for a connection that has
@@ -141,15 +141,15 @@ class FeatureService:
         """
         if self._traces is not None or self._needs_threads:
             return None
-        started, named = time.perf_counter(), dict(headers)
-        request_id, token = self._id_of(named), None
+        started = time.perf_counter()
+        request_id = self._id_of(headers)
         self._running += 1
         try:
-            token = self._admit(scope, named, FEATURES)
-            _require_json(named)
+            token = self._admit(scope, headers, FEATURES)
+            _require_json(headers)
             self._require_length(len(body))
             answers = self._features
-            question = answers.read(body, arrow=_takes_arrow(named), texts=False)
+            question = answers.read(body, arrow=_takes_arrow(headers), texts=False)
             if answers.is_heavy(question):
                 scope[ADMITTED] = token
                 return None

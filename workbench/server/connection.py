@@ -4,7 +4,8 @@ uvicorn has a time limit between two requests and none within one. Here the head
 any more, and a client that does not take its answer have one, too.
 
 A request for features that comes as a whole is answered as soon as it is there, without a task of its own and the
-messages of ASGI, which take as long as the answer. Whatever else comes, or takes longer, goes uvicorn's way.
+messages of ASGI, which take as long as the answer. Whatever else comes, or takes longer, goes uvicorn's way. A client
+sends the same head with many requests: what the parser made of one is kept, and the next one is not parsed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from asyncio import Event, TimerHandle
 from functools import cache, lru_cache
 from http import HTTPStatus
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from uvicorn._types import HTTPScope
 
     from workbench.server.app import WholeAnswer
+    from workbench.server.problem import Headers
 
 HEAD_SECONDS = 10.0
 """Seconds in which a new connection has to send the head of a request, and any connection the rest of one."""
@@ -39,15 +41,18 @@ WRITE_SECONDS = 30.0
 """Seconds in which a client has to take some of what waits for it."""
 MOST_HEAD = 64 * 2**10
 """Bytes that the head of a request may have where it does not come at once."""
+KNOWN_HEADS, LONGEST_KNOWN = 4, 2**11
+"""How many heads are kept of a connection, and how many bytes each may have."""
 
 _FEATURES = FEATURES.encode()
+_HEAD_END = b"\r\n\r\n"
 _NUMBERS = count(1)
 
 
 @lru_cache(maxsize=64)
-def _lines(first: bytes, *headers: tuple[bytes, bytes]) -> bytes:
+def _lines(status: int, headers: Headers) -> bytes:
     """Return the first lines of an answer."""
-    return first + b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+    return STATUS_LINE[status] + b"".join(name + b": " + value + b"\r\n" for name, value in headers)
 
 
 @cache
@@ -83,11 +88,22 @@ class Connection(HttpToolsProtocol):
     """Its place among those that were made."""
     _silent = 0
     """Bytes that came since the last request, or part of a body, ended: of a head, of trailers."""
+    _keeps: TimerHandle | None = None
+    """Closes the connection where no request follows those that were answered at once."""
+    _kept_until = 0.0
+    """When it does so; the timer is not made anew for each request."""
+    _heads: dict[bytes, tuple[int, dict[bytes, bytes]]]
+    """The length of the body and the headers of requests that were answered at once, by their heads."""
+    _whole = b""
+    """What is parsed, where it is known to begin with a request."""
+    _found_out: dict[str, Any] | None = None
+    """What is known of a request that is parsed though its head is known: it was looked at, and takes longer."""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self.timeout_keep_alive = KEEP_SECONDS
+        self._heads = {}
         self._number = next(_NUMBERS)
         if len(self.connections) > most_connections():
             self._make_room()
@@ -96,16 +112,24 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing more."""
         self._wait_for_nothing()
+        if self._keeps is not None:
+            self._keeps.cancel()
+            self._keeps = None
         self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent."""
+        is_between = self._is_between_requests
+        if is_between and self._answer_known(data):
+            return
         self._unset_keepalive_if_required()
+        self._whole = data if is_between else b""
         self._silent += len(data)
-        self._has_turn = True
+        self._has_turn = self._found_out is None
         try:
             self.parser.feed_data(data)
+            self._whole = b""
             self._let_go()
         except httptools.HttpParserUpgrade as upgrade:
             self._go_on_without(data[upgrade.args[0] :])
@@ -135,6 +159,13 @@ class Connection(HttpToolsProtocol):
             self._wait_for_nothing()
         if cycle.response_complete and self._has_turn:  # empty lines, or the rest of a body
             self._wait(KEEP_SECONDS)
+
+    def on_message_begin(self) -> None:
+        """Begin to take a request."""
+        super().on_message_begin()
+        if self._found_out is not None:
+            self.scope |= self._found_out  # type: ignore[typeddict-item]  # keys that are ours
+            self._found_out = None
 
     def on_headers_complete(self) -> None:
         """Take the head of a request."""
@@ -198,17 +229,59 @@ class Connection(HttpToolsProtocol):
 
     def _answer_at_once(self, body: bytes) -> bool:
         """Answer the request that is held, and return whether that was possible."""
-        scope = self.scope
-        answer: WholeAnswer | None = self.app.answer_at_once(scope, self.headers, body)
+        scope, headers = self.scope, dict(self.headers)
+        answer: WholeAnswer | None = self.app.answer_at_once(scope, headers, body)
         if answer is None:
             return False
         self._held, self._has_turn, self.cycle = None, False, _Answered(scope)
+        if answer[0] == 200:
+            self._remember(headers, len(body))
+        self._write_whole(answer)
+        return True
+
+    def _answer_known(self, data: bytes) -> bool:
+        """Answer a request whose head is known, if it is all that came, and return whether it was."""
+        end = data.find(_HEAD_END) + len(_HEAD_END)
+        known = self._heads.get(data[:end])
+        if known is None or known[0] != len(data) - end:
+            return False
+        found_out: dict[str, Any] = {"client": self.client}  # what the service looks at of a scope
+        answer: WholeAnswer | None = self.app.answer_at_once(found_out, known[1], data[end:])
+        if answer is None:
+            self._found_out = found_out
+            return False
+        self._write_whole(answer)
+        return True
+
+    def _remember(self, headers: dict[bytes, bytes], length: int) -> None:
+        """Keep the head of a request that was all that came, and the headers that the parser found in it."""
+        begin = len(self._whole) - length
+        head = self._whole[: max(0, begin)]
+        # nothing else came if the head ends where a body of this length begins; a body in chunks takes more
+        if head.find(_HEAD_END) + len(_HEAD_END) == begin <= LONGEST_KNOWN:
+            if len(self._heads) >= KNOWN_HEADS:
+                self._heads.clear()
+            self._heads[head] = length, headers
+
+    def _write_whole(self, answer: WholeAnswer) -> None:
         status, request_id, headers, content = answer
-        head = _lines(STATUS_LINE[status], *self.server_state.default_headers, *headers)
+        head = _lines(status, (*self.server_state.default_headers, *headers))
         own = b"content-length: %d\r\nx-request-id: %b\r\n\r\n" % (len(content), request_id.encode())
         self.transport.write(b"".join((head, own, content)))
-        self.on_response_complete()
-        return True
+        self.server_state.total_requests += 1
+        self._kept_until = self.loop.time() + KEEP_SECONDS
+        if self._keeps is None and not self.transport.is_closing():
+            self._keeps = self.loop.call_at(self._kept_until, self._end_idle)
+
+    def _end_idle(self) -> None:
+        """Close the connection if no request came for long enough since the last one that was answered at once."""
+        self._keeps = None
+        if not isinstance(self.cycle, _Answered) or self._is_in_head:
+            return
+        if self.loop.time() < self._kept_until:
+            self._keeps = self.loop.call_at(self._kept_until, self._end_idle)
+        elif not self.transport.is_closing():
+            self.transport.close()
 
     def _let_go(self) -> None:
         """Let a request that is held, and is not answered at once, go uvicorn's way."""
@@ -217,6 +290,17 @@ class Connection(HttpToolsProtocol):
             super().on_headers_complete()
             if body:
                 super().on_body(body)
+
+    @property
+    def _is_between_requests(self) -> bool:
+        """Whether a request was answered at once, and nothing came since or is to be sent before the next answer."""
+        cycle = self.cycle
+        return (
+            type(cycle) is _Answered
+            and self.scope is cycle.scope
+            and self._ends is None
+            and not (self.flow.write_paused or self.transport.is_closing())
+        )
 
     @property
     def _is_in_head(self) -> bool:
