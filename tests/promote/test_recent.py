@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.promote.conftest import record_of
-from tests.promote.stage import Table, begin, computed, differing, lake_rows
+from tests.promote.stage import Table, begin, computed, differing, lake_rows, write
 from workbench.compute import InputData, digest_frame
 from workbench.pipeline import InputTimes
 from workbench.promote import recent
@@ -122,3 +122,29 @@ def test_files_that_come_late_or_are_corrected_give_what_a_rewrite_gives(
             assert differing(lake_rows(project, "day"), right).is_empty()
             assert record_of(project, "day").version().data_digest == digest_frame(right.lazy(), keys=["k", "t"]).exact
         assert project.materialize().commit is None
+
+
+LEAKY = VIEWS.replace(
+    'windowed(ev, by="k", time="t", windows=["1d"], n=pl.len(), s=pl.col("x").sum())',
+    """(
+        ev.sort("t").with_columns(pl.col("t").dt.truncate("1d").alias("d"))
+        .select("k", "t", n_1d=pl.len().over("k", "d").cast(pl.Int64), s_1d=pl.col("x").sum().over("k", "d"))
+    )""",
+)
+
+
+@pytest.mark.journey
+def test_rows_of_before_that_new_ones_change_are_found_though_none_is_taken_by_chance(
+    tmp_path: Path, identity: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent, "SMALL", 0)
+    monkeypatch.setattr(recent, "CHANCE", 1)
+    rows = events([(f"k{hour % 25}", hour, hour % 9) for hour in range(1_400)])  # none twice a day
+    with closing(begin(tmp_path / "p", {"ev": Table(rows, "t", "t")})) as project:
+        project.define(LEAKY, log=False)
+        project.promote("day")
+        last = rows.tail(1)
+        write(project.root, "ev", pl.concat([rows, last.with_columns(pl.col("t") + timedelta(minutes=65))]))
+        (done,) = project.materialize().views
+        assert "in full: rows before 2024-02-28 08:05 also changed: k k24, t 2024-02-28 07:00" in done.how
+        assert differing(lake_rows(project, "day"), computed(project, "day")).is_empty()

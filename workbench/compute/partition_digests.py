@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEME = 2
-_LAYOUT = 3
+_LAYOUT = 4
 GROUPS = 256
 """Groups of entities: one key that changed has 1/256 of all entities computed again."""
 _PERIODS = 1500
@@ -44,7 +44,8 @@ class Sketch:
     ----------
     cells
         Columns ``part`` (UInt32, its place in `parts`), ``group`` (UInt16), ``period`` (Int64, counted from 1970; null
-        for rows without a time), ``rows``, ``low`` and ``high`` (UInt64).
+        for rows without a time), ``first`` (Int64, the earliest time in it in microseconds), ``rows``, ``low`` and
+        ``high`` (UInt64).
     facts
         How it was made: scheme, Polars' version, columns with dtypes, keys, times, and the seconds of a period.
     parts
@@ -125,7 +126,7 @@ def sketch(
         cells = [] if like is None else [_renumbered(like, {name: places[name] for name in known if name in places})]
         for name, place in places.items():
             if name not in known:
-                cells.append(_cells(parts[name](), place, keys=keys, period=moment // (width * 1_000_000)))
+                cells.append(_cells(parts[name](), place, keys=keys, moment=moment, width=width))
         summed = pl.concat(cells)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return None
@@ -138,19 +139,21 @@ def sketch(
     return Sketch(summed, facts, tuple(parts))
 
 
-def _cells(frame: pl.LazyFrame, place: int, *, keys: Sequence[str], period: pl.Expr) -> pl.DataFrame:
+def _cells(frame: pl.LazyFrame, place: int, *, keys: Sequence[str], moment: pl.Expr, width: int) -> pl.DataFrame:
     """Return the cells of one part."""
     schema = frame.collect_schema()
     low = pl.struct(exact_bits(pl.col(name), dtype).alias(name) for name, dtype in schema.items()).hash(SCHEME)
     part, one = pl.lit(place, dtype=pl.UInt32), pl.lit(1, dtype=pl.UInt32)
-    rows = frame.select(part=part, group=group_of(keys), period=period, rows=one, low=low).with_columns(
+    period = moment // (width * 1_000_000)
+    rows = frame.select(part=part, group=group_of(keys), period=period, first=moment, rows=one, low=low).with_columns(
         high=(pl.col("low") * pl.lit(_ODD, dtype=pl.UInt64)) ^ (pl.col("low") // 2**32)
     )
     return _together(rows, ["part", *_CELL]).collect(engine="streaming")
 
 
 def _together(cells: pl.LazyFrame, by: Sequence[str]) -> pl.LazyFrame:
-    return cells.group_by(by).agg(pl.col("rows").sum(), pl.col("low").sum(), pl.col("high").sum())
+    sums = (pl.col(name).sum() for name in ("rows", "low", "high"))
+    return cells.group_by(by).agg(pl.col("first").min(), *sums)
 
 
 def _renumbered(like: Sketch, places: Mapping[str, int]) -> pl.DataFrame:
@@ -179,10 +182,10 @@ def compare_sketches(old: Sketch, new: Sketch) -> ChangedGroups:
     if cells.is_empty():
         return ChangedGroups(datetime.max.replace(tzinfo=UTC), frozenset(), rows)
     groups = frozenset(cells["group"].to_list()) if old.facts["keys"] else None
-    first = cells["period"].min() if not cells["period"].null_count() else None
-    if not isinstance(first, int):
+    first = cells.select(pl.min_horizontal("first", "first_right").min()).item()
+    if cells["period"].null_count() or first is None:
         return ChangedGroups(None, groups, rows)
-    return ChangedGroups(_EPOCH + timedelta(seconds=first * int(old.facts["width"])), groups, rows)
+    return ChangedGroups(_EPOCH + timedelta(microseconds=first), groups, rows)
 
 
 def latest_time(schema: Mapping[str, pl.DataType], columns: Sequence[str]) -> pl.Expr:
@@ -190,6 +193,8 @@ def latest_time(schema: Mapping[str, pl.DataType], columns: Sequence[str]) -> pl
     if not columns:
         return pl.lit(None, pl.Datetime("us", "UTC"))
     times = [instant(pl.col(name), schema[name]) for name in columns]
+    if len(times) == 1:
+        return times[0]  # as it is, Polars skips what cannot be since some time
     return pl.when(pl.all_horizontal(time.is_not_null() for time in times)).then(pl.max_horizontal(times))
 
 

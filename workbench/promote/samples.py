@@ -91,8 +91,10 @@ class Samples:
         """Keep the sample of the rows that came of `before` when others were `added`, if theirs was kept."""
         kept, path = self._path(before), self._path(those)
         if those.share > 1 and before.share > 1 and kept.exists() and not path.exists():
-            both = pl.scan_parquet(kept, glob=False), added
-            _keep(path, pl.concat([sampled(rows, those.contract, those.share) for rows in both]))
+            sample = pl.scan_parquet(kept, glob=False)
+            if before.share != those.share:
+                sample = sampled(sample, those.contract, those.share)
+            _keep(path, pl.concat([sample, sampled(added, those.contract, those.share)]))
 
     def _path(self, those: Published) -> Path:
         text = "\n".join([those.digest, str(those.contract.schema), pl.__version__, str(those.share)])

@@ -95,15 +95,13 @@ def disagreement_of_recent(
 ) -> str:
     """Return how rows differ from a computation in full, as `disagreement` does, where the inputs were not read whole.
 
-    Compared are the `fresh` rows of the entities whose inputs were, and all rows of those among them that were taken by
-    chance.
+    Compared are all rows of the entities whose inputs were.
     """
     prepared = narrowing.prepared
     view, order = prepared.view, prepared.contract.names
     keys = [*view.entities, *view.known_since]
-    right = build(view, recent.whole).select(order).filter(touched | recent.by_chance()).collect()
-    some = fresh.filter(among(recent.sample) | recent.by_chance())
-    stored = pl.concat([kept.filter(recent.by_chance()), some]).collect()
+    right = build(view, recent.whole).select(order).collect()
+    stored = pl.concat([kept, fresh]).filter(among(recent.sample) | recent.by_chance()).collect()
     found = find_unequal(stored, right, keys=keys)
     if not found:
         return ""
