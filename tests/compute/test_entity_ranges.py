@@ -72,6 +72,27 @@ def stored(frame: pl.LazyFrame, folder: Path) -> pl.DataFrame:
     return pl.read_parquet(path)
 
 
+KEY_VALUES: dict[Any, st.SearchStrategy[Any]] = {
+    pl.Int8(): st.integers(-128, 127),
+    pl.Int64(): st.integers(-(2**63), 2**63 - 1),
+    pl.UInt64(): st.integers(2**64 - 9, 2**64 - 1),
+    pl.Int128(): st.integers(2**100, 2**100 + 9),
+    pl.Boolean(): st.booleans(),
+    pl.String(): st.sampled_from(["", "a", "B", "b", "ä", "aa"]),
+    pl.Enum(["z", "a"]): st.sampled_from(["z", "a"]),
+    pl.Duration("us"): st.integers(-5, 5).map(lambda hours: timedelta(hours=hours)),
+}
+
+
+@given(data=st.data())
+def test_events_are_sorted_as_polars_sorts_them(data: st.DataObject) -> None:
+    dtypes = data.draw(st.lists(st.sampled_from(list(KEY_VALUES)), min_size=1, max_size=3))
+    rows = data.draw(st.lists(st.tuples(*(KEY_VALUES[dtype] for dtype in dtypes)), max_size=30))
+    names = [f"key {place}" for place in range(len(dtypes))]
+    frame = pl.DataFrame(rows, schema=dict(zip(names, dtypes, strict=True)), orient="row").with_row_index("own order")
+    assert_frame_equal(entity_ranges._sorted(frame, names), frame.sort(names, maintain_order=True))
+
+
 @given(seed=st.integers(0, 10**6), rows=st.integers(0, 400), kind=st.sampled_from(KEYS))
 def test_what_is_stored_is_what_is_computed_at_once(
     seed: int, rows: int, kind: dict[str, pl.DataType], tmp_path_factory: pytest.TempPathFactory

@@ -38,6 +38,8 @@ PART = 100_000
 _BATCH = 1_000_000
 _SAMPLE = 1_000
 _SEED = 20_240_229
+_WIDE = (pl.UInt64, pl.Int128, pl.UInt128)
+_PLACE = "__workbench_place"
 _ORDERED = (pl.Boolean, pl.String, pl.Enum, pl.Date, pl.Datetime, pl.Duration, pl.Time)
 
 
@@ -102,7 +104,7 @@ class RangedQuery:
 
     def _sorted_parts(self, events: _Events) -> Iterator[DataFrame]:
         for some in events.ranges():
-            ordered = some.sort(*self.local.keys, self.local.time, maintain_order=True)
+            ordered = _sorted(some, (*self.local.keys, self.local.time))
             del some
             for start, stop in pairwise(_cuts(ordered, self.local.keys)):
                 if self.stopped.is_set():
@@ -175,6 +177,33 @@ class _Events:
             below.append(reduce(operator.and_, same, pl.col(name) < limit))
             same.append(pl.col(name) == limit)
         return reduce(operator.or_, below)
+
+
+def _sorted(events: DataFrame, by: Sequence[str]) -> DataFrame:
+    """Return `events` sorted by columns without nulls, those that tie in their own order.
+
+    Where the columns fit into one number, that is sorted: by several columns takes eight times as long.
+    """
+    if events.is_empty():
+        return events
+    ranks = events.select(_rank(events[name]).alias(name) for name in by)
+    ends = ranks.select(pl.all().min().name.suffix(" first"), pl.all().max().name.suffix(" last")).row(0, named=True)
+    place, size = pl.lit(0, pl.Int64), 1
+    for name in by:
+        first, count = ends[f"{name} first"], ends[f"{name} last"] - ends[f"{name} first"] + 1
+        place = place * count + (pl.col(name) - pl.lit(first, ranks.schema[name])).cast(pl.Int64)
+        size *= count
+    if size >= 1 << 63:
+        return events.sort(by, maintain_order=True)
+    return events.with_columns(ranks.select(place.alias(_PLACE))).sort(_PLACE, maintain_order=True).drop(_PLACE)
+
+
+def _rank(column: pl.Series) -> pl.Series:
+    """Return integers in whose order the values are, so wide that their differences do not wrap."""
+    if column.dtype == pl.String:
+        column = column.cast(pl.Enum(column.unique().sort()))
+    ranks = column.to_physical()
+    return ranks if ranks.dtype in _WIDE else ranks.cast(pl.Int64)
 
 
 def _cuts(ordered: DataFrame, keys: Sequence[str]) -> list[int]:

@@ -240,7 +240,7 @@ def _contents(
         period = {"period": f"{span.stay}us", "offset": f"{offset}us"}
         return some.rolling(time, group_by=_RUN, closed="right", **period).agg(*values, pl.len().alias(_SIZE))
 
-    table = pl.concat([rolled(events, -span.stay), rolled(events, 0), rolled(events.head(1), 1)])
+    table = pl.concat([rolled(events, -span.stay), rolled(events, 0), rolled(events.head(1), 1)], rechunk=True)
     if nulled:
         names = [f"{name}_{span.label}" for name in nulled]
         table = table.with_columns(pl.when(pl.col(_SIZE) > 0).then(pl.col(names)))
