@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -308,8 +309,16 @@ def same(left: float | None, right: float | None, tolerance: float) -> bool:
     return repr(left) == repr(right)
 
 
-@given(left=ROWS, right=ROWS, tolerance=st.sampled_from([0.0, 0.1]), at_once=st.sampled_from([1, 2, 100]))
-def test_any_two_frames_differ_as_plain_python_says(left: Any, right: Any, tolerance: float, at_once: int) -> None:
+@given(
+    left=ROWS,
+    right=ROWS,
+    tolerance=st.sampled_from([0.0, 0.1]),
+    at_once=st.sampled_from([1, 2, 100]),
+    held=st.sampled_from([0, 10**6]),
+)
+def test_any_two_frames_differ_as_plain_python_says(
+    left: Any, right: Any, tolerance: float, at_once: int, held: int
+) -> None:
     sides = [
         side(
             {"k": [row[0] for row in rows], "j": [row[1] for row in rows], "x": [row[2] for row in rows]},
@@ -324,7 +333,9 @@ def test_any_two_frames_differ_as_plain_python_says(left: Any, right: Any, toler
     old, new = ({row[:2]: row[2] for row in rows if row[:2] not in many} for rows in (left, right))
     common = old.keys() & new.keys()
     moved = {key for key in common if not same(old[key], new[key], tolerance)}
-    diff = diff_views(*sides, at_once=at_once)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(align, "_MOST_HELD", held)  # bytes, beyond which rows in no order are put into files
+        diff = diff_views(*sides, at_once=at_once)
     assert counted(diff) == (
         len(common - moved),
         len(moved),
@@ -337,21 +348,59 @@ def test_any_two_frames_differ_as_plain_python_says(left: Any, right: Any, toler
     assert {row[:2] for row in diff.changed_rows().rows()} == moved
 
 
+def in_no_order() -> tuple[Side, Side]:
+    """Return two sides of 101 rows, of which one differs."""
+    rows = [(row * 37) % 101 for row in range(101)]
+    named = {"k": rows, "j": [f"j{row % 3}" for row in rows], "x": [float(row) for row in rows]}
+    left = side(named, keys=("k", "j"), dtypes={"j": pl.Enum(["j0", "j1", "j2"])})
+    right = replace(left, frame=left.frame.reverse().with_columns(x=pl.when(pl.col("k") == 5).then(9).otherwise("x")))
+    return left, right
+
+
 def test_rows_in_no_order_are_matched_class_by_class_and_leave_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory._process, "scratch", None)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    rows = [(row * 37) % 101 for row in range(101)]
-    named = {"k": rows, "j": [f"j{row % 3}" for row in rows], "x": [float(row) for row in rows]}
-    left = side(named, keys=("k", "j"), dtypes={"j": pl.Enum(["j0", "j1", "j2"])})
-    right = replace(left, frame=left.frame.reverse().with_columns(x=pl.when(pl.col("k") == 5).then(9).otherwise("x")))
+    monkeypatch.setattr(align, "_MOST_HELD", 0)
+    left, right = in_no_order()
     diff = diff_views(left, right, at_once=5)
     assert counted(diff) == (100, 1, 0, 0)
     assert [*tmp_path.iterdir()] == []
     monkeypatch.setattr(tempfile, "tempdir", "/dev/full/nowhere")
     with pytest.raises(ComputeError, match="cannot be compared"):
         diff_views(left, right, at_once=5)
+
+
+def test_rows_in_no_order_that_fit_into_memory_are_compared_alike_without_any_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left, right = in_no_order()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(align, "_MOST_HELD", 0)
+        kept = diff_views(left, right, at_once=5)
+    monkeypatch.setattr(tempfile, "tempdir", "/dev/full/nowhere")
+    held = diff_views(left, right, at_once=5)
+    assert counted(held) == counted(kept) == (100, 1, 0, 0)
+    assert held.to_dict() == kept.to_dict()
+
+
+def test_rows_that_turn_out_to_be_in_no_order_later_are_all_compared() -> None:
+    rows = [*range(60), 5.5, 4.5]
+    named = {"k": [float(row) for row in rows], "x": [float(row) for row in rows]}
+    left = side(named, keys=("k",), dtypes={"k": pl.Float64})
+    right = replace(left, frame=left.frame.with_columns(x=pl.when(pl.col("k").is_in([4.5, 7])).then(0).otherwise("x")))
+    assert counted(diff_views(left, right, at_once=10)) == (60, 2, 0, 0)
+
+
+def test_keys_whose_hashes_are_equal_by_chance_are_not_taken_for_each_other() -> None:
+    left, right = pl.DataFrame({"k": [1, 2, 3], "x": [1, 2, 3]}), pl.DataFrame({"k": [3, 4, 1], "x": [30, 40, 10]})
+    for hashes in ([[7, 8, 9], [9, 8, 7]], [[7, 8, 8], [8, 9, 7]]):
+        codes = np.array(hashes[0]), np.array(hashes[1])
+        found = align.match(align.RowBlock(left, right, ordered=False, codes=codes), ["k"])
+        assert (found.left["k"].sort().to_list(), found.right["k"].sort().to_list()) == ([1, 3], [1, 3])
+        assert found.left["k"].to_list() == found.right["k"].to_list()
+        assert (found.removed["k"].to_list(), found.added["k"].to_list()) == ([2], [4])
 
 
 @pytest.mark.parametrize("lengths", [[1] * 30 + [40] * 5, [40] * 5 + [1] * 30, [1] * 90, [30] * 6])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -20,7 +20,7 @@ from workbench.diff.pair import Pair, as_common, pair_of
 from workbench.diff.parse_value import value_of
 from workbench.dtypes import row_width
 from workbench.errors import ComputeError, FeatureNotFound, UsageError
-from workbench.memory import memory_limit, scratch_folder
+from workbench.memory import memory_limit, memory_share, scratch_folder
 from workbench.profile import common_dtype
 
 if TYPE_CHECKING:
@@ -195,14 +195,15 @@ def match(part: RowBlock, keys: Sequence[str]) -> MatchedRows:
 
     Rows that are in order, no two with the same key, need no join: the rows that both sides have are in the same order
     too. Which these are is told by the keys as integers, or else by a hash of them; hashes may be equal by chance, so
-    that it is looked whether they were. Rows in no order are joined by their hash, which is quicker than to sort them.
+    that it is looked whether they were. Rows in no order are matched by their hashes in order, which is quicker than to
+    sort or to join them.
     """
     left, right = part.left, part.right
     if not keys:
         count = min(left.height, right.height)
         return MatchedRows(left.head(count), right.head(count), left.slice(count), right.slice(count))
     if not part.ordered:
-        return _match_scattered(left, right, keys)
+        return _match_scattered(part, keys)
     codes = part.codes or codes_of(left, right, keys)
     if codes is not None:
         if not all(are_ordered(side, strictly=True) for side in codes):
@@ -221,22 +222,21 @@ def _choose_match(left: pl.DataFrame, right: pl.DataFrame, common: Sequence[pl.S
     return MatchedRows(left.filter(one), right.filter(other), left.filter(~one), right.filter(~other))
 
 
-def _match_scattered(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> MatchedRows:
-    hashes = _hash(left, keys), _hash(right, keys)
-    if any(each.n_unique() < len(each) for each in hashes):
+def _match_scattered(part: RowBlock, keys: Sequence[str]) -> MatchedRows:
+    left, right = part.left, part.right
+    hashes = part.codes or (_hash(left, keys).to_numpy(), _hash(right, keys).to_numpy())
+    orders = [np.argsort(each) for each in hashes]
+    ordered = [each[order] for each, order in zip(hashes, orders, strict=True)]
+    if not all(are_ordered(each, strictly=True) for each in ordered):
         return _without_duplicates(left, right, keys)
-    here, there = (each.to_frame("key").with_row_index(_PLACE) for each in hashes)
-    both = here.join(there, on="key", maintain_order="left", suffix=" right")
-    places = both[_PLACE], both[f"{_PLACE} right"]
-    found = MatchedRows(left[places[0]], right[places[1]], _others(left, places[0]), _others(right, places[1]))
+    places = [order[shared] for order, shared in zip(orders, on_both(*ordered), strict=True)]
+    there = np.full(left.height, -1, dtype=np.int64)
+    there[places[0]] = places[1]
+    both, others = there >= 0, np.ones(right.height, dtype=np.bool_)
+    others[places[1]] = False
+    here, new = pl.Series(both), pl.Series(others)
+    found = MatchedRows(left.filter(here), right[pl.Series(there[both])], left.filter(~here), right.filter(new))
     return found if _same_keys(found.left, found.right, keys) else _match_by_join(left, right, keys)
-
-
-def _others(frame: pl.DataFrame, places: pl.Series) -> pl.DataFrame:
-    """Return the rows of `frame` that are not at `places`."""
-    others = np.ones(frame.height, dtype=np.bool_)
-    others[places.to_numpy()] = False
-    return frame.filter(pl.Series(others))
 
 
 def _hash(frame: pl.DataFrame, keys: Sequence[str]) -> pl.Series:
@@ -302,6 +302,12 @@ _FEWEST = 4_096
 _SCATTERED = 4
 """How many parts' rows are held until they are written by classes of hashes: more need fewer files."""
 
+_HELD, _MOST_HELD = 1 / 8, 400_000_000
+"""The share of what is free, and the bytes, that rows in no order may take in memory instead of in files."""
+
+_HASH = "hash of the key"
+"""The column with it; no column's own name has spaces."""
+
 _LARGEST = 8
 """How many times as many rows a part may have that cannot be cut."""
 
@@ -334,7 +340,7 @@ class RowBlock:
     ordered
         Whether each side's are sorted by key.
     codes
-        Their keys as integers, where these were made.
+        Their keys as integers, where these were made; of rows in no order, hashes of them.
     """
 
     left: pl.DataFrame
@@ -374,32 +380,44 @@ class PairReader:
         It is shown each part with its rows by key. Where a side turns out to be in no order, `begin` is called again,
         and all parts are shown to what it returns.
         """
-        ways = [self._whole] if sum(self.heights) <= self.at_once else [self._by_order, self._by_hash]
         if not self.keys:
-            ways = [self._by_place]
-        for way in ways:
-            try:
-                _show(way(), self.keys, begin())
-            except OutOfOrderError:
-                continue
+            _show(self._by_place(), self.keys, begin())
             return
+        if sum(self.heights) <= self.at_once:
+            _show(self._whole(), self.keys, begin())
+            return
+        readers = self._readers()
+        try:
+            _show(self._by_order(*readers), self.keys, begin())
+        except OutOfOrderError:
+            if any(reader.given for reader in readers):
+                readers = self._readers()
+            _show(self._by_hash(*readers), self.keys, begin())
+
+    def _readers(self) -> tuple[_BatchReader, _BatchReader]:
+        return _BatchReader(self.left, self.at_once), _BatchReader(self.right, self.at_once)
 
     def _whole(self) -> Iterator[RowBlock]:
         left, right = pl.collect_all([self.left, self.right], engine="streaming")
         yield RowBlock(left.sort(self.keys), right.sort(self.keys))
 
-    def _by_hash(self) -> Iterator[RowBlock]:
+    def _by_hash(self, *readers: _BatchReader) -> Iterator[RowBlock]:
         classes = ceil(max(self.heights) / self.at_once)
-        with scratch_folder("diff") as folder:
+        size = sum(row_width(each.rows.schema) * rows for each, rows in zip(readers, self.heights, strict=True))
+        with ExitStack() as stack:
+            fits = size <= memory_share(_HELD, most=_MOST_HELD)
+            folder = None if fits else stack.enter_context(scratch_folder("diff"))
             left, right = (
-                _ScatteredRows.write(frame, self.keys, folder / side, classes=classes, at_once=self.at_once)
-                for frame, side in ((self.left, "left"), (self.right, "right"))
+                _ScatteredRows.of(reader, self.keys, folder and folder / name, classes=classes)
+                for reader, name in zip(readers, ("left", "right"), strict=True)
             )
             for number in range(classes):
-                yield RowBlock(left.read(number), right.read(number), ordered=False)
+                rows = left.read(number), right.read(number)
+                codes = rows[0].drop_in_place(_HASH).to_numpy(), rows[1].drop_in_place(_HASH).to_numpy()
+                yield RowBlock(*rows, ordered=False, codes=codes)
 
     def _by_place(self) -> Iterator[RowBlock]:
-        left, right = _BatchReader(self.left, self.at_once), _BatchReader(self.right, self.at_once)
+        left, right = self._readers()
         while True:
             left.fill()
             right.fill()
@@ -409,8 +427,7 @@ class PairReader:
                 return
             yield RowBlock(left.take(rows), right.take(rows))
 
-    def _by_order(self) -> Iterator[RowBlock]:
-        left, right = _BatchReader(self.left, self.at_once), _BatchReader(self.right, self.at_once)
+    def _by_order(self, left: _BatchReader, right: _BatchReader) -> Iterator[RowBlock]:
         left.fill()
         right.fill()
         order = longest_order([left.rows, right.rows], self.keys, self.time)
@@ -480,46 +497,66 @@ def _until_cut(
 
 @dataclass(frozen=True, slots=True)
 class _ScatteredRows:
-    """A side's rows by classes of their keys' hashes, in files: the side itself is read once, however many there are.
+    """A side's rows by classes of their keys' hashes: the side itself is read once, however many there are.
 
     Attributes
     ----------
-    folder
-        Where a folder for each class is.
     schema
-        The columns.
+        The columns, with the hashes.
+    parts
+        Of each class the rows in memory, or the files that they are in.
     """
 
-    folder: Path
     schema: pl.Schema
+    parts: Sequence[list[pl.DataFrame] | list[Path]]
 
     @classmethod
-    def write(
-        cls, frame: pl.LazyFrame, keys: Sequence[str], folder: Path, *, classes: int, at_once: int
-    ) -> _ScatteredRows:
-        """Write the rows of `frame`, in files of some batches each."""
+    def of(cls, reader: _BatchReader, keys: Sequence[str], folder: Path | None, *, classes: int) -> _ScatteredRows:
+        """Divide the rows of `reader`: in memory, or in files of some batches each."""
         hashes = sum((pl.col(key).hash(seed) for seed, key in enumerate(keys)), start=pl.lit(0, dtype=pl.UInt64))
-        for number in range(classes):
-            (folder / str(number)).mkdir(parents=True)
-        batches = frame.collect_batches(chunk_size=at_once, maintain_order=True)
-        place = 0
-        while some := [_grouped(batch, hashes % classes, classes) for batch in islice(batches, _SCATTERED)]:
-            for number in range(classes):
-                rows = pl.concat([batch.slice(ends[number], ends[number + 1] - ends[number]) for batch, ends in some])
-                if rows.height:
-                    _write_rows(rows, folder / str(number) / f"{place}.arrow")
-            place += 1
-        return cls(folder, frame.collect_schema())
+        schema = reader.rows.clear().with_columns(hashes.alias(_HASH)).schema
+        batches = (_grouped(batch.with_columns(hashes.alias(_HASH)), classes) for batch in reader.rest())
+        if folder is not None:
+            return cls(schema, _written(batches, folder, classes))
+        parts: list[list[pl.DataFrame]] = [[] for _ in range(classes)]
+        for each in batches:
+            for number, part in enumerate(parts):
+                part.append(_of_class(each, number))
+        return cls(schema, parts)
 
     def read(self, number: int) -> pl.DataFrame:
         """Return the rows of one class."""
-        parts = [pl.read_ipc(path) for path in sorted((self.folder / str(number)).iterdir())]
+        parts = [pl.read_ipc(part) if isinstance(part, Path) else part for part in self.parts[number]]
+        self.parts[number].clear()
         return pl.concat([pl.DataFrame(schema=self.schema), *parts], rechunk=True)
 
 
-def _grouped(batch: pl.DataFrame, which: pl.Expr, classes: int) -> tuple[pl.DataFrame, list[int]]:
+_Grouped: TypeAlias = tuple[pl.DataFrame, list[int]]
+
+
+def _written(batches: Iterator[_Grouped], folder: Path, classes: int) -> list[list[Path]]:
+    """Write each class into a folder of its own, and return its files."""
+    files: list[list[Path]] = [[] for _ in range(classes)]
+    for number in range(classes):
+        (folder / str(number)).mkdir(parents=True)
+    while some := list(islice(batches, _SCATTERED)):
+        for number, written in enumerate(files):
+            rows = pl.concat([_of_class(each, number) for each in some])
+            if rows.height:
+                path = folder / str(number) / f"{len(written)}.arrow"
+                _write_rows(rows, path)
+                written.append(path)
+    return files
+
+
+def _of_class(grouped: _Grouped, number: int) -> pl.DataFrame:
+    rows, ends = grouped
+    return rows.slice(ends[number], ends[number + 1] - ends[number])
+
+
+def _grouped(batch: pl.DataFrame, classes: int) -> _Grouped:
     """Return the rows class by class, and where each class begins, with the end."""
-    numbers = batch.select(which.cast(pl.Int64)).to_series().to_numpy()
+    numbers = (batch[_HASH] % classes).cast(pl.Int64).to_numpy()
     if classes <= np.iinfo(np.int16).max:
         order = np.argsort(numbers.astype(np.int16), kind="stable")  # so few numbers are sorted by their digits
     else:
@@ -545,6 +582,7 @@ class _BatchReader:
     def __init__(self, frame: pl.LazyFrame, size: int) -> None:
         self.rows = pl.DataFrame(schema=frame.collect_schema())
         self.ended = False
+        self.given = False
         self._size = size
         self._batches = frame.collect_batches(chunk_size=size, maintain_order=True)
 
@@ -564,7 +602,14 @@ class _BatchReader:
     def take(self, count: int) -> pl.DataFrame:
         """Return the first rows, which are then no longer there."""
         taken, self.rows = self.rows.head(count), self.rows.slice(count)
+        self.given |= count > 0
         return taken
+
+    def rest(self) -> Iterator[pl.DataFrame]:
+        """Yield what was read and not taken, and read on to the end."""
+        first, self.rows = self.rows, self.rows.clear()
+        yield first.rechunk()
+        yield from self._batches
 
 
 def same_grain(left: Side, right: Side) -> bool:
