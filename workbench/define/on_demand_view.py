@@ -10,8 +10,6 @@ from functools import cached_property
 from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from workbench.config import valid_name
 from workbench.define.view import (
     contract_of,
@@ -23,12 +21,17 @@ from workbench.define.view import (
 )
 from workbench.dtypes import dtype_to_json, resolve
 from workbench.errors import DefinitionError, FeatureNotFound
+from workbench.lazy import deferred
 from workbench.source_tree import file_names
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from workbench.define.contract import Contract
     from workbench.define.examples import Example
     from workbench.define.model import FeatureModel
+else:
+    pl = deferred("polars")
 
 _REFERENCE = re.compile(
     r"(?P<view>[a-z][a-z0-9_]{0,62})(@(?P<version>[0-9]+(\.[0-9]+)?))?(:(?P<feature>[a-z][a-z0-9_]{0,62}))?"

@@ -15,19 +15,22 @@ from inspect import Parameter, cleandoc
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ForwardRef, Literal, Protocol, TypedDict, get_args, get_origin
 
-import polars as pl
-
 from workbench.config import valid_name
 from workbench.define.contract import ColumnContract, Contract, Role
 from workbench.errors import DefinitionError, MissingSchema, WrongReturn, did_you_mean
+from workbench.lazy import deferred
 from workbench.source_tree import file_names
 from workbench.times import format_duration, parse_duration
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from workbench.define.contract import Contract
     from workbench.define.examples import Example
     from workbench.define.model import FeatureModel
     from workbench.fingerprint import SourceCodes
+else:
+    pl = deferred("polars")
 
 Scope = Literal["entity", "global"]
 
@@ -400,9 +403,6 @@ def _evaluate(view: str, function: FunctionType, seen: Mapping[str, Any], annota
         ) from error
 
 
-_MOMENT = pl.Datetime("us", "UTC")
-
-
 class Keyed(Protocol):
     """What tells keys and times from features: a view, stored or not."""
 
@@ -485,7 +485,7 @@ def _distinct(view: FeatureView, names: list[str]) -> None:
 
 
 def _suits(view: FeatureView, column: ColumnContract, option: str) -> None:
-    if option != "entities" and column.dtype != _MOMENT:
+    if option != "entities" and column.dtype != pl.Datetime("us", "UTC"):
         raise DefinitionError(
             f"View {view.name!r}: {option} {column.name!r} is {column.dtype}, not a time.",
             remedy=f"Annotate it `{column.name}: UTC` in {view.model.__name__}.",

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from workbench.config import Config
 from workbench.define import load_tree
 from workbench.errors import FeatureNotFound, PromotionError, WorkbenchError
-from workbench.fingerprint import SourceCodes, code_hash
 from workbench.registry import Registry
 from workbench.source_tree import parts_of
 from workbench.sources import Sources
@@ -100,6 +99,8 @@ class MergedTree:
 
     def on_demand_merge_changed(self, view: str) -> bool:
         """Whether the merged definition of an on-demand view is other code than the branch's."""
+        from workbench.fingerprint import SourceCodes, code_hash  # here and below: a rollback needs none of it
+
         sides = self.definitions, self.proposed
         merged, own = (code_hash(side.on_demand(view), sources=SourceCodes()).code_hash for side in sides)
         return merged != own
@@ -110,6 +111,8 @@ class MergedTree:
 
 
 def _code(definitions: Definitions, view: str) -> str:
+    from workbench.fingerprint import SourceCodes, code_hash
+
     return code_hash(definitions.view(view), sources=SourceCodes()).code_hash
 
 

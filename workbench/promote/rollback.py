@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from workbench.define import load_tree, reraise_user_errors
 from workbench.errors import (
     DefinitionError,
@@ -20,7 +18,7 @@ from workbench.errors import (
     UsageError,
     WorkbenchError,
 )
-from workbench.fingerprint import SourceCodes, code_hash
+from workbench.lazy import deferred
 from workbench.promote.impact import Readers
 from workbench.promote.lifecycle import Standing, in_main, parse_version_ref, write
 from workbench.promote.policy import require_permission
@@ -33,10 +31,14 @@ from workbench.store import main_config
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    import polars as pl
+
     from workbench.define import Definitions
     from workbench.promote.trunk import TrunkWriter
     from workbench.registry import Record, Registry, Version
     from workbench.workspace import Workspace
+else:
+    pl = deferred("polars")
 
 ROLLBACK = "Rolled-Back"
 
@@ -263,6 +265,8 @@ def restored_definitions(
         if _same_files(f"{step.view}.py", olds[step.view], definitions.files.sources):
             same.add(step.view)
             continue
+        from workbench.fingerprint import SourceCodes, code_hash  # here and below: few rollbacks load a definition
+
         try:
             found = code_hash(definitions.view(step.view), sources=SourceCodes()).code_hash
         except WorkbenchError:
@@ -356,8 +360,6 @@ def _unfit(
 
     The views in `same` are on main with all their files as they were published.
     """
-    from workbench.pipeline import published_definitions
-
     sources = Sources(main_config(workspace, main).sources, root=workspace.root, cache=workspace.hidden)
     before = load_tree(workspace.repository, main, cache=workspace.hidden)
     after = load_tree(workspace.repository, tree, cache=workspace.hidden, written=main)
@@ -380,6 +382,8 @@ def _unfit(
         moved = [read for read in now if now[read] is not then[read]]
         if not moved:
             continue
+        from workbench.pipeline import published_definitions
+
         definitions = published_definitions(workspace, main, version.features)
         wrong = _fault(definitions, name, sources, near=moved, given=then)
         if wrong and not _fault(definitions, name, sources, near=moved, given=now):

@@ -5,15 +5,18 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from workbench.drivers import is_drivers, reason, translate_errors
 from workbench.errors import LakeError
+from workbench.lazy import deferred
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    import polars as pl
+
     from workbench.store.reader import ReadableView
+else:
+    pl = deferred("polars")
 
 
 @contextmanager
