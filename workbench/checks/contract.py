@@ -156,13 +156,19 @@ class KeyOrder:
 def _is_increasing(rows: pl.DataFrame, following: pl.DataFrame, order: Sequence[str]) -> bool:
     """Return whether each of `following` comes after its row, by the columns `order`; False where one is null."""
     name, *others = order
-    greater = following[name] > rows[name]
-    if greater.null_count():
+    one, other = rows[name], following[name]
+    if one.null_count() or other.null_count():
         return False
-    if greater.all():
+    changed = one != other
+    if not changed.all():
+        one, other = one.filter(changed), other.filter(changed)
+    if not (other > one).all():
+        return False
+    if one.len() == changed.len():
         return True
-    rows, following = rows.filter(~greater), following.filter(~greater)
-    return bool(others) and rows[name].equals(following[name]) and _is_increasing(rows, following, others)
+    if not others:
+        return False
+    return _is_increasing(rows.select(others).filter(~changed), following.select(others).filter(~changed), others)
 
 
 _FIRST = 100
