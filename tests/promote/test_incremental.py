@@ -176,6 +176,16 @@ def test_rows_that_come_are_added_in_a_file_of_their_own(
         assert differing(lake_rows(project, "plain"), computed(project, "plain")).is_empty()
 
 
+def test_a_new_row_with_the_key_of_a_published_one_breaks_the_contract(tmp_path: Path, identity: None) -> None:
+    with closing(begin(tmp_path / "p", {"ev": Table(hourly(300), "t", "t")})) as project:
+        project.define(PLAIN, log=False)
+        project.promote("plain")
+        write(project.root, "ev", pl.concat([hourly(300), hourly(1, 299).with_columns(x=pl.lit(7.5))]))
+        (done,) = project.materialize().views
+        assert (done.state, done.after) == ("left", 300)
+        assert "breaks its contract: 1 of 6 rules broken: unique k, t (2 rows)" in done.how
+
+
 SUMMED = '''\
 class Summed(FeatureModel):
     k: str

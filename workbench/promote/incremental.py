@@ -161,19 +161,24 @@ class Refresh:
     def _added(self, base: StoredView, fresh: pl.LazyFrame) -> pl.DataFrame | None:
         """Return the fresh rows that come to those of `base`, where all of its touched rows are among them.
 
-        Rows are compared to the bit. None where rows of the base changed or went, or most of it was touched.
+        Rows are compared to the bit. None where rows of the base changed or went, or most of it was touched, or a fresh
+        row has the key of one that stays: the contract's check must see both.
         """
         height = int(fresh.select(pl.len()).collect().item())
         if height > base.record.rows * MOST_TOUCHED:
             return None
         exact = [exact_bits(pl.col(name), dtype).alias(name) for name, dtype in fresh.collect_schema().items()]
         names = base.record.order
-        old = base.frame().filter(self.touched).select(exact).collect()
-        rows = fresh.collect()
+        touched, rows = base.frame().filter(self.touched).collect(), fresh.collect()
+        old = touched.select(exact)
         new = rows.select(exact).with_row_index(_ROW)
         added = new.join(old, on=names, how="anti", nulls_equal=True)[_ROW]
         is_among = old.join(new, on=names, how="anti", nulls_equal=True).is_empty()
-        return rows[added.sort()] if is_among and old.height + added.len() == rows.height else None
+        if not is_among or old.height + added.len() != rows.height:
+            return None
+        keys = [column.name for column in self.narrowing.prepared.contract.columns if column.role != "feature"]
+        coming = rows[added.sort()]
+        return coming if coming.join(touched, on=keys, how="semi", nulls_equal=True).is_empty() else None
 
     def _recent_rows(self) -> Recent | None:
         """Return the parts of the inputs that are to be read; None where all of them are."""
