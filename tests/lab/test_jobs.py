@@ -89,6 +89,18 @@ async def test_a_plan_is_made_followed_and_promoted_as_it_was_seen(
     assert done["result"]["passed"], done
     with closing(wb.open(lab_root)) as project:
         assert [each.view for each in project.store.catalog().entries] == ["spend"]
+    with closing(wb.open(lab_root, branch="exp/first")) as project:
+        project.define(owned.replace('pl.col("amount")', '(pl.col("amount") * 3)'))
+
+    async def planned(**arguments: object) -> dict[str, Any]:
+        begun = await ask("POST", "jobs", {**where, "action": "plan", "view": "spend", "arguments": arguments})
+        return dict((await until_ended(ask, begun.body["id"]))["result"])
+
+    refused = await planned()
+    assert refused["passed"] is False
+    assert refused["acceptable"] == ["spend:total"]
+    accepted = await planned(accept={"spend:total": "three for one"})
+    assert (accepted["passed"], accepted["acceptable"]) == (True, [])
 
 
 @pytest.mark.journey

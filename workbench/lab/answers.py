@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
-ViewState = Literal["failing", "alert", "stale", "differs", "not_computed", "new", "computed", "promoted"]
-"""The states of a view, the gravest first."""
+ViewState = Literal["failing", "alert", "stale", "differs", "not_computed", "new", "promoted", "computed"]
+"""The states of a view, what matters most first."""
 GRAVEST: tuple[ViewState, ...] = (
     "failing",
     "alert",
@@ -15,8 +15,8 @@ GRAVEST: tuple[ViewState, ...] = (
     "differs",
     "not_computed",
     "new",
-    "computed",
     "promoted",
+    "computed",
 )
 Severity = Literal["error", "warning", "information"]
 Role = Literal["entity", "event_time", "created", "feature"]
@@ -271,13 +271,15 @@ class Step(Answer, frozen=True, kw_only=True):
 class JobResult(Answer, frozen=True, kw_only=True):
     """What a verb said: as a notebook would show it, and whether it passed or was refused.
 
-    `plan` names the saved plan of a promotion, to be given as ``{"plan": ...}`` to the action ``promote``.
+    `plan` names the saved plan of a promotion, to be given as ``{"plan": ...}`` to the action ``promote``; `acceptable`
+    are the names by which what is in its way may be accepted, as ``{"accept": {name: reason}}`` to the action ``plan``.
     """
 
     mime: dict[str, Any]
     refused: bool
     passed: bool | None = None
     plan: str | None = None
+    acceptable: list[str] = []
 
 
 class Job(Answer, frozen=True, kw_only=True):

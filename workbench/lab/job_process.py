@@ -98,6 +98,7 @@ def _result(root: Path, result: Any) -> JobResult:
         mime=result._repr_mimebundle_(),
         refused=bool(getattr(result, "is_refused", False)),
         passed=passed if isinstance(passed, bool) else None,
+        acceptable=list(getattr(getattr(result, "plan", None), "acceptable", ())),
         plan=None if saved is None else str(saved.relative_to(root) if saved.is_relative_to(root) else saved),
     )
 

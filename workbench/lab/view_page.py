@@ -136,11 +136,13 @@ def _definition(workspace: Workspace, version: Version | OnDemandVersion, name: 
 
 
 def _contract(contract: Contract) -> list[ContractColumn]:
+    from workbench.render import dtype_name
+
     return [
         ContractColumn(
             column=each.name,
             role=each.role,
-            dtype=str(each.dtype),
+            dtype=dtype_name(str(each.dtype)),
             unit=each.unit,
             nullable=each.nullable,
             rules=[*_rules(each)],

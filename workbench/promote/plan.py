@@ -100,6 +100,11 @@ class Plan(Reported):
         conflicts = tuple(f"{each['path']}: changed on main and on {self.branch}" for each in self.conflicts)
         return conflicts + tuple(gate.refusal for gate in self.gates if not gate.passed)
 
+    @property
+    def acceptable(self) -> tuple[str, ...]:
+        """The names by which what is in the way may be accepted."""
+        return tuple(dict.fromkeys(name for gate in self.gates if not gate.passed for name in gate.acceptable))
+
     @cached_property
     def digest(self) -> str:
         """Return the plan's identity: what it would do, onto what; not its gates, which are asked again."""

@@ -55,6 +55,7 @@ def test_values_that_move_too_far_stop_it_with_by_how_much(published: Project) -
     assert result.detail == "total drifted beyond the limit since version 1.0"
     assert result.failures[0].startswith("total moved: 99.5% of the same rows changed, by 2 times its spread")
     assert 'accept={"spend:total": "..."}' in result.remedy
+    assert result.acceptable == ("spend:total",)
     for name in ("spend:total", "spend"):
         accepted = drift(published, VALUED, accept={name: "double points"})
         assert accepted.passed
@@ -137,6 +138,8 @@ def test_what_cannot_be_compared_must_be_accepted(published: Project, text: str,
     assert not result.passed
     assert why in " ".join([result.detail, *result.failures])
     assert drift(published, text, budget=99.0, accept={"spend:total": "new"}).accepted == "total: new"
+    if result.checked:
+        assert drift(published, text, budget=99.0, accept=dict.fromkeys(result.acceptable, "new")).passed
 
 
 def test_what_memory_does_not_hold_is_not_checked_and_may_be_waived(

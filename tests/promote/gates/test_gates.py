@@ -158,6 +158,7 @@ def test_a_published_view_that_main_would_define_otherwise_stops_it_unless_accep
     assert refused.detail == "rate reads it, and main's definition of it would differ from what is published"
     assert "--with-downstream" in refused.remedy
     assert refused.failures == ("rate: uses total; stays on spend 1.0 until it is published again",)
+    assert refused.acceptable == ("rate",)
     accepted = gate(replace(left, accept={"rate": "retired next week"}), "downstream")
     assert accepted.passed
     assert accepted.accepted == "rate: retired next week"
@@ -195,6 +196,7 @@ def test_what_could_not_be_checked_stops_it_until_it_is_accepted_by_name(shop: P
     assert (refused.state, refused.passed) == ("not checked", False)
     assert "entity-locality: " in refused.detail
     assert 'accept={"spend:probes": "..."}' in refused.remedy
+    assert refused.acceptable == ("spend:probes",)
     for name in ("spend", "spend:total", "spend:tests"):
         assert not result_of(replace(subject, accept={name: "new prices"}), "probes").passed
     accepted = result_of(replace(subject, accept={"spend:probes": "hours are no users"}), "probes")

@@ -93,6 +93,7 @@ def downstream_gate(subject: GateSubject) -> GateResult:
         f"{'it' if len(refused) == 1 else 'them'} would differ from what is published",
         remedy=_downstream_remedy([left[name] for name in refused]),
         failures=tuple(f"{name}: {broken.get(name, left[name].sentence)}" for name in refused),
+        acceptable=tuple(refused),
     )
 
 

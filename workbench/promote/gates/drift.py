@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from workbench.drift import DriftReport
     from workbench.promote.gates.context import GateSubject
 
+_NAMED = 3
+"""How many features a remedy names; of more it names the view."""
+
 
 def drift_gate(subject: GateSubject) -> GateResult:
     """Ask that no feature's values move far: in the rows that both versions have, and where one has others by budget.
@@ -47,14 +50,18 @@ def drift_gate(subject: GateSubject) -> GateResult:
     refused = [name for name in moved if reasons[name] is None]
     unknown = [name for name in unjudged if reasons[name] is None]
     if refused:
+        acceptable = tuple(f"{subject.view}:{name}" for name in [*refused, *unknown])
+        named = acceptable if len(acceptable) <= _NAMED else (subject.view,)
+        accept = ", ".join(f'"{name}": "..."' for name in named)
         return GateResult(
             "drift",
             passed=False,
             view=subject.view,
             detail=f"{', '.join(refused)} drifted beyond the limit since version {serving.number}",
             remedy=f"Inspect it with `diff {subject.view}`; if it is intended, accept it by name with a reason: "
-            f'accept={{"{subject.view}:{refused[0]}": "..."}}.',
+            f"accept={{{accept}}}.",
             failures=tuple(report[name].sentence for name in [*refused, *unknown]),
+            acceptable=acceptable,
         )
     if unknown:
         return GateResult(
@@ -95,6 +102,7 @@ def _incomparable(subject: GateSubject, changed: list[str], error: UsageError) -
         view=subject.view,
         detail=f"not comparable: {error.message}",
         remedy=f'Accept it by name with a reason: accept={{"{subject.view}": "..."}}.' if refused else "",
+        acceptable=(subject.view,) if refused else (),
         accepted=None if refused else "; ".join(f"{name}: {reason}" for name, reason in reasons.items()),
     )
 

@@ -41,6 +41,7 @@ def new_data_gate(subject: GateSubject) -> GateResult:
         detail="; ".join(found),
         remedy=f'Check the sources; if it is intended, accept it by name with a reason: accept={{"{subject.view}": '
         '"..."}.',
+        acceptable=(subject.view,),
     )
 
 

@@ -104,4 +104,4 @@ def _accepted(result: GateResult, accept: Mapping[str, str]) -> GateResult:
     if reason:
         return replace(result, passed=True, accepted=reason, remedy="")
     how = f'Or accept by name, with a reason, that it is not checked: accept={{"{name}": "..."}}.'
-    return replace(result, remedy=f"{result.remedy} {how}".strip())
+    return replace(result, remedy=f"{result.remedy} {how}".strip(), acceptable=(name,))

@@ -35,6 +35,8 @@ class GateResult:
         Whether there was anything to look at. What could not be checked is accepted by ``view:gate``.
     applies
         Whether the gate has anything to ask of this view. One that has not stands in nobody's way.
+    acceptable
+        The names by which somebody may accept, with a reason, what is in the way; empty where nobody may.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class GateResult:
     accepted: str | None = None
     checked: bool = True
     applies: bool = True
+    acceptable: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.passed and not self.checked and not self.accepted:

@@ -68,7 +68,7 @@ def _apply_waiver(result: GateResult, subject: GateSubject) -> GateResult:
     if reason:
         return replace(result, passed=True, accepted=reason, remedy="")
     how = f'Or accept by name, with a reason, that it is not checked: accept={{"{name}": "..."}}.'
-    return replace(result, remedy=f"{result.remedy} {how}".strip())
+    return replace(result, remedy=f"{result.remedy} {how}".strip(), acceptable=(name,))
 
 
 def judge(workspace: Workspace, proposal: Proposal, *, shared: Mapping[str, tuple[str, ...]]) -> tuple[GateResult, ...]:

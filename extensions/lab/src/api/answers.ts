@@ -40,7 +40,7 @@ export interface FeatureInfo {
   description: string | null;
 }
 
-export type ViewState = 'failing' | 'alert' | 'stale' | 'differs' | 'not_computed' | 'new' | 'computed' | 'promoted';
+export type ViewState = 'failing' | 'alert' | 'stale' | 'differs' | 'not_computed' | 'new' | 'promoted' | 'computed';
 
 export interface ViewInfo {
   name: string;
@@ -177,6 +177,7 @@ interface JobResult {
   refused: boolean;
   passed: boolean | null;
   plan: string | null;
+  acceptable: string[];
 }
 
 export interface Job {

@@ -114,8 +114,54 @@ export function JobDocument({ subject }: { subject: Subject }) {
       </div>
       {error !== null && <ProblemNotice problem={problemOf(error)} onRetry={() => void start(shown)} />}
       {job?.problem && <ProblemNotice problem={job.problem} />}
+      {plan && plan.acceptable.length > 0 && (
+        <Acceptance
+          names={plan.acceptable}
+          onPlan={reasons => {
+            const before = (shown.given.accept ?? {}) as Record<string, string>;
+            void start({ ...shown, given: { ...shown.given, accept: { ...before, ...reasons } } });
+          }}
+        />
+      )}
       {typeof html === 'string' && <Html html={html} label={titleOf(trans, shown)} />}
     </article>
+  );
+}
+
+/** What is in the way and may be accepted by name: a reason for each, with which it is planned again. */
+function Acceptance({ names, onPlan }: { names: string[]; onPlan: (reasons: Record<string, string>) => void }) {
+  const { trans } = useServices();
+  const [reasons, setReasons] = useState<Record<string, string>>({});
+  const given = Object.fromEntries(
+    names.map(name => [name, (reasons[name] ?? '').trim()] as const).filter(([, reason]) => reason)
+  );
+  return (
+    <details className="wb-Accept">
+      <summary>{trans.__('Accept what is intended (%1)', names.length)}</summary>
+      <form
+        onSubmit={event => {
+          event.preventDefault();
+          onPlan(given);
+        }}
+      >
+        <p>{trans.__('Each reason is recorded with what is published. What has none stays in the way.')}</p>
+        {names.map(name => (
+          <label key={name}>
+            <code>{name}</code>
+            <input
+              className="jp-mod-styled"
+              value={reasons[name] ?? ''}
+              placeholder={trans.__('Why it is intended')}
+              aria-label={trans.__('Why %1 is intended', name)}
+              onChange={event => setReasons({ ...reasons, [name]: event.target.value })}
+            />
+          </label>
+        ))}
+        <button type="submit" className="jp-Button wb-Button" disabled={Object.keys(given).length === 0}>
+          {trans.__('Plan with these reasons')}
+        </button>
+      </form>
+    </details>
   );
 }
 
