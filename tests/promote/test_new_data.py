@@ -20,7 +20,7 @@ from workbench.drift.result import DriftSide
 from workbench.errors import FeatureNotFound, LakeError, PromotionRefused, UsageError
 from workbench.lake import TableAt
 from workbench.promote.new_data import gross_fault, is_loss
-from workbench.registry import Record
+from workbench.registry import Record, Registry
 
 if TYPE_CHECKING:
     from workbench.project import Project
@@ -338,3 +338,21 @@ def test_how_published_versions_stand_is_found_by_what_is_known_until_it_moves(
     data.parent.chmod(0o755)
     data.unlink()
     assert [one.state for one in published.status().published] == ["missing"]
+
+
+def test_what_lists_say_of_a_record_is_kept_by_its_content(
+    published: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(kept: Path | None = tmp_path / "known") -> tuple[object, object]:
+        registry = Registry.at(published.repository, kept=kept)
+        found = registry.summary("spend"), registry.live_versions("spend")
+        registry.remember()
+        return found
+
+    first = look()
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "from_toml", None)
+        patch.setattr("workbench.registry.registry.summary_of", None)
+        assert look() == first
+    published.deprecate("spend@1", "2099-01-01", successor="none")
+    assert look() == look(None) != first

@@ -65,12 +65,13 @@ def published(look: Look, workspace: Workspace, main: str | None) -> Published:
         return {}
 
     def read() -> Published:
-        registry = Registry(workspace.repository, main)
+        registry = Registry(workspace.repository, main, kept=workspace.hidden / "known")
         found: dict[str, Summary | OnDemandRecord | None] = {}
         for name in registry.views:
             found[name] = None
             with suppress(WorkbenchError):
                 found[name] = registry.summary(name)
+        registry.remember()
         for name in registry.on_demand_views:
             found[name] = None
             with suppress(WorkbenchError):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.config import CONFIG_FILE, Config
 from workbench.errors import LakeDataMissing, LakeError, SourceError, WorkbenchError
-from workbench.kept import Kept, made_by
 from workbench.pipeline.identities import source_digest
 from workbench.registry import Registry, Version, VersionNumber
 from workbench.sources import Sources
@@ -72,7 +71,7 @@ def freshness(workspace: Workspace, snapshots: Mapping[str, Snapshot]) -> tuple[
     if not workspace.repository.exists(workspace.trunk):
         return ()
     try:
-        registry = Registry.at(workspace.repository, workspace.trunk)
+        registry = Registry.at(workspace.repository, workspace.trunk, kept=workspace.hidden / "known")
         settings = Config.parse(workspace.repository.read(workspace.trunk, CONFIG_FILE)).sources
     except WorkbenchError as error:
         return (Freshness("", "", "not looked at", None, error.message),)
@@ -84,6 +83,7 @@ def freshness(workspace: Workspace, snapshots: Mapping[str, Snapshot]) -> tuple[
     sources = Sources(settings, root=workspace.root, cache=workspace.hidden)
     found = tuple(_Look(workspace, registry, sources, known).all())
     workspace.lake.remember()
+    registry.remember()
     return found
 
 
@@ -97,24 +97,17 @@ class _Look:
         self.registry = registry
         self.sources = sources
         self.snapshots = snapshots
-        self._live: Kept[tuple[Version, ...]] = Kept(
-            workspace.hidden / "known" / "live",
-            tuple[Version, ...],
-            scheme=made_by("registry"),
-            most=2 * len(registry.views),
-        )
         self._digests: dict[str, str | SourceError] = {}
         self._found: dict[tuple[str, str], Freshness] = {}
 
     def all(self) -> Iterator[Freshness]:
         for view in self.registry.views:
             try:
-                versions = self.registry.live_versions(view, self._live)
+                versions = self.registry.live_versions(view)
             except WorkbenchError as error:
                 yield Freshness(view, "", "not looked at", None, error.message)
                 continue
             yield from (self.of(view, version) for version in versions)
-        self._live.save()
 
     def of(self, view: str, version: Version) -> Freshness:
         key = view, version.number
@@ -162,7 +155,7 @@ class _Look:
     def _input_version(self, read: InputRecord) -> Version:
         """Return the version that is read now, as `Registry.input_version` does."""
         if read.version is not None and read.name in self.registry:
-            live = self.registry.live_versions(read.name, self._live)
+            live = self.registry.live_versions(read.name)
             for version in live:
                 if version.major == VersionNumber.parse(read.version).major:
                     return version

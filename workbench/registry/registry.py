@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from workbench.errors import BranchNotFound, FeatureNotFound
+from workbench.kept import Kept, made_by
 from workbench.registry.on_demand_record import ON_DEMAND_FOLDER, OnDemandRecord, on_demand_path
 from workbench.registry.record import FOLDER, Record, Version
 from workbench.registry.summary import Summary, summary_of
@@ -13,9 +14,12 @@ from workbench.registry.versions import VersionNumber
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-    from workbench.kept import Kept
     from workbench.registry.record import InputRecord
+
+
+T = TypeVar("T")
 
 
 class Tree(Protocol):
@@ -43,19 +47,22 @@ class Registry:
         Where the commit is.
     commit
         Its full id; None where nothing was ever committed.
+    kept
+        The folder where it is kept what lists say of records; None to read them.
     """
 
-    def __init__(self, repository: Tree, commit: str | None) -> None:
+    def __init__(self, repository: Tree, commit: str | None, *, kept: Path | None = None) -> None:
         self.commit = commit
         self._repository = repository
+        self._folder = kept
         self._records: dict[str, Record] = {}
         self._on_demand: dict[str, OnDemandRecord] = {}
 
     @classmethod
-    def at(cls, repository: Tree, ref: str = "main") -> Registry:
+    def at(cls, repository: Tree, ref: str = "main", *, kept: Path | None = None) -> Registry:
         """Return the registry at a branch, tag or commit; an empty one where `ref` waits for its first commit."""
         try:
-            return cls(repository, repository.resolve(ref))
+            return cls(repository, repository.resolve(ref), kept=kept)
         except BranchNotFound:
             if not repository.is_unborn(ref):
                 raise
@@ -114,18 +121,41 @@ class Registry:
             self._records[view] = Record.from_toml(self._text(view), path=f"{FOLDER}/{view}.toml")
         return self._records[view]
 
-    def live_versions(self, view: str, kept: Kept[tuple[Version, ...]]) -> tuple[Version, ...]:
-        """Return the live versions of `view`, whose record is read where it is new."""
+    def live_versions(self, view: str) -> tuple[Version, ...]:
+        """Return the live versions of `view`; its record is read where it is new."""
         blob = self._blobs.get(view, "")
-        known = kept.get(blob)
+        known = self._live.get(blob)
         if known is None:
             known = tuple(version for version in self.record(view).versions if version.is_live)
-            kept.put(blob, known)
+            self._live.put(blob, known)
         return known
 
     def summary(self, view: str) -> Summary:
         """Return what a list says of `view`: much quicker than its record where many versions were published."""
-        return summary_of(self._text(view), path=f"{FOLDER}/{view}.toml")
+        blob = self._blobs.get(view, "")
+        known = self._summaries.get(blob)
+        if known is None:
+            known = summary_of(self._text(view), path=f"{FOLDER}/{view}.toml")
+            self._summaries.put(blob, known)
+        return known
+
+    def remember(self) -> None:
+        """Keep what `live_versions` and `summary` found out."""
+        self._live.save()
+        self._summaries.save()
+
+    @cached_property
+    def _live(self) -> Kept[tuple[Version, ...]]:
+        return self._kept("live", tuple[Version, ...])
+
+    @cached_property
+    def _summaries(self) -> Kept[Summary]:
+        return self._kept("summaries", Summary)
+
+    def _kept(self, name: str, kind: type[T]) -> Kept[T]:
+        """Return what is kept by the ids of records' blobs."""
+        path = None if self._folder is None else self._folder / name
+        return Kept(path, kind, scheme=made_by("registry"), most=2 * len(self._blobs))
 
     def views_mentioning(self, name: str) -> list[str]:
         """Return the views whose records speak of something called `name`, such as an input; others surely do not."""
