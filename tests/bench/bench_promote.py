@@ -4,9 +4,10 @@ A view of ``--rows`` rows over a source of as many: six features of 100,000 user
 all values differ. "first" is its promotion as a new view, beside a bare Delta commit of the same file; "over a
 published version" is a dry run and then the promotion of the second version, beside the difference of the two alone,
 which both need. What probes cost in full is told by itself: a promotion has them from `check --full`, or pays them.
-"bare" is Polars' rewrite of the same file for `materialize`, as large row groups with the same compression, each in CPU
-of one version that is refreshed; a git commit for `rollback`. Planning is a dry run of one view in a project with 200
-published ones. Then promotions of 1, 10 and 50 tiny views, probed before, in CPU.
+The source is ten files, one after the other in time. `materialize` is measured with one more, of 1 % of the rows, and
+then with corrected rows in the sixth. "bare" is Polars' rewrite of the view for it, as large row groups with the
+same compression, each in CPU of one version that is refreshed; a git commit for `rollback`. Planning is a dry run of a
+view in a project with 200 published ones. Then promotions of 1, 10 and 50 tiny views, probed before, in CPU.
 
 Then in seconds of CPU, of a view of windows over a tenth of the rows: a cell at first and again, promotion, and 1 % of
 new data, beside Polars alone, which computes the view and writes it.
@@ -47,11 +48,13 @@ TARGETS = {
     "promote 50 tiny views, times one": 3.0,
 }
 VIEWS = 200
+FILES = 10
+CORRECTED = 100
 TOML = """\
 [project]
 name = "bench"
 [sources.events]
-path = "data/events.parquet"
+path = "data/events"
 event_time = "at"
 [tracking]
 send = false
@@ -100,10 +103,24 @@ def events(rows: int, *, first: int = 0) -> pl.LazyFrame:
     )
 
 
+def add_file(folder: Path, number: int, rows: int, *, first: int) -> None:
+    """Let the source of the project in `folder` have so many events more, in a file of their own."""
+    events(rows, first=first).sink_parquet(folder / "data" / "events" / f"{number:03}.parquet")
+
+
+def correct(folder: Path) -> None:
+    """Correct some rows of a file in the middle."""
+    path = folder / "data" / "events" / f"{FILES // 2:03}.parquet"
+    some = pl.int_range(pl.len()) < CORRECTED
+    rows = pl.read_parquet(path).with_columns(amount=pl.when(some).then(pl.col("amount") + 1).otherwise("amount"))
+    rows.write_parquet(path)
+
+
 def project(folder: Path, rows: int) -> Project:
     """Make a project over `rows` events in `folder`."""
-    (folder / "data").mkdir(parents=True)
-    events(rows).sink_parquet(folder / "data" / "events.parquet")
+    (folder / "data" / "events").mkdir(parents=True)
+    for number in range(FILES):
+        add_file(folder, number, rows // FILES, first=number * (rows // FILES))
     subprocess.run(["git", "init", "-q", "-b", "main", str(folder)], check=True)
     for name, value in (("user.name", "Bench"), ("user.email", "bench@example.org")):
         subprocess.run(["git", "config", name, value], cwd=folder, check=True)
@@ -150,19 +167,24 @@ def big(folder: Path, rows: int) -> dict[str, float]:
     note.write_text("x")
     subprocess.run(["git", "add", "note.txt"], cwd=folder, check=True)
     found["git commit"] = timed(lambda: subprocess.run(["git", "commit", "-qm", "A note"], cwd=folder, check=True))
-    path = folder / "data" / "events.parquet"
-    pl.concat([pl.scan_parquet(path), events(rows // 100, first=rows)]).sink_parquet(folder / "more.parquet")
-    (folder / "more.parquet").replace(path)
-    begin = cpu_seconds()
-    done = made.materialize("big")
-    updated = sum(view.state == "updated" for view in done.views)
-    found["materialize, CPU"] = (cpu_seconds() - begin) / max(1, updated)
-    print("   ", "; ".join(f"{view.number}: {view.how}" for view in done.views))
+    add_file(folder, FILES, rows // 100, first=rows)
+    found["materialize, CPU"] = materialize(made)
+    correct(folder)
+    found["materialize a correction, CPU"] = materialize(made)
     again = folder / "again.parquet"
     found["bare rewrite, CPU"] = min(cpu(partial(write_parquet, stored.frame(), again, view="big")) for _ in range(3))
     made.close()
     small.close()
     return found
+
+
+def materialize(made: Project) -> float:
+    """Return the seconds of CPU that it takes to bring a version of the large view up to date."""
+    begin = cpu_seconds()
+    done = made.materialize("big")
+    spent = cpu_seconds() - begin
+    print("   ", "; ".join(f"{view.number}: {view.how}" for view in done.views))
+    return spent / max(1, sum(view.state == "updated" for view in done.views))
 
 
 def forget(root: Path) -> None:
@@ -187,7 +209,7 @@ def cpu(act: Callable[[], Any]) -> float:
 def windows(folder: Path, rows: int) -> dict[str, float]:
     """Measure a view of windows in a cell, its promotion, and fresh data, in seconds of CPU."""
     made = project(folder, rows)
-    path = folder / "data" / "events.parquet"
+    path = folder / "data" / "events"
 
     def bare() -> None:
         day = pl.col("amount")
@@ -201,8 +223,7 @@ def windows(folder: Path, rows: int) -> dict[str, float]:
     found["cell"] = cpu(lambda: made.define(WINDOWS, log=False))
     found["cell again"] = cpu(lambda: made.define(WINDOWS, log=False))
     found["promote"] = cpu(lambda: made.promote("day"))
-    pl.concat([pl.scan_parquet(path), events(rows // 100, first=rows)]).sink_parquet(folder / "more.parquet")
-    (folder / "more.parquet").replace(path)
+    add_file(folder, FILES, rows // 100, first=rows)
     found["materialize 1 %"] = cpu(lambda: made.materialize("day"))
     made.close()
     return found

@@ -168,6 +168,19 @@ def test_every_temporary_folder_of_ours_is_known_by_its_name() -> None:
     assert set(told.values()) == {"41"}
 
 
+def test_sketches_of_inputs_that_nothing_used_for_long_are_collected(published: Project) -> None:
+    folder = published.root / ".workbench" / "facts" / "sketches"
+    (used,) = folder.glob("*.parquet")
+    unused = folder / "unused.parquet"
+    unused.write_bytes(used.read_bytes())
+    for path in (used, unused):
+        os.utime(path, (0, 0))
+    published.materialize()
+    listed = published.gc(delete=True)
+    assert ("sketch of an input", "unused.parquet") in {(trash.kind, trash.name) for trash in listed.found}
+    assert [path.name for path in folder.iterdir()] == [used.name]
+
+
 def test_what_killed_processes_left_is_collected(published: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     temporary = published.root.parent / "temporary"
     monkeypatch.setenv("TMPDIR", str(temporary))

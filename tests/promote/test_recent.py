@@ -41,33 +41,33 @@ EVENT = st.tuples(st.sampled_from(["a", "b", "c", "d", "e", None]), st.integers(
     since=st.integers(0, 1_000),
     chance=st.sampled_from([None, 1, 50]),
     in_order=st.booleans(),
+    keys=st.sampled_from([("k",), ("k", "g")]),
 )
 def test_recent_rows_and_the_last_before_are_those_of_the_whole_input(
-    *, hours: list[tuple[str | None, int, int]], since: int, chance: int | None, in_order: bool
+    *, hours: list[tuple[str | None, int, int]], since: int, chance: int | None, in_order: bool, keys: tuple[str, ...]
 ) -> None:
     rows, first = events(sorted(hours, key=lambda each: each[1]) if in_order else hours), START + timedelta(hours=since)
+    rows = rows.with_columns(g=(pl.col("x") % 2).cast(pl.Int64))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recent, "SMALL", 0)
         patch.setattr(recent, "CHANCE", chance or len(hours))
         patch.setattr(recent, "_RECENT", 1.0)
         data = InputData("ev", rows.lazy(), "", "source")
-        found = recent_rows([data], {"ev": ("k",)}, {"ev": InputTimes("t", ("t",))}, first=first, groups=None)
+        found = recent_rows([data], {"ev": keys}, {"ev": InputTimes("t", ("t",))}, first=first, groups=None)
     assert found is not None
     young, before = rows.filter(pl.col("t") >= first), rows.filter(pl.col("t") < first)
-    owners = young.select("k").unique()
-    before = before.join(owners, on="k", how="semi", nulls_equal=True).filter(
-        pl.col("t") == pl.col("t").max().over("k")
-    )
+    owners = young.select(keys).unique()
+    before = before.join(owners, on=keys, how="semi", nulls_equal=True)
+    before = before.filter(pl.col("t") == pl.col("t").max().over(keys))
     order = ["k", "t", "x"]
     assert found.inputs[0].frame.collect().sort(order).equals(pl.concat([young, before]).sort(order))
     assert found.inputs[0].frame.collect()["t"].is_sorted() or not in_order
-    assert found.owners.sort("k").equals(owners.sort("k"))
+    assert found.owners.sort(keys).equals(owners.sort(keys))
     whole = found.whole[0].frame.collect()
-    taken = rows.join(found.sample, on="k", how="semi", nulls_equal=True)
+    taken = rows.join(found.sample, on=keys, how="semi", nulls_equal=True)
     assert taken.join(whole, on=order, how="anti", nulls_equal=True).is_empty()
-    assert whole.sort(order).equals(
-        rows.join(whole.select("k").unique(), on="k", how="semi", nulls_equal=True).sort(order)
-    )
+    entities = whole.select(keys).unique()
+    assert whole.sort(order).equals(rows.join(entities, on=keys, how="semi", nulls_equal=True).sort(order))
     assert chance is not None or whole.height == rows.height
 
 

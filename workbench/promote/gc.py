@@ -22,6 +22,7 @@ from workbench.files import UNFINISHED
 from workbench.lake import LakeWriter
 from workbench.memory import SCRATCH
 from workbench.promote.identities import at_work
+from workbench.promote.incremental import SKETCHES
 from workbench.promote.publish import copy_of, owner_of
 from workbench.promote.releases import releases
 from workbench.promote.rules import permission
@@ -279,6 +280,8 @@ def _folders(workspace: Workspace, kept: _Kept, *, delete: bool, safety: timedel
     for path in _old(workspace.facts, safety):
         if len(path.name) == 64 and path.name not in views:
             yield from _gone("facts of a view", path, delete=delete)
+    for path in _old(workspace.facts / SKETCHES, KEPT):
+        yield from _gone("sketch of an input", path, delete=delete)
     for path in _old(workspace.hidden / "definitions", DAY):
         if path.name not in kept.trees and not path.name.startswith("."):
             yield from _gone("files of definitions", path, delete=delete)

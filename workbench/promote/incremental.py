@@ -12,6 +12,7 @@ The probes saw the data of then, so what comes out is compared with a computatio
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -53,6 +54,8 @@ MOST_TOUCHED = 0.5
 MOST_FILES = 16
 """Files of a view, from which on they are merged into one."""
 _ROW, _LAST = "__workbench_row", "__workbench_last"
+SKETCHES = "sketches"
+"""The folder of sketches among the facts."""
 MOST = 0.8
 """Share of groups from which on all entities are computed again."""
 
@@ -247,7 +250,7 @@ class Sketches:
         """
         path = self._path(data.digest, keys, known_since)
         if path not in self._made:
-            found = Sketch.load(path)
+            found = _used(path)
             if found is None or (like is not None and found.facts != like.facts):
                 parts = None if data.parts is None else data.parts()
                 found = sketch(data.frame, data.digest, keys=keys, known_since=known_since, parts=parts, like=like)
@@ -260,16 +263,23 @@ class Sketches:
 
     def kept(self, digest: str, *, keys: Sequence[str], known_since: Sequence[str]) -> Sketch | None:
         """Return the sketch of an input as it was; None where none was kept here."""
-        return Sketch.load(self._path(digest, keys, known_since))
+        return _used(self._path(digest, keys, known_since))
 
     def _path(self, digest: str, keys: Sequence[str], known_since: Sequence[str]) -> Path:
         name = hashlib.sha256("\n".join([digest, *known_since, "", *keys]).encode()).hexdigest()[:32]
         return self._folder / f"{name}.parquet"
 
 
+def _used(path: Path) -> Sketch | None:
+    """Return the sketch at `path`, and note that it is in use, so that `gc` leaves it."""
+    with suppress(OSError):
+        os.utime(path)
+    return Sketch.load(path)
+
+
 def sketches_of(workspace: Workspace) -> Sketches:
     """Return the project's sketches."""
-    return Sketches(workspace.facts / "sketches")
+    return Sketches(workspace.facts / SKETCHES)
 
 
 def plan_refresh(
