@@ -295,6 +295,7 @@ def test_columns_that_memory_does_not_hold_are_profiled_batch_by_batch(monkeypat
     monkeypatch.setattr(module, "free_memory", lambda: 1)
     monkeypatch.setattr(module, "BATCH", 7_000)
     parts = profile(frame, contract)
+    assert parts.entities == whole.entities == frame["k"].n_unique()
     for one, other in zip((*whole.features, *whole.keys), (*parts.features, *parts.keys), strict=True):
         assert (one.name, one.kind, one.rows, one.nulls) == (other.name, other.kind, other.rows, other.nulls)
         assert (one.nans, one.infinities, one.min, one.max) == (other.nans, other.infinities, other.min, other.max)

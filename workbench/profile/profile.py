@@ -73,19 +73,24 @@ def profile(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path, contrac
     keys: dict[str, Any] = frame.select(_key_facts(entities, moments)).collect(engine="streaming").row(0, named=True)
     first, last = keys.get("first"), keys.get("last")
     rows = int(keys["rows"])
+    alone = entities[0] if len(entities) == 1 else None
     each = rows * max((_width(column) for column in contract.columns), default=0)
     with ThreadPoolExecutor(
         max_workers=how_many_fit(each, most=_AT_ONCE)
     ) as pool:  # sorting a column for its quantiles takes one core
         found = dict(
-            zip(contract.names, pool.map(lambda column: _column(frame, column, rows), contract.columns), strict=True)
+            zip(
+                contract.names,
+                pool.map(lambda column: _column(frame, column, rows, count=column.name == alone), contract.columns),
+                strict=True,
+            )
         )
     return Profile(
         rows=keys["rows"],
         period=None if first is None or last is None else (first, last),
-        entities=keys.get("entities"),
-        features=tuple(found[column.name] for column in contract.features),
-        keys=tuple(found[name] for name in (*entities, *moments)),
+        entities=keys.get("entities") if alone is None else found[alone].different,
+        features=tuple(found[column.name].profile for column in contract.features),
+        keys=tuple(found[name].profile for name in (*entities, *moments)),
     )
 
 
@@ -93,12 +98,23 @@ def _width(column: ColumnContract) -> int:
     return _COPIES * row_width([column.dtype]) + 8
 
 
-def _column(frame: pl.LazyFrame, column: ColumnContract, rows: int) -> FeatureProfile:
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """What a column looks like, and how many different values it has, null among them, if that was counted."""
+
+    profile: FeatureProfile
+    different: int | None
+
+
+def _column(frame: pl.LazyFrame, column: ColumnContract, rows: int, *, count: bool) -> _Column:
+    one = frame.select(column.name)
     if rows > EXACT and rows * _width(column) > free_memory():
-        one = frame.select(column.name)
-        return streamed_profile(one, rows, unit=column.unit, tolerance=column.tolerance, batch=BATCH)
-    values = frame.select(column.name).collect(engine="streaming").to_series()
-    return feature_profile(values, unit=column.unit, tolerance=column.tolerance)
+        found = streamed_profile(one, rows, unit=column.unit, tolerance=column.tolerance, batch=BATCH)
+        different = one.select(pl.all().n_unique()).collect(engine="streaming").item() if count else None
+        return _Column(found, different)
+    values = one.collect(engine="streaming").to_series()
+    found = feature_profile(values, unit=column.unit, tolerance=column.tolerance)
+    return _Column(found, values.n_unique() if count else None)
 
 
 def _pin(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path) -> pl.LazyFrame:
@@ -113,8 +129,6 @@ def _key_facts(entities: list[str], moments: list[str]) -> list[pl.Expr]:
     facts = [pl.len().alias("rows")]
     if moments:
         facts += [pl.col(moments[0]).min().alias("first"), pl.col(moments[0]).max().alias("last")]
-    if len(entities) == 1:
-        facts.append(pl.col(entities[0]).n_unique().alias("entities"))
-    elif entities:  # two keys of ten million share a 64-bit hash once in 300,000 views
+    if len(entities) > 1:  # two keys of ten million share a 64-bit hash once in 300,000 views
         facts.append(pl.struct(entities).hash().n_unique().alias("entities"))
     return facts
