@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from workbench.config import read_toml
 from workbench.define import ColumnContract, Contract
 from workbench.errors import FeatureNotFound, RegistryError, UsageError
 from workbench.registry import InputRecord, Record, Version, VersionNumber, record_path, split_version
@@ -188,3 +190,40 @@ def test_what_asks_for_no_version_is_refused(ref: str) -> None:
 def test_no_path_leaves_the_registry() -> None:
     with pytest.raises(Exception, match="not a valid view name"):
         record_path("../../etc/passwd")
+
+
+def test_what_was_read_is_written_as_it_stood_and_what_changed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = Record("spend", "1.2", tuple(version(f"1.{minor}") for minor in range(3))).to_toml()
+    text = text.replace('number = "1.1"', 'of_a_later_format = "x"\nnumber = "1.1"')
+    record = Record.from_toml(text, path="registry/spend.toml")
+    changed = record.with_version(replace(record.version("1.2"), branch="exp/other"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Version, "to_dict", None)
+        assert record.to_toml() == text
+    assert changed.to_toml() == text[: text.rindex("exp/carry")] + "exp/other" + text[text.rindex("exp/carry") + 9 :]
+
+
+def test_a_record_that_is_read_in_parts_is_the_same_as_one_that_is_read_as_a_whole() -> None:
+    odd = version("1.1", accepted=("a\n[[versions]]\nb",), held=Hold(version().published_at, "Bo", {"x": "1"}))
+    text = Record("spend", "1.1", (version(), odd)).to_toml()
+    record = Record.from_toml(text, path="registry/spend.toml")
+    assert record.version("1.1").accepted == odd.accepted
+    for edited in (f"{text}\n[extra]\nx = 1\n", text.replace("\n[[versions]]\n", "\n[[ versions ]]  # by hand\n", 1)):
+        assert Record.from_toml(edited, path="registry/spend.toml") == record
+    with pytest.raises(RegistryError, match=r"registry/spend\.toml"):
+        Record.from_toml(text.replace("status", "stat us", 1), path="registry/spend.toml")
+
+
+def test_a_version_is_parsed_once_however_many_records_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Record("spend", "1.1", (version(rows=987_654), version("1.1"))).to_toml()
+    record = Record.from_toml(first, path="registry/spend.toml")
+    parsed: list[str] = []
+
+    def parse(text: str) -> dict[str, Any]:
+        parsed.append(text)
+        return read_toml(text)
+
+    monkeypatch.setattr("workbench.registry.record.read_toml", parse)
+    more = record.with_version(replace(record.version("1.1"), number="1.7", rows=987_655))
+    assert Record.from_toml(more.to_toml(), path="registry/spend.toml") == more
+    assert sum(text.count("[[versions]]") for text in parsed) == 1

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal, Self
 
 from msgspec import Meta
@@ -20,6 +20,9 @@ from workbench.times import parse_duration
 
 FOLDER = "registry"
 FORMAT = 1
+_VERSION = "[[versions]]\n"
+_TEXT = "_text"
+"""Under this name a version has the text that it was read from; one that is made of it with changes has none."""
 HEAD = "# Written by Feature Workbench when a version is published. Do not edit by hand.\n"
 
 DAMAGE = (
@@ -341,21 +344,22 @@ class Record:
         return replace(self, versions=tuple(sorted([*others, version], key=lambda one: one.order)))
 
     def to_toml(self) -> str:
-        """Return the record's file."""
+        """Return the record's file; versions that were read from one are written as they stood there."""
         import tomli_w
 
-        facts = {"format": FORMAT, "view": self.view, "current": self.current}
-        versions = [version.to_dict() for version in self.versions]
-        return HEAD + tomli_w.dumps({**present(facts), "versions": versions})
+        facts = present({"format": FORMAT, "view": self.view, "current": self.current})
+        if not self.versions:
+            return HEAD + tomli_w.dumps({**facts, "versions": []})
+        return HEAD + "\n".join([tomli_w.dumps(facts), *map(_text_of, self.versions)])
 
     @classmethod
     def from_toml(cls, text: str, *, path: str) -> Self:
         """Return the record in the text of the file `path`."""
         try:
-            values = read_toml(text)
+            values, parts = _split(text)
             if values["format"] != FORMAT:
                 raise of_another_format(path, values["format"])
-            versions = tuple(Version.from_dict(version) for version in values["versions"])
+            versions = tuple(parts if parts is not None else map(Version.from_dict, values["versions"]))
             record = cls(valid_name("view", values["view"]), values.get("current"), versions)
         except RegistryError:
             raise
@@ -367,6 +371,41 @@ class Record:
 
     def _known(self) -> str:
         return ", ".join(version.number for version in self.versions if version.is_served) or "none"
+
+
+def _split(text: str) -> tuple[Mapping[str, Any], list[Version] | None]:
+    """Return what a record says before its versions, and these; without them what all of it says, if it is not as ours.
+
+    Of many versions few are new from one reading to the next: each is parsed once.
+    """
+    head, *parts = text.split(f"\n{_VERSION}")
+    try:
+        facts = read_toml(head)
+        if parts and "versions" not in facts:
+            return facts, [_version_in(f"{_VERSION}{part.rstrip(chr(10))}\n") for part in parts]
+    except DAMAGE:
+        pass  # what is wrong is said of the whole
+    return read_toml(text), None
+
+
+@lru_cache(maxsize=4_096)
+def _version_in(text: str) -> Version:
+    """Return the version that is all that a text says."""
+    values = read_toml(text)
+    (facts,) = values.pop("versions")
+    if values:
+        raise ValueError("it says more than a version")
+    version = Version.from_dict(facts)
+    version.__dict__[_TEXT] = text
+    return version
+
+
+def _text_of(version: Version) -> str:
+    """Return what a record's file has of a version."""
+    import tomli_w
+
+    text: str | None = version.__dict__.get(_TEXT)
+    return text if text is not None else tomli_w.dumps({"versions": [version.to_dict()]})
 
 
 def record_path(view: str) -> str:
