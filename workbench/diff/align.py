@@ -407,10 +407,10 @@ class PairReader:
         with ExitStack() as stack:
             fits = size <= memory_share(_HELD, most=_MOST_HELD)
             folder = None if fits else stack.enter_context(scratch_folder("diff"))
-            left, right = (
-                _ScatteredRows.of(reader, self.keys, folder and folder / name, classes=classes)
-                for reader, name in zip(readers, ("left", "right"), strict=True)
-            )
+            folders = [folder and folder / name for name in ("left", "right")]
+            divide = partial(_ScatteredRows.of, keys=self.keys, classes=classes)
+            with ThreadPoolExecutor(len(readers), thread_name_prefix="divide") as pool:
+                left, right = pool.map(divide, readers, folders)
             for number in range(classes):
                 rows = left.read(number), right.read(number)
                 codes = rows[0].drop_in_place(_HASH).to_numpy(), rows[1].drop_in_place(_HASH).to_numpy()
@@ -511,7 +511,7 @@ class _ScatteredRows:
     parts: Sequence[list[pl.DataFrame] | list[Path]]
 
     @classmethod
-    def of(cls, reader: _BatchReader, keys: Sequence[str], folder: Path | None, *, classes: int) -> _ScatteredRows:
+    def of(cls, reader: _BatchReader, folder: Path | None, *, keys: Sequence[str], classes: int) -> _ScatteredRows:
         """Divide the rows of `reader`: in memory, or in files of some batches each."""
         hashes = sum((pl.col(key).hash(seed) for seed, key in enumerate(keys)), start=pl.lit(0, dtype=pl.UInt64))
         schema = reader.rows.clear().with_columns(hashes.alias(_HASH)).schema
