@@ -72,6 +72,21 @@ def test_a_sample_to_which_rows_were_added_is_that_of_all_rows(tmp_path: Path, a
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("damage", [b"", b"PAR1 and no more"])
+def test_a_sample_that_cannot_be_read_is_made_anew(tmp_path: Path, damage: bytes) -> None:
+    samples, old = Samples(tmp_path), rows(2_000)
+    before = Published("a" * 64, "old", old.height, CONTRACT)
+    samples.keep(before, old.lazy())
+    (kept,) = tmp_path.rglob("sample-*")
+    kept.write_bytes(damage)
+    samples.grow(before, rows(9, 2_000).lazy(), Published("b" * 64, "new", 2_009, CONTRACT))
+    right = sampled(old.lazy(), CONTRACT, before.share).collect()
+    assert samples.of(before, old.lazy(), share=before.share).collect().equals(right)
+    assert pl.read_parquet(kept).equals(right)
+    assert [*tmp_path.rglob("*.parquet")] == [kept]
+
+
+@pytest.mark.usefixtures("small")
 def test_few_new_rows_are_compared_with_more_of_those_that_are_published() -> None:
     assert [finer(16, count) for count in (1_000, 320, 319, 20, 0)] == [16, 16, 8, 1, 1]
 

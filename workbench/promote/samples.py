@@ -78,10 +78,11 @@ class Samples:
         """Return one in `share` of the rows of `frame`, which are those."""
         if share < those.share or share == 1:
             return sampled(frame, those.contract, share)
-        kept = self._path(those)
-        if not kept.exists():
-            _keep(kept, sampled(frame, those.contract, those.share))
-        return sampled(pl.scan_parquet(kept, glob=False) if kept.exists() else frame, those.contract, share)
+        kept = self._kept(those)
+        if kept is None:
+            _keep(self._path(those), sampled(frame, those.contract, those.share))
+            kept = self._kept(those)
+        return sampled(frame if kept is None else kept, those.contract, share)
 
     def keep(self, those: Published, frame: pl.LazyFrame) -> None:
         """Keep the sample of the rows of `frame`, which are those."""
@@ -89,12 +90,20 @@ class Samples:
 
     def grow(self, before: Published, added: pl.LazyFrame, those: Published) -> None:
         """Keep the sample of the rows that came of `before` when others were `added`, if theirs was kept."""
-        kept, path = self._path(before), self._path(those)
-        if those.share > 1 and before.share > 1 and kept.exists() and not path.exists():
-            sample = pl.scan_parquet(kept, glob=False)
+        sample = self._kept(before) if before.share > 1 else None
+        if sample is not None and self._kept(those) is None:
             if before.share != those.share:
                 sample = sampled(sample, those.contract, those.share)
-            _keep(path, pl.concat([sample, sampled(added, those.contract, those.share)]))
+            _keep(self._path(those), pl.concat([sample, sampled(added, those.contract, those.share)]))
+
+    def _kept(self, those: Published) -> pl.LazyFrame | None:
+        """Return the sample that is kept; None where there is none that can be read."""
+        path = self._path(those)
+        try:
+            is_whole = pl.read_parquet_schema(path).keys() == {*those.contract.names}
+        except (OSError, pl.exceptions.PolarsError):
+            return None
+        return pl.scan_parquet(path, glob=False) if is_whole else None
 
     def _path(self, those: Published) -> Path:
         text = "\n".join([those.digest, str(those.contract.schema), pl.__version__, str(those.share)])
