@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 RANGE = 64 << 20
 """How many bytes of events are in memory at a time, before they are sorted, where there are few or memory is short."""
-_LARGEST = 1 << 30
+_LARGEST = 128 << 20
+"""More takes no less time, but that events beyond are kept in files meanwhile, for a twentieth of it."""
 _PART_OF_MEMORY = 0.06
 """The part of what a step may use that a range may be: it is sorted, and its rows are several for an event."""
 PART = 100_000
