@@ -129,7 +129,7 @@ def line_of(text: str, part: str) -> int:
 
 def typed(text: str, **helpers: str) -> list[str]:
     sources = {"__init__.py": b"", "spend.py": text.encode(), **{f"{k}.py": v.encode() for k, v in helpers.items()}}
-    return [f"{finding.line} {finding.code}" for finding in check_types(sources, ["spend.py"])]
+    return [f"{finding.line} {finding.code}" for finding in check_types(sources, [["spend.py"]])]
 
 
 def guide() -> Iterator[str]:
@@ -148,7 +148,7 @@ def test_definitions_as_the_guide_writes_them_have_no_mistakes() -> None:
     modules |= {f"guide{n}.py": parse_cell(text).module for n, text in enumerate(written)}
     modules |= {"draft.py": parse_cell(DRAFT).module, "rich.py": RICH, "helpers.py": HELPERS}
     assert lint(modules) == []
-    assert check_types({path: text.encode() for path, text in modules.items()}, list(modules)) == []
+    assert check_types({path: text.encode() for path, text in modules.items()}, [list(modules)]) == []
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_a_text_that_passed_is_asked_about_again_only_where_the_answer_may_be_an
     asked: list[str] = []
 
     def ask(again: str) -> list[str]:
-        type_check._checked.cache_clear()  # as in another process
+        type_check._found.cache_clear()  # as in another process
         asked.clear()
         return typed(again)
 
@@ -279,3 +279,34 @@ def test_a_text_that_passed_is_asked_about_again_only_where_the_answer_may_be_an
     for text in (wrong, module(top="import hypothesis\n")):
         first = ask(text)
         assert (ask(text), asked) == (first, ["pyrefly"])
+
+
+def test_a_view_that_passed_is_asked_about_again_where_a_file_changes_that_it_imports_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[list[str]] = []
+
+    def ask(**changed: str) -> list[str]:
+        type_check._found.cache_clear()  # as in another process
+        asked.clear()
+        views = sorted({"first", "second", *changed} - {"helpers"})
+        sources.update({f"{name}.py": text.encode() for name, text in changed.items()})
+        review = Review(sources, views)
+        return [f"{view} {finding.path} {finding.code}" for view in views for finding in review.types(view)]
+
+    def noted(arguments: Sequence[str], *, folder: Path) -> str:
+        asked.append(sorted(Path(word).name for word in arguments if word.endswith(".py")))
+        return run(arguments, folder=folder)
+
+    sources: dict[str, bytes] = {"helpers.py": HELPERS.encode()}
+    monkeypatch.setattr(type_check, "run", noted)
+    with_helper = module(('pl.col("amount").cum_sum()', 'mean("amount")'), top="from .helpers import mean  # once\n")
+    alone = module(top="# passes by itself\n")
+    assert (ask(first=with_helper, second=alone), asked) == ([], [["first.py", "helpers.py", "second.py"]])
+    assert (ask(), asked) == ([], [])
+    others = {"helpers": HELPERS + "\n# another line\n", "third": alone.replace("passes", "is")}
+    assert (ask(**others), asked) == ([], [["first.py", "helpers.py", "third.py"]])
+    absolute = alone.replace("# passes", "from features.nowhere import x  # passes")
+    assert (ask(second=absolute), asked) == (["second features/second.py missing-import"], [["second.py"]])
+    sources["nowhere.py"] = b"x = 1\n"
+    assert (ask(), asked) == ([], [["second.py"]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from workbench.checks.definition.lint import lint
@@ -44,24 +45,25 @@ class Review:
         return _of(files_of(f"{view}.py", self._sources), self._checked)
 
     @cached_property
-    def _paths(self) -> tuple[str, ...]:
-        found: dict[str, None] = {}
+    def _files(self) -> list[tuple[str, ...]]:
+        """The files of each view."""
+        found = []
         for view in self._views:
             with suppress(DefinitionError):  # raised for the view that it is about
-                found |= dict.fromkeys(files_of(f"{view}.py", self._sources))
-        return tuple(found)
+                found.append(files_of(f"{view}.py", self._sources))
+        return found
 
     @cached_property
     def _linted(self) -> list[Finding]:
         texts = {}
-        for path in self._paths:
+        for path in dict.fromkeys(chain.from_iterable(self._files)):
             with suppress(UnicodeDecodeError):  # as above
                 texts[f"{FOLDER}/{path}"] = _text(self._sources[path])
         return lint(texts)
 
     @cached_property
     def _checked(self) -> list[Finding]:
-        return check_types(self._sources, self._paths)
+        return check_types(self._sources, self._files)
 
 
 def _text(source: bytes) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -14,10 +15,10 @@ from platformdirs import user_cache_path
 
 from workbench.checks.definition.tools import Finding, program, run
 from workbench.define import imported_modules, library_versions
-from workbench.errors import ProjectError
+from workbench.errors import DefinitionError, ProjectError
 from workbench.files import replace_atomically
 from workbench.memory import scratch_folder
-from workbench.source_tree import FOLDER
+from workbench.source_tree import FOLDER, files_of
 
 SCHEME = "types/1"
 """Raised when more is found than was, so that what passed is checked again."""
@@ -61,29 +62,47 @@ class _Said(msgspec.Struct):
     errors: list[_Error]
 
 
-def check_types(sources: Mapping[str, bytes], paths: Sequence[str]) -> list[Finding]:
-    """Return the type errors in some files of ``features/``.
+_Texts = tuple[tuple[str, bytes], ...]
+"""Files of ``features/`` with what they say."""
+
+
+def check_types(sources: Mapping[str, bytes], definitions: Iterable[Sequence[str]]) -> list[Finding]:
+    """Return the type errors in some definitions of ``features/``, each of one or several files.
 
     Libraries are those of this Python. No configuration of the user's counts; a ``# type: ignore`` in the text does,
-    since whoever reads the definition sees it.
+    since whoever reads the definition sees it. A definition that passed is checked again when a file changes that it
+    imports, not when another one does.
     """
-    return list(_checked(program("pyrefly"), tuple(sorted(sources.items())), tuple(paths)))
+    pyrefly = program("pyrefly")
+    read = {paths: _read_by(paths, sources) for paths in map(tuple, definitions)}
+    notes = {paths: _note_of(texts, paths) for paths, texts in read.items()}
+    asked = [paths for paths, note in notes.items() if note is None or not note.exists()]
+    if not asked:
+        return []
+    texts = dict(chain.from_iterable(read[paths] for paths in asked))
+    found = _found(pyrefly, tuple(sorted(texts.items())), tuple(dict.fromkeys(chain.from_iterable(asked))))
+    wrong = {finding.path for finding in found}
+    for paths in asked:
+        note = notes[paths]
+        if note is not None and wrong.isdisjoint(f"{FOLDER}/{path}" for path in paths):
+            with suppress(OSError):  # then it is checked again
+                replace_atomically(note, "")
+    return list(found)
 
 
-@lru_cache(maxsize=256)
-def _checked(pyrefly: str, sources: tuple[tuple[str, bytes], ...], paths: tuple[str, ...]) -> tuple[Finding, ...]:
-    """Return the type errors; the same text is asked about once a process, whose libraries stay as they are."""
-    passed = _note_of(sources, paths)
-    if passed is not None and passed.exists():
-        return ()
-    found = _found(pyrefly, sources, paths)
-    if passed is not None and not found:
-        with suppress(OSError):  # then it is checked again
-            replace_atomically(passed, "")
-    return found
+def _read_by(paths: Sequence[str], sources: Mapping[str, bytes]) -> _Texts:
+    """Return the files that decide what is found in some: what they import, or all where that cannot be told."""
+    try:
+        read = {"__init__.py", *chain.from_iterable(files_of(path, sources) for path in paths)} & {*sources}
+    except DefinitionError:
+        read = {*sources}
+    modules = chain.from_iterable(imported_modules(sources[path]) for path in read)
+    if FOLDER in {name.partition(".")[0] for name in modules}:
+        read = {*sources}
+    return tuple((path, sources[path]) for path in sorted(read))
 
 
-def _note_of(sources: tuple[tuple[str, bytes], ...], paths: tuple[str, ...]) -> Path | None:
+def _note_of(sources: _Texts, paths: tuple[str, ...]) -> Path | None:
     """Return the file that says that a text passed, for all projects of this user; None where that may change."""
     modules = frozenset[str]().union(*(imported_modules(content) for _, content in sources))
     if not {name.partition(".")[0] for name in modules} <= _KNOWN_BY_VERSION:
@@ -93,7 +112,9 @@ def _note_of(sources: tuple[tuple[str, bytes], ...], paths: tuple[str, ...]) -> 
     return user_cache_path("workbench") / "typed" / hashlib.sha256(repr(asked).encode()).hexdigest()
 
 
-def _found(pyrefly: str, sources: tuple[tuple[str, bytes], ...], paths: tuple[str, ...]) -> tuple[Finding, ...]:
+@lru_cache(maxsize=256)
+def _found(pyrefly: str, sources: _Texts, paths: tuple[str, ...]) -> tuple[Finding, ...]:
+    """Return the type errors; the same text is asked about once a process, whose libraries stay as they are."""
     with scratch_folder("types") as made:
         folder = made.resolve()
         for path, content in sources:
