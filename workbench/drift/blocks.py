@@ -109,11 +109,12 @@ class Blocks:
         of_row = _rank_rows(times, count)
         if later is None:
             return cls(of_row, np.arange(1, count + 1), is_short=True)
-        span = float(known.max() - known.min()) or 1.0
-        backwards = known.max() - later.max() > later.min() - known.min()
+        first, last, begin, end = (float(edge) for side in (known, later) for edge in (side.min(), side.max()))
+        span = last - first or 1.0
+        backwards = last - end > begin - first
         numbers = np.arange(count, 0, -1) if backwards else np.arange(1, count + 1)
-        length = float(later.max() - later.min()) / span * count
-        gap = max(0.0, known.min() - later.max() if backwards else later.min() - known.max())
+        length = (end - begin) / span * count
+        gap = max(0.0, first - end if backwards else begin - last)
         ahead = int(gap / span * count)
         return cls(of_row, numbers + ahead, ahead, is_short=True, is_timed=True, length=length)
 

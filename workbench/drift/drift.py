@@ -246,7 +246,19 @@ class _Cut:
 
 
 def _equal(one: pl.Series | None, other: pl.Series | None) -> bool:
-    return one is other is None or (one is not None and other is not None and one.equals(other))
+    if one is None or other is None:
+        return one is other
+    return _is_same(one, other) or one.equals(other)
+
+
+def _is_same(one: pl.Series, other: pl.Series) -> bool:
+    """Whether both are the same memory, as a column of a frame in memory is each time it is read."""
+    if one.dtype != other.dtype or one.len() != other.len():
+        return False
+    if any(each.n_chunks() > 1 or each.null_count() for each in (one, other)):
+        return False
+    places = [each.to_physical().to_numpy().__array_interface__["data"] for each in (one, other)]
+    return bool(places[0] == places[1])
 
 
 @dataclass(frozen=True, slots=True)
