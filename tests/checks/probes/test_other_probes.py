@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from tests.checks.probes.stage import Everywhere, defined, failed, flights, known, probed, weather
 from workbench.checks import source_input
+from workbench.checks.probes import groups as groups_room
 from workbench.checks.probes import probe, sample
-from workbench.checks.probes.keys import rows_of_groups
 from workbench.define import FeatureView, windowed
 
 delay = pl.col("delay").fill_null(0.0)
@@ -353,6 +355,35 @@ def test_the_last_bits_of_floats_raise_no_alarm(size: float) -> None:
     assert failed(shares, known(frame)) == []
 
 
+@pytest.mark.parametrize("room", [0, 1 << 60])
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_rows_are_kept_apart_as_they_are_read_together(
+    at_once: int, room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(groups_room, "_BATCH", 7)
+    monkeypatch.setattr(groups_room, "_ROOM", room)
+    frame = pl.DataFrame(
+        {
+            "key": [None if n % 11 == 0 else f"k{n * 7 % 10}" for n in range(100)],
+            "n": range(100),
+            "kind": pl.Series([("a", "b", None)[n % 3] for n in range(100)], dtype=pl.Categorical),
+        }
+    )
+    groups = [
+        pl.DataFrame({"key": keys}, schema={"key": pl.String})
+        for keys in (["k1", None], ["k3"], ["gone"], ["k5", "k6"])
+    ]
+    whole = groups_room.rows_of_groups(frame.lazy(), groups, ["key"])
+    turns = list(groups_room.rows_by_turns(frame.lazy(), groups, ["key"], at_once=at_once, folder=tmp_path / "rows"))
+    assert [len(turn) for turn in turns] == [at_once] * (4 // at_once) + ([4 % at_once] if 4 % at_once else [])
+    apart = [rows for turn in turns for rows in turn]
+    for rows, other, group in zip(whole, apart, groups, strict=True):
+        assert_frame_equal(rows, other)
+        assert_frame_equal(rows, frame.filter(pl.col("key").is_in(group["key"].implode(), nulls_equal=True)))
+    assert (tmp_path / "rows").exists() is (room == 0)
+    assert not list((tmp_path / "rows").rglob("*.arrow"))
+
+
 @pytest.mark.parametrize("held", [1, 10**9])
 def test_groups_that_fit_are_read_together_and_nothing_found_depends_on_it(
     held: int, monkeypatch: pytest.MonkeyPatch
@@ -360,17 +391,23 @@ def test_groups_that_fit_are_read_together_and_nothing_found_depends_on_it(
     monkeypatch.setattr(sample, "SMALL", 0)
     monkeypatch.setattr(sample, "GROUP", 400)
     monkeypatch.setattr(probe, "_MOST_HELD", held)
-    joined: list[int] = []
+    read: list[tuple[str, int]] = []
 
-    def joins(frame: pl.LazyFrame, groups: Sequence[pl.DataFrame], on: Sequence[str]) -> list[pl.DataFrame]:
-        joined.append(len(groups))
-        return rows_of_groups(frame, groups, on)
+    def counted(name: str) -> Callable[..., Any]:
+        function = getattr(probe, name)
 
-    monkeypatch.setattr(probe, "rows_of_groups", joins)
+        def call(frame: pl.LazyFrame, groups: Sequence[pl.DataFrame], on: Sequence[str], **options: Any) -> Any:
+            read.append((name, len(groups)))
+            return function(frame, groups, on, **options)
+
+        return call
+
+    for name in ("rows_of_groups", "rows_by_turns"):
+        monkeypatch.setattr(probe, name, counted(name))
     honest = probed(view(delay.cum_sum().over("carrier"), "carrier", "at", "flight"), full=True)
     assert all(check.passed for check in honest.values())
     assert "of all entities" in honest["leakage"].detail
-    assert joined == ([6] if held > 1 else [1] * 6)
+    assert read == [("rows_of_groups" if held > 1 else "rows_by_turns", 6)] * 2, "the view and its input, once each"
     leaking = view(pl.when(pl.col("carrier") == "c3").then(delay.shift(-1)).over("carrier"), "carrier", "at", "flight")
     assert "leakage" in failed(leaking, full=True)
 

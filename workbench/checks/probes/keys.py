@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from workbench.checks.probes.groups import rows_of_groups
 from workbench.checks.probes.inputs import UNIT, Alteration, ProbeInput, altered
 from workbench.compute import ColumnLineage, InputData, column_lineage
 from workbench.define import FeatureView
@@ -31,7 +32,6 @@ LEAST_LEFT_OUT = 3
 """A third of an input's values, at least, must not lead to the entities that are looked at."""
 ROWS = "__workbench_rows"
 _PART = "__workbench_part"
-_GROUP = "__workbench_group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,9 @@ class Link:
     columns: tuple[str, ...]
     values: pl.DataFrame
 
-    def narrowed(self, data: ProbeInput, groups: Sequence[pl.Series]) -> list[ProbeInput]:
-        """Return for each group of units the input with their rows alone, in their order; it is read once for all."""
-        wanted = [self.values.filter(pl.col(UNIT).is_in(units.implode())).drop(ROWS) for units in groups]
-        return [
-            replace(data, frame=rows.lazy(), units=True) for rows in rows_of_groups(data.frame, wanted, self.columns)
-        ]
+    def values_of(self, groups: Sequence[pl.Series]) -> list[pl.DataFrame]:
+        """Return for each group of units the values of `columns` that lead to them, with the `UNIT` of each."""
+        return [self.values.filter(pl.col(UNIT).is_in(units.implode())).drop(ROWS) for units in groups]
 
     def others(self, data: ProbeInput, units: pl.Series) -> ProbeInput:
         """Return the input without the rows of some units."""
@@ -105,17 +102,6 @@ class Keys:
     def names(self) -> list[str]:
         """The view's entity columns."""
         return [name for name in self.entities.columns if name not in {UNIT, ROWS}]
-
-
-def rows_of_groups(frame: pl.LazyFrame, groups: Sequence[pl.DataFrame], on: Sequence[str]) -> list[pl.DataFrame]:
-    """Return for each of `groups`, whose values of `on` are its own, the rows with one of them, in their order."""
-    wanted = pl.concat(
-        [group.with_columns(pl.lit(place, pl.UInt32).alias(_GROUP)) for place, group in enumerate(groups)]
-    )
-    rows = frame.join(wanted.lazy(), on=list(on), how="inner", nulls_equal=True, maintain_order="left").collect()
-    parts = rows.partition_by(_GROUP, maintain_order=True, include_key=False, as_dict=True)
-    empty = rows.clear().drop(_GROUP)
-    return [parts.get((place,), empty) for place in range(len(groups))]
 
 
 def trace_keys(
@@ -250,8 +236,8 @@ def _seen(
     view: FeatureView, inputs: Sequence[ProbeInput], data: ProbeInput, link: Link, entities: pl.DataFrame
 ) -> pl.DataFrame:
     """Return which of a view's entities come from each part of one input's values alone."""
-    [narrowed] = link.narrowed(data, [link.values[UNIT].unique()])
-    parts = narrowed.frame.collect().partition_by(UNIT, as_dict=True)
+    [narrowed] = rows_of_groups(data.frame, link.values_of([link.values[UNIT].unique()]), link.columns)
+    parts = narrowed.partition_by(UNIT, as_dict=True)
     plans = []
     for (part,), rows in parts.items():
         some = replace(data, frame=rows.lazy(), units=True)

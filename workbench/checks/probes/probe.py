@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
 
@@ -12,19 +13,21 @@ from workbench.checks.probes import report
 from workbench.checks.probes.cut_times import Calendar, Cut, own_cuts
 from workbench.checks.probes.determinism import shuffle
 from workbench.checks.probes.differences import Grain, noise_of, with_time
+from workbench.checks.probes.groups import rows_by_turns, rows_of_groups
 from workbench.checks.probes.inputs import UNIT, ProbeInput
-from workbench.checks.probes.keys import count_entities, learn_keys, rows_of_groups, trace_keys
+from workbench.checks.probes.keys import count_entities, learn_keys, trace_keys
 from workbench.checks.probes.run import Outcome, batches
 from workbench.checks.probes.sample import GROUP, SMALL, take_sample
 from workbench.checks.probes.separate import probe_separately
 from workbench.checks.probes.subject import Finding, Group, Subject
 from workbench.dtypes import row_width
-from workbench.memory import memory_share
+from workbench.memory import memory_share, scratch_folder
 
 if TYPE_CHECKING:
     from workbench.checks.result import Check
     from workbench.define import Contract, FeatureView
 
+Turns: TypeAlias = "Iterator[list[pl.DataFrame]]"
 SEPARATE = 2
 """At how many of the cuts where something differs each probe is tried by itself; at one where that takes time."""
 _HELD = 0.2
@@ -60,31 +63,38 @@ def probe_view(
 
 
 def _groups(subject: Subject, stored: pl.LazyFrame) -> Iterator[Group]:
-    """Give the groups with their rows: read for as many at a time as may be held, since each reading goes through all.
+    """Give the groups with their rows, of which as many are held at a time as memory has room for.
 
     How many are held changes no row of a group.
     """
-    groups = subject.sample.groups
+    groups = [keys for keys in subject.sample.groups if keys is not None]
+    if len(groups) < len(subject.sample.groups):
+        yield _group(subject, None, stored.collect(), subject.inputs)
+        return
     at_once = _at_once(subject, stored)
-    for start in range(0, len(groups), at_once):
-        some = [keys for keys in groups[start : start + at_once] if keys is not None]
-        if not some:
-            yield _group(subject, None, stored.collect(), subject.inputs)
-            continue
-        rows = rows_of_groups(stored, [keys.drop(UNIT) for keys in some], subject.keys.names)
-        inputs = _inputs(subject, some)
-        for place, keys in enumerate(some):
-            yield _group(subject, keys, rows[place], [each[place] for each in inputs])
+    with scratch_folder("probes") as folder:
 
+        def by_turns(name: str, frame: pl.LazyFrame, wanted: Sequence[pl.DataFrame], on: Sequence[str]) -> Turns:
+            if len(groups) <= at_once:
+                return iter([rows_of_groups(frame, wanted, on)] if groups else [])
+            return rows_by_turns(frame, wanted, on, at_once=at_once, folder=folder / name)
 
-def _inputs(subject: Subject, groups: Sequence[pl.DataFrame]) -> list[list[ProbeInput]]:
-    """Return each input for each of `groups`: its rows alone, where they are known."""
-    links = subject.keys.links if subject.sample.narrow else {}
-    units = [keys[UNIT].unique() for keys in groups]
-    return [
-        links[data.name].narrowed(data, units) if data.name in links else [data] * len(groups)
-        for data in subject.inputs
-    ]
+        rows = by_turns("rows", stored, [keys.drop(UNIT) for keys in groups], subject.keys.names)
+        links = subject.keys.links if subject.sample.narrow else {}
+        units = [keys[UNIT].unique() for keys in groups]
+        linked = {
+            data.name: by_turns(f"input {place}", data.frame, link.values_of(units), link.columns)
+            for place, data in enumerate(subject.inputs)
+            if (link := links.get(data.name)) is not None
+        }
+        for first in range(0, len(groups), at_once):
+            stored_rows, inputs = next(rows), {name: next(turns) for name, turns in linked.items()}
+            for place, keys in enumerate(groups[first : first + at_once]):
+                given = [
+                    replace(data, frame=inputs[data.name][place].lazy(), units=True) if data.name in inputs else data
+                    for data in subject.inputs
+                ]
+                yield _group(subject, keys, stored_rows[place], given)
 
 
 def _at_once(subject: Subject, stored: pl.LazyFrame) -> int:
