@@ -45,7 +45,7 @@ def test_the_module_is_one_that_a_linter_and_a_type_checker_understand(cell_text
     wrong = cell_text.replace("windowed(flights, ", "windowed(flights.collect(), ")
     modules = {"carrier_delay.py": parse_cell(cell_text).module.encode(), "wrong.py": parse_cell(wrong).module.encode()}
     assert tool("ruff", "check", "--isolated", "--select=E4,E7,E9,F,I,W,UP", ".", folder=tmp_path) == ""
-    found = check_types(modules, [*modules])
+    found = check_types(modules, [[name] for name in modules])
     assert [finding.path for finding in found] == ["features/wrong.py"]
     assert "DataFrame" in found[0].message
 
