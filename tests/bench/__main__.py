@@ -30,8 +30,8 @@ HEAD = """\
 
 What `python -m tests.bench --document` printed. Each figure is measured beside what does the same work with less around
 it, in one run on one machine: Polars, DuckDB or Delta by hand, a bare get from LMDB, a bare handler on the same web
-server, Feast, Evidently. A target that is missed is told as missed. Times vary with the machine and with what else it
-does; ratios of processor time (CPU) vary least.
+server, and where they are given Feast and Evidently. A target that is missed is told as missed. Times vary with the
+machine and with what else it does; ratios of processor time (CPU) vary least.
 
 """
 
@@ -104,8 +104,13 @@ def section(name: str, facts: Mapping[str, Any]) -> str:
     for target in (Target(**figure) for figure in facts["figures"]):
         bound = "" if target.bound is None else f"{'at least' if target.at_least else 'at most'} {target.bound:.4g}"
         verdict = {None: "", True: "met", False: "**missed**"}[target.met]
-        lines.append(f"| {target.name} | {target.value:,.3g} | {bound} | {verdict} |")
+        lines.append(f"| {target.name} | {figure(target.value)} | {bound} | {verdict} |")
     return "\n".join([*lines, ""])
+
+
+def figure(value: float) -> str:
+    """Return a number with three digits, or all of a large one."""
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"
 
 
 if __name__ == "__main__":
