@@ -6,7 +6,7 @@ import hashlib
 import os
 import sys
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -17,8 +17,12 @@ from workbench.files import replacing, stamp
 T = TypeVar("T")
 
 
+@cache
 def made_by(*rooms: str) -> str:
-    """Return a scheme for values that code of some of our rooms makes: another one after a file of them changed."""
+    """Return a scheme for values that code of some of our rooms makes: another one after a file of them changed.
+
+    What a process has loaded stays, whatever becomes of the files.
+    """
     package = Path(__file__).parent
     files = (path for room in rooms for path in sorted((package / room).glob("*.py")))
     made = repr((sys.version, [(str(path), stamp(path)) for path in files]))

@@ -13,7 +13,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def main() -> int:
     for name in arguments.names or known:
         status |= run(name, arguments.rows)
     if arguments.document:
-        PAGE.write_text(HEAD + "\n".join(sections(known)), encoding="utf-8")
+        PAGE.write_text(documented(PAGE.read_text(encoding="utf-8"), figures()), encoding="utf-8")
     return status
 
 
@@ -60,7 +60,7 @@ def run(name: str, rows: int | None) -> int:
     command = [sys.executable, str(FOLDER / f"bench_{name}.py"), "--json", str(RESULTS / f"{name}.json")]
     if rows is not None:
         command += ["--rows", str(rows)]
-    figures = RESULTS / f"{name}.targets.json"
+    figures = RESULTS / f"{name}{'' if rows is None else f'-{rows}'}.targets.json"
     figures.unlink(missing_ok=True)
     begin = time.perf_counter()
     status = subprocess.run(command, check=False, env=os.environ | {RECORD: str(figures)}).returncode
@@ -88,27 +88,35 @@ def machine() -> str:
     )
 
 
-def sections(names: list[str]) -> Iterator[str]:
-    """Yield the table of each benchmark that has figures."""
-    for name in names:
-        path = RESULTS / f"{name}.targets.json"
-        if path.exists():
-            yield section(name, json.loads(path.read_text()))
+def figures() -> dict[str, Mapping[str, Any]]:
+    """Return what benchmarks found here, by the headings that they have on the page."""
+    found = {}
+    for path in RESULTS.glob("*.targets.json"):
+        facts = json.loads(path.read_text())
+        name = path.name.removesuffix(".targets.json").removesuffix(f"-{facts['rows']}")
+        found[name if facts["rows"] is None else f"{name}, {facts['rows']:,} rows"] = facts
+    return found
 
 
-def section(name: str, facts: Mapping[str, Any]) -> str:
-    """Return a heading, and a row for each figure."""
-    rows = f", `--rows {facts['rows']}`" if facts["rows"] else ""
-    lines = [f"## {name}", "", f"{facts['date']}{rows}; {facts['machine']}.", ""]
+def documented(page: str, found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the page with what was found; sections of what did not run stay."""
+    sections = {part.partition("\n")[0]: f"## {part}" for part in page.split("\n## ")[1:]}
+    sections |= {heading: section(heading, facts) for heading, facts in found.items()}
+    return HEAD + "\n\n".join(sections[heading].rstrip("\n") for heading in sorted(sections)) + "\n"
+
+
+def section(heading: str, facts: Mapping[str, Any]) -> str:
+    """Return the heading, and a row for each figure."""
+    lines = [f"## {heading}", "", f"{facts['date']}; {facts['machine']}.", ""]
     lines += ["| figure | found | target | |", "| --- | ---: | ---: | --- |"]
     for target in (Target(**figure) for figure in facts["figures"]):
         bound = "" if target.bound is None else f"{'at least' if target.at_least else 'at most'} {target.bound:.4g}"
         verdict = {None: "", True: "met", False: "**missed**"}[target.met]
-        lines.append(f"| {target.name} | {figure(target.value)} | {bound} | {verdict} |")
-    return "\n".join([*lines, ""])
+        lines.append(f"| {target.name} | {digits(target.value)} | {bound} | {verdict} |")
+    return "\n".join(lines)
 
 
-def figure(value: float) -> str:
+def digits(value: float) -> str:
     """Return a number with three digits, or all of a large one."""
     return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"
 

@@ -23,6 +23,19 @@ event_time = "{event_time}"
 available_at = "{available_at}"
 """
 
+PLAIN = '''\
+class Plain(FeatureModel):
+    k: str
+    t: UTC
+    v: float = Feature(unit="count")
+
+
+@feature_view(entities="k", event_time="t", owner="ann")
+def plain(ev: pl.LazyFrame) -> LazyFrame[Plain]:
+    """What happened."""
+    return ev.select("k", "t", v=pl.col("x"))
+'''
+
 
 @dataclass(frozen=True, slots=True)
 class Table:

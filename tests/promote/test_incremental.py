@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from tests.pipeline.test_moving_sources import replaced_in_time
 from tests.promote.conftest import record_of
-from tests.promote.stage import Table, begin, computed, differing, lake_rows, write
+from tests.promote.stage import PLAIN, Table, begin, computed, differing, lake_rows, write
 from workbench.compute import digest_frame, digests
 
 if TYPE_CHECKING:
@@ -72,20 +72,6 @@ def test_rows_that_become_known_later_than_they_happen_are_not_lost(
         ]
         for view in ("late", "again"):
             assert differing(lake_rows(project, view), computed(project, view)).is_empty()
-
-
-PLAIN = '''\
-class Plain(FeatureModel):
-    k: str
-    t: UTC
-    v: float = Feature(unit="count")
-
-
-@feature_view(entities="k", event_time="t", owner="ann")
-def plain(ev: pl.LazyFrame) -> LazyFrame[Plain]:
-    """What happened."""
-    return ev.select("k", "t", v=pl.col("x"))
-'''
 
 
 @pytest.mark.parametrize(

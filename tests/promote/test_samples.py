@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from tests.promote.conftest import record_of
-from tests.promote.stage import Table, begin, write
+from tests.promote.stage import PLAIN, Table, begin, write
 from workbench.define import ColumnContract, Contract
 from workbench.promote.samples import Published, Samples, finer, sampled
 
@@ -26,18 +26,6 @@ CONTRACT = Contract(
         ColumnContract("v", pl.Float64(), "feature", nullable=True),
     )
 )
-VIEW = '''\
-class Plain(FeatureModel):
-    k: str
-    t: UTC
-    v: float = Feature(unit="count")
-
-
-@feature_view(entities="k", event_time="t", owner="ann")
-def plain(ev: pl.LazyFrame) -> LazyFrame[Plain]:
-    """What happened."""
-    return ev.select("k", "t", v=pl.col("x"))
-'''
 
 
 def rows(count: int, first: int = 0, *, name: str = "v", add: float = 0.0) -> pl.DataFrame:
@@ -96,7 +84,7 @@ def test_few_new_rows_are_compared_with_more_of_those_that_are_published() -> No
 def test_values_that_move_are_found_in_a_sample(tmp_path: Path, identity: None) -> None:
     source = rows(3_000, name="x")
     with closing(begin(tmp_path / "p", {"ev": Table(source, "t", "t")})) as project:
-        project.define(VIEW, log=False)
+        project.define(PLAIN, log=False)
         project.promote("plain")
         for add in (0.0, 0.0, 1_000.0):
             source = pl.concat([source, rows(300, source.height, name="x", add=add)])

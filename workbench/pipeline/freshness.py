@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from workbench.config import CONFIG_FILE, Config
 from workbench.errors import LakeDataMissing, LakeError, SourceError, WorkbenchError
 from workbench.pipeline.identities import source_digest
-from workbench.registry import Registry, Version, VersionNumber
+from workbench.registry import Registry
 from workbench.sources import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from workbench.registry import InputRecord
+    from workbench.registry import InputRecord, Version
     from workbench.render import Tone
     from workbench.sources import Snapshot
     from workbench.workspace import Workspace
@@ -141,7 +141,7 @@ class _Look:
     def _moved(self, read: InputRecord) -> str:
         """Return how an input differs from what was read of it; empty where it does not."""
         if read.kind == "view":
-            version = self._input_version(read)
+            version = self.registry.input_version(read)
             above = self.of(read.name, version)
             if version.data_digest != read.digest:
                 return f"{read.name} {version.number} has other data since"
@@ -151,15 +151,6 @@ class _Look:
                 else f"{read.name} {version.number}, which it reads, is {above.state}"
             )
         return "" if self._digest(read.name) == read.digest else f"{read.name} changed since"
-
-    def _input_version(self, read: InputRecord) -> Version:
-        """Return the version that is read now, as `Registry.input_version` does."""
-        if read.version is not None and read.name in self.registry:
-            live = self.registry.live_versions(read.name)
-            for version in live:
-                if version.major == VersionNumber.parse(read.version).major:
-                    return version
-        return self.registry.input_version(read)
 
     def _digest(self, name: str) -> str:
         """Return the digest of a source as it is now."""

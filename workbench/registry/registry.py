@@ -181,4 +181,9 @@ class Registry:
         A minor version keeps the values of the one before it, so a reader goes on with the newest; it never moves to
         another major version by itself.
         """
-        return self.version(read.name, None if read.version is None else str(VersionNumber.parse(read.version).major))
+        if read.version is None:
+            return self.version(read.name)
+        major = VersionNumber.parse(read.version).major
+        live = self.live_versions(read.name) if read.name in self else ()
+        found = next((version for version in live if version.major == major), None)
+        return found or self.version(read.name, str(major))
