@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -72,10 +73,11 @@ def _groups(subject: Subject, stored: pl.LazyFrame) -> Iterator[Group]:
         yield _group(subject, None, stored.collect(), subject.inputs)
         return
     at_once = _at_once(subject, stored)
-    with scratch_folder("probes") as folder:
+    with ExitStack() as stack:
+        folder = stack.enter_context(scratch_folder("probes")) if len(groups) > at_once else None
 
         def by_turns(name: str, frame: pl.LazyFrame, wanted: Sequence[pl.DataFrame], on: Sequence[str]) -> Turns:
-            if len(groups) <= at_once:
+            if folder is None:
                 return iter([rows_of_groups(frame, wanted, on)] if groups else [])
             return rows_by_turns(frame, wanted, on, at_once=at_once, folder=folder / name)
 
