@@ -506,7 +506,7 @@ class OnDemandTimeout(ComputeError):
 
 
 class MemoryLimit(WorkbenchError):
-    """A step needs more memory than it may use: told before it begins."""
+    """A step needs more memory than it may use: told before it begins, or where only the rows tell, once they do."""
 
 
 class ContractViolation(WorkbenchError):

@@ -26,8 +26,9 @@ USUAL = 0.8
 """The share of the container's or the machine's memory that is the limit where no setting says more or less."""
 SCRATCH = "scratch"
 """The folder among a project's caches for rows that do not fit."""
-_ENGINE = 0.5
-_ENGINE_LEAST = 512 * 10**6
+ENGINE_SHARE = 0.5
+"""The part of what is free that an engine may hold."""
+_POLARS_LEAST, _DUCKDB_LEAST = 512 * 10**6, 256 * 10**6
 _UNITS = {"B": 1} | {
     f"{letter}{ending}": base**power
     for power, letter in enumerate("KMGT", start=1)
@@ -184,6 +185,14 @@ def require_memory(needed: int, what: str, *, remedy: str) -> None:
     )
 
 
+def beyond_memory(what: str, most: int, *, remedy: str) -> MemoryLimit:
+    """Return the error for what turned out to be more than the `most` bytes that memory has for it."""
+    return MemoryLimit(
+        f"{what}, more than the {_amount(most)} that may be in memory of {_amount(memory_limit())} ({_process.why}).",
+        remedy=f"{remedy}; or raise [compute] memory where the machine has more.",
+    )
+
+
 def _amount(count: int) -> str:
     return f"{count / 1e9:,.1f} GB" if count >= 10**9 else f"{count / 1e6:,.0f} MB"
 
@@ -214,7 +223,8 @@ def _writable(folder: Path) -> Path | None:
 
 def duckdb_settings(folder: Path) -> dict[str, Any]:
     """Return the settings of a DuckDB that keeps to the limit and puts what does not fit into `folder`."""
-    return {"memory_limit": f"{memory_share(_ENGINE, least=_ENGINE_LEAST) // 10**6}MB", "temp_directory": str(folder)}
+    limit = memory_share(ENGINE_SHARE, least=_DUCKDB_LEAST)
+    return {"memory_limit": f"{limit // 10**6}MB", "temp_directory": str(folder)}
 
 
 def _tell_polars() -> None:
@@ -224,7 +234,7 @@ def _tell_polars() -> None:
     this one starts begin with what it told, which is not what a user set: their own projects may say something else.
     """
     told = json.loads(os.environ.get(_TOLD) or "{}")
-    settings = {"POLARS_OOC_MEMORY_BUDGET_MB": str(max(int(_process.limit * _ENGINE), _ENGINE_LEAST) // 10**6)}
+    settings = {"POLARS_OOC_MEMORY_BUDGET_MB": str(max(int(_process.limit * ENGINE_SHARE), _POLARS_LEAST) // 10**6)}
     if _process.scratch is not None:
         settings["POLARS_OOC_SPILL_DIR"] = str(_process.scratch / "polars")
     for name, value in settings.items():

@@ -15,6 +15,7 @@ from tests.store.conftest import START
 from tests.store.stage import git, publish
 from workbench import errors
 from workbench.cli import main
+from workbench.project import answer_into_file
 
 if TYPE_CHECKING:
     from workbench.project import Project
@@ -235,3 +236,68 @@ def test_a_pivot_whose_columns_the_data_say_is_refused_with_the_way_to_write_it(
         mart.sql("pivot recent on user using sum(total)")
     assert "IN ('a', 'b')" in caught.value.remedy
     assert mart.sql("pivot events on user in ('u1', 'u2') using sum(amount) group by user").height
+
+
+MANY = 140_000
+"""More rows than DuckDB gives at a time."""
+
+
+@pytest.fixture
+def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let results be larger than memory from a few rows on."""
+    monkeypatch.setattr("workbench.sql.result.memory_share", lambda *_, **__: 1_000)
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_a_result_that_memory_does_not_hold_is_refused_with_the_way_to_have_it(mart_to_read: Project) -> None:
+    with pytest.raises(errors.MemoryLimit, match=r"returns more than [\d,]+ rows") as raised:
+        mart_to_read.sql("select *, repeat('x', 100) as long from events")
+    assert "--out" in raised.value.remedy
+    assert "[compute] memory" in raised.value.remedy
+    assert mart_to_read.sql("select count(*) from events").item() == 200
+
+
+@pytest.mark.usefixtures("little_memory")
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".csv.gz", ".jsonl", ".json", ".json.gz"])
+def test_a_result_too_large_for_memory_is_written_whole(mart_to_read: Project, tmp_path: Path, suffix: str) -> None:
+    flat = "'x' || range as text, 'a'::enum('a', 'b') as kind, timestamptz '2024-01-01' + interval (range) hour as hour"
+    nested = "" if "csv" in suffix else ", {'n': range} as nested, interval (range) minute as gap"
+    query = f"select range as number, {flat}, null as none {nested} from range({MANY})"
+    out = tmp_path / f"all{suffix}"
+    answer = answer_into_file(mart_to_read.store, query, out=out)
+    assert (answer.height, answer.frame.height, answer.out) == (MANY, 100, out)
+    assert answer.frame["number"].to_list() == list(range(100))
+    if suffix == ".parquet":
+        found = pl.read_parquet(out)
+        assert found.schema == answer.frame.schema
+        assert found.schema["gap"] == pl.Duration("us")
+        assert found["gap"][-1] == timedelta(minutes=MANY - 1)
+    elif "csv" in suffix:
+        found = pl.read_csv(out)
+    else:
+        found = pl.read_ndjson(out) if suffix == ".jsonl" else pl.DataFrame(_json(out), infer_schema_length=None)
+    assert found["number"].to_list() == list(range(MANY))
+    assert found["text"].tail(1).item() == f"x{MANY - 1}"
+    answer_into_file(mart_to_read.store, "select 1 as one where false", out=out)
+    assert out.stat().st_size or suffix == ".jsonl"
+
+
+def _json(file: Path) -> list[dict[str, Any]]:
+    import gzip
+
+    data = file.read_bytes()
+    found: list[dict[str, Any]] = json.loads(gzip.decompress(data) if file.suffix == ".gz" else data)
+    return found
+
+
+def test_a_query_that_holds_too_much_at_a_time_says_so(mart_to_read: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "workbench.sql.run.duckdb_settings", lambda _: {"memory_limit": "20MB", "max_temp_directory_size": "0MB"}
+    )
+    with pytest.raises(errors.MemoryLimit, match="at a time") as raised:
+        mart_to_read.sql("select count(*) from (select distinct range from range(10000000))")
+    assert raised.value.remedy
+
+
+def test_duckdb_writes_nothing_of_its_own_to_the_output(mart_to_read: Project) -> None:
+    assert mart_to_read.sql("select current_setting('enable_progress_bar') as bar").item() is False

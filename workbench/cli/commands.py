@@ -329,7 +329,7 @@ def sql(query: str, *, out: Path | None = None, project: ProjectArg) -> Any:
     query
         One SELECT in DuckDB's dialect. Tables: view, "view@2", "exp/branch".view, "release/2026.11".view, a source.
     out
-        Write all rows to this file, e.g. .parquet, .csv.gz or .jsonl; a hundred are shown.
+        Write all rows to this file, however many, e.g. .parquet, .csv.gz or .jsonl; a hundred are shown.
     """
     from workbench.project import answer_into_file
 

@@ -613,9 +613,12 @@ class FeatureStore:
         """Return all that is known of the view (or ``view@2``) that `words` name, else the views they are found in."""
         return look_up(self._workspace, self._reading(), words)
 
-    def answer(self, query: str) -> Answer:
-        """Return the result of a query over views and sources, as ``sql`` shows it; see `Project.sql`."""
-        return on_steady_sources(lambda: run_sql(self._workspace, self._reading(), query))
+    def answer(self, query: str, *, write: Callable[[pl.LazyFrame], None] | None = None) -> Answer:
+        """Return the result of a query over views and sources, as ``sql`` shows it; see `Project.sql`.
+
+        With `write` all rows go there, however many they are, and the answer has the first hundred.
+        """
+        return on_steady_sources(lambda: run_sql(self._workspace, self._reading(), query, write))
 
     def _reading(self) -> ViewReader:
         if self._pinned is not None:

@@ -94,7 +94,7 @@ def training_set_of_file(
             spine, features, time=time, time_zone=time_zone, label=label, full_names=full_names, save=save
         )
     if out is not None:
-        _write(train.frame, out)
+        _write(train.frame.lazy(), out)
     columns = {name: str(dtype) for name, dtype in train.frame.schema.items()}
     said = tuple(f"{remark.message}." for remark in remarks)
     return TrainingSetReport(columns, train.ledger, out, save, said)
@@ -102,13 +102,10 @@ def training_set_of_file(
 
 def answer_into_file(store: FeatureStore, query: str, *, out: Path | None) -> Answer:
     """Return what `query` returns, written to the file `out` as well where one is named."""
-    if out is not None:
-        _require_writable(out)
-    answer = store.answer(query)
     if out is None:
-        return answer
-    _write(answer.frame, out, what="result")
-    return replace(answer, out=out)
+        return store.answer(query)
+    _require_writable(out)
+    return replace(store.answer(query, write=lambda rows: _write(rows, out, what="result")), out=out)
 
 
 def _require_writable(out: Path) -> None:
@@ -123,26 +120,35 @@ def _require_writable(out: Path) -> None:
 _COMPRESSION = {".gz": "gzip", ".zst": "zstd"}
 
 
-def _write(frame: pl.DataFrame, out: Path, *, what: str = "training set") -> None:
+def _write(frame: pl.LazyFrame, out: Path, *, what: str = "training set") -> None:
     """Write `frame` so that `out` is there whole or as it was; a link is written through."""
     compression: Any = _COMPRESSION.get(out.suffix.lower(), "uncompressed")
     try:
         with replacing(out.resolve(), for_user=True) as unfinished:
             match format_of(out):
                 case "csv":
-                    frame.write_csv(unfinished, compression=compression, check_extension=False)
+                    frame.sink_csv(unfinished, compression=compression, check_extension=False)
                 case "ndjson":
-                    frame.write_ndjson(unfinished, compression=compression, check_extension=False)
+                    frame.sink_ndjson(unfinished, compression=compression, check_extension=False)
                 case "json":
-                    import pyarrow as pa
-
-                    with pa.output_stream(str(unfinished), compression=_COMPRESSION.get(out.suffix.lower())) as stream:
-                        stream.write(frame.write_json().encode())
+                    _write_json(frame, unfinished, _COMPRESSION.get(out.suffix.lower()))
                 case _:
-                    frame.write_parquet(unfinished)
+                    frame.sink_parquet(unfinished)
     except OSError as error:
         raise ProjectError.not_writable(str(out), error.strerror or str(error)) from None
     except pl.exceptions.PolarsError as error:
         raise UsageError(
             f"The {what} cannot be written to {out}: {str(error).splitlines()[0]}.", remedy="Write .parquet."
         ) from None
+
+
+def _write_json(frame: pl.LazyFrame, file: Path, compression: str | None) -> None:
+    import pyarrow as pa
+
+    with pa.output_stream(str(file), compression=compression) as stream:
+        mark = "["
+        for batch in frame.collect_batches():
+            if batch.height:
+                stream.write((mark + batch.write_json().strip()[1:-1]).encode())
+                mark = ","
+        stream.write(b"[]" if mark == "[" else b"]")

@@ -927,7 +927,8 @@ class Project:
         DuckDB runs it in memory, over the tables that it names: ``spend`` and ``"spend@1"`` are what `store` reads
         under these names, ``"exp/carry-over".spend`` is a branch's view (computed where it is not computed yet),
         ``main.spend`` the published one, ``"release/2026.11".spend`` a release's; a name that is not a view's may be a
-        source's. It reads nothing else and writes nothing. Times with a zone are UTC.
+        source's. It reads nothing else and writes nothing. Times with a zone are UTC. Tables are read batch by batch,
+        and only the columns and rows that the query needs; what DuckDB cannot hold in memory it puts on disk.
 
         Parameters
         ----------
@@ -939,6 +940,8 @@ class Project:
         QueryError
             For a name that is not a view or source (did you mean), for what is not one SELECT, and for what DuckDB
             refuses.
+        MemoryLimit
+            Where the result is larger than memory may hold; ``workbench sql "..." --out FILE`` writes one of any size.
         LakeError
             Where a published version's data is missing or damaged.
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from workbench.sources.arrow import convert_table
     from workbench.sources.base import Source, Sources
     from workbench.sources.dialect import Dialect
-    from workbench.sources.duckdb import rows_of
+    from workbench.sources.duckdb import batches_of, rows_of
     from workbench.sources.faults import Origin
     from workbench.sources.file import FileReadWarning, read_file
     from workbench.sources.glob import SUFFIXES, format_of
@@ -30,7 +30,10 @@ _HOMES = {
         "Sources",
     ),
     "dialect": ("Dialect",),
-    "duckdb": ("rows_of",),
+    "duckdb": (
+        "batches_of",
+        "rows_of",
+    ),
     "faults": ("Origin",),
     "file": (
         "FileReadWarning",
@@ -71,6 +74,7 @@ __all__ = [
     "Source",
     "SourceWarning",
     "Sources",
+    "batches_of",
     "clock_changes",
     "convert_table",
     "format_of",

@@ -28,6 +28,10 @@ _NESTED = frozenset({"list", "array", "struct", "map"})
 _FINITE = "case when isfinite({0}) then {0} end as {0}"
 _CASTS = {"interval": "epoch_us({0}) as {0}"}
 _IN_MEMORY = (None, "", ":memory:")
+_BATCH = 1 << 17
+
+Refusal = Callable[[str, str, str], Exception]
+"""Makes the error for a column that is or holds something which cannot be carried, with the cast that would."""
 
 
 def run(declared: Declared) -> pl.DataFrame:
@@ -60,6 +64,7 @@ def _connect(declared: Declared, duckdb: Any, scratch: Path) -> Any:
             raise faults.vanished(declared.name, redact(str(path)))
         connection = duckdb.connect(str(path), read_only=True, config=config)
     connection.execute("set TimeZone = 'UTC'").fetchall()
+    connection.execute("set enable_progress_bar = false").fetchall()  # it writes to what JSON is written to
     root = str(declared.root).replace("'", "''")
     connection.execute(f"set file_search_path = '{root}'").fetchall()
     return connection
@@ -84,8 +89,25 @@ def _select(declared: Declared, connection: Any, duckdb: Any) -> pl.DataFrame:
             _refuse_files_from_elsewhere(declared, connection)
 
 
-def rows_of(relation: Any, refuse: Callable[[str, str, str], Exception]) -> pl.DataFrame:
+def rows_of(relation: Any, refuse: Refusal) -> pl.DataFrame:
     """Return the rows of a DuckDB relation."""
+    of_value = _refuse_types(relation, refuse)
+    return convert_table(relation.to_arrow_table(), of_value)
+
+
+def batches_of(relation: Any, refuse: Refusal) -> Iterator[pl.DataFrame]:
+    """Yield the rows of a DuckDB relation as they come; a first part without rows has the columns."""
+    import pyarrow as pa
+
+    of_value = _refuse_types(relation, refuse)
+    with relation.to_arrow_reader(_BATCH) as reader:
+        yield convert_table(reader.schema.empty_table(), of_value)
+        for batch in reader:
+            yield convert_table(pa.Table.from_batches([batch]), of_value)
+
+
+def _refuse_types(relation: Any, refuse: Refusal) -> Callable[[str, str], Exception]:
+    """Refuse columns of types that no column of ours holds; return what makes the error for a value of another."""
     for name, dtype in zip(relation.columns, relation.types, strict=True):
         kind = next((str(inner.id) for inner in _within(dtype) if inner.id in _OPAQUE), None)
         if kind is not None:
@@ -98,7 +120,7 @@ def rows_of(relation: Any, refuse: Callable[[str, str, str], Exception]) -> pl.D
         cast = _FINITE if "years" in what and types[name].id not in _NESTED else "{0}::varchar as {0}"
         return refuse(name, what, cast.format(faults.sql_name(name)))
 
-    return convert_table(relation.to_arrow_table(), of_value)
+    return of_value
 
 
 def _within(dtype: Any) -> Iterator[Any]:

@@ -24,7 +24,9 @@ class Answer(Reported):
     Parameters
     ----------
     frame
-        Its rows.
+        Its rows; the first hundred where all are in the file `out`.
+    height
+        How many rows there are.
     deprecations
         One sentence for each deprecated version that was read.
     out
@@ -32,6 +34,7 @@ class Answer(Reported):
     """
 
     frame: pl.DataFrame
+    height: int
     deprecations: tuple[str, ...] = ()
     out: Path | None = None
 
@@ -41,8 +44,8 @@ class Answer(Reported):
         return {
             "columns": {name: str(dtype) for name, dtype in self.frame.schema.items()},
             "rows": [{name: _plain(value) for name, value in row.items()} for row in rows],
-            "shown": min(ROWS, self.frame.height),
-            "total": self.frame.height,
+            "shown": min(ROWS, self.height),
+            "total": self.height,
             "out": None if self.out is None else str(self.out),
             "deprecations": list(self.deprecations),
         }
@@ -51,7 +54,7 @@ class Answer(Reported):
         """Return the first hundred rows, at most two dozen columns of them."""
         shown = self.frame.select(self.frame.columns[:COLUMNS]).head(ROWS)
         rows = tuple(tuple(_text(value) for value in row) for row in shown.iter_rows())
-        height, width = self.frame.shape
+        height, width = self.height, self.frame.width
         less = [
             f"The first {ROWS} of {height:,} rows; --out FILE writes them all." if height > ROWS else "",
             f"{COLUMNS} of {width} columns." if width > COLUMNS else "",
