@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -60,6 +61,18 @@ def test_a_period_and_a_segment_narrow_the_rows_of_a_place(mart_to_read: Project
     assert both.label == f"@1.0, {hour}, user=u1"
     assert both.digest is None
     assert side(mart_to_read, "user=u1").label == "user=u1"
+
+
+def test_chosen_rows_are_found_in_each_stretch_of_those_that_are_stored(mart_to_read: Project) -> None:
+    chosen = side(mart_to_read, "@1.0, 2024-01-01T00:00..2024-01-01T01:00, user=u1")
+    stored, choose = chosen.stored()
+    assert stored.select(pl.len()).collect().item() > 9
+    parts = [choose(stored.slice(start, 40)).collect() for start in range(0, 10_000, 40)]
+    assert pl.concat(parts).equals(chosen.frame.collect())
+    whole = side(mart_to_read, "@1.0")
+    assert whole.stored()[0] is whole.frame
+    narrowed = replace(chosen, frame=chosen.frame.head(3))
+    assert narrowed.stored()[0] is narrowed.frame, "the choice belongs to the rows that it gave"
 
 
 def test_numbers_and_flags_are_read_by_their_columns_dtype(mart_to_read: Project) -> None:

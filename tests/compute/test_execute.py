@@ -12,9 +12,11 @@ from types import ModuleType
 from typing import Any
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from workbench.compute import Computed, digests
+from workbench.compute.execute import write_parquet
 from workbench.errors import ComputeError
 
 COLUMNS = ["carrier", "landed_at", "delay"]
@@ -185,6 +187,14 @@ print(compute(Path(sys.argv[1])).reused)
 
 
 @pytest.mark.journey
+def test_lists_are_stored_in_smaller_groups_of_rows_than_numbers(tmp_path: Path) -> None:
+    numbers = pl.LazyFrame({"x": range(100_000)})
+    write_parquet(numbers, tmp_path / "numbers.parquet", view="trial")
+    write_parquet(numbers.select(x=pl.concat_list("x")), tmp_path / "lists.parquet", view="trial")
+    groups = [pq.ParquetFile(tmp_path / f"{name}.parquet").num_row_groups for name in ("numbers", "lists")]
+    assert groups == [1, 2]
+
+
 def test_a_full_disk_is_said_so_and_leaves_nothing(tmp_path: Path, start: Start) -> None:
     output, errors = start(tmp_path, code=FULL).communicate(timeout=120)
     kind, message, remedy = output.splitlines()[0].split(" | ")

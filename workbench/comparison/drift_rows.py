@@ -12,7 +12,7 @@ import polars as pl
 
 from workbench.comparison.refs import contract_at, side_at
 from workbench.define import Contract
-from workbench.diff import Side, value_of
+from workbench.diff import RowChoice, Side, value_of
 from workbench.drift import contract_of_frame
 from workbench.errors import FeatureNotFound, SourceError, UsageError
 from workbench.sources import Dialect, FileReadWarning, Origin, format_of, read_file
@@ -74,11 +74,19 @@ def stretch(workspace: Workspace, view: str, wanted: object, *, otherwise: str) 
         raise UsageError(f"{wanted!r} does not select any rows.", remedy=_FORMS)
     asked = RowSelection.parse(str(wanted))
     side = _place(workspace, view, asked.place or otherwise, otherwise)
-    frame = _of_segment(side.frame, asked.segment)
-    if asked.period is not None:
-        frame = asked.period.rows(frame, _time(side, str(wanted)))
-    side = replace(side, frame=frame, label=str(wanted).strip())
-    return replace(side, digest=None, view_id="") if asked.period or asked.segment else side
+    side = replace(side, label=str(wanted).strip())
+    if asked.period is None and not asked.segment:
+        return side
+    time = None if asked.period is None else _time(side, str(wanted))
+
+    def choose(rows: pl.LazyFrame) -> pl.LazyFrame:
+        rows = _of_segment(rows, asked.segment)
+        return rows if asked.period is None or time is None else asked.period.filter(rows, time)
+
+    rows = _of_segment(side.frame, asked.segment)
+    if asked.period is not None and time is not None:
+        rows = asked.period.rows(rows, time)
+    return replace(side, frame=rows, digest=None, view_id="", choice=RowChoice(side.frame, choose, rows))
 
 
 def _place(workspace: Workspace, view: str, place: str, otherwise: str) -> Side:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from workbench.define import FeatureView
 
 ROW_GROUP = 262_144
+_LIST_ROW_GROUP = 65_536
+"""Lists are long, and of a row group's lists either all are read or none."""
 _WAITING = 4
 """How many batches may wait to be observed."""
 _ABORTED = "__POLARS_ABORT_KEYBOARD_INTERRUPT"  # how a thread of Polars may word a Ctrl-C
@@ -45,11 +47,13 @@ def write_parquet(
     """
     query = RangedQuery.of(frame, path.parent)
     rows = frame if query is None else query.frame()
+    has_lists = any(isinstance(dtype, pl.List | pl.Array) for dtype in frame.collect_schema().dtypes())
+    group = _LIST_ROW_GROUP if has_lists else ROW_GROUP
     if observe is None:
-        _sink(rows, query, path, view)
+        _sink(rows, query, path, view, group)
         return
     with _Observing(observe) as observing:
-        _sink(rows.map_batches(observing, streamable=True, validate_output_schema=False), query, path, view)
+        _sink(rows.map_batches(observing, streamable=True, validate_output_schema=False), query, path, view, group)
 
 
 class _Observing:
@@ -81,9 +85,9 @@ class _Observing:
                 done.result()
 
 
-def _sink(rows: pl.LazyFrame, query: RangedQuery | None, path: Path, view: str) -> None:
+def _sink(rows: pl.LazyFrame, query: RangedQuery | None, path: Path, view: str, row_group: int) -> None:
     try:
-        rows.sink_parquet(path, compression="lz4", statistics=True, row_group_size=ROW_GROUP)
+        rows.sink_parquet(path, compression="lz4", statistics=True, row_group_size=row_group)
     except KeyboardInterrupt:
         # Polars and Python both report one Ctrl-C. Let the second come up here, where it disturbs no cleaning up: it is
         # raised where a loop turns, and nothing that could raise it stands between this line and the loop.

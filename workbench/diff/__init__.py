@@ -20,7 +20,7 @@ from workbench.diff.engine import Compare, compare
 from workbench.diff.pair import Pair, pair_of
 from workbench.diff.parse_value import value_of
 from workbench.diff.result import Category, ColumnDiff, Creep
-from workbench.diff.side import RowCounts, Side
+from workbench.diff.side import RowChoice, RowCounts, Side
 
 __all__ = [
     "AT_ONCE",
@@ -35,6 +35,7 @@ __all__ = [
     "MatchedRows",
     "Pair",
     "RowBlock",
+    "RowChoice",
     "RowCounts",
     "Side",
     "ViewDiff",

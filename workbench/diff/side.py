@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -14,6 +14,25 @@ if TYPE_CHECKING:
 
     from workbench.compute import OutputDigest
     from workbench.define import Contract
+
+
+@dataclass(frozen=True, slots=True)
+class RowChoice:
+    """How rows were chosen from others.
+
+    Attributes
+    ----------
+    stored
+        All rows, as they are stored.
+    choose
+        Returns those of such rows that are meant, and their other columns with them.
+    rows
+        What it returns of all.
+    """
+
+    stored: pl.LazyFrame
+    choose: Callable[[pl.LazyFrame], pl.LazyFrame]
+    rows: pl.LazyFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +55,8 @@ class Side:
         The address of the rows, where they have one.
     digest
         The identity of the rows, where it is known: what is equal by digest is not read.
+    choice
+        How the rows were chosen, where they are some of those that are stored: see `stored`.
     """
 
     label: str
@@ -46,6 +67,13 @@ class Side:
     metadata_hash: str = ""
     view_id: str = ""
     digest: OutputDigest | None = None
+    choice: RowChoice | None = field(default=None, repr=False, compare=False)
+
+    def stored(self) -> tuple[pl.LazyFrame, Callable[[pl.LazyFrame], pl.LazyFrame]]:
+        """Return all rows as they are stored, and what takes those of the side from any stretch of them."""
+        if self.choice is None or self.choice.rows is not self.frame:  # another frame was put in its place
+            return self.frame, lambda frame: frame
+        return self.choice.stored, self.choice.choose
 
     @property
     def view(self) -> str:

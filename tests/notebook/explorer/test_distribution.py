@@ -114,17 +114,17 @@ def test_pictures_of_many_rows_are_of_a_sample_that_is_said_and_totals_stay_exac
     many = [[3.0, 4.0 if row % 4 else None] for row in range(20_000)]
     both = periods(visits(20_000, x=x, c=c, many=many), visits(500, x=x[:500], c=c[:500], many=many[:500]))
     named = distribution(both, both.feature("c"))
-    assert named.sampled
+    assert named.is_sampled
     assert named.rows == (20_000, 500)
     assert sum(bar.rows[0] for bar in named.bars) == pytest.approx(20_000, abs=2)
     (a,) = (bar for bar in named.bars if bar.label == "a")
     assert a.rows[1] == 375, "the side of few rows is counted whole"
     assert a.rows[0] == pytest.approx(15_000, rel=0.05)
     numbers = distribution(both, both.feature("x"))
-    assert not numbers.sampled
+    assert not numbers.is_sampled
     assert sum(bar.rows[0] for bar in numbers.bars) == 20_000
     lists = distribution(both, both.feature("many"))
-    assert lists.sampled
+    assert lists.is_sampled
     assert lists.rows == (20_000, 500)
     norm, nan = lists.bars
     assert (norm.part.low, nan.part.kind) == (5.0, "nan")

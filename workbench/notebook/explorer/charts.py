@@ -38,7 +38,7 @@ def histogram(distribution: FeatureDistribution) -> dict[str, Any]:
             "high": _place(bar.part.high, temporal=temporal),
             "left": bar.rows[0] / (rows[0] or 1),
             "right": bar.rows[1] / (rows[1] or 1),
-            "rows": f"{bar.rows[0]:,} and {bar.rows[1]:,}",
+            "rows": distribution.count(bar),
             "bin": bar.label,
         }
         for bar in bins
@@ -89,6 +89,8 @@ def categories(distribution: FeatureDistribution) -> dict[str, Any]:
         for place, side in enumerate(_SIDES)
     ]
 
+    counted = "rows, about" if distribution.is_sampled else "rows"
+
     def chart(alt: Any) -> Any:
         pick = alt.selection_point(name="pick", fields=["value"], on="click")
         side = alt.Scale(domain=_SIDES, range=[BLUE, ORANGE])
@@ -103,7 +105,11 @@ def categories(distribution: FeatureDistribution) -> dict[str, Any]:
                 stroke=alt.Stroke("side:N", scale=side, legend=None),
                 fillOpacity=alt.condition("datum.side == 'left'", alt.value(0.55), alt.value(0)),
                 opacity=alt.condition(pick, alt.value(1), alt.value(0.35)),
-                tooltip=["value:N", alt.Tooltip("rows:Q", format=","), alt.Tooltip("share:Q", format=".2%")],
+                tooltip=[
+                    "value:N",
+                    alt.Tooltip("rows:Q", title=counted, format=","),
+                    alt.Tooltip("share:Q", format=".2%"),
+                ],
             )
             .add_params(pick)
         )

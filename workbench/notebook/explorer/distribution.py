@@ -14,7 +14,14 @@ import polars as pl
 
 from workbench.notebook.explorer.format import edge
 from workbench.notebook.explorer.kinds import as_number, is_numeric, kind_of
-from workbench.notebook.explorer.selection import MANY, SideRows, ValueSelection, rows_of, sample
+from workbench.notebook.explorer.selection import (
+    MANY,
+    SideRows,
+    ValueSelection,
+    describe_samples,
+    rows_of,
+    sample,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,8 +162,8 @@ class FeatureDistribution:
         Bins that follow each other (``range``), or categories, the commonest first; then what lies outside.
     rows
         Rows of both sides.
-    sampled
-        Whether the rows of bars were counted in a sample, and are about so many.
+    sample
+        Of which rows those of bars were counted in a sample, in words, and are about so many; empty where of all.
     """
 
     feature: str
@@ -164,7 +171,16 @@ class FeatureDistribution:
     unit: str | None
     bars: tuple[DistributionBar, ...]
     rows: tuple[int, int]
-    sampled: bool = False
+    sample: str = ""
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether numbers of rows of bars are estimates."""
+        return bool(self.sample)
+
+    def count(self, bar: DistributionBar) -> str:
+        """Return how many rows of both sides a bar has, as text."""
+        return f"{'about ' if self.is_sampled else ''}{bar.rows[0]:,} and {bar.rows[1]:,}"
 
     @property
     def bins(self) -> tuple[DistributionBar, ...]:
@@ -226,8 +242,8 @@ def distribution(
     ]
     make = _numeric if is_numeric(feature.kind) else _categories if feature.kind == "category" else _nothing
     bars, rows = make(columns)
-    sampled = any(side is not None and side.is_sample for side in looked_at)
-    return FeatureDistribution(feature.name, feature.kind, feature.unit, bars, rows, sampled)
+    sample = describe_samples(looked_at, subject.labels)
+    return FeatureDistribution(feature.name, feature.kind, feature.unit, bars, rows, sample)
 
 
 _HELD = 20_000_000

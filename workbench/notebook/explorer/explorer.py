@@ -21,7 +21,7 @@ from workbench.notebook.explorer.format import edge, key, line_key, place
 from workbench.notebook.explorer.kinds import drawn_as, is_numeric
 from workbench.notebook.explorer.picture import Picture
 from workbench.notebook.explorer.rows import PAGE, RowFilter, count, kinds, page
-from workbench.notebook.explorer.selection import SAMPLE, ValueSelection, Where, rows_of
+from workbench.notebook.explorer.selection import ValueSelection, Where, rows_of
 from workbench.notebook.explorer.style import STYLE
 from workbench.notebook.explorer.subject import Changed, ExploredView
 from workbench.notebook.explorer.table import table
@@ -223,7 +223,6 @@ def _worst(subject: ExploredView, column: str) -> list[str]:
 
 
 _EVERYTHING, _BETWEEN = -1, -2
-_SAMPLED = f"Counted in a sample of about {SAMPLE:,} rows of a side."
 
 
 class Panel:
@@ -379,8 +378,8 @@ class Panel:
         if not self._where.is_everything:
             about = f"Of all rows: {about}"
         outside = [bar for bar in drawn.rest if is_numeric(feature.kind)]
-        left = "; ".join(f"{bar.label}: {bar.rows[0]:,} and {bar.rows[1]:,} rows" for bar in outside)
-        how = " ".join(filter(None, (drawn_as(feature.kind, feature.dtype), _SAMPLED if drawn.sampled else "")))
+        left = "; ".join(f"{bar.label}: {drawn.count(bar)} rows" for bar in outside)
+        how = " ".join(filter(None, (drawn_as(feature.kind, feature.dtype), drawn.sample)))
         how = how or ("" if drawn.bars else "There are no values to draw.")
         drawn_how = f"<p class='wb-dim'>{html.escape(how)}</p>" if how else ""
         if not picture.LIBRARY.is_file():

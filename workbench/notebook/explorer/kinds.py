@@ -42,9 +42,14 @@ def is_numeric(kind: Kind) -> bool:
     return kind not in {"category", "other"}
 
 
-def is_slow(kind: Kind) -> bool:
-    """Whether values of this kind take so long that fewer of them are looked at."""
-    return kind in {"category", "norm", "length"}
+def is_list(dtype: pl.DataType) -> bool:
+    """Whether values are lists."""
+    return isinstance(dtype, pl.List | pl.Array)
+
+
+def is_slow(dtype: pl.DataType) -> bool:
+    """Whether values take so long that fewer of them are looked at."""
+    return is_list(dtype) or kind_of(dtype) == "category"
 
 
 def drawn_as(kind: Kind, dtype: str) -> str:
@@ -72,12 +77,8 @@ def as_number(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
     Null stays null.
     """
-    if isinstance(dtype, pl.Array):
-        column = column.arr.to_list()
-    if kind_of(dtype) == "norm":
-        return column.map_batches(norms, return_dtype=pl.Float64, is_elementwise=True)
-    if kind_of(dtype) == "length":
-        return column.list.len().cast(pl.Float64)
+    if is_list(dtype):
+        column = _list_as_number(column, dtype)
     if isinstance(dtype, pl.Date):
         return column.to_physical().cast(pl.Float64) * 86_400
     if isinstance(dtype, pl.Time):
@@ -85,3 +86,16 @@ def as_number(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if isinstance(dtype, pl.Datetime | pl.Duration):
         return column.to_physical().cast(pl.Float64) / _PER_SECOND[dtype.time_unit]
     return column.cast(pl.Float64)
+
+
+def list_as_number(name: str, dtype: pl.DataType) -> pl.Expr:
+    """Return what is drawn of a column of lists: norms, or lengths, which are whole numbers."""
+    return _list_as_number(pl.col(name), dtype).alias(name)
+
+
+def _list_as_number(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    if isinstance(dtype, pl.Array):
+        column = column.arr.to_list()
+    if kind_of(dtype) == "norm":
+        return column.map_batches(norms, return_dtype=pl.Float64, is_elementwise=True)
+    return column.list.len().cast(pl.Int64)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from workbench.notebook.explorer.kinds import as_number, is_numeric, kind_of
-from workbench.notebook.explorer.selection import MANY, rows_of, sample
+from workbench.notebook.explorer.selection import MANY, PLACES, rows_of, sample
 from workbench.times import instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workbench.notebook.explorer.kinds import Kind
-    from workbench.notebook.explorer.selection import BothRows, Where
+    from workbench.notebook.explorer.selection import BothRows, SideRows, Where
     from workbench.notebook.explorer.subject import Changed, ExploredView
 
 POINTS = 500
@@ -86,7 +86,7 @@ def timeline(
     """Return a feature over time, of the rows that are looked at; empty without an event time.
 
     Where there are more moments than `points`, time is cut into equal steps, the same on both sides, and each is one
-    point. Of more than a million rows of a side a sample of a million is looked at, of texts and lists a fifth of that.
+    point. Of more than a million rows of a side a sample of a million is looked at, of texts and lists a smaller one.
     `looked_at` is what `rows_of` gives, where that is known.
     """
     looked_at = looked_at or rows_of(subject, feature, where)
@@ -98,10 +98,19 @@ def timeline(
             timed = _with_time(frame, subject.time, name)
         # what is drawn is held: it is looked at several times
         frames.append(None if timed is None else timed.collect(engine="streaming").lazy())
-    sampled = any(side is not None and side.rows > MANY for side in looked_at)
+    sampled = any(side is not None and (side.is_sample or side.rows > MANY) for side in looked_at)
+    if any(_are_moments(side, frame) for side, frame in zip(looked_at, frames, strict=True)):
+        points = min(points, PLACES)
     step = _step([frame for frame in frames if frame is not None], points)
     left, right = (() if frame is None else _points(frame, step, feature.kind) for frame in frames)
     return Timeline(feature.name, feature.kind, feature.unit, (left, right), step, sampled)
+
+
+def _are_moments(side: SideRows | None, timed: pl.LazyFrame | None) -> bool:
+    """Whether rows are stretches of a side that is stored in the order of time: between them nothing is known."""
+    if side is None or timed is None or not side.places:
+        return False
+    return timed.select(_TIME).collect()[_TIME].is_sorted()
 
 
 def _with_time(frame: pl.LazyFrame, time: str | None, name: str) -> pl.LazyFrame | None:
