@@ -129,6 +129,44 @@ def test_drift_is_remembered_for_its_sides_measure_and_budgets(tmp_path: Path) -
         measured(tmp_path, unreadable(numbers(shift=1.5)))
 
 
+@given(st.data())
+def test_verdicts_are_those_of_drift_whoever_counted_the_rows(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    names = data.draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=3, unique=True))
+    counts = [data.draw(st.integers(1, 6)) for _ in "ab"]
+    left, right = (
+        side({name: data.draw(st.lists(VALUES[name][1], min_size=n, max_size=n)) for name in names}, label=x, view_id=x)
+        for n, x in zip(counts, "ab", strict=True)
+    )
+    budgets = data.draw(st.sampled_from([(None, {}), (0.2, {}), (None, {names[0]: 0.1})]))
+    limits = Limits("psi", *budgets)
+    whole = limits.measure_drift((left, right), names)
+    facts = tmp_path_factory.mktemp("facts")
+    if data.draw(st.booleans()):
+        diff_views(left, right, compared=cached_compare(facts, pairs=True))
+    found = limits.judge_drift((left, right), names, facts=facts)
+    for one, other in zip(found.features, whole.features, strict=True):
+        assert (one.name, one.verdict, one.sentence) == (other.name, other.verdict, other.sentence)
+        assert repr(one.paired) == repr(other.paired)
+    assert found.headline == whole.headline
+    again = limits.judge_drift((unreadable(left), unreadable(right)), names, facts=facts)
+    assert repr(again) == repr(found)
+
+
+def test_verdicts_on_the_same_rows_read_nothing_that_a_comparison_read(tmp_path: Path) -> None:
+    diff_views(BEFORE, AFTER, compared=cached_compare(tmp_path, pairs=True))
+    sides = unreadable(BEFORE), unreadable(AFTER)
+    (found,) = Limits("psi", None, {}).judge_drift(sides, ["number"], facts=tmp_path).features
+    assert found.drifted
+    assert found.psi is None
+    assert found.reference.mean == pytest.approx(2.9, abs=0.2)
+    with pytest.raises(Exception, match="unreadable"):
+        Limits("psi", 0.1, {}).judge_drift(sides, ["number"], facts=tmp_path)
+    known = measured(tmp_path)
+    assert Limits("psi", None, {}).judge_drift(sides, ["number"], facts=tmp_path).features == known.features
+
+
 def test_drift_of_any_kind_of_column_is_read_back_as_it_was(tmp_path: Path) -> None:
     count = 90
     rows: dict[str, list[Any]] = {

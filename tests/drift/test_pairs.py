@@ -36,7 +36,7 @@ def side(values: Any, *, start: datetime = START, dtype: Any = None) -> Side:
 
 
 def change(left: Any, right: Any, dtype: Any = None) -> PairedChange:
-    found = compare_pairs(side(left, dtype=dtype), side(right, dtype=dtype), ["x"])["x"]
+    found = compare_pairs(side(left, dtype=dtype), side(right, dtype=dtype), ["x"])["x"].change
     json.dumps(found.to_dict(), allow_nan=False)
     return found
 
@@ -90,7 +90,7 @@ def test_nested_values_that_changed_cannot_be_judged() -> None:
 
 
 def test_numbers_of_any_dtypes_are_compared() -> None:
-    assert compare_pairs(side([1, 2, 3] * 9, dtype=pl.Int64), side([2.0, 4.0, 6.0] * 9), ["x"])["x"].drifted
+    assert compare_pairs(side([1, 2, 3] * 9, dtype=pl.Int64), side([2.0, 4.0, 6.0] * 9), ["x"])["x"].change.drifted
 
 
 def test_periods_and_other_keys_have_no_rows_in_common() -> None:
@@ -104,7 +104,7 @@ def test_periods_and_other_keys_have_no_rows_in_common() -> None:
 
 
 def test_rows_of_one_side_alone_are_told() -> None:
-    assert compare_pairs(side(NORMAL), side(NORMAL[:900]), ["x"])["x"].others
+    assert compare_pairs(side(NORMAL), side(NORMAL[:900]), ["x"])["x"].change.others
 
 
 def test_rows_known_to_be_the_same_are_counted_and_not_read() -> None:
@@ -112,9 +112,11 @@ def test_rows_known_to_be_the_same_are_counted_and_not_read() -> None:
     late = pl.col("at") >= START + timedelta(hours=980)
     for right in (values, values[:995], [*values, 1.0]):
         sides = side(NORMAL), side(right)
-        whole = compare_pairs(*sides, ["x"])["x"]
+        whole = compare_pairs(*sides, ["x"])["x"].change
         assert whole.changed
-        assert compare_pairs(*sides, ["x"], touched=late)["x"] == whole
-    assert not compare_pairs(side(NORMAL), side(values), ["x"], touched=late & (pl.col("at") < START))["x"].changed
+        assert compare_pairs(*sides, ["x"], touched=late)["x"].change == whole
+    assert not compare_pairs(side(NORMAL), side(values), ["x"], touched=late & (pl.col("at") < START))[
+        "x"
+    ].change.changed
     early = pl.col("at") < START + timedelta(hours=10)
-    assert compare_pairs(side(NORMAL), side(values[:900]), ["x"], touched=early)["x"].rows == 900
+    assert compare_pairs(side(NORMAL), side(values[:900]), ["x"], touched=early)["x"].change.rows == 900

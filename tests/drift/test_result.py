@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from workbench.drift.noise import Noise
-from workbench.drift.result import DriftSide, FeatureDrift
+from workbench.drift.pairs import PairedChange
+from workbench.drift.result import FeatureDrift
+from workbench.drift.shares import ShareMoved
+from workbench.drift.side import DriftSide
 
 SIDE = DriftSide("Float64", 1000, 0)
 
@@ -39,6 +43,15 @@ def test_how_far_a_value_may_be_off_is_rounded_up_and_stands_behind_it() -> None
     assert found.sentence == "x is within its usual noise: PSI 0.05 ± 3e-5, 0.5 times its usual noise (limit 0.2)."
     assert [found.give_or_take(name) for name in ("ks", "wasserstein")] == [" ± 0.001", ""]
     assert moved(0.05, 0.1, bounds={"psi": 0.096}).give_or_take("psi") == " ± 0.1"
+
+
+def test_rows_that_decide_tell_the_nulls_that_no_share_tells() -> None:
+    nulls = replace(SIDE, nulls=500)
+    alone = (ShareMoved("nulls", 0.0, 0.5, 0.01),)
+    found = replace(moved(0.05, 0.1, alone=alone, drifted=True), current=nulls)
+    assert found.sentence.count("nulls 0% to 50%") == 1
+    by_rows = found.of_same_rows(PairedChange(1000, 500, 500, size=0.0, moved=0.5))
+    assert by_rows.sentence.endswith("; nulls 0% to 50%.")
 
 
 @pytest.mark.parametrize("usual", [None, 0.0])

@@ -16,7 +16,7 @@ from tests.promote.conftest import DESCRIBED, RATE, git, more_events, record_of
 from tests.promote.stage import Table, begin, lake_rows, write
 from workbench.cli.main import main
 from workbench.drift import FeatureDrift
-from workbench.drift.result import DriftSide
+from workbench.drift.side import DriftSide
 from workbench.errors import FeatureNotFound, LakeError, PromotionRefused, UsageError
 from workbench.lake import TableAt
 from workbench.promote.new_data import gross_fault, is_loss

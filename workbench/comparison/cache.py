@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from workbench.diff import AT_ONCE, ColumnDiff, RowCounts, Side, compare
-from workbench.drift import DriftReport
+from workbench.drift import DriftReport, PairCounter, PairedRows, pairs_to_count
 from workbench.pipeline import write_facts
 from workbench.records import read_record
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from workbench.diff import Compare
 
-DIFF, DRIFT = "diff/1", "drift/2"
+DIFF, DRIFT, PAIRS = "diff/1", "drift/2", "pairs/1"
 """Raised when a comparison finds something else than it did, so that it is made again."""
 
 
@@ -41,8 +41,18 @@ class _Columns:
     worst: Mapping[str, str]
 
 
-def cached_compare(facts: Path) -> Compare:
-    """Return a `diff.compare` that compares the same two sides once."""
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """How features changed in the rows that both sides have, by name."""
+
+    features: Mapping[str, PairedRows]
+
+
+def cached_compare(facts: Path, *, pairs: bool = False) -> Compare:
+    """Return a `diff.compare` that compares the same two sides once.
+
+    With `pairs`, it counts what `known_pairs` returns, for which it reads no row again.
+    """
 
     def compared(
         left: Side, right: Side, *, called: Callable[[str], tuple[str, str]], worst: int, at_once: int = AT_ONCE
@@ -54,7 +64,11 @@ def cached_compare(facts: Path) -> Compare:
                 return known.rows, tuple(_with_worst(column, known.worst, called) for column in known.columns)
             except (ValueError, binascii.Error, pl.exceptions.PolarsError):
                 pass  # a damaged record: compared again
-        rows, columns = compare(left, right, called=called, worst=worst, at_once=at_once)
+        counted = pairs_to_count(left, right) if pairs and path is not None else []
+        counter = PairCounter.of(left, counted) if counted else None
+        rows, columns = compare(left, right, called=called, worst=worst, at_once=at_once, observer=counter)
+        if counter is not None and (place := _path(facts, PAIRS, left, right, None)) is not None:
+            write_facts(place, _Pairs(counter.result((rows.left, rows.right))))
         if path is not None:
             plain = tuple(replace(column, worst=None) for column in columns)
             kept = {column.name: _packed(column.worst) for column in columns if column.worst is not None}
@@ -64,19 +78,32 @@ def cached_compare(facts: Path) -> Compare:
     return compared
 
 
+def known_pairs(facts: Path, left: Side, right: Side) -> Mapping[str, PairedRows]:
+    """Return how features changed in the rows that both sides have, by name; those that were counted."""
+    path = _path(facts, PAIRS, left, right, None)
+    known = None if path is None else read_record(path, _Pairs)
+    return {} if known is None else known.features
+
+
 def cached_drift(
     facts: Path, left: Side, right: Side, settings: object, *, measure: Callable[[], DriftReport]
 ) -> DriftReport:
     """Return what `measure` finds of two sides; asked once for the sides and the `settings` it depends on, as JSON."""
-    path = _path(facts, DRIFT, left, right, settings)
-    if path is None:
-        return measure()
-    known = read_record(path, DriftReport)
+    known = known_drift(facts, left, right, settings)
     if known is not None:
-        return replace(known, labels=(left.label, right.label))
+        return known
     report = measure()
-    write_facts(path, report)
+    path = _path(facts, DRIFT, left, right, settings)
+    if path is not None:
+        write_facts(path, report)
     return report
+
+
+def known_drift(facts: Path, left: Side, right: Side, settings: object) -> DriftReport | None:
+    """Return what was measured of two sides by the `settings`; None where nothing was."""
+    path = _path(facts, DRIFT, left, right, settings)
+    known = None if path is None else read_record(path, DriftReport)
+    return None if known is None else replace(known, labels=(left.label, right.label))
 
 
 def _path(facts: Path, scheme: str, left: Side, right: Side, settings: object) -> Path | None:

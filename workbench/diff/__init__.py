@@ -9,6 +9,7 @@ from workbench.diff.align import (
     columns_of,
     engine_errors,
     height,
+    pairs_of,
     read_pair,
     same_grain,
 )
@@ -16,8 +17,8 @@ from workbench.diff.code import CodeDiff, FileDiff, Hunk, code_diff
 from workbench.diff.contract_diff import ContractChange, contract_changes
 from workbench.diff.creep import creep
 from workbench.diff.diff import ViewDiff, diff_views
-from workbench.diff.engine import Compare, compare
-from workbench.diff.pair import Pair, pair_of
+from workbench.diff.engine import Compare, Observer, compare, same_by_digest
+from workbench.diff.pair import DifferingValues, Pair, pair_of
 from workbench.diff.parse_value import value_of
 from workbench.diff.result import Category, ColumnDiff, Creep
 from workbench.diff.side import RowChoice, RowCounts, Side
@@ -30,9 +31,11 @@ __all__ = [
     "Compare",
     "ContractChange",
     "Creep",
+    "DifferingValues",
     "FileDiff",
     "Hunk",
     "MatchedRows",
+    "Observer",
     "Pair",
     "RowBlock",
     "RowChoice",
@@ -48,7 +51,9 @@ __all__ = [
     "engine_errors",
     "height",
     "pair_of",
+    "pairs_of",
     "read_pair",
+    "same_by_digest",
     "same_grain",
     "value_of",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from math import fsum, isfinite
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from workbench.diff.align import MatchedRows, PairReader, RowBlock
-    from workbench.diff.pair import Pair
+    from workbench.diff.pair import DifferingValues, Pair
     from workbench.diff.renames import Guess
     from workbench.diff.side import Side
 
@@ -69,24 +69,21 @@ class ValueTally:
     _measured: int = 0
     _sample: ReservoirSample = field(default_factory=lambda: ReservoirSample(SAMPLE))
 
-    def add(self, rows: MatchedRows) -> pl.Series | None:
-        """Count the rows of a part; return where the values differ, or None where they do nowhere."""
-        old, new = rows.left[self.pair.left], rows.right[self.pair.right]
-        where = self.pair.differs(old, new)
-        if where is None:
+    def add(self, rows: MatchedRows) -> DifferingValues | None:
+        """Count the rows of a part; return the values that differ, or None where none do."""
+        found = self.pair.differing(rows.left[self.pair.left], rows.right[self.pair.right])
+        if found is None:
             return None
-        self.differs += int(where.sum())
-        old, new = old.filter(where), new.filter(where)
-        differences = self.pair.differences(old, new)
-        finite = differences.filter(differences.is_finite())
+        self.differs += len(found.old)
+        finite = found.differences.filter(found.differences.is_finite())
         if len(finite):
             sizes = finite.abs()
             self._sums.append(float(sizes.sum()))
             self._measured += len(finite)
             self.largest = max(self.largest or 0.0, float(sizes.max()))  # type: ignore[arg-type]  # there are some
             self._sample.add(finite.to_numpy())
-        self._keep([rows.left[key].filter(where) for key in self.keys], old, new, differences)
-        return where
+        self._keep([rows.left[key].filter(found.where) for key in self.keys], found)
+        return found
 
     @property
     def worst(self) -> pl.DataFrame | None:
@@ -110,23 +107,23 @@ class ValueTally:
     def _addable(self) -> bool:
         return all(isfinite(each) for each in self._sums)
 
-    def _keep(self, keys: Sequence[pl.Series], old: pl.Series, new: pl.Series, differences: pl.Series) -> None:
+    def _keep(self, keys: Sequence[pl.Series], found: DifferingValues) -> None:
         """Keep the rows that differ most: by size, then such without one, of equal ones those that came first."""
         if not self.most:
             return
-        sizes = differences.abs().fill_nan(None).fill_null(-1.0)
+        sizes = found.differences.abs().fill_nan(None).fill_null(-1.0)
         columns = [
             *keys,
-            old.alias(self.names[0]),
-            new.alias(self.names[1]),
-            differences.alias(DIFFERENCE),
+            found.old.alias(self.names[0]),
+            found.new.alias(self.names[1]),
+            found.differences.alias(DIFFERENCE),
             sizes.alias(_SIZE),
         ]
         places = _first_largest(sizes, self.most)
-        found = pl.DataFrame([column.gather(places) for column in columns])
+        kept = pl.DataFrame([column.gather(places) for column in columns])
         if self._kept is not None:
-            found = pl.concat([self._kept, found])
-        self._kept = found.sort(_SIZE, descending=True, maintain_order=True).head(self.most)
+            kept = pl.concat([self._kept, kept])
+        self._kept = kept.sort(_SIZE, descending=True, maintain_order=True).head(self.most)
 
 
 def _as_lengths(seconds: pl.Series) -> pl.Series:
@@ -191,6 +188,16 @@ class Missing:
             self.nans += int(values.is_nan().sum())
 
 
+class Observer(Protocol):
+    """What looks at the rows that both sides have while these are compared."""
+
+    def begin(self) -> None:
+        """Forget what was seen: all rows come again, or for the first time."""
+
+    def add(self, rows: MatchedRows, differing: Mapping[str, DifferingValues | None]) -> None:
+        """Look at the rows of a part, and the values that differ, by the right column of each pair."""
+
+
 @dataclass(frozen=True, slots=True)
 class CountRequest:
     """What is to be counted.
@@ -205,12 +212,15 @@ class CountRequest:
         Says what the left and the right value of a column are called.
     worst
         How many rows to keep of those that differ most.
+    observer
+        Looks at the rows, too.
     """
 
     pairs: Sequence[Pair]
     guesses: Sequence[Pair]
     called: Callable[[str], tuple[str, str]]
     worst: int
+    observer: Observer | None = None
 
 
 @dataclass(slots=True)
@@ -240,8 +250,8 @@ class CountResult:
     guesses: list[Guess] = field(default_factory=list)
     missing: tuple[dict[str, Missing], dict[str, Missing]] = field(default_factory=lambda: ({}, {}))
 
-    def add(self, part: RowBlock, rows: MatchedRows, keys: Sequence[str]) -> None:
-        """Count the rows of a part."""
+    def add(self, part: RowBlock, rows: MatchedRows, keys: Sequence[str]) -> dict[str, DifferingValues | None]:
+        """Count the rows of a part; return the values that differ, by the right column of each pair."""
         for side, missing in zip((part.left, part.right), self.missing, strict=True):
             for column in side.get_columns():
                 if column.name not in keys:
@@ -250,11 +260,13 @@ class CountResult:
         self.added += rows.added.height
         self.removed += rows.removed.height
         self.duplicates = (self.duplicates[0] + rows.duplicates[0], self.duplicates[1] + rows.duplicates[1])
-        found = [where for tally in self.tallies.values() if (where := tally.add(rows)) is not None]
-        if found:
-            self.changed += int(reduce(or_, found).sum())
+        found = {name: tally.add(rows) for name, tally in self.tallies.items()}
+        differing = [each.where for each in found.values() if each is not None]
+        if differing:
+            self.changed += int(reduce(or_, differing).sum())
         for guess in self.guesses:
             guess.add(rows)
+        return found
 
 
 def count_differences(both: PairReader, asked: CountRequest) -> CountResult:
@@ -268,10 +280,14 @@ def count_differences(both: PairReader, asked: CountRequest) -> CountResult:
         }
         guesses = [Guess.about(pair, both.heights) for pair in asked.guesses]
         found = CountResult(tallies=tallies, guesses=guesses)
+        if asked.observer is not None:
+            asked.observer.begin()
         return show
 
     def show(part: RowBlock, rows: MatchedRows) -> bool:
-        found.add(part, rows, both.keys)
+        differing = found.add(part, rows, both.keys)
+        if asked.observer is not None:
+            asked.observer.add(rows, differing)
         return False
 
     both.visit(begin)
@@ -314,7 +330,13 @@ class Compare(Protocol):
 
 
 def compare(
-    left: Side, right: Side, *, called: Callable[[str], tuple[str, str]], worst: int, at_once: int = AT_ONCE
+    left: Side,
+    right: Side,
+    *,
+    called: Callable[[str], tuple[str, str]],
+    worst: int,
+    at_once: int = AT_ONCE,
+    observer: Observer | None = None,
 ) -> tuple[RowCounts, Columns]:
     """Return how rows and columns of two sides of one grain differ."""
     gone = [name for name in left.values if name not in right.values]
@@ -324,7 +346,7 @@ def compare(
     guesses = [replace(pair, tolerance=None) for pair in pairs_of(left, right, [(a, b) for a in gone for b in new])]
     both = read_pair(left, right, ([*read, *gone], [*read, *new]), at_once=at_once)
     with engine_errors():
-        found = count_differences(both, CountRequest(pairs, guesses, called, worst))
+        found = count_differences(both, CountRequest(pairs, guesses, called, worst, observer))
     counts = RowCounts(
         *both.heights, found.common - found.changed, found.changed, found.added, found.removed, *found.duplicates
     )

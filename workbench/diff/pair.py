@@ -23,6 +23,26 @@ _WIDEST = 1.6e38  # a little less than 128 bits hold
 
 
 @dataclass(frozen=True, slots=True)
+class DifferingValues:
+    """The values of a pair of columns in the rows where they differ.
+
+    Attributes
+    ----------
+    where
+        Which of all rows these are.
+    old, new
+        The values.
+    differences
+        As `Pair.differences` returns them.
+    """
+
+    where: pl.Series
+    old: pl.Series
+    new: pl.Series
+    differences: pl.Series
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """Two columns.
 
@@ -48,6 +68,14 @@ class Pair:
     def measurable(self) -> bool:
         """Whether a difference has a size: of numbers in their unit, of times and durations in seconds."""
         return self.common.is_numeric() or self.common.is_temporal()
+
+    def differing(self, old: pl.Series, new: pl.Series) -> DifferingValues | None:
+        """Return the values of two equally long columns where they differ; None where they differ nowhere."""
+        where = self.differs(old, new)
+        if where is None:
+            return None
+        old, new = old.filter(where), new.filter(where)
+        return DifferingValues(where, old, new, self.differences(old, new))
 
     def differs(self, old: pl.Series, new: pl.Series) -> pl.Series | None:
         """Return where the values of two equally long columns differ; None where they differ nowhere."""

@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 
 from workbench.drift.blocks import Blocks
-from workbench.drift.result import DriftKind, DriftSide, FeatureDrift
+from workbench.drift.result import KINDS, FeatureDrift
 from workbench.drift.shares import ShareMoved, by_chance
+from workbench.drift.side import DriftSide
 from workbench.drift.verdict import Evidence, judge
 from workbench.measures import MEASURES, between, within
 from workbench.profile import (
@@ -39,16 +40,6 @@ VALUE, TIME = "value", "time"
 
 _FINE = 256
 _NEW = 0.01
-
-_KINDS: dict[Family, DriftKind] = {
-    "number": "numeric",
-    "moment": "temporal",
-    "duration": "temporal",
-    "category": "categorical",
-    "boolean": "boolean",
-    "empty": "other",
-    "other": "other",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +75,10 @@ def compare_column(
     family = families[1] if families[0] == "empty" else families[0]
     known = FeatureDrift(
         name=asked.name,
-        kind=_KINDS[family],
+        kind=KINDS[family],
         reference=DriftSide(str(reference[VALUE].dtype), reference.height, reference[VALUE].null_count()),
         current=DriftSide(str(current[VALUE].dtype), current.height, current[VALUE].null_count()),
-        unit="second" if _KINDS[family] == "temporal" else asked.unit,
+        unit="second" if KINDS[family] == "temporal" else asked.unit,
         segment=segment,
         measure=asked.measure,
         budget=asked.budget,

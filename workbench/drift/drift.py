@@ -23,7 +23,7 @@ from workbench.memory import how_many_fit, require_memory
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from workbench.drift.pairs import PairedChange
+    from workbench.drift.pairs import PairedRows
 
 MOST_SEGMENTS = 100
 """Of more segments, those with the most rows on both sides together are compared."""
@@ -151,7 +151,7 @@ def drift(
     budgets: Mapping[str, float] | None = None,
     labels: tuple[str, str] = ("reference", "current"),
     by: Sequence[str] = (),
-    pairs: Mapping[str, PairedChange] | None = None,
+    pairs: Mapping[str, PairedRows] | None = None,
 ) -> DriftReport:
     """Measure the drift of features from the reference to the current rows.
 
@@ -179,8 +179,8 @@ def drift(
     def compare(name: str) -> tuple[FeatureDrift, list[FeatureDrift]]:
         asked = ColumnRequest(name, contract[name].unit, measure, limits.get(name, budget))
         whole, segments = _compare(sides, chosen, asked)
-        change = (pairs or {}).get(name)
-        return (whole if change is None else whole.of_same_rows(change)), segments
+        found = (pairs or {}).get(name)
+        return (whole if found is None else whole.of_same_rows(found.change)), segments
 
     with ThreadPoolExecutor(max_workers=how_many_fit(each, most=_AT_ONCE)) as pool:
         compared = list(pool.map(compare, names))

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from workbench.diff import Pair, columns_of, engine_errors, height, pair_of, read_pair, same_grain
-from workbench.profile import Family, as_numbers, family_of
+from workbench.diff import (
+    Pair,
+    columns_of,
+    engine_errors,
+    height,
+    pair_of,
+    pairs_of,
+    read_pair,
+    same_by_digest,
+    same_grain,
+)
+from workbench.drift.side import DriftSide
+from workbench.memory import memory_share
+from workbench.profile import Family, Unordered, as_numbers, family_of, finite_or_none, quantiles
 from workbench.records import to_plain
 from workbench.shares import percent
 
 if TYPE_CHECKING:
-    from workbench.diff import MatchedRows, RowBlock, Side
+    from workbench.diff import DifferingValues, MatchedRows, RowBlock, Side
+    from workbench.profile import Numbers
 
 LARGEST_CHANGE = 0.1
 """Values of the same rows may change by a tenth of the reference's spread on average, or in a tenth of the rows.
@@ -30,6 +45,13 @@ LARGEST_MISSING = 0.01
 
 _NORMAL = 1.349
 """Interquartile range of a normal distribution in standard deviations."""
+
+_NUMBERS: tuple[Family, ...] = ("number", "moment", "duration")
+_COLUMNS = 2
+"""Columns whose spread is taken at the same time."""
+_FLOAT, _HELD = 8, 1 / 16
+"""Bytes of a number, and the share of what is free that those of a column may take; else it is read batch by batch."""
+_BATCH = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,27 +132,54 @@ class PairedChange:
         return sizes | {"share": self.share, "missing_share": self.missing_share}
 
 
+@dataclass(frozen=True, slots=True)
+class PairedRows:
+    """The values of a feature in the rows that both sides have.
+
+    Attributes
+    ----------
+    change
+        How they changed.
+    family
+        What kind of values they are.
+    sides
+        Each side's values in those rows, in short; without a standard deviation. `None` where not all were read.
+    """
+
+    change: PairedChange
+    family: Family
+    sides: tuple[DriftSide, DriftSide] | None = None
+
+    @property
+    def decides(self) -> bool:
+        """Whether nothing is left for distributions to say: neither side has other rows, and values are numbers."""
+        return self.sides is not None and not self.change.others and self.family in _NUMBERS
+
+
 def compare_pairs(
     left: Side, right: Side, names: Sequence[str], *, least: float = 0.0, touched: pl.Expr | None = None
-) -> dict[str, PairedChange]:
+) -> dict[str, PairedRows]:
     """Return how features changed in the rows that both sides have, by name."""
     timed = any(column.role == "event_time" for column in left.contract.columns)
     if not names or not timed or not same_grain(left, right) or not _may_meet(left, right):
         return {}
     with engine_errors():
         pairs = [pair for pair in (_pair(left, right, name) for name in names) if pair is not None]
-        changes = [_Change.of(pair, left.frame) for pair in pairs]
+        counter = PairCounter.of(left, pairs)
         columns = [pair.left for pair in pairs], [pair.right for pair in pairs]
-        counted = _Counted(changes)
         heights = height(left), height(right)
         compared = (left, right) if touched is None else _rows_that_may_differ(left, right, touched, heights)
         both = read_pair(*compared, columns)
-        both.visit(counted.begin)
-    rows = counted.rows + heights[0] - both.heights[0]
-    if not rows or rows < least * min(heights):
-        return {}
-    others = rows < max(heights)
-    return {change.pair.right: change.result(rows, others=others) for change in changes}
+        both.visit(counter.visit)
+    return counter.result(heights, alike=heights[0] - both.heights[0], least=least)
+
+
+def pairs_to_count(left: Side, right: Side) -> list[Pair]:
+    """Return the features whose rows a comparison of two sides reads, and can count as `compare_pairs` does."""
+    if not any(column.role == "event_time" for column in left.contract.columns) or not same_grain(left, right):
+        return []
+    names = [name for name in right.values if name in left.values and not same_by_digest(left, right, name)]
+    return pairs_of(left, right, [(name, name) for name in names])
 
 
 def _rows_that_may_differ(left: Side, right: Side, touched: pl.Expr, heights: tuple[int, int]) -> tuple[Side, Side]:
@@ -179,35 +228,32 @@ class _Change:
     missing: int = 0
     total: float = 0.0
     capped: float = 0.0
+    sides: tuple[_Sums, _Sums] = field(default_factory=lambda: (_Sums(), _Sums()))
 
     @classmethod
-    def of(cls, pair: Pair, frame: pl.LazyFrame) -> _Change:
-        values = frame.select(pair.left).collect(engine="streaming").to_series()
-        family = family_of(values.dtype)
+    def of(cls, pair: Pair, frame: pl.LazyFrame, rows: int) -> _Change:
+        family = family_of(pair.dtypes[0])
         if family in ("category", "boolean"):
-            held = values.drop_nulls()
+            held = frame.select(pair.left).collect(engine="streaming").to_series().drop_nulls()
             most = 0 if held.is_empty() else int(held.value_counts()["count"].max())  # type: ignore[arg-type]  # a count
             return cls(pair, family, 1 - most / max(1, len(held)), 0.0)
         if family in ("other", "empty"):
             return cls(pair, family, 0.0, 0.0)
-        numbers = as_numbers(values.drop_nulls()).to_numpy()
-        numbers = numbers[np.isfinite(numbers)]
-        if not len(numbers):
-            return cls(pair, family, 0.0, 0.0)
-        low, middle, high = np.quantile(numbers, [0.25, 0.5, 0.75])
-        with np.errstate(over="ignore", invalid="ignore"):
-            deviation = float(np.mean(np.abs(numbers - middle)))
-            spread = float(high - low) / _NORMAL
-        return cls(pair, family, deviation, spread or deviation)
+        return cls(pair, family, *_spread(frame.select(pair.left), rows))
 
-    def add(self, old: pl.Series, new: pl.Series) -> None:
-        where = self.pair.differs(old, new)
-        if where is None:
+    def begin(self) -> None:
+        self.changed, self.missing, self.total, self.capped = 0, 0, 0.0, 0.0
+        self.sides = _Sums(), _Sums()
+
+    def add(self, rows: MatchedRows, differing: DifferingValues | None) -> None:
+        if self.family in _NUMBERS:
+            for side, values in zip(self.sides, (rows.left[self.pair.left], rows.right[self.pair.right]), strict=True):
+                side.add(values)
+        if differing is None:
             return
-        count = int(where.sum())
+        count = len(differing.old)
         self.changed += count
-        old, new = old.filter(where), new.filter(where)
-        missing = int((_state(old) != _state(new)).sum())
+        missing = int((_state(differing.old) != _state(differing.new)).sum())
         self.missing += missing
         if self.family in ("category", "boolean"):
             self.capped += count
@@ -215,37 +261,123 @@ class _Change:
             return
         if self.family == "other":
             return
-        sizes = self.pair.differences(old, new).abs().drop_nulls().to_numpy()
-        sizes = sizes[np.isfinite(sizes)]
+        sizes = differing.differences.abs().drop_nulls().to_numpy()
+        finite = np.isfinite(sizes)
+        sizes = sizes if finite.all() else sizes[finite]
         with np.errstate(over="ignore"):
             self.total += float(sizes.sum())
             capped = np.minimum(sizes / self.spread, 1.0).sum() if self.spread else np.count_nonzero(sizes)
         self.capped += missing + float(capped)
 
-    def result(self, rows: int, *, others: bool) -> PairedChange:
-        if self.family == "other":
-            return PairedChange(rows, self.changed, self.missing, others=others)
-        moved = self.capped / rows
-        size = self.total / rows / self.deviation if self.deviation else moved
-        return PairedChange(rows, self.changed, self.missing, size, moved, others=others)
+    def result(self, rows: int, *, others: bool, whole: bool) -> PairedRows:
+        size = moved = None
+        if self.family != "other":
+            moved = self.capped / rows
+            size = self.total / rows / self.deviation if self.deviation else moved
+        change = PairedChange(rows, self.changed, self.missing, size, moved, others=others)
+        if not whole:
+            return PairedRows(change, self.family)
+        one, two = (side.result(dtype, rows) for side, dtype in zip(self.sides, self.pair.dtypes, strict=True))
+        return PairedRows(change, self.family, (one, two))
 
 
 @dataclass(slots=True)
-class _Counted:
-    changes: list[_Change]
-    rows: int = field(default=0)
+class _Sums:
+    """What is counted of one side's values."""
 
-    def begin(self) -> Callable[[RowBlock, MatchedRows], bool]:
-        self.rows = 0
-        for change in self.changes:
-            change.changed, change.missing, change.total, change.capped = 0, 0, 0.0, 0.0
-        return self.show
+    nulls: int = 0
+    nans: int = 0
+    infinities: int = 0
+    total: float = 0.0
 
-    def show(self, _: RowBlock, rows: MatchedRows) -> bool:
-        self.rows += rows.left.height
-        for change in self.changes:
-            change.add(rows.left[change.pair.left], rows.right[change.pair.right])
+    def add(self, values: pl.Series) -> None:
+        self.nulls += values.null_count()
+        numbers = as_numbers(values)
+        total = float(numbers.sum())
+        if not math.isfinite(total):
+            self.nans += int(numbers.is_nan().sum())
+            self.infinities += int(numbers.is_infinite().sum())
+            total = float(numbers.filter(numbers.is_finite()).sum())
+        self.total += total
+
+    def result(self, dtype: pl.DataType, rows: int) -> DriftSide:
+        held = rows - self.nulls - self.nans - self.infinities
+        mean = finite_or_none(self.total / held) if held else None
+        return DriftSide(str(dtype), rows, self.nulls, self.nans, self.infinities, mean)
+
+
+def _spread(column: pl.LazyFrame, rows: int) -> tuple[float, float]:
+    """Return the mean distance of a column's finite values from their median, and their spread; 0 without any."""
+    if rows * _FLOAT <= memory_share(_HELD):
+        held = [_finite(part) for part in column.collect(engine="streaming").to_series().get_chunks()]
+        batches = partial(iter, held)
+    else:
+        batches = partial(_read_finite, column)
+    count = sum(map(len, batches()))
+    if not count:
+        return 0.0, 0.0
+    low, middle, high = quantiles(batches, count, [0.25, 0.5, 0.75])
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviation = sum(float(np.abs(batch - middle).sum()) for batch in batches()) / count
+        spread = float(high - low) / _NORMAL
+    return deviation, spread or deviation
+
+
+def _read_finite(column: pl.LazyFrame) -> Iterator[Numbers]:
+    for batch in column.collect_batches(chunk_size=_BATCH, maintain_order=True):
+        yield _finite(batch.to_series())
+
+
+def _finite(values: pl.Series) -> Numbers:
+    return Unordered.of(values).finite
+
+
+@dataclass(slots=True)
+class PairCounter:
+    """Counts how features change, in the rows that both sides have, while these are compared."""
+
+    _changes: list[_Change]
+    _rows: int = 0
+
+    @classmethod
+    def of(cls, left: Side, pairs: Sequence[Pair]) -> PairCounter:
+        """Return a counter for `pairs` of columns; the left side's are read for their spread."""
+        rows = height(left)
+        with engine_errors(), ThreadPoolExecutor(max_workers=_COLUMNS) as pool:
+            return cls(list(pool.map(lambda pair: _Change.of(pair, left.frame, rows), pairs)))
+
+    def begin(self) -> None:
+        """Forget what was counted."""
+        self._rows = 0
+        for change in self._changes:
+            change.begin()
+
+    def add(self, rows: MatchedRows, differing: Mapping[str, DifferingValues | None]) -> None:
+        """Count the rows of a part, and the values that differ by the right column of each pair."""
+        self._rows += rows.left.height
+        for change in self._changes:
+            change.add(rows, differing[change.pair.right])
+
+    def visit(self) -> Callable[[RowBlock, MatchedRows], bool]:
+        """Begin, and return what counts the parts of a `PairReader`."""
+        self.begin()
+        return self._show
+
+    def _show(self, _: RowBlock, rows: MatchedRows) -> bool:
+        pairs = [change.pair for change in self._changes]
+        self.add(rows, {pair.right: pair.differing(rows.left[pair.left], rows.right[pair.right]) for pair in pairs})
         return False
+
+    def result(self, heights: tuple[int, int], *, alike: int = 0, least: float = 0.0) -> dict[str, PairedRows]:
+        """Return what was counted, by name, of sides so high that have `alike` rows more in common.
+
+        Nothing where they have less than `least` of the smaller side's rows in common.
+        """
+        rows = self._rows + alike
+        if not rows or rows < least * min(heights):
+            return {}
+        others = rows < max(heights)
+        return {change.pair.right: change.result(rows, others=others, whole=not alike) for change in self._changes}
 
 
 def _state(values: pl.Series) -> pl.Series:

@@ -8,64 +8,29 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from workbench.drift.noise import Basis, Noise
-from workbench.drift.pairs import PairedChange
+from workbench.drift.pairs import PairedChange, PairedRows
 from workbench.drift.shares import ShareMoved
+from workbench.drift.side import DriftSide
 from workbench.measures import MEASURES, RESULTS
-from workbench.profile import Bin, Histogram
+from workbench.profile import Bin, Family, Histogram
 from workbench.records import to_plain
 from workbench.shares import percent
 
 Verdict = Literal["drifted", "no drift", "cannot judge"]
 DriftKind = Literal["numeric", "categorical", "temporal", "boolean", "other"]
 
+KINDS: dict[Family, DriftKind] = {
+    "number": "numeric",
+    "moment": "temporal",
+    "duration": "temporal",
+    "category": "categorical",
+    "boolean": "boolean",
+    "empty": "other",
+    "other": "other",
+}
 _SAID: dict[Verdict, str] = {"drifted": "moved", "no drift": "hardly moved", "cannot judge": "cannot be judged"}
 _NOTABLE = 0.01
 _COUNTABLE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class DriftSide:
-    """One side's rows in short.
-
-    Attributes
-    ----------
-    dtype
-        As text.
-    rows, nulls, nans, infinities
-        Counts.
-    mean, std
-        Over the finite values; `std` with n - 1. Of a boolean feature, the share of true. `None` for categories, and
-        where there is none.
-    """
-
-    dtype: str
-    rows: int
-    nulls: int = 0
-    nans: int = 0
-    infinities: int = 0
-    mean: float | None = None
-    std: float | None = None
-
-    @property
-    def null_share(self) -> float:
-        """Return nulls per row."""
-        return self.nulls / self.rows if self.rows else 0.0
-
-    @property
-    def nan_share(self) -> float:
-        """Return NaNs per row."""
-        return self.nans / self.rows if self.rows else 0.0
-
-    @property
-    def infinity_share(self) -> float:
-        """Return infinities per row."""
-        return self.infinities / self.rows if self.rows else 0.0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the side as JSON-ready values, the shares among them."""
-        shares = ("null_share", "nan_share", "infinity_share")
-        plain: dict[str, Any] = to_plain(self)
-        return plain | {name: getattr(self, name) for name in shares}
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +206,15 @@ class FeatureDrift:
         judged = drifted or (change.judged and (self.judged or not asked))
         return replace(self, paired=change, drifted=drifted, judged=judged)
 
+    @classmethod
+    def of_rows(cls, name: str, rows: PairedRows, *, unit: str | None, measure: str) -> FeatureDrift | None:
+        """Return the feature judged by the rows that both sides have; `None` where these do not decide alone."""
+        if rows.sides is None or not rows.decides:
+            return None
+        kind = KINDS[rows.family]
+        found = cls(name, kind, *rows.sides, unit="second" if kind == "temporal" else unit, measure=measure)
+        return found.of_same_rows(rows.change)
+
     def _verdict(self, value: float) -> str:
         limits: dict[str | None, str] = {"budget": "budget", "noise": "usual noise"}
         measured = self._by_how_much(value)
@@ -274,7 +248,7 @@ class FeatureDrift:
         if self.kind == "numeric" and one.mean is not None and two.mean is not None:
             unit = f" {self.unit}" if self.unit else ""
             found.append(f"mean {one.mean:.4g} to {two.mean:.4g}{unit}")
-        told = {moved.what for moved in self.alone}
+        told = set() if self.decided_by_rows else {moved.what for moved in self.alone}
         for what, before, after in (
             ("nulls", one.null_share, two.null_share),
             ("NaN", one.nan_share, two.nan_share),

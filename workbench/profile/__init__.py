@@ -7,6 +7,7 @@ from workbench.profile.feature import TOP, FeatureProfile, as_numbers, finite_or
 from workbench.profile.fine_bins import FineBins
 from workbench.profile.histogram import Histogram
 from workbench.profile.profile import Profile, profile
+from workbench.profile.quantiles import quantiles
 from workbench.profile.values import (
     NANOSECONDS,
     Categorical,
@@ -14,6 +15,7 @@ from workbench.profile.values import (
     Family,
     Numbers,
     Numeric,
+    Unordered,
     common_dtype,
     exact_floats,
     family_of,
@@ -35,6 +37,7 @@ __all__ = [
     "Numeric",
     "NumericBins",
     "Profile",
+    "Unordered",
     "as_numbers",
     "common_dtype",
     "count_finely",
@@ -45,6 +48,7 @@ __all__ = [
     "histograms",
     "norms",
     "profile",
+    "quantiles",
     "truncate",
     "units",
 ]

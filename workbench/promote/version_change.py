@@ -66,7 +66,7 @@ def compare(
     evaluated = after.evaluate(view)
     left, notes = (None, ()) if serving is None else _serving_side(proposed, before, view, serving)
     right = side_of(evaluated, proposed.definitions, label=proposed.branch)
-    diff = diff_views(left, right, compared=cached_compare(proposed.workspace.facts))
+    diff = diff_views(left, right, compared=cached_compare(proposed.workspace.facts, pairs=True))
     if record is not None and serving is not None and diff.category not in BREAKING:
         diff = compare_with_first(proposed.workspace, diff, before, record=record, serving=serving)
     notes += () if serving is None or diff.category in BREAKING else _announced_end(view, serving)

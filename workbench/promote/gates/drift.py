@@ -116,6 +116,5 @@ def _changed_features(diff: ViewDiff, left: Side, right: Side) -> list[str]:
 
 
 def _measure(subject: GateSubject, left: Side, right: Side, changed: list[str]) -> DriftReport:
-    return Limits.of(subject.policy.drift, subject.view, changed).measure_drift(
-        (left, right), changed, facts=subject.workspace.facts
-    )
+    limits = Limits.of(subject.policy.drift, subject.view, changed)
+    return limits.judge_drift((left, right), changed, facts=subject.workspace.facts)
