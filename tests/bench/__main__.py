@@ -1,7 +1,8 @@
 """Run the benchmarks: ``python -m tests.bench [NAME ...] [--rows N]``. Each prints a table and writes a JSON file.
 
 Ratios are measured side by side in one run; seconds are this machine's. ``--document`` writes what is found, with the
-machine and the date, into the guide's table; benchmarks that do not run keep their rows.
+machine and the date, into the guide's table; benchmarks that do not run keep their rows. Options that are not
+known here are the benchmark's, where one is named.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,22 +43,24 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(known)}; all if absent")
     parser.add_argument("--rows", type=int, help="rows, where the benchmark takes them")
     parser.add_argument("--document", action="store_true", help=f"write the table in {PAGE.name}")
-    arguments = parser.parse_args()
+    arguments, others = parser.parse_known_args()
+    if others and len(arguments.names) != 1:
+        parser.error(f"unknown options: {' '.join(others)}")
     unknown = set(arguments.names) - set(known)
     if unknown:
         parser.error(f"unknown benchmark: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     RESULTS.mkdir(exist_ok=True)
     status = 0
     for name in arguments.names or known:
-        status |= run(name, arguments.rows)
+        status |= run(name, arguments.rows, others)
     if arguments.document:
         PAGE.write_text(documented(PAGE.read_text(encoding="utf-8"), figures()), encoding="utf-8")
     return status
 
 
-def run(name: str, rows: int | None) -> int:
+def run(name: str, rows: int | None, others: Sequence[str] = ()) -> int:
     """Run one benchmark, keep what it found, and return its exit status."""
-    command = [sys.executable, str(FOLDER / f"bench_{name}.py"), "--json", str(RESULTS / f"{name}.json")]
+    command = [sys.executable, str(FOLDER / f"bench_{name}.py"), "--json", str(RESULTS / f"{name}.json"), *others]
     if rows is not None:
         command += ["--rows", str(rows)]
     figures = RESULTS / f"{name}{'' if rows is None else f'-{rows}'}.targets.json"

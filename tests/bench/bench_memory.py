@@ -11,6 +11,11 @@ so: what a step holds between two looks is not seen then.
 
     python -m tests.bench memory --rows 100000000
     python tests/bench/bench_memory.py --rows 10000000 --memory 500MB --folder /data/scratch
+
+One step alone, of data that an earlier run kept; what that found of the others stays in the table:
+
+    python -m tests.bench memory --rows 100000000 --document --folder /data/scratch --keep --steps define promote
+    python -m tests.bench memory --rows 100000000 --document --folder /data/scratch --keep --steps sql
 """
 
 from __future__ import annotations
@@ -218,6 +223,23 @@ def query(project: Any, rows: int) -> str:
     return f"{found.height} rows"
 
 
+def distinct(project: Any, rows: int) -> str:
+    """Group by what each row has for itself, so that the groups do not fit."""
+    found = project.sql('select count(*) as n, max(s) from (select user, "at", sum(f1) as s from big group by all)')
+    return f"{found['n'].item():,} groups"
+
+
+def export(project: Any, rows: int) -> str:
+    from workbench.project import answer_into_file
+
+    out = project.root.parent / "rows.parquet"
+    try:
+        found = answer_into_file(project.store, "select * from big", out=out)
+        return f"{found.height:,} rows, {out.stat().st_size / 1e6:,.0f} MB"
+    finally:
+        out.unlink(missing_ok=True)
+
+
 def windows(project: Any, rows: int) -> str:
     found = project.define(WINDOWS, log=False)
     return f"{found.rows:,} rows"
@@ -236,6 +258,8 @@ STEPS: dict[str, Callable[[Any, int], str]] = {
     "materialize, 1 % more": materialize,
     "materialize, rows changed": rewrite,
     "sql": query,
+    "sql, each row a group": distinct,
+    "sql, all rows to a file": export,
     "windowed": windows,
 }
 
@@ -454,9 +478,20 @@ def main() -> int:
         if not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
     if options.json:
-        facts = {"rows": options.rows, "limit": limit, "by": how, "steps": [asdict(each) for each in found]}
-        options.json.write_text(json.dumps(facts, indent=1))
+        facts = {"rows": options.rows, "limit": limit, "by": how}
+        if options.steps:
+            found = with_earlier(found, options.json, facts)
+        options.json.write_text(json.dumps(facts | {"steps": [asdict(each) for each in found]}, indent=1))
     return judged(figures_of(found, limit))
+
+
+def with_earlier(found: list[Outcome], file: Path, facts: dict[str, Any]) -> list[Outcome]:
+    """Return what was found, and of the other steps what an earlier run found under the same conditions."""
+    earlier = json.loads(file.read_text()) if file.exists() else {}
+    if any(earlier.get(name) != value for name, value in facts.items()):
+        return found
+    steps = {each["step"]: Outcome(**each) for each in earlier["steps"]} | {each.step: each for each in found}
+    return [steps[name] for name in STEPS if name in steps]
 
 
 if __name__ == "__main__":
