@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 
     from workbench.define import LocalPlan
 
-RANGE = 64 << 20
-"""How many bytes of events are in memory at a time, before they are sorted, where there are few or memory is short."""
+RANGE = 32 << 20
+"""How many bytes of events are in memory at a time, before they are sorted, where there are few or memory is short.
+
+To sort and compute them takes some seven times as much.
+"""
 _LARGEST = 128 << 20
 """More takes no less time, but that events beyond are kept in files meanwhile, for a twentieth of it."""
 _PART_OF_MEMORY = 0.06
