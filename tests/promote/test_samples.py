@@ -12,7 +12,7 @@ import pytest
 from tests.promote.conftest import record_of
 from tests.promote.stage import PLAIN, Table, begin, write
 from workbench.define import ColumnContract, Contract
-from workbench.promote.samples import Published, Samples, finer, sampled
+from workbench.promote.samples import Published, Samples, collect_sample, finer, sampled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,3 +94,19 @@ def test_values_that_move_are_found_in_a_sample(tmp_path: Path, identity: None) 
             version = record_of(project, "plain").version()
             (kept,) = (project._workspace.facts / version.view_id).glob("sample-*")
             assert 400 < pl.read_parquet(kept).height < 1_200
+
+
+def test_rows_that_fit_are_chosen_once_and_others_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = 0
+
+    def count(frame: pl.DataFrame) -> pl.DataFrame:
+        nonlocal read
+        read += 1
+        return frame
+
+    monkeypatch.setattr("workbench.promote.samples.memory_share", lambda _: 100_000)
+    for claimed, times in ((100, 1), (1_000_000, 3)):
+        read = 0
+        frame = collect_sample(rows(100).lazy().map_batches(count), claimed)
+        assert [frame.select(pl.col("v").sum()).collect().item() for _ in range(3)] == [rows(100)["v"].sum()] * 3
+        assert read == times

@@ -10,7 +10,7 @@ import polars as pl
 from workbench.comparison import Limits
 from workbench.diff import Side
 from workbench.errors import WorkbenchError
-from workbench.promote.samples import Published, Samples, finer, sampled
+from workbench.promote.samples import Published, Samples, collect_sample, finer, sampled
 from workbench.shares import percent
 
 if TYPE_CHECKING:
@@ -105,9 +105,10 @@ def moved_values(
     found: list[DataFinding] = []
     for label, part, rows, known in _parts(version, old, new, change):
         share = finer(published.share, rows)
-        reference = Side(f"published {version.number}", samples.of(published, old, share=share), contract)
-        compared = Side(label, sampled(part, published.contract, share), contract)
         try:
+            before = collect_sample(samples.of(published, old, share=share), published.rows // share)
+            reference = Side(f"published {version.number}", before, contract)
+            compared = Side(label, collect_sample(sampled(part, published.contract, share), rows // share), contract)
             report = limits.measure_drift((reference, compared), names, touched=known)
         except WorkbenchError as error:
             found.append(DataFinding(f"{label} could not be compared with the published data: {error.message}", action))

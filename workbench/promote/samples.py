@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Self
 
 import polars as pl
 
+from workbench.dtypes import row_width
 from workbench.files import replacing
+from workbench.memory import memory_share
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 SCHEME = 3
 LEAST = 200_000
 """Rows that a sample has at least; fewer rows are taken whole. As many make a profile's quantiles."""
+_HELD = 1 / 16
+"""The share of what is free that rows which are compared may take."""
 LEAST_NEW = 1_000
 """Rows of what is compared with a sample that are left at least, where it has so many: else both sides have more."""
 
@@ -116,6 +120,15 @@ def sampled(frame: pl.LazyFrame, contract: Contract, share: int) -> pl.LazyFrame
         return frame
     keys = [column.name for column in contract.columns if column.role != "feature" and not column.dtype.is_nested()]
     return frame.filter(pl.struct(keys).hash(SCHEME) % share == 0)
+
+
+def collect_sample(frame: pl.LazyFrame, rows: int) -> pl.LazyFrame:
+    """Return about so many `rows`, in memory where they fit: a comparison reads each column by itself.
+
+    What they are chosen from is then read once.
+    """
+    fit = rows * row_width(frame.collect_schema()) <= memory_share(_HELD)
+    return frame.collect(engine="streaming").lazy() if fit else frame
 
 
 def finer(share: int, rows: int) -> int:
