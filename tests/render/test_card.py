@@ -178,7 +178,7 @@ def test_every_style_rule_is_scoped_to_the_card() -> None:
 def test_every_colour_comes_from_the_theme_with_a_fallback() -> None:
     style = Page(card_html(CARD)).style
     assert all("," in use for use in re.findall(r"var\((--jp-[^()]*(?:\([^()]*\))?)", style))
-    assert not re.findall(r"(?<!,)#[0-9a-f]{3,6}\b", style)
+    assert not re.findall(r"(?<!,)(?<!light-dark\()#[0-9a-f]{3,6}\b", style)
 
 
 def test_drawings_and_marks_have_words_for_screen_readers() -> None:
@@ -189,7 +189,7 @@ def test_drawings_and_marks_have_words_for_screen_readers() -> None:
     drawn = ("delay_mean_7d: histogram", "airport: JFK")
     assert sum(title.startswith(drawn) for title in page.values("title")) == 2
     assert {"checks", "messages", "failing rows", "passed", "failed", "warning", "note"} <= set(labels)
-    assert page.values("role") == ["group", *["img"] * (2 + 2 + 2)]  # drawings, checks, messages
+    assert page.values("role") == ["group", "heading", *["img"] * (2 + 2 + 2)]  # drawings, checks, messages
     assert page.values("scope")
 
 

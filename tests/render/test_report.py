@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from tests.render.samples import FAILED
 from workbench.errors import ProjectError, UsageError
-from workbench.render import Report, Reported, Table
+from workbench.render import Finding, Mark, Report, Reported, Table, card_html
 
 HOSTILE = "<script>alert('x')</script>[bold]"
 
@@ -22,6 +24,18 @@ def hostile() -> Report:
         notes=(HOSTILE,),
         links=((HOSTILE, "http://127.0.0.1/'onclick='x"),),
     )
+
+
+def test_text_has_the_colour_of_the_text_around_it() -> None:
+    shown = (
+        Report("title", facts=(("a", 1),), findings=(Finding(Mark("FAIL", "bad"), "x", "says", ("1",), "do"),)).html(),
+        card_html(FAILED),
+    )
+    for html in shown:
+        assert "CanvasText" not in html, "black, where a dark page says by a class alone that it is dark"
+        assert "GrayText" not in html
+        assert re.search(r"\.wb-(report|card):is\([^{]*\.vscode-dark \*\)\{color-scheme:dark\}", html)
+        assert "light-dark(#c4302b,#f4837d)" in html
 
 
 def test_html_escapes_whatever_a_user_wrote() -> None:

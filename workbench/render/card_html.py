@@ -19,6 +19,7 @@ from workbench.render.format import (
     within,
 )
 from workbench.render.sparkline import ends, instead, sparkline
+from workbench.render.table import COLOURS, DARK
 from workbench.shares import percent
 
 if TYPE_CHECKING:
@@ -29,13 +30,14 @@ if TYPE_CHECKING:
     from workbench.render.card import Card
 
 
-STYLE = """
+STYLE = (
+    """
 .wb-card{--wb-ink:var(--jp-ui-font-color1,currentColor);
---wb-dim:var(--jp-ui-font-color2,color-mix(in srgb,currentColor 62%,transparent));
+--wb-dim:var(--jp-ui-font-color2,color-mix(in srgb,currentColor 70%,transparent));
 --wb-line:var(--jp-border-color2,color-mix(in srgb,currentColor 18%,transparent));
 --wb-soft:color-mix(in srgb,currentColor 4.5%,transparent);
---wb-good:var(--jp-success-color1,#2e8540);--wb-bad:var(--jp-error-color1,#d43d37);
---wb-warn:var(--jp-warn-color1,#b26200);--wb-hue:var(--jp-brand-color1,#3b82d6);
+--wb-good:GOOD;--wb-bad:BAD;
+--wb-warn:WARN;--wb-hue:var(--jp-brand-color1,#3b82d6);
 --wb-mono:var(--jp-code-font-family,ui-monospace,SFMono-Regular,Menlo,Consolas,monospace);
 container-type:inline-size;max-width:940px;margin:4px 0 8px;color:var(--wb-ink);
 font:13px/1.5 var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",sans-serif);
@@ -110,7 +112,11 @@ color:var(--wb-dim)}
 .wb-card .wb-facts{gap:6px 20px}
 .wb-card.wb-card.wb-card :is(th,td){padding-right:12px}}
 @container (max-width:420px){.wb-card .wb-middle{display:none}}
-"""
+""".replace("GOOD", COLOURS["good"][0])
+    .replace("WARN", COLOURS["warn"][0])
+    .replace("BAD", COLOURS["bad"][0])
+    + f".wb-card{DARK}"
+)
 """Every rule is scoped to ``.wb-card``; the tripled class outweighs JupyterLab's own rules for tables in outputs."""
 
 
@@ -156,8 +162,9 @@ def _head(card: Card) -> str:
         where.append(f"<span>{escape_html(card.owner)}</span>")
     about = f'<div class="wb-about">{escape_html(card.description, limit=LONG)}</div>' if card.description else ""
     return (
-        f'<div class="wb-head"><div class="wb-top"><b class="wb-name">{escape_html(card.view)}</b>{_bare(" · ")}'
-        f'{_state(card)}</div>{about}<div class="wb-where">{" · ".join(where)}</div></div>'
+        '<div class="wb-head"><div class="wb-top"><b class="wb-name" role="heading" aria-level="4">'
+        f"{escape_html(card.view)}</b>{_bare(' · ')}{_state(card)}</div>"
+        f'{about}<div class="wb-where">{" · ".join(where)}</div></div>'
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from workbench.render.format import plain, visible
 from workbench.render.markdown import fence_code
-from workbench.render.table import Table
+from workbench.render.table import COLOURS, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -120,7 +120,7 @@ STYLE = (
     ".wb-code pre>span{display:block;padding:0 12px 0 8px;border-left:3px solid transparent}"
     ".wb-code .wb-a{background:color-mix(in srgb,#009e73 14%,transparent);border-color:#009e73}"
     ".wb-code .wb-d{background:color-mix(in srgb,#d55e00 13%,transparent);border-color:#d55e00}"
-    ".wb-code .wb-h{color:var(--jp-ui-font-color2,GrayText);background:color-mix(in srgb,currentColor 5%,transparent)}"
+    f".wb-code .wb-h{{color:{COLOURS['dim'][0]};background:color-mix(in srgb,currentColor 5%,transparent)}}"
 ) + "".join(
     f".wb-code .wb-{kind[:2]}{{color:var(--jp-mirror-editor-{kind}-color,light-dark({light},{dark}))}}"
     for kind, (light, dark) in _FALLBACKS.items()

@@ -11,6 +11,7 @@ from workbench.measures import MEASURES
 from workbench.render.format import amount, escape_html, figure, plain
 from workbench.render.markdown import fence_code, quote_markdown
 from workbench.render.sparkline import fit_bars, ramp
+from workbench.render.table import DARK
 from workbench.shares import percent
 from workbench.times import duration_in_words
 
@@ -157,8 +158,8 @@ REFERENCE, CURRENT = "#0072b2", "#d55e00"
 """Okabe and Ito's blue and vermilion: three to one against white and against black."""
 
 HUES = (
-    f".wb-one{{fill:light-dark({REFERENCE},#56b4e9)}}"
-    "[data-jp-theme-light=false] .wb-one,.vscode-dark .wb-one{fill:#56b4e9}"
+    f".wb-one{{fill:light-dark({REFERENCE},#56b4e9)}}[data-jp-theme-light=false] .wb-one{{fill:#56b4e9}}"
+    f".wb-overlay{DARK}"
 )
 """Half of the blue is too little on black, so that dark themes get Okabe and Ito's sky blue."""
 

@@ -15,7 +15,7 @@ from workbench.redaction import redact_urls
 from workbench.render.format import print_value
 from workbench.render.markdown import address, quote_markdown
 from workbench.render.sparkline import ASCII, BLOCKS
-from workbench.render.table import COLOURS, Drawn, Mark, Table
+from workbench.render.table import COLOURS, DARK, Drawn, Mark, Table
 
 if TYPE_CHECKING:
     import os
@@ -51,7 +51,8 @@ def _ascii(text: str) -> str:
 
 
 STYLE = (
-    ".wb-report{font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,CanvasText)}"
+    ".wb-report{font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);"
+    "color:var(--jp-ui-font-color1,currentColor)}"
     ".wb-report h4{margin:1.2em 0 .3em!important;font-size:13px;font-weight:600;font-style:normal}"
     ".wb-report>h4:first-of-type{font-size:15px;margin:.2em 0 .3em!important;overflow-wrap:anywhere}"
     ".wb-report .wb-wide{overflow-x:auto}"
@@ -60,7 +61,7 @@ STYLE = (
     ".wb-report table tr{background:none!important}"
     ".wb-report table th,.wb-report table td{padding:2px 14px 2px 0;text-align:left!important;vertical-align:top;"
     "border-bottom:1px solid var(--jp-border-color2,#8884)}"
-    ".wb-report table th{font-weight:600;color:var(--jp-ui-font-color2,GrayText)}"
+    f".wb-report table th{{font-weight:600;color:{COLOURS['dim'][0]}}}"
     ".wb-report table td,.wb-report p{white-space:pre-line}"
     ".wb-report>table td{overflow-wrap:anywhere}"
     ".wb-report p{margin:.35em 0}"
@@ -69,13 +70,14 @@ STYLE = (
     ".wb-report table th[scope=row]{white-space:nowrap}"
     ".wb-report table+.wb-wide{margin-top:.9em}"
     ".wb-report .wb-group{padding-top:10px;color:inherit!important}"
-    ".wb-report .wb-left,.wb-report summary{color:var(--jp-ui-font-color2,GrayText)}"
+    f".wb-report .wb-left,.wb-report summary{{color:{COLOURS['dim'][0]}}}"
     ".wb-report summary{cursor:pointer}"
     ".wb-report details{margin:.35em 0}"
     ".wb-report .wb-finding{border-left:3px solid;padding:.05em 0 .05em .8em;margin:.6em 0;max-width:64em}"
     ".wb-report .wb-finding>*{margin:.1em 0!important;overflow-wrap:anywhere}"
-    ".wb-report .wb-finding p,.wb-report .wb-finding ul{color:var(--jp-ui-font-color1,CanvasText)}"
+    ".wb-report .wb-finding p,.wb-report .wb-finding ul{color:var(--jp-ui-font-color1,currentColor)}"
     ".wb-report .wb-finding ul{padding-left:1.3em}"
+    f".wb-report{DARK}"
 )
 
 RESULT = "application/vnd.workbench+json"

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 Tone = Literal["good", "warn", "bad", "dim"]
 COLOURS: dict[Tone, tuple[str, str]] = {
-    "good": ("var(--jp-success-color1,#2e8540)", "green"),
-    "warn": ("var(--jp-warn-color1,#b26200)", "yellow"),
-    "bad": ("var(--jp-error-color1,#d43d37)", "bold red"),
-    "dim": ("var(--jp-ui-font-color2,GrayText)", "dim"),
+    "good": ("var(--jp-success-color1,light-dark(#2e8540,#5cb874))", "green"),
+    "warn": ("var(--jp-warn-color1,light-dark(#8f4e00,#e0a04a))", "yellow"),
+    "bad": ("var(--jp-error-color1,light-dark(#c4302b,#f4837d))", "bold red"),
+    "dim": ("var(--jp-ui-font-color2,color-mix(in srgb,currentColor 70%,transparent))", "dim"),
 }
 """Of each tone, its colour on a page and in a terminal."""
+DARK = ":is(.vscode-high-contrast:not(.vscode-high-contrast-light) *,.vscode-dark *){color-scheme:dark}"
+"""What follows a class in its style: VS Code says by a class alone that its theme is dark."""
 MOST_ROWS = 50
 """How many rows are drawn at first, unless a table says otherwise."""
 MOST_FOLDED = 200
