@@ -75,6 +75,24 @@ def test_the_order_of_the_files_changes_no_value(how: str, keys: list[str], size
         assert set(found["found"].unique()) == {"matched", "expired", "missing"}
 
 
+@pytest.mark.parametrize("how", ["by entity", "by period and entity"])
+def test_runs_of_rows_give_the_same_searched_or_joined(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coarse = view_rows().with_columns(pl.col("event").dt.truncate("1h"))  # some rows of an entity have the same time
+    rows, scan = written(coarse, how, tmp_path)
+    spine = asked(rows, 3_000)
+    keys = {"user": "user", "kind": "kind"}
+    view = ViewRows("v", scan, keys, {"x": "x"}, event_time="event", outcome="found", stored=True)
+    found = []
+    for least in (0, SIZE):
+        monkeypatch.setattr("workbench.point_in_time.join.SEARCHED", least)
+        found.append(join_views(spine, [view], time="at"))
+    assert found[0].equals(found[1])
+    shuffled = replace(view, rows=rows.sample(fraction=1, shuffle=True, seed=2).sort("x"), stored=False)
+    assert found[0]["found"].equals(join_views(spine, [shuffled], time="at")["found"])
+
+
 def test_rows_that_were_known_late_are_told_from_files_too(tmp_path: Path) -> None:
     made = view_rows().with_columns(made=pl.col("event") + pl.duration(seconds=pl.int_range(SIZE).hash(6) % 9_000))
     rows, scan = written(made, "by entity", tmp_path)

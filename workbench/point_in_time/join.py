@@ -34,12 +34,11 @@ from workbench.point_in_time.candidates import (
     key_pairs,
     last_winners,
     narrow_rows,
-    rank_rows,
     require,
     usable_rows,
 )
 from workbench.point_in_time.pruning import Reach, hash_texts, reach_of, reachable_rows
-from workbench.point_in_time.row_lookup import fetch, find_runs, inverse, numbered_rows, search_runs
+from workbench.point_in_time.row_lookup import SEARCHED, fetch, find_runs, inverse, numbered_rows, search_runs
 from workbench.times import microseconds, parse_duration, utc_zone
 
 OUTCOMES = pl.Enum(["matched", "expired", "missing"])
@@ -62,8 +61,8 @@ def holds(view: ViewRows, row: str, event: str) -> pl.Expr:
 def outcome(view: ViewRows, row: str, event: str) -> pl.Expr:
     """Return ``matched``, ``expired`` or ``missing``."""
     held, found = holds(view, row, event), pl.col(row).is_not_null()
-    told = pl.when(held).then(pl.lit("matched")).when(found).then(pl.lit("expired")).otherwise(pl.lit("missing"))
-    return told.cast(OUTCOMES)
+    matched, expired, missing = (pl.lit(word, dtype=OUTCOMES) for word in OUTCOMES.categories)
+    return pl.when(held).then(matched).when(found).then(expired).otherwise(missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,8 @@ def _height(view: ViewRows) -> int:
 
 def _latest_of(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest, own: pl.Expr | None) -> pl.DataFrame:
     """Return what `_latest` does, of the view's rows that are its `own`: all if None."""
-    reachable = reachable_rows(view, pairs, asked.reach)
+    is_read = view.stored and isinstance(view.rows, pl.DataFrame)  # by `_read_few`, which left out all others
+    reachable = None if is_read else reachable_rows(view, pairs, asked.reach)
     if own is not None:
         reachable = own if reachable is None else reachable & own
     pairs = hash_texts(view, pairs, asked.reach)
@@ -165,13 +165,16 @@ def _latest_of(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest, 
         AT, *(pair.compared(pl.col(name)).alias(name) for pair, name in zip(pairs, asked.names, strict=True))
     )
     if view.created is None:
-        rows = narrow_rows(view, pairs, asked.names, reachable).collect(engine="streaming").drop_nulls()
-        in_order = rows[EVENT].is_sorted()
-        runs = None if in_order else find_runs(rows, asked.names)
-        if runs is not None:
-            return search_runs(spine, rows, runs, asked.names)
-        ranked = usable_rows if in_order else rank_rows
-        known = ranked(view, rows.lazy(), asked.names, as_known=asked.as_known)
+        rows = narrow_rows(view, pairs, asked.names, reachable).collect(engine="streaming")
+        if any(column.null_count() for column in rows.get_columns()):
+            rows = rows.drop_nulls()
+        known = rows.lazy().with_columns(pl.col(EVENT).alias(KNOWN))
+        if not rows[EVENT].is_sorted():
+            runs = find_runs(rows, asked.names)
+            if runs is not None and rows.height >= SEARCHED * spine.height:
+                return search_runs(spine, rows, runs, asked.names)
+            if runs is None:
+                known = known.sort(KNOWN, maintain_order=True)
     else:
         known = candidates(view, pairs, asked.names, reachable=reachable, as_known=asked.as_known)
     return join_winners(spine.lazy(), known, asked.names).select(AT, ROW, EVENT).collect(engine="streaming")
@@ -340,8 +343,10 @@ def _in_two_steps(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureReques
 
 def _read_few(view: ViewRows, pairs: Sequence[KeyPair], reach: Reach) -> ViewRows:
     """Return the view with the rows that a small spine can reach in memory, where they are few: read in one pass."""
+    if reach.rows > FEW_ASKED or isinstance(view.rows, pl.DataFrame):
+        return view
     condition = reachable_rows(view, pairs, reach)
-    if reach.rows > FEW_ASKED or condition is None or isinstance(view.rows, pl.DataFrame):
+    if condition is None:
         return view
     read = {pair.rows for pair in pairs} | {view.event_time, *filter(None, [view.created]), *view.features.values()}
     near = view.rows.filter(condition).select(sorted(read)).head(FEW_READ + 1).collect(engine="streaming")

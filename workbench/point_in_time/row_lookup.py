@@ -23,7 +23,7 @@ def fetch(rows: pl.LazyFrame | pl.DataFrame, features: Mapping[str, str], number
     """Return the rows with the given `numbers`."""
     chosen = {name: pl.col(column) for name, column in features.items()}
     if isinstance(rows, pl.DataFrame):
-        return _gather(rows.select(**chosen).lazy(), numbers)
+        return rows.select(**chosen).select(pl.all().gather(numbers))
     columns = rows.select(**chosen)
     first, last = numbers.min(), numbers.max()
     if not isinstance(first, int) or not isinstance(last, int):
@@ -81,7 +81,9 @@ def _parts(wanted: pl.Series) -> list[pl.Series]:
 
 
 LONG = 2
-"""Rows of a run, on average, from which searching in runs is quicker than sorting rows."""
+"""Rows of a run, on average, from which looking for runs is quicker than sorting rows."""
+SEARCHED = 16
+"""Rows for each that is asked for, from which searching in runs is quicker than joining rows, run after run."""
 _START, _END, _LAST, _EARLIER = "__start", "__end", "__last", "__earlier"
 
 
