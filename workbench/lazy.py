@@ -25,8 +25,12 @@ class _Room(ModuleType):
 class _Deferred(ModuleType):
     """A module that is imported when something of it is first used."""
 
+    _loaded: ModuleType | None = None
+
     def __getattr__(self, name: str) -> object:
-        return getattr(import_module(self.__name__), name)
+        if self._loaded is None:  # asked for by every use of a name: to import a module that is there takes longer
+            self._loaded = import_module(self.__name__)
+        return getattr(self._loaded, name)
 
 
 def deferred(module: str) -> ModuleType:

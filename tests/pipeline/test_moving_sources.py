@@ -118,3 +118,18 @@ def test_probes_do_not_take_another_file_for_a_leak(project: Project) -> None:
     assert not list(facts.rglob("probes-*"))
     again = evaluation.renew()
     assert not any(check.failed for check in probe(again, again.evaluate("spend"), facts=facts))
+
+
+def test_views_of_one_evaluation_read_one_frame_and_none_is_stored_of_a_later_file(project: Project) -> None:
+    project.define(EVENT_VIEW, log=False)
+    project.define(EVENT_VIEW.replace("spend", "spent").replace("Spend", "Spent").replace("cum_sum", "cum_max"))
+    definitions = project.view("spend")._evaluation.definitions
+    shutil.rmtree(project.root / ".workbench" / "views")
+    evaluation = Evaluation(definitions, project.sources, project._workspace.cache)
+    one, other = (evaluation.prepare(name).inputs[0] for name in ("spend", "spent"))
+    assert one.frame is other.frame
+    evaluation.evaluate("spend")
+    DOUBLED.write_parquet(project.root / "data" / "events.parquet")
+    with pytest.raises(SourceMoved):
+        evaluation.evaluate("spent")
+    assert project._workspace.cache.get(evaluation.prepare("spent").view_id) is None

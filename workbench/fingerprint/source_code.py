@@ -78,9 +78,10 @@ class SourceCode:
 
 @dataclass(frozen=True, slots=True)
 class SourceCodes:
-    """The sources read so far: each is parsed once."""
+    """The sources read so far: each is parsed once, and once for all files of one name and text, as of two trees."""
 
     _known: dict[str, SourceCode] = field(default_factory=dict)
+    _parsed: dict[tuple[str, str, int], SourceCode] = field(default_factory=dict)
 
     def of(self, code: CodeType, module: Mapping[str, Any]) -> SourceCode:
         """Return the source of `code`, a function of the module with the globals `module`."""
@@ -121,7 +122,7 @@ class SourceCodes:
             if not text.strip():
                 raise Opaque("has no source", "Define it in a file, or in a notebook's cell.")
             try:
-                self._known[name] = SourceCode.of(Path(name).name, text, flags=flags)
+                self._known[name] = self._parse(Path(name).name, text, flags)
             except (RecursionError, MemoryError):
                 raise Opaque.too_deep() from None
             except (SyntaxError, ValueError) as error:
@@ -129,6 +130,12 @@ class SourceCodes:
                     f"cannot be read in {Path(name).name}: {error}", "Correct the file, and import it again."
                 ) from None
         return self._known[name]
+
+    def _parse(self, name: str, text: str, flags: int) -> SourceCode:
+        key = name, text, flags & _FUTURE
+        if key not in self._parsed:
+            self._parsed[key] = SourceCode.of(name, text, flags=flags)
+        return self._parsed[key]
 
 
 def plain_functions(value: object) -> list[FunctionType]:

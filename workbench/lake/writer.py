@@ -176,6 +176,8 @@ def _commit(contract: Contract, view_id: str, metadata: Mapping[str, str]) -> De
 def _find_published(table: TableAt, wanted: DeltaCommit, newest: int, *, above: int) -> int | None:
     """Return the newest Delta version above the given one that holds the wanted data and still has its files."""
     versions = range(newest, max(above, newest - _SEARCHED), -1)
+    if not versions:
+        return None
     with ThreadPoolExecutor(8, thread_name_prefix="lake") as pool:  # an object store answers many at once
         commits = pool.map(table.commit, versions)
         same = [found for found in commits if found is not None and _holds_same_data(found, wanted)]

@@ -145,11 +145,13 @@ class Evaluation:
         self._shortcut = shortcut
         self._replaced = replaced
         self._upstream = upstream
-        self._codes = SourceCodes()
+        self._codes: SourceCodes = SourceCodes() if beside is None else beside._codes
+        self._fingerprints: dict[str, Fingerprint] = {}
         self.warnings: list[SourceWarning] = []
         self.heard: dict[str, dict[str, None]] = {}
         self._snapshots: dict[str, Snapshot] = {} if beside is None else beside._snapshots
         self._marks: dict[str, object] = {} if beside is None else beside._marks
+        self._source_inputs: dict[str, InputData] = {}
         self._prepared: dict[str, Prepared] = {}
         self._evaluated: dict[str, Evaluated] = {}
 
@@ -267,14 +269,18 @@ class Evaluation:
             if stored is None:
                 return None
             digests[parameter] = stored.record.digest.exact
-        return view_id(code_hash=self._fingerprint(view).code_hash, parameters=parameters_of(view), inputs=digests)
+        return view_id(code_hash=self.fingerprint(name).code_hash, parameters=parameters_of(view), inputs=digests)
 
-    def _fingerprint(self, view: FeatureView) -> Fingerprint:
-        return code_hash(view, sources=self._codes, offset=self._offsets.get(view.name, 0))
+    def fingerprint(self, name: str) -> Fingerprint:
+        """Return the fingerprint of the code of view `name`."""
+        if name not in self._fingerprints:
+            view = self.definitions.view(name)
+            self._fingerprints[name] = code_hash(view, sources=self._codes, offset=self._offsets.get(name, 0))
+        return self._fingerprints[name]
 
     def _prepare(self, view: FeatureView) -> Prepared:
         inputs = tuple(self._input(parameter) for parameter in view.inputs)
-        fingerprint = self._fingerprint(view)
+        fingerprint = self.fingerprint(view.name)
         parameters = parameters_of(view)
         identity = view_id(
             code_hash=fingerprint.code_hash,
@@ -299,20 +305,25 @@ class Evaluation:
 
     def _input(self, name: str) -> InputData:
         if name in self.sources:
-            source = self.sources[name]
-            snapshot = self.snapshot(name)
-            self._marks.setdefault(name, source.mark())
-            return InputData(
-                name=name,
-                frame=source.frame(snapshot),
-                digest=source_digest(source, snapshot),
-                kind="source",
-                parts=lambda: source.parts(snapshot),
-            )
+            if name not in self._source_inputs:
+                self._source_inputs[name] = self._source_input(name)
+            return self._source_inputs[name]
         read = self.upstream(name)
         if read.data is not None:
             return read.data
         return view_data(name, read.evaluation.evaluate(name).computed.stored)
+
+    def _source_input(self, name: str) -> InputData:
+        source, snapshot = self.sources[name], self.snapshot(name)
+        if name not in self._marks:
+            self._marks[name] = source.mark()
+        return InputData(
+            name=name,
+            frame=source.frame(snapshot),
+            digest=source_digest(source, snapshot),
+            kind="source",
+            parts=lambda: source.parts(snapshot),
+        )
 
     def evaluate(self, name: str) -> Evaluated:
         """Return view `name` computed, or reused where it was computed before."""

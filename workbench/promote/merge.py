@@ -93,10 +93,6 @@ class MergedTree:
         """The branch's definitions."""
         return load_tree(self.workspace.repository, self.tip, cache=self.workspace.hidden)
 
-    def merge_changed(self, view: str) -> bool:
-        """Whether the merged definition of `view` is other code than the branch's, which was tried there."""
-        return _code(self.definitions, view) != _code(self.proposed, view)
-
     def on_demand_merge_changed(self, view: str) -> bool:
         """Whether the merged definition of an on-demand view is other code than the branch's."""
         from workbench.fingerprint import SourceCodes, code_hash  # here and below: a rollback needs none of it

@@ -125,9 +125,10 @@ def keep_in_mind(workspace: Workspace, proposal: Proposal) -> None:
     """Keep what the inputs were, so that `materialize` computes only what new data touches; else it computes all."""
     if proposal.evaluation is None:
         return
+    sketches = sketches_of(workspace)
     for view in proposal.views.values():
         prepared, stored = view.evaluated.prepared, view.evaluated.computed.stored
-        remember(prepared, proposal.evaluation, sketches_of(workspace))
+        remember(prepared, proposal.evaluation, sketches)
         Samples(workspace.facts).keep(Published.of_stored(stored, prepared.contract), stored.frame())
 
 

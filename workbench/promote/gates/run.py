@@ -141,7 +141,7 @@ def _subject(
         serving=view.serving,
         diff=view.diff if view.serving else None,
         category=view.change.category,
-        merge_changed=not view.change.indirect and _merge_changed(proposal, name, view, tried),
+        merge_changed=not view.change.indirect and _merge_changed(name, view, tried),
         branch=branch,
         commit=candidate.tip,
         upstream=_upstream(proposal, view),
@@ -153,9 +153,9 @@ def _subject(
     )
 
 
-def _merge_changed(proposal: Proposal, name: str, view: Compared, tried: Evaluation) -> bool:
+def _merge_changed(name: str, view: Compared, tried: Evaluation) -> bool:
     """Whether what would be published is not what was tried on the branch: other code, or data of other inputs."""
-    if proposal.candidate.merge_changed(name):
+    if view.evaluated.prepared.fingerprint.code_hash != tried.fingerprint(name).code_hash:
         return True
     identity = tried.identity(name)
     return identity is not None and identity != view.change.view_id
