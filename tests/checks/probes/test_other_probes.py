@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tests.checks.probes.stage import Everywhere, defined, failed, flights, known, probed, weather
-from workbench.checks import source_input
+from workbench.checks import probe_view, source_input
 from workbench.checks.probes import groups as groups_room
 from workbench.checks.probes import probe, sample
 from workbench.define import FeatureView, windowed
@@ -70,6 +70,26 @@ def test_a_sort_that_leaves_ties_to_the_engine_is_not_called_a_leak(scope: str) 
         lookback="1d",
     )
     assert failed(first, known(hours)) == ["determinism"]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_the_order_in_which_a_join_gives_rows_is_not_relied_on(full: bool) -> None:  # noqa: FBT001
+    """Polars' engine for rows in memory keeps that order: a value that hangs on it is caught by the other engine."""
+    kinds = pl.LazyFrame({"carrier": [f"c{number}" for number in range(6)], "kind": range(6)})
+
+    def found(maintain_order: Literal["left"] | None) -> list[str]:
+        def function(flights: pl.LazyFrame) -> pl.LazyFrame:
+            ordered = flights.map_batches(lambda frame: frame.sort("at", "flight"))
+            rows = ordered.join(kinds, on="carrier", how="left", maintain_order=maintain_order)
+            return rows.select("carrier", "at", value=delay.shift(1))
+
+        definition = defined(function, scope="global")
+        stored = definition(known().frame).select(definition.contract.names).collect(engine="in-memory")
+        checks = probe_view(definition, definition.contract, [known()], stored.lazy(), full=full)
+        return [check.name for check in checks if check.failed]
+
+    assert "determinism" in found(None)
+    assert found("left") == []
 
 
 def test_a_leak_is_found_though_the_order_of_rows_matters_too() -> None:

@@ -114,14 +114,16 @@ class Cut:
 
     def of(self, base: Alteration) -> Alteration:
         """Return the alteration that leaves what is known at the cut."""
-        units = None if self.own is None else self.own.select(UNIT, UNTIL, SINCE).unique()
-        return base.but(until=self.until, own=units)
+        if self.own is None:
+            return base.but(until=self.until, own=None)
+        units = self.own[[UNIT, UNTIL, SINCE]]
+        return base.but(until=self.until, own=units if units.height == self.instants else units.unique())
 
     def rows(self, frame: pl.LazyFrame, *, young: bool) -> pl.LazyFrame:
         """Return the rows of a view's `frame`, which has `TIME`, that are compared; with `young`, only those after."""
         if self.own is not None:
-            table = self.own.drop(UNIT, SINCE)
-            names = table.drop(UNTIL, AFTER).columns
+            names = [name for name in self.own.columns if name not in {UNIT, UNTIL, AFTER, SINCE}]
+            table = self.own[[*names, UNTIL, AFTER]]
             frame = frame.join(table.lazy(), on=names, how="inner").filter(pl.col(TIME) <= pl.col(UNTIL))
             frame = frame.filter(pl.col(TIME) > pl.col(AFTER)) if young and self.after is not None else frame
             return frame.drop(UNTIL, AFTER)
@@ -176,16 +178,23 @@ class Calendar:
         early = self.times.head(max(1, round(EARLY * self.times.len())))
         return self._cuts(set(telling(inputs, early, most=1, head=HEAD)[:2]))
 
-    def own(self, entities: pl.DataFrame) -> Cut:
-        """Return the cut of each of `entities`, which have `UNIT`, at its `UNTIL`."""
-        first, last = _ends(entities[UNTIL])
-        oldest = None if self.lookback is None else _minus(first - self._period(), self.lookback)
-        if oldest is None or self.lookback is None:
-            nothing = pl.lit(None, entities.schema[UNTIL])
-            return Cut(last, None, None, entities.with_columns(nothing.alias(AFTER), nothing.alias(SINCE)))
+    def own(self, entities: pl.DataFrame) -> list[Cut]:
+        """Return for each `_PLACE` the cut of each of its `entities`, which have `UNIT`, at its `UNTIL`."""
+        whole = pl.lit(None, entities.schema[UNTIL])
         after = pl.col(UNTIL) - self._period()
-        own = entities.with_columns(after.alias(AFTER), (after - self.lookback).alias(SINCE))
-        return Cut(last, oldest + self.lookback, oldest, own)
+        since = whole if self.lookback is None else after - self.lookback
+        entities = entities.with_columns((whole if self.lookback is None else after).alias(AFTER), since.alias(SINCE))
+        cuts = []
+        for own in entities.partition_by(_PLACE, include_key=False, maintain_order=True):
+            first, last = _ends(own[UNTIL])
+            oldest = None if self.lookback is None else _minus(first - self._period(), self.lookback)
+            if self.lookback is None:
+                cuts.append(Cut(last, None, None, own))
+            elif oldest is not None:
+                cuts.append(Cut(last, oldest + self.lookback, oldest, own))
+            else:
+                cuts.append(Cut(last, None, None, own.with_columns(whole.alias(AFTER), whole.alias(SINCE))))
+        return cuts
 
     def _period(self) -> timedelta:
         """Return how long before a cut rows are compared, where older rows are taken away."""
@@ -238,21 +247,18 @@ def own_cuts(inputs: Sequence[ProbeInput], rows: pl.DataFrame, entities: pl.Data
     events = pl.concat([*map(_events, narrowed), seen]).drop_nulls(_AT)
     events = events.group_by(UNIT, _AT).agg(pl.col("input", "gappy").any()).sort(UNIT, _AT)
     later = pl.when("input").then(_AT).shift(-1).backward_fill().over(UNIT)
-    table = events.with_columns((later - pl.col(_AT)).alias(_GAP)).collect()
-    last = table.group_by(UNIT).agg(pl.col(_AT).max().alias("last"))
-    table = table.filter(pl.col(_GAP).is_not_null()).with_columns(pl.struct(UNIT, _AT).hash(seed=2).alias("hash"))
-    size = sum(data.frame.select(pl.len()).collect().item() for data in narrowed)
-    runs = _runs(calendar.sample, size)
-    ranked = table.with_columns(pl.min_horizontal(_turns()).rank("ordinal").over(UNIT).alias(_PLACE))
-    cuts = []
-    for place in range(1, runs + 1):
-        chosen = ranked.filter(pl.col(_PLACE) == place).select(UNIT, pl.col(_AT).alias(UNTIL))
-        if place == 1:  # an entity after whose rows nothing comes is computed as it is, without the others
-            rest = last.join(chosen, on=UNIT, how="anti").select(UNIT, pl.col("last").alias(UNTIL))
-            chosen = pl.concat([chosen, rest])
-        if chosen.height:
-            cuts.append(calendar.own(entities.join(chosen, on=UNIT)))
-    return cuts
+    events = events.with_columns((later - pl.col(_AT)).alias(_GAP))
+    sizes = [data.frame.select(pl.len()) for data in narrowed]
+    table, *rows_of = pl.collect_all([events, *sizes], engine="in-memory")
+    runs = _runs(calendar.sample, sum(int(each.item()) for each in rows_of))
+    hashed = table.lazy().filter(pl.col(_GAP).is_not_null()).with_columns(hash=pl.struct(UNIT, _AT).hash(seed=2))
+    place = pl.min_horizontal(_turns()).rank("ordinal").over(UNIT)
+    chosen = hashed.select(UNIT, pl.col(_AT).alias(UNTIL), place.alias(_PLACE)).filter(pl.col(_PLACE) <= runs)
+    # an entity after whose rows nothing comes is computed as it is, without the others
+    rest = table.lazy().join(chosen, on=UNIT, how="anti").group_by(UNIT).agg(pl.col(_AT).max().alias(UNTIL))
+    taken = pl.concat([chosen, rest.with_columns(pl.lit(1).alias(_PLACE))], how="vertical_relaxed")
+    own = entities.lazy().join(taken, on=UNIT).sort(_PLACE).collect(engine="in-memory")
+    return calendar.own(own) if own.height else []
 
 
 def _runs(sample: Sample, size: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from workbench.checks.result import SHOWN
@@ -123,11 +124,11 @@ def compare(
     """Return how `other` differs from `view`."""
     noise = noise if noise is not None else {name: noise_of(view[name]) for name in grain.features}
     keep = within or (lambda frame: frame)
-    kept = keep(_same_types(other, view.schema).lazy()).collect()
+    kept = keep(_same_types(other, view.schema).lazy()).collect(engine="in-memory")
     same = None if unlike else agreeing(grain, [(keep(view.lazy()), kept)], noise).get(0)
     if same is not None:
         return Differences.none(same)
-    left, on = numbered(keep(view.lazy()).collect(), grain)
+    left, on = numbered(keep(view.lazy()).collect(engine="in-memory"), grain)
     right, _ = numbered(kept, grain)
     right = right.rename({name: f"{_OTHER}{name}" for name in grain.features}).drop(TIME)
     joined = left.with_columns(pl.lit(value=True).alias(_IN_VIEW)).join(
@@ -185,9 +186,12 @@ def agreeing(
     if not pairs:
         return {}
     columns = [*grain.keys, *grain.features]
-    view = pl.concat([rows.select(*columns, _pair(number)) for number, (rows, _) in enumerate(pairs)]).collect()
-    others = [rows.select(*columns, _pair(number)) for number, (_, rows) in enumerate(pairs)]
-    other = pl.concat([_same_types(rows, view.schema) for rows in others])
+    selected = [rows.select(*columns, _pair(number)) for number, (rows, _) in enumerate(pairs)]
+    view = pl.concat(selected).collect(engine="in-memory")
+    schema = {name: view.schema[name] for name in columns}
+    other = pl.concat([_same_types(rows[columns], schema) for _, rows in pairs])
+    numbers = np.repeat(np.arange(len(pairs), dtype=np.int32), [rows.height for _, rows in pairs])
+    other = other.hstack([pl.Series(_PAIR, numbers)])
     seen = {*view[_PAIR].unique(), *other[_PAIR].unique()}
     same = {number: 0 for number in range(len(pairs)) if number not in seen} | _identical(view, other, columns)
     if len(same) < len(pairs):
@@ -204,7 +208,7 @@ def _identical(view: pl.DataFrame, other: pl.DataFrame, columns: Sequence[str]) 
         for rows in (view, other)
     ]
     try:
-        left, right = pl.collect_all(sums)
+        left, right = pl.collect_all(sums, engine="in-memory")
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # a dtype that has no hash
         return {}
     return {number: rows for number, rows, _ in left.join(right, on=left.columns, how="semi").iter_rows()}
@@ -223,7 +227,8 @@ def _matching(grain: Grain, view: pl.DataFrame, other: pl.DataFrame, noise: Mapp
     )
     wrong = [pl.col(_IN_VIEW).is_null(), pl.col(_IN_OTHER).is_null()]
     wrong += [_differs(grain, name, noise) for name in grain.features]
-    found = joined.group_by(_PAIR).agg(pl.any_horizontal(wrong).any().alias("differ"), pl.len().alias("rows")).collect()
+    by_pair = joined.group_by(_PAIR).agg(pl.any_horizontal(wrong).any().alias("differ"), pl.len().alias("rows"))
+    found = by_pair.collect(engine="in-memory")
     heights = [dict(rows.group_by(_PAIR).len().iter_rows()) for rows in (view, other)]
     return {
         number: rows
@@ -256,7 +261,7 @@ _EXTRA = "extra"
 
 def with_time(frame: pl.DataFrame, grain: Grain) -> pl.DataFrame:
     """Return `frame` as `compare` wants it."""
-    return grain.readable(frame.lazy()).collect()
+    return grain.readable(frame.lazy()).collect(engine="in-memory")
 
 
 def noise_of(column: pl.Series) -> float:

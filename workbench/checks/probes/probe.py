@@ -17,7 +17,7 @@ from workbench.checks.probes.differences import Grain, noise_of, with_time
 from workbench.checks.probes.groups import rows_by_turns, rows_of_groups
 from workbench.checks.probes.inputs import UNIT, ProbeInput
 from workbench.checks.probes.keys import count_entities, learn_keys, trace_keys
-from workbench.checks.probes.run import Outcome, batches
+from workbench.checks.probes.run import TOGETHER, Outcome, batches
 from workbench.checks.probes.sample import GROUP, SMALL, take_sample
 from workbench.checks.probes.separate import probe_separately
 from workbench.checks.probes.subject import Finding, Group, Subject
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Turns: TypeAlias = "Iterator[list[pl.DataFrame]]"
 SEPARATE = 2
 """At how many of the cuts where something differs each probe is tried by itself; at one where that takes time."""
+_COMPUTED_AT_ONCE = 6 * SMALL
+"""Rows that are computed with up to which more computations than `TOGETHER` are compared in one go."""
 _HELD = 0.2
 """The part of what a step may use that the rows of some groups take."""
 _MOST_HELD = 1 << 30
@@ -52,25 +54,26 @@ def probe_view(
     if odd:
         return report.not_run(names, f"not run: {odd[0]} is {schema[odd[0]]}, not a time", started)
     grain = Grain.of(view, contract, schema)
-    size = _size([stored, *(data.frame for data in inputs)])
+    rows_of = _sizes(stored, inputs)
+    size = sum(rows_of)
     keys = trace_keys(view, inputs, stored, local=view.scope == "entity", whole=full or size <= SMALL)
     while True:
         sample = take_sample(keys, size=size, full=full)
         subject = Subject(view, inputs, grain, keys, sample)
         found, tally = {name: Finding() for name in names}, report.Tally()
-        if all(_examine(subject, group, found, tally) for group in _groups(subject, stored)):
+        if all(_examine(subject, group, found, tally) for group in _groups(subject, stored, rows_of[1:])):
             return report.checks(subject, found, tally, started)
         keys = learn_keys(view, inputs, count_entities(stored, view.entities))
 
 
-def _groups(subject: Subject, stored: pl.LazyFrame) -> Iterator[Group]:
+def _groups(subject: Subject, stored: pl.LazyFrame, rows_of: Sequence[int]) -> Iterator[Group]:
     """Give the groups with their rows, of which as many are held at a time as memory has room for.
 
-    How many are held changes no row of a group.
+    How many are held changes no row of a group. `rows_of` has how many rows each input has in all.
     """
     groups = [keys for keys in subject.sample.groups if keys is not None]
     if len(groups) < len(subject.sample.groups):
-        yield _group(subject, None, stored.collect(), subject.inputs)
+        yield _group(subject, None, stored.collect(), subject.inputs, rows_of)
         return
     at_once = _at_once(subject, stored)
     with ExitStack() as stack:
@@ -96,7 +99,11 @@ def _groups(subject: Subject, stored: pl.LazyFrame) -> Iterator[Group]:
                     replace(data, frame=inputs[data.name][place].lazy(), units=True) if data.name in inputs else data
                     for data in subject.inputs
                 ]
-                yield _group(subject, keys, stored_rows[place], given)
+                held = [
+                    inputs[data.name][place].height if data.name in inputs else rows
+                    for data, rows in zip(subject.inputs, rows_of, strict=True)
+                ]
+                yield _group(subject, keys, stored_rows[place], given, held)
 
 
 def _at_once(subject: Subject, stored: pl.LazyFrame) -> int:
@@ -106,10 +113,18 @@ def _at_once(subject: Subject, stored: pl.LazyFrame) -> int:
     return max(1, memory_share(_HELD, most=_MOST_HELD) // (2 * GROUP * widest))
 
 
-def _group(subject: Subject, keys: pl.DataFrame | None, stored: pl.DataFrame, inputs: Sequence[ProbeInput]) -> Group:
+def _group(
+    subject: Subject,
+    keys: pl.DataFrame | None,
+    stored: pl.DataFrame,
+    inputs: Sequence[ProbeInput],
+    rows_of: Sequence[int],
+) -> Group:
     rows = with_time(stored, subject.grain)
     calendar = Calendar.of(rows, subject.sample, lookback=subject.view.lookback)
-    return Group(keys, inputs, rows, calendar, {name: noise_of(rows[name]) for name in subject.grain.features})
+    noise = {name: noise_of(rows[name]) for name in subject.grain.features}
+    size = None if any(data.remade is not None for data in inputs) else sum(rows_of)
+    return Group(keys, inputs, rows, calendar, noise, size)
 
 
 def _examine(subject: Subject, group: Group, found: dict[str, Finding], tally: report.Tally) -> bool:
@@ -153,14 +168,24 @@ def _cuts(subject: Subject, group: Group) -> list[Cut]:
 def _together(
     subject: Subject, group: Group, cuts: Sequence[Cut], tally: report.Tally
 ) -> tuple[list[Cut], list[Outcome]]:
-    """Alter everything at once, and return the cuts where the view's values do not survive it, most of them last."""
+    """Alter everything at once, and return the cuts where the view's values do not survive it, most of them last.
+
+    With few rows most are computed by the engine that is the quicker one then. The last is computed as views are, and
+    some before it: the other engine keeps rows in order through a join, and that one does not.
+    """
     alterations = [cut.of(subject.alone).but(since=cut.since) for cut in cuts]
     often = len(alterations) if subject.sample.cheap else 1  # sorting all rows at random takes time
     alterations[:often] = map(shuffle, alterations[:often], range(often))
-    trials = [subject.trial(group, alteration, cut) for alteration, cut in zip(alterations, cuts, strict=True)]
+    trials = [
+        subject.trial(group, alteration, cut, engine="in-memory" if group.few and left % TOGETHER else "auto")
+        for left, alteration, cut in zip(reversed(range(len(cuts))), alterations, cuts, strict=True)
+    ]
     odd: list[tuple[Cut, Outcome, float]] = []
     left = iter(cuts)
-    for outcomes in batches(subject.view, subject.grain, trials):
+    at_once = TOGETHER
+    if group.few and group.size is not None:
+        at_once = max(TOGETHER, _COMPUTED_AT_ONCE // max(group.size, group.rows.height, 1))
+    for outcomes in batches(subject.view, subject.grain, trials, at_once=at_once):
         same = subject.agreeing(group, outcomes)
         for number, (outcome, cut) in enumerate(zip(outcomes, left, strict=False)):
             if outcome.rows is None:
@@ -179,8 +204,10 @@ def _together(
     return [cut for cut, *_ in odd], [outcome for _, outcome, _ in odd]
 
 
-def _size(frames: Sequence[pl.LazyFrame]) -> int:
-    return sum(int(rows.item()) for rows in pl.collect_all([frame.select(pl.len()) for frame in frames]))
+def _sizes(stored: pl.LazyFrame, inputs: Sequence[ProbeInput]) -> list[int]:
+    """Return how many rows a view has, and each of its inputs."""
+    frames = [stored, *(data.frame for data in inputs)]
+    return [int(rows.item()) for rows in pl.collect_all([frame.select(pl.len()) for frame in frames])]
 
 
 def _is_time(dtype: pl.DataType) -> bool:

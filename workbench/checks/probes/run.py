@@ -14,6 +14,8 @@ from workbench.compute import engine_error
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
+    from polars._typing import EngineType
+
     from workbench.checks.probes.cut_times import Cut
     from workbench.checks.probes.differences import Grain
     from workbench.define import FeatureView
@@ -36,12 +38,15 @@ class Trial:
         Keys of the entities whose rows are looked at; of all where None.
     cut
         Where it is cut; only young rows are looked at then.
+    engine
+        Polars' engine: "auto" is the one that views are computed by.
     """
 
     inputs: Sequence[ProbeInput]
     alteration: Alteration
     looked_at: pl.DataFrame | None = None
     cut: Cut | None = None
+    engine: EngineType = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,30 +76,44 @@ def run(view: FeatureView, grain: Grain, trials: Sequence[Trial]) -> list[Outcom
     return [outcome for outcomes in batches(view, grain, trials) for outcome in outcomes]
 
 
-def batches(view: FeatureView, grain: Grain, trials: Sequence[Trial]) -> Iterator[list[Outcome]]:
+def batches(
+    view: FeatureView, grain: Grain, trials: Sequence[Trial], *, at_once: int = TOGETHER
+) -> Iterator[list[Outcome]]:
     """Compute `view` for each of `trials`, and give the outcomes of some at a time, so that all need not be held."""
-    for start in range(0, len(trials), TOGETHER):
-        yield list(_batch(view, grain, trials[start : start + TOGETHER]))
+    for start in range(0, len(trials), at_once):
+        yield list(_batch(view, grain, trials[start : start + at_once]))
 
 
 def _batch(view: FeatureView, grain: Grain, trials: Sequence[Trial]) -> Iterator[Outcome]:
     plans = [_planned(view, grain, trial) for trial in trials]
-    good = [plan for plan in plans if isinstance(plan, pl.LazyFrame)]
     try:
-        frames = iter(pl.collect_all(good))
+        frames = _collect(trials, plans)
     except Exception:  # noqa: BLE001 - user code: each plan says below what is wrong with it
         return (_alone(view, trial, plan) for trial, plan in zip(trials, plans, strict=True))
     return (
-        Outcome(next(frames), trial) if isinstance(plan, pl.LazyFrame) else _raised(view, trial, plan)
-        for trial, plan in zip(trials, plans, strict=True)
+        _raised(view, trial, plan) if isinstance(plan, Exception) else Outcome(frames[number], trial)
+        for number, (trial, plan) in enumerate(zip(trials, plans, strict=True))
     )
+
+
+def _collect(trials: Sequence[Trial], plans: Sequence[pl.LazyFrame | Exception]) -> dict[int, pl.DataFrame]:
+    """Return the rows of plans by their numbers, those of one engine computed together."""
+    found: dict[int, pl.DataFrame] = {}
+    for engine in dict.fromkeys(trial.engine for trial in trials):
+        some = {
+            number: plan
+            for number, (trial, plan) in enumerate(zip(trials, plans, strict=True))
+            if trial.engine == engine and not isinstance(plan, Exception)
+        }
+        found |= zip(some, pl.collect_all(some.values(), engine=engine), strict=True)
+    return found
 
 
 def _planned(view: FeatureView, grain: Grain, trial: Trial) -> pl.LazyFrame | Exception:
     try:
         frame = grain.readable(altered(view, trial.inputs, trial.alteration))
         if trial.looked_at is not None:
-            keys = trial.looked_at.select(grain.entities)
+            keys = trial.looked_at[list(grain.entities)]
             odd = {name: dtype for name, dtype in keys.schema.items() if frame.collect_schema()[name] != dtype}
             frame = frame.cast(odd) if odd else frame  # type: ignore[arg-type]  # names to dtypes
             if trial.cut is None or trial.cut.own is None:  # which leaves the rows of its entities alone, too
@@ -112,7 +131,7 @@ def _alone(view: FeatureView, trial: Trial, plan: pl.LazyFrame | Exception) -> O
     if isinstance(plan, Exception):
         return _raised(view, trial, plan)
     try:
-        return Outcome(plan.collect(), trial)
+        return Outcome(plan.collect(), trial)  # as views are computed: what another engine cannot do is not their fault
     except Exception as error:  # noqa: BLE001 - as above
         return _raised(view, trial, error)
 

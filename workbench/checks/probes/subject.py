@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -17,6 +18,11 @@ from workbench.checks.probes.run import Outcome, Trial, run
 from workbench.checks.probes.sample import Sample
 from workbench.define import FeatureView
 
+if TYPE_CHECKING:
+    from polars._typing import EngineType
+
+FEW = 100_000
+"""Rows of a group's inputs up to which they are computed with in memory; with more, what that takes is too much."""
 ORDERS = range(1, 13)
 """Seeds of the orders in which it is tried whether the order explains a difference."""
 
@@ -31,6 +37,8 @@ class Group:
         The entities with their `UNIT`; None for a view without entities.
     inputs
         The view's inputs, with these entities' rows alone where that can be.
+    size
+        How many rows these have; None where it is not known, since an upstream view is computed again.
     """
 
     keys: pl.DataFrame | None
@@ -38,6 +46,12 @@ class Group:
     rows: pl.DataFrame
     calendar: Calendar
     noise: Mapping[str, float]
+    size: int | None
+
+    @property
+    def few(self) -> bool:
+        """Whether there is so little to compute with that the engine for rows in memory takes a part of the time."""
+        return self.size is not None and self.size <= FEW
 
     @property
     def telling(self) -> list[ProbeInput]:
@@ -80,9 +94,11 @@ class Subject:
         """The alteration that leaves a group's entities, where inputs can be narrowed to them."""
         return Alteration(alone=self.sample.narrow)
 
-    def trial(self, group: Group, alteration: Alteration, cut: Cut | None = None) -> Trial:
+    def trial(
+        self, group: Group, alteration: Alteration, cut: Cut | None = None, *, engine: EngineType = "auto"
+    ) -> Trial:
         """Return the computation of a group's rows on altered inputs."""
-        return Trial(group.inputs if alteration.alone else self.inputs, alteration, group.keys, cut)
+        return Trial(group.inputs if alteration.alone else self.inputs, alteration, group.keys, cut, engine)
 
     def compute(self, group: Group, *alterations: Alteration) -> list[Outcome]:
         """Compute the view on altered inputs, and look at a group's rows."""
