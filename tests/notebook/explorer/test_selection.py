@@ -136,6 +136,9 @@ def test_a_sample_is_told_and_its_time_line_has_a_point_for_each_stretch(stored:
     over_time = timeline(both, both.feature("pair"))
     assert 10 < len(over_time.lines[0]) <= PLACES
     assert "of a sample" in over_time.says
+    few = replace(over_time, step=None, lines=(over_time.lines[0][:1], ()))
+    assert "of a sample" in few.says
+    assert replace(few, lines=((replace(few.lines[0][0], rows=1),), ())).says == "each point is a row of a sample"
 
 
 def test_rows_whose_stretches_cannot_be_read_alone_are_looked_at_one_by_one(stored: Side) -> None:

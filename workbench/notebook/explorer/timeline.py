@@ -72,7 +72,7 @@ class Timeline:
             return f"each point is {what} of {_length(self.step)}"
         if any(point.rows > 1 for line in self.lines for point in line):
             return f"each point is {what} of a moment's rows"
-        return "each point is a row"
+        return f"each point is a row{' of a sample' if self.sampled else ''}"
 
 
 def timeline(
