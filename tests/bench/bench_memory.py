@@ -219,13 +219,17 @@ def rewrite(project: Any, rows: int) -> str:
 
 
 def query(project: Any, rows: int) -> str:
-    found = project.sql("select user, avg(f0) as mean, count(*) as n from big group by user order by n desc limit 5")
+    found = project.sql(
+        "select user, avg(f0) as mean, count(*) as n from main.big group by user order by n desc limit 5"
+    )
     return f"{found.height} rows"
 
 
 def distinct(project: Any, rows: int) -> str:
     """Group by what each row has for itself, so that the groups do not fit."""
-    found = project.sql('select count(*) as n, max(s) from (select user, "at", sum(f1) as s from big group by all)')
+    found = project.sql(
+        'select count(*) as n, max(s) from (select user, "at", sum(f1) as s from main.big group by all)'
+    )
     return f"{found['n'].item():,} groups"
 
 
@@ -234,7 +238,7 @@ def export(project: Any, rows: int) -> str:
 
     out = project.root.parent / "rows.parquet"
     try:
-        found = answer_into_file(project.store, "select * from big", out=out)
+        found = answer_into_file(project.store, "select * from main.big", out=out)
         return f"{found.height:,} rows, {out.stat().st_size / 1e6:,.0f} MB"
     finally:
         out.unlink(missing_ok=True)
