@@ -16,7 +16,8 @@ from polars.testing import assert_frame_equal
 from tests.checks.probes.stage import Everywhere, defined, failed, flights, known, probed, weather
 from workbench.checks import probe_view, source_input
 from workbench.checks.probes import groups as groups_room
-from workbench.checks.probes import probe, sample
+from workbench.checks.probes import keys, probe, sample
+from workbench.checks.probes.keys import trace_keys
 from workbench.define import FeatureView, windowed
 
 delay = pl.col("delay").fill_null(0.0)
@@ -171,6 +172,27 @@ def test_a_renamed_or_derived_key_is_traced(kind: str) -> None:
     honest = probed(keyed(so_far.over("carrier")), source)
     assert [check.state for check in honest.values()] == ["pass"] * 3, honest
     assert failed(keyed(so_far), source) == ["entity-locality"]
+
+
+def test_rows_that_told_where_entities_come_from_are_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a large input; and what is found does not depend on whether they were few enough to be kept."""
+    for module in (sample, probe):
+        monkeypatch.setattr(module, "SMALL", 0)
+    frame = flights(9_000, carriers=1_000)
+    spoken = pl.col("carrier").str.to_uppercase()
+    leaking = defined(lambda f: f.sort("at", "flight").select(spoken, "at", value=delay.shift(-1).over("carrier")))
+    whole, reads = known(frame), []
+
+    def found(kept: int) -> list[tuple[str, bool, str]]:
+        monkeypatch.setattr(keys, "_KEPT", kept)
+        traced = trace_keys(leaking, [whole], leaking(whole.frame), local=True, whole=False)
+        assert traced.drawn
+        reads.append(traced.frame_of(whole).select(pl.len()).collect().item())
+        return [(check.name, check.passed, check.detail) for check in probed(leaking, whole).values()]
+
+    assert found(keys._KEPT) == found(0)
+    assert reads[0] < frame.height / 4
+    assert reads[1] == frame.height
 
 
 def test_a_key_of_the_same_name_that_was_made_anew_is_no_alarm() -> None:

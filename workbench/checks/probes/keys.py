@@ -30,6 +30,8 @@ LEAST_VALUES = 400
 """Of fewer values all are looked at."""
 LEAST_LEFT_OUT = 3
 """A third of an input's values, at least, must not lead to the entities that are looked at."""
+_KEPT = 64 << 20
+"""Bytes of rows that are kept for the probes where they were read to see where entities come from."""
 ROWS = "__workbench_rows"
 _PART = "__workbench_part"
 
@@ -71,6 +73,8 @@ class Keys:
         Whether the linked entities are a sample already.
     untraced
         Why no input can be narrowed; empty where one can.
+    rows
+        By input: rows that were read already, with all of those that belong to the entities among them.
     """
 
     entities: pl.DataFrame
@@ -79,6 +83,11 @@ class Keys:
     proven: bool = False
     drawn: bool = False
     untraced: str = ""
+    rows: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+
+    def frame_of(self, data: ProbeInput) -> pl.LazyFrame:
+        """Return rows of an input, with all of those that belong to the entities among them."""
+        return self.rows[data.name].lazy() if data.name in self.rows else data.frame
 
     def holds(self, view: FeatureView, inputs: Sequence[ProbeInput], units: pl.Series) -> bool:
         """Return whether entities of `units` depend only on the rows linked to them."""
@@ -183,7 +192,7 @@ def _learnt(
     number = pl.int_range(pl.len()) * parts // pl.len()
     whole = _link(values, number)
     names = list(view.entities)
-    seen = _seen(view, inputs, data, whole, entities)
+    seen = _seen(view, inputs, data, _linked_rows(data, whole), entities)
     lists = seen.group_by(names).agg(pl.col(_PART).unique().sort(), pl.col(ROWS).first())
     if lists.height < entities.height:
         return None  # some come from several parts together
@@ -214,7 +223,8 @@ def _drawn(
     whole = _link(values, number.otherwise(rest))
     some = replace(whole, values=whole.values.filter(pl.col(UNIT) < rest))
     names = list(view.entities)
-    seen = _seen(view, inputs, data, some, entities)
+    rows = _linked_rows(data, some)
+    seen = _seen(view, inputs, data, rows, entities)
     lists = seen.group_by(names).agg(pl.col(_PART).unique().sort(), pl.col(ROWS).first())
     if 2 * lists.height < DRAWN * entities.height:
         return None  # most come from several parts together
@@ -223,7 +233,8 @@ def _drawn(
     if 8 * lists.height < DRAWN * entities.height:
         return None
     unit_of = [*_components(lists[_PART].unique().to_list(), rest), rest]
-    return replace(_placed(data, whole, lists, unit_of, entities, proven=False), drawn=True)
+    kept = {data.name: rows.drop(UNIT)} if rows.estimated_size() <= _KEPT else {}
+    return replace(_placed(data, whole, lists, unit_of, entities, proven=False), drawn=True, rows=kept)
 
 
 def _link(values: pl.DataFrame, number: pl.Expr) -> Link:
@@ -232,15 +243,19 @@ def _link(values: pl.DataFrame, number: pl.Expr) -> Link:
     return Link(columns, values.with_columns(number.cast(pl.UInt32).alias(UNIT)))
 
 
+def _linked_rows(data: ProbeInput, link: Link) -> pl.DataFrame:
+    """Return the rows of an input that have one of the values of `link`, with their `UNIT`."""
+    [rows] = rows_of_groups(data.frame, link.values_of([link.values[UNIT].unique()]), link.columns)
+    return rows
+
+
 def _seen(
-    view: FeatureView, inputs: Sequence[ProbeInput], data: ProbeInput, link: Link, entities: pl.DataFrame
+    view: FeatureView, inputs: Sequence[ProbeInput], data: ProbeInput, rows: pl.DataFrame, entities: pl.DataFrame
 ) -> pl.DataFrame:
-    """Return which of a view's entities come from each part of one input's values alone."""
-    [narrowed] = rows_of_groups(data.frame, link.values_of([link.values[UNIT].unique()]), link.columns)
-    parts = narrowed.partition_by(UNIT, as_dict=True)
+    """Return which of a view's entities come from the `rows` of each part of one input's values alone."""
     plans = []
-    for (part,), rows in parts.items():
-        some = replace(data, frame=rows.lazy(), units=True)
+    for (part,), own in rows.partition_by(UNIT, as_dict=True).items():
+        some = replace(data, frame=own.lazy(), units=True)
         keys = altered(view, [some if each is data else each for each in inputs], Alteration()).select(view.entities)
         plans.append(keys.unique().with_columns(pl.lit(part, pl.Int64).alias(_PART)))
     return pl.concat(pl.collect_all(plans)).join(entities, on=list(view.entities), how="inner")

@@ -88,7 +88,7 @@ def _groups(subject: Subject, stored: pl.LazyFrame, rows_of: Sequence[int]) -> I
         links = subject.keys.links if subject.sample.narrow else {}
         units = [keys[UNIT].unique() for keys in groups]
         linked = {
-            data.name: by_turns(f"input {place}", data.frame, link.values_of(units), link.columns)
+            data.name: by_turns(f"input {place}", subject.keys.frame_of(data), link.values_of(units), link.columns)
             for place, data in enumerate(subject.inputs)
             if (link := links.get(data.name)) is not None
         }
