@@ -240,9 +240,13 @@ def as_numbers(values: pl.Series) -> pl.Series:
 
 
 def _measures(numbers: pl.Series, *, whole: bool) -> dict[str, Any]:
-    nans = int(numbers.is_nan().sum())
-    usable = numbers.is_finite()
-    finite = numbers if usable.all() else numbers.filter(usable)
+    finite, nans = numbers, 0
+    mean = numbers.mean()
+    if finite_or_none(mean) is None:  # else nothing in the sum was NaN or infinite
+        nans = int(numbers.is_nan().sum())
+        usable = numbers.is_finite()
+        finite = numbers if usable.all() else numbers.filter(usable)
+        mean = finite.mean()
     odd = {"nans": nans, "infinities": numbers.len() - nans - finite.len()}
     if finite.is_empty():
         return odd | {"distinct": 0}
@@ -252,7 +256,7 @@ def _measures(numbers: pl.Series, *, whole: bool) -> dict[str, Any]:
     distinct = _runs(ordered) if everything else finite.approx_n_unique()
     return odd | {
         "distinct": distinct,
-        "mean": finite_or_none(finite.mean()),
+        "mean": finite_or_none(mean),
         "std": finite_or_none(finite.std()),
         "min": finite_or_none(finite.min()),
         "max": finite_or_none(finite.max()),

@@ -63,15 +63,13 @@ class Profile(Serialisable):
 def profile(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path, contract: Contract) -> Profile:
     """Return what `data` looks like.
 
-    One pass over the keys, then one over each column by itself, so that a stored view never needs more memory than
-    a few columns. Counts, mean, standard deviation, minimum and maximum are exact; `FeatureProfile` says what is
-    sampled above a million rows.
+    One pass over each column by itself, so that a stored view never needs more memory than a few columns. Counts, mean,
+    standard deviation, minimum and maximum are exact; `FeatureProfile` says what is sampled above a million rows.
     """
     frame = _pin(data)
     entities = [column.name for column in contract.columns if column.role == "entity"]
     moments = [column.name for column in contract.columns if column.role == "event_time"]
-    keys: dict[str, Any] = frame.select(_key_facts(entities, moments)).collect(engine="streaming").row(0, named=True)
-    first, last = keys.get("first"), keys.get("last")
+    keys: dict[str, Any] = frame.select(_key_facts(entities)).collect(engine="streaming").row(0, named=True)
     rows = int(keys["rows"])
     alone = entities[0] if len(entities) == 1 else None
     each = rows * max((_width(column) for column in contract.columns), default=0)
@@ -85,8 +83,9 @@ def profile(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path, contrac
                 strict=True,
             )
         )
+    first, last = (found[moments[0]].ends if moments else None) or (None, None)
     return Profile(
-        rows=keys["rows"],
+        rows=rows,
         period=None if first is None or last is None else (first, last),
         entities=keys.get("entities") if alone is None else found[alone].different,
         features=tuple(found[column.name].profile for column in contract.features),
@@ -100,21 +99,31 @@ def _width(column: ColumnContract) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """What a column looks like, and how many different values it has, null among them, if that was counted."""
+    """What a column looks like.
+
+    Attributes
+    ----------
+    different
+        How many different values it has, null among them, if that was counted.
+    ends
+        Its first and its last value, None without any, if it is an event time.
+    """
 
     profile: FeatureProfile
     different: int | None
+    ends: tuple[Any, Any] | None
 
 
 def _column(frame: pl.LazyFrame, column: ColumnContract, rows: int, *, count: bool) -> _Column:
-    one = frame.select(column.name)
+    one, is_time = frame.select(column.name), column.role == "event_time"
     if rows > EXACT and rows * _width(column) > free_memory():
         found = streamed_profile(one, rows, unit=column.unit, tolerance=column.tolerance, batch=BATCH)
         different = one.select(pl.all().n_unique()).collect(engine="streaming").item() if count else None
-        return _Column(found, different)
+        ends = one.select(first=pl.all().min(), last=pl.all().max()) if is_time else None
+        return _Column(found, different, None if ends is None else ends.collect(engine="streaming").row(0))
     values = one.collect(engine="streaming").to_series()
     found = feature_profile(values, unit=column.unit, tolerance=column.tolerance)
-    return _Column(found, values.n_unique() if count else None)
+    return _Column(found, values.n_unique() if count else None, (values.min(), values.max()) if is_time else None)
 
 
 def _pin(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path) -> pl.LazyFrame:
@@ -125,10 +134,8 @@ def _pin(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path) -> pl.Lazy
     return data if isinstance(data, pl.LazyFrame) else data.frame()
 
 
-def _key_facts(entities: list[str], moments: list[str]) -> list[pl.Expr]:
+def _key_facts(entities: list[str]) -> list[pl.Expr]:
     facts = [pl.len().alias("rows")]
-    if moments:
-        facts += [pl.col(moments[0]).min().alias("first"), pl.col(moments[0]).max().alias("last")]
     if len(entities) > 1:  # two keys of ten million share a 64-bit hash once in 300,000 views
         facts.append(pl.struct(entities).hash().n_unique().alias("entities"))
     return facts
