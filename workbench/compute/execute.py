@@ -329,23 +329,23 @@ class _Tally:
     keys: Sequence[str]
     time: str
     sums: Sums | None = None
-    ends: list[pl.DataFrame] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
 
     def add(self, rows: pl.DataFrame) -> None:
         """Note some rows."""
         if self.sums is None:
             self.sums = Sums(rows.schema, self.keys)
         self.sums.add(rows)
-        column = pl.col(self.time)
-        self.ends.append(rows.select(first=column.min(), last=column.max()))
+        if isinstance(rows.schema.get(self.time), pl.Date | pl.Datetime):
+            instants = rows[self.time].cast(pl.Int64)
+            self.ends += [end for end in (instants.min(), instants.max()) if isinstance(end, int)]
 
     def period(self) -> tuple[datetime, datetime] | None:
-        """Return the first and the last time."""
-        if not self.ends:
+        """Return the first and the last time; None without any, or where the column is no time."""
+        if self.sums is None or not self.ends:
             return None
-        first, last = pl.concat(self.ends).select(pl.col("first").min(), pl.col("last").max()).row(0)
-        if not isinstance(first, date) or not isinstance(last, date):
-            return None  # no rows, no times, or a column that is no time: the contract's check says so
+        ends = pl.Series([min(self.ends), max(self.ends)], dtype=pl.Int64)
+        first, last = ends.cast(self.sums.schema[self.time])
         return _moment(first), _moment(last)
 
 

@@ -189,7 +189,7 @@ def _scalars(series: pl.Series) -> Words:
     if dtype == pl.Null:
         return np.zeros(len(series), dtype=np.uint64)
     if dtype.is_integer() or dtype.is_temporal() or dtype == pl.Boolean:
-        return _integers(series.to_physical())
+        return _integers(series.cast(pl.Int64) if dtype.is_temporal() else series)
     raise ComputeError(
         f"Column {series.name!r} has the dtype {dtype}, which cannot be stored as a feature.",
         remedy="Cast it in the view to a number, a time, a string, or a list or struct of those.",
@@ -236,6 +236,8 @@ def _texts(views: Words, buffers: list[Any], empty: Mask | None, space: Space) -
     mix(np.multiply(head, GOLDEN, out=out), scratch)
     np.add(out, rest, out=out)
     mix(np.multiply(out, FIRST, out=out), scratch)
+    if not buffers:
+        return out
     lengths = np.bitwise_and(head, _LENGTH, out=scratch)
     if int(np.max(lengths, initial=0)) > _INLINE:
         long = np.flatnonzero(lengths > _INLINE)
