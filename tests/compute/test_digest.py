@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.compute import OutputDigest, digest_frame, digests
+from workbench.compute.digest import sum_frame
 from workbench.records import from_json, to_json
 
 KEYS = ("key",)
@@ -105,6 +106,21 @@ def test_it_is_that_of_a_multiset_of_rows(rows: list[tuple[int, int, int]], data
     left, right = (digest(pl.DataFrame(some, schema=schema, orient="row")) for some in (rows, other))
     assert (left == right) == (sorted(rows) == sorted(other))
     assert (left.rounded == right.rounded) == (sorted(rows) == sorted(other))
+
+
+@pytest.mark.parametrize("kind", VALUES)
+@given(data=st.data())
+def test_it_is_known_of_rows_that_are_left_and_added_without_the_others(kind: str, data: st.DataObject) -> None:
+    dtype, values = VALUES[kind]
+    rows = st.lists(st.tuples(st.sampled_from([0.0, -0.0, 1.5, None]), values), max_size=8)
+    left, removed, added = (
+        pl.DataFrame(data.draw(rows), {"key": pl.Float64, "value": dtype}, orient="row") for _ in range(3)
+    )
+    sums = sum_frame(pl.concat([left, removed]).lazy(), keys=KEYS)
+    sums.remove(sum_frame(removed.lazy(), keys=KEYS))
+    sums.add(added)
+    right = sum_frame(pl.concat([added, left]).lazy(), keys=KEYS)
+    assert (sums.digest(), sums.to_plain()) == (right.digest(), right.to_plain())
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from tests.promote.conftest import record_of
 from tests.promote.stage import Table, begin, lake_rows, write
+from workbench.compute import digest_frame
 from workbench.errors import PromotionRefused
 from workbench.promote import PromotionReport
 
@@ -325,12 +327,20 @@ class Sequence:
             assert not (broken and keeps), f"{found}\n{made.text}"
             self.how["broken" if broken else "in full" if "in full" in found.how else "in part"] += 1
             right = clean(self.project, found.view, "main")
+            version = record_of(self.project, found.view).version()
+            stored = self.project._workspace.cache.get(version.view_id)
+            assert stored is not None
             for place, rows in (
                 ("lake", lake_rows(self.project, found.view)),
                 ("cache", self.project.view(found.view, branch="main").frame().collect()),
             ):
                 wrong = unlike(rows, right)
                 assert wrong.is_empty(), f"{place}: {found}\n{made.text}\n{wrong}"
+                digest = digest_frame(rows.lazy(), keys=stored.record.keys)
+                assert digest == stored.record.digest, f"{place}: {found}\n{made.text}"
+                assert (digest.exact, rows.height) == (version.data_digest, version.rows)
+                ends = (rows[version.event_time].min(), rows[version.event_time].max()) if rows.height else None
+                assert version.period == ends, f"{place}: {found}\n{made.text}"
 
     def redefine(self) -> None:
         """Give a view other numbers on the branch, and then those of before; see that each is its own."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from workbench.project import Project
+    from workbench.registry import Version
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 TIME = pl.Datetime("us", "UTC")
@@ -160,6 +161,54 @@ def test_rows_that_come_are_added_in_a_file_of_their_own(
         project.materialize("plain")
         assert len(files(project, "plain")) == 1
         assert differing(lake_rows(project, "plain"), computed(project, "plain")).is_empty()
+
+
+def test_of_rows_that_change_the_others_are_neither_read_for_the_digest_nor_checked(
+    tmp_path: Path, identity: None
+) -> None:
+    def contract(version: Version) -> str:
+        (path,) = (project._workspace.facts / version.view_id).glob("contract-*.json")
+        return path.read_text(encoding="utf-8")
+
+    with closing(begin(tmp_path / "p", {"ev": Table(hourly(300), "t", "t")})) as project:
+        unique = PLAIN.replace('unit="count"', 'unit="count", unique=True').replace("Plain", "Other")
+        project.define(PLAIN.replace('unit="count"', 'unit="count", ge=0'), log=False)
+        project.define(unique.replace("def plain", "def other").replace('pl.col("x")', 'pl.col("x") * 2'), log=False)
+        project.promote(["plain", "other"])
+        rows = hourly(310)
+        write(project.root, "ev", rows)
+        project.materialize()
+        assert len(files(project, "plain")) == 2
+
+        hours = pl.int_range(pl.len())
+        changed = rows.filter(hours != 305, hours != 309).with_columns(x=pl.when(hours == 280).then(7.5).otherwise("x"))
+        write(project.root, "ev", changed)
+        project.materialize()
+        version = record_of(project, "plain").version()
+        stored = project._workspace.cache.get(version.view_id)
+        assert stored is not None
+        assert (
+            stored.frame()
+            .collect()
+            .equals(pl.concat([changed[:280], changed[281:], changed[280:281]]).select("k", "t", v="x"))
+        )
+        assert stored.record.digest == digest_frame(stored.frame(), keys=["k", "t"])
+        assert (version.rows, version.period) == (308, (rows["t"][0], rows["t"][308]))
+        assert len(files(project, "plain")) == 1
+        assert lake_rows(project, "plain").equals(stored.frame().collect())
+        assert "7 rules hold in 1 row that were added; 7 rules hold in 10 rows" in contract(version)
+        assert "hold in 308 rows" in contract(record_of(project, "other").version()), "values are unique in all rows"
+
+        # rows that break a rule: alone, beside a row that did not change, and beside one that is not computed again
+        late, same = changed.filter(pl.col("x") == 290), changed.filter(pl.col("x") == 200)
+        for wrong, left in (
+            (late.with_columns(x=-1.0), {"plain"}),
+            (pl.concat([late, late.with_columns(x=7000.0)]), {"plain", "other"}),
+            (late.with_columns(same["x"]), {"other"}),
+        ):
+            write(project.root, "ev", pl.concat([changed.filter(pl.col("x") != 290), wrong]).sort("t"))
+            states = {view.view for view in project.materialize().views if view.state == "left"}
+            assert states == left
 
 
 def test_a_new_row_with_the_key_of_a_published_one_breaks_the_contract(tmp_path: Path, identity: None) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import polars as pl
 import pytest
 
 from tests.promote.conftest import record_of
 from tests.promote.stage import PLAIN, Table, begin, write
+from workbench.compute import Amendment
 from workbench.define import ColumnContract, Contract
 from workbench.promote.samples import Published, Samples, collect_sample, finer, sampled
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from workbench.compute import StoredView
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 TIME = pl.Datetime("us", "UTC")
@@ -45,17 +48,25 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workbench.promote.samples.LEAST_NEW", 20)
 
 
+def amendment(removed: pl.DataFrame, added: pl.DataFrame) -> Amendment:
+    """Return how rows change, whatever they are in."""
+    return Amendment(cast("StoredView", None), removed, added)
+
+
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("removed", [0, 300], ids=["all stay", "some change"])
 @pytest.mark.parametrize("added", [10, 500, 4_000], ids=["few", "more", "so many that the sample gets sparser"])
-def test_a_sample_to_which_rows_were_added_is_that_of_all_rows(tmp_path: Path, added: int) -> None:
+def test_a_sample_of_amended_rows_is_that_of_all_rows(tmp_path: Path, added: int, removed: int) -> None:
     samples, old, new = Samples(tmp_path), rows(2_000), rows(added, 2_000)
+    changed = rows(removed, 700, add=1.0)
     before = Published("a" * 64, "old", old.height, CONTRACT)
     after = Published("b" * 64, "new", old.height + added, CONTRACT)
     samples.keep(before, old.lazy())
-    samples.grow(before, new.lazy(), after)
+    samples.amend(before, amendment(rows(removed, 700), pl.concat([changed, new])), after)
     unread = pl.LazyFrame({"k": ["read"]})  # lacks what it would be sampled by
     found = samples.of(after, unread, share=after.share).collect()
-    assert found.sort("t").equals(sampled(pl.concat([old, new]).lazy(), CONTRACT, after.share).collect())
+    right = pl.concat([old[:700], changed, old[700 + removed :], new])
+    assert found.sort("t").equals(sampled(right.lazy(), CONTRACT, after.share).collect())
     assert 400 < found.height < 1_200
 
 
@@ -67,7 +78,7 @@ def test_a_sample_that_cannot_be_read_is_made_anew(tmp_path: Path, damage: bytes
     samples.keep(before, old.lazy())
     (kept,) = tmp_path.rglob("sample-*")
     kept.write_bytes(damage)
-    samples.grow(before, rows(9, 2_000).lazy(), Published("b" * 64, "new", 2_009, CONTRACT))
+    samples.amend(before, amendment(rows(0), rows(9, 2_000)), Published("b" * 64, "new", 2_009, CONTRACT))
     right = sampled(old.lazy(), CONTRACT, before.share).collect()
     assert samples.of(before, old.lazy(), share=before.share).collect().equals(right)
     assert pl.read_parquet(kept).equals(right)

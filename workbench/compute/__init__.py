@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from workbench.compute.cache import DamagedViewWarning, StoredFacts, ViewCache, remove
     from workbench.compute.column_lineage import ColumnInputs, ColumnLineage, column_inputs, column_lineage
     from workbench.compute.digest import digest_frame, digests
-    from workbench.compute.execute import Computed, Replaced, Shortcut, disk_refusal, materialize_view, write_parquet
+    from workbench.compute.execute import (
+        Amendment,
+        Computed,
+        Replaced,
+        Shortcut,
+        disk_refusal,
+        materialize_view,
+        write_parquet,
+    )
     from workbench.compute.metadata import StoredView, ViewRecord, versions
     from workbench.compute.on_demand import compute_on_demand, input_frame, request_column
     from workbench.compute.output_digest import OutputDigest
@@ -51,6 +59,7 @@ _HOMES = {
         "digests",
     ),
     "execute": (
+        "Amendment",
         "Computed",
         "Replaced",
         "Shortcut",
@@ -94,6 +103,7 @@ _HOMES = {
 
 __all__ = [
     "GROUPS",
+    "Amendment",
     "ChangedGroups",
     "ColumnInputs",
     "ColumnLineage",

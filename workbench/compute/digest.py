@@ -82,6 +82,12 @@ class Lanes:
         self.second = (self.second + other.second) & MASK
         self.bits = (self.bits + other.bits) & MASK
 
+    def remove(self, other: Lanes) -> None:
+        """Take the sums over some of these rows away."""
+        self.first = (self.first - other.first) & MASK
+        self.second = (self.second - other.second) & MASK
+        self.bits = (self.bits - other.bits) & MASK
+
 
 @dataclass(slots=True)
 class Sums:
@@ -112,6 +118,14 @@ class Sums:
         self.row.merge(other.row)
         for name, lanes in other.columns.items():
             self.columns[name].merge(lanes)
+
+    def remove(self, other: Sums) -> None:
+        """Take the sums over some of these rows away."""
+        self.rows -= other.rows
+        self.key.remove(other.key)
+        self.row.remove(other.row)
+        for name, lanes in other.columns.items():
+            self.columns[name].remove(lanes)
 
     def to_plain(self) -> SumsRecord:
         """Return the sums as plain values, to go on from."""

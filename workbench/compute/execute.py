@@ -135,10 +135,33 @@ def _failure(view: str, error: BaseException, path: Path) -> WorkbenchError:
 
 Reuse = Literal[False, "view id", "plan"]
 
-Shortcut = Callable[[Path], bool | StoredView]
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """The rows of a stored view, less some and with others.
+
+    Attributes
+    ----------
+    base
+        The stored view; it has the sums that its digest was made of.
+    removed, added
+        The rows that went, each among those of `base`, and those that came.
+    """
+
+    base: StoredView
+    removed: pl.DataFrame
+    added: pl.DataFrame
+
+    @property
+    def is_addition(self) -> bool:
+        """Whether all rows of the base stay, so that its files do, beside one with the added rows."""
+        return self.removed.is_empty()
+
+
+Shortcut = Callable[[Path], bool | Amendment]
 """Writes a view's data to a file from a part of its inputs; False where that is not what all of them give.
 
-A stored view where the file holds only the rows that come to those of this one.
+Where it says how the data was amended, the file holds the added rows alone if all others stay.
 """
 
 Replaced = Callable[[StoredView, StoredView], str]
@@ -269,7 +292,9 @@ def _write(task: _Task, frame: pl.LazyFrame, plan: str | None, path: Path, ticke
     if not written:
         write_parquet(frame, path, view=task.view.name, observe=tally.add)
     task.confirm_inputs()
-    before = written if isinstance(written, StoredView) else None
+    if isinstance(written, Amendment) and not written.is_addition and (amended := _amended(task, written, path)):
+        return _record(task, plan, path, amended, ticker)
+    before = written.base if isinstance(written, Amendment) and written.is_addition else None
     kept = () if before is None else tuple(_keep(before, path.parent))
     schema = pl.read_parquet_schema(path)
     sums = tally.sums
@@ -284,6 +309,20 @@ def _write(task: _Task, frame: pl.LazyFrame, plan: str | None, path: Path, ticke
         sums.add_plain(before.record.sums)
         periods.append(before.record.period)
     known = [period for period in periods if period is not None]
+    period = (min(first for first, _ in known), max(last for _, last in known)) if known else None
+    return _record(task, plan, path, (sums, period), ticker, kept=kept)
+
+
+def _record(
+    task: _Task,
+    plan: str | None,
+    path: Path,
+    noted: tuple[Sums, tuple[datetime, datetime] | None],
+    ticker: Ticker,
+    *,
+    kept: tuple[str, ...] = (),
+) -> ViewRecord:
+    sums, period = noted
     digest = sums.digest()
     return ViewRecord(
         **task.identity(),
@@ -291,14 +330,35 @@ def _write(task: _Task, frame: pl.LazyFrame, plan: str | None, path: Path, ticke
         rows=digest.rows,
         size=path.stat().st_size,
         digest=digest,
-        schema={name: str(dtype) for name, dtype in schema.items()},
-        order=tuple(schema),
+        schema={name: str(dtype) for name, dtype in sums.schema.items()},
+        order=tuple(sums.schema),
         keys=_keys(task.view),
-        period=(min(first for first, _ in known), max(last for _, last in known)) if known else None,
+        period=period,
         seconds=ticker.seconds,
         sums=sums.to_plain(),
         files=(*kept, path.name),
     )
+
+
+def _amended(task: _Task, amendment: Amendment, path: Path) -> tuple[Sums, tuple[datetime, datetime] | None] | None:
+    """Return what a pass over all rows in `path` would note; None where one must tell.
+
+    The digest is made of sums over rows: it is that of the base less the removed rows and with the added ones.
+    """
+    base, schema, keys = amendment.base.record, pl.read_parquet_schema(path), _keys(task.view)
+    alike = all(rows.schema == schema for rows in (amendment.removed, amendment.added))
+    alike = alike and pl.read_parquet_schema(amendment.base.path) == schema and base.keys == keys
+    if base.sums is None or not alike:
+        return None
+    sums = Sums(schema, keys)
+    sums.add_plain(base.sums)
+    sums.remove(Sums(schema, keys).add(amendment.removed))
+    sums.add(amendment.added)
+    if sums.rows != _rows(path):
+        return None
+    time = pl.col(task.view.event_time)
+    ends = pl.scan_parquet(path, glob=False).select(first=time.min(), last=time.max()).collect(engine="streaming")
+    return sums, _Tally(keys, task.view.event_time, ends=[ends]).period()
 
 
 def _keep(before: StoredView, folder: Path) -> Iterator[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from workbench.compute import InputData, StoredView
+    from workbench.compute import Amendment, InputData, StoredView
     from workbench.define import Contract
     from workbench.pipeline.evaluate import Prepared
 
@@ -47,19 +47,20 @@ def known_profile(folder: Path, view_id: str) -> Profile | None:
     return read_record(files[-1], Profile) if files else None
 
 
-def cached_check(folder: Path, prepared: Prepared, stored: StoredView, *, before: StoredView | None = None) -> Check:
+def cached_check(folder: Path, prepared: Prepared, stored: StoredView, *, amended: Amendment | None = None) -> Check:
     """Return whether `stored` keeps the contract; asked once a view id and contract, unless it failed.
 
-    It has the rows of `before`, if given, and those of its own file, none of which has the key of one of these.
+    Where it is another view's data `amended`, none of the added rows has the key of one that stays.
     """
     name = f"{CONTRACT.replace('/', '-')}-{prepared.contract.hash[:16]}.json"
     path = folder / stored.view_id / name
     known = read_record(path, Check)
     if known is not None:
         return known
-    kept = read_record(folder / before.view_id / name, Check) if before is not None else None
-    if kept is not None and kept.passed and is_checked_by_row(prepared.contract, prepared.view.model):
-        check = check_contract(prepared.contract, prepared.view.model, stored.path)
+    kept = None if amended is None else read_record(folder / amended.base.view_id / name, Check)
+    by_row = kept is not None and kept.passed and is_checked_by_row(prepared.contract, prepared.view.model)
+    if amended is not None and kept is not None and by_row:
+        check = check_contract(prepared.contract, prepared.view.model, amended.added)
         if check.passed:
             check = replace(check, detail=f"{check.detail} that were added; {kept.detail}")
         elif not check.failed:

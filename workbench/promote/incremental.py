@@ -22,6 +22,7 @@ import polars as pl
 
 from workbench.compute import (
     GROUPS,
+    Amendment,
     ChangedGroups,
     InputData,
     Sketch,
@@ -33,7 +34,9 @@ from workbench.compute import (
     sketch,
     write_parquet,
 )
+from workbench.dtypes import row_width
 from workbench.errors import ProjectError
+from workbench.memory import memory_share
 from workbench.promote.recent import Recent, among, recent_rows
 from workbench.promote.verification import Narrowing, disagreement, disagreement_of_recent
 
@@ -53,6 +56,9 @@ MOST_TOUCHED = 0.5
 """Share of a view's rows that are computed again, from which on all its files are written anew."""
 MOST_FILES = 16
 """Files of a view, from which on they are merged into one."""
+_COMPARED = 0.05
+"""The share of the memory that touched rows may take, as they were and as they are."""
+_SEED = 3
 _ROW, _LAST = "__workbench_row", "__workbench_last"
 SKETCHES = "sketches"
 """The folder of sketches among the facts."""
@@ -62,10 +68,10 @@ MOST = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: why it is not what a computation in full gives, if so; and the rows that it only adds to."""
+    """What was written: why it is not what a computation in full gives, if so; and how stored rows were amended."""
 
     wrong: str
-    base: StoredView | None = None
+    amendment: Amendment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ class Refresh:
     evaluation
         Knows the inputs' times.
     base
-        The same rows in the cache, where these can be kept as they are and added to.
+        The same rows in the cache, where these can be compared with new ones.
     """
 
     narrowing: Narrowing
@@ -139,49 +145,56 @@ class Refresh:
         known = self._own if recent is None else self._own & among(recent.owners)
         if not fresh.filter(~known).head(1).collect().is_empty():
             return Written("its entities differ from those of its inputs")
-        added = None if self.base is None else self._added(self.base, fresh)
-        if self.base is None or added is None:
-            base = None
-            write_parquet(pl.concat([self.old.select(order).filter(~self.touched), fresh]), path, view=view.name)
+        changed = None if self.base is None else self._amendment(self.base, fresh)
+        if changed is None:
+            amendment, rows = None, pl.concat([self.old.select(order).filter(~self.touched), fresh])
         else:
-            base = self.base
-            write_parquet(added.lazy(), path, view=view.name)
+            amendment, rows = changed
+        write_parquet(rows, path, view=view.name)
         if recent is not None:
-            kept = (self.old if base is None else base.frame()).select(order).filter(~self.touched)
+            kept = (self.old if amendment is None else amendment.base.frame()).select(order).filter(~self.touched)
             wrong = disagreement_of_recent(kept, fresh, self.narrowing, recent, touched=self.touched, since=self.since)
-            return Written(wrong, base)
+            return Written(wrong, amendment)
         written = pl.scan_parquet(path, glob=False)
+        is_addition = amendment is not None and amendment.is_addition
         wrong = disagreement(
-            written if base is None else pl.concat([base.frame(), written]),
+            pl.concat([amendment.base.frame(), written]) if amendment is not None and is_addition else written,
             self.narrowing,
             self.evaluation,
             since=self.since,
             groups=self.groups,
             trimmed=lambda: self._inputs(None),
         )
-        return Written(wrong, base)
+        return Written(wrong, amendment)
 
-    def _added(self, base: StoredView, fresh: pl.LazyFrame) -> pl.DataFrame | None:
-        """Return the fresh rows that come to those of `base`, where all of its touched rows are among them.
+    def _amendment(self, base: StoredView, fresh: pl.LazyFrame) -> tuple[Amendment, pl.LazyFrame] | None:
+        """Return how the rows of `base` change to what they are with the fresh ones, and the rows to be written.
 
-        Rows are compared to the bit. None where rows of the base changed or went, or most of it was touched, or a fresh
-        row has the key of one that stays: the contract's check must see both.
+        Rows are compared to the bit. None where most of the base was touched, or too much to compare in memory; and
+        where a fresh row has the key of one that stays: the contract's check must see both. It cannot have the key of
+        a row that was not touched, since keys alone say which rows are.
         """
-        height = int(fresh.select(pl.len()).collect().item())
-        if height > base.record.rows * MOST_TOUCHED:
+        schema = fresh.collect_schema()
+        most = min(int(base.record.rows * MOST_TOUCHED), memory_share(_COMPARED) // row_width(schema))
+        touched = base.frame(_ROW).filter(self.touched).head(most + 1).collect()
+        rows = fresh.head(most + 1).collect()
+        if max(touched.height, rows.height) > most:
             return None
-        exact = [exact_bits(pl.col(name), dtype).alias(name) for name, dtype in fresh.collect_schema().items()]
-        names = base.record.order
-        touched, rows = base.frame().filter(self.touched).collect(), fresh.collect()
-        old = touched.select(exact)
-        new = rows.select(exact).with_row_index(_ROW)
-        added = new.join(old, on=names, how="anti", nulls_equal=True)[_ROW]
-        is_among = old.join(new, on=names, how="anti", nulls_equal=True).is_empty()
-        if not is_among or old.height + added.len() != rows.height:
+        numbers, touched = touched[_ROW], touched.select(rows.columns)
+        exact = [exact_bits(pl.col(name), dtype).alias(name) for name, dtype in schema.items()]
+        old, new = touched.select(exact), rows.select(exact)
+        before, after = (one.select(pl.struct(pl.all()).hash(_SEED)).to_series() for one in (old, new))
+        stays, is_same = before.is_in(after.implode()), after.is_in(before.implode())
+        if not _are_same(old.filter(stays), before.filter(stays), new.filter(is_same), after.filter(is_same)):
             return None
+        amendment = Amendment(base, touched.filter(~stays), rows.filter(~is_same))
         keys = [column.name for column in self.narrowing.prepared.contract.columns if column.role != "feature"]
-        coming = rows[added.sort()]
-        return coming if coming.join(touched, on=keys, how="semi", nulls_equal=True).is_empty() else None
+        if not amendment.added.join(touched.filter(stays), on=keys, how="semi", nulls_equal=True).is_empty():
+            return None
+        if amendment.is_addition:
+            return amendment, amendment.added.lazy()
+        left = base.frame(_ROW).filter(~pl.col(_ROW).is_in(numbers.filter(~stays).implode()))
+        return amendment, pl.concat([left.select(rows.columns), amendment.added.lazy()])
 
     def _recent_rows(self) -> Recent | None:
         """Return the parts of the inputs that are to be read; None where all of them are."""
@@ -219,6 +232,11 @@ class Refresh:
             both = frame.join(last, on=keys, how="left", nulls_equal=True, maintain_order="left")
             frame = both.filter(recent | (happened == pl.col(_LAST)).fill_null(value=False)).drop(_LAST)
         return InputData(name=data.name, frame=frame, digest=data.digest, kind=data.kind)
+
+
+def _are_same(old: pl.DataFrame, before: pl.Series, new: pl.DataFrame, after: pl.Series) -> bool:
+    """Whether rows are the same and as many, put in the order of their hashes."""
+    return old.height == new.height and old[before.arg_sort()].equals(new[after.arg_sort()])
 
 
 class Sketches:

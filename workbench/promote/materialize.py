@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from workbench.compute import Progress, Shortcut, StoredView
+    from workbench.compute import Amendment, Progress, Shortcut
     from workbench.pipeline import Evaluated, Prepared, VersionKey
     from workbench.registry import Record, Registry, Version
     from workbench.render import Tone
@@ -302,7 +302,7 @@ class _Work:
         )
         self._hows: dict[str, str] = {}
         self._touched: dict[str, pl.Expr] = {}
-        self._bases: dict[str, StoredView] = {}
+        self._amendments: dict[str, Amendment] = {}
         self._unread: list[Refreshed] = []
         self._asked: dict[VersionKey, Version] = {}
         self._done: dict[VersionKey, tuple[Refreshed, Version | None]] = {}
@@ -462,8 +462,8 @@ class _Work:
             refused = [one.sentence for one in findings if one.action == "refuse" and view not in self.accept]
             if refused:
                 return _Outcome("left", "; ".join(refused), acceptable=True)
-            base = self._bases.get(prepared.view_id)
-            check = cached_check(self.workspace.facts, prepared, evaluated.computed.stored, before=base)
+            amended = self._amendments.get(prepared.view_id)
+            check = cached_check(self.workspace.facts, prepared, evaluated.computed.stored, amended=amended)
         except (ProjectError, LakeError, SourceMoved):
             raise  # the disk or the source, not the view: what was computed is there when it is run again
         except WorkbenchError as error:
@@ -505,7 +505,6 @@ class _Work:
         self, evaluated: Evaluated, version: Version, *, lost: str, findings: Sequence[DataFinding]
     ) -> _Outcome:
         """Publish what was computed, and return what is to be said of it."""
-        self._keep_sample(evaluated, version)
         new = self._publish(evaluated, version, lost=lost)
         how = self._how(evaluated)
         warnings = [one.sentence for one in findings if one.action != "note"]
@@ -515,13 +514,6 @@ class _Work:
         notes = tuple(one.sentence for one in findings if one.action == "note")
         state: State = "updated" if lost or new != version else "current"
         return _Outcome(state, how, new, tuple(warnings), not_judged=notes)
-
-    def _keep_sample(self, evaluated: Evaluated, version: Version) -> None:
-        """Let the next new rows be compared with a sample of these, made of the one there was and of what was added."""
-        prepared, stored = evaluated.prepared, evaluated.computed.stored
-        if prepared.view_id in self._bases:
-            added = pl.scan_parquet(stored.path, glob=False)
-            self.samples.grow(Published.of_version(version), added, Published.of_stored(stored, prepared.contract))
 
     def _missing_reason(self, view: str, version: Version) -> str:
         """Return why the published rows are not in the lake, empty where they are; files are listed and not read."""
@@ -591,10 +583,12 @@ class _Work:
         if found or lost:
             return found
         old = self.versions.published_rows(prepared.view.name, version).frame
-        change = Change(
-            self._touched.get(prepared.view_id),
-            pl.scan_parquet(stored.path, glob=False) if prepared.view_id in self._bases else None,
-        )
+        touched, amendment = self._touched.get(prepared.view_id), self._amendments.get(prepared.view_id)
+        change = Change(touched)
+        if amendment is not None:
+            those = Published.of_stored(stored, prepared.contract)
+            self.samples.amend(Published.of_version(version), amendment, those)
+            change = Change(touched, amendment, those)
         view, new = prepared.view.name, stored.frame()
         return moved_values(view, version, old, new, prepared.contract, policy, change=change, samples=self.samples)
 
@@ -626,16 +620,16 @@ class _Work:
         self._hows[prepared.view_id] = f"computed in full: {found}"
         return None
 
-    def _compute_refresh(self, view_id: str, found: Refresh, path: Path) -> bool | StoredView:
+    def _compute_refresh(self, view_id: str, found: Refresh, path: Path) -> bool | Amendment:
         written = found.write(path)
         self._hows[view_id] = f"computed in full: {written.wrong}" if written.wrong else found.how
         if written.wrong:
             return False
         self._touched[view_id] = found.touched
-        if written.base is None:
+        if written.amendment is None:
             return True
-        self._bases[view_id] = written.base
-        return written.base
+        self._amendments[view_id] = written.amendment
+        return written.amendment
 
     def _publish(self, evaluated: Evaluated, version: Version, *, lost: str) -> Version:
         """Write the data to the lake, unless it is there, and return the version that says so."""
@@ -643,7 +637,7 @@ class _Work:
         digest = stored.record.digest.exact
         delta = version.delta_version
         if (digest != version.data_digest or lost) and (prepared.view.name, version.number) in self._asked:
-            onto = version.delta_version if prepared.view_id in self._bases and not lost else None
+            onto = version.delta_version if stored.kept and prepared.view_id in self._amendments and not lost else None
             delta = write_rows(
                 self.workspace, self.writer, evaluated, number=version.number, anew=bool(lost), onto=onto
             )

@@ -14,8 +14,9 @@ from workbench.promote.samples import Published, Samples, collect_sample, finer,
 from workbench.shares import percent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from workbench.compute import Amendment
     from workbench.config import NewDataSettings, PolicySettings
     from workbench.define import Contract
     from workbench.drift import FeatureDrift
@@ -49,12 +50,15 @@ class Change:
     ----------
     touched
         Which rows may differ; any may if None.
-    added
-        The rows that came to those that are published, where these all stay as they are.
+    amendment
+        Which rows went and which came, where that is known.
+    those
+        The new data, where a sample of it may be kept.
     """
 
     touched: pl.Expr | None = None
-    added: pl.LazyFrame | None = None
+    amendment: Amendment | None = None
+    those: Published | None = None
 
 
 def lost_rows(version: Version, rows: int, sources: Mapping[str, int], policy: NewDataSettings) -> list[DataFinding]:
@@ -103,12 +107,12 @@ def moved_values(
     limits = Limits.of(policy.drift, view, names)
     published = Published.of_version(version)
     found: list[DataFinding] = []
-    for label, part, rows, known in _parts(version, old, new, change):
+    for label, part, rows, known in _parts(version, old, new, change, samples):
         share = finer(published.share, rows)
         try:
             before = collect_sample(samples.of(published, old, share=share), published.rows // share)
             reference = Side(f"published {version.number}", before, contract)
-            compared = Side(label, collect_sample(sampled(part, published.contract, share), rows // share), contract)
+            compared = Side(label, collect_sample(part(share), rows // share), contract)
             report = limits.measure_drift((reference, compared), names, touched=known)
         except WorkbenchError as error:
             found.append(DataFinding(f"{label} could not be compared with the published data: {error.message}", action))
@@ -143,25 +147,36 @@ def gross_fault(one: FeatureDrift) -> str:
 
 
 def _parts(
-    version: Version, old: pl.LazyFrame, new: pl.LazyFrame, change: Change
-) -> Iterator[tuple[str, pl.LazyFrame, int, pl.Expr | None]]:
+    version: Version, old: pl.LazyFrame, new: pl.LazyFrame, change: Change, samples: Samples
+) -> Iterator[tuple[str, Callable[[int], pl.LazyFrame], int, pl.Expr | None]]:
     """Yield the rows to look at: those that are newer than what is published, and the others where they changed.
 
-    With them comes how many they are, and which of them may differ from those that are published; any may if None.
+    They come as what gives one in so many of them, with their number, and with which of them may differ from those that
+    are published; any may if None.
     """
+
+    def some_of(rows: pl.LazyFrame) -> Callable[[int], pl.LazyFrame]:
+        return lambda share: sampled(rows, version.contract, share)
+
     if version.period is None:
-        yield "all rows", new, _height(new), None
+        yield "all rows", some_of(new), _height(new), None
         return
     newer = pl.col(version.event_time) > version.period[1]
-    since = (new if change.added is None else change.added).filter(newer)
+    amendment = change.amendment
+    since = (new if amendment is None else amendment.added.lazy()).filter(newer)
     kept, touched = new.filter(~newer), change.touched
     if rows := _height(since):
-        yield "new rows", since, rows, None
-    if change.added is not None and change.added.filter(~newer).head(1).collect().is_empty():
-        return
-    compared = (kept, old) if touched is None else (kept.filter(touched), old.filter(touched))
-    if _fingerprint(compared[0]) != _fingerprint(compared[1]) and (rows := _height(kept)):
-        yield "rows published before", kept, rows, touched
+        yield "new rows", some_of(since), rows, None
+    if amendment is None:
+        compared = (kept, old) if touched is None else (kept.filter(touched), old.filter(touched))
+        is_other = _fingerprint(compared[0]) != _fingerprint(compared[1])
+    else:
+        is_other = not amendment.is_addition or not amendment.added.filter(~newer).is_empty()
+    if is_other and (rows := _height(kept)):
+        those, part = change.those, some_of(kept)
+        if those is not None:
+            part = lambda share: samples.of(those, new, share=share).filter(~newer)  # noqa: E731
+        yield "rows published before", part, rows, touched
 
 
 def _height(frame: pl.LazyFrame) -> int:

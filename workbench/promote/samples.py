@@ -20,7 +20,7 @@ from workbench.memory import memory_share
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from workbench.compute import StoredView
+    from workbench.compute import Amendment, StoredView
     from workbench.define import Contract
     from workbench.registry import Version
 
@@ -92,13 +92,16 @@ class Samples:
         """Keep the sample of the rows of `frame`, which are those."""
         self.of(those, frame, share=those.share)
 
-    def grow(self, before: Published, added: pl.LazyFrame, those: Published) -> None:
-        """Keep the sample of the rows that came of `before` when others were `added`, if theirs was kept."""
+    def amend(self, before: Published, amendment: Amendment, those: Published) -> None:
+        """Keep the sample of the rows that came of `before` by an amendment, if theirs was kept."""
         sample = self._kept(before) if before.share > 1 else None
         if sample is not None and self._kept(those) is None:
             if before.share != those.share:
                 sample = sampled(sample, those.contract, those.share)
-            _keep(self._path(those), pl.concat([sample, sampled(added, those.contract, those.share)]))
+            keys = [column.name for column in those.contract.columns if column.role != "feature"]
+            left = sample.join(amendment.removed.lazy(), on=keys, how="anti", nulls_equal=True, maintain_order="left")
+            added = sampled(amendment.added.lazy(), those.contract, those.share)
+            _keep(self._path(those), pl.concat([left, added.select(left.collect_schema().names())]))
 
     def _kept(self, those: Published) -> pl.LazyFrame | None:
         """Return the sample that is kept; None where there is none that can be read."""
