@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.checks import Check, check_contract
-from workbench.checks.contract import KeyOrder, duplicates
+from workbench.checks.contract import KeyOrder, duplicates, of_shared_times
 from workbench.define import Contract, Feature, FeatureModel, feature_view
 from workbench.define.model import LazyFrame
 from workbench.define.view import contract_of
@@ -171,6 +171,27 @@ def test_only_rows_that_are_seen_to_be_sorted_are_not_hashed(carriers: list[str 
     order = KeyOrder.of(CONTRACT)
     order.add(rows(3, carrier=["a", "b", "c"], landed_at=[START, START, START]))
     assert order.strict
+
+
+def test_rows_that_threads_wrote_in_turn_are_checked_whatever_their_times() -> None:
+    ordered = rows(4000, delay=[0.0] * 4000)
+    in_turn = pl.concat([ordered[2000:3000], ordered[:2000], ordered[3000:]])
+    assert checked(in_turn).passed
+    twice = pl.concat([in_turn, ordered[7:8], ordered[2500:2502]])
+    assert checked(twice).counts == {"unique carrier, landed_at": 6}
+    same_time = pl.concat([in_turn, ordered[7:8].with_columns(carrier=pl.lit("another"))])
+    assert checked(same_time).passed
+    unknown = pl.concat([twice, *([ordered[9:10].with_columns(landed_at=None)] * 2)])
+    assert checked(unknown).counts == {"unique carrier, landed_at": 8, "landed_at not null": 2}
+
+
+def test_only_rows_whose_times_are_shared_are_hashed_where_these_are_few() -> None:
+    ordered = rows(4000)
+    in_turn = pl.concat([ordered[2000:], ordered[:2000], ordered[7:8]])
+    shuffled = in_turn.sample(fraction=1, shuffle=True, seed=1)
+    for frame, hashed in ((in_turn, 2), (shuffled, 4001), (pl.concat([in_turn, ordered[:500]]), 4501)):
+        found = of_shared_times(frame.lazy(), CONTRACT, frame.height)
+        assert found.select(pl.len()).collect().item() == hashed
 
 
 def test_a_created_column_lets_the_same_event_be_known_twice() -> None:
