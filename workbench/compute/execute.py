@@ -358,7 +358,9 @@ def _amended(task: _Task, amendment: Amendment, path: Path) -> tuple[Sums, tuple
         return None
     time = pl.col(task.view.event_time)
     ends = pl.scan_parquet(path, glob=False).select(first=time.min(), last=time.max()).collect(engine="streaming")
-    return sums, _Tally(keys, task.view.event_time, ends=[ends]).period()
+    tally = _Tally(keys, task.view.event_time, sums)
+    tally.add_times(pl.concat([ends["first"], ends["last"]]))
+    return sums, tally.period()
 
 
 def _keep(before: StoredView, folder: Path) -> Iterator[str]:
@@ -396,8 +398,13 @@ class _Tally:
         if self.sums is None:
             self.sums = Sums(rows.schema, self.keys)
         self.sums.add(rows)
-        if isinstance(rows.schema.get(self.time), pl.Date | pl.Datetime):
-            instants = rows[self.time].cast(pl.Int64)
+        if self.time in rows.columns:
+            self.add_times(rows[self.time])
+
+    def add_times(self, times: pl.Series) -> None:
+        """Note the times of some rows, if they are times."""
+        if isinstance(times.dtype, pl.Date | pl.Datetime):
+            instants = times.cast(pl.Int64)
             self.ends += [end for end in (instants.min(), instants.max()) if isinstance(end, int)]
 
     def period(self) -> tuple[datetime, datetime] | None:
