@@ -211,6 +211,20 @@ def test_of_rows_that_change_the_others_are_neither_read_for_the_digest_nor_chec
             assert states == left
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0], ids=["none fits", "all fit"])
+def test_touched_rows_that_do_not_fit_into_memory_are_not_compared(
+    tmp_path: Path, identity: None, monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    monkeypatch.setattr("workbench.promote.incremental.COMPARED", share)
+    with closing(begin(tmp_path / "p", {"ev": Table(hourly(300), "t", "t")})) as project:
+        project.define(PLAIN, log=False)
+        project.promote("plain")
+        write(project.root, "ev", hourly(310))
+        (done,) = project.materialize().views
+        assert (done.state, len(files(project, "plain"))) == ("updated", 2 if share else 1)
+        assert differing(lake_rows(project, "plain"), computed(project, "plain")).is_empty()
+
+
 def test_a_new_row_with_the_key_of_a_published_one_breaks_the_contract(tmp_path: Path, identity: None) -> None:
     with closing(begin(tmp_path / "p", {"ev": Table(hourly(300), "t", "t")})) as project:
         project.define(PLAIN, log=False)

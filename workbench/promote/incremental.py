@@ -56,7 +56,7 @@ MOST_TOUCHED = 0.5
 """Share of a view's rows that are computed again, from which on all its files are written anew."""
 MOST_FILES = 16
 """Files of a view, from which on they are merged into one."""
-_COMPARED = 0.05
+COMPARED = 0.1
 """The share of the memory that touched rows may take, as they were and as they are."""
 _SEED = 3
 _ROW, _LAST = "__workbench_row", "__workbench_last"
@@ -175,10 +175,11 @@ class Refresh:
         a row that was not touched, since keys alone say which rows are.
         """
         schema = fresh.collect_schema()
-        most = min(int(base.record.rows * MOST_TOUCHED), memory_share(_COMPARED) // row_width(schema))
+        fit = memory_share(COMPARED) // row_width(schema)
+        most = min(int(base.record.rows * MOST_TOUCHED), fit)
         touched = base.frame(_ROW).filter(self.touched).head(most + 1).collect()
         rows = fresh.head(most + 1).collect()
-        if max(touched.height, rows.height) > most:
+        if max(touched.height, rows.height) > most or touched.height + rows.height > fit:
             return None
         numbers, touched = touched[_ROW], touched.select(rows.columns)
         exact = [exact_bits(pl.col(name), dtype).alias(name) for name, dtype in schema.items()]
