@@ -96,11 +96,16 @@ def clean(notebook: Any, folder: Path) -> None:
                 output[part] = cleaned(output[part])
 
 
+def is_blank(output: Any) -> bool:
+    """Whether an output is what is left of a line of progress, which slow work alone shows."""
+    return "data" in output and not any(str(text).strip() for text in output["data"].values())
+
+
 def _small(output: Any) -> Any | None:
     """Return an output without what is alive, and as text alone where it is large; None where nothing is left."""
     if "data" not in output:
         return output
-    if _WIDGET in output["data"] or not any(str(text).strip() for text in output["data"].values()):
+    if _WIDGET in output["data"] or is_blank(output):
         return None
     output["metadata"] = {}
     if sum(len(str(value)) for value in output["data"].values()) > _LARGE:

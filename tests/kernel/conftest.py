@@ -131,8 +131,11 @@ def read_guide(name: str) -> Any:
 
 
 def run_guide(name: str, folder: Path) -> list[Any]:
-    """Run a notebook of the guide from top to bottom in `folder`, and return its cells of code with their outputs."""
-    return guide.code_cells(guide.run_guide(NOTEBOOKS / name, folder))
+    """Run a notebook of the guide from top to bottom in `folder`, and return its cells of code with what they say."""
+    cells = guide.code_cells(guide.run_guide(NOTEBOOKS / name, folder))
+    for cell in cells:
+        cell.outputs = [output for output in cell.outputs if not guide.is_blank(output)]
+    return cells
 
 
 @pytest.fixture(scope="module")
