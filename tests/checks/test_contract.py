@@ -299,6 +299,14 @@ def test_a_column_of_nulls_passes_where_null_is_allowed_and_is_named() -> None:
     assert check.detail == "10 rules hold in 6 rows; always null: delay"
 
 
+@pytest.mark.parametrize(("before", "named"), [(None, True), (4.0, False)])
+def test_of_rows_that_came_to_others_it_is_said_what_holds_of_all(before: float | None, *, named: bool) -> None:
+    whole = rows().with_columns(delay=pl.when(pl.int_range(pl.len()) < 2).then(pl.lit(before, pl.Float64)))
+    check = checked(whole[4:], whole=whole.lazy())
+    assert check.passed
+    assert check.detail == f"10 rules hold in 6 rows{'; always null: delay' if named else ''}"
+
+
 def test_categories_enums_decimals_durations_and_booleans_are_checked() -> None:
     class Mixed(FeatureModel):
         k: pl.Categorical

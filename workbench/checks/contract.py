@@ -198,8 +198,11 @@ def check_contract(
     *,
     require_units: bool = False,
     cells: int = CELLS,
+    whole: pl.LazyFrame | None = None,
 ) -> Check:
     """Check that `data` keeps `contract`, by pandera on collected frames.
+
+    Where `data` came to rows that keep it, `whole` has all of them: what is said is of these.
 
     Checked are: the columns and their dtypes; nulls, bounds and allowed values; that floats are finite (NaN and
     infinities are refused, nullable or not; null is allowed where the column is nullable); that no entity key and no
@@ -219,7 +222,9 @@ def check_contract(
     if not detail:
         total = int(frame.select(pl.len()).collect().item())
         try:
-            detail = _values(contract, model, frame, failures, total, require_units=require_units, cells=cells)
+            detail = _values(
+                contract, model, frame, failures, total, require_units=require_units, cells=cells, whole=whole
+            )
         except MemoryLimit as error:
             detail, is_read = f"{error.message} {error.remedy}".rstrip("."), False
     checked = is_read and bool(total or failures.counts)
@@ -258,6 +263,7 @@ def _values(
     *,
     require_units: bool,
     cells: int,
+    whole: pl.LazyFrame | None,
 ) -> str:
     """Check what the columns hold, and return the line that says what was found."""
     rules = rules_of(contract, model)
@@ -289,6 +295,11 @@ def _values(
     if failures.counts:
         return summary(failures.counts, rules=count)
     empty = [name for name, number in nulls.items() if total and number == total]
+    if whole is not None and total:
+        total = int(whole.select(pl.len()).collect().item())
+        empty = [
+            name for name in empty if whole.select(pl.col(name).is_null().all()).collect(engine="streaming").item()
+        ]
     notes = [f"always null: {list_names(empty)}"] if empty else []
     notes += [f"no unit: {list_names(unitless)}"] if unitless else []
     if not total:

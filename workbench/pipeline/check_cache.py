@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -59,14 +58,12 @@ def cached_check(folder: Path, prepared: Prepared, stored: StoredView, *, amende
         return known
     kept = None if amended is None else read_record(folder / amended.base.view_id / name, Check)
     by_row = kept is not None and kept.passed and is_checked_by_row(prepared.contract, prepared.view.model)
-    if amended is not None and kept is not None and by_row:
-        check = check_contract(prepared.contract, prepared.view.model, amended.added)
-        if check.passed:
-            check = replace(check, detail=f"{check.detail} that were added; {kept.detail}")
-        elif not check.failed:
-            check = kept
-    else:
+    if amended is None or kept is None or not by_row:
         check = check_contract(prepared.contract, prepared.view.model, stored)
+    elif amended.added.is_empty():
+        check = check_contract(prepared.contract, prepared.view.model, stored) if amended.removed.height else kept
+    else:
+        check = check_contract(prepared.contract, prepared.view.model, amended.added, whole=stored.frame())
     if not check.failed:
         write_facts(path, check)
     return check

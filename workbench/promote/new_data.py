@@ -173,10 +173,9 @@ def _parts(
     else:
         is_other = not amendment.is_addition or not amendment.added.filter(~newer).is_empty()
     if is_other and (rows := _height(kept)):
-        those, part = change.those, some_of(kept)
-        if those is not None:
-            part = lambda share: samples.of(those, new, share=share).filter(~newer)  # noqa: E731
-        yield "rows published before", part, rows, touched
+        those = change.those
+        again = some_of(kept) if those is None else lambda share: samples.of(those, new, share=share).filter(~newer)
+        yield "rows published before", again, rows, touched
 
 
 def _height(frame: pl.LazyFrame) -> int:
