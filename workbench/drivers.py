@@ -27,7 +27,8 @@ _PACKAGES = frozenset(
         "zlib",
     }
 )
-_INTERRUPTED = "__POLARS_ABORT_KEYBOARD_INTERRUPT"  # how a thread of Polars may word a Ctrl-C
+_INTERRUPTED = re.compile(r"__POLARS_ABORT_KEYBOARD_INTERRUPT|<class 'KeyboardInterrupt'>")
+"""How Polars may word a Ctrl-C: in an error of one of its threads, or in a panic where Python raised in its hands."""
 _ORNAMENT = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\u21b3")
 _LONGEST = 400
 
@@ -51,6 +52,22 @@ def reason(error: BaseException) -> str:
     return " ".join(words)[:_LONGEST].rstrip(". ") or type(error).__name__
 
 
+def require_uninterrupted(error: BaseException) -> None:
+    """Raise KeyboardInterrupt where a driver's `error` is how it reports a Ctrl-C."""
+    if is_drivers(error) and _INTERRUPTED.search(str(error)):
+        raise KeyboardInterrupt from None
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Raise KeyboardInterrupt for a Ctrl-C, also where a driver reports it as an error of its own."""
+    try:
+        yield
+    except BaseException as error:
+        require_uninterrupted(error)
+        raise
+
+
 @contextmanager
 def translate_errors(convert: Callable[[BaseException], WorkbenchError | None]) -> Iterator[None]:
     """Raise in place of a driver's error what `convert` makes of it; the error itself where that is None."""
@@ -61,8 +78,7 @@ def translate_errors(convert: Callable[[BaseException], WorkbenchError | None]) 
     except BaseException as error:
         if not is_drivers(error):
             raise
-        if _INTERRUPTED in str(error):
-            raise KeyboardInterrupt from None
+        require_uninterrupted(error)
         ours = convert(error)
         if ours is None:
             raise

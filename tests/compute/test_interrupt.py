@@ -6,9 +6,12 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
+import polars as pl
 import pytest
+
+from workbench.define.tracebacks import reraise_user_errors
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -105,6 +108,32 @@ print("again", compute(Path(sys.argv[1])).stored.record.rows)
     child.send_signal(signal.SIGINT)
     output, errors = child.communicate(timeout=120)
     assert "again 100" in output, errors
+
+
+@pytest.mark.parametrize("layer", ["compute", "plan"])
+def test_ctrl_c_while_polars_calls_python_is_no_panic(
+    layer: str, tmp_path: Path, stage: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: pl.Datetime, *_: object) -> None:
+        raise KeyboardInterrupt
+
+    def schema() -> object:
+        with monkeypatch.context() as patched:
+            patched.setattr(pl.Datetime, "__init__", interrupted)
+            return stage.inputs()[0].frame.collect_schema()
+
+    with pytest.raises(pl.exceptions.PanicException):  # what Polars makes of a Ctrl-C there
+        schema()
+    if layer == "plan":
+        with pytest.raises(KeyboardInterrupt), reraise_user_errors(SimpleNamespace(files={}), {}):
+            schema()
+        return
+    monkeypatch.setattr("workbench.compute.execute.write_parquet", lambda *_, **__: schema())
+    with pytest.raises(KeyboardInterrupt):
+        stage.compute(tmp_path)
+    assert leftovers(tmp_path) == []
+    monkeypatch.undo()
+    assert stage.compute(tmp_path).stored.record.rows == 100
 
 
 def test_a_sweep_leaves_alone_what_is_at_work(tmp_path: Path, start: Start, stage: ModuleType) -> None:

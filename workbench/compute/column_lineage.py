@@ -20,6 +20,7 @@ import msgspec
 import polars as pl
 
 from workbench.compute.plan import InputData, build
+from workbench.drivers import require_uninterrupted
 from workbench.errors import FeatureNotFound
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def column_lineage(view: FeatureView, inputs: Sequence[InputData]) -> ColumnLine
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # noqa: BLE001  # the user's code may raise anything, and Polars' panics are no Exception
+        require_uninterrupted(error)
         said = next(iter(str(error).splitlines()), "")
         return untold(view, f"{type(error).__name__}: {said}"[:300].rstrip(": "))
     return ColumnLineage(columns)

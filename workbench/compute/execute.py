@@ -20,6 +20,7 @@ from workbench.compute.entity_ranges import RangedQuery
 from workbench.compute.metadata import DATA, StoredView, ViewRecord, now, versions
 from workbench.compute.plan import InputData, build, engine_error, plan_hash
 from workbench.compute.progress import Report, Ticker
+from workbench.drivers import interruptible, require_uninterrupted
 from workbench.errors import ProjectError, WorkbenchError
 from workbench.files import link_or_copy
 
@@ -33,7 +34,6 @@ _LIST_ROW_GROUP = 65_536
 """Lists are long, and of a row group's lists either all are read or none."""
 _WAITING = 4
 """How many batches may wait to be observed."""
-_ABORTED = "__POLARS_ABORT_KEYBOARD_INTERRUPT"  # how a thread of Polars may word a Ctrl-C
 _NO_ROOM = re.compile(r"\(os error (?:27|28|122)\)|No space left|File too large|quota exceeded", re.IGNORECASE)
 _NO_PERMISSION = re.compile(r"\(os error (?:1|13|30)\)")
 
@@ -101,8 +101,7 @@ def _sink(rows: pl.LazyFrame, query: RangedQuery | None, path: Path, view: str, 
         error = raised if query is None or query.error is None else query.error
         if isinstance(error, OSError) and not _from_polars(error):
             raise  # a Python function in the query met it: the author's own error
-        if _ABORTED in str(error):
-            raise KeyboardInterrupt from error
+        require_uninterrupted(error)
         raise _failure(view, error, path) from error
     finally:
         if query is not None:
@@ -208,7 +207,7 @@ def materialize_view(
     Processes that want the same view wait for the first of them. Whatever ends this early (an error, Ctrl-C, a kill)
     leaves no view and nothing in the way of the next call.
     """
-    with Ticker(view.name, progress) as ticker:
+    with interruptible(), Ticker(view.name, progress) as ticker:
         stored = cache.get(view_id)
         if stored is not None and replaced is None:
             ticker.phase("planning", stored.record.rows)

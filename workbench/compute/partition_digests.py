@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from workbench.drivers import require_uninterrupted
 from workbench.dtypes import instance
 from workbench.equality import BITS
 from workbench.files import replacing
@@ -128,7 +129,8 @@ def sketch(
             if name not in known:
                 cells.append(_cells(parts[name](), place, keys=keys, moment=moment, width=width))
         summed = pl.concat(cells)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        require_uninterrupted(error)
         return None
     first, last = summed["period"].min(), summed["period"].max()
     if like is not None and isinstance(first, int) and isinstance(last, int) and last - first > _PERIODS * 20:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
+from workbench.drivers import require_uninterrupted
 from workbench.errors import ComputeError, UnknownInput, WrongReturn, did_you_mean
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def build(view: FeatureView | OnDemandView, inputs: Sequence[InputData]) -> pl.L
 
 def engine_error(view: str, error: BaseException) -> ComputeError:
     """Return what Polars' `error` means to the author of `view`: its first line, and a remedy."""
+    require_uninterrupted(error)
     text = str(error)
     missing = _MISSING.search(text)
     if missing is not None:

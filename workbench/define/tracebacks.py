@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from workbench.drivers import require_uninterrupted
 from workbench.errors import DefinitionError, DefinitionFailed, UndeclaredInput, WorkbenchError, did_you_mean
 from workbench.lazy import deferred
 from workbench.source_tree import FOLDER, TreeFiles
@@ -91,6 +92,7 @@ def reraise_user_errors(definitions: HasFiles, offsets: Mapping[str, int]) -> It
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:  # a panic of native code is no Exception
+        require_uninterrupted(error)
         message = " ".join(str(error).split())
         short = message if len(message) <= 300 else message[:297] + "..."
         raise DefinitionFailed(

@@ -18,6 +18,7 @@ import polars as pl
 
 from workbench.diff.pair import Pair, as_common, pair_of
 from workbench.diff.parse_value import value_of
+from workbench.drivers import require_uninterrupted
 from workbench.dtypes import row_width
 from workbench.errors import ComputeError, FeatureNotFound, UsageError
 from workbench.memory import memory_limit, memory_share, scratch_folder
@@ -681,6 +682,7 @@ def engine_errors() -> Iterator[None]:
     try:
         yield
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        require_uninterrupted(error)
         raise _unreadable_together(str(error).splitlines()[0][:200]) from error
 
 

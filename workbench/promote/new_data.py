@@ -9,6 +9,7 @@ import polars as pl
 
 from workbench.comparison import Limits
 from workbench.diff import Side
+from workbench.drivers import require_uninterrupted
 from workbench.errors import WorkbenchError
 from workbench.promote.samples import Published, Samples, collect_sample, finer, sampled
 from workbench.shares import percent
@@ -187,5 +188,6 @@ def _fingerprint(frame: pl.LazyFrame) -> object:
     try:
         hashed = frame.select(pl.len().alias("rows"), pl.struct(pl.all()).hash().sum().alias("hash"))
         return hashed.collect(engine="streaming").row(0)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        require_uninterrupted(error)
         return object()

@@ -24,7 +24,7 @@ import polars as pl
 
 from workbench.compute import disk_refusal, versions
 from workbench.config import valid_name
-from workbench.drivers import reason
+from workbench.drivers import reason, require_uninterrupted
 from workbench.errors import ProjectError, UsageError, WorkbenchError, did_you_mean
 from workbench.files import sync
 from workbench.records import from_plain, to_plain
@@ -254,6 +254,7 @@ def _write(work: Path, frame: pl.DataFrame, saved: SavedTrainingSet) -> None:
     try:
         frame.write_parquet(work / DATA)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        require_uninterrupted(error)
         reason = disk_refusal(error, work / DATA)
         if reason is not None:
             raise ProjectError.not_writable(str(work.parent), reason) from None

@@ -14,6 +14,7 @@ import polars as pl
 
 from workbench.checks.result import SHOWN
 from workbench.define import Contract, FeatureView
+from workbench.drivers import require_uninterrupted
 from workbench.equality import differs, has_floats
 from workbench.point_in_time import ViewRows, join_views
 from workbench.records import plain_keys
@@ -209,7 +210,8 @@ def _identical(view: pl.DataFrame, other: pl.DataFrame, columns: Sequence[str]) 
     ]
     try:
         left, right = pl.collect_all(sums, engine="in-memory")
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # a dtype that has no hash
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:  # a dtype that has no hash
+        require_uninterrupted(error)
         return {}
     return {number: rows for number, rows, _ in left.join(right, on=left.columns, how="semi").iter_rows()}
 
