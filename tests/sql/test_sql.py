@@ -92,6 +92,25 @@ def test_times_are_utc_and_dtypes_survive(shop: Project) -> None:
     assert shop.sql("select timestamptz '2024-01-01'").item() == datetime(2024, 1, 1, tzinfo=UTC)
 
 
+def test_durations_are_not_cut_to_what_an_interval_holds(shop: Project) -> None:
+    fine = KINDS.replace('pl.Duration("us")', 'pl.Duration("ns")').replace("pl.duration(", "pl.duration(NS")
+    for nanoseconds, name in (("1000, time_unit='ns', ", "whole"), ("1, time_unit='ns', ", "fine")):
+        text = fine.replace("NS", f"nanoseconds={nanoseconds}").replace("Kinds", name.title())
+        assert shop.define(text.replace("def kinds", f"def {name}"), log=False).passed
+    assert shop.sql("select min(gap) from whole").item() == timedelta(microseconds=1)
+    for query in ("select gap from fine", "select count(*) from fine where gap = interval 0 second"):
+        with pytest.raises(errors.QueryError, match="'gap' has durations with nanoseconds"):
+            shop.sql(query)
+    assert shop.sql("select count(kind) from fine").item() > 0, "what a query does not read is not looked at"
+
+
+@pytest.mark.parametrize(
+    "query", ["from spend tablesample 10 rows", "from spend using sample 10", "select total from (from spend limit 10)"]
+)
+def test_a_sample_is_a_query_like_any_other(mart_to_read: Project, query: str) -> None:
+    assert mart_to_read.sql(query).height == 10
+
+
 def test_only_the_tables_that_a_query_names_are_computed(shop: Project) -> None:
     shop.define(EVENT_VIEW.replace("def spend(events", "def spend(events").replace("cum_sum", "cum_min"), log=False)
     views = shop.root / ".workbench" / "views"

@@ -112,7 +112,7 @@ def _refuse_types(relation: Any, refuse: Refusal) -> Callable[[str, str], Except
         kind = next((str(inner.id) for inner in _within(dtype) if inner.id in _OPAQUE), None)
         if kind is not None:
             cast = _CASTS.get(str(dtype.id), "{0}::varchar as {0}")
-            raise refuse(name, f"of the type {kind}", cast.format(faults.sql_name(name)))
+            raise refuse(name, f"a value of the type {kind}", cast.format(faults.sql_name(name)))
 
     types = dict(zip(relation.columns, relation.types, strict=True))
 

@@ -50,7 +50,7 @@ def tables_of(connection: Any, query: str) -> tuple[list[TableName], set[str]]:
 
 
 def _look(node: dict[str, Any], found: _Found) -> None:
-    kind = node.get("type")
+    kind = str(node.get("type"))  # a type of values is an object, as in `cast` and in a sample
     if "cte_map" in node:
         found.local |= {entry["key"].lower() for entry in node["cte_map"]["map"]}
     if kind in _WRITES:

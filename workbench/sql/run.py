@@ -47,8 +47,11 @@ def run_sql(
     streams: list[TableStream] = []
 
     def convert(error: BaseException) -> WorkbenchError:
-        if any(isinstance(stream.failure, KeyboardInterrupt) for stream in streams):
+        raised = [stream.failure for stream in streams if stream.failure is not None]
+        if any(isinstance(failure, KeyboardInterrupt) for failure in raised):
             raise KeyboardInterrupt from None
+        if refused := next((failure for failure in raised if isinstance(failure, WorkbenchError)), None):
+            return refused
         if isinstance(error, duckdb.OutOfMemoryException):
             return _too_much_at_once(error)
         if isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException):

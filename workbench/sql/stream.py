@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pyarrow as pa
 
+from workbench.dtypes import instance
+from workbench.errors import QueryError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -64,8 +67,31 @@ class TableStream(LazyFrameSource):
     def _batches(self, frame: pl.LazyFrame, schema: Any) -> Iterator[Any]:
         try:
             for batch in frame.collect_batches(engine="streaming"):
+                _require_microseconds(batch)
                 table = batch.to_arrow()
                 yield from (table.cast(schema) if len(schema) else table.select([])).to_batches()
         except BaseException as error:
             self.failure = error
             raise
+
+
+def _require_microseconds(batch: pl.DataFrame) -> None:
+    """Refuse durations with nanoseconds: DuckDB's intervals have none, and it would cut them off."""
+    for name, dtype in batch.schema.items():
+        coarse = _in_microseconds(dtype)
+        if coarse != dtype and not batch[name].equals(batch[name].cast(coarse).cast(dtype), null_equal=True):
+            raise QueryError(
+                f"The column {name!r} has durations with nanoseconds, which SQL does not have.",
+                remedy='Have a view round them to microseconds, `.dt.cast_time_unit("us")`, or leave the column out.',
+            )
+
+
+def _in_microseconds(dtype: pl.DataType) -> pl.DataType:
+    """Return `dtype` with durations in microseconds that were in nanoseconds."""
+    if isinstance(dtype, pl.Struct):
+        return pl.Struct([pl.Field(field.name, _in_microseconds(instance(field.dtype))) for field in dtype.fields])
+    if isinstance(dtype, pl.List):
+        return pl.List(_in_microseconds(instance(dtype.inner)))
+    if isinstance(dtype, pl.Array):
+        return pl.Array(_in_microseconds(instance(dtype.inner)), dtype.size)
+    return pl.Duration("us") if dtype == pl.Duration("ns") else dtype
