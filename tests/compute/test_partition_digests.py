@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.compute.partition_digests import Sketch, compare_sketches, group_of, sketch
+from workbench.compute import partition_digests
+from workbench.compute.partition_digests import GROUPS, Sketch, compare_sketches, group_of, sketch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -80,6 +82,11 @@ def group(user: str) -> int:
     return int(pl.DataFrame({"user": [user]}).select(group_of(["user"])).item())
 
 
+def groups(user: str, *, of: int = 256) -> frozenset[int]:
+    """Return the groups that are touched where `user` is, and so many are told apart."""
+    return frozenset(range(group(user) % of, GROUPS, of))
+
+
 def test_the_same_rows_in_another_order_change_nothing() -> None:
     old = made(rows())
     found = compare_sketches(old, made(rows().reverse(), old))
@@ -92,7 +99,7 @@ def test_new_rows_touch_their_entities_from_their_time_on() -> None:
     late = START + timedelta(hours=499, minutes=30)
     more = pl.concat([rows(), rows(1).with_columns(user=pl.lit("u3"), at=pl.lit(late))])
     found = compare_sketches(old, made(more, old))
-    assert found.groups == frozenset({group("u3")})
+    assert found.groups == groups("u3")
     assert found.since is not None
     assert late - timedelta(seconds=old.facts["width"]) < found.since <= late
     assert found.rows == 1
@@ -112,11 +119,33 @@ def test_an_amended_row_shows(column: str) -> None:
 def test_a_row_that_went_and_two_values_that_swapped_show() -> None:
     old = made(rows())
     gone = compare_sketches(old, made(rows().filter(pl.col("amount") != 100), old))
-    assert gone.groups == frozenset({group(f"u{100 % 40}")})
+    assert gone.groups == groups(f"u{100 % 40}")
     assert gone.rows == -1
     value = pl.col("amount")
     swapped = rows().with_columns(amount=pl.when(value == 0).then(40.0).when(value == 40).then(0.0).otherwise(value))
-    assert compare_sketches(old, made(swapped, old)).groups == frozenset({group("u0")})
+    assert compare_sketches(old, made(swapped, old)).groups == groups("u0")
+
+
+def test_of_many_rows_one_entity_is_told_from_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    for each, told in ((16, 256), (1, 512)):
+        monkeypatch.setattr(partition_digests, "_ROWS", each)
+        old, new = made(rows(1_000)), rows(1_000).with_columns(pl.col("amount").replace(100.0, -1.0))
+        assert compare_sketches(old, made(new, old)).groups == groups(f"u{100 % 40}", of=told)
+
+
+def test_a_file_of_few_rows_in_place_of_one_of_many_touches_what_both_tell_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(partition_digests, "_ROWS", 1)
+    old = of_files({"one": rows(1_000), "other": rows(3_000)[1_000:]})
+    monkeypatch.setattr(partition_digests, "_MOST", 0)
+    merged = of_files({"one": rows(1_000), "other": rows(3_000)[1_000:]})
+    assert compare_sketches(old, merged).groups == frozenset()
+    monkeypatch.undo()
+    monkeypatch.setattr(partition_digests, "_ROWS", 1)
+    fewer = of_files({"first": rows(1_000)[:300], "rest": rows(1_000)[301:], "other": rows(3_000)[1_000:]}, old)
+    assert compare_sketches(old, fewer).groups == groups(f"u{300 % 40}")
+    assert compare_sketches(merged, fewer).groups == groups(f"u{300 % 40}")
 
 
 def test_a_row_without_a_time_is_no_reason_to_trust_periods() -> None:
@@ -144,7 +173,7 @@ NAN, OTHER_NAN = (
 )
 def test_every_bit_of_a_value_counts(one: pl.Series, other: pl.Series) -> None:
     old, new = (made(rows(1).with_columns(amount=values)) for values in (one, other))
-    assert compare_sketches(old, new).groups == frozenset({group("u0")})
+    assert compare_sketches(old, new).groups == groups("u0")
 
 
 def test_another_shape_touches_everything() -> None:
@@ -160,6 +189,8 @@ def test_a_sketch_reads_back_and_a_spoiled_one_is_none(tmp_path: Path) -> None:
     assert back is not None
     assert back.facts == made(rows()).facts
     assert compare_sketches(back, made(rows())).groups == frozenset()
+    replace(back, facts=back.facts | {"scheme": back.facts["scheme"] - 1}).save(path)
+    assert Sketch.load(path) is None
     path.write_bytes(b"spoiled")
     assert Sketch.load(path) is None
     assert Sketch.load(tmp_path / "none.parquet") is None

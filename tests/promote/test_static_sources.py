@@ -33,7 +33,7 @@ def test_new_events_are_computed_alone_and_a_new_static_table_computes_all(proje
 
     events(220).write_parquet(project.root / "data" / "events.parquet")
     (done,) = project.materialize().views
-    assert done.how.startswith("7 of 256 groups")
+    assert done.how.startswith("about 2.7% of its entities")
     assert differing(lake_rows(project, "worth"), computed(project, "worth")).is_empty()
 
     declare(project.root, 5.0)

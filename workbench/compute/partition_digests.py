@@ -1,8 +1,9 @@
-"""A sketch of an input: what its rows are, by group of entities and period, small enough to keep.
+"""A sketch of an input: what its rows are, by group of entities and by period, small enough to keep.
 
 Two sketches of the same input at different times tell which entities and which periods its changes touch, whatever kind
 of source it is and whether or not its old rows are still there. A cell holds the number of its rows and two sums over
-their hashes modulo 2**64, so that rows which moved, changed, came or went all show.
+their hashes modulo 2**64, so that rows which moved, changed, came or went all show. Periods are told apart for few
+groups of entities, and many groups of entities for all periods together.
 """
 
 from __future__ import annotations
@@ -25,13 +26,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEME = 2
-_LAYOUT = 4
-GROUPS = 256
-"""Groups of entities: one key that changed has 1/256 of all entities computed again."""
+_LAYOUT = 5
+GROUPS = 16_384
+"""Groups of entities: one key that changed has 1/16384 of all entities computed again, where there are rows enough."""
+_COARSE = 256
+"""Groups whose periods are told apart, and the least that are told apart at all."""
+_ROWS = 16
+"""How many rows of a part a group has on average, at least: the sketch stays small beside them."""
 _PERIODS = 1500
 _MOST = 2_000_000
 """Cells from which on parts are not told apart: each of them is of all times."""
 _CELL = ("group", "period")
+_GROUP = ("part", "group", "groups")
+_SUMS = ("rows", "low", "high")
 _WIDTHS = (1, 60, 3600, 86400, 7 * 86400, 30 * 86400, 365 * 86400)  # seconds
 _ODD = 0x9E3779B97F4A7C15
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,9 +51,12 @@ class Sketch:
     Parameters
     ----------
     cells
-        Columns ``part`` (UInt32, its place in `parts`), ``group`` (UInt16), ``period`` (Int64, counted from 1970; null
-        for rows without a time), ``first`` (Int64, the earliest time in it in microseconds), ``rows``, ``low`` and
-        ``high`` (UInt64).
+        Columns ``part`` (UInt32, its place in `parts`), ``group`` (UInt16, one of 256), ``period`` (Int64, counted from
+        1970; null for rows without a time), ``first`` (Int64, the earliest time in it in microseconds), ``rows``,
+        ``low`` and ``high`` (UInt64).
+    entities
+        The same rows by groups of entities alone: columns ``part``, ``group`` (UInt16), ``groups`` (UInt16, of how many
+        it is one: a power of two, the same in all of a part), ``rows``, ``low`` and ``high``.
     facts
         How it was made: scheme, Polars' version, columns with dtypes, keys, times, and the seconds of a period.
     parts
@@ -54,25 +64,32 @@ class Sketch:
     """
 
     cells: pl.DataFrame
+    entities: pl.DataFrame
     facts: dict[str, Any]
     parts: tuple[str, ...]
 
-    def of_parts(self, names: Collection[str]) -> pl.DataFrame:
-        """Return the cells of these parts together."""
+    def of_parts(self, names: Collection[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return the cells of these parts together, and their groups of entities."""
         places = [place for place, name in enumerate(self.parts) if name in names]
-        return _together(self.cells.lazy().filter(pl.col("part").is_in(places)), [*_CELL]).collect()
+        cells, entities = (each.filter(pl.col("part").is_in(places)) for each in (self.cells, self.entities))
+        return _together(cells.lazy(), _CELL).collect(), entities
 
     def save(self, path: Path) -> None:
         """Write the sketch to `path`, at once."""
         with replacing(path) as unfinished:
-            self.cells.write_parquet(unfinished, metadata={"sketch": json.dumps([self.facts, self.parts])})
+            both = pl.concat([self.cells, self.entities], how="diagonal")
+            both.write_parquet(unfinished, metadata={"sketch": json.dumps([self.facts, self.parts])})
 
     @classmethod
     def load(cls, path: Path) -> Sketch | None:
         """Return the sketch at `path`; None where there is none that can be read."""
         try:
             facts, parts = json.loads(pl.read_parquet_metadata(path)["sketch"])
-            return cls(pl.read_parquet(path), facts, tuple(parts))
+            if facts["scheme"] != _LAYOUT:
+                return None
+            both, is_cell = pl.read_parquet(path), pl.col("groups").is_null()
+            cells = both.filter(is_cell).drop("groups")
+            return cls(cells, both.filter(~is_cell).select(*_GROUP, *_SUMS), facts, tuple(parts))
         except (OSError, ValueError, KeyError, pl.exceptions.PolarsError):
             return None
 
@@ -124,11 +141,12 @@ def sketch(
         facts["width"] = width
         known = like.parts if like is not None and like.facts == facts else ()
         places = {name: place for place, name in enumerate(parts)}
-        cells = [] if like is None else [_renumbered(like, {name: places[name] for name in known if name in places})]
+        there = {name: places[name] for name in known if name in places}
+        made = [_renumbered(like, there)] if like is not None and there else []
         for name, place in places.items():
             if name not in known:
-                cells.append(_cells(parts[name](), place, keys=keys, moment=moment, width=width))
-        summed = pl.concat(cells)
+                made.append(_cells(parts[name](), place, keys=keys, moment=moment, width=width))
+        summed, entities = (pl.concat(each) for each in zip(*made, strict=True))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         require_uninterrupted(error)
         return None
@@ -136,33 +154,60 @@ def sketch(
     if like is not None and isinstance(first, int) and isinstance(last, int) and last - first > _PERIODS * 20:
         return sketch(frame, digest, keys=keys, known_since=known_since, parts=parts)
     if len(parts) > 1 and summed.height > _MOST:
-        summed = _together(summed.lazy().with_columns(part=pl.lit(0, dtype=pl.UInt32)), ["part", *_CELL]).collect()
-        return Sketch(summed, facts, (digest,))
-    return Sketch(summed, facts, tuple(parts))
+        summed = _together(_merged(summed).lazy(), ["part", *_CELL]).collect()
+        return Sketch(summed, _coarsened(_merged(entities), _least(entities)), facts, (digest,))
+    return Sketch(summed, entities, facts, tuple(parts))
 
 
-def _cells(frame: pl.LazyFrame, place: int, *, keys: Sequence[str], moment: pl.Expr, width: int) -> pl.DataFrame:
-    """Return the cells of one part."""
+def _cells(
+    frame: pl.LazyFrame, place: int, *, keys: Sequence[str], moment: pl.Expr, width: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the cells of one part, and its groups of entities."""
     schema = frame.collect_schema()
     low = pl.struct(exact_bits(pl.col(name), dtype).alias(name) for name, dtype in schema.items()).hash(SCHEME)
     part, one = pl.lit(place, dtype=pl.UInt32), pl.lit(1, dtype=pl.UInt32)
     period = moment // (width * 1_000_000)
-    rows = frame.select(part=part, group=group_of(keys), period=period, first=moment, rows=one, low=low).with_columns(
-        high=(pl.col("low") * pl.lit(_ODD, dtype=pl.UInt64)) ^ (pl.col("low") // 2**32)
+    group = group_of(keys)
+    rows = frame.select(part=part, group=group, period=period, first=moment, rows=one, low=low).with_columns(
+        high=(pl.col("low") * pl.lit(_ODD, dtype=pl.UInt64)) ^ (pl.col("low") // 2**32),
+        groups=pl.lit(GROUPS, dtype=pl.UInt16),
     )
-    return _together(rows, ["part", *_CELL]).collect(engine="streaming")
+    cells = _together(rows.with_columns(pl.col("group") % _COARSE), ["part", *_CELL])
+    found, entities = pl.collect_all([cells, _grouped(rows)], engine="streaming")
+    groups = 1 << max(0, int(entities["rows"].sum()) // _ROWS).bit_length() >> 1
+    return found, _coarsened(entities, min(max(groups, _COARSE), GROUPS))
 
 
 def _together(cells: pl.LazyFrame, by: Sequence[str]) -> pl.LazyFrame:
-    sums = (pl.col(name).sum() for name in ("rows", "low", "high"))
-    return cells.group_by(by).agg(pl.col("first").min(), *sums)
+    return cells.group_by([*by]).agg(pl.col("first").min(), pl.col(_SUMS).sum())
 
 
-def _renumbered(like: Sketch, places: Mapping[str, int]) -> pl.DataFrame:
-    """Return the cells of the parts of `like` that are in `places`, where they are now."""
+def _grouped(rows: pl.LazyFrame) -> pl.LazyFrame:
+    return rows.group_by([*_GROUP]).agg(pl.col(_SUMS).sum())
+
+
+def _coarsened(entities: pl.DataFrame, groups: int) -> pl.DataFrame:
+    """Return the sums of so many groups, of which those that are there are parts."""
+    fewer = entities.lazy().with_columns(pl.col("group") % groups, groups=pl.lit(groups, dtype=pl.UInt16))
+    return _grouped(fewer).collect()
+
+
+def _least(entities: pl.DataFrame) -> int:
+    """Return how many groups all parts tell apart."""
+    least = entities["groups"].min()
+    return least if isinstance(least, int) else GROUPS
+
+
+def _merged(cells: pl.DataFrame) -> pl.DataFrame:
+    """Return cells of all parts as those of one."""
+    return cells.with_columns(part=pl.lit(0, dtype=pl.UInt32))
+
+
+def _renumbered(like: Sketch, places: Mapping[str, int]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the cells and the groups of the parts of `like` that are in `places`, where they are now."""
     number = {old: places[name] for old, name in enumerate(like.parts) if name in places}
-    kept = like.cells.filter(pl.col("part").is_in(list(number)))
-    return kept.with_columns(pl.col("part").replace_strict(number, return_dtype=pl.UInt32) if number else "part")
+    there, now = pl.col("part").is_in(list(number)), pl.col("part").replace_strict(number, return_dtype=pl.UInt32)
+    return like.cells.filter(there).with_columns(now), like.entities.filter(there).with_columns(now)
 
 
 def group_of(keys: Sequence[str]) -> pl.Expr:
@@ -176,18 +221,32 @@ def compare_sketches(old: Sketch, new: Sketch) -> ChangedGroups:
     """Return what changed from `old` to `new`; everything where they were made in different ways."""
     if old.facts != new.facts:
         return ChangedGroups(None, None)
-    before, after = (one.of_parts(set(one.parts) - set(other.parts)) for one, other in ((old, new), (new, old)))
-    both = before.join(after, on=_CELL, how="full", coalesce=True, nulls_equal=True)
-    differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_right")) for name in ("rows", "low", "high"))
-    cells = both.filter(differs)
+    (before, were), (after, are) = (
+        one.of_parts(set(one.parts) - set(other.parts)) for one, other in ((old, new), (new, old))
+    )
+    cells = _different(before, after, _CELL)
     rows = int(after["rows"].sum()) - int(before["rows"].sum())
     if cells.is_empty():
         return ChangedGroups(datetime.max.replace(tzinfo=UTC), frozenset(), rows)
-    groups = frozenset(cells["group"].to_list()) if old.facts["keys"] else None
+    groups = (_different_groups(were, are) or None) if old.facts["keys"] else None
     first = cells.select(pl.min_horizontal("first", "first_right").min()).item()
     if cells["period"].null_count() or first is None:
         return ChangedGroups(None, groups, rows)
     return ChangedGroups(_EPOCH + timedelta(microseconds=first), groups, rows)
+
+
+def _different(before: pl.DataFrame, after: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Return the cells whose rows are not the same."""
+    both = before.join(after, on=[*by], how="full", coalesce=True, nulls_equal=True)
+    return both.filter(pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_right")) for name in _SUMS))
+
+
+def _different_groups(before: pl.DataFrame, after: pl.DataFrame) -> frozenset[int]:
+    """Return the groups of entities whose rows are not the same: all of which one that both tell apart consists."""
+    least = min(_least(before), _least(after))
+    was, now = (_coarsened(_merged(each), least) for each in (before, after))
+    found = _different(was, now, _GROUP)["group"].to_list()
+    return frozenset(first + other for first in found for other in range(0, GROUPS, least))
 
 
 def latest_time(schema: Mapping[str, pl.DataType], columns: Sequence[str]) -> pl.Expr:

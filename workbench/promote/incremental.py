@@ -39,6 +39,7 @@ from workbench.errors import ProjectError
 from workbench.memory import memory_share
 from workbench.promote.recent import Recent, among, recent_rows
 from workbench.promote.verification import Narrowing, disagreement, disagreement_of_recent
+from workbench.shares import percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -62,7 +63,7 @@ _SEED = 3
 _ROW, _LAST = "__workbench_row", "__workbench_last"
 SKETCHES = "sketches"
 """The folder of sketches among the facts."""
-MOST = 0.8
+MOST = 0.5
 """Share of groups from which on all entities are computed again."""
 
 
@@ -102,7 +103,7 @@ class Refresh:
     @property
     def how(self) -> str:
         """What is computed again, in words."""
-        some = "all entities" if self.groups is None else f"{len(self.groups)} of 256 groups of entities"
+        some = "all entities" if self.groups is None else f"about {percent(len(self.groups), GROUPS)} of its entities"
         return "nothing moved" if self.groups == frozenset() else f"{some} since {self.since:%Y-%m-%d %H:%M}"
 
     @property
