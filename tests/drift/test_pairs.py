@@ -25,6 +25,8 @@ KINDS: dict[str, list[float]] = {
     "heavy tails": [float(value) for value in np.exp(CHANCE.normal(0, 5, 1000))],
     "rare": [float(row % 100 == 0) for row in range(1000)],
     "constant": [7.0] * 1000,
+    "near the largest float": [value * 4e307 for value in NORMAL],
+    "on both ends of floats": [math.copysign(1.7e308, value) for value in NORMAL],
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -52,6 +53,7 @@ _COLUMNS = 2
 _FLOAT, _HELD = 8, 1 / 16
 """Bytes of a number, and the share of what is free that those of a column may take; else it is read batch by batch."""
 _BATCH = 1_000_000
+_LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +265,8 @@ class _Change:
             return
         sizes = differing.differences.abs().drop_nulls().to_numpy()
         finite = np.isfinite(sizes)
-        sizes = sizes if finite.all() else sizes[finite]
+        if not finite.all():
+            sizes = np.append(sizes[finite], np.full(_beyond_floats(differing), _LARGEST))
         with np.errstate(over="ignore"):
             self.total += float(sizes.sum())
             capped = np.minimum(sizes / self.spread, 1.0).sum() if self.spread else np.count_nonzero(sizes)
@@ -319,8 +322,21 @@ def _spread(column: pl.LazyFrame, rows: int) -> tuple[float, float]:
     low, middle, high = quantiles(batches, count, [0.25, 0.5, 0.75])
     with np.errstate(over="ignore", invalid="ignore"):
         deviation = sum(float(np.abs(batch - middle).sum()) for batch in batches()) / count
-        spread = float(high - low) / _NORMAL
+        if not math.isfinite(deviation):  # of distances that floats hold, the sum is none
+            halves = (np.abs(batch / 2 - middle / 2) / count for batch in batches())
+            deviation = _at_most(sum(float(half.sum()) for half in halves) * 2)
+        spread = _at_most(float(high - low) / _NORMAL)
     return deviation, spread or deviation
+
+
+def _at_most(number: float) -> float:
+    return number if math.isfinite(number) else _LARGEST
+
+
+def _beyond_floats(differing: DifferingValues) -> int:
+    """Return how many differences of finite values no float holds."""
+    held = (_state(differing.old) == 0) & (_state(differing.new) == 0)
+    return int((held & differing.differences.is_infinite()).sum())
 
 
 def _read_finite(column: pl.LazyFrame) -> Iterator[Numbers]:
