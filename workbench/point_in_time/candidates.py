@@ -9,7 +9,9 @@ from datetime import timedelta
 import polars as pl
 
 from workbench.config import free_name
+from workbench.dtypes import row_width
 from workbench.errors import JoinError
+from workbench.memory import memory_share
 
 INDEX = "__index"
 AT = "__at"
@@ -19,6 +21,10 @@ KNOWN = "__known"
 CREATED = "__created"
 NEVER = -(2**63)
 _RANK = "__rank"
+_PART, _LEAST, _READ = 2**21, 2**16, 2**18
+"""Rows among which winners are looked for at a time, at most and at least, and how many of them are read at a time."""
+_HELD = 1 / 16
+"""The share of what is free that they may take: to group them takes some times as much."""
 LATEST = 2**61
 """Microseconds since the epoch that no instant of a spine exceeds, so that differences fit 64 bits."""
 
@@ -227,6 +233,29 @@ def last_winners(view: ViewRows, usable: pl.LazyFrame, names: Sequence[str]) -> 
     best = _highest(usable, names, rank(view)).select(*names, rank(view).alias(_RANK))
     equals = usable.join(best, left_on=[*names, rank(view)], right_on=[*names, _RANK], how="semi")
     return _highest(equals, names, pl.col(ROW))
+
+
+def last_winners_by_parts(view: ViewRows, usable: pl.LazyFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Return what `last_winners` does, without all rows in memory: those of a part, and the winners before it.
+
+    Polars 2.1 holds most rows where it groups them by keys that come again and again, as in files in order of time.
+    """
+    schema = usable.collect_schema()
+    part = min(_PART, max(_LEAST, memory_share(_HELD) // row_width(schema)))
+    found = pl.DataFrame(schema=schema)
+    read: list[pl.DataFrame] = []
+    for batch in usable.collect_batches(chunk_size=min(part, _READ)):
+        read.append(batch)
+        if sum(each.height for each in read) >= max(part, found.height):  # each row is compared again a few times only
+            found, read = _winners_of(view, [found, *read], names), []
+    return _winners_of(view, [found, *read], names)
+
+
+def _winners_of(view: ViewRows, parts: Sequence[pl.DataFrame], names: Sequence[str]) -> pl.DataFrame:
+    rows = pl.concat(parts)
+    if rows.is_empty():
+        return rows
+    return last_winners(view, rows.lazy(), names).select(rows.columns).collect()
 
 
 def _highest(rows: pl.LazyFrame, names: Sequence[str], by: pl.Expr) -> pl.LazyFrame:

@@ -33,6 +33,7 @@ from workbench.point_in_time.candidates import (
     epoch_microseconds,
     key_pairs,
     last_winners,
+    last_winners_by_parts,
     narrow_rows,
     require,
     usable_rows,
@@ -288,14 +289,15 @@ def latest_rows(view: ViewRows, *, at: datetime | None) -> pl.LazyFrame:
     known = usable_rows(view, narrow_rows(read, pairs, names, reachable), names, as_known=at is not None)
     if at is not None:
         known = known.filter(pl.col(KNOWN) <= microseconds(at))
-    won = last_winners(view, known.drop(KNOWN), names)
+    known = known.drop(KNOWN)
+    won = last_winners_by_parts(view, known, names).lazy() if view.stored else last_winners(view, known, names)
     if at is not None:
         won = won.with_columns(pl.lit(microseconds(at)).alias(AT)).filter(holds(view, ROW, EVENT))
     numbers = won.select(pl.col(ROW).drop_nulls().sort())
     if not view.stored:
         return read.rows.lazy().gather(numbers)
     row = free_name("row", schema)
-    return numbered_rows(view.with_numbers(row), numbers.collect(engine="streaming")[ROW], row).drop(row)
+    return numbered_rows(view.with_numbers(row), numbers.collect()[ROW], row).drop(row)
 
 
 def _join_views(
