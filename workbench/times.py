@@ -326,6 +326,23 @@ def instant(column: pl.Expr, dtype: pl.DataType | type[pl.DataType]) -> pl.Expr:
     return utc_zone(column, zone)
 
 
+def conversion_to_times(column: str, dtype: pl.DataType) -> str:
+    """Return how a column becomes times; a number does not say its unit, and in a wrong one all of them lie in 1970."""
+    name, kind = repr(column), dtype.base_type().__name__
+    if kind == "Date":
+        return f"Cast it first: pl.col({name}).cast(pl.Datetime('us')).dt.replace_time_zone('UTC')."
+    if dtype.is_numeric():
+        return (
+            f"Say what it counts: pl.from_epoch({name}, time_unit='s').dt.replace_time_zone('UTC') where it is "
+            "seconds, 'ms' milliseconds; in pandas pd.to_datetime(..., unit='s', utc=True)."
+        )
+    if kind == "String":
+        return (
+            f"Read the text: pl.col({name}).str.to_datetime(time_zone='UTC'), in pandas pd.to_datetime(..., utc=True)."
+        )
+    return "Name a column of datetimes."
+
+
 def utc_zone(column: pl.Expr, zone: str | None) -> pl.Expr:
     """Return a datetime `column` of any unit, whose values are in `zone`, in UTC; without a zone it is UTC already."""
     if zone == "UTC":

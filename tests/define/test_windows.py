@@ -284,6 +284,7 @@ def test_many_entities_keep_their_own_rows() -> None:
         ({"by": "carier"}, "did you mean 'carrier'"),
         ({"time": "landed"}, "no column 'landed'"),
         ({"time": "delay"}, "'delay' is Int64, not a datetime"),
+        ({"time": "delay"}, "pl.from_epoch('delay', time_unit='s').dt.replace_time_zone('UTC') where it is seconds"),
         ({"windows": "1mo"}, "months"),
         ({"windows": "soon"}, "'soon' is not a duration"),
         ({"windows": "-7d"}, "negative"),

@@ -266,6 +266,8 @@ GOOD_SPINE = pl.DataFrame({"carrier": ["UA"], "event_timestamp": [NOON]}, schema
         (GOOD_SPINE, None, {"created": "made"}, "view 'rows' has no column 'made'"),
         (GOOD_SPINE.with_columns(carrier=pl.lit(7)), None, {}, "spine.with_columns(pl.col('carrier').cast(pl.String))"),
         (GOOD_SPINE.with_columns(event_timestamp=pl.lit("noon")), None, {}, "is String, not a datetime"),
+        (GOOD_SPINE.with_columns(event_timestamp=pl.lit("noon")), None, {}, ".str.to_datetime(time_zone='UTC')"),
+        (GOOD_SPINE.with_columns(event_timestamp=pl.lit(1_704_110_400)), None, {}, "time_unit='s'"),
         (GOOD_SPINE.with_columns(delay=pl.lit(1)), None, {}, "both have a column 'delay'"),
         (GOOD_SPINE, None, {"ttl": "-1d"}, "negative"),
         (GOOD_SPINE, None, {"ttl": timedelta(days=-1)}, "negative"),

@@ -22,7 +22,7 @@ import polars.selectors as cs
 from workbench.define.entity_frame import EntityFrame, LocalPlan
 from workbench.define.exact_windows import Exact, centre_integers, exact, is_opaque, widen
 from workbench.errors import WindowError, did_you_mean
-from workbench.times import format_duration, instant, parse_duration
+from workbench.times import conversion_to_times, format_duration, instant, parse_duration
 
 _COUNTS = {"Count", "NUnique", "NullCount", "ApproxNUnique"}
 _NULL_ALREADY = {"Mean", "Median", "Min", "Max", "First", "Last", "Std", "Var", "Quantile"}
@@ -370,10 +370,9 @@ def _nothing(what: str) -> WindowError:
     )
 
 
-def _not_a_time(column: str, dtype: object) -> WindowError:
+def _not_a_time(column: str, dtype: pl.DataType) -> WindowError:
     """Return the error for a time `column` that holds `dtype`."""
     return WindowError(
         f"windowed: the time column {column!r} is {dtype}, not a datetime.",
-        remedy=f"Cast it first: pl.col({column!r}).cast(pl.Datetime('us')).dt.replace_time_zone('UTC'); "
-        "a text needs .str.to_datetime(time_zone='UTC').",
+        remedy=conversion_to_times(column, dtype),
     )

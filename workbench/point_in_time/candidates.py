@@ -12,6 +12,7 @@ from workbench.config import free_name
 from workbench.dtypes import row_width
 from workbench.errors import JoinError
 from workbench.memory import memory_share
+from workbench.times import conversion_to_times
 
 INDEX = "__index"
 AT = "__at"
@@ -130,8 +131,7 @@ def epoch_microseconds(column: str, schema: Mapping[str, pl.DataType], where: st
     if not isinstance(dtype, pl.Datetime):
         raise JoinError(
             f"Point-in-time join: the time column {column!r} of {where} is {dtype}, not a datetime.",
-            remedy=f"Cast it first: pl.col({column!r}).cast(pl.Datetime('us')); "
-            "a text needs .str.to_datetime(time_zone='UTC').",
+            remedy=conversion_to_times(column, dtype),
         )
     if dtype.time_unit == "ms":
         return _multiplied(number, 1_000)

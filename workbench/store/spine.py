@@ -65,7 +65,10 @@ def as_spine(given: object, *, time: str, time_zone: str | None) -> Spine:
     try:
         time_zone_named(time_zone)
     except ValueError as error:
-        raise UsageError(f"{error}.", remedy="Name a zone of the IANA database, e.g. Europe/Paris.") from None
+        said = str(error)
+        raise UsageError(
+            said if said.endswith("?") else f"{said}.", remedy="Name a zone of the IANA database, e.g. Europe/Paris."
+        ) from None
     if not is_naive(dtype) and dtype != pl.Date:
         raise UsageError(
             f"time_zone={time_zone!r} is for times that state no zone; {time!r} is {dtype}.", remedy="Leave it out."
