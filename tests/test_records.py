@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from workbench.records import Serialisable, from_json, from_plain, read_record, to_json, to_plain
+from workbench.records import Serialisable, from_json, from_plain, plain_json, read_record, to_json, to_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +94,10 @@ def test_a_record_that_is_absent_or_damaged_is_not_read(tmp_path: Path, content:
     assert read_record(path, Outer) is None
     path.write_text(to_json(Outer("a", Inner(NOON))))
     assert read_record(path, Outer) == Outer("a", Inner(NOON))
+
+
+@pytest.mark.parametrize(
+    "values", [{}, [], {"a": [], "b": {}, "c": [[1, 2.5], {"d": None}]}, ["é\n", 10**40, -0.0], [math.nan], ["\ud800"]]
+)
+def test_indented_json_is_as_json_writes_it(values: object) -> None:
+    assert plain_json(values, indent=2) == json.dumps(values, indent=2)

@@ -30,7 +30,10 @@ class _Deferred(ModuleType):
     def __getattr__(self, name: str) -> object:
         if self._loaded is None:  # asked for by every use of a name: to import a module that is there takes longer
             self._loaded = import_module(self.__name__)
-        return getattr(self._loaded, name)
+        found = getattr(self._loaded, name)
+        if isinstance(found, type):  # dtypes are asked for by the thousand, and a class stays what it is
+            self.__dict__[name] = found
+        return found
 
 
 def deferred(module: str) -> ModuleType:

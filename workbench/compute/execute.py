@@ -196,6 +196,7 @@ def materialize_view(
     view_id: str,
     code_hash: str,
     cache: ViewCache,
+    known: StoredView | None = None,
     plan: pl.LazyFrame | None = None,
     shortcut: Shortcut | None = None,
     replaced: Replaced | None = None,
@@ -205,10 +206,11 @@ def materialize_view(
     """Make sure that a view is in the cache, computing it only if nothing equal is there.
 
     Processes that want the same view wait for the first of them. Whatever ends this early (an error, Ctrl-C, a kill)
-    leaves no view and nothing in the way of the next call.
+    leaves no view and nothing in the way of the next call. What is `known` to be stored now is not
+    looked into again.
     """
     with interruptible(), Ticker(view.name, progress) as ticker:
-        stored = cache.get(view_id)
+        stored = cache.get(view_id) if known is None else known
         if stored is not None and replaced is None:
             ticker.phase("planning", stored.record.rows)
             return Computed(stored, "view id", ticker.seconds)

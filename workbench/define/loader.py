@@ -127,6 +127,7 @@ class Definitions:
         self.files = files
         self.tree = files.tree
         self._stems = tuple(files.stems() if stems is None else stems)
+        self._defined: dict[str, tuple[ModuleType, FeatureView | OnDemandView | None]] = {}
 
     def __repr__(self) -> str:
         return f"<Definitions {self.tree[:10]}: {', '.join(self._stems) or 'none'}>"
@@ -327,6 +328,12 @@ class Definitions:
     def _defined_in(self, stem: str) -> FeatureView | OnDemandView | None:
         """Return the view, stored or on demand, that a file defines; None for a file without one."""
         module = self._module(stem)
+        known = self._defined.get(stem)
+        if known is None or known[0] is not module:
+            known = self._defined[stem] = module, self._own_view(stem, module)
+        return known[1]
+
+    def _own_view(self, stem: str, module: ModuleType) -> FeatureView | OnDemandView | None:
         values = [value for value in vars(module).values() if isinstance(value, FeatureView | OnDemandView)]
         own = {id(value): value for value in values if value.function.__module__ == module.__name__}
         for view in own.values():

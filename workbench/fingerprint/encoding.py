@@ -40,13 +40,14 @@ def scalar(value: object) -> Form:
 def encode(form: object) -> bytes:
     """Return bytes that stand for `form` and for no other one."""
     out: list[bytes] = []
-    todo: list[object] = [form]
+    todo: list[Any] = [form]
     while todo:
         item = todo.pop()
-        if isinstance(item, tuple):
+        kind = type(item)  # most are plain tuples and texts, and `isinstance` takes several times as long
+        if kind is tuple or isinstance(item, tuple):
             out.append(b"(%d:" % len(item))
             todo.extend(reversed(item))
-        elif isinstance(item, str):
+        elif kind is str or isinstance(item, str):
             text = item.encode("utf-8", "surrogatepass")
             out.append(b"s%d:%s" % (len(text), text))
         elif isinstance(item, bytes):

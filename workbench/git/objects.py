@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 FILE, FOLDER, SUBMODULE = 0o100644, 0o040000, 0o160000
-Changes = dict[tuple[str, ...], bytes | None]
+Changes = dict[tuple[str, ...], bytes | str | None]
+"""What becomes of files: their content, or the id of the blob that has it; None where they are deleted."""
 _Blobs = dict[tuple[str, ...], str | None]
+_KNOWN = 32
+"""Trees whose entries are remembered."""
 
 
 class _ReaderGone(Exception):
@@ -47,6 +50,7 @@ class Objects:
         self._lock = threading.RLock()
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
+        self._trees: dict[str, Mapping[str, tuple[int, str]]] = {}
         self._end: weakref.finalize[..., Objects] | None = None
 
     def read(self, object_id: str) -> tuple[str, bytes]:
@@ -136,8 +140,16 @@ class Objects:
             except GitFailed as failure:
                 raise explain_failure(failure, f"writing {kind}s") from None
 
-    def entries(self, tree: str) -> dict[str, tuple[int, str]]:
+    def entries(self, tree: str) -> Mapping[str, tuple[int, str]]:
         """Return mode and object id of each entry of `tree`, by name."""
+        known = self._trees.get(tree)
+        if known is None:
+            if len(self._trees) >= _KNOWN:
+                self._trees.clear()
+            known = self._trees[tree] = self._entries(tree)
+        return known
+
+    def _entries(self, tree: str) -> dict[str, tuple[int, str]]:
         data, found, at, width = self.read(tree)[1], {}, 0, len(tree) // 2
         while at < len(data):
             space = data.index(b" ", at)
@@ -173,17 +185,18 @@ class Objects:
 
     def edit_tree(self, tree: str | None, changes: Changes) -> str | None:
         """Return the id of `tree` with files written, or deleted where the content is `None`; `None` if empty."""
-        written = {path: content for path, content in changes.items() if content is not None}
-        blobs = dict(zip(written, self.write_blobs([*written.values()]), strict=True))
+        written = {path: content for path, content in changes.items() if isinstance(content, bytes)}
+        blobs: _Blobs = {path: blob for path, blob in changes.items() if not isinstance(blob, bytes)}
+        blobs |= dict(zip(written, self.write_blobs([*written.values()]), strict=True))
         trees: dict[str, bytes] = {}
-        found = self._edit_tree(tree, {path: blobs.get(path) for path in changes}, trees)
+        found = self._edit_tree(tree, blobs, trees)
         for name, made in zip(trees, self._write_all("tree", [*trees.values()]), strict=True):
             assert made == name, (made, name)  # noqa: S101 - a tree above it names it so
         return found
 
     def _edit_tree(self, tree: str | None, changes: _Blobs, trees: dict[str, bytes], above: str = "") -> str | None:
         """Return the id of a tree with changes, and note in `trees` what is to be written for it."""
-        members = self.entries(tree) if tree else {}
+        members = dict(self.entries(tree)) if tree else {}
         below: dict[str, _Blobs] = {}
         for (name, *rest), blob in changes.items():
             if rest:

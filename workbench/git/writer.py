@@ -49,15 +49,19 @@ class Writer(Reader):
         """
         tree = self._tree(ours)
         sides = (self._tree(base) if base else None, tree, self._tree(theirs))
-        changes: dict[str, bytes | None] = {}
+        changes: dict[str, bytes | str | None] = {}
         conflicts = []
         for path in dict.fromkeys(paths):
-            old, mine, other = (self._content(side, path) for side in sides)
+            old, mine, other = (self._blob(side, path) for side in sides)
             if other in (old, mine):
                 continue
-            merged = other if mine == old else merge_text(old, mine, other)
-            if merged is None and mine != old:
-                conflicts.append(Conflict(path, *map(_shown, (old, mine, other))))
+            if mine == old:
+                changes[path] = other
+                continue
+            texts = [None if blob is None else self.read_blob(blob) for blob in (old, mine, other)]
+            merged = merge_text(*texts)
+            if merged is None:
+                conflicts.append(Conflict(path, *map(_shown, texts)))
             else:
                 changes[path] = merged
         return MergeResult(self._tree_with(tree, changes), tuple(conflicts))
@@ -106,7 +110,8 @@ class Writer(Reader):
             if place.branch == branch:
                 refuse_lost_edits(Git(place.folder, locks=self._git.locks), expected, after)
 
-    def _content(self, tree: str | None, path: str) -> bytes | None:
+    def _blob(self, tree: str | None, path: str) -> str | None:
+        """Return the id of a regular file's content in a tree; None where there is none."""
         found = self._objects.find(tree, self._file(path)) if tree else None
         if found is None:
             return None
@@ -115,9 +120,9 @@ class Writer(Reader):
                 f"{path} is a folder, a link or a submodule somewhere, so it cannot be merged as a file.",
                 remedy="Make it a regular file, or choose another name. Nothing was changed.",
             )
-        return self.read_blob(found[1])
+        return found[1]
 
-    def _tree_with(self, tree: str, changes: Mapping[str, bytes | None]) -> str:
+    def _tree_with(self, tree: str, changes: Mapping[str, bytes | str | None]) -> str:
         parts = {self._file(path): content for path, content in changes.items()}
         return self._objects.edit_tree(tree, parts) or self._objects.write_empty_tree()
 

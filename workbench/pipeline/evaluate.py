@@ -59,6 +59,8 @@ class Prepared:
     plan: pl.LazyFrame | None
     raised: str
     """What it raised in a worker, on all rows; what is computed here all the same is refused."""
+    stored: StoredView | None = None
+    """What was computed of it when it was prepared."""
 
     @property
     def digests(self) -> dict[str, str]:
@@ -115,7 +117,7 @@ class Evaluation:
         Called while a view is computed.
     beside
         Another evaluation over the same sources, whose snapshots are read here too: so two trees of definitions are
-        compared on the same data.
+        compared on the same data. Where it has the same tree, what it knows of the code is known here.
     shortcut
         Gives a shorter way to the same data for a view that is to be computed, or None.
     replaced
@@ -147,6 +149,8 @@ class Evaluation:
         self._upstream = upstream
         self._codes: SourceCodes = SourceCodes() if beside is None else beside._codes
         self._fingerprints: dict[str, Fingerprint] = {}
+        if beside is not None and (beside.definitions.package, beside._offsets) == (definitions.package, self._offsets):
+            self._fingerprints = beside._fingerprints  # the same modules
         self.warnings: list[SourceWarning] = []
         self.heard: dict[str, dict[str, None]] = {}
         self._snapshots: dict[str, Snapshot] = {} if beside is None else beside._snapshots
@@ -288,8 +292,8 @@ class Evaluation:
             inputs={data.name: data.digest for data in inputs},
         )
         raised = try_view(self.definitions, view, inputs)
-        known = self.cache.get(identity) is not None
-        if known:
+        stored = self.cache.get(identity)
+        if stored is not None:
             refuse_doubtful(view, raised)
         return Prepared(
             view=view,
@@ -299,8 +303,9 @@ class Evaluation:
             parameters=parameters,
             inputs=inputs,
             view_id=identity,
-            plan=None if known else build(view, inputs),
+            plan=None if stored is not None else build(view, inputs),
             raised=raised,
+            stored=stored,
         )
 
     def _input(self, name: str) -> InputData:
@@ -328,6 +333,7 @@ class Evaluation:
     def evaluate(self, name: str) -> Evaluated:
         """Return view `name` computed, or reused where it was computed before."""
         if name not in self._evaluated:
+            looked = name not in self._prepared  # this moment: later it may have been computed, or replaced
             prepared = self.prepare(name)
             with self._reading(prepared.view), self._hearing(name):
                 shorter = self._shortcut(prepared) if self._shortcut and prepared.plan is not None else None
@@ -337,6 +343,7 @@ class Evaluation:
                     view_id=prepared.view_id,
                     code_hash=prepared.fingerprint.code_hash,
                     cache=self.cache,
+                    known=prepared.stored if looked else None,
                     plan=prepared.plan,
                     shortcut=shorter,
                     replaced=self._replaced,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workbench.git import Commit
+    from workbench.promote.publish import Publication
     from workbench.promote.trunk import TrunkWriter
     from workbench.workspace import Workspace
 
@@ -31,16 +32,16 @@ MOST = 50
 """The most commits that are logged at once; older ones are skipped."""
 
 
-def announce(line: TrunkWriter) -> None:
-    """Log to MLflow what happened on main and was not logged from here.
+def announce(line: TrunkWriter, published: Publication | None = None) -> None:
+    """Log to MLflow what happened on main and was not logged from here; of what was just `published`, nothing is read.
 
     Nothing raises: what a caller did or is about to do does not hang on it, and the next command tells it.
     """
     with suppress(WorkbenchError, OSError):
-        _announce(line)
+        _announce(line, published)
 
 
-def _announce(line: TrunkWriter) -> None:
+def _announce(line: TrunkWriter, published: Publication | None) -> None:
     workspace = line.workspace
     mark = workspace.home / "announced"
     tip = workspace.repository.resolve(workspace.trunk)
@@ -53,13 +54,14 @@ def _announce(line: TrunkWriter) -> None:
         if commit.id == known:
             break
         if any(key == PLAN for key, _ in commit.trailers) and published_versions(commit.trailers):
-            workspace.tracker.submit(_promotion(workspace, commit))
+            runs = published.runs if published is not None and commit.id == published.commit else None
+            workspace.tracker.submit(_promotion(workspace, commit, runs))
         elif any(key in {LEFT, CAUGHT_UP} for key, _ in commit.trailers):
             workspace.tracker.submit(_behind(workspace, commit))
     replace_atomically(mark, f"{tip}\n")  # where this fails it is told again next time, to no effect
 
 
-def _promotion(workspace: Workspace, commit: Commit) -> RunRecord:
+def _promotion(workspace: Workspace, commit: Commit, runs: Mapping[str, str | None] | None) -> RunRecord:
     names = published_versions(commit.trailers)
     versions = dict(name.rsplit(" ", 1) for name in names)
     trailers = dict(commit.trailers)
@@ -68,7 +70,7 @@ def _promotion(workspace: Workspace, commit: Commit) -> RunRecord:
         "workbench.promotion_plan": trailers.get(PLAN, ""),
         "workbench.promoted_from": trailers.get("Promoted-From", ""),
         **{f"workbench.published.{view}": number for view, number in versions.items()},
-        **_runs(workspace, commit, versions),
+        **_runs(workspace, _recorded_runs(workspace, commit, versions) if runs is None else runs),
     }
     return _run(
         workspace,
@@ -129,14 +131,22 @@ def _run(workspace: Workspace, commit: Commit, *, tags: Mapping[str, str], **fac
     )
 
 
-def _runs(workspace: Workspace, commit: Commit, versions: dict[str, str]) -> dict[str, str]:
-    """Return, for each published view, the run of the experiment that it came from."""
+def _runs(workspace: Workspace, runs: Mapping[str, str | None]) -> dict[str, str]:
+    """Return, as a tag for each published view, the run of the experiment that it came from."""
+    found = {}
+    for view, run in runs.items():
+        with suppress(WorkbenchError):
+            known = run and (workspace.tracker.delivery(run).run_id or run)
+            found[f"workbench.promoted_run.{view}"] = known or ""
+    return found
+
+
+def _recorded_runs(workspace: Workspace, commit: Commit, versions: Mapping[str, str]) -> dict[str, str | None]:
+    """Return the run that the record of each stored view says its version came from."""
     registry, found = Registry(workspace.repository, commit.id), {}
     for view, number in versions.items():
         with suppress(WorkbenchError):
-            run = registry.version(view, number).run
-            known = run and (workspace.tracker.delivery(run).run_id or run)
-            found[f"workbench.promoted_run.{view}"] = known or ""
+            found[view] = registry.version(view, number).run
     return found
 
 

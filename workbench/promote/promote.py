@@ -18,6 +18,7 @@ from workbench.promote.publish import publish
 from workbench.promote.report import PromotionReport
 from workbench.promote.samples import Published, Samples
 from workbench.promote.trunk import TrunkWriter, in_line
+from workbench.records import plain_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from workbench.compute import Progress
     from workbench.promote.plan import Plan
     from workbench.promote.proposal import Proposal
+    from workbench.promote.publish import Publication
     from workbench.workspace import Workspace
 
 
@@ -60,8 +62,9 @@ def promote(
                 workspace, proposal.candidate.config.policy, main=proposal.plan.main, commit=proposal.plan.tip
             )
             with line.lock():
-                commit = publish(line, proposal, message=message, approved_by=approved)
-            return PromotionReport(proposal.plan, commit, time.monotonic() - started, notes=_follow_up(line, proposal))
+                published = publish(line, proposal, message=message, approved_by=approved)
+            notes = _follow_up(line, proposal, published)
+            return PromotionReport(proposal.plan, published.commit, time.monotonic() - started, notes=notes)
 
         return in_line(line, step)
 
@@ -100,11 +103,12 @@ def execute(
             workspace, proposal.candidate.config.policy, main=proposal.plan.main, commit=proposal.plan.tip
         )
         with line.lock():
-            commit = publish(line, proposal, message=message, approved_by=approved)
-        return PromotionReport(proposal.plan, commit, time.monotonic() - started, notes=_follow_up(line, proposal))
+            published = publish(line, proposal, message=message, approved_by=approved)
+        notes = _follow_up(line, proposal, published)
+        return PromotionReport(proposal.plan, published.commit, time.monotonic() - started, notes=notes)
 
 
-def _follow_up(line: TrunkWriter, proposal: Proposal) -> tuple[str, ...]:
+def _follow_up(line: TrunkWriter, proposal: Proposal, published: Publication) -> tuple[str, ...]:
     """Do what follows a publish, and return what could not be done: it is published, whatever happens here."""
     steps: dict[str, Callable[[], object]] = {
         "its plan was not saved": lambda: save(line.workspace, proposal.plan),
@@ -117,7 +121,7 @@ def _follow_up(line: TrunkWriter, proposal: Proposal) -> tuple[str, ...]:
         except Exception as error:  # noqa: BLE001  # nothing may say that the publish failed
             reason = error.message if isinstance(error, WorkbenchError) else str(error)
             notes.append(f"Published, but {otherwise}: {reason}")
-    announce(line)
+    announce(line, published)
     return tuple(notes)
 
 
@@ -146,7 +150,7 @@ def save(workspace: Workspace, plan: Plan) -> Path:
     path = folder / f"{plan.digest[:16]}.json"
     try:
         folder.mkdir(exist_ok=True)
-        path.write_text(json.dumps(plan.to_dict(), indent=2) + "\n", encoding="utf-8")
+        path.write_text(plain_json(plan.to_dict(), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise ProjectError.not_writable(str(path), error.strerror or str(error)) from None
     return path

@@ -38,8 +38,18 @@ if TYPE_CHECKING:
 VIEW, PLAN, ON_DEMAND = "Promoted-View", "Promotion-Plan", "Promoted-On-Demand-View"
 
 
-def publish(line: TrunkWriter, proposal: Proposal, *, message: str | None, approved_by: tuple[str, ...] = ()) -> str:
-    """Publish what `proposal` proposes, whose gates have passed, and return the commit on main."""
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What was published: the commit on main, and the run of the experiment that each stored view came from."""
+
+    commit: str
+    runs: Mapping[str, str | None]
+
+
+def publish(
+    line: TrunkWriter, proposal: Proposal, *, message: str | None, approved_by: tuple[str, ...] = ()
+) -> Publication:
+    """Publish what `proposal` proposes, whose gates have passed."""
     from workbench.lake import LakeWriter
 
     workspace, candidate = line.workspace, proposal.candidate
@@ -60,13 +70,14 @@ def publish(line: TrunkWriter, proposal: Proposal, *, message: str | None, appro
         record = compared.record.publish(facts.on_demand_version(compared))
         files[on_demand_path(name)] = record.to_toml()
     tree = workspace.repository.tree_with(candidate.tree, files)
-    return line.commit(
+    commit = line.commit(
         tree,
         expected=candidate.main,
         second=candidate.tip if candidate.whole else None,
         message=message_of(proposal.plan, message),
         trailers=trailers_of(proposal.plan, approved_by),
     )
+    return Publication(commit, {name: facts.run_of(name) for name in records})
 
 
 def _data(workspace: Workspace, writer: LakeWriter, view: Compared) -> int:
@@ -180,8 +191,13 @@ class _Facts:
             reads=tuple({"ref": ref, "column": column} for column, ref in change.reads.items()),
         )
 
+    def run_of(self, view: str) -> str | None:
+        """Return the run of the experiment in which the view was last computed; None where there was none."""
+        last = self.computed.get(view)
+        return None if last is None else last.run
+
     def _shared(self, change: ViewChange | OnDemandChange) -> dict[str, Any]:
-        candidate, last = self.proposal.candidate, self.computed.get(change.view)
+        candidate = self.proposal.candidate
         return {
             "number": change.number,
             "status": "live",
@@ -191,7 +207,7 @@ class _Facts:
             "commit": candidate.tip,
             "published_at": self.now,
             "published_by": self.user,
-            "run": last.run if last is not None else None,
+            "run": self.run_of(change.view),
             "accepted": tuple(f"{name}: {reason}" for name, reason in sorted(self.proposal.plan.accepted.items())),
         }
 
