@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from workbench.compute import Computed, digests
+from workbench.compute import Computed, digest_frame
 from workbench.compute.execute import write_parquet
 from workbench.errors import ComputeError
 
@@ -161,7 +161,7 @@ def test_what_is_noted_of_rows_as_they_are_written_is_what_the_file_holds(tmp_pa
     events = pl.concat([pl.DataFrame(values)] * 20)
     view = stage.make_view(lambda flights: flights, list(values))
     stored = stage.compute(tmp_path, view, inputs=stage.inputs(events)).stored
-    assert stored.record.digest == digests(stored.path, keys=("carrier", "landed_at"))
+    assert stored.record.digest == digest_frame(stored.frame(), keys=("carrier", "landed_at"))
     assert stored.record.period == (datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 1, 3, tzinfo=UTC))
     assert stored.frame().collect().equals(events)
 
@@ -169,7 +169,7 @@ def test_what_is_noted_of_rows_as_they_are_written_is_what_the_file_holds(tmp_pa
 def test_a_large_view_is_digested_and_written_in_its_order(tmp_path: Path, stage: ModuleType) -> None:
     many = pl.concat([stage.EVENTS] * 6_000).with_columns(delay=pl.int_range(pl.len()).cast(pl.Float64))
     stored = stage.compute(tmp_path, inputs=stage.inputs(many)).stored
-    assert stored.record.digest == digests(stored.path, keys=("carrier", "landed_at"))
+    assert stored.record.digest == digest_frame(stored.frame(), keys=("carrier", "landed_at"))
     assert stored.record.digest.rows == 600_000
     assert stored.frame().collect()["delay"].to_list()[::50_000] == [100_000.0 * step for step in range(12)]
 

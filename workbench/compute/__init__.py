@@ -1,7 +1,7 @@
 """Computing views: from a definition and its inputs to a verified Parquet file, once for each view id.
 
 `build` turns a view and its inputs into a query, `plan_hash` names what it would compute, `materialize_view` finds the
-view in the `ViewCache` or has the engine compute it, and `digests` says what came out, whatever the order of rows.
+view in the `ViewCache` or has the engine compute it, and `digest_frame` says what came out, whatever the order of rows.
 `column_inputs` names the columns of its inputs that a column depends on.
 """
 
@@ -14,7 +14,7 @@ from workbench.lazy import loading
 if TYPE_CHECKING:
     from workbench.compute.cache import DamagedViewWarning, StoredFacts, ViewCache, remove
     from workbench.compute.column_lineage import ColumnInputs, ColumnLineage, column_inputs, column_lineage
-    from workbench.compute.digest import digest_frame, digests
+    from workbench.compute.digest import digest_frame
     from workbench.compute.execute import (
         Amendment,
         Computed,
@@ -54,10 +54,7 @@ _HOMES = {
         "column_inputs",
         "column_lineage",
     ),
-    "digest": (
-        "digest_frame",
-        "digests",
-    ),
+    "digest": ("digest_frame",),
     "execute": (
         "Amendment",
         "Computed",
@@ -125,7 +122,6 @@ __all__ = [
     "compare_sketches",
     "compute_on_demand",
     "digest_frame",
-    "digests",
     "disk_refusal",
     "engine_error",
     "exact_bits",

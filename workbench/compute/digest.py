@@ -28,7 +28,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -40,14 +39,8 @@ _BLOCK = 16_384  # rows at a time: a handful of such arrays stay in a core's cac
 _BATCH = 262_144
 
 
-def digests(path: Path, *, keys: Sequence[str], columns: Sequence[str] | None = None) -> OutputDigest:
-    """Digest a Parquet file, a few row groups at a time."""
-    frame = pl.scan_parquet(path, glob=False)
-    return digest_frame(frame if columns is None else frame.select(columns), keys=keys)
-
-
 def digest_frame(frame: pl.LazyFrame, *, keys: Sequence[str]) -> OutputDigest:
-    """Digest a frame's rows as `digests` does a file's."""
+    """Digest a frame's rows, some at a time."""
     return sum_frame(frame, keys=keys).digest()
 
 

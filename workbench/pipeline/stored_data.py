@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from workbench.checks import Check, find_unequal
-from workbench.compute import build, digest_frame, digests, remove, write_parquet
+from workbench.compute import build, digest_frame, remove, write_parquet
 from workbench.errors import LakeError, WorkbenchError
 from workbench.memory import scratch_folder
 from workbench.pipeline.versions import VersionEvaluation
@@ -18,6 +17,7 @@ from workbench.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from workbench.compute import OutputDigest, Replaced, StoredView
     from workbench.pipeline.evaluate import Evaluation, Prepared
@@ -47,7 +47,7 @@ def replaced(facts: Path) -> Replaced:
 
 def wrong_rows(rows: pl.LazyFrame, digest: str, computed: StoredView) -> str:
     """Return how rows, recorded with an exact digest, differ from what was computed in full; empty if by noise only."""
-    check = _compare(NAME, rows, digest, computed.path, computed.record.keys)
+    check = _compare(NAME, rows, digest, computed.frame(), computed.record.keys)
     return check.detail if check.failed else ""
 
 
@@ -111,11 +111,12 @@ def _check(prepared: Prepared, stored: pl.LazyFrame, digest: str, *, label: str)
     with scratch_folder("again") as folder:
         path = folder / "data.parquet"
         write_parquet(build(view, prepared.inputs).select(prepared.contract.names), path, view=view.name)
-        return _compare(label, stored, digest, path, (*view.entities, *view.known_since))
+        computed = pl.scan_parquet(path, glob=False)
+        return _compare(label, stored, digest, computed, (*view.entities, *view.known_since))
 
 
-def _compare(label: str, stored: pl.LazyFrame, recorded: str, computed: Path, keys: Sequence[str]) -> Check:
-    """Return whether `stored`, with the digest that was recorded, holds the rows in the file `computed`."""
+def _compare(label: str, stored: pl.LazyFrame, recorded: str, computed: pl.LazyFrame, keys: Sequence[str]) -> Check:
+    """Return whether `stored`, with the digest that was recorded, holds the rows that were `computed`."""
     started = time.perf_counter()
 
     def check(detail: str, *, passed: bool, **found: object) -> Check:
@@ -123,10 +124,10 @@ def _compare(label: str, stored: pl.LazyFrame, recorded: str, computed: Path, ke
 
     try:
         digest: OutputDigest = digest_frame(stored, keys=keys)
-        right = digests(computed, keys=keys)
+        right = digest_frame(computed, keys=keys)
         if digest.exact == right.exact == recorded:
             return check(f"{right.rows:,} rows, identical", passed=True)
-        found = find_unequal(stored.collect(), pl.read_parquet(computed, glob=False), keys=keys)
+        found = find_unequal(stored.collect(), computed.collect(), keys=keys)
     except pl.exceptions.PolarsError as error:
         return check(f"the stored rows cannot be read: {str(error).splitlines()[0][:200]}", passed=False)
     if found:
