@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -18,6 +19,7 @@ from polars.testing import assert_frame_equal
 
 from tests.lake.conftest import Publish
 from tests.lake.published import SPEND, contract, read, rows, saved
+from workbench.compute import write_parquet
 from workbench.errors import LakeError
 from workbench.lake import Lake, LakeWriter
 
@@ -285,3 +287,46 @@ def test_versions_before_a_checkpoint_still_read(lake: Lake, publish: Publish) -
     DeltaTable(lake.table("spend", 1).uri).create_checkpoint()
     assert [lake.info("spend", 1, version).rows for version in (first, second)] == [6, 14]
     assert publish("a1") == first
+
+
+def test_all_that_leads_to_a_new_version_is_flushed(
+    lake: Lake, writer: LakeWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed = _flushed(monkeypatch)
+    path = saved(rows(), tmp_path / "data.parquet")
+    writer.publish(path, view="spend", major=1, contract=SPEND, view_id="a1", metadata={})
+    root = Path(lake.uri)
+    (name,) = files(lake)
+    log = Path("spend/v1/_delta_log")
+    wanted = [Path(), Path("spend"), Path("spend/v1"), Path("spend/v1") / name, log, log / f"{0:020d}.json"]
+    assert {root / path for path in wanted} <= {*flushed}
+    assert flushed.index(root / "spend/v1" / name) < flushed.index(root / log / f"{0:020d}.json")
+    assert flushed.count(root) == 1
+
+
+def _flushed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Note what is flushed to disk."""
+    found: list[Path] = []
+    flush = os.fsync
+
+    def noted(descriptor: int) -> None:
+        flush(descriptor)
+        found.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+    monkeypatch.setattr(os, "fsync", noted)
+    return found
+
+
+def test_rows_that_are_stored_otherwise_are_written_by_one_thread_at_a_time(
+    writer: LakeWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrow, alone = contract(level=pl.UInt8()), []
+
+    def noted(*given: Any, **named: Any) -> Any:
+        alone.append(writer._encoding.locked())
+        return write_parquet(*given, **named)
+
+    monkeypatch.setattr("workbench.lake.placement.write_parquet", noted)
+    frame = rows().with_columns(level=pl.lit(7, pl.UInt8)).lazy()
+    writer.publish(frame, view="spend", major=1, contract=narrow, view_id="a1", metadata={})
+    assert alone == [True]

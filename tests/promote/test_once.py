@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.promote.conftest import RATE, SPEND, git
 from workbench.compute import ViewCache
+from workbench.errors import LakeError
 from workbench.git.objects import Objects
+from workbench.lake import LakeWriter
 from workbench.pipeline import evaluate
 from workbench.registry import Record
 
@@ -83,3 +86,36 @@ def test_a_saved_plan_is_json_by_lines(shop: Project) -> None:
     assert saved is not None
     text = saved.read_text()
     assert text == json.dumps(json.loads(text), indent=2) + "\n"
+
+
+def test_the_data_of_several_views_is_written_at_the_same_time(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.define(RATE, log=False)
+    both = Barrier(2)
+    write = LakeWriter.publish
+
+    def meeting(*given: Any, **named: Any) -> int:
+        both.wait(timeout=60)
+        return write(*given, **named)
+
+    monkeypatch.setattr(LakeWriter, "publish", meeting)
+    assert shop.promote().passed
+    assert shop.store.snapshot("rate").height == shop.store.snapshot("spend").height > 0
+
+
+def test_where_the_data_of_one_view_cannot_be_written_none_is_published(
+    shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.define(RATE, log=False)
+    main, write = git(shop.root, "rev-parse", "main"), LakeWriter.publish
+
+    def failing(*given: Any, view: str, **named: Any) -> int:
+        if view == "rate":
+            raise LakeError.not_written("the lake", "no space left")
+        return write(*given, view=view, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LakeWriter, "publish", failing)
+        with pytest.raises(LakeError, match="no space left"):
+            shop.promote()
+    assert git(shop.root, "rev-parse", "main") == main
+    assert shop.promote().passed

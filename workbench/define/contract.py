@@ -40,6 +40,8 @@ def value_to_json(value: object) -> object:
     {'date': '2013-01-01'}
     """
     match value:
+        case None | str() | int() | float():
+            return value
         case datetime():
             return {"datetime": value.isoformat()}
         case date():

@@ -89,11 +89,13 @@ class LocalFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             link_or_copy(source, target)
             self.settle(name)
+            for folder in (self.path.parent, self.path.parent.parent):  # which may have been made above
+                sync(folder)
             return target.stat().st_size
 
     def settle(self, *names: str) -> None:
-        """Flush the files and their folder to disk, then make the files read-only."""
-        folders = set()
+        """Make the files read-only, and flush them, their folders and this one to disk."""
+        folders = {self.path}
         with self._writing(self.path):
             for name in names:
                 path = self.path / name
@@ -101,7 +103,7 @@ class LocalFolder:
                     path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_WRITERS)
                 sync(path)
                 folders.add(path.parent)
-            for folder in {*folders, self.path, self.path.parent, self.path.parent.parent}:
+            for folder in folders:
                 sync(folder)
 
     def renew(self, names: Sequence[str]) -> None:

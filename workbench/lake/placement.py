@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeGuard
 
 import polars as pl
 
@@ -48,8 +49,13 @@ def place(table: TableAt, contract: Contract, data: pl.LazyFrame | Path, *, numb
         raise
 
 
+def is_linked(data: pl.LazyFrame | Path, contract: Contract) -> TypeGuard[Path]:
+    """Whether the data is a file that is placed as it is."""
+    return isinstance(data, Path) and contract.schema == stored_schema(contract)
+
+
 def _place(table: TableAt, contract: Contract, data: pl.LazyFrame | Path, name: str) -> NewFile:
-    if isinstance(data, Path) and contract.schema == stored_schema(contract):
+    if is_linked(data, contract):
         size = table.storage.place(data, name)
         return NewFile(name, size, footer_statistics(data, contract))
     encoded = encode(_scan(data) if isinstance(data, Path) else data, contract)

@@ -11,8 +11,10 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import polars as pl
@@ -33,7 +35,7 @@ SAFETY = timedelta(days=1)
 
 
 class LakeWriter:
-    """Writes the lake.
+    """Writes the lake; several threads may publish views at once.
 
     Parameters
     ----------
@@ -43,6 +45,7 @@ class LakeWriter:
 
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
+        self._encoding = Lock()
 
     def publish(
         self,
@@ -145,7 +148,8 @@ class LakeWriter:
                 return found
             searched = newest
             if file is None:
-                file = placement.place(table, contract, data, number=number)
+                with nullcontext() if placement.is_linked(data, contract) else self._encoding:  # memory is for one
+                    file = placement.place(table, contract, data, number=number)
             try:
                 return attempt(base, file)
             except Lost:

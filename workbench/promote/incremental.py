@@ -316,7 +316,7 @@ def plan_refresh(
     `base` is its data in the cache; it is used only where it is what the version's record says.
     """
     narrowing = Narrowing(
-        prepared, {data.name: keys_in(prepared.view, data.frame.collect_schema()) for data in prepared.inputs}
+        prepared, {data.name: keys_in(prepared, data.frame.collect_schema()) for data in prepared.inputs}
     )
     if not any(narrowing.keys.values()):
         return _untraceable(prepared.view)
@@ -325,7 +325,7 @@ def plan_refresh(
     for data in prepared.inputs:
         if before.get(data.name) == data.digest:
             continue
-        found = _changed_groups(prepared.view, data, before.get(data.name), evaluation, sketches)
+        found = _changed_groups(prepared, data, before.get(data.name), evaluation, sketches)
         if isinstance(found, str):
             return found
         changes.append(found)
@@ -347,14 +347,15 @@ def _can_be_added_to(base: StoredView | None, version: Version) -> bool:
 def remember(prepared: Prepared, evaluation: Evaluation, sketches: Sketches) -> None:
     """Store sketches of a view's inputs, to find later changes."""
     for data in prepared.inputs:
-        keys = keys_in(prepared.view, data.frame.collect_schema())
+        keys = keys_in(prepared, data.frame.collect_schema())
         known_since = evaluation.times_of(data).known_since
         sketches.of(data, keys=keys, known_since=known_since, confirm=lambda: evaluation.confirm(prepared.view))
 
 
-def keys_in(view: FeatureView, schema: Mapping[str, pl.DataType]) -> tuple[str, ...]:
+def keys_in(prepared: Prepared, schema: Mapping[str, pl.DataType]) -> tuple[str, ...]:
     """Return the view's entity columns, if an input has all of them and the view is made entity by entity."""
-    wanted = {name: view.contract[name].dtype for name in view.entities}
+    view = prepared.view
+    wanted = {name: prepared.contract[name].dtype for name in view.entities}
     is_local = view.scope == "entity" and all(schema.get(name) == dtype for name, dtype in wanted.items())
     return view.entities if is_local else ()
 
@@ -367,13 +368,15 @@ def _untraceable(view: FeatureView) -> str:
 
 
 def _changed_groups(
-    view: FeatureView, data: InputData, digest: str | None, evaluation: Evaluation, sketches: Sketches
+    prepared: Prepared, data: InputData, digest: str | None, evaluation: Evaluation, sketches: Sketches
 ) -> ChangedGroups | str:
-    keys, known_since = keys_in(view, data.frame.collect_schema()), evaluation.times_of(data).known_since
+    keys, known_since = keys_in(prepared, data.frame.collect_schema()), evaluation.times_of(data).known_since
     old = None if digest is None else sketches.kept(digest, keys=keys, known_since=known_since)
     if old is None:
         return f"the previous data of {data.name} is not available here"
-    new = sketches.of(data, keys=keys, known_since=known_since, confirm=lambda: evaluation.confirm(view), like=old)
+    new = sketches.of(
+        data, keys=keys, known_since=known_since, confirm=lambda: evaluation.confirm(prepared.view), like=old
+    )
     if new is None:
         return f"the rows of {data.name} cannot be compared"
     if new.facts != old.facts:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from workbench.workspace import Workspace
 
 VIEW, PLAN, ON_DEMAND = "Promoted-View", "Promotion-Plan", "Promoted-On-Demand-View"
+_AT_ONCE = 8
+"""Versions whose data is written at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,7 @@ def publish(
     line: TrunkWriter, proposal: Proposal, *, message: str | None, approved_by: tuple[str, ...] = ()
 ) -> Publication:
     """Publish what `proposal` proposes, whose gates have passed."""
-    from workbench.lake import LakeWriter
-
     workspace, candidate = line.workspace, proposal.candidate
-    writer = LakeWriter(workspace.lake)
     facts = _Facts(
         proposal,
         now=datetime.now(UTC),
@@ -61,8 +62,8 @@ def publish(
         computed=workspace.journal.last_on(candidate.branch, [*proposal.views, *proposal.on_demand]),
     )
     records = {}
-    for name, view in proposal.views.items():
-        delta = _data(workspace, writer, view)
+    for name, delta in _write_all(workspace, proposal.views).items():
+        view = proposal.views[name]
         version = facts.version(view, delta=delta)
         records[name] = lifecycle.publish(view.record or Record(name, None), version)
     files = {record_path(name): record.to_toml() for name, record in records.items()}
@@ -78,6 +79,20 @@ def publish(
         trailers=trailers_of(proposal.plan, approved_by),
     )
     return Publication(commit, {name: facts.run_of(name) for name in records})
+
+
+def _write_all(workspace: Workspace, views: Mapping[str, Compared]) -> dict[str, int]:
+    """Write the data of versions, and return each one's version of its table.
+
+    What takes long is the disk, or the object store: several are written at once.
+    """
+    from workbench.lake import LakeWriter
+
+    writer = LakeWriter(workspace.lake)
+    if len(views) < 2:
+        return {name: _data(workspace, writer, view) for name, view in views.items()}
+    with ThreadPoolExecutor(min(_AT_ONCE, len(views)), thread_name_prefix="publish") as pool:
+        return dict(zip(views, pool.map(partial(_data, workspace, writer), views.values()), strict=True))
 
 
 def _data(workspace: Workspace, writer: LakeWriter, view: Compared) -> int:
@@ -134,12 +149,16 @@ def refuse_others(workspace: Workspace, view: str, major: int) -> None:
 
 def copy_of(workspace: Workspace) -> str:
     """Return what tells this copy of the repository from others, also from one with the same history."""
-    try:
-        machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        machine = str(uuid.getnode())
     place = workspace.repository.git_dir.resolve()
-    return hashlib.sha256(f"{machine}\n{place}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{_machine()}\n{place}".encode()).hexdigest()[:16]
+
+
+@cache
+def _machine() -> str:
+    try:
+        return Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return str(uuid.getnode())
 
 
 def owner_of(workspace: Workspace, view: str, major: int) -> str | None:
