@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workbench import memory
@@ -401,6 +401,33 @@ def test_keys_whose_hashes_are_equal_by_chance_are_not_taken_for_each_other() ->
         assert (found.left["k"].sort().to_list(), found.right["k"].sort().to_list()) == ([1, 3], [1, 3])
         assert found.left["k"].to_list() == found.right["k"].to_list()
         assert (found.removed["k"].to_list(), found.added["k"].to_list()) == ([2], [4])
+
+
+KEYS = st.lists(st.sampled_from([None, NAN, -0.0, 0.0, 1.0, 2.0, 3.0]), max_size=6)
+
+
+@given(left=KEYS, right=KEYS, codes=st.lists(st.integers(0, 9), min_size=6, max_size=6))
+@example([1.0, 1.0, 2.0], [1.0], [0, 1, 2, 3, 4, 5])
+@example([1.0], [2.0, 1.0, 1.0], [0, 1, 2, 3, 4, 5])
+@example([3.0, 3.0, 1.0], [1.0], [0, 1, 2, 3, 4, 5])
+@example([1.0], [3.0, 3.0, 1.0], [0, 1, 2, 3, 4, 5])
+@example([1.0, 2.0], [3.0, 1.0], [0, 1, 2, 3, 4, 4])
+def test_rows_in_no_order_are_matched_by_key_whatever_their_hashes(
+    left: list[float | None], right: list[float | None], codes: list[int]
+) -> None:
+    sides = [[repr(0.0 if key == 0 else key) for key in keys] for keys in (left, right)]
+    names = ["None", "nan", "0.0", "1.0", "2.0", "3.0"]
+    many = {key for side in sides for key in side if side.count(key) > 1}
+    single = [[key for key in side if key not in many] for side in sides]
+    frames = [pl.DataFrame({"k": keys}, schema={"k": pl.Float64}) for keys in (left, right)]
+    hashes = [np.array([codes[names.index(key)] for key in side], dtype=np.int64) for side in sides]
+    found = align.match(align.RowBlock(frames[0], frames[1], ordered=False, codes=(hashes[0], hashes[1])), ["k"])
+    parts = found.left, found.right, found.removed, found.added
+    both, same, gone, new = ([repr(0.0 if key == 0 else key) for key in part["k"]] for part in parts)
+    assert both == same == [key for key in single[0] if key in single[1]]
+    assert sorted(gone) == sorted(set(single[0]) - set(single[1]))
+    assert sorted(new) == sorted(set(single[1]) - set(single[0]))
+    assert found.duplicates == (sum(key in many for key in sides[0]), sum(key in many for key in sides[1]))
 
 
 @pytest.mark.parametrize("lengths", [[1] * 30 + [40] * 5, [40] * 5 + [1] * 30, [1] * 90, [30] * 6])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from itertools import islice
 from math import ceil
 from pathlib import Path
@@ -226,18 +226,29 @@ def _choose_match(left: pl.DataFrame, right: pl.DataFrame, common: Sequence[pl.S
 def _match_scattered(part: RowBlock, keys: Sequence[str]) -> MatchedRows:
     left, right = part.left, part.right
     hashes = part.codes or (_hash(left, keys).to_numpy(), _hash(right, keys).to_numpy())
-    orders = [np.argsort(each) for each in hashes]
-    ordered = [each[order] for each, order in zip(hashes, orders, strict=True)]
-    if not all(are_ordered(each, strictly=True) for each in ordered):
+    if not _are_distinct(hashes[1]):  # looked at first: else there may be as many pairs as rows times rows
         return _without_duplicates(left, right, keys)
-    places = [order[shared] for order, shared in zip(orders, on_both(*ordered), strict=True)]
+    places = _equal_places(*hashes)
     there = np.full(left.height, -1, dtype=np.int64)
     there[places[0]] = places[1]
     both, others = there >= 0, np.ones(right.height, dtype=np.bool_)
     others[places[1]] = False
+    if right.height - np.count_nonzero(others) < len(places[0]) or not _are_distinct(hashes[0][~both]):
+        return _without_duplicates(left, right, keys)
     here, new = pl.Series(both), pl.Series(others)
     found = MatchedRows(left.filter(here), right[pl.Series(there[both])], left.filter(~here), right.filter(new))
     return found if _same_keys(found.left, found.right, keys) else _match_by_join(left, right, keys)
+
+
+def _equal_places(left: Codes, right: Codes) -> tuple[Codes, Codes]:
+    """Return the places of equal codes: of each pair its left one and its right one, in no order."""
+    sides = (pl.LazyFrame({_HASH: side}).with_row_index(name) for side, name in ((left, "left"), (right, "right")))
+    found = reduce(partial(pl.LazyFrame.join, on=_HASH), sides).select("left", "right").collect(engine="streaming")
+    return found["left"].to_numpy(), found["right"].to_numpy()
+
+
+def _are_distinct(codes: Codes) -> bool:
+    return pl.Series(codes).n_unique() == len(codes)
 
 
 def _hash(frame: pl.DataFrame, keys: Sequence[str]) -> pl.Series:
@@ -557,13 +568,10 @@ def _of_class(grouped: _Grouped, number: int) -> pl.DataFrame:
 
 def _grouped(batch: pl.DataFrame, classes: int) -> _Grouped:
     """Return the rows class by class, and where each class begins, with the end."""
-    numbers = (batch[_HASH] % classes).cast(pl.Int64).to_numpy()
-    if classes <= np.iinfo(np.int16).max:
-        order = np.argsort(numbers.astype(np.int16), kind="stable")  # so few numbers are sorted by their digits
-    else:
-        order = np.argsort(numbers, kind="stable")
-    ends = np.cumsum(np.bincount(numbers, minlength=classes))
-    return batch[pl.Series(order)], [0, *ends.tolist()]
+    dtype = pl.Int16 if classes <= np.iinfo(np.int16).max else pl.Int64  # so few numbers are sorted by their digits
+    numbers = (batch[_HASH] % classes).cast(dtype).to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    return batch[pl.Series(order)], np.searchsorted(numbers[order], np.arange(classes + 1)).tolist()
 
 
 def _write_rows(rows: pl.DataFrame, path: Path) -> None:
