@@ -92,7 +92,7 @@ def query(plan: str, flights: pl.LazyFrame, carriers: pl.LazyFrame) -> pl.LazyFr
 
 def store(plan: str, inputs: list[Any], root: Path, *, check: bool) -> tuple[float, float]:
     """Store the view through the room's front door; the seconds that it took, and those of CPU."""
-    from workbench.checks import check_contract
+    from workbench.checks import StreamedCheck, check_contract
     from workbench.compute import ViewCache, materialize_view
     from workbench.define import FeatureModel, LazyFrame, feature_view
     from workbench.dtypes import UTC
@@ -111,11 +111,15 @@ def store(plan: str, inputs: list[Any], root: Path, *, check: bool) -> tuple[flo
     contract = declared.contract  # its making imports pandera: paid once a session, not once a view
     check_contract(contract, model, query(plan, *(data.frame.head(100) for data in inputs)))
     started, cpu = time.perf_counter(), time.process_time()
-    computed = materialize_view(declared, inputs, view_id="ab" * 32, code_hash="cd" * 32, cache=ViewCache(root))
+    streamed = StreamedCheck.of(contract, model) if check else None
+    observe = None if streamed is None else streamed.add
+    computed = materialize_view(
+        declared, inputs, view_id="ab" * 32, code_hash="cd" * 32, cache=ViewCache(root), observe=observe
+    )
     if check:
         with ThreadPoolExecutor(max_workers=1) as beside:
             profiled = beside.submit(profile, computed.stored, contract)
-            kept = check_contract(contract, model, computed.stored)
+            kept = check_contract(contract, model, computed.stored, streamed=streamed)
             assert kept.passed, kept
             assert profiled.result().rows == computed.stored.record.rows
     assert computed.stored.record.rows > 0

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from polars.testing import assert_frame_equal
 
 from workbench.compute import Computed, digest_frame
 from workbench.compute.execute import write_parquet
@@ -164,6 +165,18 @@ def test_what_is_noted_of_rows_as_they_are_written_is_what_the_file_holds(tmp_pa
     assert stored.record.digest == digest_frame(stored.frame(), keys=("carrier", "landed_at"))
     assert stored.record.period == (datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 1, 3, tzinfo=UTC))
     assert stored.frame().collect().equals(events)
+
+
+def test_rows_are_shown_to_an_observer_as_they_are_written_and_stored_ones_are_not(
+    tmp_path: Path, stage: ModuleType
+) -> None:
+    seen: list[pl.DataFrame] = []
+    computed = stage.compute(tmp_path, observe=seen.append)
+    stored = computed.stored.frame().collect()
+    assert_frame_equal(pl.concat(seen), stored, check_row_order=False)
+    again: list[pl.DataFrame] = []
+    assert stage.compute(tmp_path, observe=again.append).reused
+    assert again == []
 
 
 def test_a_large_view_is_digested_and_written_in_its_order(tmp_path: Path, stage: ModuleType) -> None:

@@ -133,3 +133,14 @@ def test_views_of_one_evaluation_read_one_frame_and_none_is_stored_of_a_later_fi
     with pytest.raises(SourceMoved):
         evaluation.evaluate("spent")
     assert project._workspace.cache.get(evaluation.prepare("spent").view_id) is None
+
+
+def test_rows_that_are_to_be_checked_are_seen_while_they_are_written_and_only_then(project: Project) -> None:
+    project.define(EVENT_VIEW, log=False)
+    definitions = project.view("spend")._evaluation.definitions
+    stored = Evaluation(definitions, project.sources, project._workspace.cache).evaluate("spend", checked=True)
+    assert stored.streamed is None
+    shutil.rmtree(project.root / ".workbench" / "views")
+    computed = Evaluation(definitions, project.sources, project._workspace.cache).evaluate("spend", checked=True)
+    assert computed.streamed is not None
+    assert computed.streamed.holds_for(computed.computed.stored.record.rows)

@@ -15,6 +15,7 @@ from workbench.checks.probes.probe import probe_view
 from workbench.checks.probes.row_wise import Trial, check_row_wise, try_on_demand
 from workbench.checks.result import Check, State
 from workbench.checks.stored_rows import Unequal, find_unequal
+from workbench.checks.streamed_check import StreamedCheck
 
 __all__ = [
     "Check",
@@ -22,6 +23,7 @@ __all__ = [
     "ProbeInput",
     "Review",
     "State",
+    "StreamedCheck",
     "TestRun",
     "Trial",
     "Unequal",

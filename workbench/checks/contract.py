@@ -10,14 +10,16 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from workbench.checks.failures import Failures, list_names, summary
+from workbench.checks.key_order import KeyOrder
 from workbench.checks.result import SHOWN, Check
-from workbench.checks.rules import check_rows, rules_of
+from workbench.checks.rules import Rules, check_rows, rules_of
+from workbench.checks.streamed_check import CELLS, StreamedCheck, rows_at_once
 from workbench.dtypes import row_width
 from workbench.errors import MemoryLimit
 from workbench.memory import memory_share, require_memory
@@ -115,65 +117,6 @@ def _together(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     return rows.sort(by, maintain_order=True).head(SHOWN)
 
 
-@dataclass(slots=True)
-class KeyOrder:
-    """Whether each row's key is greater than that of the row before, so that no two rows share one.
-
-    Attributes
-    ----------
-    orders
-        The orders of the key's columns that rows may have: the entity or the time first, as the first rows show.
-    """
-
-    orders: list[list[str]]
-    _last: pl.DataFrame | None = None
-
-    @classmethod
-    def of(cls, contract: Contract) -> Self:
-        """Return the orders of a view's key in which its rows may be sorted."""
-        names = [column.name for column in contract.columns if column.role == "entity"]
-        times = [column.name for column in contract.columns if column.role not in ("entity", "feature")]
-        flat = not any(contract[name].dtype.is_nested() for name in (*names, *times))
-        return cls([[*names, *times], [*times, *names]] if flat and times else [])
-
-    @property
-    def strict(self) -> bool:
-        """Whether the rows so far are sorted, and none shares its key with another."""
-        return bool(self.orders)
-
-    def add(self, rows: pl.DataFrame) -> None:
-        """Look at the next rows."""
-        if not self.orders or rows.is_empty():
-            return
-        keys = rows.select(sorted(self.orders[0]))
-        joined = keys if self._last is None else pl.concat([self._last, keys])
-        fits = self.orders
-        for looked_at in (joined.head(_FIRST), joined):  # most orders that do not hold break at once
-            fits = [order for order in fits if _is_increasing(looked_at[:-1], looked_at[1:], order)]
-        self.orders = fits
-        self._last = keys.tail(1)
-
-
-def _is_increasing(rows: pl.DataFrame, following: pl.DataFrame, order: Sequence[str]) -> bool:
-    """Return whether each of `following` comes after its row, by the columns `order`; False where one is null."""
-    name, *others = order
-    one, other = rows[name], following[name]
-    if one.null_count() or other.null_count():
-        return False
-    changed = one != other
-    if not changed.all():
-        one, other = one.filter(changed), other.filter(changed)
-    if not (other > one).all():
-        return False
-    if one.len() == changed.len():
-        return True
-    if not others:
-        return False
-    return _is_increasing(rows.select(others).filter(~changed), following.select(others).filter(~changed), others)
-
-
-_FIRST = 100
-"""How many rows show in which order the others may be."""
 _FRAMES = 2
 """How many times as many bytes as all rows take are in memory while they are checked at once."""
 _HASHED = 48
@@ -187,9 +130,6 @@ _SHARED = 0.1
 _LOWEST = 256
 """Above the bits of a hash by which Polars groups, so that classes are grouped as evenly as all rows are."""
 
-CELLS = 8_000_000
-"""How many values are in memory at once while a stored view is checked: some 64 MB of numbers."""
-
 
 def check_contract(
     contract: Contract,
@@ -199,10 +139,12 @@ def check_contract(
     require_units: bool = False,
     cells: int = CELLS,
     whole: pl.LazyFrame | None = None,
+    streamed: StreamedCheck | None = None,
 ) -> Check:
     """Check that `data` keeps `contract`, by pandera on collected frames.
 
-    Where `data` came to rows that keep it, `whole` has all of them: what is said is of these.
+    Where `data` came to rows that keep it, `whole` has all of them: what is said is of these. What `streamed` saw of
+    the same rows while they were written is not looked at again, unless a rule is broken.
 
     Checked are: the columns and their dtypes; nulls, bounds and allowed values; that floats are finite (NaN and
     infinities are refused, nullable or not; null is allowed where the column is nullable); that no entity key and no
@@ -223,7 +165,15 @@ def check_contract(
         total = int(frame.select(pl.len()).collect().item())
         try:
             detail = _values(
-                contract, model, frame, failures, total, require_units=require_units, cells=cells, whole=whole
+                contract,
+                model,
+                frame,
+                failures,
+                total,
+                require_units=require_units,
+                cells=cells,
+                whole=whole,
+                streamed=streamed,
             )
         except MemoryLimit as error:
             detail, is_read = f"{error.message} {error.remedy}".rstrip("."), False
@@ -264,27 +214,16 @@ def _values(
     require_units: bool,
     cells: int,
     whole: pl.LazyFrame | None,
+    streamed: StreamedCheck | None,
 ) -> str:
     """Check what the columns hold, and return the line that says what was found."""
     rules = rules_of(contract, model)
     key = [column.name for column in contract.columns if column.role != "feature"]
-    order = KeyOrder.of(contract)
     unitless = _check_units(contract, failures, required=require_units)
-    nulls = dict.fromkeys(contract.names, 0)
-    if rules.by_row:
-        step = max(1, min(cells, memory_share(0.1) // 8) // len(contract.columns))
+    if streamed is not None and streamed.holds_for(total):
+        order, nulls = streamed.order, streamed.nulls
     else:
-        step = max(1, total)
-        require_memory(
-            total * row_width(contract.schema) * _FRAMES,
-            f"A check of its own that looks at all {total:,} rows at once",
-            remedy="Let the check look at one row at a time, as ge=, isin= and str_matches= do",
-        )
-    for piece in _pieces(frame.select(contract.names), total, step):
-        check_rows(piece, rules, failures)
-        order.add(piece)
-        for name in contract.names:
-            nulls[name] += piece[name].null_count()
+        order, nulls = _check_pieces(contract, rules, frame, failures, total, cells)
     groups = _unique_groups(contract, model, key)
     for group in groups:
         if group == key and order.strict:
@@ -306,6 +245,29 @@ def _values(
         return "; ".join(["no rows: columns and dtypes match; nothing else could be checked", *notes])
     held = f"{count} rule{'' if count == 1 else 's'} hold{'s' if count == 1 else ''}"
     return "; ".join([f"{held} in {total:,} row{'' if total == 1 else 's'}", *notes])
+
+
+def _check_pieces(
+    contract: Contract, rules: Rules, frame: pl.LazyFrame, failures: Failures, total: int, cells: int
+) -> tuple[KeyOrder, dict[str, int]]:
+    """Check the rows by `rules`, and return the order of their keys and how many nulls each column has."""
+    order = KeyOrder.of(contract)
+    nulls = dict.fromkeys(contract.names, 0)
+    if rules.by_row:
+        step = rows_at_once(contract, cells)
+    else:
+        step = max(1, total)
+        require_memory(
+            total * row_width(contract.schema) * _FRAMES,
+            f"A check of its own that looks at all {total:,} rows at once",
+            remedy="Let the check look at one row at a time, as ge=, isin= and str_matches= do",
+        )
+    for piece in _pieces(frame.select(contract.names), total, step):
+        check_rows(piece, rules, failures)
+        order.add(piece)
+        for name in contract.names:
+            nulls[name] += piece[name].null_count()
+    return order, nulls
 
 
 def _pieces(frame: pl.LazyFrame, total: int, step: int) -> Iterator[pl.DataFrame]:

@@ -67,6 +67,16 @@ def rules_of(contract: Contract, model: type[FeatureModel]) -> Rules:
 
 def check_rows(frame: pl.DataFrame, rules: Rules, failures: Failures) -> None:
     """Add the rows of `frame` that break one of `rules` to `failures`."""
+    for broken in _rule_failures(frame, _errors(frame, rules)):
+        _add(frame, broken, failures)
+
+
+def keep_rules(frame: pl.DataFrame, rules: Rules) -> bool:
+    """Return whether no row of `frame` breaks one of `rules`."""
+    return not _errors(frame, rules)
+
+
+def _errors(frame: pl.DataFrame, rules: Rules) -> list[Any]:
     import pandera.errors
     from pandera.config import ValidationDepth, config_context
 
@@ -75,8 +85,8 @@ def check_rows(frame: pl.DataFrame, rules: Rules, failures: Failures) -> None:
         try:
             rules.schema.validate(frame, lazy=True)
         except pandera.errors.SchemaErrors as report:
-            for broken in _rule_failures(frame, report.schema_errors):
-                _add(frame, broken, failures)
+            return list(report.schema_errors)
+    return []
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,10 @@ _NO_ROOM = re.compile(r"\(os error (?:27|28|122)\)|No space left|File too large|
 _NO_PERMISSION = re.compile(r"\(os error (?:1|13|30)\)")
 
 
-def write_parquet(
-    frame: pl.LazyFrame, path: Path, *, view: str, observe: Callable[[pl.DataFrame], object] | None = None
-) -> None:
+Observer = Callable[[pl.DataFrame], object]
+
+
+def write_parquet(frame: pl.LazyFrame, path: Path, *, view: str, observe: Observer | None = None) -> None:
     """Compute `frame` into the new file `path`, by ranges of entities where it can be.
 
     Its rows are handed to `observe` too, some at a time, before they are written.
@@ -62,7 +63,7 @@ class _Observing:
     Polars' threads would pass Python's lock to and fro at each operation on an array.
     """
 
-    def __init__(self, observe: Callable[[pl.DataFrame], object]) -> None:
+    def __init__(self, observe: Observer) -> None:
         self._observe = observe
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="observe")
         self._free = BoundedSemaphore(_WAITING)
@@ -201,13 +202,14 @@ def materialize_view(
     shortcut: Shortcut | None = None,
     replaced: Replaced | None = None,
     confirm: Callable[[], None] | None = None,
+    observe: Observer | None = None,
     progress: Report | None = None,
 ) -> Computed:
     """Make sure that a view is in the cache, computing it only if nothing equal is there.
 
-    Processes that want the same view wait for the first of them. Whatever ends this early (an error, Ctrl-C, a kill)
-    leaves no view and nothing in the way of the next call. What is `known` to be stored now is not
-    looked into again.
+    Rows that are computed and written now are handed to `observe` too, some at a time. What is `known` to be stored
+    now is not looked into again. Processes that want the same view wait for the first of them. Whatever ends this
+    early (an error, Ctrl-C, a kill) leaves no view and nothing in the way of the next call.
     """
     with interruptible(), Ticker(view.name, progress) as ticker:
         stored = cache.get(view_id) if known is None else known
@@ -219,7 +221,7 @@ def materialize_view(
             stored = cache.get(view_id)  # another process may have been at it while this one waited
             if stored is not None and replaced is None:
                 return Computed(stored, "view id", ticker.seconds)
-            task = _Task(view, inputs, view_id, code_hash, plan, shortcut, confirm)
+            task = _Task(view, inputs, view_id, code_hash, plan, shortcut, confirm, observe)
             if stored is not None and replaced is not None:
                 computed = _renew(task, stored, replaced, cache, ticker)
             else:
@@ -237,6 +239,7 @@ class _Task:
     plan: pl.LazyFrame | None
     shortcut: Shortcut | None
     confirm: Callable[[], None] | None
+    observe: Observer | None
 
     def confirm_inputs(self) -> None:
         """Raise where what was read was not what the inputs' digests say."""
@@ -291,7 +294,7 @@ def _write(task: _Task, frame: pl.LazyFrame, plan: str | None, path: Path, ticke
     written = task.shortcut(path) if task.shortcut is not None else False
     tally = _Tally(_keys(task.view), task.view.event_time)
     if not written:
-        write_parquet(frame, path, view=task.view.name, observe=tally.add)
+        write_parquet(frame, path, view=task.view.name, observe=_both(tally.add, task.observe))
     task.confirm_inputs()
     if isinstance(written, Amendment) and not written.is_addition and (amended := _amended(task, written, path)):
         return _record(task, plan, path, amended, ticker)
@@ -312,6 +315,10 @@ def _write(task: _Task, frame: pl.LazyFrame, plan: str | None, path: Path, ticke
     known = [period for period in periods if period is not None]
     period = (min(first for first, _ in known), max(last for _, last in known)) if known else None
     return _record(task, plan, path, (sums, period), ticker, kept=kept)
+
+
+def _both(one: Observer, other: Observer | None) -> Observer:
+    return one if other is None else lambda rows: (one(rows), other(rows))
 
 
 def _record(

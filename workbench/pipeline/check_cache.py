@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.checks import Check, check_contract, is_checked_by_row
+from workbench.checks import Check, StreamedCheck, check_contract, is_checked_by_row
 from workbench.files import replace_atomically
 from workbench.profile import Profile, profile
 from workbench.records import read_record, to_json
@@ -46,10 +46,18 @@ def known_profile(folder: Path, view_id: str) -> Profile | None:
     return read_record(files[-1], Profile) if files else None
 
 
-def cached_check(folder: Path, prepared: Prepared, stored: StoredView, *, amended: Amendment | None = None) -> Check:
+def cached_check(
+    folder: Path,
+    prepared: Prepared,
+    stored: StoredView,
+    *,
+    amended: Amendment | None = None,
+    streamed: StreamedCheck | None = None,
+) -> Check:
     """Return whether `stored` keeps the contract; asked once a view id and contract, unless it failed.
 
-    Where it is another view's data `amended`, none of the added rows has the key of one that stays.
+    What `streamed` saw of the rows while they were written is not looked at again. Where it is another view's data
+    `amended`, none of the added rows has the key of one that stays.
     """
     name = f"{CONTRACT.replace('/', '-')}-{prepared.contract.hash[:16]}.json"
     path = folder / stored.view_id / name
@@ -59,7 +67,7 @@ def cached_check(folder: Path, prepared: Prepared, stored: StoredView, *, amende
     kept = None if amended is None else read_record(folder / amended.base.view_id / name, Check)
     by_row = kept is not None and kept.passed and is_checked_by_row(prepared.contract, prepared.view.model)
     if amended is None or kept is None or not by_row:
-        check = check_contract(prepared.contract, prepared.view.model, stored)
+        check = check_contract(prepared.contract, prepared.view.model, stored, streamed=streamed)
     elif amended.added.is_empty():
         check = check_contract(prepared.contract, prepared.view.model, stored) if amended.removed.height else kept
     else:

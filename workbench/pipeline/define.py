@@ -272,7 +272,7 @@ def _compute(evaluation: Evaluation, context: Context, staged: Staged) -> ViewRe
     view = staged.cell.view
     try:
         with reraise_user_errors(staged.definitions, {view: staged.cell.offset}):
-            evaluation.evaluate(view)
+            evaluation.evaluate(view, checked=True)
     except SourceMoved:
         raise
     except (WorkbenchError, KeyboardInterrupt) as error:
@@ -336,7 +336,7 @@ def _one(
     context = where(definition=definitions.source_text(view))
     try:
         with reraise_user_errors(definitions, {}):
-            evaluation.evaluate(view)
+            evaluation.evaluate(view, checked=True)
     except SourceMoved:
         raise
     except (WorkbenchError, KeyboardInterrupt) as error:

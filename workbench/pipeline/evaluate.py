@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from workbench.checks import StreamedCheck
     from workbench.compute import Computed, Progress, Replaced, Shortcut, StoredView, ViewCache
     from workbench.define import Contract, Definitions, FeatureView
     from workbench.fingerprint import Fingerprint
@@ -86,10 +87,11 @@ class InputTimes:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """A view and its computed data."""
+    """A view and its computed data, and what was seen of the rows while they were written, where that was asked."""
 
     prepared: Prepared
     computed: Computed
+    streamed: StreamedCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,12 +332,16 @@ class Evaluation:
             parts=lambda: source.parts(snapshot),
         )
 
-    def evaluate(self, name: str) -> Evaluated:
-        """Return view `name` computed, or reused where it was computed before."""
+    def evaluate(self, name: str, *, checked: bool = False) -> Evaluated:
+        """Return view `name` computed, or reused where it was computed before.
+
+        Where it is to be `checked`, its rows are looked at while they are written.
+        """
         if name not in self._evaluated:
             looked = name not in self._prepared  # this moment: later it may have been computed, or replaced
             prepared = self.prepare(name)
             with self._reading(prepared.view), self._hearing(name):
+                streamed = self._streamed_check(prepared) if checked else None
                 shorter = self._shortcut(prepared) if self._shortcut and prepared.plan is not None else None
                 computed = materialize_view(
                     prepared.view,
@@ -348,10 +354,19 @@ class Evaluation:
                     shortcut=shorter,
                     replaced=self._replaced,
                     confirm=lambda: self._confirm(prepared),
+                    observe=None if streamed is None else streamed.add,
                     progress=self._progress,
                 )
-            self._evaluated[name] = Evaluated(prepared, computed)
+            self._evaluated[name] = Evaluated(prepared, computed, streamed)
         return self._evaluated[name]
+
+    def _streamed_check(self, prepared: Prepared) -> StreamedCheck | None:
+        """Return the check of rows while they are written; None where they may be other rows than those stored."""
+        if prepared.plan is None or self._replaced is not None:
+            return None
+        from workbench.checks import StreamedCheck
+
+        return StreamedCheck.of(prepared.contract, prepared.view.model)
 
     @property
     def prepared(self) -> dict[str, Prepared]:

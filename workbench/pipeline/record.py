@@ -50,7 +50,7 @@ def finish(
     facts = context.workspace.facts
     with ThreadPoolExecutor(max_workers=1) as beside:  # both read the view once, and neither needs the other
         profiled = beside.submit(cached_profile, facts, prepared.view_id, prepared.contract, stored.frame())
-        check = cached_check(facts, prepared, stored)
+        check = cached_check(facts, prepared, stored, streamed=evaluated.streamed)
         profile = profiled.result()
     with started_tests(evaluation, evaluated, facts=facts) as tests:
         probes = probe(evaluation, evaluated, facts=facts, full=full)
