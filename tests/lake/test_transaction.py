@@ -16,7 +16,7 @@ from tests.lake.conftest import Publish
 from tests.lake.published import SPEND, contract, read, rows, saved
 from workbench.errors import LakeError
 from workbench.lake import Lake, LakeWriter
-from workbench.lake.transaction import Lost, NewFile, add_file, create, replace_all
+from workbench.lake.transaction import Lost, NewFile, add_files, create, replace_all
 from workbench.lake.writer import _commit
 
 ROOT = Path(__file__).parents[2]
@@ -67,15 +67,15 @@ def test_a_commit_goes_on_top_of_its_base_or_not_at_all(lake: Lake, publish: Pub
     table = lake.table("spend", 1)
     base = table.newest()
     publish("a2", rows(range(2)))
-    file = NewFile("part-00000-none.parquet", 0, "{}")
+    files = [NewFile("part-00000-none.parquet", 0, "{}")]
     with pytest.raises(Lost):
-        replace_all(table, base, SPEND, file, _commit(SPEND, "a3", {}))
+        replace_all(table, base, SPEND, files, _commit(SPEND, "a3", {}))
     with pytest.raises(Lost):  # it conflicts with nothing: Delta would let it through on top of the other
-        add_file(table, base, SPEND, file, _commit(SPEND, "a3", {}))
+        add_files(table, base, SPEND, files, _commit(SPEND, "a3", {}))
     with pytest.raises(Lost):
-        create(table, SPEND, file, _commit(SPEND, "a3", {}))
+        create(table, SPEND, files, _commit(SPEND, "a3", {}))
     with pytest.raises(Lost):  # the announcement that datetimes without a zone come loses, too
-        replace_all(table, base, contract(seen=pl.Datetime("us")), file, _commit(SPEND, "a3", {}))
+        replace_all(table, base, contract(seen=pl.Datetime("us")), files, _commit(SPEND, "a3", {}))
     assert lake.latest("spend", 1) == 1
 
 

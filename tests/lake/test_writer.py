@@ -166,6 +166,27 @@ def test_rows_can_be_added_to_the_newest_version(lake: Lake, writer: LakeWriter,
     assert len(files(lake)) == 2
 
 
+@pytest.mark.parametrize("kind", [pl.String(), pl.Enum(["a", "b"])], ids=["linked", "written anew"])
+def test_several_files_are_published_at_once(lake: Lake, writer: LakeWriter, tmp_path: Path, kind: pl.DataType) -> None:
+    odd = contract(kind=kind)
+    parts = [rows(range(first, first + 2)).with_columns(kind=pl.lit("b", kind)) for first in (2, 0, 4)]
+    paths = [saved(part, tmp_path / f"{place}.parquet") for place, part in enumerate(parts)]
+    for view_id in ("a1", "a2"):
+        version = writer.publish(paths, view="spend", major=1, contract=odd, view_id=view_id, metadata={})
+        found = lake.scan("spend", 1, version, odd).collect()
+        assert_frame_equal(found.sort("user", "at"), pl.concat(parts).sort("user", "at"))
+        assert [file.rows for file in lake.statistics("spend", 1, version)] == [part.height for part in parts]
+        linked = {Path(file).stat().st_ino for file in lake.files("spend", 1, version)} == {
+            path.stat().st_ino for path in paths
+        }
+        assert linked == (kind == pl.String())
+    before = len(list((tmp_path / "lake").rglob("*.parquet")))
+    paths[1].write_bytes(b"spoiled")
+    with pytest.raises(LakeError):
+        writer.publish(paths, view="spend", major=1, contract=odd, view_id="a3", metadata={})
+    assert len(list((tmp_path / "lake").rglob("*.parquet"))) == before
+
+
 def test_rows_that_must_be_written_anew_are_added_in_their_dtypes(
     lake: Lake, writer: LakeWriter, publish: Publish, tmp_path: Path
 ) -> None:

@@ -9,22 +9,23 @@ import argparse
 import random
 import tempfile
 from collections import Counter
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import polars as pl
 
 from tests.promote.conftest import record_of
 from tests.promote.stage import Table, begin, lake_rows, write
-from workbench.compute import digest_frame
+from workbench.compute import amendment, digest_frame, partition_digests
 from workbench.errors import PromotionRefused
-from workbench.promote import PromotionReport
+from workbench.promote import PromotionReport, recent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from workbench.project import Project
 
@@ -352,6 +353,21 @@ class Sequence:
             assert wrong.is_empty(), f"{each.text}\n{wrong}"
 
 
+@contextmanager
+def as_of_much_data(chance: random.Random) -> Iterator[None]:
+    """Have the bounds, from which on less than all is read, lie among the rows that there are here."""
+    with ExitStack() as patches:
+        for module, name, value in (
+            (recent, "SMALL", chance.choice([0, recent.SMALL])),
+            (amendment, "LEAST_CUT", chance.choice([1, 20, 100])),
+            (amendment, "_ROW_GROUP", 1),
+            (partition_digests, "_COARSE", chance.choice([1, 16])),
+            (partition_digests, "_ROWS", chance.choice([1, 4])),
+        ):
+            patches.enter_context(patch.object(module, name, value))
+        yield
+
+
 def run(seed: int, folder: Path) -> Counter[str]:
     """Run one sequence, and return how often versions were computed how.
 
@@ -362,7 +378,10 @@ def run(seed: int, folder: Path) -> Counter[str]:
     """
     chance = random.Random(seed)
     rows = {"ev": events(chance, 150, 0), "geo": events(chance, 60, 0)}
-    with closing(begin(folder, {name: Table(frame, "t", "t") for name, frame in rows.items()})) as project:
+    with (
+        as_of_much_data(random.Random(-seed)) if seed % 2 else nullcontext(),
+        closing(begin(folder, {name: Table(frame, "t", "t") for name, frame in rows.items()})) as project,
+    ):
         sequence = Sequence(project, chance, rows)
         sequence.publish()
         for _ in range(STEPS if sequence.published else 0):

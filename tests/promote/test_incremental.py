@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -157,15 +158,50 @@ def test_rows_that_come_are_added_in_a_file_of_their_own(
         )
         assert {view.state for view in project.materialize().views} == {"left"}
 
-        # a row that changes has all files written anew, and so have too many files
+        # a row that changes has its file written anew, and too many files are merged
         write(project.root, "ev", hourly(312).with_columns(x=pl.when(pl.col("x") == 7).then(8.5).otherwise("x")))
         project.materialize("plain")
-        assert len(files(project, "plain")) == 1
+        assert len(files(project, "plain")) == 2
         monkeypatch.setattr("workbench.promote.incremental.MOST_FILES", 1)
         write(project.root, "ev", hourly(313).with_columns(x=pl.when(pl.col("x") == 7).then(8.5).otherwise("x")))
         project.materialize("plain")
         assert len(files(project, "plain")) == 1
         assert differing(lake_rows(project, "plain"), computed(project, "plain")).is_empty()
+
+
+def spoil(path: Path, old: float, new: float) -> None:
+    """Let a stored file have another value, as a disk might."""
+    path.chmod(0o644)
+    data = path.read_bytes()
+    assert struct.pack("<d", old) in data
+    path.write_bytes(data.replace(struct.pack("<d", old), struct.pack("<d", new)))
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["checksums are known", "checksums are lost"])
+def test_stored_rows_that_were_damaged_are_not_published_with_corrected_ones(
+    tmp_path: Path, identity: None, *, known: bool
+) -> None:
+    rows = hourly(300).with_columns(x=pl.col("x").hash(1) / 2.0**64)
+    with closing(begin(tmp_path / "p", {"ev": Table(rows, "t", "t")})) as project:
+        project.define(PLAIN, log=False)
+        project.promote("plain")
+        for step in (1, 2):  # what was promoted, and what a correction left
+            stored = project._workspace.cache.get(record_of(project, "plain").version().view_id)
+            assert stored is not None
+            if not known:
+                (stored.folder / "checksums.json").unlink()
+            spoil(stored.path, rows["x"][200 + step], 7.25)
+            rows = rows.with_columns(x=pl.when(pl.int_range(pl.len()) == 100 + step).then(3.5 + step).otherwise("x"))
+            write(project.root, "ev", rows)
+            (done,) = project.materialize().views
+            name = "data.parquet" if known else "its files"
+            assert done.how == f"computed in full: what is stored of its rows is damaged ({name})"
+            assert differing(lake_rows(project, "plain"), rows.select("k", "t", v="x")).is_empty()
+            rows = rows.with_columns(x=pl.when(pl.int_range(pl.len()) == 110 + step).then(step).otherwise("x"))
+            write(project.root, "ev", rows)
+            (done,) = project.materialize().views
+            assert "in full" not in done.how
+            assert differing(lake_rows(project, "plain"), rows.select("k", "t", v="x")).is_empty()
 
 
 def test_of_rows_that_change_the_others_are_neither_read_for_the_digest_nor_checked(
@@ -207,7 +243,7 @@ def test_of_rows_that_change_the_others_are_neither_read_for_the_digest_nor_chec
         )
         assert stored.record.digest == digest_frame(stored.frame(), keys=["k", "t"])
         assert (version.rows, version.period) == (308, (rows["t"][0], rows["t"][308]))
-        assert len(files(project, "plain")) == 1
+        assert len(files(project, "plain")) == 2
         assert lake_rows(project, "plain").equals(stored.frame().collect())
         assert sorted(checked[-2:]) == [1, 308], "the values of one view are to be unique in all rows"
         assert "7 rules hold in 308 rows" in contract(version)

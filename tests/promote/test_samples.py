@@ -50,7 +50,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def amendment(removed: pl.DataFrame, added: pl.DataFrame) -> Amendment:
     """Return how rows change, whatever they are in."""
-    return Amendment(cast("StoredView", None), removed, added)
+    return Amendment(cast("StoredView", None), pl.Series([], dtype=pl.UInt32), removed, added)
 
 
 @pytest.mark.usefixtures("small")

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from workbench.lazy import loading
 
 if TYPE_CHECKING:
+    from workbench.compute.amendment import Amendment, damage, note_checksums
     from workbench.compute.cache import DamagedViewWarning, StoredFacts, ViewCache, remove
     from workbench.compute.column_lineage import ColumnInputs, ColumnLineage, column_inputs, column_lineage
     from workbench.compute.digest import digest_frame
     from workbench.compute.execute import (
-        Amendment,
         Computed,
         Replaced,
         Shortcut,
@@ -42,6 +42,11 @@ if TYPE_CHECKING:
     from workbench.compute.trial import refuse_doubtful, try_view
 
 _HOMES = {
+    "amendment": (
+        "Amendment",
+        "damage",
+        "note_checksums",
+    ),
     "cache": (
         "DamagedViewWarning",
         "StoredFacts",
@@ -56,7 +61,6 @@ _HOMES = {
     ),
     "digest": ("digest_frame",),
     "execute": (
-        "Amendment",
         "Computed",
         "Replaced",
         "Shortcut",
@@ -121,6 +125,7 @@ __all__ = [
     "column_lineage",
     "compare_sketches",
     "compute_on_demand",
+    "damage",
     "digest_frame",
     "disk_refusal",
     "engine_error",
@@ -129,6 +134,7 @@ __all__ = [
     "input_frame",
     "latest_time",
     "materialize_view",
+    "note_checksums",
     "plan_hash",
     "refuse_doubtful",
     "remove",

@@ -4,6 +4,8 @@
 
     <root>/<view id>/data.parquet, view.json     never changed once they are there; replaced where they are wrong
     <root>/<view id>/kept-0.parquet, ...         rows that it has from earlier data of the view, by link
+    <root>/<view id>/part-0.parquet, ...         more of its rows, where files are written anew beside such
+    <root>/<view id>/checksums.json              of its files, where they are published
     <root>/.plans/<plan hash>                    names the view id that was computed by that plan
     <root>/.work/<view id>.<random>/             being written, by the holder of the lock
     <root>/.locks/<view id>.lock                 freed by the system when its holder dies

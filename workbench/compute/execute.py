@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import polars as pl
 from msgspec.structs import replace
 
+from workbench.compute.amendment import Amendment, checksum, checksums, row_count, save_checksums
 from workbench.compute.cache import ViewCache
 from workbench.compute.digest import Sums
 from workbench.compute.entity_ranges import RangedQuery
@@ -136,32 +137,10 @@ def _failure(view: str, error: BaseException, path: Path) -> WorkbenchError:
 Reuse = Literal[False, "view id", "plan"]
 
 
-@dataclass(frozen=True, slots=True)
-class Amendment:
-    """The rows of a stored view, less some and with others.
-
-    Attributes
-    ----------
-    base
-        The stored view; it has the sums that its digest was made of.
-    removed, added
-        The rows that went, each among those of `base`, and those that came.
-    """
-
-    base: StoredView
-    removed: pl.DataFrame
-    added: pl.DataFrame
-
-    @property
-    def is_addition(self) -> bool:
-        """Whether all rows of the base stay, so that its files do, beside one with the added rows."""
-        return self.removed.is_empty()
-
-
 Shortcut = Callable[[Path], bool | Amendment]
 """Writes a view's data to a file from a part of its inputs; False where that is not what all of them give.
 
-Where it says how the data was amended, the file holds the added rows alone if all others stay.
+Where it says how stored data is to be amended, it writes nothing.
 """
 
 Replaced = Callable[[StoredView, StoredView], str]
@@ -296,25 +275,17 @@ def _write(task: _Task, frame: pl.LazyFrame, plan: str | None, path: Path, ticke
     if not written:
         write_parquet(frame, path, view=task.view.name, observe=_both(tally.add, task.observe))
     task.confirm_inputs()
-    if isinstance(written, Amendment) and not written.is_addition and (amended := _amended(task, written, path)):
-        return _record(task, plan, path, amended, ticker)
-    before = written.base if isinstance(written, Amendment) and written.is_addition else None
-    kept = () if before is None else tuple(_keep(before, path.parent))
+    if isinstance(written, Amendment):
+        return _amend(task, written, plan, path, ticker)
     schema = pl.read_parquet_schema(path)
     sums = tally.sums
     if sums is None or sums.schema != schema:
-        ticker.phase("digesting", _rows(path) + (before.record.rows if before is not None else 0))
+        ticker.phase("digesting", row_count(path))
         tally = _Tally(tally.keys, tally.time)
         for rows in pl.scan_parquet(path, glob=False).collect_batches(chunk_size=ROW_GROUP, maintain_order=False):
             tally.add(rows)
         sums = tally.sums or Sums(schema, tally.keys)
-    periods = [tally.period()]
-    if before is not None and before.record.sums is not None:
-        sums.add_plain(before.record.sums)
-        periods.append(before.record.period)
-    known = [period for period in periods if period is not None]
-    period = (min(first for first, _ in known), max(last for _, last in known)) if known else None
-    return _record(task, plan, path, (sums, period), ticker, kept=kept)
+    return _record(task, plan, path, (sums, tally.period()), ticker)
 
 
 def _both(one: Observer, other: Observer | None) -> Observer:
@@ -328,7 +299,7 @@ def _record(
     noted: tuple[Sums, tuple[datetime, datetime] | None],
     ticker: Ticker,
     *,
-    kept: tuple[str, ...] = (),
+    files: Sequence[str] = (DATA,),
 ) -> ViewRecord:
     sums, period = noted
     digest = sums.digest()
@@ -344,39 +315,70 @@ def _record(
         period=period,
         seconds=ticker.seconds,
         sums=sums.to_plain(),
-        files=(*kept, path.name),
+        files=tuple(files),
     )
 
 
-def _amended(task: _Task, amendment: Amendment, path: Path) -> tuple[Sums, tuple[datetime, datetime] | None] | None:
-    """Return what a pass over all rows in `path` would note; None where one must tell.
+def _amend(task: _Task, amendment: Amendment, plan: str | None, path: Path, ticker: Ticker) -> ViewRecord:
+    """Store amended data, and return its record: the digest is made of sums over rows, of which some go and some come.
 
-    The digest is made of sums over rows: it is that of the base less the removed rows and with the added ones.
+    No other rows are read, but those of files that are written anew.
     """
-    base, schema, keys = amendment.base.record, pl.read_parquet_schema(path), _keys(task.view)
-    alike = all(rows.schema == schema for rows in (amendment.removed, amendment.added))
-    alike = alike and pl.read_parquet_schema(amendment.base.path) == schema and base.keys == keys
-    if base.sums is None or not alike:
-        return None
-    sums = Sums(schema, keys)
+    base, keys, time = amendment.base.record, _keys(task.view), task.view.event_time
+    gone, come = _Tally(keys, time), _Tally(keys, time)
+    gone.add(amendment.removed)
+    come.add(amendment.added)
+    assert base.sums is not None and gone.sums is not None and come.sums is not None  # noqa: S101, PT018 - both were noted, and only a view with sums is amended
+    sums = Sums(amendment.added.schema, keys)
     sums.add_plain(base.sums)
-    sums.remove(Sums(schema, keys).add(amendment.removed))
-    sums.add(amendment.added)
-    if sums.rows != _rows(path):
+    sums.remove(gone.sums)
+    sums.merge(come.sums)
+    files = _write_amended(amendment, path, task.view.name)
+    stored = sum(row_count(path.parent / name) for name in files)
+    if stored != sums.rows:
+        raise AssertionError(f"{stored} rows were stored, not {sums.rows}")
+    period = _period(base.period, gone.period(), come.period())
+    if period is None:
+        ends = pl.scan_parquet([path.parent / name for name in files], glob=False)
+        ends = ends.select(first=pl.col(time).min(), last=pl.col(time).max())
+        found = ends.collect(engine="streaming")
+        come.add_times(pl.concat([found["first"], found["last"]]))
+        period = come.period()
+    return _record(task, plan, path, (sums, period), ticker, files=files)
+
+
+def _period(
+    before: tuple[datetime, datetime] | None,
+    gone: tuple[datetime, datetime] | None,
+    come: tuple[datetime, datetime] | None,
+) -> tuple[datetime, datetime] | None:
+    """Return the first and the last time of amended rows; None where the rows must tell, as one went that had one."""
+    if gone is not None and (before is None or not before[0] < gone[0] <= gone[1] < before[1]):
         return None
-    time = pl.col(task.view.event_time)
-    ends = pl.scan_parquet(path, glob=False).select(first=time.min(), last=time.max()).collect(engine="streaming")
-    tally = _Tally(keys, task.view.event_time, sums)
-    tally.add_times(pl.concat([ends["first"], ends["last"]]))
-    return sums, tally.period()
+    known = [period for period in (before, come) if period is not None]
+    return (min(first for first, _ in known), max(last for _, last in known)) if known else None
 
 
-def _keep(before: StoredView, folder: Path) -> Iterator[str]:
-    """Link the files of earlier data into the folder of a view that has their rows too, and yield their names."""
-    for number, path in enumerate([*before.kept, before.path]):
-        name = f"kept-{number}.parquet"
-        link_or_copy(path, folder / name)
-        yield name
+def _write_amended(amendment: Amendment, path: Path, view: str) -> list[str]:
+    """Write amended data to `path` and files beside it, keep the checksums of all, and return their names in order."""
+    known, found = checksums(amendment.base.folder), {}
+    files = amendment.files()
+    last = max(place for place, file in enumerate(files) if file.rows is not None)
+    names = []
+    for place, file in enumerate(files):
+        if file.rows is not None:
+            target = path if place == last else path.with_name(f"part-{place}.parquet")
+            write_parquet(file.rows, target, view=view)
+            found[target.name] = checksum(target)
+        else:
+            assert file.source is not None  # noqa: S101 - it is one of the base
+            target = path.with_name(f"kept-{place}.parquet")
+            link_or_copy(file.source, target)
+            if file.source.name in known:
+                found[target.name] = known[file.source.name]
+        names.append(target.name)
+    save_checksums(path.parent, found)
+    return names
 
 
 def _keys(view: FeatureView) -> tuple[str, ...]:
@@ -386,10 +388,6 @@ def _keys(view: FeatureView) -> tuple[str, ...]:
 def _same_grain(record: ViewRecord, view: FeatureView) -> bool:
     """Return whether a digest taken for another definition fits this one: it depends on which columns are the key."""
     return record.keys == _keys(view) and record.order == tuple(view.contract.names)
-
-
-def _rows(path: Path) -> int:
-    return int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
 
 
 @dataclass(slots=True)

@@ -57,7 +57,7 @@ class ViewRecord(msgspec.Struct, frozen=True):
     sums
         What the digest was made of; None where other code stored the view.
     files
-        The names of the files that hold its rows: those that it has from earlier data of the view, then its own.
+        The names of the files that hold its rows, in the order to read them.
     """
 
     view: str
@@ -100,18 +100,18 @@ class StoredView:
 
     @property
     def path(self) -> Path:
-        """The file that was written for it: all its rows, unless others of earlier data are `kept`."""
-        return self.folder / self.record.files[-1]
+        """The file that was written for it last: all its rows, unless there are several `paths`."""
+        return self.folder / DATA
 
     @property
-    def kept(self) -> tuple[Path, ...]:
-        """The files that it has from earlier data of the view."""
-        return tuple(self.folder / name for name in self.record.files[:-1])
+    def paths(self) -> tuple[Path, ...]:
+        """The files that hold its rows, in the order to read them; some may be those of earlier data of the view."""
+        return tuple(self.folder / name for name in self.record.files)
 
     @property
     def place(self) -> Path:
         """Where its rows are: the file, or the folder where there are several."""
-        return self.folder if self.kept else self.path
+        return self.folder if len(self.paths) > 1 else self.path
 
     def digest_of_sums(self) -> str:
         """Return the exact digest that the stored sums give; empty where there are none."""
@@ -128,7 +128,7 @@ class StoredView:
 
         With `row` it has a column of this name before them, of the rows' numbers.
         """
-        return pl.scan_parquet([*self.kept, self.path], glob=False, row_index_name=row)
+        return pl.scan_parquet([*self.paths], glob=False, row_index_name=row)
 
 
 def now() -> datetime:

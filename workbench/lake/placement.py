@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeGuard
@@ -18,9 +19,17 @@ from workbench.lake.statistics import footer_statistics
 from workbench.lake.table import TableAt, file_name
 from workbench.lake.transaction import NewFile
 
+Data = pl.LazyFrame | Sequence[Path]
+"""A view's rows: a query, or the Parquet files that hold them."""
 
-def check(data: pl.LazyFrame | Path, view: str, contract: Contract) -> None:
+
+def check(data: Data, view: str, contract: Contract) -> None:
     """Raise unless the data has the contract's columns with its dtypes, and no others."""
+    for part in [data] if isinstance(data, pl.LazyFrame) else data:
+        _check(part, view, contract)
+
+
+def _check(data: pl.LazyFrame | Path, view: str, contract: Contract) -> None:
     try:
         found = (data if isinstance(data, pl.LazyFrame) else _scan(data)).collect_schema()
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -38,24 +47,26 @@ def check(data: pl.LazyFrame | Path, view: str, contract: Contract) -> None:
         raise LakeError.not_the_contract(view, details)
 
 
-def place(table: TableAt, contract: Contract, data: pl.LazyFrame | Path, *, number: int) -> NewFile:
-    """Put the data in the table's folder as the file of this `number`; all of it or nothing."""
-    name = file_name(number, uuid.uuid4().hex)
+def place(table: TableAt, contract: Contract, data: Data, *, number: int) -> list[NewFile]:
+    """Put the data in the table's folder as the files of this `number` and the next ones; all of it or nothing."""
+    parts: Sequence[pl.LazyFrame | Path] = [data] if isinstance(data, pl.LazyFrame) else data
+    names = [file_name(number + place, uuid.uuid4().hex) for place in range(len(parts))]
     try:
-        return _place(table, contract, data, name)
+        return [_place(table, contract, part, name) for part, name in zip(parts, names, strict=True)]
     except BaseException:
-        with suppress(LakeError):
-            table.storage.delete(name)
+        for name in names:
+            with suppress(LakeError):
+                table.storage.delete(name)
         raise
 
 
-def is_linked(data: pl.LazyFrame | Path, contract: Contract) -> TypeGuard[Path]:
-    """Whether the data is a file that is placed as it is."""
-    return isinstance(data, Path) and contract.schema == stored_schema(contract)
+def is_linked(data: Data, contract: Contract) -> TypeGuard[Sequence[Path]]:
+    """Whether the data is files that are placed as they are."""
+    return not isinstance(data, pl.LazyFrame) and contract.schema == stored_schema(contract)
 
 
 def _place(table: TableAt, contract: Contract, data: pl.LazyFrame | Path, name: str) -> NewFile:
-    if is_linked(data, contract):
+    if isinstance(data, Path) and is_linked([data], contract):
         size = table.storage.place(data, name)
         return NewFile(name, size, footer_statistics(data, contract))
     encoded = encode(_scan(data) if isinstance(data, Path) else data, contract)
@@ -76,7 +87,7 @@ def _write(frame: pl.LazyFrame, path: Path, table: TableAt) -> None:
         raise LakeError.not_written(table.uri, error.message) from error
 
 
-def discard(table: TableAt, file: NewFile | None) -> None:
-    """Delete a file that is known to be named by no version."""
-    if file is not None:
+def discard(table: TableAt, files: Sequence[NewFile]) -> None:
+    """Delete files that are known to be named by no version."""
+    for file in files:
         table.storage.delete(file.name)

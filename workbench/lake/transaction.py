@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +43,8 @@ class Refused(Exception):
         self.error = error
 
 
-def create(table: TableAt, contract: Contract, file: NewFile, commit: DeltaCommit) -> int:
-    """Make the table with `file` as its version 0."""
+def create(table: TableAt, contract: Contract, files: Sequence[NewFile], commit: DeltaCommit) -> int:
+    """Make the table with these files as its version 0."""
     from deltalake import Schema
     from deltalake.transaction import CommitProperties, create_table_with_add_actions
 
@@ -51,7 +52,7 @@ def create(table: TableAt, contract: Contract, file: NewFile, commit: DeltaCommi
         create_table_with_add_actions(
             table.uri,
             Schema.from_json(delta_schema(contract)),
-            [_add(file)],
+            [_add(file) for file in files],
             mode="error",
             configuration=CONFIGURATION,
             storage_options=table.storage.options or None,
@@ -62,14 +63,14 @@ def create(table: TableAt, contract: Contract, file: NewFile, commit: DeltaCommi
     return _settled(table, 0, commit, act)
 
 
-def replace_all(table: TableAt, base: Any, contract: Contract, file: NewFile, commit: DeltaCommit) -> int:
-    """Put on top of the version `base` one that has `file` alone, and the contract's columns."""
-    return _write(table, _able(table, base, contract), contract, file, "overwrite", commit)
+def replace_all(table: TableAt, base: Any, contract: Contract, files: Sequence[NewFile], commit: DeltaCommit) -> int:
+    """Put on top of the version `base` one that has these files alone, and the contract's columns."""
+    return _write(table, _able(table, base, contract), contract, files, "overwrite", commit)
 
 
-def add_file(table: TableAt, base: Any, contract: Contract, file: NewFile, commit: DeltaCommit) -> int:
-    """Put on top of the version `base` one that has `file` too; same columns."""
-    return _write(table, base, contract, file, "append", commit)
+def add_files(table: TableAt, base: Any, contract: Contract, files: Sequence[NewFile], commit: DeltaCommit) -> int:
+    """Put on top of the version `base` one that has these files too; same columns."""
+    return _write(table, base, contract, files, "append", commit)
 
 
 def same_columns(base: Any, contract: Contract) -> bool:
@@ -80,13 +81,15 @@ def same_columns(base: Any, contract: Contract) -> bool:
     return {field.name: field.type for field in found.fields} == {field.name: field.type for field in wanted.fields}
 
 
-def _write(table: TableAt, base: Any, contract: Contract, file: NewFile, mode: str, commit: DeltaCommit) -> int:
+def _write(
+    table: TableAt, base: Any, contract: Contract, files: Sequence[NewFile], mode: str, commit: DeltaCommit
+) -> int:
     from deltalake import Schema
     from deltalake.transaction import CommitProperties
 
     def act() -> None:
         base.create_write_transaction(
-            [_add(file)],
+            [_add(file) for file in files],
             mode,
             Schema.from_json(delta_schema(contract)),
             commit_properties=CommitProperties(custom_metadata=commit.to_log(), max_commit_retries=0),

@@ -8,7 +8,7 @@ visible to anybody, so nothing here has to be undone.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -17,13 +17,12 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import polars as pl
-
 from workbench.define import Contract
 from workbench.errors import LakeDataMissing, LakeError
 from workbench.lake import placement, transaction, vacuum
 from workbench.lake.encoding import delta_schema, schema_hash
 from workbench.lake.lake import Lake
+from workbench.lake.placement import Data
 from workbench.lake.table import DIGEST, DeltaCommit, TableAt, number_of
 from workbench.lake.transaction import Lost, NewFile, Refused
 from workbench.lake.vacuum import Swept
@@ -49,7 +48,7 @@ class LakeWriter:
 
     def publish(
         self,
-        data: pl.LazyFrame | Path,
+        data: Data | Path,
         *,
         view: str,
         major: int,
@@ -60,7 +59,7 @@ class LakeWriter:
         anew: bool = False,
         added: tuple[Path, int] | None = None,
     ) -> int:
-        """Make `data` the newest Delta version of the table of `view` and `major`.
+        """Make `data`, a query or files, the newest Delta version of the table of `view` and `major`.
 
         `added` are a file and a Delta version that together hold the data: where this version is the newest, the file
         is added to it, and the files that it has are kept.
@@ -74,16 +73,17 @@ class LakeWriter:
         present = None if replace else table.newest()
         number = 0 if present is None else _next(table.sizes(present))
 
-        def attempt(base: Any | None, file: NewFile) -> int:
+        def attempt(base: Any | None, files: Sequence[NewFile]) -> int:
             if base is None:
-                return transaction.create(table, contract, file, commit)
+                return transaction.create(table, contract, files, commit)
             if replace:
-                return transaction.replace_all(table, base, contract, file, commit)
+                return transaction.replace_all(table, base, contract, files, commit)
             if not transaction.same_columns(base, contract):
                 raise Refused(LakeError.not_the_contract(view, ["the newest version has other columns"]))
             _complete(table, base)
-            return transaction.add_file(table, base, contract, file, commit)
+            return transaction.add_files(table, base, contract, files, commit)
 
+        data = [data] if isinstance(data, Path) else data
         return self._write(table, contract, commit, data, attempt, number=number, anew=anew)
 
     def _add(self, table: TableAt, path: Path, onto: int, commit: DeltaCommit, contract: Contract) -> int | None:
@@ -94,15 +94,15 @@ class LakeWriter:
         names = table.sizes(base)
         if table.missing(names):
             return None
-        placement.check(path, table.view, contract)
-        file = placement.place(table, contract, path, number=_next(names))
+        placement.check([path], table.view, contract)
+        files = placement.place(table, contract, [path], number=_next(names))
         try:
-            return transaction.add_file(table, base, contract, file, commit)
+            return transaction.add_files(table, base, contract, files, commit)
         except Lost:
-            placement.discard(table, file)
+            placement.discard(table, files)
             return None
         except Refused as refusal:
-            placement.discard(table, file)
+            placement.discard(table, files)
             raise refusal.error from refusal.__cause__
 
     def orphans(self, *, older_than: timedelta = SAFETY) -> list[str]:
@@ -128,8 +128,8 @@ class LakeWriter:
         table: TableAt,
         contract: Contract,
         commit: DeltaCommit,
-        data: pl.LazyFrame | Path,
-        attempt: Callable[[Any, NewFile], int],
+        data: Data,
+        attempt: Callable[[Any, Sequence[NewFile]], int],
         *,
         number: int,
         anew: bool,
@@ -138,26 +138,26 @@ class LakeWriter:
         delta_schema(contract)  # refuses what no table can hold before anything is written
         placement.check(data, table.view, contract)
         searched = -1
-        file: NewFile | None = None
+        files: list[NewFile] = []
         for _ in range(_TRIES):
             base = table.newest()  # what is searched is what is committed upon: in between nothing gets lost
             newest = -1 if base is None else base.version()
             found = None if anew else _find_published(table, commit, newest, above=searched)
             if found is not None:
-                placement.discard(table, file)
+                placement.discard(table, files)
                 return found
             searched = newest
-            if file is None:
+            if not files:
                 with nullcontext() if placement.is_linked(data, contract) else self._encoding:  # memory is for one
-                    file = placement.place(table, contract, data, number=number)
+                    files = placement.place(table, contract, data, number=number)
             try:
-                return attempt(base, file)
+                return attempt(base, files)
             except Lost:
                 continue
-            except Refused as refusal:  # no other error is proof that no version names the file
-                placement.discard(table, file)
+            except Refused as refusal:  # no other error is proof that no version names the files
+                placement.discard(table, files)
                 raise refusal.error from refusal.__cause__
-        placement.discard(table, file)
+        placement.discard(table, files)
         raise LakeError(
             f"Other writers committed first {_TRIES} times while {table.label!r} was published.",
             remedy="Run the same command again when they are done; readers still see the previous data.",

@@ -28,6 +28,7 @@ from workbench.compute import (
     Sketch,
     build,
     compare_sketches,
+    damage,
     exact_bits,
     group_of,
     latest_time,
@@ -124,7 +125,7 @@ class Refresh:
         return group_of(self.narrowing.prepared.view.entities).is_in(sorted(self.groups))
 
     def write(self, path: Path) -> Written:
-        """Write the view's rows to `path`: all of them, or those alone that come to the rows of `base`."""
+        """Write the view's rows to `path`, or say how those of `base` are amended."""
         part = path.with_name("part.parquet")
         try:
             return self._write(path, part)
@@ -146,20 +147,17 @@ class Refresh:
         known = self._own if recent is None else self._own & among(recent.owners)
         if not fresh.filter(~known).head(1).collect().is_empty():
             return Written("its entities differ from those of its inputs")
-        changed = None if self.base is None else self._amendment(self.base, fresh)
-        if changed is None:
-            amendment, rows = None, pl.concat([self.old.select(order).filter(~self.touched), fresh])
-        else:
-            amendment, rows = changed
-        write_parquet(rows, path, view=view.name)
+        amendment = None if self.base is None else self._amendment(self.base, fresh)
+        if amendment is None:
+            write_parquet(pl.concat([self.old.select(order).filter(~self.touched), fresh]), path, view=view.name)
+        elif not amendment.is_addition and (name := damage(amendment.base)):
+            return Written(f"what is stored of its rows is damaged ({name})")
         if recent is not None:
             kept = (self.old if amendment is None else amendment.base.frame()).select(order).filter(~self.touched)
             wrong = disagreement_of_recent(kept, fresh, self.narrowing, recent, touched=self.touched, since=self.since)
             return Written(wrong, amendment)
-        written = pl.scan_parquet(path, glob=False)
-        is_addition = amendment is not None and amendment.is_addition
         wrong = disagreement(
-            pl.concat([amendment.base.frame(), written]) if amendment is not None and is_addition else written,
+            pl.scan_parquet(path, glob=False) if amendment is None else amendment.rows(),
             self.narrowing,
             self.evaluation,
             since=self.since,
@@ -168,14 +166,16 @@ class Refresh:
         )
         return Written(wrong, amendment)
 
-    def _amendment(self, base: StoredView, fresh: pl.LazyFrame) -> tuple[Amendment, pl.LazyFrame] | None:
-        """Return how the rows of `base` change to what they are with the fresh ones, and the rows to be written.
+    def _amendment(self, base: StoredView, fresh: pl.LazyFrame) -> Amendment | None:
+        """Return how the rows of `base` change to what they are with the fresh ones.
 
         Rows are compared to the bit. None where most of the base was touched, or too much to compare in memory; and
         where a fresh row has the key of one that stays: the contract's check must see both. It cannot have the key of
         a row that was not touched, since keys alone say which rows are.
         """
-        schema = fresh.collect_schema()
+        schema, view = fresh.collect_schema(), self.narrowing.prepared.view
+        if base.frame().collect_schema() != schema or base.record.keys != (*view.entities, *view.known_since):
+            return None
         fit = memory_share(COMPARED) // row_width(schema)
         most = min(int(base.record.rows * MOST_TOUCHED), fit)
         touched = base.frame(_ROW).filter(self.touched).head(most + 1).collect()
@@ -189,14 +189,11 @@ class Refresh:
         stays, is_same = before.is_in(after.implode()), after.is_in(before.implode())
         if not _are_same(old.filter(stays), before.filter(stays), new.filter(is_same), after.filter(is_same)):
             return None
-        amendment = Amendment(base, touched.filter(~stays), rows.filter(~is_same))
+        amendment = Amendment(base, numbers.filter(~stays), touched.filter(~stays), rows.filter(~is_same))
         keys = [column.name for column in self.narrowing.prepared.contract.columns if column.role != "feature"]
         if not amendment.added.join(touched.filter(stays), on=keys, how="semi", nulls_equal=True).is_empty():
             return None
-        if amendment.is_addition:
-            return amendment, amendment.added.lazy()
-        left = base.frame(_ROW).filter(~pl.col(_ROW).is_in(numbers.filter(~stays).implode()))
-        return amendment, pl.concat([left.select(rows.columns), amendment.added.lazy()])
+        return amendment
 
     def _recent_rows(self) -> Recent | None:
         """Return the parts of the inputs that are to be read; None where all of them are."""

@@ -637,7 +637,9 @@ class _Work:
         digest = stored.record.digest.exact
         delta = version.delta_version
         if (digest != version.data_digest or lost) and (prepared.view.name, version.number) in self._asked:
-            onto = version.delta_version if stored.kept and prepared.view_id in self._amendments and not lost else None
+            amended = self._amendments.get(prepared.view_id)
+            is_added = amended is not None and amended.is_addition and len(stored.paths) > 1
+            onto = version.delta_version if is_added and not lost else None
             delta = write_rows(
                 self.workspace, self.writer, evaluated, number=version.number, anew=bool(lost), onto=onto
             )

@@ -11,6 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.compute import note_checksums
 from workbench.errors import PromotionError
 from workbench.promote.merge import FROM, SET
 from workbench.registry import (
@@ -118,8 +119,9 @@ def write_rows(
     Where the Delta version `onto` holds all but those of the view's last file, only these are added to it.
     """
     prepared, stored = evaluated.prepared, evaluated.computed.stored
+    note_checksums(stored)
     return writer.publish(
-        stored.frame() if stored.kept else stored.path,
+        stored.paths,
         added=None if onto is None else (stored.path, onto),
         view=prepared.view.name,
         major=VersionNumber.parse(number).major,
