@@ -204,6 +204,32 @@ def test_stored_rows_that_were_damaged_are_not_published_with_corrected_ones(
             assert differing(lake_rows(project, "plain"), rows.select("k", "t", v="x")).is_empty()
 
 
+@pytest.mark.parametrize("cached", [True, False], ids=["in the cache", "in the lake alone"])
+def test_published_rows_that_were_damaged_are_not_published_again_where_most_are_computed_again(
+    tmp_path: Path, identity: None, monkeypatch: pytest.MonkeyPatch, *, cached: bool
+) -> None:
+    monkeypatch.setattr("workbench.promote.incremental.MOST_TOUCHED", 0)
+    rows = hourly(300).with_columns(x=pl.col("x").hash(1) / 2.0**64)
+    hours = pl.int_range(pl.len())
+    with closing(begin(tmp_path / "p", {"ev": Table(rows, "t", "t")})) as project:
+        project.define(PLAIN, log=False)
+        project.promote("plain")
+        for corrected, is_damaged in ((20, False), (30, True), (40, False)):
+            view_id = record_of(project, "plain").version().view_id
+            stored = project._workspace.cache.get(view_id)
+            assert stored is not None
+            if is_damaged:
+                spoil(stored.path, rows["x"][10], 7.25)
+            if not cached:
+                project._workspace.cache.drop(view_id)
+            rows = rows.with_columns(x=pl.when(hours == corrected).then(3.5).otherwise("x"))
+            write(project.root, "ev", rows)
+            (done,) = project.materialize().views
+            assert ("in full" in done.how) == is_damaged
+            assert not is_damaged or done.how == "computed in full: its published rows are damaged"
+            assert differing(lake_rows(project, "plain"), rows.select("k", "t", v="x")).is_empty()
+
+
 def test_of_rows_that_change_the_others_are_neither_read_for_the_digest_nor_checked(
     tmp_path: Path, identity: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ from workbench.compute import (
     build,
     compare_sketches,
     damage,
+    digest_frame,
     exact_bits,
     group_of,
     latest_time,
@@ -90,8 +91,12 @@ class Refresh:
         Rows readable since then are computed again, of these groups of entities; of all if None.
     evaluation
         Knows the inputs' times.
+    digest
+        The exact digest of these rows.
     base
-        The same rows in the cache, where these can be compared with new ones.
+        The same rows in the cache.
+    is_amended
+        Whether those of `base` can be compared with new ones.
     """
 
     narrowing: Narrowing
@@ -99,7 +104,9 @@ class Refresh:
     since: datetime
     groups: frozenset[int] | None
     evaluation: Evaluation
+    digest: str
     base: StoredView | None = None
+    is_amended: bool = False
 
     @property
     def how(self) -> str:
@@ -147,13 +154,16 @@ class Refresh:
         known = self._own if recent is None else self._own & among(recent.owners)
         if not fresh.filter(~known).head(1).collect().is_empty():
             return Written("its entities differ from those of its inputs")
-        amendment = None if self.base is None else self._amendment(self.base, fresh)
+        amendment = None if self.base is None or not self.is_amended else self._amendment(self.base, fresh)
+        if amendment is not None and not amendment.is_addition and (what := damage(amendment.base)):
+            return Written(f"what is stored of its rows is damaged ({what})")
+        before = self._published_rows() if amendment is None else amendment.base.frame()
+        if before is None:
+            return Written("its published rows are damaged")
+        kept = before.select(order).filter(~self.touched)
         if amendment is None:
-            write_parquet(pl.concat([self.old.select(order).filter(~self.touched), fresh]), path, view=view.name)
-        elif not amendment.is_addition and (name := damage(amendment.base)):
-            return Written(f"what is stored of its rows is damaged ({name})")
+            write_parquet(pl.concat([kept, fresh]), path, view=view.name)
         if recent is not None:
-            kept = (self.old if amendment is None else amendment.base.frame()).select(order).filter(~self.touched)
             wrong = disagreement_of_recent(kept, fresh, self.narrowing, recent, touched=self.touched, since=self.since)
             return Written(wrong, amendment)
         wrong = disagreement(
@@ -165,6 +175,17 @@ class Refresh:
             trimmed=lambda: self._inputs(None),
         )
         return Written(wrong, amendment)
+
+    def _published_rows(self) -> pl.LazyFrame | None:
+        """Return the rows as they were, of which some are stored again; None where these are not what was published.
+
+        What is written then has a digest of its own, which would not show what was lost before.
+        """
+        if self.base is not None and not damage(self.base):
+            return self.base.frame()
+        view = self.narrowing.prepared.view
+        found = digest_frame(self.old, keys=[*view.entities, *view.known_since])
+        return self.old if found.exact == self.digest else None
 
     def _amendment(self, base: StoredView, fresh: pl.LazyFrame) -> Amendment | None:
         """Return how the rows of `base` change to what they are with the fresh ones.
@@ -331,12 +352,15 @@ def plan_refresh(
         return "rows without a time changed"
     if groups is None and _limit(prepared.view) is None:
         return "rows of all its entities changed, and no lookback is declared"
-    return Refresh(narrowing, old, since, groups, evaluation, base if _can_be_added_to(base, version) else None)
+    if base is not None and base.record.digest.exact != version.data_digest:
+        base = None
+    is_amended = base is not None and _can_be_amended(base, version)
+    return Refresh(narrowing, old, since, groups, evaluation, version.data_digest, base, is_amended)
 
 
-def _can_be_added_to(base: StoredView | None, version: Version) -> bool:
-    """Whether rows may come to those of a stored view: it is a version's data, in few files, and can be compared."""
-    if base is None or len(base.record.files) >= MOST_FILES or base.digest_of_sums() != version.data_digest:
+def _can_be_amended(base: StoredView, version: Version) -> bool:
+    """Whether rows of a stored version may change: it is in few files, they can be compared, and its sums are known."""
+    if len(base.record.files) >= MOST_FILES or base.digest_of_sums() != version.data_digest:
         return False
     return not any(dtype.is_nested() for dtype in version.contract.schema.values())
 

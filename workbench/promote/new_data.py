@@ -173,8 +173,8 @@ def _parts(
         is_other = _fingerprint(compared[0]) != _fingerprint(compared[1])
     else:
         is_other = not amendment.is_addition or not amendment.added.filter(~newer).is_empty()
-    if is_other and (rows := _height(kept)):
-        those = change.those
+    those = change.those
+    if is_other and (rows := _height(kept) if those is None else those.rows - _height(since)):
         again = some_of(kept) if those is None else lambda share: samples.of(those, new, share=share).filter(~newer)
         yield "rows published before", again, rows, touched
 
