@@ -93,16 +93,30 @@ def test_events_are_sorted_as_polars_sorts_them(data: st.DataObject) -> None:
     assert_frame_equal(entity_ranges._sorted(frame, names), frame.sort(names, maintain_order=True))
 
 
-@given(seed=st.integers(0, 10**6), rows=st.integers(0, 400), kind=st.sampled_from(KEYS))
+@given(
+    seed=st.integers(0, 10**6),
+    rows=st.integers(0, 400),
+    kind=st.sampled_from(KEYS),
+    closed=st.sampled_from(["left", "right", "both", "none"]),
+)
 def test_what_is_stored_is_what_is_computed_at_once(
-    seed: int, rows: int, kind: dict[str, pl.DataType], tmp_path_factory: pytest.TempPathFactory
+    seed: int, rows: int, kind: dict[str, pl.DataType], closed: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     frame = events(seed, rows).cast(kind)  # type: ignore[arg-type]  # names to dtypes
-    view = windowed(frame, by=list(kind), time="at", windows=["3h", "2d"], **AGGREGATIONS)
+    view = windowed(frame, by=list(kind), time="at", windows=["3h", "2d"], closed=closed, **AGGREGATIONS)
     folder = tmp_path_factory.mktemp("stored")
     assert in_ranges(view) == bool(kind)
     assert_frame_equal(stored(view, folder), view.collect(), check_exact=True)
     assert [path.name for path in folder.iterdir()] == ["data.parquet"]
+
+
+def test_windows_too_long_for_a_line_of_events_give_the_same_rows(tmp_path: Path) -> None:
+    users = pl.LazyFrame({"user": [number // 1_200 for number in range(2_400)]}).with_columns(
+        at=pl.lit(START) + pl.duration(days=pl.int_range(2_400) % 1_200 * 91), x=pl.int_range(2_400)
+    )
+    view = windowed(users, by="user", time="at", windows=["90d", "109500d"], n=pl.len(), sum=pl.col("x").sum())
+    assert in_ranges(view)
+    assert_frame_equal(stored(view, tmp_path), view.collect(), check_exact=True)
 
 
 def test_events_are_kept_on_disk_and_read_range_by_range(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ class RangedQuery:
                 yield ordered.slice(start, stop - start)
 
     def _compute(self, events: DataFrame) -> DataFrame:
-        return self.local.of(events.lazy()).collect(engine="in-memory")
+        return self.local.of(events).collect(engine="in-memory")
 
 
 @dataclass(slots=True)

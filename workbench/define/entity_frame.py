@@ -25,13 +25,13 @@ class LocalPlan:
     keys, time
         The columns they are to be sorted by, those of equal keys and time in their own order.
     of
-        What makes the rows of sorted events.
+        What makes the rows of some entities' events, sorted.
     """
 
     events: pl.LazyFrame
     keys: tuple[str, ...]
     time: str
-    of: Step
+    of: Callable[[pl.DataFrame], pl.LazyFrame]
 
     def then(self, step: Step) -> LocalPlan:
         """Return the plan that goes on with `step`, which looks at one row at a time."""

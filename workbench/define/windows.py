@@ -105,6 +105,9 @@ _RUN = "__run"
 _SIZE = "__size"
 _ROW = "__row"
 _LEFT = "__left"
+_LINE = "__line"
+_MOST = 2**62
+"""How long a line of events may be, in microseconds."""
 
 
 def windowed(
@@ -174,10 +177,16 @@ def windowed(
     wide = _wide(schema, aggregations, apart=(*keys, time))
     values = {name: exact(name, value, {**schema, **wide}) for name, value in aggregations.items()}
     windows_of = partial(_windows, keys, time, spans, _ENTERS[closed], values, nulled)
+
+    def windows_of_part(part: pl.DataFrame) -> pl.LazyFrame:
+        return windows_of(part.lazy(), in_line=part.height * _apart(spans) < _MOST)
+
     events = _events(frame, keys, time, schema[time], wide)
     read = dict.fromkeys([*keys, time, *(root for value in aggregations.values() for root in value.meta.root_names())])
     local = (
-        None if any(map(is_opaque, aggregations.values())) else LocalPlan(events.select(*read), keys, time, windows_of)
+        None
+        if any(map(is_opaque, aggregations.values()))
+        else LocalPlan(events.select(*read), keys, time, windows_of_part)
     )
     return EntityFrame.of(windows_of(events.sort(*keys, time, maintain_order=True)), local)
 
@@ -193,17 +202,25 @@ def _windows(
     values: Mapping[str, Exact],
     nulled: Sequence[str],
     ordered: pl.LazyFrame,
+    *,
+    in_line: bool = False,
 ) -> pl.LazyFrame:
-    """Return the rows of `windowed` for events that are sorted by entity and time."""
+    """Return the rows of `windowed` for events that are sorted by entity and time.
+
+    Some are put `in_line`, whose rows are the same to the bit: one number says where an event is, entity and time, by
+    which they are grouped and sorted in less time.
+    """
     centre = sorted(frozenset[str]().union(*(value.centred for value in values.values())))
+    axis = _IN_LINE if in_line else _Axis(time, "us", _RUN)
+    line = [_line(time, spans)] if in_line else []
     events = (
         ordered.with_columns(_runs(keys).set_sorted().alias(_RUN))
-        .with_columns(centre_integers(name, _RUN) for name in centre)
+        .with_columns(*(centre_integers(name, _RUN) for name in centre), *line)
         .cache()
     )
     entities = events.filter(_starts()).select(keys)
-    rows = _instants(events, time, spans, enters).cache()
-    tables = [_contents(events, time, span, values, nulled).gather(rows.select(span.pointer)) for span in spans]
+    rows = _instants(events, time, spans, enters, axis).cache()
+    tables = [_contents(events, axis, span, values, nulled).gather(rows.select(span.pointer)) for span in spans]
     columns = [rows.select(pl.col(time) + pl.duration(microseconds=enters)), *tables]
     if keys:
         columns.insert(0, entities.gather(rows.select(_RUN)))
@@ -230,44 +247,75 @@ class _Span:
         return f"__held_{self.label}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """By which columns windows know their events: entity and time, or a place in a line of all entities."""
+
+    time: str
+    unit: str
+    entity: str | None
+
+
+_IN_LINE = _Axis(_LINE, "i", None)
+
+
+def _apart(spans: Sequence[_Span]) -> int:
+    """Return how far entities are apart in a line, in microseconds: none is in a window of another."""
+    return max(span.stay for span in spans) + 2
+
+
+def _line(time: str, spans: Sequence[_Span]) -> pl.Expr:
+    """Return where each event is in a line of all: no further from the one before than what no window reaches."""
+    apart = pl.lit(_apart(spans), pl.Int64)
+    since = pl.col(time).to_physical().diff().clip(upper_bound=apart)
+    return pl.when(_starts()).then(apart).otherwise(since).cum_sum().set_sorted().alias(_LINE)
+
+
 def _contents(
-    events: pl.LazyFrame, time: str, span: _Span, aggregations: Mapping[str, Exact], nulled: Sequence[str]
+    events: pl.LazyFrame, axis: _Axis, span: _Span, aggregations: Mapping[str, Exact], nulled: Sequence[str]
 ) -> pl.LazyFrame:
     """Return all that one window ever holds, aggregated: `n` rows on entering, `n` on leaving, one of nothing."""
     values = [found.value.alias(f"{name}_{span.label}") for name, found in aggregations.items()]
 
     def rolled(some: pl.LazyFrame, offset: int) -> pl.LazyFrame:
-        period = {"period": f"{span.stay}us", "offset": f"{offset}us"}
-        return some.rolling(time, group_by=_RUN, closed="right", **period).agg(*values, pl.len().alias(_SIZE))
+        period = {"period": f"{span.stay}{axis.unit}", "offset": f"{offset}{axis.unit}"}
+        grouped = some.rolling(axis.time, group_by=axis.entity, closed="right", **period)
+        return grouped.agg(*values, pl.len().alias(_SIZE))
 
     table = pl.concat([rolled(events, -span.stay), rolled(events, 0), rolled(events.head(1), 1)], rechunk=True)
     if nulled:
         names = [f"{name}_{span.label}" for name in nulled]
         table = table.with_columns(pl.when(pl.col(_SIZE) > 0).then(pl.col(names)))
     narrow = cs.integer() - cs.by_dtype(pl.UInt64, pl.Int128, pl.UInt128)
-    return table.drop(_RUN, time, _SIZE).with_columns(narrow.cast(pl.Int64), cs.by_dtype(pl.Float32).cast(pl.Float64))
+    known = [name for name in (axis.entity, axis.time, _SIZE) if name is not None]
+    return table.drop(known).with_columns(narrow.cast(pl.Int64), cs.by_dtype(pl.Float32).cast(pl.Float64))
 
 
-def _instants(events: pl.LazyFrame, time: str, spans: Sequence[_Span], enters: int) -> pl.LazyFrame:
+def _instants(events: pl.LazyFrame, time: str, spans: Sequence[_Span], enters: int, axis: _Axis) -> pl.LazyFrame:
     """Return the instants at which a window's content changes, and the row of `_contents` that each window then has."""
     size, row = pl.len(), pl.int_range(pl.len(), dtype=pl.get_index_type())
-    numbered = events.select(_RUN, time, (size * 2).alias(_SIZE), row.alias(_ROW), (size + row).alias(_LEFT))
+    places = list(dict.fromkeys([_RUN, time, axis.time]))
+    numbered = events.select(*places, (size * 2).alias(_SIZE), row.alias(_ROW), (size + row).alias(_LEFT))
     pointers = [span.pointer for span in spans]
-    entering = numbered.select(_RUN, time, *(pl.col(_ROW).alias(name) for name in pointers))
+
+    def at(later: int) -> list[pl.Expr]:
+        line = [pl.col(_LINE) + later] if _LINE in places else []
+        return [pl.col(_RUN), pl.col(time) + pl.duration(microseconds=later), *line]
+
+    entering = numbered.select(*places, *(pl.col(_ROW).alias(name) for name in pointers))
     unchanged = pl.lit(None, pl.get_index_type())
     families = [entering]
     if enters:
         nothing = numbered.filter(_starts())
-        before = pl.col(time) - pl.duration(microseconds=enters)
-        families.insert(0, nothing.select(_RUN, before, *(pl.col(_SIZE).alias(name) for name in pointers)))
+        families.insert(0, nothing.select(*at(-enters), *(pl.col(_SIZE).alias(name) for name in pointers)))
     for span in spans:
-        later = pl.col(time) + pl.duration(microseconds=span.stay)
         left = [(pl.col(_LEFT) if other is span else unchanged).alias(other.pointer) for other in spans]
-        families.append(numbered.select(_RUN, later, *left))
-    instant = pl.col(_RUN, time)
+        families.append(numbered.select(*at(span.stay), *left))
+    order = [axis.time] if axis.entity is None else [axis.entity, axis.time]
+    instant = pl.col(order)
     return (
         pl.concat(families)
-        .sort(_RUN, time, maintain_order=True)
+        .sort(order, maintain_order=True)
         .with_columns(pl.col(pointers).forward_fill())
         .filter(pl.any_horizontal(instant.ne_missing(instant.shift(-1))))
     )
