@@ -372,6 +372,21 @@ def test_rows_in_no_order_are_matched_class_by_class_and_leave_nothing_behind(
         diff_views(left, right, at_once=5)
 
 
+def test_files_of_rows_in_no_order_are_few_and_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(align, "_MOST_HELD", 0)
+    read: list[object] = []
+    read_ipc = pl.read_ipc
+
+    def counting(path: Path) -> pl.DataFrame:
+        read.append(path)
+        return read_ipc(path)
+
+    monkeypatch.setattr(pl, "read_ipc", counting)
+    assert counted(diff_views(*in_no_order(), at_once=5)) == (100, 1, 0, 0)
+    turns, classes = math.ceil(101 / 5 / align._SCATTERED), math.ceil(101 / 5)
+    assert len(read) == len(set(read)) == 2 * turns * math.ceil(classes / align._TOGETHER)
+
+
 def test_rows_in_no_order_that_fit_into_memory_are_compared_alike_without_any_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

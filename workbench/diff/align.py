@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial, reduce
-from itertools import islice
+from itertools import accumulate, islice
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -305,14 +305,17 @@ def _are_single(frame: pl.DataFrame, keys: Sequence[str]) -> bool:
 AT_ONCE = 262_144
 """Rows of each side in a part: a row group of a stored view."""
 
-_COPIES = 8
+_COPIES = 16
 """How many times as many bytes as a part has may be in memory: both sides of parts that are read, matched and shown."""
 
 _FEWEST = 4_096
 """Rows of each side in a part, however wide they are."""
 
-_SCATTERED = 4
-"""How many parts' rows are held until they are written by classes of hashes: more need fewer files."""
+_SCATTERED, _TOGETHER = 2, 4
+"""How many parts' rows are held until they are written by classes of hashes, and how many classes share a file.
+
+More of either need fewer files, which take less time; the first takes memory while rows are divided, the second after.
+"""
 
 _HELD, _MOST_HELD = 1 / 8, 400_000_000
 """The share of what is free, and the bytes, that rows in no order may take in memory instead of in files."""
@@ -508,6 +511,14 @@ def _until_cut(
 
 
 @dataclass(frozen=True, slots=True)
+class _Stored:
+    """Rows of one class in a file that has those of other classes, too: slices of it, each as offset and length."""
+
+    path: Path
+    slices: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class _ScatteredRows:
     """A side's rows by classes of their keys' hashes: the side itself is read once, however many there are.
 
@@ -516,15 +527,18 @@ class _ScatteredRows:
     schema
         The columns, with the hashes.
     parts
-        Of each class the rows in memory, or the files that they are in.
+        Of each class the rows in memory, or where they are in files.
+    opened
+        The files that were read last: classes are asked for one after the other.
     """
 
     schema: pl.Schema
-    parts: Sequence[list[pl.DataFrame] | list[Path]]
+    parts: list[list[pl.DataFrame]] | list[list[_Stored]]
+    opened: dict[Path, pl.DataFrame] = field(default_factory=dict)
 
     @classmethod
     def of(cls, reader: _BatchReader, folder: Path | None, *, keys: Sequence[str], classes: int) -> _ScatteredRows:
-        """Divide the rows of `reader`: in memory, or in files of some batches each."""
+        """Divide the rows of `reader`: in memory, or in files of some batches and classes each."""
         hashes = sum((pl.col(key).hash(seed) for seed, key in enumerate(keys)), start=pl.lit(0, dtype=pl.UInt64))
         schema = reader.rows.clear().with_columns(hashes.alias(_HASH)).schema
         batches = (_grouped(batch.with_columns(hashes.alias(_HASH)), classes) for batch in reader.rest())
@@ -533,37 +547,52 @@ class _ScatteredRows:
         parts: list[list[pl.DataFrame]] = [[] for _ in range(classes)]
         for each in batches:
             for number, part in enumerate(parts):
-                part.append(_of_class(each, number))
+                part.append(_of_classes(each, number, number + 1))
         return cls(schema, parts)
 
     def read(self, number: int) -> pl.DataFrame:
-        """Return the rows of one class."""
-        parts = [pl.read_ipc(part) if isinstance(part, Path) else part for part in self.parts[number]]
-        self.parts[number].clear()
-        return pl.concat([pl.DataFrame(schema=self.schema), *parts], rechunk=True)
+        """Return the rows of one class, for the only time."""
+        parts, self.parts[number] = self.parts[number], []
+        paths = {part.path for part in parts if isinstance(part, _Stored)}
+        for path in self.opened.keys() - paths:
+            del self.opened[path]
+        for path in paths - self.opened.keys():
+            self.opened[path] = pl.read_ipc(path)
+        rows = [each for part in parts for each in self._slices(part)]
+        return pl.concat([pl.DataFrame(schema=self.schema), *rows], rechunk=True)
+
+    def _slices(self, part: pl.DataFrame | _Stored) -> Iterator[pl.DataFrame]:
+        if isinstance(part, _Stored):
+            yield from (self.opened[part.path].slice(*each) for each in part.slices)
+        else:
+            yield part
 
 
 _Grouped: TypeAlias = tuple[pl.DataFrame, list[int]]
 
 
-def _written(batches: Iterator[_Grouped], folder: Path, classes: int) -> list[list[Path]]:
-    """Write each class into a folder of its own, and return its files."""
-    files: list[list[Path]] = [[] for _ in range(classes)]
-    for number in range(classes):
-        (folder / str(number)).mkdir(parents=True)
+def _written(batches: Iterator[_Grouped], folder: Path, classes: int) -> list[list[_Stored]]:
+    """Write some batches' rows of some classes into a file each; return of each class where its rows are."""
+    parts: list[list[_Stored]] = [[] for _ in range(classes)]
+    folder.mkdir(parents=True)
     while some := list(islice(batches, _SCATTERED)):
-        for number, written in enumerate(files):
-            rows = pl.concat([_of_class(each, number) for each in some])
-            if rows.height:
-                path = folder / str(number) / f"{len(written)}.arrow"
-                _write_rows(rows, path)
-                written.append(path)
-    return files
+        for first in range(0, classes, _TOGETHER):
+            last = min(first + _TOGETHER, classes)
+            path = folder / f"{len(parts[first])}-{first}.arrow"
+            _write_rows(pl.concat([_of_classes(each, first, last) for each in some]), path)
+            before = [0, *accumulate(ends[last] - ends[first] for _, ends in some)]
+            for number in range(first, last):
+                slices = [
+                    (start + ends[number] - ends[first], ends[number + 1] - ends[number])
+                    for start, (_, ends) in zip(before, some, strict=False)
+                ]
+                parts[number].append(_Stored(path, slices))
+    return parts
 
 
-def _of_class(grouped: _Grouped, number: int) -> pl.DataFrame:
+def _of_classes(grouped: _Grouped, first: int, end: int) -> pl.DataFrame:
     rows, ends = grouped
-    return rows.slice(ends[number], ends[number + 1] - ends[number])
+    return rows.slice(ends[first], ends[end] - ends[first])
 
 
 def _grouped(batch: pl.DataFrame, classes: int) -> _Grouped:
@@ -579,7 +608,7 @@ def _write_rows(rows: pl.DataFrame, path: Path) -> None:
         rows.write_ipc(path, compression="uncompressed")
     except OSError as error:
         raise ComputeError(
-            f"Rows in no order are kept in {path.parents[2].parent} while they are compared, and that failed: "
+            f"Rows in no order are kept in {path.parents[1].parent} while they are compared, and that failed: "
             f"{error.strerror or error}.",
             remedy="Free space there, or set TMPDIR to a folder on a larger disk.",
         ) from None
