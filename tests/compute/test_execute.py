@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import traceback
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 from polars.testing import assert_frame_equal
 
-from workbench.compute import Computed, digest_frame
+from workbench.compute import Amendment, Computed, StoredView, ViewCache, damage, digest_frame, materialize_view
 from workbench.compute.execute import write_parquet
-from workbench.errors import ComputeError
+from workbench.errors import ComputeError, ProjectError
 
 COLUMNS = ["carrier", "landed_at", "delay"]
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -258,3 +258,44 @@ def test_without_permission_to_write_it_says_so_and_stored_views_still_serve(
     kind, message, _ = output.splitlines()[0].split(" | ")
     assert (kind, "Permission denied" in message) == ("ProjectError", True), errors
     assert output.splitlines()[1] == "view id"
+
+
+def amend(cache: Path, stage: ModuleType, amendment: Amendment) -> StoredView:
+    """Store the trial with some rows less and with others, as `ab`."""
+    view, base = stage.make_view(stage.delays, COLUMNS), ViewCache(cache)
+    return materialize_view(
+        view,
+        stage.inputs(digest="e2"),
+        view_id="ab" * 32,
+        code_hash=stage.CODE,
+        cache=base,
+        shortcut=lambda _: amendment,
+    ).stored
+
+
+@pytest.mark.parametrize("gone", [[0], [42, 43], [99], []], ids=["the first", "in between", "the last", "none"])
+@pytest.mark.parametrize("hours", [-2, 50, 200], ids=["earlier", "between", "later"])
+def test_an_amended_view_is_recorded_as_one_that_is_computed(
+    tmp_path: Path, stage: ModuleType, gone: list[int], hours: int
+) -> None:
+    base = stage.compute(tmp_path).stored
+    rows = base.frame().collect()
+    added = rows[:2].with_columns(pl.col("landed_at") + timedelta(hours=hours, minutes=5))
+    stored = amend(tmp_path, stage, Amendment(base, pl.Series(gone, dtype=pl.UInt32), rows[gone], added))
+    expected = pl.concat([rows.with_row_index().filter(~pl.col("index").is_in(gone)).drop("index"), added])
+    record = stored.record
+    assert stored.frame().collect().equals(expected)
+    assert record.digest == digest_frame(expected.lazy(), keys=record.keys)
+    assert record.period == (expected["landed_at"].min(), expected["landed_at"].max())
+    assert record.size == sum(path.stat().st_size for path in stored.paths)
+    assert damage(stored) == ""
+
+
+def test_a_view_whose_files_were_changed_while_it_was_amended_is_not_stored(tmp_path: Path, stage: ModuleType) -> None:
+    base = stage.compute(tmp_path).stored
+    rows = base.frame().collect()
+    with pytest.raises(
+        ProjectError, match="102 rows of trial were stored, not 101: its files in the cache were changed"
+    ):
+        amend(tmp_path, stage, Amendment(base, pl.Series([], dtype=pl.UInt32), rows[:1], rows[:2]))
+    assert ViewCache(tmp_path).get("ab" * 32) is None

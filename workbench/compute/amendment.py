@@ -22,7 +22,7 @@ from workbench.files import replace_atomically
 
 CHECKSUMS = "checksums.json"
 """The file beside a view's data with the checksums of its files; those that are not in it are not known."""
-LEAST_CUT = 1_048_576
+LEAST_CUT = 524_288
 """Rows of a file up to which it is not cut."""
 _CUTS = 8
 """Into how many files about as many rows as the base has are cut."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -336,7 +337,10 @@ def _amend(task: _Task, amendment: Amendment, plan: str | None, path: Path, tick
     files = _write_amended(amendment, path, task.view.name)
     stored = sum(row_count(path.parent / name) for name in files)
     if stored != sums.rows:
-        raise AssertionError(f"{stored} rows were stored, not {sums.rows}")
+        raise ProjectError(
+            f"{stored:,} rows of {task.view.name} were stored, not {sums.rows:,}: its files in the cache were changed.",
+            remedy=f"Remove {amendment.base.folder}, and run the same command again.",
+        )
     period = _period(base.period, gone.period(), come.period())
     if period is None:
         ends = pl.scan_parquet([path.parent / name for name in files], glob=False)
@@ -377,7 +381,8 @@ def _write_amended(amendment: Amendment, path: Path, view: str) -> list[str]:
             if file.source.name in known:
                 found[target.name] = known[file.source.name]
         names.append(target.name)
-    save_checksums(path.parent, found)
+    with suppress(OSError):  # the disk is full: its rows are digested where they would be asked for
+        save_checksums(path.parent, found)
     return names
 
 
