@@ -31,8 +31,11 @@ _INTERRUPTED = re.compile(r"__POLARS_ABORT_KEYBOARD_INTERRUPT|<class 'KeyboardIn
 """How Polars may word a Ctrl-C: in an error of one of its threads, or in a panic where Python raised in its hands."""
 _ORNAMENT = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\u21b3")
 _LONGEST = 400
+_LOOK = 0.1
+"""How many seconds a Ctrl-C may go unnoticed."""
 
 Class = TypeVar("Class", bound=type)
+Outcome = TypeVar("Outcome")
 
 
 def is_drivers(error: BaseException | None) -> bool:
@@ -66,6 +69,24 @@ def interruptible() -> Iterator[None]:
     except BaseException as error:
         require_uninterrupted(error)
         raise
+
+
+def run_interruptible(act: Callable[[], Outcome], interrupt: Callable[[], None]) -> Outcome:
+    """Return what `act` returns; a Ctrl-C, which its driver does not look for while it computes, calls `interrupt`."""
+    from concurrent.futures import ThreadPoolExecutor, wait  # which takes a while to import
+    from contextvars import copy_context
+
+    with ThreadPoolExecutor(1, thread_name_prefix="driver") as pool:
+        running = pool.submit(copy_context().run, act)
+        try:
+            while not running.done():
+                wait([running], timeout=_LOOK)  # a signal that another thread gets does not end this
+        except KeyboardInterrupt:
+            while not running.done():  # again: it may not have begun when it was told
+                interrupt()
+                wait([running], timeout=_LOOK)
+            raise
+        return running.result()
 
 
 @contextmanager

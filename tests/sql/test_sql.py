@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ from tests.store.stage import git, publish
 from workbench import errors
 from workbench.cli import main
 from workbench.project import answer_into_file
+from workbench.sql.stream import TableStream
 
 if TYPE_CHECKING:
     from workbench.project import Project
@@ -316,6 +319,21 @@ def test_a_query_that_holds_too_much_at_a_time_says_so(mart_to_read: Project, mo
     with pytest.raises(errors.MemoryLimit, match="at a time") as raised:
         mart_to_read.sql("select count(*) from (select distinct range from range(10000000))")
     assert raised.value.remedy
+
+
+def test_ctrl_c_ends_a_query_that_would_take_for_ever(mart_to_read: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = TableStream._batches
+
+    def press(stream: TableStream, *asked: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        yield from batches(stream, *asked)
+
+    monkeypatch.setattr(TableStream, "_batches", press)
+    endless = "range(3000000) a, range(3000000) b where a.range * b.range = 7"
+    with pytest.raises(KeyboardInterrupt):
+        mart_to_read.sql(f"select count(*) from spend, {endless}")
+    monkeypatch.undo()
+    assert mart_to_read.sql("select count(*) from spend").item() > 0
 
 
 def test_duckdb_writes_nothing_of_its_own_to_the_output(mart_to_read: Project) -> None:

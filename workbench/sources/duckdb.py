@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.drivers import run_interruptible
 from workbench.lazy import deferred
 from workbench.memory import duckdb_settings, scratch_folder
 from workbench.redaction import redact
@@ -83,7 +84,10 @@ def _select(declared: Declared, connection: Any, duckdb: Any) -> pl.DataFrame:
         relation = connection.sql(statements[0].query)
         if twice := repeated_names(relation.columns):
             raise faults.twice_named(declared.name, twice)
-        return rows_of(relation, lambda *found: faults.query_not_carried(declared.name, *found))
+        return run_interruptible(
+            lambda: rows_of(relation, lambda *found: faults.query_not_carried(declared.name, *found)),
+            connection.interrupt,
+        )
     finally:
         if elsewhere:
             _refuse_files_from_elsewhere(declared, connection)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from workbench.drivers import reason, translate_errors
+from workbench.drivers import reason, run_interruptible, translate_errors
 from workbench.errors import MemoryLimit, QueryError, WorkbenchError
 from workbench.memory import ENGINE_SHARE, beyond_memory, duckdb_settings, memory_share, scratch_folder
 from workbench.sources import batches_of
@@ -64,8 +64,7 @@ def run_sql(
             named, local = tables_of(connection, query)
             read = [table for table in named if table.name.lower() not in local or tables.has(table)]
             streams += _register(connection, tables, read)
-            for part in _parts(connection, query):
-                result.add(part)
+            run_interruptible(lambda: _collect(connection, query, result), connection.interrupt)
         rows = result.frame()
         if write is not None:
             write(rows)
@@ -110,6 +109,11 @@ def _register(connection: Any, tables: Tables, named: Sequence[TableName]) -> li
     connection.execute("set enable_external_access = false").fetchall()
     connection.execute("set lock_configuration = true").fetchall()
     return streams
+
+
+def _collect(connection: Any, query: str, result: Result) -> None:
+    for part in _parts(connection, query):
+        result.add(part)
 
 
 def _parts(connection: Any, query: str) -> Iterator[pl.DataFrame]:
