@@ -22,6 +22,7 @@ from workbench.cli.call import bind
 from workbench.cli.derive import command
 from workbench.cli.parsers import WITH_PROJECT, WITHOUT_PROJECT, parser
 from workbench.errors import UsageError
+from workbench.git.command import Git
 from workbench.project import Project, Verb
 
 
@@ -57,6 +58,19 @@ def test_looking_loads_no_library_for_data(inside: Path, words: list[str]) -> No
     code += f"print(*[name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_status_asks_git_once_what_is_checked_out(inside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    run = Git.run
+
+    def noted(self: Git, *words: str, **options: Any) -> Any:
+        asked.append(words[0])
+        return run(self, *words, **options)
+
+    monkeypatch.setattr(Git, "run", noted)
+    assert main.main(["status"]) == 0
+    assert asked.count("symbolic-ref") == 1
 
 
 def test_what_a_person_reads_has_the_card(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:

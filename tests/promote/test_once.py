@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.promote.conftest import RATE, SPEND, git
+from tests.promote.conftest import DESCRIBED, RATE, SPEND, git, record_of
 from workbench.compute import ViewCache
 from workbench.errors import LakeError
 from workbench.git.objects import Objects
@@ -119,3 +119,13 @@ def test_where_the_data_of_one_view_cannot_be_written_none_is_published(
             shop.promote()
     assert git(shop.root, "rev-parse", "main") == main
     assert shop.promote().passed
+
+
+def test_a_rollback_writes_each_file_once(published: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    published.define(DESCRIBED, log=False)
+    published.promote("spend")
+    written = counted(monkeypatch, Objects, "write_blobs", lambda _, contents: len(contents))
+    published.rollback("spend", "1.0")
+    assert written == {1: 2}  # its definition, and its record
+    assert git(published.root, "show", "main:features/spend.py").endswith(SPEND.strip())
+    assert record_of(published, "spend").current == "1.0"

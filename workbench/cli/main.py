@@ -80,7 +80,7 @@ def _call(call: Call) -> Any:
     from workbench.project import open_project
 
     project = open_project(remembered=True)
-    branch = project.branch_name
+    chosen = project.chosen_branch
     try:
         if call.as_json or not sys.stderr.isatty():
             return call.run(project=project)
@@ -91,7 +91,7 @@ def _call(call: Call) -> Any:
 
             return call.run(project=project, progress=tick)
     finally:
-        if project.branch_name != branch:
+        if project.chosen_branch != chosen and project.branch_name != (chosen or project.repository.head()):
             project.use_branch_in_shell()
         project.close()
 

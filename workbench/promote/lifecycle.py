@@ -207,14 +207,13 @@ def write(
     message: str,
     trailers: Sequence[tuple[str, str]],
     *,
-    files: Mapping[str, str | bytes] | None = None,
+    onto: str | None = None,
     body: str = "",
 ) -> str:
-    """Write records, and `files` beside them, in one commit on main, and return it."""
-    workspace = line.workspace
-    changes = {**{record_path(view): record.to_toml() for view, record in records.items()}, **(files or {})}
+    """Write records into main's tree, or into the tree `onto`, in one commit on main, and return it."""
+    changes = {record_path(view): record.to_toml() for view, record in records.items()}
     return line.commit(
-        workspace.repository.tree_with(main, changes),
+        line.workspace.repository.tree_with(onto or main, changes),
         expected=main,
         message=f"{message}\n\n{body}" if body else message,
         trailers=trailers,

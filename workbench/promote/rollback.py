@@ -87,8 +87,7 @@ def rollback(
             return Standing(f"{bare} is at {first.target.number} already", first.after, main)
         steps = [first, *(_downstream(registry, first) if with_downstream else ())]
         require_permission(workspace, main, [each.view for each in steps])
-        changes, notes, same = restored_definitions(workspace, main, steps)
-        tree = workspace.repository.tree_with(main, changes)
+        tree, notes, same = restored_definitions(workspace, main, steps)
         accepted = _require_fit(workspace, registry, steps, main=main, tree=tree, same=same, accept=accept or {})
         commit = write(
             line,
@@ -96,7 +95,7 @@ def rollback(
             {each.view: each.after for each in steps},
             f"Roll {' and '.join(f'{each.view} back to {each.target.number}' for each in steps)}",
             tuple((ROLLBACK, f"{each.view} {each.target.number}") for each in steps),
-            files=changes,
+            onto=tree,
             body=accepted,
         )
         notes += [note for each in steps for note in each.notes]
@@ -231,10 +230,8 @@ def _is_made_from(version: Version, targets: Mapping[str, Version]) -> bool:
     )
 
 
-def restored_definitions(
-    workspace: Workspace, main: str, steps: Sequence[Step]
-) -> tuple[dict[str, str | bytes], list[str], set[str]]:
-    """Return the files with which main defines the views as they were published, what to say, and which are all there.
+def restored_definitions(workspace: Workspace, main: str, steps: Sequence[Step]) -> tuple[str, list[str], set[str]]:
+    """Return main's tree with the views defined as they were published, what to say, and which are all there.
 
     A view's own file is restored, with the data files that it alone declares: a helper or a data file that others share
     stays as it is, and then main's definition is not the version's, which is said. The version serves all the same, and
@@ -258,7 +255,8 @@ def restored_definitions(
                 f"Main's definition of {step.view} stays unchanged: {step.target.number}'s cannot be restored "
                 f"({error})."
             )
-    definitions = load_tree(repository, repository.tree_with(main, changes), cache=workspace.hidden, written=main)
+    tree = repository.tree_with(main, changes)
+    definitions = load_tree(repository, tree, cache=workspace.hidden, written=main)
     for step in steps:
         if step.view not in olds:
             continue
@@ -280,7 +278,7 @@ def restored_definitions(
                 f"{helpers} changed since. "
                 "The version keeps its own code; experiments start from main's."
             )
-    return changes, notes, same
+    return tree, notes, same
 
 
 def _same_files(path: str, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> bool:

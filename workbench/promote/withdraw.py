@@ -53,10 +53,10 @@ def withdraw(workspace: Workspace, ref: str, *, reason: str) -> Standing:
         after = lifecycle.withdraw(record, version, gone)
         back = lifecycle.live_of(after, version.major)
         notes = _Notes(workspace, registry, record, version, back).all()
-        files: dict[str, str | bytes] = {}
+        tree = main
         if back is not None and after.current == back.number != record.current:
             try:
-                files, told, _ = restored_definitions(workspace, main, [Step(view, record, after, back)])
+                tree, told, _ = restored_definitions(workspace, main, [Step(view, record, after, back)])
                 notes = [*notes, *told]
             except WorkbenchError as error:
                 notes = [*notes, f"Main's definition of {view} stays as it is: {error.message}"]
@@ -66,7 +66,7 @@ def withdraw(workspace: Workspace, ref: str, *, reason: str) -> Standing:
             {view: after},
             f"Withdraw {view} {version.number}",
             ((WITHDRAWN, f"{view} {version.number}"),),
-            files=files,
+            onto=tree,
             body=said,
         )
         return Standing(f"{view} {version.number} is withdrawn: {said}", after, commit, tuple(notes))
