@@ -236,6 +236,19 @@ def test_above_the_limit_a_sample_is_used_and_said_and_is_the_same_each_time(mon
     assert text.distinct == 7
 
 
+@pytest.mark.parametrize("dtype", [pl.Int64, pl.UInt64, pl.Int128, pl.Datetime("ns", "UTC"), pl.Decimal(30, 2)])
+def test_above_the_limit_values_that_floats_would_merge_are_told_apart(
+    monkeypatch: pytest.MonkeyPatch, dtype: Any
+) -> None:
+    monkeypatch.setattr(feature_module, "EXACT", 2_000)
+    monkeypatch.setattr(feature_module, "SAMPLE", 2_000)
+    values = pl.select((2**60 + pl.int_range(50_000)).cast(dtype)).to_series()
+    assert values.to_physical().cast(pl.Float64).n_unique() < 1_000
+    made = feature_module.feature_profile(values, unit=None)
+    assert made.distinct == pytest.approx(50_000, rel=0.05)
+    assert made.sampled == 2_000
+
+
 @pytest.mark.parametrize("rows", [1_000, 1_001, 1_999, 1_000_003])
 def test_a_sample_has_one_row_of_each_stretch(rows: int) -> None:
     places = feature_module.sample_places(rows, 1_000)

@@ -120,7 +120,7 @@ def feature_profile(values: pl.Series, *, unit: str | None, tolerance: float | N
     elif values.dtype.is_nested():
         facts = {"parts": _parts(present, unit)}
     elif kind != "other":
-        facts = _measures(as_numbers(present), whole=values.dtype.is_integer())
+        facts = _measures(present)
     return FeatureProfile(
         name=values.name,
         dtype=str(values.dtype),
@@ -239,7 +239,8 @@ def as_numbers(values: pl.Series) -> pl.Series:
     return values.cast(pl.Float64)
 
 
-def _measures(numbers: pl.Series, *, whole: bool) -> dict[str, Any]:
+def _measures(present: pl.Series) -> dict[str, Any]:
+    numbers = as_numbers(present)
     finite, nans = numbers, 0
     mean = numbers.mean()
     if finite_or_none(mean) is None:  # else nothing in the sum was NaN or infinite
@@ -253,7 +254,8 @@ def _measures(numbers: pl.Series, *, whole: bool) -> dict[str, Any]:
     looked_at = _sample(finite)
     ordered = looked_at.sort()
     everything = ordered.len() == finite.len()
-    distinct = _runs(ordered) if everything else finite.approx_n_unique()
+    as_stored = finite if present.dtype.is_float() else present.to_physical()  # integers take half the time of floats
+    distinct = _runs(ordered) if everything else as_stored.approx_n_unique()
     return odd | {
         "distinct": distinct,
         "mean": finite_or_none(mean),
@@ -261,7 +263,7 @@ def _measures(numbers: pl.Series, *, whole: bool) -> dict[str, Any]:
         "min": finite_or_none(finite.min()),
         "max": finite_or_none(finite.max()),
         "sampled": None if everything else ordered.len(),
-        **_shape(ordered, whole=whole),
+        **_shape(ordered, whole=present.dtype.is_integer()),
     }
 
 
