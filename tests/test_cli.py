@@ -189,6 +189,8 @@ def test_json_is_taken_wherever_it_stands_but_not_after_two_dashes() -> None:
 def test_words_that_bind_to_nothing_are_a_usage_error() -> None:
     with pytest.raises(UsageError, match="--help"):
         bind(parser("workbench"), ["why-changed"])
+    with pytest.raises(UsageError, match=r"in quotes, as in sql"):
+        bind(parser("workbench"), ["sql", "select", "1"])
 
 
 def test_the_overview_has_every_verb_once() -> None:

@@ -41,7 +41,7 @@ class Call:
 
 def bind(app: App, words: Sequence[str]) -> Call:
     """Parse `words` with `app`."""
-    from cyclopts import CycloptsError
+    from cyclopts import CycloptsError, UnusedCliTokensError
 
     tokens, as_json = _take("--json", words)
     tokens, no_sign = _take("--no-sign", tokens)
@@ -50,7 +50,10 @@ def bind(app: App, words: Sequence[str]) -> Call:
         function, bound, ignored = app.parse_args(tokens, print_error=False, exit_on_error=False)[:3]
     except CycloptsError as error:
         name = app.name[0]
-        raise UsageError(f"{name}: {error}", remedy=f"{name} --help lists its options.") from None
+        remedy = f"{name} --help lists its options."
+        if isinstance(error, UnusedCliTokensError):
+            remedy = f'Put words that belong together in quotes, as in sql "select ..."; {remedy}'
+        raise UsageError(f"{name}: {error}", remedy=remedy) from None
     is_help = getattr(function, "__name__", "") in {"help_print", "version_print"}
     return Call(
         function, tuple(bound.args), dict(bound.kwargs), frozenset(ignored), as_json, no_sign, everything, is_help
