@@ -52,12 +52,20 @@ def test_the_loop_from_a_terminal(inside: Path, capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize("words", [["--help"], ["branch"], ["status"]])
 def test_looking_loads_no_library_for_data(inside: Path, words: list[str]) -> None:
-    heavy = "polars", "numpy", "pandera", "pandas", "duckdb", "deltalake", "pyarrow", "http.client"
-    code = "import contextlib, io, sys\nfrom workbench.cli.main import main\n"
+    code = "import contextlib, io\nfrom workbench.cli.main import main\n"
     code += f"with contextlib.redirect_stdout(io.StringIO()):\n    assert main({words!r}) == 0\n"
-    code += f"print(*[name for name in {heavy!r} if name in sys.modules])"
+    assert heavy_imports(code) == []
+
+
+def test_a_rollback_loads_no_library_for_data_before_it_reads_any() -> None:
+    assert heavy_imports("import workbench.promote.rollback, workbench.promote.publish\n") == []
+
+
+def heavy_imports(code: str) -> list[str]:
+    heavy = "polars", "numpy", "pandera", "pandas", "duckdb", "deltalake", "pyarrow", "http.client"
+    code += f"import sys\nprint(*[name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
+    return done.stdout.split()
 
 
 def test_status_asks_git_once_what_is_checked_out(inside: Path, monkeypatch: pytest.MonkeyPatch) -> None:

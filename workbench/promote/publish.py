@@ -11,7 +11,6 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.compute import note_checksums
 from workbench.errors import PromotionError
 from workbench.promote.merge import FROM, SET
 from workbench.registry import (
@@ -118,6 +117,8 @@ def write_rows(
 
     Where the Delta version `onto` holds all but those of the view's last file, only these are added to it.
     """
+    from workbench.compute import note_checksums
+
     prepared, stored = evaluated.prepared, evaluated.computed.stored
     note_checksums(stored)
     return writer.publish(
