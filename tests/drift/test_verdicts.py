@@ -166,3 +166,19 @@ def test_one_missing_row_of_a_small_day_is_no_drift() -> None:
     reference = frame(kind("stationary", 0, HISTORY, 1), 0, 1)
     day = [None, *kind("stationary", HISTORY, DAY, 1)[1:]]
     assert not report(reference, frame(day, HISTORY, 1))["x"].drifted
+
+
+@pytest.mark.parametrize("known", [1, 2, 3, 5, 10])
+def test_few_rows_of_the_same_kind_have_not_drifted(known: int) -> None:
+    for seed in range(20):
+        values = np.random.default_rng(seed).normal(size=known + 200)
+        reference = frame(values[:known], 0, 1)
+        for rows in (5, 200):
+            assert not report(reference, frame(values[known : known + rows], known, 1))["x"].drifted, seed
+
+
+@pytest.mark.parametrize(("known", "verdict"), [(2, "cannot judge"), (5, "drifted"), (30, "drifted")])
+def test_values_far_from_few_rows_have_drifted_where_chance_cannot_lead_there(known: int, verdict: str) -> None:
+    values = np.random.default_rng(1).normal(size=known + 200)
+    reference, current = frame(values[:known], 0, 1), frame(values[known:] + 100, known, 1)
+    assert report(reference, current)["x"].verdict == verdict

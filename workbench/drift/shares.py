@@ -22,6 +22,8 @@ LARGEST_SHARE_MOVED = 0.25
 """A share may never move by more than a quarter of the rows, however restless it is: that many values went missing."""
 
 _CHANCE = 4.0
+_FEW, _UNLIKELY = 50, 1e-4
+"""Values whose range says little, and how likely it may be that others alike are that far out of it."""
 _NEVER = 1e-6
 _FEWEST_CONSTANT = 20
 
@@ -74,6 +76,29 @@ def by_chance(held: float, n: float, m: float) -> float:
     """Return how far two samples' shares are apart at most: by four standard errors, and three rows of the second."""
     together = (held + 1) / (n + m + 2)
     return _CHANCE * math.sqrt(together * (1 - together) * (1 / n + 1 / m)) + 3 / m
+
+
+def are_out_by_chance(out: float, rows: float, known: int) -> bool:
+    """Whether of `rows` values so many may lie out of the range of `known` ones that have the same distribution.
+
+    The share of a continuous distribution that is out of the range of n values of it is distributed as Beta(2, n - 1),
+    whatever the distribution: S. S. Wilks, Determination of sample sizes for setting tolerance limits, 1941.
+    """
+    if known >= _FEW:  # `by_chance` allows more
+        return False
+    if known < 2:
+        return True
+    drawn = min(round(rows), 1000)
+    least = math.ceil(out / rows * drawn)
+    return sum(_beta_binomial(each, drawn, 2, known - 1) for each in range(least, drawn + 1)) > _UNLIKELY
+
+
+def _beta_binomial(held: int, drawn: int, one: float, other: float) -> float:
+    def log_beta(a: float, b: float) -> float:
+        return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+
+    ways = math.lgamma(drawn + 1) - math.lgamma(held + 1) - math.lgamma(drawn - held + 1)
+    return math.exp(ways + log_beta(held + one, drawn - held + other) - log_beta(one, other))
 
 
 def _usual(one: float, blocks: tuple[Numbers, Numbers], cut: Blocks) -> tuple[float, float]:

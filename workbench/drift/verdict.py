@@ -21,7 +21,7 @@ from workbench.drift.expectation import (
     trends,
 )
 from workbench.drift.noise import Basis, Noise, by_chance
-from workbench.drift.shares import SMALLEST_SHARE_MOVED, ShareMoved, became_constant, judge_share
+from workbench.drift.shares import SMALLEST_SHARE_MOVED, ShareMoved, are_out_by_chance, became_constant, judge_share
 from workbench.measures import MEASURES, ROUNDED
 
 if TYPE_CHECKING:
@@ -157,7 +157,8 @@ def _by_measure(
     if best is not None and best.follows:
         found = replace(found, follows=best.follows, beyond=best.value)
         value = best.value
-    far = value > ceiling or (not found.follows and _is_far(found, evidence))
+    told_by_ks = few and found.measures["ks"] is not None  # of bins that few rows made, the stability index is large
+    far = (value > ceiling and not told_by_ks) or (not found.follows and _is_far(found, evidence))
     if few and not far:
         return replace(found, judged=False, unsure="there are too few rows")
     short = best is None or (found.trending and not found.follows)
@@ -265,7 +266,9 @@ def _of_values(evidence: Evidence, values: list[Numbers], *, by_trend: bool) -> 
         blocks = np.array([float(len(one)) for one in values]), out
         rows = float(evidence.counts[0].sum()), float(evidence.counts[1].sum())
         moved = judge_share("out of range", rows, (0.0, float(evidence.outside)), blocks, evidence.blocks)
-        found += [] if moved is None else [moved]
+        known = int(rows[0] - sum(evidence.counts[0][place] for _, place in evidence.odd))
+        if moved is not None and not are_out_by_chance(evidence.outside, rows[1], known):
+            found.append(moved)
     if evidence.most is not None and current is not None and became_constant(evidence.most, current, values):
         found.append(ShareMoved("constant", evidence.most, 1.0, 1.0))
     return found
