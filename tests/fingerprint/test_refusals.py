@@ -29,7 +29,7 @@ REFUSED = {
     "docstring": ("def g(): 'doc'", "return g.__doc__", "__doc__"),
     "annotations": ("def g(a: int): pass", "return g.__annotations__", "__annotations__"),
     "file": ("", "return __file__", "__file__"),
-    "file handle": ("H = open(__import__('os').devnull)", "return H.read()", "H"),
+    "file handle": ("import io\nH = io.TextIOWrapper(io.BytesIO())", "return H.read()", "H"),
     "generator": ("G = (x for x in [1])", "return next(G)", "G"),
     "iterator": ("G = iter([1])", "return next(G)", "G"),
     "lock": ("import threading\nL = threading.Lock()", "with L:\n        return f", "L"),
