@@ -181,6 +181,7 @@ def spoil(path: Path, old: float, new: float) -> None:
     path.write_bytes(data.replace(struct.pack("<d", old), struct.pack("<d", new)))
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize("known", [True, False], ids=["checksums are known", "checksums are lost"])
 def test_stored_rows_that_were_damaged_are_not_published_with_corrected_ones(
     tmp_path: Path, identity: None, *, known: bool
@@ -208,6 +209,7 @@ def test_stored_rows_that_were_damaged_are_not_published_with_corrected_ones(
             assert differing(lake_rows(project, "plain"), rows.select("k", "t", v="x")).is_empty()
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize("cached", [True, False], ids=["in the cache", "in the lake alone"])
 def test_published_rows_that_were_damaged_are_not_published_again_where_most_are_computed_again(
     tmp_path: Path, identity: None, monkeypatch: pytest.MonkeyPatch, *, cached: bool
@@ -234,6 +236,7 @@ def test_published_rows_that_were_damaged_are_not_published_again_where_most_are
             assert differing(lake_rows(project, "plain"), rows.select("k", "t", v="x")).is_empty()
 
 
+@pytest.mark.journey
 def test_of_rows_that_change_the_others_are_neither_read_for_the_digest_nor_checked(
     tmp_path: Path, identity: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
