@@ -22,7 +22,7 @@ from typing import Any
 import polars as pl
 
 from tests.bench.targets import Target, judged
-from workbench.compute.execute import ROW_GROUP
+from workbench.compute.metadata import ROW_GROUP
 
 PLANS = ("select", "join", "rolling")
 KINDS = ("bare", "stored", "checked")

@@ -21,7 +21,7 @@ import polars as pl
 
 from tests.bench.targets import Target, judged
 from workbench.compute import write_parquet
-from workbench.compute.execute import ROW_GROUP
+from workbench.compute.metadata import ROW_GROUP
 from workbench.define import windowed
 
 WINDOWS = ("1d", "7d", "30d")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -14,32 +14,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.checks.test_contract import START, Delay, carrier_delay
 from workbench.checks import StreamedCheck, check_contract
-from workbench.define import Feature, FeatureModel, feature_view
-from workbench.define.model import LazyFrame
+from workbench.define import Feature
 from workbench.define.view import contract_of
-from workbench.dtypes import UTC
-
-START = datetime.fromisoformat("2024-01-01T00:00Z")
 
 
-class Delay(FeatureModel):
-    carrier: str
-    landed_at: UTC
-    delay: float = Feature(unit="minute", ge=-90, le=1500, nullable=True)
-    flights: int = Feature(unit="count", ge=0)
+class Gated(Delay):
     gate: str = Feature(isin=["A", "B"], nullable=True)
 
 
-@feature_view(entities="carrier", event_time="landed_at")
-def carrier_delay(flights: pl.LazyFrame) -> LazyFrame[Delay]:
-    return flights
+CONTRACT = contract_of(Gated, carrier_delay)
 
 
-CONTRACT = contract_of(Delay, carrier_delay)
-
-
-class Whole(Delay):
+class Whole(Gated):
     @pa.dataframe_check  # type: ignore[untyped-decorator]  # pandera is not typed here
     def early(cls, data: Any) -> pl.LazyFrame:  # noqa: N805  # pandera hands the class
         early: pl.LazyFrame = data.lazyframe.select(pl.col("delay") <= 0)
@@ -51,7 +39,7 @@ def frame_of(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
 
 
 def streamed(parts: list[pl.DataFrame], *, most: int | None = None) -> StreamedCheck:
-    check = StreamedCheck.of(CONTRACT, Delay)
+    check = StreamedCheck.of(CONTRACT, Gated)
     assert check is not None
     if most is not None:
         check.most = most
@@ -91,8 +79,8 @@ def test_it_says_what_reading_the_rows_again_says(
     parts = [frame[start:stop] for start, stop in pairwise(ends)]
     chance.shuffle(parts)
     seen = streamed(parts, most=most)
-    wanted = check_contract(CONTRACT, Delay, frame)
-    found = check_contract(CONTRACT, Delay, frame, streamed=seen)
+    wanted = check_contract(CONTRACT, Gated, frame)
+    found = check_contract(CONTRACT, Gated, frame, streamed=seen)
     assert replace(found, seconds=0.0) == replace(wanted, seconds=0.0)
     only_shared = all(rule.startswith("unique") for rule in wanted.counts)
     assert seen.holds_for(frame.height) == only_shared
@@ -101,10 +89,10 @@ def test_it_says_what_reading_the_rows_again_says(
 def test_rows_that_were_seen_are_not_read_again() -> None:
     sound = frame_of([("a", START + timedelta(minutes=row), 0.0, 1, None) for row in range(5)])
     others = sound.with_columns(flights=pl.lit(-1, pl.Int64))
-    assert check_contract(CONTRACT, Delay, others, streamed=streamed([sound[3:], sound[:3]])).passed
-    assert not check_contract(CONTRACT, Delay, others, streamed=streamed([sound[3:]])).passed, "not all were seen"
+    assert check_contract(CONTRACT, Gated, others, streamed=streamed([sound[3:], sound[:3]])).passed
+    assert not check_contract(CONTRACT, Gated, others, streamed=streamed([sound[3:]])).passed, "not all were seen"
     other_types = sound.with_columns(pl.col("flights").cast(pl.Int32))
-    assert not check_contract(CONTRACT, Delay, others, streamed=streamed([other_types])).passed
+    assert not check_contract(CONTRACT, Gated, others, streamed=streamed([other_types])).passed
 
 
 def test_columns_in_another_order_are_the_same_columns() -> None:

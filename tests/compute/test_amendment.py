@@ -64,7 +64,7 @@ def test_all_rows_that_stay_are_there_once_in_their_order_and_so_are_those_that_
     amended = Amendment(base, went, whole[went], come)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(amendment, "LEAST_CUT", least)
-        patch.setattr(amendment, "_ROW_GROUP", 1)
+        patch.setattr(amendment, "ROW_GROUP", 1)
         files = amended.files()
     found = [held(file) for file in files]
     left = whole.filter(~pl.col("n").is_in(went.implode()))

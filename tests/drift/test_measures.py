@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
-from scipy.stats import ks_2samp, wasserstein_distance
+from scipy.stats import betabinom, ks_2samp, wasserstein_distance
 
+from workbench.drift.shares import are_out_by_chance
 from workbench.measures import Cells
 from workbench.measures import ks as ks_module
 from workbench.measures import wasserstein as w1
@@ -141,3 +142,10 @@ def test_a_few_rows_among_millions_are_no_drift() -> None:
 def test_equal_shares_are_no_distance_apart_and_different_ones_a_whole() -> None:
     assert jensen_shannon(of(1, 2), of(10, 20)) == 0
     assert jensen_shannon(of(0, 2), of(10, 0)) == 1
+
+
+@given(known=st.integers(2, 49), rows=st.integers(1, 300), out=st.integers(0, 300))
+def test_values_out_of_the_range_of_a_few_are_as_likely_as_scipy_says(known: int, rows: int, out: int) -> None:
+    out = min(out, rows)
+    likely = betabinom.sf(out - 1, rows, 2, known - 1)
+    assert are_out_by_chance(out, rows, known) == (likely > 1e-4)

@@ -360,7 +360,7 @@ def as_of_much_data(chance: random.Random) -> Iterator[None]:
         for module, name, value in (
             (recent, "SMALL", chance.choice([0, recent.SMALL])),
             (amendment, "LEAST_CUT", chance.choice([1, 20, 100])),
-            (amendment, "_ROW_GROUP", 1),
+            (amendment, "ROW_GROUP", 1),
             (partition_digests, "_COARSE", chance.choice([1, 16])),
             (partition_digests, "_ROWS", chance.choice([1, 4])),
         ):

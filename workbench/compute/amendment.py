@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from workbench.compute.digest import digest_frame
-from workbench.compute.metadata import StoredView
+from workbench.compute.metadata import ROW_GROUP, StoredView
 from workbench.files import replace_atomically
 
 CHECKSUMS = "checksums.json"
@@ -26,7 +26,6 @@ LEAST_CUT = 524_288
 """Rows of a file up to which it is not cut."""
 _CUTS = 8
 """Into how many files about as many rows as the base has are cut."""
-_ROW_GROUP = 262_144
 _BLOCK = 4 << 20
 _ROW = "__workbench_row"
 
@@ -89,8 +88,8 @@ class Amendment:
     def _pieces(self, path: Path, rows: int, gone: pl.Series) -> list[AmendedFile]:
         if gone.is_empty():
             return [AmendedFile(path, None)]
-        groups = -(-self.base.record.rows // (_CUTS * _ROW_GROUP))
-        length = max(LEAST_CUT, groups * _ROW_GROUP)
+        groups = -(-self.base.record.rows // (_CUTS * ROW_GROUP))
+        length = max(LEAST_CUT, groups * ROW_GROUP)
         whole, numbered = pl.scan_parquet(path, glob=False), pl.scan_parquet(path, glob=False, row_index_name=_ROW)
         found = []
         for start in range(0, rows, length):

@@ -19,7 +19,7 @@ from workbench.compute.amendment import Amendment, checksum, checksums, row_coun
 from workbench.compute.cache import ViewCache
 from workbench.compute.digest import Sums
 from workbench.compute.entity_ranges import RangedQuery
-from workbench.compute.metadata import DATA, StoredView, ViewRecord, now, versions
+from workbench.compute.metadata import DATA, ROW_GROUP, StoredView, ViewRecord, now, versions
 from workbench.compute.plan import InputData, build, engine_error, plan_hash
 from workbench.compute.progress import Report, Ticker
 from workbench.drivers import interruptible, require_uninterrupted
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from workbench.define import FeatureView
 
-ROW_GROUP = 262_144
 _LIST_ROW_GROUP = 65_536
 """Lists are long, and of a row group's lists either all are read or none."""
 _WAITING = 4

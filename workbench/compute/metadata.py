@@ -21,6 +21,8 @@ else:
 
 DATA = "data.parquet"
 """The file that is written for a view."""
+ROW_GROUP = 262_144
+"""Rows of a row group in it."""
 
 
 class ViewRecord(msgspec.Struct, frozen=True):
