@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from docstring_parser import Docstring, DocstringStyle, parse
-from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
 
 import workbench
 from workbench import config, errors
 from workbench.cli.parsers import WITH_PROJECT, WITHOUT_PROJECT, cell_parser, parser
+from workbench.settings import Settings, default_of, fields
 
 PATH = Path(__file__).parents[1] / "notebooks" / "reference.md"
 NOT_OURS = {"UTC"}
@@ -127,24 +126,24 @@ They are in `workbench.toml` at the project's root. An unknown key is an error t
 policy is read from the file as it stands on `main`: a branch cannot change its own rules.
 [A project](project.md) has an example of each.
 """
-    for name, field in config.Config.model_fields.items():
-        section = settings_model(field.annotation)
+    for field in fields(config.Config):
+        section = settings_model(field.type)
         assert section is not None
-        yield from _section("sources.<name>" if name == "sources" else name, section)
+        yield from _section("sources.<name>" if field.name == "sources" else field.name, section)
 
 
-def _section(place: str, model: type[BaseModel], *, several: bool = False) -> Iterator[str]:
+def _section(place: str, model: type[Settings], *, several: bool = False) -> Iterator[str]:
     rows, inner = [], []
     docs = setting_docs(model)
-    for name, field in model.model_fields.items():
-        below = settings_model(field.annotation)
+    for field in fields(model):
+        name, below = field.name, settings_model(field.type)
         if below is not None:
-            inner.append((f"{place}.{name}", below, get_origin(field.annotation) is tuple))
+            inner.append((f"{place}.{name}", below, get_origin(field.type) is tuple))
         if below is not None:
             kind, default = "see below", ""
         else:
-            kind = _kind(field.annotation)
-            default = "required" if field.is_required() else _toml(field.get_default(call_default_factory=True))
+            kind = _kind(field.type)
+            default = "required" if field.required else _toml(default_of(field))
         rows.append(f"| `{name}` | {kind} | {default} | {_cell(docs[name])} |")
     text = _prose(re.sub(r"^``\[+[^`]+``:? *", "", inspect.getdoc(model) or ""))
     heading = f"[[{place}]]" if several else f"[{place}]"
@@ -154,8 +153,8 @@ def _section(place: str, model: type[BaseModel], *, several: bool = False) -> It
         yield from _section(where, below, several=repeated)
 
 
-def setting_docs(model: type[BaseModel]) -> dict[str, str]:
-    """Return the docstring below each setting of `model`: as pydantic does, without the price of it at each start."""
+def setting_docs(model: type[Settings]) -> dict[str, str]:
+    """Return the docstring below each setting of `model`."""
     body = ast.parse(inspect.getsource(model)).body[0].body  # type: ignore[attr-defined]  # it is a class
     return {
         field.target.id: inspect.cleandoc(text.value.value)
@@ -165,9 +164,9 @@ def setting_docs(model: type[BaseModel]) -> dict[str, str]:
     }
 
 
-def settings_model(annotation: Any) -> type[BaseModel] | None:
+def settings_model(annotation: Any) -> type[Settings] | None:
     """Return the settings' model that a field holds: one, several, or one for each name."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
         return annotation
     return next(filter(None, map(settings_model, get_args(annotation))), None)
 
@@ -190,7 +189,7 @@ def _kind(annotation: Any) -> str:
 
 
 def _toml(value: Any) -> str:
-    if value is PydanticUndefined or value is None:
+    if value is None:
         return "none"
     if isinstance(value, time):
         return f"`{value.isoformat()}`"

@@ -25,7 +25,7 @@ key = ["flight_id"]
 
 def test_a_good_file_is_typed() -> None:
     config = Config.parse(GOOD)
-    assert config.project.protected == ("main",)
+    assert config.project.protected == ()
     assert config.sources["flights"].key == ("flight_id",)
     assert config.tracking.uri is None
 
@@ -69,7 +69,7 @@ def test_toml_that_python_chokes_on_is_a_mistake_like_another(kind: str, tmp_pat
     path = tmp_path / "workbench.toml"
     path.write_text(f"{GOOD}\n{HOSTILE_TOML[kind]}\n")
     with pytest.raises(ConfigError, match=r"workbench\.toml") as raised:
-        Config.read(path)
+        Config.of_file(path)
     assert raised.value.remedy
     assert len(str(raised.value)) < 500
 
@@ -81,10 +81,10 @@ def test_an_unknown_key_of_a_section_names_its_neighbours() -> None:
 
 def test_a_file_that_is_not_there_or_no_text_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
-        Config.read(tmp_path / "workbench.toml")
+        Config.of_file(tmp_path / "workbench.toml")
     (tmp_path / "workbench.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="cannot be read"):
-        Config.read(tmp_path / "workbench.toml")
+        Config.of_file(tmp_path / "workbench.toml")
 
 
 @pytest.mark.parametrize("name", ["../x", "-rf", "Flights", "", "a" * 64, "a b", "1st", "a.b", "a\nb", "naïve"])

@@ -18,11 +18,12 @@ from tests.conftest import identify
 from workbench import config
 from workbench.cli import cell, options
 from workbench.cli.parsers import WITH_PROJECT, WITHOUT_PROJECT
+from workbench.settings import fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pydantic import BaseModel
+    from workbench.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,10 +33,10 @@ VERBS = {**WITHOUT_PROJECT, **WITH_PROJECT, "%%feature": cell}
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "notebooks").glob("*.md")]
 
 
-def settings(model: type[BaseModel] = config.Config, place: str = "") -> Iterator[tuple[str, str]]:
+def settings(model: type[Settings] = config.Config, place: str = "") -> Iterator[tuple[str, str]]:
     """Yield each table of ``workbench.toml`` with the name of a key in it."""
-    for name, field in model.model_fields.items():
-        inner = reference.settings_model(field.annotation)
+    for field in fields(model):
+        name, inner = field.name, reference.settings_model(field.type)
         if place:
             yield place, name
         if inner is not None:
@@ -69,7 +70,7 @@ def test_every_verb_and_option_is_in_the_reference_with_its_meaning(verb: str) -
 
 def test_every_setting_is_in_the_reference_with_its_meaning() -> None:
     found = list(settings())
-    assert {place.partition(".")[0] for place, _ in found} == set(config.Config.model_fields)
+    assert {place.partition(".")[0] for place, _ in found} == {field.name for field in fields(config.Config)}
     for place, name in found:
         heading = next(mark for mark in (f"`[{place}]`", f"`[[{place}]]`") if f"### {mark}\n" in REFERENCE)
         assert re.search(rf"^\| `{name}` \| .+ \| .* \| .+ \|$", section(heading), re.MULTILINE), f"{name} of {heading}"

@@ -17,7 +17,7 @@ ROOMS = [
     ["errors"],
     ["times"],
     ["dtypes", "measures", "memory"],
-    ["records"],
+    ["records", "settings"],
     ["config", "drivers", "equality", "files", "worker"],
     ["kept"],
     ["git", "sources", "point_in_time"],

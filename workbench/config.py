@@ -9,14 +9,15 @@ from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from msgspec import Meta, field
+from msgspec.structs import replace
 
 from workbench.errors import ConfigError, DefinitionError, InvalidName, did_you_mean
 from workbench.measures import MeasureName
 from workbench.memory import LEAST, parse_memory
-from workbench.redaction import redact
+from workbench.settings import Checked, Mistakes, ReadBy, Settings, fields
 from workbench.times import in_utc, parse_duration
 
 if TYPE_CHECKING:
@@ -148,25 +149,18 @@ def time_zone_named(name: str) -> str:
     return name
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    def __repr__(self) -> str:
-        return redact(super().__repr__())
-
-    __str__ = __repr__
-
-
-class ProjectSettings(_Section):
+class ProjectSettings(Settings, frozen=True, kw_only=True):
     """``[project]``: its name, and the branches only ``promote`` may write."""
 
-    name: str = Field(min_length=1, max_length=100)
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
     """The project's name."""
-    protected: tuple[str, ...] = ("main",)
-    """Branches that experiments cannot write. The first one holds what is published."""
+    protected: tuple[str, ...] = ()
+    """Branches that experiments cannot write. The first one holds what is published; the repository's `main` or the
+    like if absent.
+    """
 
 
-class GitSettings(_Section):
+class GitSettings(Settings, frozen=True, kw_only=True):
     """``[git]``: how commits are made.
 
     Without `sign` they are signed where git is configured to. With `hooks` each commit passes the repository's
@@ -188,7 +182,7 @@ class Place:
     kind: str
 
 
-class SourceSettings(_Section):
+class SourceSettings(Settings, frozen=True, kw_only=True):
     """``[sources.<name>]``: where one input table is, its time and key columns, and how its files are read.
 
     Exactly one of `path`, `delta` and `sql` is given, and either `event_time` or `static`. `path` and a relative
@@ -204,7 +198,7 @@ class SourceSettings(_Section):
     """A Delta table: a path or a URI. Its version is the snapshot."""
     sql: Annotated[str | None, Place("query")] = None
     """A query that returns the rows: of files, of a DuckDB file, or of PostgreSQL."""
-    database: str | None = Field(default=None, repr=False)  # a URL may hold a password
+    database: str | None = None  # a URL may hold a password
     """What `sql` is asked of: a DuckDB file or a PostgreSQL URL; DuckDB over files if absent."""
     event_time: str | None = None
     """The column that says when a row happened; needed unless the table is `static`."""
@@ -216,33 +210,33 @@ class SourceSettings(_Section):
     """Columns that identify a row. Duplicates are counted and reported as a warning."""
     description: str = ""
     """What the table holds."""
-    dtypes: dict[str, Annotated[str, AfterValidator(_dtype_name)]] = Field(default_factory=dict)
+    dtypes: dict[str, Annotated[str, Checked(_dtype_name)]] = field(default_factory=dict)
     """Dtypes of columns of text files and of keys of `key=value` folders, by their names in Polars or Python; others
     are inferred from all values. E.g. `{ zip = "str", shipped = "date", price = "Decimal(12, 2)" }`.
     """
-    separator: str = Field(default=",", min_length=1, max_length=1)
+    separator: Annotated[str, Meta(min_length=1, max_length=1)] = ","
     """What separates the fields of a CSV file."""
     decimal: Literal[".", ","] = "."
     """The decimal mark of a CSV file."""
-    thousands: str | None = Field(default=None, min_length=1, max_length=1)
+    thousands: Annotated[str, Meta(min_length=1, max_length=1)] | None = None
     """What groups the digits of numbers in a CSV file by thousands; nothing if absent."""
-    quote: str = Field(default='"', max_length=1)
+    quote: Annotated[str, Meta(max_length=1)] = '"'
     """What encloses a field of a CSV file that holds a separator or a line end; nothing if empty."""
     sheet: str | None = None
     """The sheet of an Excel file; its first one if absent."""
-    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
+    encoding: Annotated[str, Checked(_encoding)] = "utf-8"
     """The text encoding of a CSV file."""
     null_values: tuple[str, ...] = ()
     """Texts that mean null, e.g. `["NA", "-"]`."""
     time_format: str | None = None
     """How times are written, e.g. `"%d.%m.%Y %H:%M"`; ISO 8601 if absent."""
-    time_zone: Annotated[str, AfterValidator(time_zone_named)] | None = None
+    time_zone: Annotated[str, Checked(time_zone_named)] | None = None
     """The zone of times that state none, in any kind of source; UTC if absent."""
 
     @classmethod
     def places(cls) -> dict[str, str]:
         """Return the kind of source by the setting that says where its data is."""
-        marked = ((name, mark) for name, each in cls.model_fields.items() for mark in each.metadata)
+        marked = ((each.name, mark) for each in fields(cls) for mark in get_args(each.type)[1:])
         return {name: mark.kind for name, mark in marked if isinstance(mark, Place)}
 
     @property
@@ -250,16 +244,25 @@ class SourceSettings(_Section):
         """The kind of source that it is."""
         return next(kind for key, kind in self.places().items() if getattr(self, key) is not None)
 
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
+    def __post_init__(self) -> None:
+        self._check_place()
+        self._check_text()
+        self._check_times()
+
+    def __repr__(self) -> str:
+        return Settings.__repr__(self if self.database is None else replace(self, database="..."))
+
+    def _check_place(self) -> None:
         given = [key for key in self.places() if getattr(self, key) is not None]
         if len(given) != 1:
             raise ValueError(f"needs exactly one of {', '.join(self.places())}; has {', '.join(given) or 'none'}")
         if self.database is not None and self.sql is None:
             raise ValueError("database goes with sql")
         for key in ("format", *_OF_FILES):
-            if key in self.model_fields_set and self.path is None:
+            if key in self.changed() and self.path is None:
                 raise ValueError(f"{key} goes with path")
+
+    def _check_text(self) -> None:
         if self.separator in {self.decimal, *_NO_SEPARATORS} or not self.separator.isascii():
             raise ValueError(f"{self.separator!r} cannot separate fields whose decimal mark is {self.decimal!r}")
         if self.thousands is not None and (self.thousands == self.decimal or _OF_NUMBERS.fullmatch(self.thousands)):
@@ -268,10 +271,8 @@ class SourceSettings(_Section):
             )
         if self.quote in {self.separator, *"\r\n"} or not self.quote.isascii():
             raise ValueError(f"{self.quote!r} cannot enclose fields separated by {self.separator!r}")
-        return self
 
-    @model_validator(mode="after")
-    def _has_times_or_none(self) -> Self:
+    def _check_times(self) -> None:
         if self.static:
             given = [key for key in _OF_TIMES if getattr(self, key) is not None]
             if given:
@@ -281,7 +282,6 @@ class SourceSettings(_Section):
                 "event_time is missing: name the column that says when a row happened, "
                 "or write static = true for a table without times, whose rows are taken as known always"
             )
-        return self
 
 
 _OF_FILES = ("dtypes", "separator", "decimal", "thousands", "quote", "encoding", "null_values", "time_format", "sheet")
@@ -297,17 +297,17 @@ def _memory(text: str) -> str:
     return text
 
 
-class ComputeSettings(_Section):
+class ComputeSettings(Settings, frozen=True, kw_only=True):
     """``[compute]``: what computing may take of the machine."""
 
-    memory: Annotated[str, AfterValidator(_memory)] | None = None
+    memory: Annotated[str, Checked(_memory)] | None = None
     """The memory that a process of the project may use, as `4GB`, `512MiB` or `50%` of what the container or the
     machine has; 80% of that if absent. What does not fit is computed part by part or put on disk, and what cannot be
     is refused before it begins.
     """
 
 
-class TrackingSettings(_Section):
+class TrackingSettings(Settings, frozen=True, kw_only=True):
     """``[tracking]``: the MLflow store, and the experiment its runs go to (the project's name if absent).
 
     Without a URI it is an SQLite database in the project's home, beside the lake. A relative path of SQLite is read
@@ -324,7 +324,7 @@ class TrackingSettings(_Section):
     """Whether runs are sent now; with `false` they wait on disk."""
 
 
-class LakeSettings(_Section):
+class LakeSettings(Settings, frozen=True, kw_only=True):
     """``[lake]``: where published views are stored.
 
     Without a URI it is a folder in the project's home, which is in the shared git directory: this machine's alone. A
@@ -356,7 +356,7 @@ _SERVERS: dict[str, Literal["redis", "postgres"]] = {
 """The kind of online store that a URL is of, by its scheme."""
 
 
-class OnlineSettings(_Section):
+class OnlineSettings(Settings, frozen=True, kw_only=True):
     """``[online]``: the low-latency copy of what is published.
 
     With this section, `promote`, `rollback` and `materialize` bring it up to date, and so does `online load`.
@@ -373,11 +373,11 @@ class OnlineSettings(_Section):
     come from `REDIS_USERNAME` and `REDIS_PASSWORD`. Where `postgres` is, as `postgresql://user@host:5432/database`; the
     password may also come from `PGPASSWORD` or a password file.
     """
-    history: Annotated[str, AfterValidator(_span)] = "7d"
+    history: Annotated[str, Checked(_span)] = "7d"
     """For how long before its loading the store can say what was known at a time; `all` for the whole history."""
     fallback: Literal["lake", "error"] = "lake"
     """What happens with a version, or a time, that the store does not have: the lake is read, or that is an error."""
-    map_size: int = Field(default=64 * 2**30, ge=2**20)
+    map_size: Annotated[int, Meta(ge=2**20)] = 64 * 2**30
     """Bytes that the file of `lmdb` may grow to; it takes up only what it holds."""
 
     @classmethod
@@ -391,14 +391,12 @@ class OnlineSettings(_Section):
         """The history as a length of time; None for all of it."""
         return None if self.history == "all" else parse_duration(self.history, what="history")
 
-    @model_validator(mode="after")
-    def _reachable(self) -> Self:
+    def __post_init__(self) -> None:
         if self.kind != "lmdb" and not self.url:
             raise ValueError(f'kind "{self.kind}" needs a url')
-        return self
 
 
-class ServeSettings(_Section):
+class ServeSettings(Settings, frozen=True, kw_only=True):
     """``[serve]``: the HTTP service that `serve` starts, and its limits; each holds for one worker.
 
     Without a token it serves this machine alone, unless `open` says otherwise.
@@ -406,35 +404,35 @@ class ServeSettings(_Section):
 
     host: str = "127.0.0.1"
     """The address that it listens on."""
-    port: int = Field(default=8420, ge=0, le=65535)
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8420
     """The port that it listens on; 0 for a free one."""
-    workers: int = Field(default=2, ge=1, le=64)
+    workers: Annotated[int, Meta(ge=1, le=64)] = 2
     """How many processes answer."""
     open: bool = False
     """Whether it answers other machines too while there is no token."""
     tokens: str | None = None
     """The file of tokens, a relative one from the project's home; beside the online store's folder if absent."""
-    max_body: int = Field(default=4 * 2**20, ge=2**10)
+    max_body: Annotated[int, Meta(ge=2**10)] = 4 * 2**20
     """Bytes that the body of a request may have."""
-    max_entities: int = Field(default=5_000, ge=1)
+    max_entities: Annotated[int, Meta(ge=1)] = 5_000
     """Entities that a request may ask for."""
-    max_features: int = Field(default=500, ge=1)
+    max_features: Annotated[int, Meta(ge=1)] = 500
     """Features that a request may ask for."""
-    concurrency: int = Field(default=128, ge=1)
+    concurrency: Annotated[int, Meta(ge=1)] = 128
     """Requests that are answered at a time; others are told to come back."""
-    threads: int = Field(default=4, ge=1, le=64)
+    threads: Annotated[int, Meta(ge=1, le=64)] = 4
     """Threads for what takes long: large requests, and rows that are read from the lake."""
-    deadline_ms: int = Field(default=5_000, ge=1)
+    deadline_ms: Annotated[int, Meta(ge=1)] = 5_000
     """Milliseconds that a request may take."""
-    queue_ms: int = Field(default=1_000, ge=1)
+    queue_ms: Annotated[int, Meta(ge=1)] = 1_000
     """Milliseconds that requests may wait for their turn before others are told to come back."""
-    rate: float | None = Field(default=None, gt=0)
+    rate: Annotated[float, Meta(gt=0)] | None = None
     """Requests a second that may come with one token, or without tokens from one address; any number if absent."""
-    grace_seconds: int = Field(default=10, ge=0)
+    grace_seconds: Annotated[int, Meta(ge=0)] = 10
     """Seconds that requests have to end when the service is stopped."""
-    objective: float = Field(default=0.999, gt=0, lt=1)
+    objective: Annotated[float, Meta(gt=0, lt=1)] = 0.999
     """The share of requests for features that is to be answered well; the metrics show how fast the rest is used up."""
-    objective_ms: float = Field(default=100.0, gt=0)
+    objective_ms: Annotated[float, Meta(gt=0)] = 100.0
     """Milliseconds within which a request is answered well, if it does not fail."""
     traces: str | None = None
     """Where traces of requests go by OpenTelemetry, as in `http://collector:4318/v1/traces`; none if absent."""
@@ -442,17 +440,17 @@ class ServeSettings(_Section):
     """Whether on-demand views are computed: the definitions that main published run, each in a process of its own."""
     log: Literal["none", "errors", "all"] = "errors"
     """Which requests are logged, as lines of JSON: those that fail, all, or none."""
-    log_reads: float = Field(default=0.0, ge=0, le=1)
+    log_reads: Annotated[float, Meta(ge=0, le=1)] = 0.0
     """The share of answers that are kept, with entities and values, for `skew` to compare; none if 0."""
     reads: str | None = None
     """The folder of the kept answers, a relative one from the project's home; `reads` there if absent."""
-    reads_days: int = Field(default=14, ge=1)
+    reads_days: Annotated[int, Meta(ge=1)] = 14
     """For how many days they are kept."""
-    reads_bytes: int = Field(default=2**30, ge=2**20)
+    reads_bytes: Annotated[int, Meta(ge=2**20)] = 2**30
     """Bytes that they may take up together; the oldest ones make room."""
 
 
-class PolicyRule(_Section):
+class PolicyRule(Settings, frozen=True, kw_only=True):
     """``[[policy.rules]]``: who may promote the views that a pattern names, and who must agree.
 
     Every rule whose pattern fits a view binds it. People are e-mail addresses as git knows them.
@@ -464,29 +462,46 @@ class PolicyRule(_Section):
     """Who may promote; everybody if empty."""
     approvers: tuple[str, ...] = ()
     """Whose approvals count, beside the owners; everybody's if both are empty."""
-    approvals: int = Field(default=0, ge=0, le=20)
+    approvals: Annotated[int, Meta(ge=0, le=20)] = 0
     """How many approvals a promotion needs."""
     owners: tuple[str, ...] = ()
     """One of these must promote or approve."""
 
 
-def _day(value: object) -> object:
+def _moment(given: object) -> datetime | date:
     """Read a quoted day as the day, not as its first instant: a freeze holds until its last day is over."""
-    return date.fromisoformat(value) if isinstance(value, str) and _DAY.fullmatch(value) else value
+    if isinstance(given, str):
+        try:
+            return date.fromisoformat(given) if _DAY.fullmatch(given) else datetime.fromisoformat(given)
+        except ValueError:
+            pass
+    elif isinstance(given, datetime | date):
+        return given
+    raise ValueError(f"{given!r} is neither a day nor an instant; write 2026-12-20 or 2026-12-20T18:00:00Z")
 
 
-def _utc_clock(value: time) -> time:
+def _read_clock(given: object) -> time | None:
+    try:
+        return time.fromisoformat(given) if isinstance(given, str) else given if isinstance(given, time) else None
+    except ValueError:
+        return None
+
+
+def _utc_clock(given: object) -> time:
+    value = _read_clock(given)
+    if value is None:
+        raise ValueError(f"{given!r} is no time of day; write 09:00:00")
     if value.tzinfo is not None and value.utcoffset() != timedelta(0):
         raise ValueError("trains use UTC: write the time without a zone")
     return value.replace(tzinfo=None)
 
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-Moment = Annotated[datetime | date, BeforeValidator(_day)]
-Clock = Annotated[time, AfterValidator(_utc_clock)]
+Moment = Annotated[datetime | date, ReadBy(_moment)]
+Clock = Annotated[time, ReadBy(_utc_clock)]
 
 
-class FreezeSettings(_Section):
+class FreezeSettings(Settings, frozen=True, kw_only=True):
     """``[[policy.freezes]]``: a period in which nothing that its patterns name is promoted; rollback stays allowed.
 
     Days count as a whole, the last one too; without a zone a time is UTC.
@@ -501,15 +516,13 @@ class FreezeSettings(_Section):
     views: tuple[str, ...] = ("*",)
     """Patterns of views that it binds."""
 
-    @model_validator(mode="after")
-    def _forward(self) -> Self:
+    def __post_init__(self) -> None:
         over = timedelta(0) if isinstance(self.end, datetime) else timedelta(days=1, microseconds=-1)
         if _instant(self.end) + over < _instant(self.start):
             raise ValueError(f"the freeze {self.name!r} ends before it starts")
-        return self
 
 
-class TrainSettings(_Section):
+class TrainSettings(Settings, frozen=True, kw_only=True):
     """``[[policy.trains]]``: weekly times (UTC) at which what its patterns name is promoted, and at no others."""
 
     name: str
@@ -524,21 +537,21 @@ class TrainSettings(_Section):
     """Patterns of views that it binds."""
 
 
-class DriftSettings(_Section):
+class DriftSettings(Settings, frozen=True, kw_only=True):
     """``[policy.drift]``: how far values may move in a promotion before it must be accepted by name."""
 
     measure: MeasureName = "psi"
     """The measure that the budgets limit."""
-    budget: float | None = Field(default=None, ge=0)
+    budget: Annotated[float, Meta(ge=0)] | None = None
     """The limit for all features; a feature's own noise if absent."""
-    budgets: dict[str, float] = Field(default_factory=dict)
+    budgets: dict[str, Annotated[float, Meta(ge=0)]] = field(default_factory=dict)
     """Limits of single features, e.g. `{ "carrier_delay:delay_mean_7d" = 0.1 }`."""
 
 
 NewDataAction = Literal["refuse", "warn", "ignore"]
 
 
-class NewDataSettings(_Section):
+class NewDataSettings(Settings, frozen=True, kw_only=True):
     """``[policy.new_data]``: what `materialize` does where new source data looks wrong.
 
     `rows` where a version or one of its sources loses all rows, or a larger share than `max_loss`; `values` where
@@ -547,13 +560,13 @@ class NewDataSettings(_Section):
 
     rows: NewDataAction = "refuse"
     """What happens where a version or one of its sources loses too many rows."""
-    max_loss: float = Field(default=0.5, ge=0, le=1)
+    max_loss: Annotated[float, Meta(ge=0, le=1)] = 0.5
     """The largest share of rows that may be lost."""
     values: NewDataAction = "warn"
     """What happens where the values of features drift."""
 
 
-class PolicySettings(_Section):
+class PolicySettings(Settings, frozen=True, kw_only=True):
     """``[policy]``: who may promote what and when, as it stands on main; a branch cannot change its own rules.
 
     Rollback, deprecate, retire, materialize, cutting and dropping a release, and deleting from the lake ask for no
@@ -561,7 +574,7 @@ class PolicySettings(_Section):
     With `require_signed` nobody is who they say without a key that the file `allowed_signers` lists for their address.
     """
 
-    minimum_match: float = Field(default=0.5, ge=0, le=1)
+    minimum_match: Annotated[float, Meta(ge=0, le=1)] = 0.5
     """Warn where a view has a value for a smaller share of a training set's rows."""
     require_signed: bool = False
     """Whether authors, approvers and promoters must sign."""
@@ -569,9 +582,9 @@ class PolicySettings(_Section):
     """git's allowed-signers file, read as it stands on `main`."""
     maintainers: tuple[str, ...] = ()
     """Addresses of those who may change what is published, but not promote."""
-    deprecation_days: int = Field(default=30, ge=0)
+    deprecation_days: Annotated[int, Meta(ge=0)] = 30
     """The shortest time between `deprecate` and `retire`, in days."""
-    keep_fresh: tuple[Annotated[str, AfterValidator(_major_reference)], ...] = ()
+    keep_fresh: tuple[Annotated[str, Checked(_major_reference)], ...] = ()
     """Superseded major versions, as `spend@1`, that `materialize` refreshes although nothing reads or pins them."""
     require_metadata: bool = True
     """Whether an experiment needs an objective, and a view an owner and a description."""
@@ -589,21 +602,12 @@ class PolicySettings(_Section):
     """What `materialize` does with new data that looks wrong."""
 
 
-_INSIDE = {
-    "rules": PolicyRule,
-    "freezes": FreezeSettings,
-    "trains": TrainSettings,
-    "drift": DriftSettings,
-    "new_data": NewDataSettings,
-}
-
-
-class Config(_Section):
+class Config(Settings, frozen=True, kw_only=True):
     """All of ``workbench.toml``."""
 
     project: ProjectSettings
     git: GitSettings = GitSettings()
-    sources: dict[Annotated[str, AfterValidator(_source_name)], SourceSettings] = Field(default_factory=dict)
+    sources: dict[Annotated[str, Checked(_source_name)], SourceSettings] = field(default_factory=dict)
     compute: ComputeSettings = ComputeSettings()
     tracking: TrackingSettings = TrackingSettings()
     lake: LakeSettings = LakeSettings()
@@ -632,12 +636,17 @@ class Config(_Section):
         except ValueError as error:
             raise ConfigError(f"{origin} is not valid TOML: {error}.", remedy="Correct that line.") from None
         try:
-            return cls.model_validate(raw)
-        except ValidationError as error:
-            raise _explain(error, origin) from None
+            return cls.read(raw)
+        except Mistakes as mistakes:
+            found = mistakes.found
+            raise ConfigError(
+                f"{origin} has {len(found)} mistake{'s' if len(found) > 1 else ''}:",
+                lines=[f"  {mistake}" for mistake in found],
+                remedy=f"Correct {origin}; `workbench init` in an empty folder writes one to compare with.",
+            ) from None
 
     @classmethod
-    def read(cls, path: Path) -> Config:
+    def of_file(cls, path: Path) -> Config:
         """Return the configuration in the file at `path`.
 
         Raises
@@ -657,33 +666,3 @@ def _instant(moment: datetime | date) -> datetime:
     if not isinstance(moment, datetime):
         return datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
     return in_utc(moment)
-
-
-def _explain(error: ValidationError, origin: str) -> ConfigError:
-    """Turn pydantic's report into lines a person can act on."""
-    lines = []
-    for issue in error.errors(include_url=False):
-        place = ".".join(str(part) for part in issue["loc"] if part != "[key]")
-        if issue["type"] == "extra_forbidden":
-            hint = did_you_mean(str(issue["loc"][-1]), _keys_beside(issue["loc"]))
-            lines.append(f"  {place}: unknown key; {hint}")
-        elif issue["type"] == "missing":
-            lines.append(f"  {place}: missing")
-        else:
-            lines.append(f"  {place}: {issue['msg'].removeprefix('Value error, ')}")
-    return ConfigError(
-        f"{origin} has {len(lines)} mistake{'s' if len(lines) > 1 else ''}:",
-        lines=lines,
-        remedy=f"Correct {origin}; `workbench init` in an empty folder writes one to compare with.",
-    )
-
-
-def _keys_beside(place: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that would have been understood at `place`."""
-    model: Any = Config
-    for part in place[:-1]:
-        if model is Config and part in Config.model_fields:
-            model = SourceSettings if part == "sources" else Config.model_fields[str(part)].annotation
-        elif part in _INSIDE:
-            model = _INSIDE[str(part)]
-    return list(model.model_fields)

@@ -75,7 +75,7 @@ def end_connections(project: str) -> int:
 
 
 def test_settings_open_it(project: str) -> None:
-    settings = OnlineSettings.model_validate(tomllib.loads(f'kind = "postgres"\nurl = "{POSTGRES}"'))
+    settings = OnlineSettings.read(tomllib.loads(f'kind = "postgres"\nurl = "{POSTGRES}"'))
     store = BACKENDS["postgres"](settings, Path("nowhere"), project)
     assert store.place == f"{POSTGRES} (project {project})"
     assert store.version() == 0

@@ -72,7 +72,7 @@ def read(store: RedisStore) -> set[bytes]:
 
 
 def test_settings_open_it(project: str) -> None:
-    settings = OnlineSettings.model_validate(tomllib.loads(f'kind = "redis"\nurl = "{URL}"'))
+    settings = OnlineSettings.read(tomllib.loads(f'kind = "redis"\nurl = "{URL}"'))
     store = BACKENDS["redis"](settings, Path("nowhere"), project)
     assert store.place == f"{URL} (project {project})"
     assert store.version() == 0

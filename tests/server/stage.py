@@ -77,7 +77,7 @@ def fill(folder: Path) -> Shelf:
 
 def options(shelf: Shelf, **settings: Any) -> ServiceOptions:
     """Return what serves a store, as a machine does that has nothing but its folder."""
-    return ServiceOptions.of_folder(shelf.folder / "online", ServeSettings.model_validate(settings))
+    return ServiceOptions.of_folder(shelf.folder / "online", ServeSettings.read(settings))
 
 
 class Asked:

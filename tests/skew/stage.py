@@ -69,7 +69,7 @@ class Served:
             lake=self.shelf.lake,
             home=self.shelf.folder,
             unshared="",
-            config=Config.model_validate({"project": {"name": "shelf"}}),
+            config=Config.read({"project": {"name": "shelf"}}),
         )
         return measure_skew(workspace, view, **how)  # type: ignore[arg-type]  # what it asks of one
 

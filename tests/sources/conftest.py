@@ -29,7 +29,7 @@ def declare(root: Path) -> Declare:
     """Declare a source called ``events`` in the project; a new handle each time, on the same cache."""
 
     def make(**settings: Any) -> Source:
-        declared = SourceSettings(**{"event_time": "at", **settings})
+        declared = SourceSettings.read({"event_time": "at", **settings})
         return Sources({"events": declared}, root=root, cache=root / ".workbench")["events"]
 
     return make

@@ -61,7 +61,7 @@ def folder(kiosk_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def service(folder: Path, **settings: Any) -> FeatureService:
-    found = ServeSettings.model_validate({"on_demand": True, "deadline_ms": 60_000, **settings})
+    found = ServeSettings.read({"on_demand": True, "deadline_ms": 60_000, **settings})
     return FeatureService(ServiceOptions.of_folder(folder, found))
 
 

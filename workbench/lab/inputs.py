@@ -100,7 +100,7 @@ def _columns(look: Look, source: Source, patience: float) -> tuple[Column, ...] 
 def _dtypes(look: Look, source: Source, patience: float) -> Mapping[str, pl.DataType] | None:
     """Return the columns of a source, each with its dtype; None where they are not known, or not yet."""
     try:
-        key = source.name, source.settings.model_dump_json(), source.mark()
+        key = source.name, repr(source.settings.to_dict()), source.mark()
         asked: Future[Mapping[str, pl.DataType] | None] = look.known.once(
             "schemas", key, lambda: _READERS.submit(source.dtypes), most=1_000
         )

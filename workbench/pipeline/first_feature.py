@@ -119,7 +119,7 @@ def _short(value: object) -> str:
 
 def propose(root: Path, places: Sequence[str]) -> dict[str, Proposal]:
     """Return what is proposed for each file or table of a database, by the source's name; nothing is written."""
-    declared = Config.read(root / CONFIG_FILE).sources if (root / CONFIG_FILE).exists() else {}
+    declared = Config.of_file(root / CONFIG_FILE).sources if (root / CONFIG_FILE).exists() else {}
     found: dict[str, Proposal] = {}
     for place in places:
         of_table = is_database(place)

@@ -125,7 +125,7 @@ class Project:
         if self._read is None or self._read[0] != stamped:
             from workbench.config import Config  # here alone: every read of a feature passes by
 
-            self._read = stamped, Config.read(Path(self._config_file))
+            self._read = stamped, Config.of_file(Path(self._config_file))
         return self._read[1]
 
     @cached_property

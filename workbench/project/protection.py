@@ -17,7 +17,7 @@ def repository_rules(repository: Repository, config: Config) -> tuple[tuple[str,
     What that branch itself says counts, whatever the checked-out ``workbench.toml`` says: an experiment cannot lift its
     own protection. A checkout can only add to it.
     """
-    declared = config.project.protected if "protected" in config.project.model_fields_set else ()
+    declared = config.project.protected
     there = repository.names()
     usual = [name for name in repository.usual_trunks() if name in there]
     for name in dict.fromkeys([*usual, *(name for name in declared if name in there)]):
@@ -27,7 +27,7 @@ def repository_rules(repository: Repository, config: Config) -> tuple[tuple[str,
             continue  # the project is not on it
         except ConfigError:
             return tuple(dict.fromkeys([name, *declared])), config.git.hooks
-        names = said.project.protected if "protected" in said.project.model_fields_set else (name,)
+        names = said.project.protected or (name,)
         trunk = next((each for each in names if each in there), name)
         return tuple(dict.fromkeys([trunk, *names, *declared])), said.git.hooks or config.git.hooks
     begun = (each for each in (*declared, *usual) if each in there)

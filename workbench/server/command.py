@@ -39,7 +39,7 @@ class ServiceCommand(Reported):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-ready values."""
-        return {"serve": self.options.serve.model_dump(), "tokens": str(self.options.tokens)}
+        return {"serve": self.options.serve.to_dict(), "tokens": str(self.options.tokens)}
 
     def report(self) -> Report:
         """Return how it is started: a notebook does not become a service."""

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import ValidationError
-
 from workbench.config import OnlineSettings, ServeSettings
 from workbench.errors import UsageError
+from workbench.settings import Mistakes
 
 if TYPE_CHECKING:
     from workbench.online import OnDemandFunctions, OnlineReader
@@ -76,12 +75,12 @@ class ServiceOptions:
         """Return these options with other settings under ``[serve]``; None changes nothing."""
         given = {name: value for name, value in changes.items() if value is not None}
         try:
-            serve = ServeSettings.model_validate(self.serve.model_dump() | given)
-        except ValidationError as error:
-            (first, *_) = error.errors(include_url=False)
-            name = str(first["loc"][0])
+            serve = ServeSettings.read(self.serve.to_dict() | given)
+        except Mistakes as mistakes:
+            first = mistakes.found[0]
+            name = str(first.place[0])
             raise UsageError(
-                f"{name} cannot be {given[name]!r}: {first['msg'].removeprefix('Value error, ')}.",
+                f"{name} cannot be {given[name]!r}: {first.what}.",
                 remedy="[serve] in notebooks/reference.md says what it may be.",
             ) from None
         return replace(self, serve=serve)
@@ -103,8 +102,8 @@ class ServiceOptions:
         return json.dumps(
             {
                 "home": str(self.home),
-                "online": self.online.model_dump(),
-                "serve": self.serve.model_dump(),
+                "online": self.online.to_dict(),
+                "serve": self.serve.to_dict(),
                 "project": self.project,
                 "lake": self.lake,
             }
@@ -116,8 +115,8 @@ class ServiceOptions:
         found = json.loads(text)
         return cls(
             home=Path(found["home"]),
-            online=OnlineSettings.model_validate(found["online"]),
-            serve=ServeSettings.model_validate(found["serve"]),
+            online=OnlineSettings.read(found["online"]),
+            serve=ServeSettings.read(found["serve"]),
             project=found["project"],
             lake=None if found["lake"] is None else tuple(found["lake"]),
         )

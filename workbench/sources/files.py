@@ -115,7 +115,7 @@ class FilesReader:
 
     def _list(self) -> FileListing:
         listing = list_files(self.declared.name, self.declared.settings, self.declared.root)
-        for setting in sorted(self.declared.settings.model_fields_set & _IDLE[listing.format]):
+        for setting in sorted(self.declared.settings.changed() & _IDLE[listing.format]):
             if setting != "dtypes" or not set(self.declared.settings.dtypes) <= set(listing.partitions):
                 raise faults.setting_without_use(self._origin, setting, listing.format)
         return listing

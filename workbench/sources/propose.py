@@ -210,7 +210,7 @@ def _zone(name: str) -> str:
 
 def _read(name: str, settings: dict[str, Any], root: Path) -> pl.DataFrame:
     with tempfile.TemporaryDirectory() as cache:
-        source = Source(name, SourceSettings(**settings), root=root, cache=Path(cache))
+        source = Source(name, SourceSettings.read(settings), root=root, cache=Path(cache))
         return source.frame(source.snapshot()).collect()
 
 
@@ -219,7 +219,7 @@ def _readable(name: str, settings: dict[str, Any], root: Path) -> tuple[dict[str
     reasons: list[str] = []
     for _ in range(_ATTEMPTS):
         with tempfile.TemporaryDirectory() as cache:
-            source = Source(name, SourceSettings(**settings), root=root, cache=Path(cache))
+            source = Source(name, SourceSettings.read(settings), root=root, cache=Path(cache))
             try:
                 notes = [warning.message for warning in source.check(source.snapshot())]
             except SourceError as error:

@@ -44,7 +44,7 @@ def drift(project: Project, text: str, *, accept: dict[str, str] | None = None, 
         "diff": diff_views(left, right),
         "serving": record_of(project).serving,
         "accept": accept or {},
-        "policy": PolicySettings.model_validate({"drift": policy}),
+        "policy": PolicySettings.read({"drift": policy}),
     }
     return gate(subject_of(project, **facts), "drift")
 
