@@ -52,3 +52,11 @@ def test_import_loads_nothing_heavy() -> None:
 def test_opening_a_project_loads_neither_mlflow_nor_a_front_end() -> None:
     found = loaded("import workbench.project, workbench.pipeline, workbench.cli.parsers")
     assert not found & {"mlflow", "altair", "IPython", "ipywidgets", "tornado"}
+
+
+def test_the_store_loads_rooms_of_other_questions_when_they_are_asked() -> None:
+    program = "import sys, workbench.project.feature_store; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    rooms = {name.split(".")[1] for name in done.stdout.split() if name.startswith("workbench.")}
+    assert {"store", "project"} <= rooms
+    assert not rooms & {"catalog", "checks", "online", "profile", "sql"}

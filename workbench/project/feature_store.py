@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import polars as pl
 
-from workbench.catalog import look_up, open_catalog
 from workbench.config import valid_name
 from workbench.drivers import speaks_plainly
 from workbench.errors import JoinError, UsageError
-from workbench.online import OnlineReader, as_entities, open_backend, read_offline
 from workbench.pipeline import on_steady_sources
 from workbench.project.notebook import shown_in_notebook
-from workbench.sql import run_sql
 from workbench.store import (
     BranchReader,
     FailedCheckWarning,
@@ -59,7 +56,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from workbench.catalog import Catalog, CatalogPage, OnDemandPage
-    from workbench.online import Answers, FeatureValue, OnDemandFunctions
+    from workbench.online import Answers, FeatureValue, OnDemandFunctions, OnlineReader
     from workbench.sql import Answer
     from workbench.store import Explanation, IntoSpine, JoinedSpine, Reference, ViewReader
     from workbench.workspace import Workspace
@@ -473,6 +470,8 @@ class FeatureStore:
         UsageError
             For what is no reference, gives no entities, or is no time; and for an `as_` that there is not.
         """
+        from workbench.online import as_entities
+
         answers = self._answers(refs, as_entities(entities), at, full_names=full_names)
         match as_:
             case "dict":
@@ -514,6 +513,8 @@ class FeatureStore:
             answers = reader.find(references, entities, at=instant, full_names=full_names, release=release)
             if answers is not None:
                 return answers
+        from workbench.online import read_offline
+
         reading = self._reading()
         return read_offline(resolve_all(references, reading, full_names=full_names), reading, entities, instant)
 
@@ -530,6 +531,8 @@ class FeatureStore:
 
     @staticmethod
     def _open_reader(workspace: Workspace) -> OnlineReader:
+        from workbench.online import OnlineReader, open_backend
+
         settings = workspace.config.online
         lake = None if settings is not None and settings.fallback == "error" else workspace.lake
         return OnlineReader(open_backend(workspace), lake=lake, on_demand=_functions(workspace))
@@ -607,10 +610,14 @@ class FeatureStore:
             ``catalog["spend"]`` is all that is known of one view (``catalog.on_demand("ratio")`` of an on-demand view),
             ``catalog.to_frame()`` the list as a frame.
         """
+        from workbench.catalog import open_catalog
+
         return open_catalog(self._workspace, self._reading(), search)
 
     def look_up(self, words: str) -> Catalog | CatalogPage | OnDemandPage:
         """Return all that is known of the view (or ``view@2``) that `words` name, else the views they are found in."""
+        from workbench.catalog import look_up
+
         return look_up(self._workspace, self._reading(), words)
 
     def answer(self, query: str, *, write: Callable[[pl.LazyFrame], None] | None = None) -> Answer:
@@ -618,6 +625,8 @@ class FeatureStore:
 
         With `write` all rows go there, however many they are, and the answer has the first hundred.
         """
+        from workbench.sql import run_sql
+
         return on_steady_sources(lambda: run_sql(self._workspace, self._reading(), query, write))
 
     def _reading(self) -> ViewReader:
