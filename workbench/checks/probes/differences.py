@@ -125,7 +125,7 @@ def compare(
     """Return how `other` differs from `view`."""
     noise = noise if noise is not None else {name: noise_of(view[name]) for name in grain.features}
     keep = within or (lambda frame: frame)
-    kept = keep(_same_types(other, view.schema).lazy()).collect(engine="in-memory")
+    kept = keep(same_types(other, view.schema).lazy()).collect(engine="in-memory")
     same = None if unlike else agreeing(grain, [(keep(view.lazy()), kept)], noise).get(0)
     if same is not None:
         return Differences.none(same)
@@ -159,12 +159,10 @@ def compare(
     return Differences(left.height, missing.height, gone.height, changed, counts, rows)
 
 
-def unlike_keys(
-    grain: Grain, view: pl.DataFrame, other: pl.DataFrame, *, noise: Mapping[str, float], among: pl.DataFrame
-) -> pl.DataFrame:
-    """Return those of the keys `among` whose rows are missing on one side, or have other values there."""
-    left, on = numbered(view.join(among, on=grain.keys, how="semi"), grain)
-    right, _ = numbered(_same_types(other, view.schema).join(among, on=grain.keys, how="semi"), grain)
+def unlike_keys(grain: Grain, view: pl.DataFrame, other: pl.DataFrame, *, noise: Mapping[str, float]) -> pl.DataFrame:
+    """Return the keys whose rows, of the `same_types`, are missing on one side, or have other values there."""
+    left, on = numbered(view, grain)
+    right, _ = numbered(other, grain)
     right = right.rename({name: f"{_OTHER}{name}" for name in grain.features}).drop(TIME)
     joined = left.with_columns(pl.lit(value=True).alias(_IN_VIEW)).join(
         right.with_columns(pl.lit(value=True).alias(_IN_OTHER)), on=on, how="full", coalesce=True
@@ -172,6 +170,12 @@ def unlike_keys(
     wrong = [pl.col(_IN_VIEW).is_null(), pl.col(_IN_OTHER).is_null()]
     wrong += [_differs(grain, name, noise) for name in grain.features]
     return joined.filter(pl.any_horizontal(wrong)).select(grain.keys).unique()
+
+
+def same_types(other: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """Return `other` with the view's dtypes, which an altered computation can miss: a column of nulls has none."""
+    cast = {name: dtype for name, dtype in schema.items() if other.schema[name] != dtype}
+    return other.cast(cast, strict=False) if cast else other  # type: ignore[arg-type]  # names to dtypes
 
 
 def agreeing(
@@ -190,7 +194,7 @@ def agreeing(
     selected = [rows.select(*columns, _pair(number)) for number, (rows, _) in enumerate(pairs)]
     view = pl.concat(selected).collect(engine="in-memory")
     schema = {name: view.schema[name] for name in columns}
-    other = pl.concat([_same_types(rows[columns], schema) for _, rows in pairs])
+    other = pl.concat([same_types(rows[columns], schema) for _, rows in pairs])
     numbers = np.repeat(np.arange(len(pairs), dtype=np.int32), [rows.height for _, rows in pairs])
     other = other.hstack([pl.Series(_PAIR, numbers)])
     seen = {*view[_PAIR].unique(), *other[_PAIR].unique()}
@@ -311,12 +315,6 @@ def numbered(frame: pl.DataFrame, grain: Grain) -> tuple[pl.DataFrame, list[str]
     plain = [name for name, dtype in grain.features.items() if not dtype.is_nested()]
     ordered = frame.sort([*grain.keys, *plain], nulls_last=True)
     return ordered.with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).over(grain.keys).alias(_NUMBER)), on
-
-
-def _same_types(other: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """Return `other` with the view's dtypes, which an altered computation can miss: a column of nulls has none."""
-    cast = {name: dtype for name, dtype in schema.items() if other.schema[name] != dtype}
-    return other.cast(cast, strict=False) if cast else other  # type: ignore[arg-type]  # names to dtypes
 
 
 def _unlike_as_of(extra: pl.DataFrame, view: pl.DataFrame, grain: Grain, noise: Mapping[str, float]) -> pl.DataFrame:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from workbench.checks.probes.cut_times import Calendar, Cut
-from workbench.checks.probes.differences import Differences, Grain, agreeing, compare, unlike_keys
+from workbench.checks.probes.differences import Differences, Grain, agreeing, compare, same_types, unlike_keys
 from workbench.checks.probes.inputs import UNIT, Alteration, ProbeInput, altered
 from workbench.checks.probes.keys import Keys
 from workbench.checks.probes.noise import NUDGES, has_floats, noise_of_constants, noise_of_rows
-from workbench.checks.probes.run import Outcome, Trial, run
+from workbench.checks.probes.run import TOGETHER, Outcome, Trial, run
 from workbench.checks.probes.sample import Sample
 from workbench.define import FeatureView
 
@@ -64,6 +64,11 @@ class Group:
     def units(self) -> pl.Series:
         """The units of its entities."""
         return pl.Series(UNIT, [], pl.UInt32) if self.keys is None else self.keys[UNIT].unique()
+
+
+def _engine(group: Group, alteration: Alteration, number: int) -> EngineType:
+    """Return the engine for one of many computations: with few rows the quicker one, and at times that of views."""
+    return "in-memory" if group.few and alteration.alone and number % TOGETHER else "auto"
 
 
 def _only(frame: pl.LazyFrame, *, keys: pl.DataFrame, cut: Cut | None, young: bool) -> pl.LazyFrame:
@@ -160,14 +165,24 @@ class Subject:
         if other.rows is None or (to is not None and to.rows is None):
             raise ValueError("only computations that gave rows can be compared")
         rows = group.rows if to is None or to.rows is None else to.rows
-        keys = pl.concat([rows.select(self.grain.keys), other.rows.select(self.grain.keys)]).unique()
-        for known, alteration in ((rows, other.trial.alteration), (other.rows, whole)):
-            orders = [alteration.but(seed=seed) for seed in ORDERS]
-            for shuffled in self.compute(group, *orders):
+        others = same_types(other.rows, rows.schema)
+        left, right = (
+            side if cut is None else cut.rows(side.lazy(), young=young).collect(engine="in-memory")
+            for side in (rows, others)
+        )
+        keys = unlike_keys(self.grain, left, right, noise=group.noise)
+        for known, alteration in ((rows, other.trial.alteration), (others, whole)):
+            orders = [
+                self.trial(group, alteration.but(seed=seed), engine=_engine(group, alteration, seed)) for seed in ORDERS
+            ]
+            for shuffled in run(self.view, self.grain, orders if keys.height else []):
                 if shuffled.rows is not None:
-                    keys = unlike_keys(self.grain, known, shuffled.rows, noise=group.noise, among=keys)
+                    mixed = same_types(shuffled.rows, rows.schema)
+                    some = (side.join(keys, on=keys.columns, how="semi") for side in (known, mixed))
+                    keys = unlike_keys(self.grain, *some, noise=group.noise)
         unsettled = partial(_only, keys=keys, cut=cut, young=young)
-        return compare(self.grain, rows, other.rows, within=unsettled, noise=group.noise)
+        found = compare(self.grain, rows, others, within=unsettled, noise=group.noise)
+        return replace(found, compared=left.height)
 
     def _noise(self, outcome: Outcome) -> pl.DataFrame | None:
         """Return the noise of each value of an outcome; None where that cannot be told, as of values of chance."""
