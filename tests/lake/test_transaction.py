@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,7 +18,8 @@ from polars.testing import assert_frame_equal
 from tests.lake.conftest import Publish
 from tests.lake.published import SPEND, contract, read, rows, saved
 from workbench.errors import LakeError
-from workbench.lake import Lake, LakeWriter
+from workbench.lake import Lake, LakeWriter, TableAt
+from workbench.lake.local import LocalFolder
 from workbench.lake.transaction import Lost, NewFile, add_files, create, replace_all
 from workbench.lake.writer import _commit
 
@@ -79,6 +83,81 @@ def test_a_commit_goes_on_top_of_its_base_or_not_at_all(lake: Lake, publish: Pub
     assert lake.latest("spend", 1) == 1
 
 
+@pytest.mark.parametrize(
+    "features",
+    [
+        {},
+        {"seen": pl.Datetime("us")},
+        {"seen": pl.List(pl.Struct({"at": pl.Datetime("us")}))},
+        {"paid": pl.Decimal(10, 2), "days": pl.List(pl.Date()), "place": pl.Struct({"ß": pl.Float32()})},
+    ],
+)
+def test_the_first_commit_says_what_deltalake_would(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, features: dict[str, pl.DataType]
+) -> None:
+    under = contract(**features)
+    said = []
+    for name in ("ours", "deltalakes"):
+        table = Lake(name, root=tmp_path).table("spend", 1)
+        files = [NewFile(f"part-0000{number}-none.parquet", 7, '{"numRecords": 1}') for number in range(2)]
+        assert create(table, under, files, _commit(under, "a1", {"who": "José"})) == 0
+        said.append(_said(table))
+        monkeypatch.setattr(LocalFolder, "create", lambda *_: False)
+    assert said[0] == said[1]
+
+
+def _said(table: TableAt) -> object:
+    """Return what the log and the commit of a table's first version say but for when, in which order and by whom."""
+    log = table.storage.read(f"_delta_log/{0:020d}.json")
+    assert log is not None
+    actions = [next(iter(json.loads(line).items())) for line in log.splitlines()]
+    passing = {"id", "createdTime", "modificationTime"}
+    told = [
+        (kind, {key: value for key, value in facts.items() if value is not None and key not in passing})
+        for kind, facts in actions
+        if kind != "commitInfo"
+    ]
+    info, history = table.commit(0), table.at(0).history()
+    assert info is not None
+    return told, dict(info.metadata), [commit["operation"] for commit in history], table.at(0).schema().to_json()
+
+
+def test_the_first_commit_in_a_folder_needs_no_deltalake(
+    lake: Lake, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("deltalake.transaction.create_table_with_add_actions", fail)
+    assert_frame_equal(read(lake, publish("a1")), rows())
+
+
+def test_without_files_that_have_no_name_deltalake_makes_the_first_commit(
+    lake: Lake, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "O_TMPFILE")
+    assert_frame_equal(read(lake, publish("a1")), rows())
+
+
+def test_a_first_commit_has_a_name_only_when_it_is_whole(
+    lake: Lake, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def interrupted(source: str, target: str, **how: Any) -> None:
+        if str(target).endswith(".json"):
+            raise KeyboardInterrupt
+        link(source, target, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            publish("a1")
+    assert lake.latest("spend", 1) is None
+    assert lake.storage.at("spend", "v1", "_delta_log").files() == []
+    assert publish("a1") == 0
+
+
 @pytest.mark.journey
 def test_a_writer_that_always_loses_gives_up_and_leaves_nothing(
     lake: Lake, publish: Publish, monkeypatch: pytest.MonkeyPatch
@@ -122,7 +201,8 @@ import os, sys
 from pathlib import Path
 import deltalake
 from tests.lake.published import SPEND, rows, saved
-from workbench.lake import Lake, LakeWriter
+from workbench.lake import Lake, LakeWriter, TableAt
+from workbench.lake.local import LocalFolder
 
 place, root = sys.argv[1], Path(sys.argv[2])
 kill = lambda *_, **__: os._exit(9)

@@ -61,7 +61,7 @@ def test_published_files_are_read_only(lake: Lake, writer: LakeWriter, publish: 
 def test_what_cannot_be_linked_is_copied(
     lake: Lake, writer: LakeWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", refuse)

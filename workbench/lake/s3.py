@@ -94,6 +94,10 @@ class Bucket:
             raise LakeError.not_written(self.location(name), reason(error)) from error
         return size
 
+    def create(self, name: str, content: bytes) -> bool:  # noqa: ARG002
+        """Return False: pyarrow cannot ask a store to refuse what is there already."""
+        return False
+
     def settle(self, *names: str) -> None:
         """Do nothing: an object is durable once it is there."""
 

@@ -1,7 +1,7 @@
 """Where the lake's files are: a folder on this machine or a prefix in an object store, behind the same few verbs.
 
-What Delta's protocol needs beyond these (a commit that only one writer wins) is done by deltalake; here are the data
-files: to place, list and delete them, and to read small ones.
+What Delta's protocol needs beyond these (a commit that only one writer wins, where `create` cannot make it) is done by
+deltalake; here are the data files: to place, list and delete them, and to read small ones.
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ class Storage(Protocol):
 
     def place(self, source: Path, name: str) -> int:
         """Store a local file durably under a new name, and return its size in bytes."""
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Store a small file at once under a name that nothing has; False where that was not possible."""
 
     def settle(self, *names: str) -> None:
         """Make files written here durable, and read-only where that can be said."""

@@ -1,8 +1,14 @@
-"""Delta commits that win or lose as a whole: a new version goes on top of exactly the one it was made from."""
+"""Delta commits that win or lose as a whole: a new version goes on top of exactly the one it was made from.
+
+deltalake makes them. The first one of a table in a folder is written here: deltalake takes several times as long, since
+it reads back the table that it made, and a promotion of many views makes many tables.
+"""
 
 from __future__ import annotations
 
+import json
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,9 +55,12 @@ def create(table: TableAt, contract: Contract, files: Sequence[NewFile], commit:
     from deltalake.transaction import CommitProperties, create_table_with_add_actions
 
     def act() -> None:
+        schema = Schema.from_json(delta_schema(contract))
+        if table.storage.create(_entry(0), _first_commit(contract, schema, files, commit)):
+            return
         create_table_with_add_actions(
             table.uri,
-            Schema.from_json(delta_schema(contract)),
+            schema,
             [_add(file) for file in files],
             mode="error",
             configuration=CONFIGURATION,
@@ -110,7 +119,7 @@ def _settled(table: TableAt, version: int, commit: DeltaCommit, act: Any) -> int
         failure = error
     found = table.commit(version)
     if found is not None and found.writer == commit.writer:
-        table.storage.settle(f"{LOG}/{version:020d}.json")
+        table.storage.settle(_entry(version))
         return version
     if found is not None or _latest(table) >= version:
         raise Lost from failure
@@ -132,8 +141,7 @@ def _able(table: TableAt, base: Any, contract: Contract) -> Any:
     from deltalake import TableFeatures
     from deltalake.exceptions import CommitFailedError, DeltaError
 
-    plain = any(has_plain_datetime(dtype) for dtype in stored_schema(contract).values())
-    if not plain or "timestampNtz" in (base.protocol().writer_features or ()):
+    if not _has_plain_datetimes(contract) or "timestampNtz" in (base.protocol().writer_features or ()):
         return base
     try:
         base.alter.add_feature(TableFeatures.TimestampWithoutTimezone, allow_protocol_versions_increase=True)
@@ -144,10 +152,57 @@ def _able(table: TableAt, base: Any, contract: Contract) -> Any:
     return base  # which is the new version by now
 
 
+def _has_plain_datetimes(contract: Contract) -> bool:
+    return any(has_plain_datetime(dtype) for dtype in stored_schema(contract).values())
+
+
+def _entry(version: int) -> str:
+    return f"{LOG}/{version:020d}.json"
+
+
+def _first_commit(contract: Contract, schema: Any, files: Sequence[NewFile], commit: DeltaCommit) -> bytes:
+    """Return the log entry that makes a table; see https://github.com/delta-io/delta/blob/master/PROTOCOL.md."""
+    now = _now()
+    features = ["timestampNtz"] if _has_plain_datetimes(contract) else []
+    protocol: dict[str, object] = {"minReaderVersion": 1, "minWriterVersion": 2}
+    if features:
+        protocol = {
+            "minReaderVersion": 3,
+            "minWriterVersion": 7,
+            "readerFeatures": features,
+            "writerFeatures": features,
+        }
+    metadata = {
+        "id": str(uuid.uuid4()),
+        "format": {"provider": "parquet", "options": {}},
+        "schemaString": schema.to_json(),
+        "partitionColumns": [],
+        "configuration": CONFIGURATION,
+        "createdTime": now,
+    }
+    information = {"timestamp": now, "operation": "CREATE TABLE", "operationParameters": {}, **commit.to_log()}
+    actions = [
+        {"commitInfo": information},
+        {"protocol": protocol},
+        {"metaData": metadata},
+        *({"add": _added(file, now)} for file in files),
+    ]
+    return "\n".join(json.dumps(action, ensure_ascii=False) for action in actions).encode()
+
+
+def _added(file: NewFile, now: int) -> dict[str, object]:
+    facts = {"path": file.name, "partitionValues": {}, "size": file.size, "modificationTime": now}
+    return {**facts, "dataChange": True, "stats": file.statistics}
+
+
 def _add(file: NewFile) -> Any:
     from deltalake.transaction import AddAction
 
-    return AddAction(file.name, file.size, {}, int(time.time() * 1000), True, file.statistics)  # noqa: FBT003
+    return AddAction(file.name, file.size, {}, _now(), True, file.statistics)  # noqa: FBT003
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
 
 
 def _hooks() -> Any:
