@@ -28,5 +28,6 @@ def test_files_of_two_trees_are_parsed_once_where_they_say_the_same(tmp_path: Pa
         codes.of(module["double"].__code__, module) for module in (one, same, changed, renamed)
     )
     assert first is second
+    assert SourceCodes().of(one["double"].__code__, one) is first
     assert third.text != first.text
     assert fourth.name == "other.py"

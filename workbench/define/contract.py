@@ -129,17 +129,17 @@ class ColumnContract:
 
     def to_dict(self) -> dict[str, object]:
         """Return the column as JSON-ready values."""
-        plain = {
-            field.name: value_to_json(getattr(self, field.name)) for field in fields(self) if field.name != "dtype"
-        }
+        plain = {name: value_to_json(getattr(self, name)) for name in _PLAIN}
         return {**plain, "dtype": dtype_to_json(self.dtype)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ColumnContract:
         """Return the column that `to_dict` turned into `values`; keys of later versions are ignored."""
-        known = {field.name for field in fields(cls)} - {"dtype"}
-        plain = {key: value_from_json(value) for key, value in values.items() if key in known}
+        plain = {key: value_from_json(value) for key, value in values.items() if key in _PLAIN}
         return cls(dtype=dtype_from_json(values["dtype"]), **plain)
+
+
+_PLAIN = tuple(field.name for field in fields(ColumnContract) if field.name != "dtype")
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class Contract:
         """Return the columns that are features: neither keys nor times."""
         return tuple(column for column in self.columns if column.role == "feature")
 
-    @property
+    @cached_property
     def schema(self) -> pl.Schema:
         """Return the columns' names and dtypes as Polars knows them."""
         return pl.Schema({column.name: column.dtype for column in self.columns})

@@ -7,7 +7,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path, PurePath
 from types import ModuleType
 from typing import Any
@@ -144,7 +144,6 @@ def _data(module: str) -> dict[str, str]:
 def followed_by(home: str) -> Callable[[str], bool]:
     """Return the usual rule of whose code is followed: a view's own package, and what is not installed as a library."""
     package = home.partition(".")[0]
-    libraries = _library_folders()
 
     def owns(name: str) -> bool:
         top = name.partition(".")[0]
@@ -153,12 +152,16 @@ def followed_by(home: str) -> Callable[[str], bool]:
         if top == OURS or top in sys.stdlib_module_names or top in sys.builtin_module_names:
             return False
         file = getattr(sys.modules.get(name), "__file__", None)
-        if file is None:
-            return False
-        place = Path(file).resolve()
-        return not any(place.is_relative_to(folder) for folder in libraries) and "site-packages" not in place.parts
+        return file is not None and not _is_installed(file)
 
     return owns
+
+
+@lru_cache(maxsize=4_096)
+def _is_installed(file: str) -> bool:
+    """Return whether the file of a module is a library's."""
+    place = Path(file).resolve()
+    return any(place.is_relative_to(folder) for folder in _library_folders()) or "site-packages" in place.parts
 
 
 @cache

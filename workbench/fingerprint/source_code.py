@@ -7,6 +7,7 @@ import linecache
 import tokenize
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -78,10 +79,9 @@ class SourceCode:
 
 @dataclass(frozen=True, slots=True)
 class SourceCodes:
-    """The sources read so far: each is parsed once, and once for all files of one name and text, as of two trees."""
+    """The sources read so far, each once; files of one name and text, as of two trees, are parsed once."""
 
     _known: dict[str, SourceCode] = field(default_factory=dict)
-    _parsed: dict[tuple[str, str, int], SourceCode] = field(default_factory=dict)
 
     def of(self, code: CodeType, module: Mapping[str, Any]) -> SourceCode:
         """Return the source of `code`, a function of the module with the globals `module`."""
@@ -122,7 +122,7 @@ class SourceCodes:
             if not text.strip():
                 raise Opaque("has no source", "Define it in a file, or in a notebook's cell.")
             try:
-                self._known[name] = self._parse(Path(name).name, text, flags)
+                self._known[name] = _parsed(Path(name).name, text, flags & _FUTURE)
             except (RecursionError, MemoryError):
                 raise Opaque.too_deep() from None
             except (SyntaxError, ValueError) as error:
@@ -131,11 +131,11 @@ class SourceCodes:
                 ) from None
         return self._known[name]
 
-    def _parse(self, name: str, text: str, flags: int) -> SourceCode:
-        key = name, text, flags & _FUTURE
-        if key not in self._parsed:
-            self._parsed[key] = SourceCode.of(name, text, flags=flags)
-        return self._parsed[key]
+
+@lru_cache(maxsize=128)
+def _parsed(name: str, text: str, flags: int) -> SourceCode:
+    """Return the source called `name`; a tree of definitions has most texts of the one before it."""
+    return SourceCode.of(name, text, flags=flags)
 
 
 def plain_functions(value: object) -> list[FunctionType]:

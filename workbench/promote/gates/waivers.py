@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def refuse_unknown(accept: Mapping[str, str], definitions: Definitions, *, gates: Sequence[str] = ()) -> None:
     """Refuse to accept what there is not, or for no reason."""
-    stems = tuple(definitions.files.stems())
+    stems = tuple(definitions.files.stems()) if accept else ()
     for name, reason in accept.items():
         view, colon, feature = name.partition(":")
         if view not in stems and name not in definitions.set_files:
