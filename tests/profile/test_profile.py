@@ -90,6 +90,15 @@ def test_a_feature_without_any_number_has_no_measures(values: list[float | None]
     assert (made.mean, made.min, made.histogram, made.quantiles, made.distinct) == (None, None, None, {}, 0)
 
 
+def test_what_is_amiss_among_many_numbers_leaves_their_measures_as_they_are() -> None:
+    values = np.random.default_rng(7).normal(1e6, 3, 100_000)
+    values[[0, 50_000]], values[70_000], values[-1] = math.nan, math.inf, -math.inf
+    made, finite = one(x=values), values[np.isfinite(values)]
+    assert (made.nans, made.infinities, made.min, made.max) == (2, 2, finite.min(), finite.max())
+    assert made.mean == pytest.approx(finite.mean(), rel=1e-14)
+    assert made.std == pytest.approx(finite.std(ddof=1))
+
+
 def test_one_value_has_no_standard_deviation() -> None:
     made = one(x=[4.0])
     assert (made.mean, made.std, made.quantiles["p99"]) == (4.0, None, 4.0)
@@ -234,6 +243,17 @@ def test_above_the_limit_a_sample_is_used_and_said_and_is_the_same_each_time(mon
     text = one(x=[f"v{row % 7}" for row in range(100_000)])
     assert text.sampled == 20_000
     assert text.distinct == 7
+
+
+@pytest.mark.parametrize("dtype", [pl.String, pl.Int64])
+def test_above_the_limit_a_views_only_entity_is_counted_exactly(monkeypatch: pytest.MonkeyPatch, dtype: Any) -> None:
+    monkeypatch.setattr(feature_module, "EXACT", 2_000)
+    monkeypatch.setattr(feature_module, "SAMPLE", 2_000)
+    keys = pl.Series("k", [None, *range(9_973)]).cast(dtype)
+    times = pl.Series("t", [START] * keys.len(), MOMENT)
+    frame = pl.DataFrame([keys, times])
+    made = profile(frame, contract_of_frame(frame, event_time="t", entities=["k"]))
+    assert (made.entities, made["k"].distinct, made["k"].sampled) == (9_974, 9_973, 2_000)
 
 
 @pytest.mark.parametrize("dtype", [pl.Int64, pl.UInt64, pl.Int128, pl.Datetime("ns", "UTC"), pl.Decimal(30, 2)])

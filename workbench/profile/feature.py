@@ -26,6 +26,8 @@ _SHARES = {"p01": 0.01, "p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95"
 _SEED = 20_240_229
 _AT_ONCE = 4_000_000
 """Values in lists that are looked at together."""
+_IN_CACHE = 32_768
+"""Numbers that are summed together."""
 _LONGEST = 120
 
 
@@ -44,7 +46,8 @@ class FeatureProfile:
     rows, nulls, nans, infinities
         Exact counts. All that follows is over the remaining, finite values.
     distinct
-        How many different values; exact up to a million rows, above that by HyperLogLog, within about 2%.
+        How many different values; exact up to a million rows and of a view's only entity, else by HyperLogLog, within
+        about 2%.
     mean, std, min, max
         Over all values, never a sample. `std` is the sample standard deviation.
     quantiles
@@ -110,17 +113,19 @@ class FeatureProfile:
 LENGTH = "length"
 
 
-def feature_profile(values: pl.Series, *, unit: str | None, tolerance: float | None = None) -> FeatureProfile:
-    """Return the profile of one column."""
+def feature_profile(
+    values: pl.Series, *, unit: str | None, tolerance: float | None = None, distinct: int | None = None
+) -> FeatureProfile:
+    """Return the profile of one column; `distinct` is how many different values it has, if that is known."""
     kind = _kind(values.dtype)
     present = values.drop_nulls() if values.null_count() else values
     facts: dict[str, Any] = {}
     if kind in ("category", "boolean"):
-        facts = _categories(present)
+        facts = _categories(present, distinct)
     elif values.dtype.is_nested():
         facts = {"parts": _parts(present, unit)}
     elif kind != "other":
-        facts = _measures(present)
+        facts = _measures(present, distinct)
     return FeatureProfile(
         name=values.name,
         dtype=str(values.dtype),
@@ -149,7 +154,7 @@ def streamed_profile(
         taken.append(values.gather(places[first:last] - offset))
         offset, nulls = offset + values.len(), nulls + values.null_count()
         if kind not in ("category", "boolean", "other"):
-            sums.add(as_numbers(values.drop_nulls()))
+            sums.add(values.drop_nulls())
     sample = pl.concat(taken).drop_nulls() if taken else pl.Series(name, [], dtype)
     present = frame.drop_nulls()
     facts: dict[str, Any] = {}
@@ -165,11 +170,8 @@ def streamed_profile(
             distinct = finite.select(pl.all().approx_n_unique()).collect(engine="streaming").item()
             facts |= {
                 "distinct": distinct,
-                "mean": finite_or_none(sums.mean),
-                "std": sums.std(),
-                "min": finite_or_none(sums.low),
-                "max": finite_or_none(sums.high),
                 "sampled": ordered.len(),
+                **sums.facts(),
                 **_shape(ordered, whole=dtype.is_integer()),
             }
     return FeatureProfile(
@@ -192,17 +194,23 @@ class _Sums:
     low: float = math.inf
     high: float = -math.inf
 
-    def add(self, numbers: pl.Series) -> None:
-        """Add a batch."""
-        finite = numbers.filter(numbers.is_finite())
-        nans = int(numbers.is_nan().sum())
-        self.nans += nans
-        self.infinities += numbers.len() - nans - finite.len()
-        if finite.is_empty():
-            return
-        values = finite.to_numpy()
+    def add(self, present: pl.Series) -> None:
+        """Add values without null, some at a time: as many as stay in a core's cache."""
+        for chunk in present.get_chunks():
+            for start in range(0, chunk.len(), _IN_CACHE):
+                self._add(as_numbers(chunk.slice(start, _IN_CACHE)).to_numpy())
+
+    def _add(self, values: npt.NDArray[np.float64]) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             mean = float(values.mean())
+            if not math.isfinite(mean):  # else nothing in the sum was NaN or infinite
+                nans = int(np.isnan(values).sum())
+                finite = values[np.isfinite(values)]
+                self.nans += nans
+                self.infinities += len(values) - nans - len(finite)
+                if not len(finite):
+                    return
+                values, mean = finite, float(finite.mean())
             squares = float(np.square(values - mean).sum())
             total, apart = self.count + len(values), mean - self.mean
             self.squares += squares + apart * apart * self.count * len(values) / total
@@ -210,9 +218,14 @@ class _Sums:
         self.count = total
         self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
 
-    def std(self) -> float | None:
-        """Return the sample standard deviation; None below two, or where it overflows."""
-        return finite_or_none(math.sqrt(self.squares / (self.count - 1))) if self.count > 1 else None
+    def facts(self) -> dict[str, float | None]:
+        """Return mean, standard deviation of a sample, minimum, maximum; None where there is none or it overflows."""
+        return {
+            "mean": finite_or_none(self.mean),
+            "std": finite_or_none(math.sqrt(self.squares / (self.count - 1))) if self.count > 1 else None,
+            "min": finite_or_none(self.low),
+            "max": finite_or_none(self.high),
+        }
 
 
 def _kind(dtype: pl.DataType) -> Kind:
@@ -239,30 +252,25 @@ def as_numbers(values: pl.Series) -> pl.Series:
     return values.cast(pl.Float64)
 
 
-def _measures(present: pl.Series) -> dict[str, Any]:
-    numbers = as_numbers(present)
-    finite, nans = numbers, 0
-    mean = numbers.mean()
-    if finite_or_none(mean) is None:  # else nothing in the sum was NaN or infinite
-        nans = int(numbers.is_nan().sum())
-        usable = numbers.is_finite()
-        finite = numbers if usable.all() else numbers.filter(usable)
-        mean = finite.mean()
-    odd = {"nans": nans, "infinities": numbers.len() - nans - finite.len()}
-    if finite.is_empty():
+def _measures(present: pl.Series, distinct: int | None) -> dict[str, Any]:
+    sums = _Sums()
+    sums.add(present)
+    odd = {"nans": sums.nans, "infinities": sums.infinities}
+    if not sums.count:
         return odd | {"distinct": 0}
-    looked_at = _sample(finite)
-    ordered = looked_at.sort()
-    everything = ordered.len() == finite.len()
-    as_stored = finite if present.dtype.is_float() else present.to_physical()  # integers take half the time of floats
-    distinct = _runs(ordered) if everything else as_stored.approx_n_unique()
+    if any(odd.values()):
+        present, distinct = present.filter(present.is_finite()), None
+    looked_at = _sample(present)
+    ordered = as_numbers(looked_at).sort()
+    everything = ordered.len() == present.len()
+    if everything:
+        distinct = _runs(ordered)
+    elif distinct is None:
+        distinct = _count_roughly(present.to_physical())  # of times, integers take half the time of floats
     return odd | {
         "distinct": distinct,
-        "mean": finite_or_none(mean),
-        "std": finite_or_none(finite.std()),
-        "min": finite_or_none(finite.min()),
-        "max": finite_or_none(finite.max()),
         "sampled": None if everything else ordered.len(),
+        **sums.facts(),
         **_shape(ordered, whole=present.dtype.is_integer()),
     }
 
@@ -274,13 +282,13 @@ def _shape(ordered: pl.Series, *, whole: bool) -> dict[str, Any]:
     }
 
 
-def _categories(present: pl.Series) -> dict[str, Any]:
+def _categories(present: pl.Series, distinct: int | None = None) -> dict[str, Any]:
     looked_at = _sample(present)
     everything = looked_at.len() == present.len()
     counts = looked_at.cast(pl.String).rename("value").value_counts(name="count")
     top = counts.sort("count", "value", descending=[True, False]).head(TOP)
     return {
-        "distinct": counts.height if everything else present.approx_n_unique(),
+        "distinct": counts.height if everything else distinct or _count_roughly(present),
         "categories": tuple((truncate(value), int(count)) for value, count in top.rows()),
         "sampled": None if everything else looked_at.len(),
     }
@@ -350,6 +358,10 @@ def sample_places(rows: int, size: int) -> npt.NDArray[np.int64]:
     places = ends[:-1] + (drawn * np.diff(ends)).astype(np.int64)
     places.flags.writeable = False
     return places
+
+
+def _count_roughly(values: pl.Series) -> int:
+    return int(values.to_frame().select(pl.all().approx_n_unique()).item())
 
 
 def _runs(ordered: pl.Series) -> int:

@@ -122,8 +122,10 @@ def _column(frame: pl.LazyFrame, column: ColumnContract, rows: int, *, count: bo
         ends = one.select(first=pl.all().min(), last=pl.all().max()) if is_time else None
         return _Column(found, different, None if ends is None else ends.collect(engine="streaming").row(0))
     values = one.collect(engine="streaming").to_series()
-    found = feature_profile(values, unit=column.unit, tolerance=column.tolerance)
-    return _Column(found, values.n_unique() if count else None, (values.min(), values.max()) if is_time else None)
+    different = values.n_unique() if count else None
+    distinct = None if different is None else different - bool(values.null_count())
+    found = feature_profile(values, unit=column.unit, tolerance=column.tolerance, distinct=distinct)
+    return _Column(found, different, (values.min(), values.max()) if is_time else None)
 
 
 def _pin(data: StoredView | pl.LazyFrame | pl.DataFrame | str | Path) -> pl.LazyFrame:
