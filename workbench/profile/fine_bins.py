@@ -288,7 +288,7 @@ class FineBins:
             return
         every = np.union1d(ranks, self._expected).tolist()
         asked = [rank for rank in every if rank not in self._sorted and self._counts[rank]]
-        ordered = pl.Series(self._within(np.array(asked))).sort().to_numpy()
+        ordered = np.sort(self._within(np.array(asked)))
         parts = np.split(ordered, np.cumsum(self._counts[asked])[:-1])
         self._sorted.update(zip(asked, parts, strict=True))
 

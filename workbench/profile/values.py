@@ -123,8 +123,7 @@ class Numeric:
     def of(cls, values: pl.Series) -> Self:
         """Return the numbers of `values`; times and durations as seconds."""
         apart = Unordered.of(values)
-        ordered = pl.Series(apart.finite).sort().to_numpy()  # a third less work than NumPy has with it
-        return cls(apart.rows, apart.nulls, apart.nans, apart.infinities, apart.lowest, ordered)
+        return cls(apart.rows, apart.nulls, apart.nans, apart.infinities, apart.lowest, np.sort(apart.finite))
 
     @property
     def count(self) -> int:
