@@ -47,14 +47,18 @@ def test_a_snapshot_has_the_row_that_each_entity_would_get(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(60))
 @pytest.mark.parametrize("part", [1, 4])
-def test_a_snapshot_of_stored_rows_is_found_part_by_part(part: int, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("in_order", [False, True])
+def test_a_snapshot_of_stored_rows_is_found_part_by_part(
+    part: int, seed: int, monkeypatch: pytest.MonkeyPatch, *, in_order: bool
+) -> None:
     monkeypatch.setattr("workbench.point_in_time.candidates._PART", part)
     monkeypatch.setattr("workbench.point_in_time.candidates._READ", 2)
     chance = Random(f"stored snapshot {seed}")
     world = make_world(chance, cases=1, views=1)
     view = replace(world.views[0], keys={name: name for name in world.views[0].keys.values()})
     at = chance.choice([None, NOON + chance.randrange(-1, 14) * MICRO])
-    rows = view.rows.lazy().collect().with_row_index("place")
+    rows = view.rows.lazy().collect()
+    rows = (rows.sort(view.event_time, maintain_order=True) if in_order else rows).with_row_index("place")
     found = latest_rows(replace(view, rows=rows.lazy(), stored=True), at=at).collect()
     assert found["place"].to_list() == sorted(places(rows, world.references[0][0], [*view.keys], at))
 

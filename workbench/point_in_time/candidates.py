@@ -22,7 +22,7 @@ KNOWN = "__known"
 CREATED = "__created"
 NEVER = -(2**63)
 _RANK = "__rank"
-_PART, _LEAST, _READ = 2**21, 2**16, 2**18
+_PART, _LEAST, _READ = 2**22, 2**16, 2**18
 """Rows among which winners are looked for at a time, at most and at least, and how many of them are read at a time."""
 _HELD = 1 / 16
 """The share of what is free that they may take: to group them takes some times as much."""
@@ -247,15 +247,28 @@ def last_winners_by_parts(view: ViewRows, usable: pl.LazyFrame, names: Sequence[
     for batch in usable.collect_batches(chunk_size=min(part, _READ)):
         read.append(batch)
         if sum(each.height for each in read) >= max(part, found.height):  # each row is compared again a few times only
-            found, read = _winners_of(view, [found, *read], names), []
-    return _winners_of(view, [found, *read], names)
+            found, read = _winners_of(view, found, read, names), []
+    return _winners_of(view, found, read, names) if read else found
 
 
-def _winners_of(view: ViewRows, parts: Sequence[pl.DataFrame], names: Sequence[str]) -> pl.DataFrame:
-    rows = pl.concat(parts)
+def _winners_of(
+    view: ViewRows, found: pl.DataFrame, read: Sequence[pl.DataFrame], names: Sequence[str]
+) -> pl.DataFrame:
+    """Return the rows that win among those `found`, one of each entity, and those `read` after them."""
+    rows = pl.concat([found, *read])
     if rows.is_empty():
         return rows
-    return last_winners(view, rows.lazy(), names).select(rows.columns).collect()
+    if view.created is not None or not _in_order_of_time(found, read):
+        return last_winners(view, rows.lazy(), names).select(rows.columns).collect()
+    latest = pl.col(EVENT, ROW).max()
+    won = rows.lazy().group_by(names).agg(latest) if names else rows.lazy().select(latest)
+    return won.select(rows.columns).collect(engine="streaming")
+
+
+def _in_order_of_time(found: pl.DataFrame, read: Sequence[pl.DataFrame]) -> bool:
+    """Return whether none of the rows `read` is earlier than one before it: the last of an entity then wins."""
+    places = pl.concat([found.select(pl.col(ROW, EVENT).max()), *(rows.select(ROW, EVENT) for rows in read)])
+    return all(column.is_sorted() for column in places.get_columns())
 
 
 def _highest(rows: pl.LazyFrame, names: Sequence[str], by: pl.Expr) -> pl.LazyFrame:
