@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +16,13 @@ import polars as pl
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from polars.io.plugins import register_io_source
 
 from workbench import memory
 from workbench.compute import OutputDigest
 from workbench.define import ColumnContract, Contract
-from workbench.diff import Side, ViewDiff, align, diff_views
-from workbench.drift import contract_of_frame
+from workbench.diff import Side, ViewDiff, align, compare, diff_views, pairs_of
+from workbench.drift import PairCounter, contract_of_frame
 from workbench.errors import ComputeError, FeatureNotFound, UsageError
 
 INF, NAN = math.inf, math.nan
@@ -315,9 +319,10 @@ def same(left: float | None, right: float | None, tolerance: float) -> bool:
     tolerance=st.sampled_from([0.0, 0.1]),
     at_once=st.sampled_from([1, 2, 100]),
     held=st.sampled_from([0, 10**6]),
+    paired=st.sampled_from([0, 10**6]),
 )
 def test_any_two_frames_differ_as_plain_python_says(
-    left: Any, right: Any, tolerance: float, at_once: int, held: int
+    left: Any, right: Any, tolerance: float, at_once: int, held: int, paired: int
 ) -> None:
     sides = [
         side(
@@ -335,6 +340,7 @@ def test_any_two_frames_differ_as_plain_python_says(
     moved = {key for key in common if not same(old[key], new[key], tolerance)}
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(align, "_MOST_HELD", held)  # bytes, beyond which rows in no order are put into files
+        patched.setattr(align, "_MOST_PAIRED", paired)  # and beyond which they are not compared column by column
         diff = diff_views(*sides, at_once=at_once)
     assert counted(diff) == (
         len(common - moved),
@@ -363,6 +369,7 @@ def test_rows_in_no_order_are_matched_class_by_class_and_leave_nothing_behind(
     monkeypatch.setattr(memory._process, "scratch", None)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(align, "_MOST_HELD", 0)
+    monkeypatch.setattr(align, "_MOST_PAIRED", 0)
     left, right = in_no_order()
     diff = diff_views(left, right, at_once=5)
     assert counted(diff) == (100, 1, 0, 0)
@@ -374,6 +381,7 @@ def test_rows_in_no_order_are_matched_class_by_class_and_leave_nothing_behind(
 
 def test_files_of_rows_in_no_order_are_few_and_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(align, "_MOST_HELD", 0)
+    monkeypatch.setattr(align, "_MOST_PAIRED", 0)
     read: list[object] = []
     read_ipc = pl.read_ipc
 
@@ -391,6 +399,7 @@ def test_rows_in_no_order_that_fit_into_memory_are_compared_alike_without_any_fi
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     left, right = in_no_order()
+    monkeypatch.setattr(align, "_MOST_PAIRED", 0)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(align, "_MOST_HELD", 0)
         kept = diff_views(left, right, at_once=5)
@@ -398,6 +407,122 @@ def test_rows_in_no_order_that_fit_into_memory_are_compared_alike_without_any_fi
     held = diff_views(left, right, at_once=5)
     assert counted(held) == counted(kept) == (100, 1, 0, 0)
     assert held.to_dict() == kept.to_dict()
+
+
+FEATURES: dict[str, tuple[Any, list[Any]]] = {
+    "x": (pl.Float64, [None, NAN, INF, -0.0, 0.0, 1.0, 1.05, 3.0]),
+    "y": (pl.Float64, [None, 1.0, 2.0]),
+    "z": (pl.Float64, [None, 1.0, 2.0]),
+    "n": (pl.Int32, [None, 0, 1, 2]),
+    "at": (pl.Datetime("us", "UTC"), [datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2)]),
+    "text": (pl.String, [None, "", "a text that is longer than twelve bytes"]),
+    "kind": (pl.Enum(["a", "b"]), ["a", "b", None]),
+    "cents": (pl.Decimal(38, 2), [Decimal("1.25"), None]),
+    "list": (pl.List(pl.Float64), [None, [], [1.0, None], [1.0, NAN]]),
+    "pair": (pl.Struct({"a": pl.Int64, "b": pl.String}), [None, {"a": 1, "b": "b"}, {"a": None, "b": None}]),
+}
+
+
+@st.composite
+def rows_in_no_order(draw: st.DrawFn) -> tuple[Side, Side]:
+    """Return two sides with many rows in common, few or no keys twice, and a column that each lacks."""
+    names = st.lists(st.integers(0, 30), min_size=3, max_size=25, unique=draw(st.integers(0, 9)) < 8)
+    keys = [draw(names) for _ in range(2)]
+    sides = []
+    for label, own in zip(("main", "new"), keys, strict=True):
+        columns: dict[str, Any] = {
+            "k": [None if key == 30 else key for key in own],
+            "j": [f"j{key % 3}" for key in own],
+        }
+        features = {name: each for name, each in FEATURES.items() if name != {"main": "y", "new": "z"}[label]}
+        for name, (_, values) in features.items():
+            seeds = draw(st.lists(st.integers(0, 7), min_size=len(own), max_size=len(own)))
+            columns[name] = [
+                values[(seed // 6 * seed + (key or 0)) % len(values)] for seed, key in zip(seeds, own, strict=True)
+            ]
+        dtypes = {name: dtype for name, (dtype, _) in features.items()} | {"j": pl.String}
+        sides.append(side(columns, keys=("k", "j"), dtypes=dtypes, label=label, tolerance=0.1))
+    return sides[0], sides[1]
+
+
+@given(sides=rows_in_no_order(), at_once=st.sampled_from([2, 5, 9]), worst=st.sampled_from([0, 2, 20]))
+def test_rows_in_no_order_differ_alike_whether_columns_are_read_one_by_one_or_all_at_a_time(
+    sides: tuple[Side, Side], at_once: int, worst: int
+) -> None:
+    found = []
+    for paired in (0, 10**6):
+        counter = PairCounter.of(
+            sides[0], pairs_of(*sides, [(name, name) for name in FEATURES if name not in ("y", "z")])
+        )
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(align, "_MOST_PAIRED", paired)
+            diff = diff_views(*sides, at_once=at_once, worst=worst, compared=partial(compared_by, counter))
+        found.append((diff.to_dict(), [column.worst for column in diff.columns], counter.result((9, 9))))
+    assert repr(found[0]) == repr(found[1])
+
+
+def compared_by(counter: PairCounter, left: Side, right: Side, **options: Any) -> Any:
+    """Compare as always, and have the counter look on."""
+    return compare(left, right, observer=counter, **options)
+
+
+def test_rows_in_no_order_are_compared_column_by_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(align.PairReader, "_by_hash")
+    assert counted(diff_views(*in_no_order(), at_once=5)) == (100, 1, 0, 0)
+
+
+def test_columns_that_do_not_fit_into_memory_are_read_all_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[object] = []
+    by_hash = align.PairReader._by_hash
+
+    def counting(both: align.PairReader) -> Iterator[align.RowBlock]:
+        read.append(both)
+        return by_hash(both)
+
+    monkeypatch.setattr(align, "_DIVIDED", 0)
+    monkeypatch.setattr(align, "_MOST_PAIRED", 101 * align._PAIR + 2 * 101 * 8 - 1)  # a byte less than two columns take
+    monkeypatch.setattr(align.PairReader, "_by_hash", counting)
+    assert counted(diff_views(*in_no_order(), at_once=5)) == (100, 1, 0, 0)
+    assert len(read) == 1
+
+
+def test_of_rows_that_differ_as_much_the_same_ones_are_kept_however_columns_are_read() -> None:
+    left, right = in_no_order()
+    left = side(left.frame.with_columns(y=pl.col("k") % 7).collect().to_dict(as_series=False), keys=("k", "j"))
+    moved = left.frame.reverse().with_columns(x=pl.col("x") + 1).rename({"y": "z"}).collect()
+    right = side(moved.to_dict(as_series=False), keys=("k", "j"), label="new")
+    found = []
+    for paired in (0, 10**6):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(align, "_MOST_PAIRED", paired)
+            diff = diff_views(left, right, at_once=5)
+        assert dict(diff.renamed) == {"z": "y"}
+        found.append((diff.to_dict(), diff.worst("x").rows()))
+    assert found[0] == found[1]
+
+
+def test_rows_whose_keys_have_the_same_hash_by_chance_are_not_compared_column_by_column(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keys = [(row * 37) % 101 for row in range(101)]
+    left = side({"k": keys, "x": [0.0] * 101})
+    right = replace(left, frame=left.frame.with_columns(k=pl.when(pl.col("k") == 7).then(777).otherwise("k")))
+    hashed = (pl.col("k") % 770).cast(pl.UInt64).alias(align._HASH)
+    monkeypatch.setattr(align, "_hash_of", lambda keys: hashed)
+    assert counted(diff_views(left, right, at_once=5)) == (100, 0, 1, 1)
+
+
+def test_rows_that_come_in_another_order_each_time_are_compared_all_the_same() -> None:
+    left, right = in_no_order()
+    rows, reads = left.frame.collect(), count()
+
+    def read(columns: list[str] | None, *_: object) -> Iterator[pl.DataFrame]:
+        first = next(reads) % 101
+        turned = pl.concat([rows.slice(first), rows.head(first)])
+        yield turned if columns is None else turned.select(columns)
+
+    turning = replace(left, frame=register_io_source(read, schema=rows.schema))
+    assert counted(diff_views(turning, right, at_once=5)) == (100, 1, 0, 0)
 
 
 def test_rows_that_turn_out_to_be_in_no_order_later_are_all_compared() -> None:

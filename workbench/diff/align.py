@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial, reduce
+from functools import partial
 from itertools import accumulate, islice
 from math import ceil
 from pathlib import Path
@@ -78,12 +78,16 @@ def on_both(left: Codes, right: Codes) -> tuple[Mask, Mask]:
     return found[: len(left)], found[len(left) :]
 
 
+_INTEGERS = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32)
+_NUMBERS = (*_INTEGERS, pl.UInt64, pl.Float32, pl.Float64)
+
+
 def _ranks(left: pl.Series, right: pl.Series) -> tuple[list[Codes], int] | None:
     """Return the ranks of the values of two columns among those of both, and how many ranks there may be."""
     dtype = left.dtype
     if dtype == pl.String:
         return _of_texts(left, right)
-    if dtype.is_temporal() or dtype in (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32):
+    if dtype.is_temporal() or dtype in _INTEGERS:
         return _of_integers([side.to_physical().cast(pl.Int64) for side in (left, right)])
     return None
 
@@ -167,7 +171,7 @@ def _before(
     return found
 
 
-_PLACE = "place among the rows"
+PLACE = "place among the rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,30 +229,49 @@ def _choose_match(left: pl.DataFrame, right: pl.DataFrame, common: Sequence[pl.S
 
 def _match_scattered(part: RowBlock, keys: Sequence[str]) -> MatchedRows:
     left, right = part.left, part.right
-    hashes = part.codes or (_hash(left, keys).to_numpy(), _hash(right, keys).to_numpy())
-    if not _are_distinct(hashes[1]):  # looked at first: else there may be as many pairs as rows times rows
+    places = _equal_places(*(part.codes or (_hash(left, keys).to_numpy(), _hash(right, keys).to_numpy())))
+    if places is None:
         return _without_duplicates(left, right, keys)
-    places = _equal_places(*hashes)
-    there = np.full(left.height, -1, dtype=np.int64)
-    there[places[0]] = places[1]
-    both, others = there >= 0, np.ones(right.height, dtype=np.bool_)
-    others[places[1]] = False
-    if right.height - np.count_nonzero(others) < len(places[0]) or not _are_distinct(hashes[0][~both]):
-        return _without_duplicates(left, right, keys)
-    here, new = pl.Series(both), pl.Series(others)
-    found = MatchedRows(left.filter(here), right[pl.Series(there[both])], left.filter(~here), right.filter(new))
+    rest = np.ones(left.height, dtype=np.bool_), np.ones(right.height, dtype=np.bool_)
+    for alone, paired in zip(rest, places, strict=True):
+        alone[paired] = False
+    (one, other), (gone, new) = map(pl.Series, places), map(pl.Series, rest)
+    found = MatchedRows(left[one], right[other], left.filter(gone), right.filter(new))
     return found if _same_keys(found.left, found.right, keys) else _match_by_join(left, right, keys)
 
 
-def _equal_places(left: Codes, right: Codes) -> tuple[Codes, Codes]:
-    """Return the places of equal codes: of each pair its left one and its right one, in no order."""
-    sides = (pl.LazyFrame({_HASH: side}).with_row_index(name) for side, name in ((left, "left"), (right, "right")))
-    found = reduce(partial(pl.LazyFrame.join, on=_HASH), sides).select("left", "right").collect(engine="streaming")
-    return found["left"].to_numpy(), found["right"].to_numpy()
+def _equal_places(left: Codes, right: Codes) -> tuple[Codes, Codes] | None:
+    """Return the places of codes that both sides have, in the left's order; None where one has a code twice."""
+    found = _neighbours(np.concatenate([left, right]), len(left))
+    if found is None:
+        orders = np.argsort(left), np.argsort(right)
+        codes = left[orders[0]], right[orders[1]]
+        if not all(are_ordered(side, strictly=True) for side in codes):
+            return None
+        _, *places = np.intersect1d(*codes, assume_unique=True, return_indices=True)
+        found = orders[0][places[0]], orders[1][places[1]]
+    there = np.full(len(left), -1, dtype=np.int64)
+    there[found[0]] = found[1]
+    both = np.flatnonzero(there >= 0)
+    return both, there[both]
 
 
-def _are_distinct(codes: Codes) -> bool:
-    return pl.Series(codes).n_unique() == len(codes)
+def _neighbours(codes: Codes, first: int) -> tuple[Codes, Codes] | None:
+    """Return the places of equal codes among the `first` ones and among the others; None where that is not certain.
+
+    The last bits of each code are replaced by its place: to sort such numbers takes half the time of sorting places.
+    Codes that differ in the lost bits alone, or are there twice, make it uncertain.
+    """
+    bits = np.uint64(len(codes).bit_length())
+    marked = codes.view(np.uint64) >> bits
+    marked <<= bits
+    marked |= np.arange(len(codes), dtype=np.uint64)
+    marked.sort()
+    alike = np.flatnonzero(marked[1:] ^ marked[:-1] < np.uint64(1) << bits)
+    mask = (np.uint64(1) << bits) - np.uint64(1)
+    one, other = ((marked[alike + step] & mask).astype(np.int64) for step in (0, 1))
+    certain = np.all(one < first) and np.all(other >= first) and np.array_equal(codes[one], codes[other])
+    return (one, other - first) if certain else None
 
 
 def _hash(frame: pl.DataFrame, keys: Sequence[str]) -> pl.Series:
@@ -262,13 +285,13 @@ def _by_hash(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> Ma
 
 
 def _match_by_join(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> MatchedRows:
-    places = left.select(keys).with_row_index(_PLACE)
+    places = left.select(keys).with_row_index(PLACE)
     both = places.join(
-        right.select(keys).with_row_index(_PLACE), on=keys, nulls_equal=True, maintain_order="left", suffix=" right"
+        right.select(keys).with_row_index(PLACE), on=keys, nulls_equal=True, maintain_order="left", suffix=" right"
     )
     return MatchedRows(
-        left[both[_PLACE]],
-        right[both[f"{_PLACE} right"]],
+        left[both[PLACE]],
+        right[both[f"{PLACE} right"]],
         left.join(right.select(keys), on=keys, how="anti", nulls_equal=True),
         right.join(left.select(keys), on=keys, how="anti", nulls_equal=True),
     )
@@ -320,6 +343,15 @@ More of either need fewer files, which take less time; the first takes memory wh
 _HELD, _MOST_HELD = 1 / 8, 400_000_000
 """The share of what is free, and the bytes, that rows in no order may take in memory instead of in files."""
 
+_PAIRED, _MOST_PAIRED = 1 / 4, 800_000_000
+"""The same for the places of rows with equal keys and the columns that are compared at a time."""
+
+_DIVIDED, _PAIR = 24, 8
+"""Bytes that a row takes while it finds its partner, by its place and hash, and those of two places."""
+
+_COLUMNS = 2
+"""Columns that are compared at a time, where there is room."""
+
 _HASH = "hash of the key"
 """The column with it; no column's own name has spaces."""
 
@@ -342,6 +374,10 @@ def rows_at_once(frame: pl.LazyFrame, most: int = AT_ONCE) -> int:
 
 class OutOfOrderError(Exception):
     """A side turned out not to be stored in the order that its first rows have."""
+
+
+class UnpairedError(Exception):
+    """Rows cannot be compared by columns: these take too much memory, or hashes do not tell which rows are which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,11 +425,16 @@ class PairReader:
     heights: tuple[int, int]
     at_once: int = AT_ONCE
 
-    def visit(self, begin: Callable[[], Callable[[RowBlock, MatchedRows], bool]]) -> None:
+    def visit(
+        self,
+        begin: Callable[[], Callable[[RowBlock, MatchedRows], bool]],
+        by_column: Callable[[RowPairs], None] | None = None,
+    ) -> None:
         """Show all parts, one after the other, to what `begin` returns, until it has seen enough and returns true.
 
         It is shown each part with its rows by key. Where a side turns out to be in no order, `begin` is called again,
-        and all parts are shown to what it returns.
+        and all parts are shown to what it returns. Of rows in no order, `by_column` is called instead, if it is given,
+        with which of them are which; parts are shown all the same where that raises `UnpairedError`.
         """
         if not self.keys:
             _show(self._by_place(), self.keys, begin())
@@ -401,38 +442,55 @@ class PairReader:
         if sum(self.heights) <= self.at_once:
             _show(self._whole(), self.keys, begin())
             return
-        readers = self._readers()
-        try:
-            _show(self._by_order(*readers), self.keys, begin())
-        except OutOfOrderError:
-            if any(reader.given for reader in readers):
-                readers = self._readers()
-            _show(self._by_hash(*readers), self.keys, begin())
+        with suppress(OutOfOrderError):
+            _show(self._by_order(), self.keys, begin())
+            return
+        if by_column is not None:
+            with suppress(UnpairedError):
+                by_column(RowPairs.of(self))
+                return
+        _show(self._by_hash(), self.keys, begin())
 
-    def _readers(self) -> tuple[_BatchReader, _BatchReader]:
-        return _BatchReader(self.left, self.at_once), _BatchReader(self.right, self.at_once)
+    @property
+    def sides(self) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+        """The left and the right one."""
+        return self.left, self.right
+
+    @property
+    def values(self) -> tuple[list[str], list[str]]:
+        """The columns of each side that are no keys."""
+        left, right = ([name for name in side.collect_schema() if name not in self.keys] for side in self.sides)
+        return left, right
+
+    @property
+    def classes(self) -> int:
+        """How many classes of rows in no order there are, by the hashes of their keys."""
+        return ceil(max(self.heights) / self.at_once)
+
+    def readers(
+        self, choose: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda side: side
+    ) -> tuple[_BatchReader, _BatchReader]:
+        """Return what reads both sides, or what `choose` returns of each."""
+        return _BatchReader(choose(self.left), self.at_once), _BatchReader(choose(self.right), self.at_once)
 
     def _whole(self) -> Iterator[RowBlock]:
         left, right = pl.collect_all([self.left, self.right], engine="streaming")
         yield RowBlock(left.sort(self.keys), right.sort(self.keys))
 
-    def _by_hash(self, *readers: _BatchReader) -> Iterator[RowBlock]:
-        classes = ceil(max(self.heights) / self.at_once)
+    def _by_hash(self) -> Iterator[RowBlock]:
+        readers = self.readers(lambda side: side.with_columns(_hash_of(self.keys)))
         size = sum(row_width(each.rows.schema) * rows for each, rows in zip(readers, self.heights, strict=True))
         with ExitStack() as stack:
             fits = size <= memory_share(_HELD, most=_MOST_HELD)
             folder = None if fits else stack.enter_context(scratch_folder("diff"))
-            folders = [folder and folder / name for name in ("left", "right")]
-            divide = partial(_ScatteredRows.of, keys=self.keys, classes=classes)
-            with ThreadPoolExecutor(len(readers), thread_name_prefix="divide") as pool:
-                left, right = pool.map(divide, readers, folders)
-            for number in range(classes):
+            left, right = _divide(readers, self.classes, folder)
+            for number in range(self.classes):
                 rows = left.read(number), right.read(number)
                 codes = rows[0].drop_in_place(_HASH).to_numpy(), rows[1].drop_in_place(_HASH).to_numpy()
                 yield RowBlock(*rows, ordered=False, codes=codes)
 
     def _by_place(self) -> Iterator[RowBlock]:
-        left, right = self._readers()
+        left, right = self.readers()
         while True:
             left.fill()
             right.fill()
@@ -442,7 +500,11 @@ class PairReader:
                 return
             yield RowBlock(left.take(rows), right.take(rows))
 
-    def _by_order(self, left: _BatchReader, right: _BatchReader) -> Iterator[RowBlock]:
+    def _by_order(self) -> Iterator[RowBlock]:
+        first = [side.select(self.keys).head(min(_LOOKED_AT, self.at_once)) for side in (self.left, self.right)]
+        if not longest_order(pl.collect_all(first, engine="streaming"), self.keys, self.time):
+            raise OutOfOrderError
+        left, right = self.readers()
         left.fill()
         right.fill()
         order = longest_order([left.rows, right.rows], self.keys, self.time)
@@ -451,6 +513,156 @@ class PairReader:
         rest = [key for key in self.keys if key not in order]
         while part := _next(left, right, order, most=_LARGEST * self.at_once):
             yield RowBlock(part.left.sort(*order, *rest), part.right.sort(*order, *rest)) if rest else part
+
+
+@dataclass(frozen=True, slots=True)
+class RowPairs:
+    """Which rows of two sides in no order have the same key, by the keys' hashes; then their columns, one at a time.
+
+    Hashes may be equal by chance, and rows may come in another order when they are read again: `keys_at` looks.
+
+    Attributes
+    ----------
+    both
+        The sides.
+    partners
+        Of each left row the place of the right one with its key; -1 where there is none.
+    classes
+        The places of the left rows that have a partner, by classes of the keys' hashes.
+    common
+        How many these are.
+    room
+        How many bytes columns may take.
+    """
+
+    both: PairReader
+    partners: npt.NDArray[np.int32]
+    classes: Sequence[npt.NDArray[np.uint32]]
+    common: int
+    room: int
+
+    @classmethod
+    def of(cls, both: PairReader) -> RowPairs:
+        """Return them by the keys alone.
+
+        Raises
+        ------
+        UnpairedError
+            Where a side may have a key more than once, or has too many.
+        """
+        room = memory_share(_PAIRED, most=_MOST_PAIRED)
+        if sum(both.heights) * _DIVIDED > room:
+            raise UnpairedError
+        columns = PLACE, _hash_of(both.keys)
+        sides = _divide(both.readers(lambda side: side.with_row_index(PLACE).select(columns)), both.classes)
+        partners = np.full(both.heights[0], -1, dtype=np.int32)
+        with ThreadPoolExecutor(_COLUMNS, thread_name_prefix="pair") as pool:
+            classes = list(pool.map(partial(_pair, *sides, partners), range(both.classes)))
+        common = sum(map(len, classes))
+        return cls(both, partners, classes, common, room - common * _PAIR)
+
+    @property
+    def at_once(self) -> int:
+        """How many columns of both sides fit."""
+        schemas = (
+            side.select(names).collect_schema() for side, names in zip(self.both.sides, self.both.values, strict=True)
+        )
+        widest = max((row_width([dtype]) for schema in schemas for dtype in schema.dtypes()), default=1)
+        return max(1, min(_COLUMNS, self.room // max(1, widest * sum(self.both.heights))))
+
+    def column(self, place: int, name: str, *, most: int | None = None) -> pl.Series:
+        """Return a column of the side at `place`.
+
+        Raises
+        ------
+        UnpairedError
+            Where it has more than `most` bytes, or other rows than before.
+        """
+        most = self.room // self.at_once // 2 if most is None else most
+        parts, size = [], 0
+        for batch in _BatchReader(self.both.sides[place].select(name), AT_ONCE).rest():
+            size += int(batch.estimated_size())
+            if size > most:
+                raise UnpairedError
+            parts.append(batch.to_series())
+        column = _joined(parts)
+        if len(column) != self.both.heights[place]:
+            raise UnpairedError
+        return column
+
+    def beside(self, first: int, left: pl.Series, right: pl.Series) -> tuple[pl.Series, pl.Series, Mask]:
+        """Return those values of the left rows from `first` on that have a partner, its values, and which these are."""
+        partners = self.partners[first : first + len(left)]
+        paired = partners >= 0
+        return left.filter(pl.Series(paired)), right.gather(pl.Series(partners[paired])), paired
+
+    def keys_at(self, places: pl.Series) -> pl.DataFrame:
+        """Return the keys of the left rows at `places`, which are in order, once those of all pairs were found equal.
+
+        Raises
+        ------
+        UnpairedError
+            Where they are not.
+        """
+        with ThreadPoolExecutor(_COLUMNS, thread_name_prefix="compare") as pool:
+            return pl.DataFrame([self._key_at(places.to_numpy(), key, pool) for key in self.both.keys])
+
+    def _key_at(self, places: npt.NDArray[np.uint32], key: str, pool: ThreadPoolExecutor) -> pl.Series:
+        right, seen = self.column(1, key, most=self.room // 2), 0
+        found = [right.clear()]
+        batches = (batch.to_series() for batch in _BatchReader(self.both.left.select(key), AT_ONCE).rest())
+        while some := list(islice(batches, _COLUMNS)):
+            *firsts, end = accumulate(map(len, some), initial=seen)
+            if end > self.both.heights[0] or not all(pool.map(partial(self._same, right), firsts, some)):
+                raise UnpairedError
+            for first, left in zip(firsts, some, strict=True):
+                asked = places[np.searchsorted(places, first) : np.searchsorted(places, first + len(left))]
+                found.append(left.gather(pl.Series(asked - first, dtype=pl.UInt32)))
+            seen = end
+        if seen != self.both.heights[0]:
+            raise UnpairedError
+        return pl.concat(found)
+
+    def _same(self, right: pl.Series, first: int, left: pl.Series) -> bool:
+        one, other, _ = self.beside(first, left, right)
+        return one.equals(other)
+
+
+def _joined(parts: Sequence[pl.Series]) -> pl.Series:
+    """Return all values; numbers in an array of NumPy's, whose large pages are quicker to read in any order."""
+    name, dtype = parts[0].name, parts[0].dtype
+    if not (dtype.is_temporal() or dtype in _NUMBERS) or any(part.null_count() for part in parts):
+        return pl.concat(parts, rechunk=True)
+    return pl.Series(name, np.concatenate([part.to_physical().to_numpy() for part in parts])).cast(dtype)
+
+
+def _pair(
+    left: _ScatteredRows, right: _ScatteredRows, partners: npt.NDArray[np.int32], number: int
+) -> npt.NDArray[np.uint32]:
+    """Put down the `partners` of the left rows of a class; return which of them have one."""
+    sides = left.read(number), right.read(number)
+    places = _equal_places(*(side[_HASH].to_numpy() for side in sides))
+    if places is None:
+        raise UnpairedError
+    here, there = (side[PLACE].to_numpy()[found] for side, found in zip(sides, places, strict=True))
+    partners[here] = there
+    return here
+
+
+def _divide(
+    readers: Sequence[_BatchReader], classes: int, folder: Path | None = None
+) -> tuple[_ScatteredRows, _ScatteredRows]:
+    """Divide both sides' rows by the hashes of their keys: in memory, or in files below `folder`."""
+    folders = [folder and folder / name for name in ("left", "right")]
+    with ThreadPoolExecutor(len(readers), thread_name_prefix="divide") as pool:
+        left, right = pool.map(partial(_ScatteredRows.of, classes=classes), readers, folders)
+    return left, right
+
+
+def _hash_of(keys: Sequence[str]) -> pl.Expr:
+    """Return a hash of the keys."""
+    hashes = (pl.col(key).hash(seed) for seed, key in enumerate(keys))
+    return sum(hashes, start=pl.lit(0, dtype=pl.UInt64)).alias(_HASH)
 
 
 def _show(parts: Iterator[RowBlock], keys: Sequence[str], show: Callable[[RowBlock, MatchedRows], bool]) -> None:
@@ -537,11 +749,10 @@ class _ScatteredRows:
     opened: dict[Path, pl.DataFrame] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, reader: _BatchReader, folder: Path | None, *, keys: Sequence[str], classes: int) -> _ScatteredRows:
+    def of(cls, reader: _BatchReader, folder: Path | None, *, classes: int) -> _ScatteredRows:
         """Divide the rows of `reader`: in memory, or in files of some batches and classes each."""
-        hashes = sum((pl.col(key).hash(seed) for seed, key in enumerate(keys)), start=pl.lit(0, dtype=pl.UInt64))
-        schema = reader.rows.clear().with_columns(hashes.alias(_HASH)).schema
-        batches = (_grouped(batch.with_columns(hashes.alias(_HASH)), classes) for batch in reader.rest())
+        schema = reader.rows.schema
+        batches = (_grouped(batch, classes) for batch in reader.rest())
         if folder is not None:
             return cls(schema, _written(batches, folder, classes))
         parts: list[list[pl.DataFrame]] = [[] for _ in range(classes)]
@@ -620,7 +831,6 @@ class _BatchReader:
     def __init__(self, frame: pl.LazyFrame, size: int) -> None:
         self.rows = pl.DataFrame(schema=frame.collect_schema())
         self.ended = False
-        self.given = False
         self._size = size
         self._batches = frame.collect_batches(chunk_size=size, maintain_order=True)
 
@@ -640,7 +850,6 @@ class _BatchReader:
     def take(self, count: int) -> pl.DataFrame:
         """Return the first rows, which are then no longer there."""
         taken, self.rows = self.rows.head(count), self.rows.slice(count)
-        self.given |= count > 0
         return taken
 
     def rest(self) -> Iterator[pl.DataFrame]:

@@ -334,8 +334,9 @@ def diff_views(
 
     Rows are matched by entities and event time; see `Pair` for when two values differ. Rows whose key one of the sides
     has more than once are counted and left out, never multiplied; `RowCounts` tells how many. What digests say is equal
-    is not read. Sides that are stored in the order of their keys, or of event time, are read once; others are
-    divided into files in the temporary folder first. Memory holds a few times `at_once` rows, however many there are.
+    is not read. Sides that are stored in the order of their keys, or of event time, are read once, a few times
+    `at_once` rows at a time. Of others the keys are read first, to match the rows, and then one column after the other;
+    where memory has no room for that, or keys are there more than once, all rows are divided into files instead.
     """
     if left is None and right is None:
         raise UsageError("There are no two sides to compare.", remedy="Name a view that one of them has.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from math import fsum, isfinite
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 import polars as pl
 
-from workbench.diff.align import AT_ONCE, engine_errors, pairs_of, read_pair
+from workbench.diff.align import AT_ONCE, PLACE, engine_errors, pairs_of, read_pair
 from workbench.diff.renames import Guess, find_renames
 from workbench.diff.result import ColumnDiff, Status
 from workbench.diff.side import RowCounts
@@ -21,7 +22,7 @@ from workbench.profile import finite_or_none
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from workbench.diff.align import MatchedRows, PairReader, RowBlock
+    from workbench.diff.align import MatchedRows, PairReader, RowBlock, RowPairs
     from workbench.diff.pair import DifferingValues, Pair
     from workbench.diff.renames import Guess
     from workbench.diff.side import Side
@@ -46,8 +47,6 @@ class ValueTally:
     ----------
     pair
         The columns.
-    keys
-        The key columns, to find rows by.
     names
         What the two values are called in `worst`.
     most
@@ -59,7 +58,6 @@ class ValueTally:
     """
 
     pair: Pair
-    keys: Sequence[str]
     names: tuple[str, str]
     most: int
     differs: int = 0
@@ -69,9 +67,9 @@ class ValueTally:
     _measured: int = 0
     _sample: ReservoirSample = field(default_factory=lambda: ReservoirSample(SAMPLE))
 
-    def add(self, rows: MatchedRows) -> DifferingValues | None:
-        """Count the rows of a part; return the values that differ, or None where none do."""
-        found = self.pair.differing(rows.left[self.pair.left], rows.right[self.pair.right])
+    def add(self, old: pl.Series, new: pl.Series, keys: Sequence[pl.Series]) -> DifferingValues | None:
+        """Count the rows of a part, to be found by `keys`; return the values that differ, or None where none do."""
+        found = self.pair.differing(old, new)
         if found is None:
             return None
         self.differs += len(found.old)
@@ -82,8 +80,17 @@ class ValueTally:
             self._measured += len(finite)
             self.largest = max(self.largest or 0.0, float(sizes.max()))  # type: ignore[arg-type]  # there are some
             self._sample.add(finite.to_numpy())
-        self._keep([rows.left[key].filter(found.where) for key in self.keys], found)
+        self._keep([key.filter(found.where) for key in keys], found)
         return found
+
+    def places(self) -> pl.Series:
+        """Return the `PLACE` of each of the worst rows, where they were to be found by that."""
+        return pl.Series(dtype=pl.UInt32) if self._kept is None else self._kept[PLACE]
+
+    def name_places(self, keys: pl.DataFrame) -> None:
+        """Put the `keys` of the worst rows where their places are."""
+        if self._kept is not None:
+            self._kept = keys.hstack(self._kept.drop(PLACE))
 
     @property
     def worst(self) -> pl.DataFrame | None:
@@ -194,8 +201,8 @@ class Observer(Protocol):
     def begin(self) -> None:
         """Forget what was seen: all rows come again, or for the first time."""
 
-    def add(self, rows: MatchedRows, differing: Mapping[str, DifferingValues | None]) -> None:
-        """Look at the rows of a part, and the values that differ, by the right column of each pair."""
+    def add(self, pair: Pair, old: pl.Series, new: pl.Series, differing: DifferingValues | None) -> None:
+        """Look at the values of a pair in the rows of a part, and at those that differ; pairs may come at one time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,23 +257,28 @@ class CountResult:
     guesses: list[Guess] = field(default_factory=list)
     missing: tuple[dict[str, Missing], dict[str, Missing]] = field(default_factory=lambda: ({}, {}))
 
-    def add(self, part: RowBlock, rows: MatchedRows, keys: Sequence[str]) -> dict[str, DifferingValues | None]:
-        """Count the rows of a part; return the values that differ, by the right column of each pair."""
-        for side, missing in zip((part.left, part.right), self.missing, strict=True):
+    def add(self, part: RowBlock, rows: MatchedRows, keys: Sequence[str], observer: Observer | None) -> None:
+        """Count the rows of a part."""
+        for place, side in enumerate((part.left, part.right)):
             for column in side.get_columns():
                 if column.name not in keys:
-                    missing.setdefault(column.name, Missing()).add(column)
+                    self.missing[place].setdefault(column.name, Missing()).add(column)
         self.common += rows.left.height
         self.added += rows.added.height
         self.removed += rows.removed.height
         self.duplicates = (self.duplicates[0] + rows.duplicates[0], self.duplicates[1] + rows.duplicates[1])
-        found = {name: tally.add(rows) for name, tally in self.tallies.items()}
-        differing = [each.where for each in found.values() if each is not None]
+        differing = []
+        for tally in self.tallies.values():
+            old, new = rows.left[tally.pair.left], rows.right[tally.pair.right]
+            found = tally.add(old, new, [rows.left[key] for key in keys])
+            if observer is not None:
+                observer.add(tally.pair, old, new, found)
+            if found is not None:
+                differing.append(found.where)
         if differing:
             self.changed += int(reduce(or_, differing).sum())
         for guess in self.guesses:
-            guess.add(rows)
-        return found
+            guess.add(rows.left[guess.pair.left], rows.right[guess.pair.right])
 
 
 def count_differences(both: PairReader, asked: CountRequest) -> CountResult:
@@ -275,23 +287,110 @@ def count_differences(both: PairReader, asked: CountRequest) -> CountResult:
 
     def begin() -> Callable[[RowBlock, MatchedRows], bool]:
         nonlocal found
-        tallies = {
-            pair.right: ValueTally(pair, both.keys, asked.called(pair.right), asked.worst) for pair in asked.pairs
-        }
-        guesses = [Guess.about(pair, both.heights) for pair in asked.guesses]
-        found = CountResult(tallies=tallies, guesses=guesses)
-        if asked.observer is not None:
-            asked.observer.begin()
+        found = _nothing_counted(both, asked)
         return show
 
     def show(part: RowBlock, rows: MatchedRows) -> bool:
-        differing = found.add(part, rows, both.keys)
-        if asked.observer is not None:
-            asked.observer.add(rows, differing)
+        found.add(part, rows, both.keys, asked.observer)
         return False
 
-    both.visit(begin)
+    def by_column(rows: RowPairs) -> None:
+        nonlocal found
+        found = _nothing_counted(both, asked)
+        _ColumnCounter(found, rows, asked.observer).count()
+
+    guessed = {("left", guess.left) for guess in asked.guesses} | {("right", guess.right) for guess in asked.guesses}
+    both.visit(begin, by_column if len(asked.guesses) <= len(guessed) else None)  # each guess reads two columns
     return found
+
+
+def _nothing_counted(both: PairReader, asked: CountRequest) -> CountResult:
+    tallies = {pair.right: ValueTally(pair, asked.called(pair.right), asked.worst) for pair in asked.pairs}
+    if asked.observer is not None:
+        asked.observer.begin()
+    return CountResult(tallies=tallies, guesses=[Guess.about(pair, both.heights) for pair in asked.guesses])
+
+
+@dataclass(frozen=True, slots=True)
+class _ColumnCounter:
+    """Counts how rows that were paired differ, column by column.
+
+    Values that differ are counted in the order in which rows are when all their columns are read at a time, so that
+    the same is found.
+    """
+
+    found: CountResult
+    rows: RowPairs
+    observer: Observer | None
+
+    def count(self) -> None:
+        """Count all; raises `UnpairedError` where that is not possible."""
+        found, rows = self.found, self.rows
+        found.common = rows.common
+        found.removed, found.added = (height - rows.common for height in rows.both.heights)
+        changed = np.zeros(len(rows.partners), dtype=np.bool_)
+        with ThreadPoolExecutor(rows.at_once, thread_name_prefix="compare") as pool:
+            for differing in pool.map(self._tally, found.tallies.values()):
+                if differing is not None:
+                    changed |= differing
+            for _ in pool.map(self._guess, found.guesses):
+                pass
+            for _ in pool.map(self._count_missing, (0, 1)):
+                pass
+        found.changed = int(np.count_nonzero(changed))
+        tallies = found.tallies.values()
+        places = pl.concat([tally.places() for tally in tallies]).unique().sort()
+        keys = rows.keys_at(places)
+        for tally in tallies:
+            tally.name_places(keys[places.search_sorted(tally.places())])
+
+    def _tally(self, tally: ValueTally) -> npt.NDArray[np.bool_] | None:
+        """Count a pair of columns; return in which left rows they differ; None where in none."""
+        pair, observer = tally.pair, self.observer
+        old, new = self._read(pair)
+        differing = self._differing(pair, old, new)
+        for places in self.rows.classes if differing is not None or observer is not None else ():
+            some = places[:0] if differing is None else places[differing[places]]
+            found = tally.add(*self._values(old, new, some), [pl.Series(PLACE, some)]) if len(some) else None
+            if observer is not None:
+                observer.add(pair, *self._values(old, new, places), found)
+        return differing
+
+    def _differing(self, pair: Pair, old: pl.Series, new: pl.Series) -> npt.NDArray[np.bool_] | None:
+        found = None
+        for first in range(0, len(old), AT_ONCE):
+            one, other, paired = self.rows.beside(first, old.slice(first, AT_ONCE), new)
+            where = pair.differs(one, other)
+            if where is not None:
+                found = np.zeros(len(old), dtype=np.bool_) if found is None else found
+                found[first : first + AT_ONCE][paired] = where.to_numpy()
+        return found
+
+    def _guess(self, guess: Guess) -> None:
+        old, new = self._read(guess.pair)
+        for places in self.rows.classes:
+            if guess.is_dead:
+                return
+            guess.add(*self._values(old, new, places))
+
+    def _values(self, old: pl.Series, new: pl.Series, places: npt.NDArray[np.uint32]) -> tuple[pl.Series, pl.Series]:
+        """Return the values of the left rows at `places`, and of their partners."""
+        return old.gather(pl.Series(places)), new.gather(pl.Series(self.rows.partners[places]))
+
+    def _read(self, pair: Pair) -> tuple[pl.Series, pl.Series]:
+        old, new = (self.rows.column(side, name) for side, name in enumerate((pair.left, pair.right)))
+        for column, missing in zip((old, new), self.found.missing, strict=True):
+            missing[column.name] = Missing()
+            missing[column.name].add(column)
+        return old, new
+
+    def _count_missing(self, side: int) -> None:
+        """Count what is missing in the columns of a side that are compared with none."""
+        missing = self.found.missing[side]
+        for name in self.rows.both.values[side]:
+            if name not in missing:
+                missing[name] = Missing()
+                missing[name].add(self.rows.column(side, name))
 
 
 Columns: TypeAlias = tuple[ColumnDiff, ...]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 if TYPE_CHECKING:
-    from workbench.diff.align import MatchedRows
     from workbench.diff.pair import Pair
 
 _ALIKE = 0.999
@@ -73,9 +72,8 @@ class Guess:
     def _nearly_all(self) -> bool:
         return self.rows - self.differs >= _ALIKE * self.rows
 
-    def add(self, rows: MatchedRows) -> None:
-        """Look at the rows of a part."""
-        old, new = rows.left[self.pair.left], rows.right[self.pair.right]
+    def add(self, old: pl.Series, new: pl.Series) -> None:
+        """Look at the two columns in the rows of a part."""
         if self.is_dead or not len(old):
             return
         where = self.pair.differs(old, new)

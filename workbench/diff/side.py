@@ -44,7 +44,8 @@ class Side:
     label
         What people call it: ``main 1.2``, ``exp/carry-over``.
     frame
-        The rows: entity columns, event time, features; one row for each entity and event time.
+        The rows: entity columns, event time, features; one row for each entity and event time. It is read several
+        times, and gives them in the same order each time.
     contract
         What the view promises about its columns.
     text

@@ -226,6 +226,7 @@ class _Change:
     deviation: float
     """Of numbers the mean distance from the median, of categories the share that does not hold the commonest."""
     spread: float
+    rows: int = 0
     changed: int = 0
     missing: int = 0
     total: float = 0.0
@@ -244,12 +245,13 @@ class _Change:
         return cls(pair, family, *_spread(frame.select(pair.left), rows))
 
     def begin(self) -> None:
-        self.changed, self.missing, self.total, self.capped = 0, 0, 0.0, 0.0
+        self.rows, self.changed, self.missing, self.total, self.capped = 0, 0, 0, 0.0, 0.0
         self.sides = _Sums(), _Sums()
 
-    def add(self, rows: MatchedRows, differing: DifferingValues | None) -> None:
+    def add(self, old: pl.Series, new: pl.Series, differing: DifferingValues | None) -> None:
+        self.rows += len(old)
         if self.family in _NUMBERS:
-            for side, values in zip(self.sides, (rows.left[self.pair.left], rows.right[self.pair.right]), strict=True):
+            for side, values in zip(self.sides, (old, new), strict=True):
                 side.add(values)
         if differing is None:
             return
@@ -352,27 +354,25 @@ def _finite(values: pl.Series) -> Numbers:
 class PairCounter:
     """Counts how features change, in the rows that both sides have, while these are compared."""
 
-    _changes: list[_Change]
-    _rows: int = 0
+    _changes: Mapping[str, _Change]
+    """By the right column."""
 
     @classmethod
     def of(cls, left: Side, pairs: Sequence[Pair]) -> PairCounter:
         """Return a counter for `pairs` of columns; the left side's are read for their spread."""
         rows = height(left)
         with engine_errors(), ThreadPoolExecutor(max_workers=_COLUMNS) as pool:
-            return cls(list(pool.map(lambda pair: _Change.of(pair, left.frame, rows), pairs)))
+            changes = pool.map(lambda pair: _Change.of(pair, left.frame, rows), pairs)
+            return cls({change.pair.right: change for change in changes})
 
     def begin(self) -> None:
         """Forget what was counted."""
-        self._rows = 0
-        for change in self._changes:
+        for change in self._changes.values():
             change.begin()
 
-    def add(self, rows: MatchedRows, differing: Mapping[str, DifferingValues | None]) -> None:
-        """Count the rows of a part, and the values that differ by the right column of each pair."""
-        self._rows += rows.left.height
-        for change in self._changes:
-            change.add(rows, differing[change.pair.right])
+    def add(self, pair: Pair, old: pl.Series, new: pl.Series, differing: DifferingValues | None) -> None:
+        """Count the values of a pair in the rows of a part, and those that differ."""
+        self._changes[pair.right].add(old, new, differing)
 
     def visit(self) -> Callable[[RowBlock, MatchedRows], bool]:
         """Begin, and return what counts the parts of a `PairReader`."""
@@ -380,8 +380,9 @@ class PairCounter:
         return self._show
 
     def _show(self, _: RowBlock, rows: MatchedRows) -> bool:
-        pairs = [change.pair for change in self._changes]
-        self.add(rows, {pair.right: pair.differing(rows.left[pair.left], rows.right[pair.right]) for pair in pairs})
+        for change in self._changes.values():
+            old, new = rows.left[change.pair.left], rows.right[change.pair.right]
+            change.add(old, new, change.pair.differing(old, new))
         return False
 
     def result(self, heights: tuple[int, int], *, alike: int = 0, least: float = 0.0) -> dict[str, PairedRows]:
@@ -389,11 +390,11 @@ class PairCounter:
 
         Nothing where they have less than `least` of the smaller side's rows in common.
         """
-        rows = self._rows + alike
+        rows = max((change.rows for change in self._changes.values()), default=0) + alike
         if not rows or rows < least * min(heights):
             return {}
         others = rows < max(heights)
-        return {change.pair.right: change.result(rows, others=others, whole=not alike) for change in self._changes}
+        return {name: change.result(rows, others=others, whole=not alike) for name, change in self._changes.items()}
 
 
 def _state(values: pl.Series) -> pl.Series:
