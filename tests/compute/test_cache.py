@@ -113,6 +113,15 @@ def test_an_adopted_view_is_copied_where_nothing_can_be_linked(
     assert not again.stored.path.samefile(first.stored.path)
 
 
+@pytest.mark.parametrize("name", ["a[b]c", "what*"])
+def test_a_view_is_stored_and_found_in_a_folder_of_any_name(name: str, tmp_path: Path, stage: ModuleType) -> None:
+    (tmp_path / name).mkdir()
+    first, again = (stage.compute(tmp_path / name) for _ in range(2))
+    assert not first.reused
+    assert again.reused
+    assert again.stored.digest_of_sums() == first.stored.record.digest.exact
+
+
 def test_a_stored_view_is_never_overwritten(tmp_path: Path, stage: ModuleType) -> None:
     first = stage.compute(tmp_path).stored
     cache = ViewCache(tmp_path)

@@ -284,7 +284,7 @@ def _read(folder: Path, view_id: str) -> StoredView:
     size = sum(path.stat().st_size for path in paths)
     if size != record.size:
         raise ValueError(f"{size} bytes instead of {record.size}")
-    if any(tuple(pl.read_parquet_schema(path)) != record.order for path in paths):
+    if any(tuple(pl.scan_parquet(path, glob=False).collect_schema()) != record.order for path in paths):
         raise ValueError("its columns differ from its record")
     return StoredView(view_id, folder, record)
 

@@ -277,7 +277,7 @@ def _write(task: _Task, frame: pl.LazyFrame, plan: str | None, path: Path, ticke
     task.confirm_inputs()
     if isinstance(written, Amendment):
         return _amend(task, written, plan, path, ticker)
-    schema = pl.read_parquet_schema(path)
+    schema = pl.scan_parquet(path, glob=False).collect_schema()
     sums = tally.sums
     if sums is None or sums.schema != schema:
         ticker.phase("digesting", row_count(path))

@@ -121,7 +121,7 @@ class StoredView:
             return ""
         from workbench.compute.digest import Sums  # which imports NumPy
 
-        sums = Sums(pl.read_parquet_schema(self.path), self.record.keys)
+        sums = Sums(pl.scan_parquet(self.path, glob=False).collect_schema(), self.record.keys)
         sums.add_plain(self.record.sums)
         return sums.digest().exact
 

@@ -87,7 +87,7 @@ class Sketch:
             facts, parts = json.loads(pl.read_parquet_metadata(path)["sketch"])
             if facts["scheme"] != _LAYOUT:
                 return None
-            both, is_cell = pl.read_parquet(path), pl.col("groups").is_null()
+            both, is_cell = pl.read_parquet(path, glob=False), pl.col("groups").is_null()
             cells = both.filter(is_cell).drop("groups")
             return cls(cells, both.filter(~is_cell).select(*_GROUP, *_SUMS), facts, tuple(parts))
         except (OSError, ValueError, KeyError, pl.exceptions.PolarsError):

@@ -107,7 +107,7 @@ class Samples:
         """Return the sample that is kept; None where there is none that can be read."""
         path = self._path(those)
         try:
-            is_whole = pl.read_parquet_schema(path).keys() == {*those.contract.names}
+            is_whole = pl.scan_parquet(path, glob=False).collect_schema().keys() == {*those.contract.names}
         except (OSError, pl.exceptions.PolarsError):
             return None
         return pl.scan_parquet(path, glob=False) if is_whole else None

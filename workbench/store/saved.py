@@ -106,7 +106,7 @@ class SavedTrainingSet(TrainingRows, Reported):
 
     def _select(self, columns: Sequence[str] | None) -> pl.DataFrame:
         try:
-            return pl.read_parquet(self.path, columns=None if columns is None else list(columns))
+            return pl.read_parquet(self.path, columns=None if columns is None else list(columns), glob=False)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise UsageError(
                 f"The rows of training set {self.name!r} cannot be read: {reason(error)}.",
