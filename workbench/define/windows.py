@@ -105,6 +105,9 @@ _RUN = "__run"
 _SIZE = "__size"
 _ROW = "__row"
 _LEFT = "__left"
+_HELD = "__held"
+_WINDOW = "__window"
+_ALL = -1
 _LINE = "__line"
 _MOST = 2**62
 """How long a line of events may be, in microseconds."""
@@ -296,27 +299,26 @@ def _instants(events: pl.LazyFrame, time: str, spans: Sequence[_Span], enters: i
     size, row = pl.len(), pl.int_range(pl.len(), dtype=pl.get_index_type())
     places = list(dict.fromkeys([_RUN, time, axis.time]))
     numbered = events.select(*places, (size * 2).alias(_SIZE), row.alias(_ROW), (size + row).alias(_LEFT))
-    pointers = [span.pointer for span in spans]
 
-    def at(later: int) -> list[pl.Expr]:
+    def changes(some: pl.LazyFrame, later: int, held: str, window: int) -> pl.LazyFrame:
         line = [pl.col(_LINE) + later] if _LINE in places else []
-        return [pl.col(_RUN), pl.col(time) + pl.duration(microseconds=later), *line]
+        at = [pl.col(_RUN), pl.col(time) + pl.duration(microseconds=later), *line]
+        return some.select(*at, pl.col(held).alias(_HELD), pl.lit(window, pl.Int16).alias(_WINDOW))
 
-    entering = numbered.select(*places, *(pl.col(_ROW).alias(name) for name in pointers))
-    unchanged = pl.lit(None, pl.get_index_type())
-    families = [entering]
+    families = [changes(numbered, 0, _ROW, _ALL)]
     if enters:
-        nothing = numbered.filter(_starts())
-        families.insert(0, nothing.select(*at(-enters), *(pl.col(_SIZE).alias(name) for name in pointers)))
-    for span in spans:
-        left = [(pl.col(_LEFT) if other is span else unchanged).alias(other.pointer) for other in spans]
-        families.append(numbered.select(*at(span.stay), *left))
+        families.insert(0, changes(numbered.filter(_starts()), -enters, _SIZE, _ALL))
+    families += [changes(numbered, span.stay, _LEFT, number) for number, span in enumerate(spans)]
     order = [axis.time] if axis.entity is None else [axis.entity, axis.time]
     instant = pl.col(order)
+    pointers = (
+        pl.when((pl.col(_WINDOW) == _ALL) | (pl.col(_WINDOW) == number)).then(_HELD).forward_fill().alias(span.pointer)
+        for number, span in enumerate(spans)
+    )
     return (
         pl.concat(families)
         .sort(order, maintain_order=True)
-        .with_columns(pl.col(pointers).forward_fill())
+        .select(*places, *pointers)
         .filter(pl.any_horizontal(instant.ne_missing(instant.shift(-1))))
     )
 
