@@ -9,7 +9,8 @@ The plans by hand are in Polars, streaming, and give the spine's rows in their o
 - keys first: join the keys and times of these rows, then read the rows that won.
 
 What is compared with is the quickest of them. "join" is the workbench's inner join, "branch" and "published" are all of
-`store.training_set`, with its row ledger, of an experiment's views and of published ones.
+`store.training_set`, with its row ledger, of an experiment's views and of published ones. These are joined again and
+again: the indexes that their second training set makes are there. What it takes to make them is said on its own.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ import polars as pl
 import workbench as wb
 from tests.bench.measured import least, measured, taken, timed
 from tests.bench.targets import Target
-from workbench.point_in_time import ViewRows, join_views
+from workbench.point_in_time import INDEXES, ViewRows, index_folder, join_views
 
 TTL = timedelta(days=30)
 YEAR = 365 * 86_400 * 1_000_000
@@ -198,7 +199,7 @@ def by_duckdb(files: Sequence[Path]) -> Join:
     return run
 
 
-def join(files: Sequence[Path]) -> Join:
+def join(files: Sequence[Path], rows: int) -> Join:
     """Return the workbench's inner join, of views as the store hands them over."""
     views = [
         ViewRows(
@@ -210,10 +211,15 @@ def join(files: Sequence[Path]) -> Join:
             ttl=TTL,
             stored=True,
             numbered=partial(_numbered, file),
+            index=index_folder(file.parents[2] / "facts" / file.parent.name, rows=rows, files=partial(_files, file)),
         )
         for number, file in enumerate(files)
     ]
     return lambda spine: join_views(spine, views, time="at")
+
+
+def _files(file: Path) -> list[str]:
+    return [str(file)]
 
 
 def _numbered(file: Path, row: str) -> pl.LazyFrame:
@@ -240,17 +246,22 @@ def contenders(root: Path, data: Data) -> dict[str, Callable[[], Join]]:
         plans[f"{name}, keys first"] = partial(keys_first, files, order=order)
     return plans | {
         "DuckDB": partial(by_duckdb, files),
-        "join": partial(join, files),
+        "join": partial(join, files, data.rows),
         "branch": partial(training_set, root, data.views, "exp/bench"),
         "published": partial(training_set, root, data.views, None),
     }
 
 
-def measure(root: Path, data: Data, spine: Spine, name: str, *, first: bool) -> dict[str, Any]:
-    """Run one contender: its first call of this process, or those after it."""
+def measure(root: Path, data: Data, spine: Spine, name: str, stage: str | None) -> dict[str, Any]:
+    """Run one contender: its first call of this process, the one that makes indexes, or those after them."""
     rows = pl.read_parquet(root / spine.file)
     run = contenders(root, data)[name]()
-    if first:  # of a process that has loaded neither definitions nor the store
+    if stage == "indexes":
+        run(rows)
+        seconds, used = timed(lambda: run(rows))
+        size = sum(file.stat().st_size for file in root.rglob(f"{INDEXES}*/*"))
+        return {"seconds": seconds, "cpu": used, "size": size}
+    if stage == "first":  # of a process that has loaded neither definitions nor the store
         seconds, used = timed(lambda: run(rows))
         return {"first": round(seconds, 3), "first_cpu": round(used, 3)}
     if name == "branch":
@@ -265,9 +276,14 @@ def measure(root: Path, data: Data, spine: Spine, name: str, *, first: bool) -> 
     }
 
 
+def command_of(root: Path, data: Data, spine: Spine) -> list[str]:
+    """Return the command that runs a contender, whose name is to follow."""
+    return [sys.executable, "-m", "tests.bench.joining", str(root), json.dumps([asdict(data), asdict(spine)])]
+
+
 def compared(root: Path, data: Data, spine: Spine, *, repeat: int, feast: str | None) -> dict[str, dict[str, Any]]:
     """Return the figures of each contender for a spine; they take turns."""
-    words = [sys.executable, "-m", "tests.bench.joining", str(root), json.dumps([asdict(data), asdict(spine)])]
+    words = command_of(root, data, spine)
     commands = {name: [*words, name] for name in contenders(root, data)}
     if feast:
         asked = {"root": str(root), "spine": spine.file, "texts": data.texts}
@@ -337,6 +353,11 @@ def run_cases(
             root = Path(name) / "bench"
             root.mkdir()
             make(root, data, spines)
+            made = taken([*command_of(root, data, spines[0]), "published", "indexes"])
+            print(
+                f"\nThe training set that made indexes of {made['size'] / 1e6:,.0f} MB: {made['seconds']:.2f} s, "
+                f"CPU {made['cpu']:.2f}"
+            )
             for spine in spines:
                 found = compared(root, data, spine, repeat=repeat, feast=feast)
                 report(data, spine, found)
@@ -353,10 +374,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     for word in ("root", "case", "name"):
         parser.add_argument(word)
-    parser.add_argument("first", nargs="?")
+    parser.add_argument("stage", nargs="?")
     words = parser.parse_args()
     data, spine = json.loads(words.case)
-    found = measure(Path(words.root), Data(**data), Spine(**spine), words.name, first=words.first is not None)
+    found = measure(Path(words.root), Data(**data), Spine(**spine), words.name, words.stage)
     print(json.dumps(found))
 
 

@@ -15,7 +15,7 @@ import pytest
 
 import workbench as wb
 from tests.conftest import make_trial
-from tests.promote.conftest import SPEND, VALUED, declared, git, record_of
+from tests.promote.conftest import SPEND, VALUED, declared, git, more_events, record_of
 from workbench.errors import PromotionError
 from workbench.promote import collect_garbage
 from workbench.promote.gc import _OF_PROCESS
@@ -218,3 +218,49 @@ def test_what_killed_processes_left_is_collected(published: Project, monkeypatch
     published.gc(delete=True)
     assert [path for path in left if path.exists()] == []
     assert all(path.exists() for path in (*kept, fresh, objects / "tmp_obj_x2"))
+
+
+def test_an_index_of_a_view_stays_until_nothing_used_it_for_long(
+    published: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = published.store.rows("spend").select("user", event_timestamp=pl.col("at") + timedelta(minutes=1))
+
+    def training_sets(project: Project) -> list[pl.DataFrame]:
+        return [project.store.training_set(rows, view).frame for view in ("spend", "spend@1")]
+
+    def indexes() -> list[Path]:
+        folders = (published.root / ".workbench" / "facts").glob("*/join-*")
+        return [folder for folder in folders if (folder / "index.json").exists()]
+
+    wanted = training_sets(published)
+    monkeypatch.setattr("workbench.point_in_time.index.INDEXED", 1)
+    for _ in range(2):
+        assert all(map(pl.DataFrame.equals, training_sets(published), wanted))
+    made = indexes()
+    assert made
+    for folder in made:
+        os.utime(folder, (0, 0))
+    training_sets(published)
+    assert published.gc(delete=True).found == ()
+    for folder in made:
+        os.utime(folder, (0, 0))
+    found = [(trash.kind, trash.name) for trash in published.gc(delete=True).found]
+    assert found == [("join index", folder.name) for folder in sorted(made)]
+    assert indexes() == []
+    assert all(map(pl.DataFrame.equals, training_sets(published), wanted))
+
+
+@pytest.mark.journey
+def test_the_index_of_a_version_in_several_files_numbers_its_rows_as_they_are_read(
+    published: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more_events(published.root, 30)
+    published.materialize()
+    record = record_of(published)
+    assert published._workspace.lake.info("spend", 1, record.version().delta_version).files > 1
+    rows = published.store.rows("spend@1").select("user", event_timestamp=pl.col("at") + timedelta(minutes=1))
+    wanted = published.store.training_set(rows, "spend@1").frame
+    monkeypatch.setattr("workbench.point_in_time.index.INDEXED", 1)
+    for _ in range(3):
+        assert published.store.training_set(rows, "spend@1").frame.equals(wanted)
+    assert len([*(published.root / ".workbench" / "facts").glob("*/join-*/index.json")]) == 1

@@ -68,6 +68,7 @@ class Served:
             trunk="main",
             lake=self.shelf.lake,
             home=self.shelf.folder,
+            facts=self.shelf.folder / "facts",
             unshared="",
             config=Config.read({"project": {"name": "shelf"}}),
         )

@@ -199,6 +199,16 @@ class Lake:
                 raise
             return spare.frame(row)
 
+    def row_files(self, view: str, version: VersionData) -> list[str]:
+        """Return the files of the rows of a published version, in the order in which `rows` reads them."""
+        try:
+            return self.files(view, version.major, version.delta_version, digest=version.data_digest)
+        except LakeDataMissing:
+            spare = self._computed(version)
+            if spare is None:
+                raise
+            return [str(path) for path in spare.paths]
+
     def require_files(self, view: str, version: VersionData) -> None:
         """Do nothing where the files of a published version are here, by what is listed; nothing is read."""
         table = self.table(view, version.major)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import polars as pl
 
@@ -58,6 +59,9 @@ class ViewRows:
     numbered
         Returns the rows with their numbers in a column of the given name, as their files are scanned: a condition on
         the rows then decides what is read of the files. None, or rows that are not `stored`, adds them to `rows`.
+    index
+        Returns the folder where an index of the rows by these keys may be kept, another one for other files. None, or
+        rows that are not `stored`, keeps none.
     """
 
     name: str
@@ -70,6 +74,7 @@ class ViewRows:
     outcome: str | None = None
     stored: bool = False
     numbered: Callable[[str], pl.LazyFrame] | None = None
+    index: Callable[[], Path] | None = None
 
     def with_numbers(self, row: str) -> pl.LazyFrame:
         """Return the rows with their numbers, from 0, in the column `row`."""

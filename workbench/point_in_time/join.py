@@ -38,6 +38,7 @@ from workbench.point_in_time.candidates import (
     require,
     usable_rows,
 )
+from workbench.point_in_time.index import JoinIndex, join_index
 from workbench.point_in_time.pruning import Reach, hash_texts, reach_of, reachable_rows
 from workbench.point_in_time.row_lookup import SEARCHED, fetch, find_runs, inverse, numbered_rows, search_runs
 from workbench.times import microseconds, parse_duration, utc_zone
@@ -101,13 +102,15 @@ class FeatureRequest:
         return cls(rows.drop(INDEX), inverse(rows[INDEX]), names, reach, as_known)
 
 
-def winners(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest) -> pl.DataFrame:
+def winners(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest, index: JoinIndex | None) -> pl.DataFrame:
     """Return the number of the view's row that wins for each row of the spine.
 
-    Only keys and times are read, and where files follow each other in time, only those of the period asked for.
+    Without an index keys and times are read, and where files follow each other in time, only those of the period asked
+    for.
     """
     told = [outcome(view, ROW, EVENT).alias(view.outcome)] if view.outcome else []
-    found = _latest(view, pairs, asked).select(pl.when(holds(view, ROW, EVENT)).then(ROW), *told)
+    latest = _latest(view, pairs, asked) if index is None else index.latest(asked.rows, pairs, asked.names)
+    found = latest.select(pl.when(holds(view, ROW, EVENT)).then(ROW), *told)
     return found.select(pl.all().gather(asked.places))
 
 
@@ -337,8 +340,10 @@ def _join_views(
 
 def _in_two_steps(view: ViewRows, pairs: Sequence[KeyPair], asked: FeatureRequest) -> list[pl.LazyFrame]:
     """Return the view's features, and its outcome if asked for, read already."""
-    view = _read_few(view, pairs, asked.reach)
-    found = winners(view, pairs, asked)
+    index = join_index(view, pairs) if view.stored else None
+    if index is None:
+        view = _read_few(view, pairs, asked.reach)
+    found = winners(view, pairs, asked, index)
     parts = [fetch(view.rows, view.features, found[ROW]).lazy()] if view.features else []
     return [*parts, found.select(view.outcome).lazy()] if view.outcome else parts
 

@@ -84,6 +84,8 @@ LONG = 2
 """Rows of a run, on average, from which looking for runs is quicker than sorting rows."""
 SEARCHED = 16
 """Rows for each that is asked for, from which searching in runs is quicker than joining rows, run after run."""
+SEARCHED_AT_ONCE = 65_536
+"""Rows whose numbers stay in the processor's cache."""
 _START, _END, _LAST, _EARLIER = "__start", "__end", "__last", "__earlier"
 
 
@@ -116,18 +118,22 @@ def search_runs(asked: pl.DataFrame, rows: pl.DataFrame, runs: pl.DataFrame, nam
     within = within.filter(pl.col(_START).is_not_null()).sort(_START, AT)  # neighbours in time search the same pages
     at, start, end = (within[name].cast(pl.Int64).to_numpy() for name in (AT, _START, _END))
     place = np.full(asked.height, -1, dtype=np.int64)
-    place[within[INDEX].to_numpy()] = _last_not_later(rows[EVENT].to_numpy(), at, start, end)
+    place[within[INDEX].to_numpy()] = last_not_later(rows[EVENT].to_numpy(), at, start, end)
     found = pl.Series(place).to_frame("place").select(pl.when(pl.col("place") >= 0).then("place")).to_series()
     return asked.select(AT).hstack(rows.select(pl.col(ROW, EVENT).gather(found)))
 
 
-def _last_not_later(
+def last_not_later(
     events: NDArray[np.int64], at: NDArray[np.int64], start: NDArray[np.int64], end: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return the last place in ``[start, end)`` with an event not later than `at`; the first place always is one."""
-    low, high = start, end - 1
-    for _ in range(int((high - low).max(initial=0)).bit_length()):
-        middle = (low + high + 1) >> 1
-        held = events[middle] <= at
-        low, high = np.where(held, middle, low), np.where(held, high, middle - 1)
-    return low
+    """Return the last place in ``[start, end)`` with an event not later than `at`, or ``start - 1``; in order there."""
+    found = np.empty(len(at), dtype=np.int64)
+    for first in range(0, len(at), SEARCHED_AT_ONCE):
+        part = slice(first, first + SEARCHED_AT_ONCE)
+        low, high, until = start[part] - 1, end[part] - 1, at[part]
+        for _ in range(int((high - low).max(initial=0)).bit_length()):
+            middle = (low + high + 1) >> 1
+            held = events[middle] <= until
+            low, high = np.where(held, middle, low), np.where(held, high, middle - 1)
+        found[part] = low
+    return found

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.files import UNFINISHED
 from workbench.lake import LakeWriter
 from workbench.memory import SCRATCH
+from workbench.point_in_time import INDEXES
 from workbench.promote.identities import at_work
 from workbench.promote.incremental import SKETCHES
 from workbench.promote.publish import copy_of, owner_of
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 KEPT = timedelta(days=90)
 """How long back in time readers may ask for what was published then."""
 SAFETY = timedelta(hours=1)
+UNUSED = timedelta(days=7)
+"""For how long an index stays that no training set was joined by: it is soon made again."""
 DAY = timedelta(days=1)
 MOST = 100_000
 _OF_PROCESS = re.compile(
@@ -280,6 +283,10 @@ def _folders(workspace: Workspace, kept: _Kept, *, delete: bool, safety: timedel
     for path in _old(workspace.facts, safety):
         if len(path.name) == 64 and path.name not in views:
             yield from _gone("facts of a view", path, delete=delete)
+    for view_id in sorted(views):
+        for path in _old(workspace.facts / view_id, UNUSED):
+            if path.name.startswith(INDEXES):
+                yield from _gone("join index", path, delete=delete)
     for path in _old(workspace.facts / SKETCHES, KEPT):
         yield from _gone("sketch of an input", path, delete=delete)
     for path in _old(workspace.hidden / "definitions", DAY):

@@ -10,6 +10,7 @@ from workbench.define import load_tree, reraise_user_errors
 from workbench.errors import FeatureNotFound, SourceMoved
 from workbench.fingerprint import code_hash
 from workbench.pipeline import Evaluation, on_steady_sources
+from workbench.point_in_time import index_folder
 from workbench.store.on_demand import ReadableOnDemand
 from workbench.store.reader import ReadableData, ReadableInput, ReadableView, broken_files
 from workbench.store.registry_reader import RegistryReader
@@ -180,6 +181,11 @@ class BranchReader:
             view_id=evaluated.prepared.view_id,
             code_hash=evaluated.prepared.fingerprint.code_hash,
             data_digest=stored.record.digest.exact,
+            index=index_folder(
+                self._workspace.facts / stored.view_id,
+                rows=stored.record.rows,
+                files=lambda: [str(path) for path in stored.paths],
+            ),
         )
 
     def _inputs(self, name: str) -> tuple[ReadableInput, ...]:

@@ -11,6 +11,7 @@ from workbench.point_in_time import ViewRows
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import timedelta
+    from pathlib import Path
 
     import polars as pl
 
@@ -57,6 +58,8 @@ class ReadableData:
         Their address, the code they come from, and the exact digest of the rows.
     delta_version
         The version of the lake's table that holds them; None for what is not published.
+    index
+        Returns the folder where an index of the rows may be kept, another one for other files; None to keep none.
     """
 
     frame: pl.LazyFrame
@@ -65,6 +68,7 @@ class ReadableData:
     code_hash: str
     data_digest: str
     delta_version: int | None = None
+    index: Callable[[], Path] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +140,7 @@ class ReadableView:
             outcome=outcome,
             stored=True,
             numbered=self.data.numbered,
+            index=self.data.index,
         )
 
     def inputs(self) -> tuple[ReadableInput, ...]:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from workbench.errors import FeatureNotFound, LakeDataMissing, RegistryError, SourceError
+from workbench.point_in_time import index_folder
 from workbench.registry import Registry
 from workbench.store.deprecation import deprecation_of
 from workbench.store.on_demand import ReadableOnDemand
@@ -15,6 +16,7 @@ from workbench.times import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     import polars as pl
 
@@ -222,12 +224,15 @@ class RegistryReader(RecordReader):
     def _rows(self, name: str, version: Version) -> ReadableData:
         """Return a version's rows from the lake; computed again where that lacks them."""
         try:
-            return published_data(self._workspace.lake, name, version)
+            return self._published_data(name, version)
         except LakeDataMissing as missing:
             from workbench.pipeline import rebuild
 
             rebuild(self._workspace, self.registry, name, version, missing)
-        return published_data(self._workspace.lake, name, version)
+        return self._published_data(name, version)
+
+    def _published_data(self, name: str, version: Version) -> ReadableData:
+        return published_data(self._workspace.lake, name, version, facts=self._workspace.facts)
 
     def _inputs(self, version: Version) -> tuple[ReadableInput, ...]:
         return tuple(self._input(record) for record in version.inputs)
@@ -310,8 +315,10 @@ def published_view(
     )
 
 
-def published_data(lake: Lake, name: str, version: Version) -> ReadableData:
-    """Return the rows of a version of view `name`, from the lake."""
+def published_data(lake: Lake, name: str, version: Version, *, facts: Path | None = None) -> ReadableData:
+    """Return the rows of a version of view `name`, from the lake; their index is kept among the `facts`."""
+    place = None if facts is None else facts / version.view_id
+    files = partial(lake.row_files, name, version)
     return ReadableData(
         frame=lake.rows(name, version),
         numbered=lambda row: lake.rows(name, version, row=row),
@@ -319,4 +326,5 @@ def published_data(lake: Lake, name: str, version: Version) -> ReadableData:
         code_hash=version.code_hash,
         data_digest=version.data_digest,
         delta_version=version.delta_version,
+        index=None if place is None else index_folder(place, rows=version.rows, files=files),
     )
