@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from workbench.errors import SourceError
+from workbench.sources import check
+from workbench.sources.reader import Declared
 
 from .conftest import Declare
 
@@ -92,10 +96,65 @@ def test_the_answer_is_remembered_for_the_data_and_the_declaration(
         declare(path="data/a.parquet", key=["amount"]).check(taken)
 
 
-def test_a_damaged_memory_is_checked_again(declare: Declare, root: Path, rows: pl.DataFrame) -> None:
-    pl.concat([rows, rows]).write_parquet(root / "data" / "a.parquet")
-    source = declare(path="data/a.parquet", key=["id"])
+@pytest.mark.parametrize("key", [["id"], []])
+def test_a_damaged_memory_is_checked_again(declare: Declare, root: Path, rows: pl.DataFrame, key: list[str]) -> None:
+    pl.concat([rows, rows]).with_columns(pl.col("at").dt.replace_time_zone(None)).write_parquet(root / "data/a.parquet")
+    source = declare(path="data/a.parquet", key=key)
     first = source.check()
+    assert len(first) == 1 + len(key)
     for memo in (root / ".workbench" / "sources" / "events" / "checks").iterdir():
         memo.write_text('{"scheme":1,"values":{"warnings":[["x"]]}}')
     assert source.check() == first
+
+
+def test_files_that_are_added_are_counted_with_those_that_were_counted_before(
+    declare: Declare, root: Path, rows: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    counted = check._counted
+
+    def count(declared: Declared, schema: Mapping[str, pl.DataType], frame: pl.LazyFrame) -> dict[str, Any]:
+        read.append(frame.select(pl.len()).collect().item())
+        return counted(declared, schema, frame)
+
+    monkeypatch.setattr(check, "_counted", count)
+    folder = root / "data" / "many"
+    folder.mkdir()
+    holed = rows.with_columns(pl.when(pl.col("id") > 2).then("at"))
+
+    def nulls(name: str, frame: pl.DataFrame | None) -> dict[str, int]:
+        (folder / name).unlink(missing_ok=True) if frame is None else frame.write_parquet(folder / name)
+        return {warning.message: warning.count for warning in declare(path="data/many/*.parquet").check()}
+
+    assert nulls("a.parquet", holed) == {"event_time 'at' is null in 3 of 20 rows": 3}
+    assert nulls("b.parquet", holed.head(5)) == {"event_time 'at' is null in 6 of 25 rows": 6}
+    assert nulls("c.parquet", holed.clear()) == {"event_time 'at' is null in 6 of 25 rows": 6}
+    assert nulls("a.parquet", rows.head(10)) == {"event_time 'at' is null in 3 of 15 rows": 3}  # another content
+    assert nulls("b.parquet", None) == {}
+    assert read == [20, 5, 0, 15, 10]
+    far = rows.head(1).with_columns(pl.lit(2**62).cast(pl.Datetime("us", "UTC")).alias("at"))
+    with pytest.raises(SourceError, match="'at'"):
+        nulls("d.parquet", far)
+    assert read[-1] == 1
+
+
+def test_what_was_counted_is_not_kept_of_data_that_moved(
+    declare: Declare, root: Path, rows: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, counted = root / "data" / "many" / "a.parquet", check._counted
+    path.parent.mkdir()
+    holed = rows.with_columns(pl.when(pl.col("id") > 2).then("at"))
+
+    def count(declared: Declared, schema: Mapping[str, pl.DataType], frame: pl.LazyFrame) -> dict[str, Any]:
+        holed.write_parquet(path)
+        return counted(declared, schema, frame)
+
+    rows.write_parquet(path)
+    source = declare(path="data/many/*.parquet")
+    taken = source.snapshot()
+    monkeypatch.setattr(check, "_counted", count)
+    with pytest.raises(SourceError):
+        source.check(taken)
+    monkeypatch.setattr(check, "_counted", counted)
+    rows.write_parquet(path)
+    assert source.check() == ()

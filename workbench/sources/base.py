@@ -147,8 +147,9 @@ class Source:
             return remembered
         with self._reading(taken):
             frame = self._reader.scan(taken)  # first: a text file's notes are kept with the copy that this makes
-            found = (*self._reader.notes(taken), *check_rows(self._declared, frame))
-            self._reader.verify(taken)
+            notes, parts = self._reader.notes(taken), self._reader.parts(taken)
+            checked = check_rows(self._declared, frame, parts=parts, confirm=lambda: self._reader.verify(taken))
+            found = (*notes, *checked)
         write_json(memo, {"warnings": [[warning.message, warning.count] for warning in found]})
         return found
 

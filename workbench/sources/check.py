@@ -2,31 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workbench.lazy import deferred
+from workbench.records import from_plain, to_plain
 from workbench.sources import faults
 from workbench.sources.arrow import in_range
+from workbench.sources.digest_cache import read_json, write_json
 from workbench.sources.faults import Origin
-from workbench.sources.reader import Declared
+from workbench.sources.reader import Declared, Parts, digest_of
 from workbench.sources.snapshot import SourceWarning
 from workbench.sources.times import as_utc, clock_changes, is_naive
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import polars as pl
 else:
     pl = deferred("polars")
 
+_ENDS = "ends "
 
-def check_rows(declared: Declared, frame: pl.LazyFrame) -> tuple[SourceWarning, ...]:
-    """Return what is odd about the rows of `frame`, whose times are as they are stored."""
+
+@dataclass(frozen=True, slots=True)
+class CountedParts:
+    """What was counted in parts of a source's rows.
+
+    Attributes
+    ----------
+    parts
+        Their names.
+    sums, ends
+        The numbers of rows and of nulls, and the first and the last of each column of times.
+    """
+
+    parts: tuple[str, ...]
+    sums: dict[str, int]
+    ends: dict[str, tuple[int | None, int | None]]
+
+
+def check_rows(
+    declared: Declared, frame: pl.LazyFrame, *, parts: Parts, confirm: Callable[[], None]
+) -> tuple[SourceWarning, ...]:
+    """Return what is odd about the rows of `frame`, whose times are as they are stored.
+
+    Of its `parts` those are read that were not counted before, where what is counted in parts adds up. `confirm` raises
+    where what was read is not the source's data any more.
+    """
     schema = frame.collect_schema()
     _declared_columns(declared, schema)
-    counts = frame.select(_counts(declared, schema)).collect(engine="streaming").row(0, named=True)
+    if declared.settings.key or declared.settings.time_zone or not parts:
+        counts = _counted(declared, schema, frame)
+        confirm()
+    else:
+        counts = _counted_by_part(declared, schema, frame, parts, confirm)
     _refuse_out_of_range(declared, schema, counts)
     _refuse_skipped(declared, counts)
     return tuple(_warnings(declared, schema, counts))
+
+
+def _counted(declared: Declared, schema: Mapping[str, pl.DataType], frame: pl.LazyFrame) -> dict[str, Any]:
+    return frame.select(_counts(declared, schema)).collect(engine="streaming").row(0, named=True)
+
+
+def _counted_by_part(
+    declared: Declared,
+    schema: Mapping[str, pl.DataType],
+    frame: pl.LazyFrame,
+    parts: Parts,
+    confirm: Callable[[], None],
+) -> dict[str, Any]:
+    """Return the counts of `frame`, and keep them for when it has further parts."""
+    columns = {name: str(dtype) for name, dtype in schema.items()}
+    memo = declared.memo_path(digest_of(["parts", declared.roles, columns]))
+    known = _counted_before(memo)
+    before = frozenset[str]() if known is None else frozenset(known.parts)
+    new = [scan() for name, scan in parts.items() if name not in before]
+    if known is None or not parts.keys() >= before:
+        counts = _counted(declared, schema, frame)
+    else:
+        counts = {**known.sums, **known.ends}
+        counts = _together(counts, _counted(declared, schema, pl.concat(new))) if new else counts
+    confirm()
+    ends = {name: value for name, value in counts.items() if name.startswith(_ENDS)}
+    sums = {name: value for name, value in counts.items() if name not in ends}
+    write_json(memo, to_plain(CountedParts(tuple(parts), sums, ends)))
+    return counts
+
+
+def _counted_before(memo: Path) -> CountedParts | None:
+    """Return what is kept at `memo`; None where there is nothing that can be read."""
+    try:
+        return from_plain(read_json(memo), CountedParts)
+    except ValueError:
+        return None
+
+
+def _together(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the counts of rows that were counted in two parts."""
+    found: dict[str, Any] = {}
+    for name, value in one.items():
+        if name.startswith(_ENDS):
+            known = [end for end in (*value, *other[name]) if end is not None]
+            found[name] = (min(known), max(known)) if known else (None, None)
+        else:
+            found[name] = value + other[name]
+    return found
 
 
 def _declared_columns(declared: Declared, schema: Mapping[str, pl.DataType]) -> None:
@@ -50,7 +133,7 @@ def _counts(declared: Declared, schema: Mapping[str, pl.DataType]) -> list[pl.Ex
         naive = [column for column in declared.roles.values() if is_naive(schema[column])]
         counts += [clock_changes(pl.col(column), zone).alias(f"clock {column}") for column in naive]
     ends = ((name, pl.col(name).to_physical()) for name in _moments(schema))
-    return [*counts, *(pl.struct(value.min(), last=value.max()).alias(f"ends {name}") for name, value in ends)]
+    return [*counts, *(pl.concat_list(value.min(), value.max()).alias(f"{_ENDS}{name}") for name, value in ends)]
 
 
 def _moments(schema: Mapping[str, pl.DataType]) -> list[str]:
@@ -61,7 +144,7 @@ def _refuse_out_of_range(declared: Declared, schema: Mapping[str, pl.DataType], 
     """Refuse moments, such as a database's 'infinity', that neither Python nor a printed table can show."""
     for name in _moments(schema):
         dtype = schema[name]
-        least, greatest = (value or 0 for value in counts[f"ends {name}"].values())
+        least, greatest = (value or 0 for value in counts[f"{_ENDS}{name}"])
         if not in_range(least, greatest, dtype.time_unit if isinstance(dtype, pl.Datetime) else None):
             raise faults.moment_out_of_range(declared.name, name)
 
