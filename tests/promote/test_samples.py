@@ -81,8 +81,8 @@ def test_a_sample_that_cannot_be_read_is_made_anew(tmp_path: Path, damage: bytes
     samples.amend(before, amendment(rows(0), rows(9, 2_000)), Published("b" * 64, "new", 2_009, CONTRACT))
     right = sampled(old.lazy(), CONTRACT, before.share).collect()
     assert samples.of(before, old.lazy(), share=before.share).collect().equals(right)
-    assert pl.read_parquet(kept).equals(right)
-    assert [*tmp_path.rglob("*.parquet")] == [kept]
+    assert pl.read_ipc(kept).equals(right)
+    assert [*tmp_path.rglob("*.arrow")] == [kept]
 
 
 @pytest.mark.usefixtures("small")
@@ -104,7 +104,7 @@ def test_values_that_move_are_found_in_a_sample(tmp_path: Path, identity: None) 
             assert (done.state, bool(done.warnings)) == ("updated", add > 0), done.warnings
             version = record_of(project, "plain").version()
             (kept,) = (project._workspace.facts / version.view_id).glob("sample-*")
-            assert 400 < pl.read_parquet(kept).height < 1_200
+            assert 400 < pl.read_ipc(kept).height < 1_200
 
 
 def test_rows_that_fit_are_chosen_once_and_others_each_time(monkeypatch: pytest.MonkeyPatch) -> None:

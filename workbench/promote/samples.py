@@ -107,14 +107,14 @@ class Samples:
         """Return the sample that is kept; None where there is none that can be read."""
         path = self._path(those)
         try:
-            is_whole = pl.scan_parquet(path, glob=False).collect_schema().keys() == {*those.contract.names}
+            is_whole = pl.scan_ipc(path, glob=False).collect_schema().keys() == {*those.contract.names}
         except (OSError, pl.exceptions.PolarsError):
             return None
-        return pl.scan_parquet(path, glob=False) if is_whole else None
+        return pl.scan_ipc(path, glob=False) if is_whole else None
 
     def _path(self, those: Published) -> Path:
         text = "\n".join([those.digest, str(those.contract.schema), pl.__version__, str(those.share)])
-        return self.facts / those.view_id / f"sample-{hashlib.sha256(text.encode()).hexdigest()[:16]}.parquet"
+        return self.facts / those.view_id / f"sample-{hashlib.sha256(text.encode()).hexdigest()[:16]}.arrow"
 
 
 def sampled(frame: pl.LazyFrame, contract: Contract, share: int) -> pl.LazyFrame:
@@ -143,4 +143,4 @@ def finer(share: int, rows: int) -> int:
 
 def _keep(path: Path, frame: pl.LazyFrame) -> None:
     with suppress(OSError, pl.exceptions.PolarsError), replacing(path) as unfinished:  # else it is made next time
-        frame.sink_parquet(unfinished, compression="lz4", mkdir=False)
+        frame.sink_ipc(unfinished, compression="uncompressed", mkdir=False)  # it is written anew each time
