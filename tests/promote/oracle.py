@@ -22,7 +22,7 @@ from tests.promote.conftest import record_of
 from tests.promote.stage import Table, begin, lake_rows, write
 from workbench.compute import amendment, digest_frame, partition_digests
 from workbench.errors import PromotionRefused
-from workbench.promote import PromotionReport, recent
+from workbench.promote import PromotionReport, incremental, recent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -363,6 +363,8 @@ def as_of_much_data(chance: random.Random) -> Iterator[None]:
             (amendment, "ROW_GROUP", 1),
             (partition_digests, "_COARSE", chance.choice([1, 16])),
             (partition_digests, "_ROWS", chance.choice([1, 4])),
+            (recent, "MOST_WHOLE", chance.choice([60, recent.MOST_WHOLE])),
+            (incremental, "MOST_WHOLE", chance.choice([0, recent.MOST_WHOLE])),
         ):
             patches.enter_context(patch.object(module, name, value))
         yield

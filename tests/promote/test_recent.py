@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.promote.conftest import record_of
 from tests.promote.stage import Table, begin, computed, differing, lake_rows, write
-from workbench.compute import InputData, digest_frame
+from workbench.compute import InputData, digest_frame, group_of
 from workbench.pipeline import InputTimes
 from workbench.promote import recent
 from workbench.promote.recent import recent_rows
@@ -42,9 +42,18 @@ EVENT = st.tuples(st.sampled_from(["a", "b", "c", "d", "e", None]), st.integers(
     chance=st.sampled_from([None, 1, 50]),
     in_order=st.booleans(),
     keys=st.sampled_from([("k",), ("k", "g")]),
+    changed=st.sampled_from([None, ["a", "b", None]]),
+    most=st.sampled_from([500_000, 20]),
 )
 def test_recent_rows_and_the_last_before_are_those_of_the_whole_input(
-    *, hours: list[tuple[str | None, int, int]], since: int, chance: int | None, in_order: bool, keys: tuple[str, ...]
+    *,
+    hours: list[tuple[str | None, int, int]],
+    since: int,
+    chance: int | None,
+    in_order: bool,
+    keys: tuple[str, ...],
+    changed: list[str | None] | None,
+    most: int,
 ) -> None:
     rows, first = events(sorted(hours, key=lambda each: each[1]) if in_order else hours), START + timedelta(hours=since)
     rows = rows.with_columns(g=(pl.col("x") % 2).cast(pl.Int64))
@@ -52,9 +61,15 @@ def test_recent_rows_and_the_last_before_are_those_of_the_whole_input(
         patch.setattr(recent, "SMALL", 0)
         patch.setattr(recent, "CHANCE", chance or len(hours))
         patch.setattr(recent, "_RECENT", 1.0)
-        data = InputData("ev", rows.lazy(), "", "source")
-        found = recent_rows([data], {"ev": keys}, {"ev": InputTimes("t", ("t",))}, first=first, groups=None)
-    assert found is not None
+        patch.setattr(recent, "MOST_WHOLE", most)
+        data, times = InputData("ev", rows.lazy(), "", "source"), {"ev": InputTimes("t", ("t",))}
+        group = rows.filter(pl.col("k").is_in(changed or [], nulls_equal=True)).select(group_of(keys)).to_series()
+        groups = None if changed is None else frozenset(group)
+        found = recent_rows([data], {"ev": keys}, times, first=first, groups=groups)
+    if found is None:
+        assert rows.height > most
+        return
+    every, rows = rows, rows if groups is None else rows.filter(group_of(keys).is_in([*groups]))
     young, before = rows.filter(pl.col("t") >= first), rows.filter(pl.col("t") < first)
     owners = young.select(keys).unique()
     before = before.join(owners, on=keys, how="semi", nulls_equal=True)
@@ -66,7 +81,7 @@ def test_recent_rows_and_the_last_before_are_those_of_the_whole_input(
     whole = found.whole[0].frame.collect()
     taken = rows.join(found.sample, on=keys, how="semi", nulls_equal=True)
     assert taken.join(whole, on=order, how="anti", nulls_equal=True).is_empty()
-    entities = whole.select(keys).unique()
+    rows, entities = every, whole.select(keys).unique()
     assert whole.sort(order).equals(rows.join(entities, on=keys, how="semi", nulls_equal=True).sort(order))
     assert chance is not None or whole.height == rows.height
 

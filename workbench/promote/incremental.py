@@ -39,7 +39,7 @@ from workbench.compute import (
 from workbench.dtypes import row_width
 from workbench.errors import ProjectError
 from workbench.memory import memory_share
-from workbench.promote.recent import Recent, among, recent_rows
+from workbench.promote.recent import MOST_WHOLE, Recent, among, recent_rows
 from workbench.promote.verification import Narrowing, disagreement, disagreement_of_recent
 from workbench.shares import percent
 
@@ -154,15 +154,21 @@ class Refresh:
         known = self._own if recent is None else self._own & among(recent.owners)
         if not fresh.filter(~known).head(1).collect().is_empty():
             return Written("its entities differ from those of its inputs")
-        amendment = None if self.base is None or not self.is_amended else self._amendment(self.base, fresh)
-        if amendment is not None and not amendment.is_addition and (what := damage(amendment.base)):
-            return Written(f"what is stored of its rows is damaged ({what})")
-        before = self._published_rows() if amendment is None else amendment.base.frame()
-        if before is None:
-            return Written("its published rows are damaged")
-        kept = before.select(order).filter(~self.touched)
+        base = self.base if self.is_amended else None
+        compared = None if base is None or recent is None or not self._are_few(base) else recent.is_compared()
+        some = None if base is None else self._some_of(base, fresh, compared)
+        amendment = None if base is None or some is None else self._amendment(base, some, fresh)
         if amendment is None:
+            published = self._published_rows()
+            if published is None:
+                return Written("its published rows are damaged")
+            kept = published.select(order).filter(~self.touched)
             write_parquet(pl.concat([kept, fresh]), path, view=view.name)
+        elif not amendment.is_addition and (what := damage(amendment.base)):
+            return Written(f"what is stored of its rows is damaged ({what})")
+        else:
+            before = amendment.base.frame() if some is None or compared is None else some.lazy()
+            kept = before.select(order).filter(~self.touched)
         if recent is not None:
             wrong = disagreement_of_recent(kept, fresh, self.narrowing, recent, touched=self.touched, since=self.since)
             return Written(wrong, amendment)
@@ -187,21 +193,35 @@ class Refresh:
         found = digest_frame(self.old, keys=[*view.entities, *view.known_since])
         return self.old if found.exact == self.digest else None
 
-    def _amendment(self, base: StoredView, fresh: pl.LazyFrame) -> Amendment | None:
-        """Return how the rows of `base` change to what they are with the fresh ones.
+    def _some_of(self, base: StoredView, fresh: pl.LazyFrame, compared: pl.Expr | None) -> pl.DataFrame | None:
+        """Return the rows of `base` that are touched, with their numbers, and those that are `compared`, if any are.
+
+        None where they have other columns than the fresh ones, or are too many.
+        """
+        schema, view = fresh.collect_schema(), self.narrowing.prepared.view
+        if base.frame().collect_schema() != schema or base.record.keys != (*view.entities, *view.known_since):
+            return None
+        most, fit = _limits(base, schema)
+        # told by keys alone: where a predicate has further columns, these are read of all rows
+        wanted, limit = (self.touched, most) if compared is None else (self._own | compared, fit)
+        rows = base.frame(_ROW).filter(wanted).head(limit + 1).collect(engine="streaming")
+        return None if rows.height > limit else rows
+
+    def _are_few(self, base: StoredView) -> bool:
+        """Whether a view's rows of the groups are so few that they are read together with those that are compared."""
+        return self.groups is not None and len(self.groups) * base.record.rows <= GROUPS * MOST_WHOLE
+
+    def _amendment(self, base: StoredView, some: pl.DataFrame, fresh: pl.LazyFrame) -> Amendment | None:
+        """Return how `some` of the rows of `base`, and with them all, change to what they are with the fresh ones.
 
         Rows are compared to the bit. None where most of the base was touched, or too much to compare in memory; and
         where a fresh row has the key of one that stays: the contract's check must see both. It cannot have the key of
         a row that was not touched, since keys alone say which rows are.
         """
-        schema, view = fresh.collect_schema(), self.narrowing.prepared.view
-        if base.frame().collect_schema() != schema or base.record.keys != (*view.entities, *view.known_since):
-            return None
-        fit = memory_share(COMPARED) // row_width(schema)
-        most = min(int(base.record.rows * MOST_TOUCHED), fit)
-        touched = base.frame(_ROW).filter(self.touched).head(most + 1).collect()
+        schema, touched = fresh.collect_schema(), some.filter(self.touched)
+        most, fit = _limits(base, schema)
         rows = fresh.head(most + 1).collect()
-        if max(touched.height, rows.height) > most or touched.height + rows.height > fit:
+        if max(touched.height, rows.height) > most or some.height + rows.height > fit:
             return None
         numbers, touched = touched[_ROW], touched.select(rows.columns)
         exact = [exact_bits(pl.col(name), dtype).alias(name) for name, dtype in schema.items()]
@@ -252,6 +272,12 @@ class Refresh:
             both = frame.join(last, on=keys, how="left", nulls_equal=True, maintain_order="left")
             frame = both.filter(recent | (happened == pl.col(_LAST)).fill_null(value=False)).drop(_LAST)
         return InputData(name=data.name, frame=frame, digest=data.digest, kind=data.kind)
+
+
+def _limits(base: StoredView, schema: Mapping[str, pl.DataType]) -> tuple[int, int]:
+    """Return how many rows of `base` may change, and how many fit in memory to be compared."""
+    fit = memory_share(COMPARED) // row_width(schema)
+    return min(int(base.record.rows * MOST_TOUCHED), fit), fit
 
 
 def _are_same(old: pl.DataFrame, before: pl.Series, new: pl.DataFrame, after: pl.Series) -> bool:

@@ -48,7 +48,7 @@ class Recent:
     owners
         The entities that have rows since then.
     whole
-        All rows of the entities `sample`, and of those that `by_chance` says.
+        All rows of the entities `sample`, and of those that are taken by chance.
     sample
         Entities that paused for long, new ones, and some more that have rows since then.
     share
@@ -61,9 +61,9 @@ class Recent:
     sample: pl.DataFrame
     share: int
 
-    def by_chance(self) -> pl.Expr:
-        """Return which rows are of entities that are taken by chance."""
-        return _chance(self.sample.columns, self.share)
+    def is_compared(self) -> pl.Expr:
+        """Return which rows are of the entities whose rows are there whole."""
+        return _is_taken(self.sample, self.share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +81,15 @@ class _Keyed:
 
     @classmethod
     def of(
-        cls, data: InputData, names: Sequence[str], times: InputTimes, first: datetime, groups: frozenset[int] | None
+        cls, data: InputData, rows: pl.LazyFrame, names: Sequence[str], times: InputTimes, first: datetime
     ) -> _Keyed | None:
-        """Return where the rows are that were since `first`, and the last before; None where these are many."""
+        """Return which of the `rows` were since `first`, and the last before; None where these are many."""
         if times.event_time is None:
             return None
         schema = data.frame.collect_schema()
         moments = [latest_time(schema, [name]) for name in times.columns]
         recent = pl.any_horizontal(time.is_null() | (time >= first) for time in moments)
         happened = latest_time(schema, [times.event_time])
-        rows = data.frame if groups is None else data.frame.filter(group_of(names).is_in(sorted(groups)))
         summed = rows.filter(recent).group_by(names).agg(pl.len().alias(_ROWS), happened.max().alias(_LAST))
         young = summed.collect(engine="streaming")
         owners, count = young.select(names), int(young[_ROWS].sum())
@@ -133,23 +132,28 @@ def recent_rows(
     total = sum(height(data) for data in having)
     if total <= SMALL or not all(_is_plain(having[0].frame.collect_schema()[name]) for name in names):
         return None
+    share = max(1, total // CHANCE)
+    own = pl.lit(value=True) if groups is None else group_of(names).is_in(sorted(groups))
+    read: dict[str, pl.DataFrame | None] = {}
     found: dict[str, _Keyed] = {}
     for data in having:
-        keyed = _Keyed.of(data, names, times[data.name], first, groups)
+        some = read[data.name] = None if groups is None else _few(data, own | _chance(names, share))
+        rows = (data.frame if some is None else some.lazy()).filter(own)
+        keyed = _Keyed.of(data, rows, names, times[data.name], first)
         if keyed is None:
             return None
         found[data.name] = keyed
     owners = pl.concat([one.owners for one in found.values()]).unique()
-    some = owners.sort(pl.struct(names).hash(_SEED)).head(_FIRST_FEW)
-    sample = pl.concat([some, *(one.missing for one in found.values())]).unique()
-    share = max(1, total // CHANCE)
+    some_owners = owners.sort(pl.struct(names).hash(_SEED)).head(_FIRST_FEW)
+    sample = pl.concat([some_owners, *(one.missing for one in found.values())]).unique()
+    taken = _is_taken(sample, share)
     whole: dict[str, pl.DataFrame] = {}
     for data in having:
-        most = min(MOST_WHOLE, memory_share(0.1) // row_width(data.frame.collect_schema()))
-        taken = data.frame.filter(among(sample) | _chance(names, share)).head(most + 1)
-        whole[data.name] = taken.collect(engine="streaming")
-        if whole[data.name].height > most:
+        some = read[data.name]
+        some = _few(data, taken) if some is None else some.filter(taken)  # their entities are all of those groups
+        if some is None:
             return None
+        whole[data.name] = some
     return Recent(
         [found[data.name].narrowed(names, whole[data.name]) if data.name in found else data for data in inputs],
         owners,
@@ -157,6 +161,13 @@ def recent_rows(
         sample,
         share,
     )
+
+
+def _few(data: InputData, which: pl.Expr) -> pl.DataFrame | None:
+    """Return which rows of an input are wanted; None where they are many."""
+    most = min(MOST_WHOLE, memory_share(0.1) // row_width(data.frame.collect_schema()))
+    rows = data.frame.filter(which).head(most + 1).collect(engine="streaming")
+    return None if rows.height > most else rows
 
 
 def height(data: InputData) -> int:
@@ -181,5 +192,11 @@ def among(entities: pl.DataFrame) -> pl.Expr:
     return pl.struct(names).is_in(entities.select(pl.struct(names)).to_series().implode(), nulls_equal=True)
 
 
+def _is_taken(sample: pl.DataFrame, share: int) -> pl.Expr:
+    return among(sample) | _chance(sample.columns, share)
+
+
 def _chance(names: Sequence[str], share: int) -> pl.Expr:
-    return pl.struct(names).hash(_SEED) % share == 0
+    """Return which rows are of entities of which one in so many is taken; to hash a struct takes far longer."""
+    key = pl.col(names[0]) if len(names) == 1 else pl.struct(names)
+    return key.hash(_SEED) % share == 0

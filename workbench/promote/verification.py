@@ -14,7 +14,7 @@ import polars as pl
 
 from workbench.checks import Unequal, find_unequal
 from workbench.compute import InputData, build, group_of, latest_time
-from workbench.promote.recent import Recent, among
+from workbench.promote.recent import Recent
 from workbench.times import format_duration
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def disagreement_of_recent(
     view, order = prepared.view, prepared.contract.names
     keys = [*view.entities, *view.known_since]
     right = build(view, recent.whole).select(order).collect()
-    stored = pl.concat([kept, fresh]).filter(among(recent.sample) | recent.by_chance()).collect()
+    stored = pl.concat([kept, fresh]).filter(recent.is_compared()).collect()
     found = find_unequal(stored, right, keys=keys)
     if not found:
         return ""
