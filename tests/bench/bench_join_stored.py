@@ -4,7 +4,7 @@ The contenders are those of `joining`. A training set of published views should 
 hand for the layout, and half of Feast; published views should be no slower than a branch's, and a small spine should
 not bring the file into memory.
 
-    FEAST_PYTHON=/path/to/python python -m tests.bench join_stored --rows 10000000
+    FEAST_PYTHON=/path/to/python python -m tests.bench join_stored
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def judge(data: Data, spine: Spine, found: dict[str, dict[str, Any]]) -> list[Ta
 def main() -> int:
     """Measure every layout and spine, and say what was met."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--repeat", type=int, default=1, help="processes of each, which repeat their calls")
     parser.add_argument("--layout", choices=LAYOUTS, help="only files in this order")
     parser.add_argument("--feast", default=os.environ.get("FEAST_PYTHON"), help="a Python that has feast[duckdb]")
