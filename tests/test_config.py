@@ -34,7 +34,11 @@ def test_a_good_file_is_typed() -> None:
     ("wrong", "right", "says"),
     [
         ('name = "delays"', "", "project.name: missing"),
-        ("event_time", "event_tiem", "did you mean 'event_time'?"),
+        (
+            "event_time",
+            "event_tiem",
+            "has 1 mistake:\n  sources.flights.event_tiem: unknown key; did you mean 'event_time'?",
+        ),
         ("[project]", "[projects]", "did you mean 'project'?"),
         ('path = "data/flights.parquet"', "", "exactly one of path, delta, sql"),
         ('path = "data/flights.parquet"', 'path = "x"\nsql = "select 1"', "has path, sql"),

@@ -112,7 +112,7 @@ def _settings(kind: type[Settings], given: object, place: _Place, mistakes: list
     mistakes += [Mistake((*place, name), "missing") for name in missing]
     unknown = [name for name in given if name not in known]
     mistakes += [Mistake((*place, name), f"unknown key; {did_you_mean(str(name), known)}") for name in unknown]
-    if missing or any(value is _WRONG for value in read.values()):
+    if missing or unknown or any(value is _WRONG for value in read.values()):
         return _WRONG
     return _told(lambda values: kind(**values), read, place, mistakes)
 
