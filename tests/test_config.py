@@ -37,7 +37,7 @@ def test_a_good_file_is_typed() -> None:
         (
             "event_time",
             "event_tiem",
-            "has 1 mistake:\n  sources.flights.event_tiem: unknown key; did you mean 'event_time'?",
+            "1 mistake:\n  sources.flights.event_tiem: unknown key; did you mean 'event_time'?",
         ),
         ("[project]", "[projects]", "did you mean 'project'?"),
         ('path = "data/flights.parquet"', "", "exactly one of path, delta, sql"),
