@@ -366,14 +366,15 @@ def in_no_order() -> tuple[Side, Side]:
 def test_rows_in_no_order_are_matched_class_by_class_and_leave_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (folder := tmp_path / "of any name [1]*").mkdir()
     monkeypatch.setattr(memory._process, "scratch", None)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     monkeypatch.setattr(align, "_MOST_HELD", 0)
     monkeypatch.setattr(align, "_MOST_PAIRED", 0)
     left, right = in_no_order()
     diff = diff_views(left, right, at_once=5)
     assert counted(diff) == (100, 1, 0, 0)
-    assert [*tmp_path.iterdir()] == []
+    assert [*folder.iterdir()] == []
     monkeypatch.setattr(tempfile, "tempdir", "/dev/full/nowhere")
     with pytest.raises(ComputeError, match="cannot be compared"):
         diff_views(left, right, at_once=5)
@@ -383,13 +384,13 @@ def test_files_of_rows_in_no_order_are_few_and_read_once(monkeypatch: pytest.Mon
     monkeypatch.setattr(align, "_MOST_HELD", 0)
     monkeypatch.setattr(align, "_MOST_PAIRED", 0)
     read: list[object] = []
-    read_ipc = pl.read_ipc
+    scan_ipc = pl.scan_ipc
 
-    def counting(path: Path) -> pl.DataFrame:
+    def counting(path: Path, *, glob: bool) -> pl.LazyFrame:
         read.append(path)
-        return read_ipc(path)
+        return scan_ipc(path, glob=glob)
 
-    monkeypatch.setattr(pl, "read_ipc", counting)
+    monkeypatch.setattr(pl, "scan_ipc", counting)
     assert counted(diff_views(*in_no_order(), at_once=5)) == (100, 1, 0, 0)
     turns, classes = math.ceil(101 / 5 / align._SCATTERED), math.ceil(101 / 5)
     assert len(read) == len(set(read)) == 2 * turns * math.ceil(classes / align._TOGETHER)

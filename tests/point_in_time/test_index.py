@@ -94,6 +94,12 @@ def used(view: ViewRows) -> bool:
         return index.join_index(view, _check_keys(view, SPINE.schema)) is not None
 
 
+def test_an_index_is_kept_in_a_folder_of_any_name(view: ViewRows, tmp_path: Path) -> None:
+    view = replace(view, index=asked(tmp_path / "a[b]*" / "i"))
+    joined(view)
+    assert used(view)
+
+
 @pytest.mark.parametrize("kind", KEYS)
 @pytest.mark.parametrize("time", TIMES, ids=str)
 @pytest.mark.parametrize("order", [None, ["event"], ["key", "event"]], ids=["in no order", "by time", "by entity"])

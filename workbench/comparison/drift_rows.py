@@ -96,7 +96,7 @@ def _place(workspace: Workspace, view: str, place: str, otherwise: str) -> Side:
     if place in names(workspace.home):
         saved = saved_training_set(workspace.home, place)
         contract = contract_at(workspace, view, otherwise)
-        return _of_rows(pl.scan_parquet(saved.path), view, contract, label=place, time=saved.question.time)
+        return _of_rows(pl.scan_parquet(saved.path, glob=False), view, contract, label=place, time=saved.question.time)
     return side_at(workspace, view, place)
 
 

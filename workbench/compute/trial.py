@@ -150,7 +150,7 @@ def _run(state: SimpleNamespace, task: _Task, reads_only: bool) -> _Run:  # noqa
 
     def act() -> None:
         view = Definitions(task.package, task.files).view(task.view)
-        frames = {name: pl.scan_ipc(path) for name, path in task.inputs.items()}
+        frames = {name: pl.scan_ipc(path, glob=False) for name, path in task.inputs.items()}
         frame = build(view, [InputData(name, data, "", "source") for name, data in frames.items()])
         found["scans"] = _undeclared_scans(frame, {*task.inputs.values(), *readable_paths(task.view, task.files)})
         found["plan"] = plan_hash(frame)

@@ -768,7 +768,7 @@ class _ScatteredRows:
         for path in self.opened.keys() - paths:
             del self.opened[path]
         for path in paths - self.opened.keys():
-            self.opened[path] = pl.read_ipc(path)
+            self.opened[path] = pl.scan_ipc(path, glob=False).collect()
         rows = [each for part in parts for each in self._slices(part)]
         return pl.concat([pl.DataFrame(schema=self.schema), *rows], rechunk=True)
 

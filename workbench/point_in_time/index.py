@@ -163,7 +163,7 @@ def _open(folder: Path, wanted: _Manifest) -> JoinIndex | None:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=_Manifest)
         if msgspec.structs.replace(manifest, checksums={}) != wanted or manifest.checksums != _checksums(folder):
             return None
-        entities = pl.read_ipc(folder / ENTITIES)
+        entities = pl.scan_ipc(folder / ENTITIES, glob=False).collect()
         events, rows = (np.load(folder / name, mmap_mode="r") for name in (EVENTS, ROWS))
         if time.time() - folder.stat().st_mtime > _NOTED:
             with suppress(PermissionError):  # nobody collects there either

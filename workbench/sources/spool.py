@@ -72,7 +72,7 @@ class Spool:
             self._spill()
             self._writer.close()
             self._writer = None
-            return pl.scan_ipc(self._file)
+            return pl.scan_ipc(self._file, glob=False)
         if not self._batches:
             return None
         frame = as_frame(pa.Table.from_batches(self._batches))

@@ -68,4 +68,4 @@ class Result:
         """Return all rows, in their order; the folder must be there while they are read."""
         rest = pl.concat(self._parts, rechunk=True).lazy()
         self._parts = []
-        return pl.concat([*map(pl.scan_ipc, self._files), rest])
+        return pl.concat([*(pl.scan_ipc(file, glob=False) for file in self._files), rest])

@@ -84,9 +84,9 @@ class WorkbenchDatasetSource:
         paths = [place] if isinstance(place, str) else place
         match Path(paths[0]).suffix:
             case ".parquet":
-                return pl.scan_parquet(paths)
+                return pl.scan_parquet(paths, glob=False)
             case ".csv":
-                return pl.scan_csv(paths)
+                return pl.scan_csv(paths, glob=False)
             case ".ndjson" | ".jsonl":
                 return pl.scan_ndjson(paths)
         raise TrackingError(f"{paths[0]} cannot be scanned.", remedy="Read it yourself from the path `load` gives.")

@@ -45,7 +45,7 @@ def rows_by_turns(
     empty = _numbered(frame.head(0), groups, on).collect()
     for turn, first in enumerate(range(0, len(groups), at_once)):
         files = sorted((folder / str(turn)).glob("*.arrow"))
-        rows = pl.concat([empty, *(pl.read_ipc(file) for file in files)])
+        rows = pl.concat([empty, *(pl.scan_ipc(file, glob=False).collect() for file in files)])
         yield _parted(rows, range(first, min(first + at_once, len(groups))))
         for file in files:
             file.unlink()
