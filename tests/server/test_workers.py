@@ -310,7 +310,7 @@ def test_an_address_of_no_kind_of_store_is_refused() -> None:
 @pytest.mark.parametrize(("name", "value"), [("workers", 0), ("port", 99_999), ("log_reads", 1.5)])
 def test_an_option_that_a_setting_cannot_have_is_refused(tmp_path: Path, name: str, value: float) -> None:
     served = ServiceOptions.of_folder(tmp_path / "online")
-    with pytest.raises(UsageError, match=f"{name} cannot be {value}: Input should be"):
+    with pytest.raises(UsageError, match=f"{name} cannot be {value}: Expected `"):
         served.with_serve(**{name: value})
 
 
