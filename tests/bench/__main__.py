@@ -33,7 +33,7 @@ What `python -m tests.bench --document` printed. Each figure is measured beside 
 it, in one run on one machine: Polars, DuckDB or Delta by hand, a bare get from LMDB, a bare handler on the same web
 server, and where they are given Feast and Evidently. A target that is missed is told as missed. Times vary with the
 machine and with what else it does; ratios of processor time (CPU) vary least. What takes long, as 100,000,000 rows
-do, is put together from several runs.
+and the orders of `join_stored` do, is put together from several runs.
 
 """
 
