@@ -21,7 +21,7 @@ from polars.io.plugins import register_io_source
 from workbench import memory
 from workbench.compute import OutputDigest
 from workbench.define import ColumnContract, Contract
-from workbench.diff import Side, ViewDiff, align, compare, diff_views, pairs_of
+from workbench.diff import RowBlock, Side, ViewDiff, align, compare, diff_views, matching, order, pairs_of
 from workbench.drift import PairCounter, contract_of_frame
 from workbench.errors import ComputeError, FeatureNotFound, UsageError
 
@@ -476,7 +476,7 @@ def test_columns_that_do_not_fit_into_memory_are_read_all_at_a_time(monkeypatch:
     read: list[object] = []
     by_hash = align.PairReader._by_hash
 
-    def counting(both: align.PairReader) -> Iterator[align.RowBlock]:
+    def counting(both: align.PairReader) -> Iterator[RowBlock]:
         read.append(both)
         return by_hash(both)
 
@@ -538,7 +538,7 @@ def test_keys_whose_hashes_are_equal_by_chance_are_not_taken_for_each_other() ->
     left, right = pl.DataFrame({"k": [1, 2, 3], "x": [1, 2, 3]}), pl.DataFrame({"k": [3, 4, 1], "x": [30, 40, 10]})
     for hashes in ([[7, 8, 9], [9, 8, 7]], [[7, 8, 8], [8, 9, 7]]):
         codes = np.array(hashes[0]), np.array(hashes[1])
-        found = align.match(align.RowBlock(left, right, ordered=False, codes=codes), ["k"])
+        found = matching.match(RowBlock(left, right, ordered=False, codes=codes), ["k"])
         assert (found.left["k"].sort().to_list(), found.right["k"].sort().to_list()) == ([1, 3], [1, 3])
         assert found.left["k"].to_list() == found.right["k"].to_list()
         assert (found.removed["k"].to_list(), found.added["k"].to_list()) == ([2], [4])
@@ -553,6 +553,7 @@ KEYS = st.lists(st.sampled_from([None, NAN, -0.0, 0.0, 1.0, 2.0, 3.0]), max_size
 @example([3.0, 3.0, 1.0], [1.0], [0, 1, 2, 3, 4, 5])
 @example([1.0], [3.0, 3.0, 1.0], [0, 1, 2, 3, 4, 5])
 @example([1.0, 2.0], [3.0, 1.0], [0, 1, 2, 3, 4, 4])
+@example([NAN], [None, None, NAN], [0, 1, 2, 3, 4, 5])
 def test_rows_in_no_order_are_matched_by_key_whatever_their_hashes(
     left: list[float | None], right: list[float | None], codes: list[int]
 ) -> None:
@@ -562,7 +563,7 @@ def test_rows_in_no_order_are_matched_by_key_whatever_their_hashes(
     single = [[key for key in side if key not in many] for side in sides]
     frames = [pl.DataFrame({"k": keys}, schema={"k": pl.Float64}) for keys in (left, right)]
     hashes = [np.array([codes[names.index(key)] for key in side], dtype=np.int64) for side in sides]
-    found = align.match(align.RowBlock(frames[0], frames[1], ordered=False, codes=(hashes[0], hashes[1])), ["k"])
+    found = matching.match(RowBlock(frames[0], frames[1], ordered=False, codes=(hashes[0], hashes[1])), ["k"])
     parts = found.left, found.right, found.removed, found.added
     both, same, gone, new = ([repr(0.0 if key == 0 else key) for key in part["k"]] for part in parts)
     assert both == same == [key for key in single[0] if key in single[1]]
@@ -575,7 +576,7 @@ def test_rows_in_no_order_are_matched_by_key_whatever_their_hashes(
 def test_texts_in_runs_only_at_the_begin_or_the_end_are_matched_alike(
     lengths: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(align, "_LOOKED_AT", 20)
+    monkeypatch.setattr(order, "LOOKED_AT", 20)
     named = [f"k{place:03}" for place, length in enumerate(lengths) for _ in range(length)]
     rows = {"k": named, "j": [*range(len(named))], "x": [float(row) for row in range(len(named))]}
     left = side(rows, keys=("k", "j"), dtypes={"k": pl.String})

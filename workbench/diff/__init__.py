@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from workbench.diff.align import (
     AT_ONCE,
-    MatchedRows,
-    RowBlock,
     columns_of,
     engine_errors,
     height,
@@ -18,6 +16,7 @@ from workbench.diff.contract_diff import ContractChange, contract_changes
 from workbench.diff.creep import creep
 from workbench.diff.diff import ViewDiff, diff_views
 from workbench.diff.engine import Compare, Observer, compare, same_by_digest
+from workbench.diff.matching import MatchedRows, RowBlock
 from workbench.diff.pair import DifferingValues, Pair, pair_of
 from workbench.diff.parse_value import value_of
 from workbench.diff.result import Category, ColumnDiff, Creep

@@ -1,4 +1,4 @@
-"""Two sides' rows, aligned: the same keys as integers, in one order, a part at a time."""
+"""Two sides' rows, aligned: read a part at a time with its rows by key, or paired by their keys and read by columns."""
 
 from __future__ import annotations
 
@@ -16,6 +16,18 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import polars as pl
 
+from workbench.diff.matching import PLACE, MatchedRows, RowBlock, equal_places, match
+from workbench.diff.order import (
+    INTEGERS,
+    LOOKED_AT,
+    Codes,
+    Mask,
+    are_ordered,
+    below,
+    codes_of,
+    is_ordered,
+    longest_order,
+)
 from workbench.diff.pair import Pair, as_common, pair_of
 from workbench.diff.parse_value import value_of
 from workbench.drivers import require_uninterrupted
@@ -28,302 +40,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from workbench.diff.side import Side
-
-Codes: TypeAlias = "npt.NDArray[np.int64]"
-Mask: TypeAlias = "npt.NDArray[np.bool_]"
-
-_ROOM = 2**62
-_RUNS = 8
-"""Rows that have the same text one after the other, on average, from which on its rank is found run by run."""
-_LOOKED_AT = 4_096
-"""Rows of a part by which it is told whether that may be so."""
-
-
-def codes_of(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> tuple[Codes, Codes] | None:
-    """Return both sides' keys as integers; None where there is no room for them, or making them would be slow.
-
-    Nulls come first, else the order is that of the values.
-    """
-    sides: list[Codes] = []
-    room = _ROOM
-    for key in keys:
-        ranked = _ranks(left[key], right[key])
-        if ranked is None or ranked[1] > room:
-            return None
-        ranks, span = ranked
-        room //= span
-        for side, rank in zip(sides, ranks, strict=False):
-            np.multiply(side, span, out=side)
-            np.add(side, rank, out=side)
-        sides = sides or [np.array(rank) for rank in ranks]
-    return sides[0], sides[1]
-
-
-def are_ordered(codes: Codes, *, strictly: bool = False) -> bool:
-    """Whether no code is less than the one before it; `strictly`: and none is equal."""
-    return bool(np.all(codes[1:] > codes[:-1] if strictly else codes[1:] >= codes[:-1]))
-
-
-def on_both(left: Codes, right: Codes) -> tuple[Mask, Mask]:
-    """Return for two strictly ordered sides which codes the other has too."""
-    every = np.concatenate([left, right])
-    order = np.argsort(every, kind="stable")  # two runs are merged, not sorted
-    merged = every[order]
-    twice = merged[1:] == merged[:-1]
-    shared = np.zeros(len(every), dtype=np.bool_)
-    shared[:-1] = twice
-    shared[1:] |= twice
-    found = np.empty_like(shared)
-    found[order] = shared
-    return found[: len(left)], found[len(left) :]
-
-
-_INTEGERS = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32)
-_NUMBERS = (*_INTEGERS, pl.UInt64, pl.Float32, pl.Float64)
-
-
-def _ranks(left: pl.Series, right: pl.Series) -> tuple[list[Codes], int] | None:
-    """Return the ranks of the values of two columns among those of both, and how many ranks there may be."""
-    dtype = left.dtype
-    if dtype == pl.String:
-        return _of_texts(left, right)
-    if dtype.is_temporal() or dtype in _INTEGERS:
-        return _of_integers([side.to_physical().cast(pl.Int64) for side in (left, right)])
-    return None
-
-
-def _of_integers(sides: list[pl.Series]) -> tuple[list[Codes], int] | None:
-    ends = [int(end) for side in sides for end in (side.min(), side.max()) if end is not None]  # type: ignore[arg-type]  # integers
-    if not ends:
-        return [np.zeros(len(side), dtype=np.int64) for side in sides], 1
-    least, span = min(ends), max(ends) - min(ends) + 2
-    if span > _ROOM or abs(least) > _ROOM:
-        return None
-    return [(side - (least - 1)).fill_null(0).to_numpy() for side in sides], span
-
-
-def _of_texts(left: pl.Series, right: pl.Series) -> tuple[list[Codes], int] | None:
-    if not _has_runs([side.head(_LOOKED_AT) for side in (left, right)]):
-        return None
-    runs = [side.rle().struct.unnest() for side in (left, right)]
-    if sum(each.height for each in runs) * _RUNS > len(left) + len(right):
-        return None
-    ranks = pl.concat([each["value"] for each in runs]).rank("dense").fill_null(0).to_numpy().astype(np.int64)
-    parts = np.split(ranks, [runs[0].height])
-    rows = [np.repeat(part, each["len"].to_numpy()) for part, each in zip(parts, runs, strict=True)]
-    return rows, int(ranks.max(initial=0)) + 1
-
-
-def _has_runs(sides: Sequence[pl.Series]) -> bool:
-    """Whether the texts may come in runs that are long enough, by the first of them: to find all runs takes time."""
-    changes = sum(int((side.head(len(side) - 1) != side.tail(len(side) - 1)).sum()) for side in sides if len(side))
-    return changes * _RUNS <= sum(map(len, sides))
-
-
-_STEP = 1024
-
-
-def longest_order(frames: Sequence[pl.DataFrame], keys: Sequence[str], time: str | None) -> tuple[str, ...]:
-    """Return the most columns that all `frames` are sorted by: the first of `keys`, or `time` and then they."""
-    orders = [tuple(keys)]
-    if time is not None and keys[0] != time:
-        orders.append((time, *(key for key in keys if key != time)))
-    found = [_longest(frames, order) for order in orders]
-    return max(found, key=len)
-
-
-def _longest(frames: Sequence[pl.DataFrame], order: tuple[str, ...]) -> tuple[str, ...]:
-    for length in range(len(order), 0, -1):
-        if all(is_ordered(frame, order[:length]) for frame in frames):
-            return order[:length]
-    return ()
-
-
-def is_ordered(frame: pl.DataFrame, order: Sequence[str]) -> bool:
-    """Whether no row comes before the one above it."""
-    count = frame.height - 1
-    if count < 1:
-        return True
-    above, here = frame.select(order).head(count), frame.select(order).tail(count)
-    both = pl.DataFrame([column.alias(f"{name}^") for name, column in zip(order, above.get_columns(), strict=True)])
-    both = both.hstack(here.get_columns())
-    after = _before(order, lambda name: pl.col(f"{name}^"), pl.col, or_equal=True)
-    return bool(both.select(after.all()).item())
-
-
-def below(frame: pl.DataFrame, cut: pl.DataFrame, order: Sequence[str]) -> int:
-    """Return how many rows of a sorted frame come before `cut`, which is one row."""
-    before = _before(order, pl.col, lambda name: pl.lit(cut[name]).first(), or_equal=False)
-    keys = frame.select(order)
-    blocks = int(keys.gather_every(_STEP).select(before.sum()).item())
-    start = max(blocks - 1, 0) * _STEP
-    return start + int(keys.slice(start, _STEP).select(before.sum()).item())
-
-
-def _before(
-    order: Sequence[str], one: Callable[[str], pl.Expr], other: Callable[[str], pl.Expr], *, or_equal: bool
-) -> pl.Expr:
-    found = pl.lit(value=or_equal)
-    for name in reversed(order):
-        left, right = one(name), other(name)
-        less = (left < right).fill_null(left.is_null() & right.is_not_null())
-        found = less | (left.eq_missing(right) & found)
-    return found
-
-
-PLACE = "place among the rows"
-
-
-@dataclass(frozen=True, slots=True)
-class MatchedRows:
-    """A part's rows by key.
-
-    Attributes
-    ----------
-    left, right
-        The rows that both sides have: as many, in the same order.
-    removed, added
-        The rows that only the left side has, and only the right side.
-    duplicates
-        How many rows of each side have a key that one of the sides has more than once: they are in none of the above.
-    """
-
-    left: pl.DataFrame
-    right: pl.DataFrame
-    removed: pl.DataFrame
-    added: pl.DataFrame
-    duplicates: tuple[int, int] = (0, 0)
-
-
-def match(part: RowBlock, keys: Sequence[str]) -> MatchedRows:
-    """Return the rows of `part` by key, null keys with null keys; without keys, by their places.
-
-    Rows that are in order, no two with the same key, need no join: the rows that both sides have are in the same order
-    too. Which these are is told by the keys as integers, or else by a hash of them; hashes may be equal by chance, so
-    that it is looked whether they were. Rows in no order are matched by their hashes in order, which is quicker than to
-    sort or to join them.
-    """
-    left, right = part.left, part.right
-    if not keys:
-        count = min(left.height, right.height)
-        return MatchedRows(left.head(count), right.head(count), left.slice(count), right.slice(count))
-    if not part.ordered:
-        return _match_scattered(part, keys)
-    codes = part.codes or codes_of(left, right, keys)
-    if codes is not None:
-        if not all(are_ordered(side, strictly=True) for side in codes):
-            return _without_duplicates(left, right, keys)
-        if np.array_equal(*codes):
-            return MatchedRows(left, right, left.clear(), right.clear())
-        return _choose_match(left, right, [pl.Series(mask) for mask in on_both(*codes)])
-    same = _same_keys(left, right, keys)
-    if not _are_single(left, keys) or not (same or _are_single(right, keys)):
-        return _without_duplicates(left, right, keys)
-    return MatchedRows(left, right, left.clear(), right.clear()) if same else _by_hash(left, right, keys)
-
-
-def _choose_match(left: pl.DataFrame, right: pl.DataFrame, common: Sequence[pl.Series]) -> MatchedRows:
-    one, other = common
-    return MatchedRows(left.filter(one), right.filter(other), left.filter(~one), right.filter(~other))
-
-
-def _match_scattered(part: RowBlock, keys: Sequence[str]) -> MatchedRows:
-    left, right = part.left, part.right
-    places = _equal_places(*(part.codes or (_hash(left, keys).to_numpy(), _hash(right, keys).to_numpy())))
-    if places is None:
-        return _without_duplicates(left, right, keys)
-    rest = np.ones(left.height, dtype=np.bool_), np.ones(right.height, dtype=np.bool_)
-    for alone, paired in zip(rest, places, strict=True):
-        alone[paired] = False
-    (one, other), (gone, new) = map(pl.Series, places), map(pl.Series, rest)
-    found = MatchedRows(left[one], right[other], left.filter(gone), right.filter(new))
-    return found if _same_keys(found.left, found.right, keys) else _match_by_join(left, right, keys)
-
-
-def _equal_places(left: Codes, right: Codes) -> tuple[Codes, Codes] | None:
-    """Return the places of codes that both sides have, in the left's order; None where one has a code twice."""
-    found = _neighbours(np.concatenate([left, right]), len(left))
-    if found is None:
-        orders = np.argsort(left), np.argsort(right)
-        codes = left[orders[0]], right[orders[1]]
-        if not all(are_ordered(side, strictly=True) for side in codes):
-            return None
-        _, *places = np.intersect1d(*codes, assume_unique=True, return_indices=True)
-        found = orders[0][places[0]], orders[1][places[1]]
-    there = np.full(len(left), -1, dtype=np.int64)
-    there[found[0]] = found[1]
-    both = np.flatnonzero(there >= 0)
-    return both, there[both]
-
-
-def _neighbours(codes: Codes, first: int) -> tuple[Codes, Codes] | None:
-    """Return the places of equal codes among the `first` ones and among the others; None where that is not certain.
-
-    The last bits of each code are replaced by its place: to sort such numbers takes half the time of sorting places.
-    Codes that differ in the lost bits alone, or are there twice, make it uncertain.
-    """
-    bits = np.uint64(len(codes).bit_length())
-    marked = codes.view(np.uint64) >> bits
-    marked <<= bits
-    marked |= np.arange(len(codes), dtype=np.uint64)
-    marked.sort()
-    alike = np.flatnonzero(marked[1:] ^ marked[:-1] < np.uint64(1) << bits)
-    mask = (np.uint64(1) << bits) - np.uint64(1)
-    one, other = ((marked[alike + step] & mask).astype(np.int64) for step in (0, 1))
-    certain = np.all(one < first) and np.all(other >= first) and np.array_equal(codes[one], codes[other])
-    return (one, other - first) if certain else None
-
-
-def _hash(frame: pl.DataFrame, keys: Sequence[str]) -> pl.Series:
-    return frame.select(pl.struct(keys).hash()).to_series()
-
-
-def _by_hash(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> MatchedRows:
-    one, other = _hash(left, keys), _hash(right, keys)
-    found = _choose_match(left, right, [one.is_in(other.implode()), other.is_in(one.implode())])
-    return found if _same_keys(found.left, found.right, keys) else _match_by_join(left, right, keys)
-
-
-def _match_by_join(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> MatchedRows:
-    places = left.select(keys).with_row_index(PLACE)
-    both = places.join(
-        right.select(keys).with_row_index(PLACE), on=keys, nulls_equal=True, maintain_order="left", suffix=" right"
-    )
-    return MatchedRows(
-        left[both[PLACE]],
-        right[both[f"{PLACE} right"]],
-        left.join(right.select(keys), on=keys, how="anti", nulls_equal=True),
-        right.join(left.select(keys), on=keys, how="anti", nulls_equal=True),
-    )
-
-
-def _without_duplicates(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> MatchedRows:
-    sides = left, right
-    many = pl.concat([side.group_by(keys).len().filter(pl.col("len") > 1).select(keys) for side in sides]).unique()
-    single = [side.join(many, on=keys, how="anti", nulls_equal=True, maintain_order="left") for side in sides]
-    found = _match_by_join(single[0], single[1], keys)
-    counts = left.height - single[0].height, right.height - single[1].height
-    return MatchedRows(found.left, found.right, found.removed, found.added, counts)
-
-
-def _same_keys(left: pl.DataFrame, right: pl.DataFrame, keys: Sequence[str]) -> bool:
-    return left.height == right.height and all(left[key].equals(right[key]) for key in reversed(keys))
-
-
-def _are_single(frame: pl.DataFrame, keys: Sequence[str]) -> bool:
-    """Whether rows that are sorted by key, in some order of the keys, have each key but once."""
-    count = frame.height - 1
-    if count < 1:
-        return True
-    above, here = frame.select(keys).head(count), frame.select(keys).tail(count)
-    equal = [above[key].eq_missing(here[key]) for key in reversed(keys)]
-    repeated = equal[0]
-    for column in equal[1:]:
-        if not repeated.any():
-            break
-        repeated &= column
-    return not repeated.any()
-
 
 AT_ONCE = 262_144
 """Rows of each side in a part: a row group of a stored view."""
@@ -378,26 +94,6 @@ class OutOfOrderError(Exception):
 
 class UnpairedError(Exception):
     """Rows cannot be compared by columns: these take too much memory, or hashes do not tell which rows are which."""
-
-
-@dataclass(frozen=True, slots=True)
-class RowBlock:
-    """All rows of both sides with certain keys.
-
-    Attributes
-    ----------
-    left, right
-        The rows.
-    ordered
-        Whether each side's are sorted by key.
-    codes
-        Their keys as integers, where these were made; of rows in no order, hashes of them.
-    """
-
-    left: pl.DataFrame
-    right: pl.DataFrame
-    ordered: bool = True
-    codes: tuple[Codes, Codes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -501,7 +197,7 @@ class PairReader:
             yield RowBlock(left.take(rows), right.take(rows))
 
     def _by_order(self) -> Iterator[RowBlock]:
-        first = [side.select(self.keys).head(min(_LOOKED_AT, self.at_once)) for side in (self.left, self.right)]
+        first = [side.select(self.keys).head(min(LOOKED_AT, self.at_once)) for side in (self.left, self.right)]
         if not longest_order(pl.collect_all(first, engine="streaming"), self.keys, self.time):
             raise OutOfOrderError
         left, right = self.readers()
@@ -628,6 +324,9 @@ class RowPairs:
         return one.equals(other)
 
 
+_NUMBERS = (*INTEGERS, pl.UInt64, pl.Float32, pl.Float64)
+
+
 def _joined(parts: Sequence[pl.Series]) -> pl.Series:
     """Return all values; numbers in an array of NumPy's, whose large pages are quicker to read in any order."""
     name, dtype = parts[0].name, parts[0].dtype
@@ -641,7 +340,7 @@ def _pair(
 ) -> npt.NDArray[np.uint32]:
     """Put down the `partners` of the left rows of a class; return which of them have one."""
     sides = left.read(number), right.read(number)
-    places = _equal_places(*(side[_HASH].to_numpy() for side in sides))
+    places = equal_places(*(side[_HASH].to_numpy() for side in sides))
     if places is None:
         raise UnpairedError
     here, there = (side[PLACE].to_numpy()[found] for side, found in zip(sides, places, strict=True))

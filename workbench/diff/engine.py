@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 import polars as pl
 
-from workbench.diff.align import AT_ONCE, PLACE, engine_errors, pairs_of, read_pair
+from workbench.diff.align import AT_ONCE, engine_errors, pairs_of, read_pair
+from workbench.diff.matching import PLACE
 from workbench.diff.renames import Guess, find_renames
 from workbench.diff.result import ColumnDiff, Status
 from workbench.diff.side import RowCounts
@@ -22,7 +23,8 @@ from workbench.profile import finite_or_none
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from workbench.diff.align import MatchedRows, PairReader, RowBlock, RowPairs
+    from workbench.diff.align import PairReader, RowPairs
+    from workbench.diff.matching import MatchedRows, RowBlock
     from workbench.diff.pair import DifferingValues, Pair
     from workbench.diff.renames import Guess
     from workbench.diff.side import Side

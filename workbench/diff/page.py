@@ -13,7 +13,8 @@ import polars as pl
 from workbench.diff.align import engine_errors
 
 if TYPE_CHECKING:
-    from workbench.diff.align import MatchedRows, PairReader, RowBlock
+    from workbench.diff.align import PairReader
+    from workbench.diff.matching import MatchedRows, RowBlock
     from workbench.diff.pair import Pair
 
 Kind = Literal["changed", "any", "added", "removed"]
