@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import polars as pl
@@ -62,6 +62,14 @@ if TYPE_CHECKING:
     from workbench.workspace import Workspace
 
     Entities: TypeAlias = Sequence[Mapping[str, object]] | Mapping[str, Sequence[object]] | pl.DataFrame
+
+
+@cache
+def _reader_of_entities() -> Callable[[Entities], Sequence[Mapping[str, object]]]:
+    """Return the function, which is asked for once: a package that loads its names later finds them anew each time."""
+    from workbench.online import as_entities
+
+    return as_entities
 
 
 def facts_of(workspace: Workspace, store: FeatureStore, what: object) -> TrainingFacts:
@@ -470,9 +478,7 @@ class FeatureStore:
         UsageError
             For what is no reference, gives no entities, or is no time; and for an `as_` that there is not.
         """
-        from workbench.online import as_entities
-
-        answers = self._answers(refs, as_entities(entities), at, full_names=full_names)
+        answers = self._answers(refs, _reader_of_entities()(entities), at, full_names=full_names)
         match as_:
             case "dict":
                 return answers.values()
